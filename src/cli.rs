@@ -1,0 +1,1 @@
+//! What was asked: the command line as parsed, before anything is looked up.

@@ -1,0 +1,1 @@
+//! Slugs: the names of things in addresses.

@@ -1,0 +1,18 @@
+//! Venti: a static site generator whose posts are written by a language model.
+//!
+//! Two halves that meet only in the store. [`write`] turns seeds into essays,
+//! [`site`] turns essays into files; neither knows the other. `ARCHITECTURE.md`
+//! has the map.
+
+pub mod cli;
+pub mod cmd;
+
+pub mod config;
+pub mod project;
+
+pub mod content;
+pub mod site;
+pub mod write;
+
+pub mod fs;
+pub mod problem;

@@ -1,0 +1,1 @@
+//! The built site on disk. Nothing else writes under `output/`.

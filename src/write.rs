@@ -1,0 +1,6 @@
+//! Seed to essay, the left half: this file is the list of its stages.
+
+pub mod clean;
+pub mod generator;
+pub mod judge;
+pub mod prompt;

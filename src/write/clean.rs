@@ -1,0 +1,1 @@
+//! Completion -> text fit to publish. Pure.

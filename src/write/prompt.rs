@@ -1,0 +1,1 @@
+//! Seed -> the text handed to the model.
