@@ -15,7 +15,7 @@ pub struct Problem {
     /// What to do about it.
     pub hint: Option<String>,
     /// The file, relative to the project's root, and its text.
-    source: NamedSource<String>,
+    text: NamedSource<String>,
     /// Byte offset and length in the text; none when the file as a whole is at fault.
     span: Option<(usize, usize)>,
 }
@@ -26,7 +26,7 @@ impl Problem {
         Self {
             message: message.into(),
             hint: None,
-            source: NamedSource::new(path.into().display().to_string(), String::new()),
+            text: NamedSource::new(path.into().display().to_string(), String::new()),
             span: None,
         }
     }
@@ -42,7 +42,7 @@ impl Problem {
         Self {
             message: message.into(),
             hint: None,
-            source: NamedSource::new(path.into().display().to_string(), text.to_owned()),
+            text: NamedSource::new(path.into().display().to_string(), text.to_owned()),
             span: Some((offset.min(text.len()), len)),
         }
     }
@@ -56,7 +56,7 @@ impl Problem {
 
     /// The file as it was named.
     pub fn file(&self) -> &str {
-        self.source.name()
+        self.text.name()
     }
 }
 
@@ -66,7 +66,7 @@ impl Diagnostic for Problem {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.span.is_some().then_some(&self.source as &dyn SourceCode)
+        self.span.is_some().then_some(&self.text as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
