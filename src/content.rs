@@ -3,6 +3,7 @@
 
 pub mod essay;
 pub mod lockfile;
+pub mod new_seed;
 pub mod seed;
 pub mod slug;
 pub mod store;
