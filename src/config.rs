@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 mod generation;
-pub use generation::{Generation, GenerationOverrides};
+mod read;
+pub use generation::{Generation, GenerationOverrides, Misfit};
 
 /// The resolved configuration of a project.
 #[derive(Debug, Clone, PartialEq)]
