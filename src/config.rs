@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 mod generation;
 mod read;
 pub use generation::{Generation, GenerationOverrides, Misfit};
+pub use read::model_name;
 
 /// The resolved configuration of a project.
 #[derive(Debug, Clone, PartialEq)]
