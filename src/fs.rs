@@ -1,9 +1,12 @@
 //! File access that names the path in every error. Raw `std::fs` is banned by
 //! `clippy.toml`; add what you need here.
+#![expect(clippy::disallowed_methods, reason = "these are the wrappers the ban points to")]
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
 
 /// An IO error and the path it happened at.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +47,7 @@ pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
 }
 
 /// What a path leads to, through links.
-pub fn metadata(path: &Path) -> Result<std::fs::Metadata> {
+pub fn metadata(path: &Path) -> Result<Metadata> {
     std::fs::metadata(path).map_err(error("read", path))
 }
 
@@ -91,10 +94,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     create_dir_all(dir)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY_START).suffix(TEMPORARY_END);
-    // A temporary file is its owner's alone; the finished one is as public as any other new file.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(dir).map_err(error("write", path))?;
+    let mut file = readable(&mut builder).tempfile_in(dir).map_err(error("write", path))?;
     file.write_all(bytes).map_err(error("write", path))?;
     file.as_file().sync_all().map_err(error("write", path))?;
     file.persist(path).map_err(|e| error("write", path)(e.error))?;
@@ -106,4 +106,102 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn is_temporary(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with(TEMPORARY_START) && name.ends_with(TEMPORARY_END)
+}
+
+/// Lets others read what a temporary file becomes, as far as the umask allows: temporary
+/// files are private by default, and a web server is rarely the user who built the site.
+fn readable<'a, 'b>(
+    builder: &'a mut tempfile::Builder<'b, 'b>,
+) -> &'a mut tempfile::Builder<'b, 'b> {
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
+}
+
+/// What stands at a path, symbolic links not followed; none if nothing does.
+pub fn stat(path: &Path) -> Result<Option<Metadata>> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(e) if matches!(e.kind(), NotFound | NotADirectory) => Ok(None),
+        Err(e) => Err(error("look at", path)(e)),
+    }
+}
+
+/// The names of a folder's entries, sorted. A name that is not Unicode comes with
+/// replacement characters: good for a message, not for opening.
+pub fn names(dir: &Path) -> Result<Vec<String>> {
+    let entries = std::fs::read_dir(dir).map_err(error("list", dir))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(error("list", dir))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Creates one folder; it must not exist.
+pub fn create_dir(path: &Path) -> Result<()> {
+    std::fs::create_dir(path).map_err(error("create", path))
+}
+
+/// Creates files with these contents, which survive a loss of power once this returns. They must
+/// not exist, and must be on one file system.
+pub fn create_new_durably(files: &[(PathBuf, &[u8])]) -> Result<()> {
+    let all_at_once = cfg!(target_os = "linux") && files.len() >= FLUSH_TOGETHER_FROM;
+    files.par_iter().try_for_each(|(path, bytes)| {
+        let mut file = File::create_new(path).map_err(error("write", path))?;
+        file.write_all(bytes).map_err(error("write", path))?;
+        if !all_at_once {
+            file.sync_all().map_err(error("write", path))?;
+        }
+        Ok(())
+    })?;
+    #[cfg(target_os = "linux")]
+    if let (true, Some((path, _))) = (all_at_once, files.first()) {
+        let any = File::open(path).map_err(error("open", path))?;
+        rustix::fs::syncfs(any).map_err(|e| error("write", path)(e.into()))?;
+    }
+    Ok(())
+}
+
+/// From this many files on, flushing their whole file system at once is worth what it may have to
+/// write for other programs: 10,000 small files took 0.2 s, one by one 27 s.
+const FLUSH_TOGETHER_FROM: usize = 32;
+
+/// Moves a file over whatever file has the new name, in one step.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    std::fs::rename(from, to).map_err(error("replace", to))
+}
+
+/// Moves a file to a name that must be free, in one step.
+pub fn rename_new(from: &Path, to: &Path) -> Result<()> {
+    let from = tempfile::TempPath::try_from_path(from).map_err(error("find", from))?;
+    from.persist_noclobber(to).map_err(|e| error("create", to)(e.error))
+}
+
+/// Removes a folder if it is empty; says whether it did.
+pub fn remove_empty_dir(path: &Path) -> Result<bool> {
+    use std::io::ErrorKind::{DirectoryNotEmpty, NotADirectory, NotFound};
+    match std::fs::remove_dir(path) {
+        Ok(()) => Ok(true),
+        Err(e) if matches!(e.kind(), DirectoryNotEmpty | NotADirectory | NotFound) => Ok(false),
+        Err(e) => Err(error("remove", path)(e)),
+    }
+}
+
+/// Removes a folder with all that is in it; links inside are removed, not followed.
+pub fn remove_dir_all(path: &Path) -> Result<()> {
+    std::fs::remove_dir_all(path).map_err(error("remove", path))
+}
+
+/// Makes what was created, renamed and removed in a folder survive a loss of power.
+/// Windows has no such call; its file systems keep a journal of their own.
+pub fn sync_dir(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(error("sync", path))?;
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }

@@ -1,13 +1,11 @@
 //! A project is a folder with a `venti.yaml`: where everything a command works
 //! on is found.
 
-mod lock;
-
 use std::path::{Path, PathBuf};
-
-pub use lock::{Lock, Locked};
+use std::time::Duration;
 
 use crate::config::Config;
+use crate::lock::Lock;
 use crate::problem::read_text;
 
 /// The name of a project's configuration.
@@ -55,6 +53,20 @@ impl Project {
     /// Venti's own working files (lock, caches); never committed, safe to delete.
     pub fn scratch(&self) -> PathBuf {
         self.root.join(".venti")
+    }
+
+    /// Takes the project's lock for this process, which runs `command`: one venti at a time writes
+    /// to a project. While another has it, calls `waiting` once with who that is.
+    ///
+    /// # Errors
+    /// [`crate::lock::Held`] after `patience`, or that the lock file cannot be made.
+    pub fn lock(
+        &self,
+        command: &str,
+        patience: Duration,
+        waiting: &mut dyn FnMut(&str),
+    ) -> miette::Result<Lock> {
+        Lock::take(&self.scratch().join("lock"), command, patience, waiting)
     }
 
     /// A configured path, from the root.

@@ -1,1 +1,199 @@
 //! The built site on disk. Nothing else writes under `output/`.
+//!
+//! A site arrives here rendered in full and is brought to the disk in four steps: look at what
+//! stands there, plan, stage the new files, swap them in. What holds at every moment:
+//!
+//! - Each file is whole, old or new, whenever the process is killed or the power fails; the next
+//!   commit then gives the exact tree and leaves nothing behind.
+//! - A file whose content is already right is not written again.
+//! - What Venti did not write is not touched: not overwritten, not deleted, and a symbolic link
+//!   is not written through. Which files are Venti's is kept in `output/.venti/manifest`.
+//!
+//! A kill alone needs no flush, since the system keeps what was written; the power does. So new
+//! files are flushed before the first is moved into place, and removals before the manifest
+//! forgets them. Many files are flushed with one call for the file system where there is one
+//! (10,000 files: 0.2 s, against 27 s with a call a file).
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use miette::Diagnostic;
+
+use crate::fs;
+use crate::lock::Lock;
+use crate::site::Tree;
+
+mod manifest;
+mod paths;
+mod plan;
+mod survey;
+mod swap;
+
+use manifest::Manifest;
+use swap::Workplace;
+
+/// How long a commit waits for another one to end. Even a large site takes seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a commit did, in files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    pub written: usize,
+    pub unchanged: usize,
+    pub removed: usize,
+    /// Files that a person had changed under `output/` and that are what was rendered again;
+    /// they count as written.
+    pub restored: Vec<String>,
+    /// Stale files that a person had changed: they stay, and are Venti's no longer.
+    pub released: Vec<String>,
+}
+
+/// Why a site cannot be put on the disk as it is. Nothing has been changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
+pub enum Refusal {
+    #[error("the site has a file with a path that cannot be written, `{}`: {fault}", path.escape_debug())]
+    #[diagnostic(help("give the seed, page or static file it comes from another name"))]
+    BadPath { path: String, fault: &'static str },
+
+    #[error("the site has `{one}` and `{other}`, which are one name where case does not count")]
+    #[diagnostic(help("rename one of them: not every file system and host can tell them apart"))]
+    SameName { one: String, other: String },
+
+    #[error(
+        "the site has a file `{path}` and a file `{inside}`, so `{path}` would be both file and folder"
+    )]
+    #[diagnostic(help("rename one of them"))]
+    FileAndFolder { path: String, inside: String },
+
+    #[error("venti did not write {}, and the site has a page or file of that name", list(paths))]
+    #[diagnostic(help(
+        "move or delete what is there, or set `output` in venti.yaml to another folder; nothing was changed"
+    ))]
+    Foreign { paths: Vec<String> },
+
+    #[error("{path} is a symbolic link or special file, and venti writes through none")]
+    #[diagnostic(help("remove it, or set `output` in venti.yaml to the folder it leads to"))]
+    Link { path: String },
+
+    #[error("cannot tell which files venti wrote: {} is not a manifest this venti can read", path.display())]
+    #[diagnostic(help(
+        "a newer venti may have written it. Delete the output folder, or only this file: then files \
+         that are as they should be are taken over, and others are named"
+    ))]
+    BadManifest { path: PathBuf },
+}
+
+/// The first few paths, and how many more there are.
+fn list(paths: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = paths[..paths.len().min(SHOWN)].join(", ");
+    match paths.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// The disk would not take the site.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot put the site on the disk; {state}")]
+struct Stopped {
+    #[source]
+    source: fs::Error,
+    state: &'static str,
+}
+
+impl Diagnostic for Stopped {
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        use std::io::ErrorKind::{
+            PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+        };
+        Some(Box::new(match self.source.source.kind() {
+            StorageFull | QuotaExceeded => {
+                "the disk is full: free some space, or set `output` in venti.yaml to a folder on \
+                 another disk, and build again"
+            }
+            ReadOnlyFilesystem => {
+                "the file system is read-only: mount it writable, or set `output` in venti.yaml \
+                 to a folder elsewhere"
+            }
+            PermissionDenied => {
+                "this user may not write there: change the owner or the rights of the output \
+                 folder, or set `output` in venti.yaml to a folder elsewhere"
+            }
+            _ => "mend what the line above says and build again",
+        }))
+    }
+}
+
+/// Before the first file is replaced.
+fn untouched(source: fs::Error) -> Stopped {
+    Stopped { source, state: "the site that was there is as it was" }
+}
+
+/// Once files may have been replaced.
+fn halfway(source: fs::Error) -> Stopped {
+    Stopped { source, state: "each file is whole, old or new, and the next build completes it" }
+}
+
+/// Makes `output` hold exactly the site `tree`, beside what is not Venti's.
+///
+/// `scratch` is the project's folder for Venti's working files; the lock is kept there. A second
+/// commit waits for the first.
+///
+/// # Errors
+/// A [`Refusal`], another process that does not end, or a disk that is full, read-only or
+/// forbidden; the message says what state the site is in.
+pub fn commit(tree: &Tree, output: &Path, scratch: &Path) -> miette::Result<Changes> {
+    paths::check(tree)?;
+    let _lock = Lock::take(&scratch.join("output.lock"), "writing the site", PATIENCE, &mut |_| ())?;
+    replace(tree, output)
+}
+
+/// Removes the site from `output`: every file and folder that is Venti's, and `output` itself if
+/// it is empty then. Files a person changed stay and are named as released.
+///
+/// # Errors
+/// As for [`commit`].
+pub fn clear(output: &Path, scratch: &Path) -> miette::Result<Changes> {
+    let _lock = Lock::take(&scratch.join("output.lock"), "removing the site", PATIENCE, &mut |_| ())?;
+    if fs::stat(output)?.is_none() {
+        return Ok(Changes::default());
+    }
+    let changes = replace(&Tree::new(), output)?;
+    Workplace::of(output).remove().map_err(halfway)?;
+    fs::remove_empty_dir(output).map_err(halfway)?;
+    Ok(changes)
+}
+
+fn replace(tree: &Tree, output: &Path) -> miette::Result<Changes> {
+    let at = Workplace::of(output);
+    if fs::stat(&at.folder)?.is_some_and(|found| !found.is_dir()) {
+        return Err(Refusal::Link { path: paths::RESERVED.to_owned() }.into());
+    }
+    let old = Manifest::load(&at.manifest)?;
+    let plan = plan::plan(tree, &old, output)?;
+    at.sweep().map_err(untouched)?;
+    if plan.changes_nothing() {
+        if plan.result != old {
+            swap::stage(&plan, &at).and_then(|()| swap::finish(&at)).map_err(untouched)?;
+        }
+    } else {
+        let new = fs::stat(output)?.is_none();
+        if let Err(error) = swap::stage(&plan, &at) {
+            // The reason it failed is the one to tell; what cannot be removed now is swept later.
+            let _ = at.abandon(output, new);
+            return Err(untouched(error).into());
+        }
+        swap::swap(&plan, &old, &at, output).map_err(halfway)?;
+    }
+    Ok(Changes {
+        written: plan.write.len(),
+        unchanged: plan.unchanged,
+        removed: plan.clear.len() + plan.remove.len(),
+        restored: plan.restored,
+        released: plan.released,
+    })
+}
+
+#[cfg(test)]
+mod tests;

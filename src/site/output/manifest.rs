@@ -1,0 +1,145 @@
+//! The manifest says which files under `output/` are Venti's and what it wrote into each, so
+//! that a later build can remove what is stale and nothing else. It lives in the folder it
+//! describes, `output/.venti/manifest`: copied to another machine, restored from a cache or
+//! deleted, the two stay together.
+//!
+//! Before a build touches a file it stores an *intent*: all it has written so far and all it is
+//! about to write. After a kill the next build therefore knows every file that can be there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use blake3::Hash;
+
+use super::{Refusal, paths};
+use crate::fs;
+
+const HEADER: &str = "venti manifest 1";
+
+/// The last line: without it the file was cut short.
+const FOOTER: &str = "end";
+
+/// What Venti put, or was about to put, at one path.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Hash of what it wrote; none for a path it has not had yet.
+    pub written: Option<Hash>,
+    /// Hash of what an unfinished build meant to write.
+    pub planned: Option<Hash>,
+}
+
+impl Record {
+    /// Whether a file with this content came from Venti.
+    pub fn knows(&self, hash: Hash) -> bool {
+        self.written == Some(hash) || self.planned == Some(hash)
+    }
+}
+
+/// Venti's files and folders under `output/`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Manifest {
+    /// By path, `/`-separated.
+    pub files: BTreeMap<String, Record>,
+    /// Folders that Venti created, and may remove once they are empty.
+    pub folders: BTreeSet<String>,
+}
+
+impl Manifest {
+    /// Reads the manifest; an empty one if there is none.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not a manifest.
+    pub fn load(path: &Path) -> miette::Result<Self> {
+        if fs::stat(path)?.is_none() {
+            return Ok(Self::default());
+        }
+        let bytes = fs::read(path)?;
+        let parsed = std::str::from_utf8(&bytes).ok().and_then(Self::parse);
+        Ok(parsed.ok_or_else(|| Refusal::BadManifest { path: path.to_owned() })?)
+    }
+
+    /// One line a file or folder: `=` and the hash for what was written, `+` and the hash for
+    /// what is planned, `/` for a folder; then the path, which holds no line break.
+    pub fn text(&self) -> String {
+        let mut text = format!("{HEADER}\n");
+        for (path, record) in &self.files {
+            for (mark, hash) in [('=', record.written), ('+', record.planned)] {
+                if let Some(hash) = hash {
+                    text.push_str(&format!("{mark} {hash} {path}\n"));
+                }
+            }
+        }
+        for path in &self.folders {
+            text.push_str(&format!("/ {path}\n"));
+        }
+        text + FOOTER + "\n"
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut manifest = Self::default();
+        let lines = text.strip_suffix(&format!("\n{FOOTER}\n"))?;
+        let lines = lines.strip_prefix(HEADER)?;
+        for line in lines.split('\n').skip(1) {
+            let (mark, rest) = line.split_once(' ')?;
+            let path = match mark {
+                "/" => {
+                    manifest.folders.insert(rest.to_owned());
+                    rest
+                }
+                "=" | "+" => {
+                    let (hash, path) = rest.split_once(' ')?;
+                    let hash = Some(Hash::from_hex(hash).ok()?);
+                    let record = manifest.files.entry(path.to_owned()).or_default();
+                    *(if mark == "=" { &mut record.written } else { &mut record.planned }) = hash;
+                    path
+                }
+                _ => return None,
+            };
+            if paths::fault(path).is_some() {
+                return None;
+            }
+        }
+        Some(manifest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Manifest {
+        let (old, new) = (Some(blake3::hash(b"old")), Some(blake3::hash(b"new")));
+        let mut manifest = Manifest::default();
+        manifest.files.insert("a b/é.html".into(), Record { written: old, planned: new });
+        manifest.files.insert("index.html".into(), Record { written: old, planned: None });
+        manifest.files.insert("new.html".into(), Record { written: None, planned: new });
+        manifest.folders.insert("a b".into());
+        manifest
+    }
+
+    #[test]
+    fn it_reads_back_what_it_wrote() {
+        assert_eq!(Manifest::parse(&example().text()), Some(example()));
+        assert_eq!(Manifest::parse(&Manifest::default().text()), Some(Manifest::default()));
+    }
+
+    #[test]
+    fn a_damaged_or_foreign_file_is_no_manifest() {
+        let text = example().text();
+        for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
+            assert_eq!(Manifest::parse(&text[..end]), None, "cut at {end}");
+        }
+        for text in ["venti manifest 2\nend\n", "venti manifest 1\n= 12 a\nend\n"] {
+            assert_eq!(Manifest::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_cannot_point_out_of_its_folder() {
+        for path in ["../seed.md", "/etc/passwd", ".venti/manifest"] {
+            let hash = blake3::hash(b"");
+            assert_eq!(Manifest::parse(&format!("{HEADER}\n= {hash} {path}\nend\n")), None);
+            assert_eq!(Manifest::parse(&format!("{HEADER}\n/ {path}\nend\n")), None);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Which paths a site may have: relative, plain, and able to live together on any file system.
+//! Every path of a tree is held against these rules before a file is touched, and so is every
+//! path of the manifest, which says what may be deleted.
+
+use std::collections::BTreeMap;
+
+use super::Refusal;
+use crate::site::Tree;
+
+/// Venti's own folder under `output/`; no page may live there.
+pub const RESERVED: &str = ".venti";
+
+/// The longest name that common file systems can hold, in bytes.
+const LONGEST_NAME: usize = 255;
+
+/// What is wrong with a path, if anything.
+pub fn fault(path: &str) -> Option<&'static str> {
+    if path.is_empty() {
+        return Some("it is empty");
+    }
+    if path.chars().any(char::is_control) {
+        return Some("it holds a control character");
+    }
+    if path.contains('\\') {
+        return Some("it holds a backslash");
+    }
+    if cfg!(windows) && path.contains([':', '*', '?', '"', '<', '>', '|']) {
+        return Some("it holds a character that Windows does not allow");
+    }
+    for name in path.split('/') {
+        match name {
+            "" => return Some("it starts or ends with `/`, or holds `//`"),
+            "." | ".." => return Some("it holds `.` or `..`"),
+            _ if name.len() > LONGEST_NAME => return Some("one of its names is over 255 bytes"),
+            _ => {}
+        }
+    }
+    let first = path.split('/').next().unwrap_or_default();
+    first.eq_ignore_ascii_case(RESERVED).then_some("`.venti/` is kept for Venti's own files")
+}
+
+/// The folders above a path, outermost first: `a` and `a/b` for `a/b/c.html`.
+pub fn folders(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(end, _)| &path[..end])
+}
+
+/// What a file system that ignores case takes a path for.
+pub fn folded(path: &str) -> String {
+    path.to_lowercase()
+}
+
+/// Refuses a tree that could not be written the same everywhere.
+///
+/// # Errors
+/// A path with a [`fault`], two paths that differ in case only, a path that is both a file and
+/// a folder.
+pub fn check(tree: &Tree) -> Result<(), Refusal> {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for path in tree.keys() {
+        if let Some(fault) = fault(path) {
+            return Err(Refusal::BadPath { path: path.clone(), fault });
+        }
+        for part in folders(path).chain([path.as_str()]) {
+            match seen.insert(folded(part), part) {
+                Some(other) if other != part => {
+                    return Err(Refusal::SameName { one: other.into(), other: part.into() });
+                }
+                _ => {}
+            }
+        }
+        if let Some(folder) = folders(path).find(|folder| tree.contains_key(*folder)) {
+            return Err(Refusal::FileAndFolder { path: folder.into(), inside: path.clone() });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(paths: &[&str]) -> Tree {
+        paths.iter().map(|path| ((*path).to_owned(), Vec::new())).collect()
+    }
+
+    #[test]
+    fn ordinary_paths_are_fine() {
+        let paths =
+            ["index.html", "a/index.html", "a/b/..c", "é/日本.html", "con/nul.html", ".nojekyll"];
+        assert_eq!(check(&tree(&paths)), Ok(()));
+    }
+
+    #[test]
+    fn a_path_cannot_leave_the_folder_or_confuse_a_file_system() {
+        for path in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../../x",
+            "a/./b",
+            "a//b",
+            "a/",
+            "a\\b",
+            "a\0b",
+            "a\nb",
+            ".venti",
+            ".venti/manifest",
+            ".VENTI/x",
+        ] {
+            assert!(fault(path).is_some(), "{path:?} should be refused");
+        }
+        assert!(fault(&"é".repeat(128)).is_some());
+        assert!(fault(&"é".repeat(127)).is_none());
+    }
+
+    #[test]
+    fn names_that_differ_in_case_only_are_refused_wherever_they_stand() {
+        for paths in [["a.html", "A.html"], ["Tags/a.html", "tags/b.html"], ["é.html", "É.html"]]
+        {
+            let error = check(&tree(&paths)).unwrap_err();
+            assert!(matches!(error, Refusal::SameName { .. }), "{paths:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_cannot_be_a_folder_too() {
+        let error = check(&tree(&["a", "a.html", "a/index.html"])).unwrap_err();
+        let expected = Refusal::FileAndFolder { path: "a".into(), inside: "a/index.html".into() };
+        assert_eq!(error, expected);
+    }
+}

@@ -1,0 +1,157 @@
+//! From the old site to the new: first every new file is staged in full and made safe on the
+//! disk, then the files are moved into place one by one.
+//!
+//! A move is atomic, so a file is old or new, never half. All that can fail for want of space or
+//! rights fails while staging, with the old site untouched.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::manifest::Manifest;
+use super::paths;
+use super::plan::{Plan, Write};
+use crate::fs;
+
+/// Venti's own folder under `output/` and what is in it.
+#[derive(Debug)]
+pub struct Workplace {
+    /// All of it, `output/.venti`.
+    pub folder: PathBuf,
+    staging: PathBuf,
+    /// Where the manifest is.
+    pub manifest: PathBuf,
+}
+
+impl Workplace {
+    /// The workplace of an output folder; nothing is created.
+    pub fn of(output: &Path) -> Self {
+        let folder = output.join(paths::RESERVED);
+        Self { staging: folder.join("staging"), manifest: folder.join("manifest"), folder }
+    }
+
+    /// Removes what a killed build left staged.
+    pub fn sweep(&self) -> fs::Result<()> {
+        match fs::stat(&self.staging)? {
+            Some(found) if found.is_dir() => fs::remove_dir_all(&self.staging),
+            Some(_) => fs::remove_file(&self.staging),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes what was staged in vain, and the folders above it if this commit created them.
+    pub fn abandon(&self, output: &Path, new: bool) -> fs::Result<()> {
+        self.sweep()?;
+        if fs::stat(&self.manifest)?.is_none() {
+            fs::remove_empty_dir(&self.folder)?;
+        }
+        if new {
+            fs::remove_empty_dir(output)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the workplace, for an output folder that holds nothing of Venti's any more.
+    pub fn remove(&self) -> fs::Result<()> {
+        self.sweep()?;
+        if fs::stat(&self.manifest)?.is_some() {
+            fs::remove_file(&self.manifest)?;
+        }
+        fs::remove_empty_dir(&self.folder).map(drop)
+    }
+
+    fn staged(&self, index: usize) -> PathBuf {
+        self.staging.join(index.to_string())
+    }
+
+    fn staged_intent(&self) -> PathBuf {
+        self.staging.join("intent")
+    }
+
+    fn staged_result(&self) -> PathBuf {
+        self.staging.join("result")
+    }
+}
+
+/// Writes every new file of the plan, and both manifests, where no reader sees them.
+pub fn stage(plan: &Plan<'_>, at: &Workplace) -> fs::Result<()> {
+    fs::create_dir_all(&at.staging)?;
+    let manifests = [
+        (at.staged_intent(), plan.intent.text().into_bytes()),
+        (at.staged_result(), plan.result.text().into_bytes()),
+    ];
+    let manifests = manifests.iter().map(|(path, text)| (path.clone(), text.as_slice()));
+    let pages = plan.write.iter().enumerate().map(|(i, write)| (at.staged(i), write.bytes));
+    fs::create_new_durably(&manifests.chain(pages).collect::<Vec<_>>())
+}
+
+/// Moves what is staged into place and removes what is stale.
+pub fn swap(plan: &Plan<'_>, old: &Manifest, at: &Workplace, output: &Path) -> fs::Result<()> {
+    if plan.intent != *old {
+        fs::rename(&at.staged_intent(), &at.manifest)?;
+        fs::sync_dir(&at.folder)?;
+    }
+    remove(&plan.clear, &plan.empty, output)?;
+    make_folders(&plan.write, output)?;
+    // What pages refer to comes before the pages, for a reader who looks in between.
+    let staged = plan.write.iter().enumerate();
+    let (pages, assets): (Vec<_>, Vec<_>) =
+        staged.partition(|(_, write)| write.path.ends_with(".html"));
+    for stage in [assets, pages] {
+        stage.into_par_iter().try_for_each(|(i, write)| {
+            let move_to = if write.over { fs::rename } else { fs::rename_new };
+            move_to(&at.staged(i), &output.join(write.path))
+        })?;
+    }
+    remove(&plan.remove, &plan.empty, output)?;
+    finish(at)
+}
+
+/// Puts the last manifest in place, once the site is what it says.
+pub fn finish(at: &Workplace) -> fs::Result<()> {
+    fs::rename(&at.staged_result(), &at.manifest)?;
+    fs::sync_dir(&at.folder)?;
+    at.sweep()
+}
+
+/// Removes files, then those folders that are empty now. What was removed must stay removed
+/// even if the power fails, or a file would come back that no manifest knows.
+fn remove(files: &[String], folders: &[String], output: &Path) -> fs::Result<()> {
+    let mut touched = BTreeSet::new();
+    for path in files {
+        let path = output.join(path);
+        fs::remove_file(&path)?;
+        touched.extend(path.parent().map(Path::to_owned));
+    }
+    for folder in folders {
+        let folder = output.join(folder);
+        if fs::remove_empty_dir(&folder)? {
+            touched.remove(&folder);
+            touched.extend(folder.parent().map(Path::to_owned));
+        }
+    }
+    touched.iter().try_for_each(|dir| fs::sync_dir(dir))
+}
+
+/// Creates the folders that the new files need. If one cannot be created, for want of space, those
+/// made so far go again.
+fn make_folders(write: &[Write<'_>], output: &Path) -> fs::Result<()> {
+    let needed: BTreeSet<&str> =
+        write.iter().flat_map(|write| paths::folders(write.path)).collect();
+    let mut made: Vec<PathBuf> = Vec::new();
+    for folder in needed {
+        let folder = output.join(folder);
+        if fs::stat(&folder)?.is_some() {
+            continue;
+        }
+        if let Err(error) = fs::create_dir(&folder) {
+            for folder in made.iter().rev() {
+                fs::remove_empty_dir(folder)?;
+            }
+            return Err(error);
+        }
+        made.push(folder);
+    }
+    Ok(())
+}

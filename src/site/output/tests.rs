@@ -1,0 +1,369 @@
+//! What a commit promises, one rule a test. `tests/output.rs` has the rules that take whole
+//! processes: kills, two at once, full and read-only disks.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+/// A folder with an `output/` in it.
+struct Scene(tempfile::TempDir);
+
+impl Scene {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn output(&self) -> PathBuf {
+        self.0.path().join("output")
+    }
+
+    fn commit(&self, tree: &Tree) -> miette::Result<Changes> {
+        commit(tree, &self.output(), &self.0.path().join(".venti"))
+    }
+
+    /// Puts a file there as a person would.
+    fn put(&self, path: &str, text: &str) {
+        let path = self.output().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn refused(&self, tree: &Tree) -> String {
+        let before = on_disk(&self.output());
+        let message = self.commit(tree).unwrap_err().to_string();
+        assert_eq!(on_disk(&self.output()), before, "a refused commit changed something");
+        message
+    }
+
+    /// The site on disk without Venti's own folder.
+    fn site(&self) -> BTreeMap<String, String> {
+        let mut site = on_disk(&self.output());
+        site.retain(|path, _| !path.starts_with(paths::RESERVED));
+        site
+    }
+}
+
+/// Every path below a folder with its text; a folder is `(folder)`, a link where it leads.
+fn on_disk(folder: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for entry in walkdir::WalkDir::new(folder).min_depth(1).into_iter().flatten() {
+        let path = entry.path().strip_prefix(folder).unwrap().to_str().unwrap().replace('\\', "/");
+        let text = match entry.file_type() {
+            kind if kind.is_dir() => "(folder)".to_owned(),
+            kind if kind.is_symlink() => {
+                format!("-> {}", fs::read_link(entry.path()).unwrap().display())
+            }
+            _ => fs::read_to_string(entry.path()).unwrap(),
+        };
+        found.insert(path, text);
+    }
+    found
+}
+
+fn tree(files: &[(&str, &str)]) -> Tree {
+    files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
+}
+
+fn texts(files: &[(&str, &str)]) -> BTreeMap<String, String> {
+    files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
+}
+
+fn counts(written: usize, unchanged: usize, removed: usize) -> Changes {
+    Changes { written, unchanged, removed, ..Changes::default() }
+}
+
+#[test]
+fn a_first_commit_writes_the_tree_and_a_second_leaves_it_alone() {
+    let scene = Scene::new();
+    let site = tree(&[("index.html", "home"), ("a/index.html", "a"), ("a/b/x.css", "css")]);
+    assert_eq!(scene.commit(&site).unwrap(), counts(3, 0, 0));
+    let before = times(&scene.output());
+    let expected = texts(&[
+        ("index.html", "home"),
+        ("a", "(folder)"),
+        ("a/index.html", "a"),
+        ("a/b", "(folder)"),
+        ("a/b/x.css", "css"),
+    ]);
+    assert_eq!(scene.site(), expected);
+
+    assert_eq!(scene.commit(&site).unwrap(), counts(0, 3, 0));
+    assert_eq!(times(&scene.output()), before, "nothing may be written again, not even a folder");
+}
+
+/// When each path was last modified.
+fn times(folder: &Path) -> BTreeMap<PathBuf, std::time::SystemTime> {
+    let entries = walkdir::WalkDir::new(folder).into_iter().flatten();
+    entries
+        .map(|entry| (entry.path().to_owned(), entry.metadata().unwrap().modified().unwrap()))
+        .collect()
+}
+
+#[test]
+fn only_what_changed_is_written() {
+    let scene = Scene::new();
+    scene.commit(&tree(&[("a.html", "1"), ("b.html", "1"), ("c.html", "1")])).unwrap();
+    let same = times(&scene.output())[&scene.output().join("a.html")];
+    let next = tree(&[("a.html", "1"), ("b.html", "2"), ("d.html", "1")]);
+    assert_eq!(scene.commit(&next).unwrap(), counts(2, 1, 1));
+    assert_eq!(times(&scene.output())[&scene.output().join("a.html")], same);
+    assert_eq!(scene.site(), texts(&[("a.html", "1"), ("b.html", "2"), ("d.html", "1")]));
+}
+
+#[test]
+fn two_commits_of_one_tree_leave_identical_folders_whatever_was_there_before() {
+    let (short, long) = (Scene::new(), Scene::new());
+    let site = tree(&[("a/index.html", "a"), ("index.html", "home")]);
+    short.commit(&site).unwrap();
+    long.commit(&tree(&[("b/index.html", "b"), ("index.html", "old"), ("a", "file")])).unwrap();
+    long.commit(&site).unwrap();
+    assert_eq!(on_disk(&short.output()), on_disk(&long.output()));
+}
+
+#[test]
+fn files_and_folders_venti_did_not_write_stay() {
+    let scene = Scene::new();
+    scene.put("CNAME", "example.com");
+    scene.put("a/photo.txt", "mine");
+    fs::create_dir_all(scene.output().join("empty")).unwrap();
+    scene.commit(&tree(&[("a/index.html", "a"), ("b/c/index.html", "b")])).unwrap();
+    scene.put("b/note.txt", "mine");
+    scene.commit(&tree(&[("index.html", "home")])).unwrap();
+    let expected = texts(&[
+        ("CNAME", "example.com"),
+        ("a", "(folder)"),
+        ("a/photo.txt", "mine"),
+        ("b", "(folder)"),
+        ("b/note.txt", "mine"),
+        ("empty", "(folder)"),
+        ("index.html", "home"),
+    ]);
+    assert_eq!(scene.site(), expected);
+
+    fs::remove_file(scene.output().join("b/note.txt")).unwrap();
+    scene.commit(&tree(&[("index.html", "home")])).unwrap();
+    assert!(!scene.site().contains_key("b"), "an emptied folder that venti created goes");
+    assert!(scene.site().contains_key("empty"), "an empty folder that it did not create stays");
+}
+
+#[test]
+fn a_foreign_file_in_the_way_is_named_and_nothing_is_changed() {
+    let scene = Scene::new();
+    scene.put("about/index.html", "mine");
+    let message = scene.refused(&tree(&[("about/index.html", "venti's"), ("index.html", "home")]));
+    assert_eq!(
+        message,
+        "venti did not write about/index.html, and the site has a page or file of that name"
+    );
+}
+
+#[test]
+fn a_foreign_file_where_a_folder_is_needed_is_named_and_so_is_the_reverse() {
+    let scene = Scene::new();
+    scene.put("about", "mine");
+    assert!(scene.refused(&tree(&[("about/index.html", "x")])).contains("write about,"));
+    scene.put("tags/x/mine.txt", "mine");
+    assert!(scene.refused(&tree(&[("tags", "x")])).contains("write tags,"));
+}
+
+#[test]
+fn a_foreign_file_with_the_right_content_is_taken_over() {
+    let scene = Scene::new();
+    scene.put("index.html", "home");
+    assert_eq!(scene.commit(&tree(&[("index.html", "home")])).unwrap(), counts(0, 1, 0));
+    assert_eq!(scene.commit(&tree(&[("index.html", "new")])).unwrap(), counts(1, 0, 0));
+}
+
+#[test]
+fn an_edit_under_output_does_not_last_and_is_reported() {
+    let scene = Scene::new();
+    let site = tree(&[("index.html", "home")]);
+    scene.commit(&site).unwrap();
+    scene.put("index.html", "edited");
+    let changes = scene.commit(&site).unwrap();
+    assert_eq!(changes, Changes { restored: vec!["index.html".into()], ..counts(1, 0, 0) });
+    assert_eq!(scene.site(), texts(&[("index.html", "home")]));
+}
+
+#[test]
+fn a_stale_file_that_a_person_changed_stays_and_is_no_longer_ventis() {
+    let scene = Scene::new();
+    scene.commit(&tree(&[("a.html", "a"), ("index.html", "home")])).unwrap();
+    scene.put("a.html", "edited");
+    let changes = scene.commit(&tree(&[("index.html", "home")])).unwrap();
+    assert_eq!(changes, Changes { released: vec!["a.html".into()], ..counts(0, 1, 0) });
+    assert_eq!(scene.site()["a.html"], "edited");
+    assert!(scene.refused(&tree(&[("a.html", "a")])).contains("did not write a.html"));
+}
+
+#[test]
+fn a_file_becomes_a_folder_and_a_folder_a_file() {
+    let scene = Scene::new();
+    let (flat, deep) = (tree(&[("a", "1"), ("b/c/d", "2")]), tree(&[("a/b/c", "3"), ("b", "4")]));
+    for _ in 0..2 {
+        scene.commit(&flat).unwrap();
+        let expected = texts(&[("a", "1"), ("b", "(folder)"), ("b/c", "(folder)"), ("b/c/d", "2")]);
+        assert_eq!(scene.site(), expected);
+        scene.commit(&deep).unwrap();
+        let expected = texts(&[("a", "(folder)"), ("a/b", "(folder)"), ("a/b/c", "3"), ("b", "4")]);
+        assert_eq!(scene.site(), expected);
+    }
+}
+
+#[test]
+fn a_folder_with_a_foreign_file_in_it_does_not_become_a_file() {
+    let scene = Scene::new();
+    scene.commit(&tree(&[("a/b/c", "1")])).unwrap();
+    scene.put("a/b/mine", "mine");
+    assert!(scene.refused(&tree(&[("a", "1")])).contains("did not write a/b/mine"));
+}
+
+#[test]
+fn a_path_may_change_its_case_between_builds() {
+    let scene = Scene::new();
+    scene.commit(&tree(&[("Tags/Rust.html", "1"), ("Tags/b.html", "1")])).unwrap();
+    scene.commit(&tree(&[("tags/rust.html", "1"), ("tags/b.html", "2")])).unwrap();
+    let expected = texts(&[("tags", "(folder)"), ("tags/b.html", "2"), ("tags/rust.html", "1")]);
+    assert_eq!(scene.site(), expected);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_symbolic_link_is_never_written_or_deleted_through() {
+    use std::os::unix::fs::symlink;
+    let scene = Scene::new();
+    let elsewhere = scene.0.path().join("elsewhere");
+    fs::create_dir_all(elsewhere.join("sub")).unwrap();
+    fs::write(elsewhere.join("index.html"), "x").unwrap();
+    fs::create_dir_all(scene.output()).unwrap();
+
+    // A folder and a file of Venti's are replaced by links to where equal files stand.
+    scene.commit(&tree(&[("a/index.html", "x"), ("a/sub/y", "y"), ("index.html", "x")])).unwrap();
+    fs::remove_dir_all(scene.output().join("a")).unwrap();
+    symlink(&elsewhere, scene.output().join("a")).unwrap();
+    assert!(scene.refused(&tree(&[("a/index.html", "new")])).starts_with("a is a symbolic link"));
+    assert!(scene.refused(&tree(&[("a/index.html", "x")])).starts_with("a is a symbolic link"));
+
+    scene.commit(&tree(&[("index.html", "x")])).unwrap();
+    assert_eq!(on_disk(&elsewhere), texts(&[("index.html", "x"), ("sub", "(folder)")]));
+
+    fs::remove_file(scene.output().join("index.html")).unwrap();
+    symlink(elsewhere.join("index.html"), scene.output().join("index.html")).unwrap();
+    assert!(scene.refused(&tree(&[("index.html", "new")])).starts_with("index.html is a symbolic"));
+    scene.commit(&tree(&[])).unwrap();
+    assert_eq!(on_disk(&elsewhere)["index.html"], "x");
+    assert!(scene.site().contains_key("index.html"), "the link itself is not Venti's");
+}
+
+#[cfg(unix)]
+#[test]
+fn output_may_itself_be_a_link_to_a_folder() {
+    let scene = Scene::new();
+    let real = scene.0.path().join("www");
+    fs::create_dir(&real).unwrap();
+    std::os::unix::fs::symlink(&real, scene.output()).unwrap();
+    scene.commit(&tree(&[("a/index.html", "a")])).unwrap();
+    assert_eq!(fs::read_to_string(real.join("a/index.html")).unwrap(), "a");
+}
+
+#[cfg(unix)]
+#[test]
+fn others_may_read_the_site() {
+    use std::os::unix::fs::PermissionsExt;
+    let scene = Scene::new();
+    fs::create_dir(scene.output()).unwrap();
+    fs::write(scene.output().join("plain"), "").unwrap();
+    scene.commit(&tree(&[("index.html", "home")])).unwrap();
+    let mode = |name| fs::metadata(scene.output().join(name)).unwrap().permissions().mode();
+    assert_eq!(mode("index.html"), mode("plain"));
+}
+
+#[test]
+fn what_a_killed_build_left_is_venti_s_and_goes() {
+    let scene = Scene::new();
+    scene.commit(&tree(&[("old.html", "old"), ("index.html", "1")])).unwrap();
+    // The state of a build killed midway: the intent stored, part of the files moved.
+    let at = Workplace::of(&scene.output());
+    let next = tree(&[("index.html", "2"), ("new/a.html", "a"), ("new/b.html", "b")]);
+    let old = Manifest::load(&at.manifest).unwrap();
+    let plan = plan::plan(&next, &old, &scene.output()).unwrap();
+    swap::stage(&plan, &at).unwrap();
+    fs::write(&at.manifest, plan.intent.text()).unwrap();
+    scene.put("new/a.html", "a");
+    scene.put("index.html", "2");
+
+    scene.commit(&tree(&[("index.html", "3")])).unwrap();
+    let expected = tree(&[("index.html", "3")]);
+    assert_eq!(scene.site(), texts(&[("index.html", "3")]));
+    let fresh = Scene::new();
+    fresh.commit(&expected).unwrap();
+    assert_eq!(on_disk(&scene.output()), on_disk(&fresh.output()), "nothing may be left behind");
+}
+
+#[test]
+fn a_file_that_appears_where_a_killed_build_only_planned_one_is_foreign() {
+    let scene = Scene::new();
+    let at = Workplace::of(&scene.output());
+    let site = tree(&[("a.html", "a")]);
+    let plan = plan::plan(&site, &Manifest::default(), &scene.output()).unwrap();
+    swap::stage(&plan, &at).unwrap();
+    fs::write(&at.manifest, plan.intent.text()).unwrap();
+    scene.put("a.html", "mine");
+    let message = scene.commit(&site).unwrap_err().to_string();
+    assert!(message.contains("did not write a.html"), "{message}");
+    assert_eq!(scene.site()["a.html"], "mine");
+}
+
+#[test]
+fn without_its_manifest_a_site_is_taken_over_where_it_is_right_and_named_where_it_is_not() {
+    let scene = Scene::new();
+    scene.commit(&tree(&[("a.html", "a"), ("b.html", "b")])).unwrap();
+    fs::remove_dir_all(scene.output().join(".venti")).unwrap();
+    assert!(scene.refused(&tree(&[("a.html", "a"), ("b.html", "2")])).contains("write b.html,"));
+    let same = tree(&[("a.html", "a"), ("b.html", "b")]);
+    assert_eq!(scene.commit(&same).unwrap(), counts(0, 2, 0));
+}
+
+#[test]
+fn a_damaged_manifest_stops_the_build_and_says_what_to_do() {
+    let scene = Scene::new();
+    scene.commit(&tree(&[("a.html", "a")])).unwrap();
+    scene.put(".venti/manifest", "rubbish");
+    assert!(scene.refused(&tree(&[("a.html", "a")])).contains("is not a manifest"));
+}
+
+#[test]
+fn the_site_survives_a_move_of_its_folder_and_the_loss_of_the_scratch_folder() {
+    let scene = Scene::new();
+    scene.commit(&tree(&[("a.html", "a"), ("b.html", "b")])).unwrap();
+    let elsewhere = Scene::new();
+    fs::rename(scene.output(), elsewhere.output()).unwrap();
+    assert_eq!(elsewhere.commit(&tree(&[("a.html", "a")])).unwrap(), counts(0, 1, 1));
+}
+
+#[test]
+fn clearing_removes_the_site_and_nothing_else() {
+    let scene = Scene::new();
+    let scratch = scene.0.path().join(".venti");
+    assert_eq!(clear(&scene.output(), &scratch).unwrap(), counts(0, 0, 0));
+    scene.commit(&tree(&[("a/b/c.html", "a"), ("index.html", "home")])).unwrap();
+    assert_eq!(clear(&scene.output(), &scratch).unwrap(), counts(0, 0, 2));
+    assert!(!scene.output().exists());
+
+    scene.commit(&tree(&[("a/b/c.html", "a")])).unwrap();
+    scene.put("a/mine", "mine");
+    clear(&scene.output(), &scratch).unwrap();
+    assert_eq!(on_disk(&scene.output()), texts(&[("a", "(folder)"), ("a/mine", "mine")]));
+}
+
+#[test]
+fn an_unwritable_tree_is_refused_before_anything_is_touched() {
+    let scene = Scene::new();
+    for paths in [&["../seed.md"][..], &["a", "a/b"], &["a.html", "A.html"]] {
+        let site = paths.iter().map(|path| ((*path).to_owned(), Vec::new())).collect();
+        scene.refused(&site);
+    }
+    assert!(!scene.output().exists());
+}
