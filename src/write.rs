@@ -4,3 +4,5 @@ pub mod clean;
 pub mod generator;
 pub mod judge;
 pub mod prompt;
+pub mod pull_quote;
+pub mod words;
