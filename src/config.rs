@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 mod generation;
-pub use generation::{Generation, GenerationOverrides};
+mod read;
+pub use generation::{Generation, GenerationOverrides, Misfit};
+pub use read::model_name;
 
 /// The resolved configuration of a project.
 #[derive(Debug, Clone, PartialEq)]
