@@ -52,7 +52,7 @@ impl Verdict {
 }
 
 /// The patterns that no essay may hold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Blocklist(RegexSet);
 
 impl Blocklist {

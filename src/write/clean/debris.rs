@@ -26,6 +26,7 @@ static TELLS: LazyLock<RegexSet> = LazyLock::new(|| {
         r"(?i)\bsubscribe (?:to|for|here|now)\b|\bsign up (?:for|to|here|now)\b|\bfollow (?:us|me|him|her|them) (?:on|at)\b|\bnewsletter\b",
         r"(?i)\b(?:share|tweet|print|bookmark) this\b|\bleave a comment\b|\bcomments? (?:section|below|are closed)\b|\blet (?:us|me) know in\b",
         r"(?i)\ball rights reserved\b|\bcopyright ©|©|\bcreative commons\b|\bcookie policy\b|\bterms of service\b|\bprivacy policy\b",
+        r"(?i)\b(?:this|our|the|my|a|next|previous|last|earlier|following) (?:blog|post|guest) ?post(?:s|ing)?\b|\b(?:this|our|my) (?:post|article|series|tutorial|guide)\b|\bfeel free to\b",
         r"(?i)\b(?:originally|first|previously) (?:published|appeared|posted)\b|\bguest (?:post|author|blog)\b|\bcross-?posted\b",
         r"(?i)\b(?:photo|image|picture|illustration|photograph) (?:by|credit|courtesy|via)\b|\bcourtesy of\b|\bgetty images\b",
         r"(?i)\bdownload (?:the|our|a|this) (?:pdf|app|report|slides|full)\b|\b(?:table|figure|exhibit|chapter|appendix) [0-9]+\b|\bin this (?:chapter|module|section)\b",
