@@ -42,7 +42,7 @@ impl Problem {
         len: usize,
         message: impl Into<String>,
     ) -> Self {
-        let offset = text.floor_char_boundary(offset);
+        let offset = char_boundary(text, offset);
         let len = len.min(text.len() - offset);
         Self {
             message: message.into(),
@@ -104,7 +104,7 @@ impl SourceCode for Code {
         lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let read = self.text.read_span(span, lines_before, lines_after)?;
-        let column = self.column(self.text.floor_char_boundary(read.span().offset()));
+        let column = self.column(char_boundary(&self.text, read.span().offset()));
         Ok(Box::new(MietteSpanContents::new_named(
             self.name.clone(),
             read.data(),
@@ -128,6 +128,11 @@ pub fn read_text(root: &Path, path: &Path) -> Result<String, Problem> {
         Problem::at(path, &text, at, '\u{fffd}'.len_utf8(), "this file is not UTF-8 from here on")
             .hint("save it as UTF-8 in your editor")
     })
+}
+
+/// The start of the character that `offset` is in, or the end of the text.
+fn char_boundary(text: &str, offset: usize) -> usize {
+    (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// Paths are shown alike on every system.
@@ -202,5 +207,49 @@ impl From<Problem> for Problems {
 impl Diagnostic for Problems {
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
         Some(Box::new(self.0.iter().map(|problem| problem as &dyn Diagnostic)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_characters() {
+        let text = "\u{feff}é: ü\nñandú: x\n";
+        let at = text.find("x\n").expect("there");
+        let problem = Problem::at("a.md", text, at, 1, "no");
+        assert_eq!(problem.place(), Some((2, 8)));
+        assert_eq!(Problem::at("a.md", text, 3, 1, "no").place(), Some((1, 1)));
+        assert_eq!(Problem::at("a.md", text, 9999, 7, "no").place(), Some((3, 1)));
+        assert_eq!(Problem::in_file("a.md", "no").place(), None);
+    }
+
+    #[test]
+    fn a_terminal_shows_place_line_and_hint() {
+        let text = "---\ntitle: é\nñandú: x\n---\n";
+        let problems = vec![
+            Problem::in_file("b.md", "this file cannot be read").hint("open it"),
+            Problem::at("a.md", text, text.find('x').expect("there"), 1, "second"),
+            Problem::at("a.md", text, text.find('ñ').expect("there"), 7, "unknown key `ñandú`")
+                .hint("did you mean `slug`?"),
+        ];
+        let problems = Problems::none_or((), problems).expect_err("three");
+        assert_eq!(problems.to_string(), "3 problems in the content");
+        insta::assert_snapshot!(problems.render(false, 80), @"");
+        assert!(problems.render(true, 80).contains("\u{1b}["));
+        assert!(!problems.render(false, 80).contains("\u{1b}["));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_have_a_place() {
+        let root = tempfile::tempdir().expect("a folder");
+        crate::fs::write_atomic(&root.path().join("a.md"), b"\xc3\xa9\n\xc3\xa9 \xff b")
+            .expect("written");
+        let problem = read_text(root.path(), Path::new("a.md")).expect_err("not UTF-8");
+        assert_eq!(
+            problem.to_line(),
+            "a.md:2:3: this file is not UTF-8 from here on (save it as UTF-8 in your editor)"
+        );
     }
 }

@@ -48,7 +48,9 @@ impl<'a> Document<'a> {
 
     /// A problem at a node of this document.
     fn problem(&self, id: node::Id, message: String) -> Problem {
-        let at = node::place(&self.file[self.yaml.clone()], id);
+        // An empty document has no place of its own.
+        let at =
+            if self.root.is_null() { 0 } else { node::place(&self.file[self.yaml.clone()], id) };
         let offset = self.yaml.start + at;
         Problem::at(
             self.path,
@@ -69,11 +71,8 @@ pub fn problem(path: &Path, file: &str, yaml: &Range<usize>, error: &serde_yaml:
 fn node_problem(path: &Path, file: &str, yaml: &Range<usize>, error: node::Error) -> Problem {
     let offset = yaml.start + error.at;
     let rest = &file[offset..yaml.end];
-    let hint = error.hint.or_else(|| {
-        rest.starts_with('\t').then_some("indent with spaces; YAML allows no tabs there")
-    });
     let problem = Problem::at(path, file, offset, extent(rest), error.message);
-    match hint {
+    match error.hint {
         Some(hint) => problem.hint(hint),
         None => problem,
     }

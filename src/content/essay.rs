@@ -2,6 +2,8 @@
 
 mod escape;
 mod file;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};

@@ -163,3 +163,92 @@ fn compare_aliases(files: &[(Seed, String)], routes: &[String], problems: &mut V
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(files: &[(&str, &[u8])]) -> Result<Vec<Seed>, Vec<String>> {
+        let root = tempfile::tempdir().expect("a folder");
+        for (name, bytes) in files {
+            crate::fs::write_atomic(&root.path().join("seeds").join(name), bytes).expect("written");
+        }
+        load_from(root.path())
+    }
+
+    fn load_from(root: &Path) -> Result<Vec<Seed>, Vec<String>> {
+        let loaded = load_all(root, Path::new("seeds"), &["colophon".to_owned()]);
+        loaded.map_err(|Problems(problems)| problems.iter().map(Problem::to_line).collect())
+    }
+
+    #[test]
+    fn every_markdown_file_in_the_order_of_the_paths() {
+        let files: &[(&str, &[u8])] = &[
+            ("b.md", b"b"),
+            ("a/Z é.MD", b"z"),
+            ("notes.txt", b"\xff"),
+            (".#b.md", b"\xff"),
+            ("b.md~", b"\xff"),
+            (".b.md.swp", b"\xff"),
+            (".hidden/c.md", b"\xff"),
+            ("folder.md/d.md", b"d"),
+        ];
+        let seeds = load(files).expect("good seeds");
+        let found: Vec<_> = seeds
+            .iter()
+            .map(|seed| (seed.path.to_str().unwrap_or_default(), seed.slug.as_str()))
+            .collect();
+        assert_eq!(
+            found,
+            [("seeds/a/Z é.MD", "z-e"), ("seeds/b.md", "b"), ("seeds/folder.md/d.md", "d")]
+        );
+    }
+
+    #[test]
+    fn the_first_problem_of_each_file_in_one_run() {
+        let files: &[(&str, &[u8])] = &[
+            ("a.md", b"---\ntitle: 1\ndate: x\n---\nq"),
+            ("b.md", b"ok \xc3\xa9\n caf\xe9"),
+            ("c.md", b""),
+            ("good.md", b"q"),
+            ("—.md", b"q"),
+        ];
+        insta::assert_snapshot!(load(files).expect_err("four problems").join("\n"), @"");
+    }
+
+    #[test]
+    fn what_two_files_quarrel_about() {
+        let files: &[(&str, &[u8])] = &[
+            ("a.md", b"---\ntags: [one, C]\naliases: [/old/]\n---\nq"),
+            ("b.md", b"---\ntags: [one, x, C++]\n---\nq"),
+            ("c.md", b"---\nslug: a\n---\nq"),
+            ("d.md", b"---\naliases:\n  - /fine\n  - /OLD.html\n---\nq"),
+            ("e.md", b"---\naliases: [/b]\n---\nq"),
+            ("f.md", b"---\naliases: [/tags/x]\n---\nq"),
+            ("tags.md", b"q"),
+            ("Colophon.md", b"q"),
+        ];
+        insta::assert_snapshot!(load(files).expect_err("seven problems").join("\n"), @"");
+    }
+
+    #[test]
+    fn no_folder_for_seeds() {
+        insta::assert_snapshot!(load(&[]).expect_err("no folder").join("\n"), @"");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_lead_nowhere_or_round() {
+        use std::os::unix::fs::symlink;
+        let root = tempfile::tempdir().expect("a folder");
+        let seeds = root.path().join("seeds");
+        crate::fs::write_atomic(&root.path().join("elsewhere.md"), b"q").expect("written");
+        crate::fs::create_dir_all(&seeds).expect("made");
+        symlink(&seeds, seeds.join("loop")).expect("linked");
+        symlink("nowhere", seeds.join("broken.md")).expect("linked");
+        symlink("../elsewhere.md", seeds.join("good.md")).expect("linked");
+        let _socket =
+            std::os::unix::net::UnixListener::bind(seeds.join("socket.md")).expect("bound");
+        insta::assert_snapshot!(load_from(root.path()).expect_err("three problems").join("\n"), @"");
+    }
+}
