@@ -1,0 +1,1 @@
+//! Whole sites, built in memory.
