@@ -1,1 +1,366 @@
 //! What was asked: the command line as parsed, before anything is looked up.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Device, Dtype, GenerationOverrides};
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "venti",
+    version,
+    about = "A static site generator whose posts are written by a language model",
+    after_help = "Start a site with `venti init my-site`, add a quote with `venti new \"…\"`, \
+                  and write and render it with `venti build`.",
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The site's folder [default: the nearest folder upward that has a venti.yaml]
+    #[arg(long, value_name = "DIR", global = true, help_heading = "Global options")]
+    pub root: Option<PathBuf>,
+    /// The configuration file [default: venti.yaml in the site's folder]
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Global options")]
+    pub config: Option<PathBuf>,
+    /// Print errors and results only
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+    /// When to use colour
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        global = true,
+        help_heading = "Global options"
+    )]
+    pub color: Color,
+}
+
+/// When to use colour on a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a new site in a folder
+    Init(Init),
+    /// Add a seed: a quote for the model to continue
+    New(New),
+    /// Turn a list of quotes (txt, json, csv) into seeds
+    Import(Import),
+    /// Write the missing essays, or one essay to standard output
+    Generate(Generate),
+    /// Write the missing essays and render the site
+    Build(Build),
+    /// Remove the built site and caches; never essays that belong to a seed
+    Clean(Clean),
+    /// Show and move the models this site uses
+    Model(Model),
+    /// Print a completion script for a shell
+    Completions(Completions),
+    /// Print the manual page, or write one page a command into a folder
+    Man(Man),
+}
+
+/// `venti init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The folder; made if it is not there
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The site's title [default: made from the folder's name]
+    #[arg(long)]
+    pub title: Option<String>,
+}
+
+/// `venti new`
+#[derive(Debug, Args)]
+pub struct New {
+    /// The quote
+    pub quote: String,
+    /// Who said it
+    #[arg(long)]
+    pub author: Option<String>,
+    /// The thinkpiece's title [default: made from the quote]
+    #[arg(long)]
+    pub title: Option<String>,
+    /// Where the quote comes from, an http(s) address
+    #[arg(long, value_name = "URL")]
+    pub source: Option<String>,
+    /// Tags, separated by commas
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub tags: Vec<String>,
+    /// The seed's name in addresses [default: made from the title or the quote]
+    #[arg(long)]
+    pub slug: Option<String>,
+    /// Mark it as a draft
+    #[arg(long)]
+    pub draft: bool,
+}
+
+/// `venti import`
+#[derive(Debug, Args)]
+pub struct Import {
+    /// A .txt file (one quote a paragraph or a line), .json (a list, or an object of texts) or .csv (with a `quote` column)
+    pub file: PathBuf,
+    /// The file's format [default: from its name]
+    #[arg(long)]
+    pub format: Option<ImportFormat>,
+    /// Tags that every imported seed gets, separated by commas
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub tags: Vec<String>,
+    /// Say what would be written, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// The formats of a list of quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ImportFormat {
+    Txt,
+    Json,
+    Csv,
+}
+
+/// `venti generate`
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// The seeds to write, by slug [default: all]
+    #[arg(value_name = "SEED", conflicts_with = "text")]
+    pub seeds: Vec<String>,
+    /// Write one essay from this quote to standard output, as it is written; nothing is stored
+    #[arg(long, value_name = "QUOTE")]
+    pub text: Option<String>,
+    /// With --text: the essay's title [default: made from the quote]
+    #[arg(long, requires = "text")]
+    pub title: Option<String>,
+    /// With --text: the take, as in a seed's `takes`
+    #[arg(long, value_name = "N", requires = "text", default_value_t = 1)]
+    pub take: u32,
+    /// With --text: the text is the exact prompt, the completion is printed untouched
+    #[arg(long, requires = "text")]
+    pub raw: bool,
+    /// Print JSON: with --text one object a candidate, one a line; else the summary
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub writing: Writing,
+    #[command(flatten)]
+    pub model: ModelFlags,
+    #[command(flatten)]
+    pub generation: GenerationFlags,
+}
+
+/// `venti build`
+#[derive(Debug, Args)]
+pub struct Build {
+    /// Render only; fail, naming the seeds, if an essay is missing
+    #[arg(long, conflicts_with_all = ["refresh", "force"])]
+    pub frozen: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub writing: Writing,
+    #[command(flatten)]
+    pub model: ModelFlags,
+    #[command(flatten)]
+    pub generation: GenerationFlags,
+}
+
+/// Which essays to write.
+#[derive(Debug, Args)]
+pub struct Writing {
+    /// Include seeds marked as drafts
+    #[arg(long)]
+    pub drafts: bool,
+    /// Write essays again whose model or site-wide settings have changed: all, or those of these seeds
+    #[arg(long, value_name = "SEED", num_args = 0.., value_delimiter = ',')]
+    pub refresh: Option<Vec<String>>,
+    /// Overwrite essays that a person has edited, where they are to be written again
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Which model, and what it runs on.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Model")]
+pub struct ModelFlags {
+    /// venti-mini, gpt2, a folder, or owner/name[@revision] on the hub
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Where it runs
+    #[arg(long)]
+    pub device: Option<Device>,
+    /// What it computes in
+    #[arg(long)]
+    pub dtype: Option<Dtype>,
+    /// CPU threads
+    #[arg(long, value_name = "N")]
+    pub threads: Option<std::num::NonZeroUsize>,
+    /// Texts written together
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<std::num::NonZeroUsize>,
+    /// Open no network connection
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// One flag a generation setting.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Generation")]
+pub struct GenerationFlags {
+    /// Randomness; 0 takes the likeliest token each time
+    #[arg(long, value_name = "X")]
+    pub temperature: Option<f64>,
+    /// Keep the N likeliest tokens; 0 is off
+    #[arg(long, value_name = "N")]
+    pub top_k: Option<usize>,
+    /// Keep the likeliest tokens whose probabilities sum to P; 1 is off
+    #[arg(long, value_name = "P")]
+    pub top_p: Option<f64>,
+    /// Drop tokens less likely than P times the likeliest; 0 is off
+    #[arg(long, value_name = "P")]
+    pub min_p: Option<f64>,
+    /// Keep tokens of typical surprise, of mass P; 1 is off
+    #[arg(long, value_name = "P")]
+    pub typical_p: Option<f64>,
+    /// Make tokens that are already there less likely; 1 is off
+    #[arg(long, value_name = "X")]
+    pub repetition_penalty: Option<f64>,
+    /// Never write the same N tokens in a row twice; 0 is off
+    #[arg(long, value_name = "N")]
+    pub no_repeat_ngram_size: Option<usize>,
+    /// End before this text; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub stop: Option<Vec<String>>,
+    /// Write at least N tokens
+    #[arg(long, value_name = "N")]
+    pub min_new_tokens: Option<usize>,
+    /// Write at most N tokens
+    #[arg(long, value_name = "N")]
+    pub max_new_tokens: Option<usize>,
+    /// Reject essays of fewer words
+    #[arg(long, value_name = "N")]
+    pub min_words: Option<usize>,
+    /// Cut essays to at most N words
+    #[arg(long, value_name = "N")]
+    pub max_words: Option<usize>,
+    /// Completions written for one essay, of which the best is kept
+    #[arg(long, value_name = "N")]
+    pub candidates: Option<usize>,
+    /// Rounds of candidates before the best is kept although none is good
+    #[arg(long, value_name = "N")]
+    pub max_rounds: Option<usize>,
+    /// The random seed of every essay, in place of each seed's own
+    #[arg(long, value_name = "N")]
+    pub rng_seed: Option<u64>,
+}
+
+impl GenerationFlags {
+    /// The settings that were given.
+    pub fn overrides(&self) -> GenerationOverrides {
+        GenerationOverrides {
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            min_p: self.min_p,
+            typical_p: self.typical_p,
+            repetition_penalty: self.repetition_penalty,
+            no_repeat_ngram_size: self.no_repeat_ngram_size,
+            stop: self.stop.clone(),
+            min_new_tokens: self.min_new_tokens,
+            max_new_tokens: self.max_new_tokens,
+            min_words: self.min_words,
+            max_words: self.max_words,
+            candidates: self.candidates,
+            max_rounds: self.max_rounds,
+        }
+    }
+}
+
+/// `venti clean`
+#[derive(Debug, Args)]
+pub struct Clean {
+    /// Remove the essays whose seed is gone, instead
+    #[arg(long)]
+    pub orphans: bool,
+    /// With --orphans: those that a person has edited, too
+    #[arg(long, requires = "orphans")]
+    pub force: bool,
+}
+
+/// `venti model`
+#[derive(Debug, Args)]
+pub struct Model {
+    #[command(subcommand)]
+    pub command: ModelCommand,
+}
+
+/// What to do with models.
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// What a model is: size, source, hash, what it runs on here
+    Info(ModelName),
+    /// Where its files are
+    Path(ModelName),
+    /// The models known here: embedded, in the lock, in the hub's cache, and the aliases
+    List,
+    /// Move the lock's pin to what the name stands for now
+    Update(ModelName),
+}
+
+/// A model, by default the site's.
+#[derive(Debug, Args)]
+pub struct ModelName {
+    /// venti-mini, gpt2, a folder, or owner/name[@revision] on the hub [default: the site's]
+    pub model: Option<String>,
+    /// Open no network connection
+    #[arg(long)]
+    pub offline: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `venti completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    pub shell: clap_complete::Shell,
+}
+
+/// `venti man`
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Write venti.1 and one page a command here
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -2,7 +2,9 @@
 //! essays that Venti writes, and the lock file that says with which models.
 
 pub mod essay;
+pub mod front_matter;
 pub mod lockfile;
+pub mod new_seed;
 pub mod seed;
 pub mod slug;
 pub mod store;

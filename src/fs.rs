@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "these are the wrappers the ban points to")]
 
 use std::fs::{File, Metadata};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -37,17 +37,75 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(error("read", path))
 }
 
+/// The bytes of a file, or none where there is no such file.
+pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(source) if source.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(error("read", path)(source)),
+    }
+}
+
+/// What a path leads to, through links.
+pub fn metadata(path: &Path) -> Result<Metadata> {
+    std::fs::metadata(path).map_err(error("read", path))
+}
+
+/// The paths in a folder, in the order of their names; none where there is no such folder.
+pub fn list(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(source) if source.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(error("list", dir)(source)),
+    };
+    let paths: std::io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut paths = paths.map_err(error("list", dir))?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// Creates a folder and those above it.
+pub fn create_dir_all(dir: &Path) -> Result<()> {
+    std::fs::create_dir_all(dir).map_err(error("create", dir))
+}
+
+/// Removes a file; one that is not there is no error.
+pub fn remove_file(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(error("remove", path)(source)),
+        _ => Ok(()),
+    }
+}
+
+/// Opens a file for reading and writing, made empty where there is none, kept as it is otherwise.
+pub fn open_or_create(path: &Path) -> Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    options.open(path).map_err(error("open", path))
+}
+
+/// How a temporary file of [`write_atomic`] is named: this, something random, [`TEMPORARY_END`].
+const TEMPORARY_START: &str = ".venti-";
+const TEMPORARY_END: &str = ".tmp";
+
 /// Writes a file whole or not at all: a temporary file beside it, fsync, rename.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(dir).map_err(error("create", dir))?;
+    create_dir_all(dir)?;
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".venti-").suffix(".tmp");
+    builder.prefix(TEMPORARY_START).suffix(TEMPORARY_END);
     let mut file = readable(&mut builder).tempfile_in(dir).map_err(error("write", path))?;
     file.write_all(bytes).map_err(error("write", path))?;
     file.as_file().sync_all().map_err(error("write", path))?;
     file.persist(path).map_err(|e| error("write", path)(e.error))?;
     Ok(())
+}
+
+/// Whether a path is a temporary file of [`write_atomic`]; one that a killed process left behind,
+/// if nobody is writing now.
+pub fn is_temporary(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with(TEMPORARY_START) && name.ends_with(TEMPORARY_END)
 }
 
 /// Lets others read what a temporary file becomes, as far as the umask allows: temporary
@@ -88,11 +146,6 @@ pub fn create_dir(path: &Path) -> Result<()> {
     std::fs::create_dir(path).map_err(error("create", path))
 }
 
-/// Creates a folder and those above it, as needed.
-pub fn create_dir_all(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path).map_err(error("create", path))
-}
-
 /// Creates files with these contents, which survive a loss of power once this returns. They must
 /// not exist, and must be on one file system.
 pub fn create_new_durably(files: &[(PathBuf, &[u8])]) -> Result<()> {
@@ -117,13 +170,6 @@ pub fn create_new_durably(files: &[(PathBuf, &[u8])]) -> Result<()> {
 /// write for other programs: 10,000 small files took 0.2 s, one by one 27 s.
 const FLUSH_TOGETHER_FROM: usize = 32;
 
-/// Opens a file for reading and writing, created if need be, its content kept.
-pub fn open_or_create(path: &Path) -> Result<File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    options.open(path).map_err(error("open", path))
-}
-
 /// Moves a file over whatever file has the new name, in one step.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(error("replace", to))
@@ -133,11 +179,6 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 pub fn rename_new(from: &Path, to: &Path) -> Result<()> {
     let from = tempfile::TempPath::try_from_path(from).map_err(error("find", from))?;
     from.persist_noclobber(to).map_err(|e| error("create", to)(e.error))
-}
-
-/// Removes a file.
-pub fn remove_file(path: &Path) -> Result<()> {
-    std::fs::remove_file(path).map_err(error("remove", path))
 }
 
 /// Removes a folder if it is empty; says whether it did.

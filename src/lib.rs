@@ -20,3 +20,4 @@ pub mod write;
 pub mod fs;
 pub mod lock;
 pub mod problem;
+pub mod yaml;

@@ -33,10 +33,16 @@ impl Lock {
     /// Takes the lock, or says who holds it.
     ///
     /// `purpose` is what the holder is doing, for the message others get ("writing the site").
+    /// While another has it, `waiting` is called once with who that is.
     ///
     /// # Errors
     /// [`Held`] if it is not free after `patience`; otherwise the file cannot be made or locked.
-    pub fn take(path: &Path, purpose: &str, patience: Duration) -> miette::Result<Self> {
+    pub fn take(
+        path: &Path,
+        purpose: &str,
+        patience: Duration,
+        waiting: &mut dyn FnMut(&str),
+    ) -> miette::Result<Self> {
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir)?;
         }
@@ -47,14 +53,18 @@ impl Lock {
                 Ok(()) => break,
                 Err(TryLockError::Error(e)) => return Err(fs::error("lock", path)(e).into()),
                 Err(TryLockError::WouldBlock) if waited < patience => {
+                    if waited.is_zero() {
+                        waiting(&holder(&mut file));
+                    }
                     std::thread::sleep(LOOK_AGAIN);
                     waited += LOOK_AGAIN;
                 }
-                Err(TryLockError::WouldBlock) => return Err(Held { holder: holder(file) }.into()),
+                Err(TryLockError::WouldBlock) => return Err(Held { holder: holder(&mut file) }.into()),
             }
         }
         let name = format!("process {}, {purpose}", std::process::id());
         file.set_len(0)
+            .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(name.as_bytes()))
             .map_err(fs::error("write", path))?;
         Ok(Self { _file: file })
@@ -63,7 +73,7 @@ impl Lock {
 
 /// What the holder wrote down. Where a locked file cannot be read (Windows), or its holder has
 /// only just got it, nobody knows.
-fn holder(mut file: File) -> String {
+fn holder(file: &mut File) -> String {
     let mut name = String::new();
     match file.rewind().and_then(|()| file.read_to_string(&mut name)) {
         Ok(_) if !name.is_empty() => name,
@@ -79,9 +89,9 @@ mod tests {
     fn a_lock_is_free_again_once_dropped() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("scratch/lock");
-        let first = Lock::take(&path, "building", Duration::ZERO).unwrap();
+        let first = Lock::take(&path, "building", Duration::ZERO, &mut |_| ()).unwrap();
         drop(first);
-        Lock::take(&path, "building", Duration::ZERO).unwrap();
+        Lock::take(&path, "building", Duration::ZERO, &mut |_| ()).unwrap();
     }
 
     #[cfg(unix)]
@@ -89,8 +99,8 @@ mod tests {
     fn the_second_is_told_who_the_first_is_and_what_it_does() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let _first = Lock::take(&path, "writing the site", Duration::ZERO).unwrap();
-        let error = Lock::take(&path, "cleaning", Duration::ZERO).unwrap_err();
+        let _first = Lock::take(&path, "writing the site", Duration::ZERO, &mut |_| ()).unwrap();
+        let error = Lock::take(&path, "cleaning", Duration::ZERO, &mut |_| ()).unwrap_err();
         let expected = format!(
             "another venti is at work here: process {}, writing the site",
             std::process::id()
@@ -102,10 +112,10 @@ mod tests {
     fn a_patient_second_gets_it_when_the_first_is_done() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let first = Lock::take(&path, "building", Duration::ZERO).unwrap();
+        let first = Lock::take(&path, "building", Duration::ZERO, &mut |_| ()).unwrap();
         std::thread::scope(|scope| {
             let second =
-                scope.spawn(|| Lock::take(&path, "building", Duration::from_secs(60)).is_ok());
+                scope.spawn(|| Lock::take(&path, "building", Duration::from_secs(60), &mut |_| ()).is_ok());
             drop(first);
             assert!(second.join().unwrap());
         });

@@ -145,7 +145,7 @@ fn halfway(source: fs::Error) -> Stopped {
 /// forbidden; the message says what state the site is in.
 pub fn commit(tree: &Tree, output: &Path, scratch: &Path) -> miette::Result<Changes> {
     paths::check(tree)?;
-    let _lock = Lock::take(&scratch.join("output.lock"), "writing the site", PATIENCE)?;
+    let _lock = Lock::take(&scratch.join("output.lock"), "writing the site", PATIENCE, &mut |_| ())?;
     replace(tree, output)
 }
 
@@ -155,7 +155,7 @@ pub fn commit(tree: &Tree, output: &Path, scratch: &Path) -> miette::Result<Chan
 /// # Errors
 /// As for [`commit`].
 pub fn clear(output: &Path, scratch: &Path) -> miette::Result<Changes> {
-    let _lock = Lock::take(&scratch.join("output.lock"), "removing the site", PATIENCE)?;
+    let _lock = Lock::take(&scratch.join("output.lock"), "removing the site", PATIENCE, &mut |_| ())?;
     if fs::stat(output)?.is_none() {
         return Ok(Changes::default());
     }

@@ -1,0 +1,22 @@
+//! What a command takes from its surroundings, read here and handed down: no
+//! stage of the two halves looks at the clock or the environment.
+
+use jiff::civil::Date;
+use miette::miette;
+
+/// The day an essay is written on: today here, or what `SOURCE_DATE_EPOCH` says,
+/// as reproducible builds have it.
+pub fn today() -> miette::Result<Date> {
+    let Some(epoch) = std::env::var_os("SOURCE_DATE_EPOCH") else {
+        return Ok(jiff::Zoned::now().date());
+    };
+    let seconds = epoch.to_str().and_then(|text| text.trim().parse().ok());
+    let time = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    time.map(|time| time.to_zoned(jiff::tz::TimeZone::UTC).date()).ok_or_else(|| {
+        miette!(
+            help = "set it to seconds since 1970, or unset it",
+            "SOURCE_DATE_EPOCH is not a time: {}",
+            epoch.display()
+        )
+    })
+}

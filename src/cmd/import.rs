@@ -1,0 +1,313 @@
+//! `venti import`: a list of quotes becomes seeds. All of them or none: the whole
+//! file is read and every seed is checked before the first is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use jiff::civil::Date;
+use miette::{Context, IntoDiagnostic, miette};
+use serde::Deserialize;
+
+use super::{Site, terminal::Terminal};
+use crate::cli::{Import, ImportFormat};
+use crate::content::new_seed::NewSeed;
+
+/// One quote of the list, with what the list says about it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+struct Item {
+    #[serde(alias = "text")]
+    quote: String,
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    author: Option<String>,
+    #[serde(default)]
+    source: Option<String>,
+    #[serde(default)]
+    tags: Tags,
+    #[serde(default)]
+    date: Option<Date>,
+}
+
+/// Tags as a list (JSON) or in one field (CSV), separated by `,` or `;`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum Tags {
+    List(Vec<String>),
+    Field(String),
+    Absent(Option<()>),
+}
+
+impl Default for Tags {
+    fn default() -> Self {
+        Self::Absent(None)
+    }
+}
+
+impl Tags {
+    fn names(&self) -> Vec<String> {
+        let split = |field: &str| -> Vec<String> {
+            field.split([',', ';']).map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()).collect()
+        };
+        match self {
+            Self::List(tags) => tags.iter().flat_map(|tag| split(tag)).collect(),
+            Self::Field(field) => split(field),
+            Self::Absent(_) => Vec::new(),
+        }
+    }
+}
+
+/// A JSON list holds texts or objects; the old notebook wrote an object of texts
+/// (`{"phrase_0": "…"}`).
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum JsonItem {
+    Text(String),
+    Item(Item),
+}
+
+/// Imports `args.file` into the site's seeds.
+pub fn run(site: &Site, args: &Import, terminal: &Terminal, today: Date) -> miette::Result<()> {
+    let bytes = crate::fs::read(&args.file)?;
+    let text = String::from_utf8(bytes).map_err(|e| {
+        miette!(
+            help = "save the file as UTF-8 and import it again",
+            "{} is not UTF-8: first bad byte at offset {}",
+            args.file.display(),
+            e.utf8_error().valid_up_to()
+        )
+    })?;
+    let format = match args.format {
+        Some(format) => format,
+        None => format_of(&args.file)?,
+    };
+    let items = parse(text.trim_start_matches('\u{feff}'), format)
+        .wrap_err_with(|| format!("cannot import {}", args.file.display()))?;
+    if items.is_empty() {
+        return Err(miette!("{} holds no quote", args.file.display()));
+    }
+
+    let seeds = site.load_seeds()?;
+    let mut known: BTreeSet<String> = seeds.iter().map(|seed| normalised(&seed.quote)).collect();
+    let mut new = Vec::new();
+    let mut skipped = 0;
+    for item in items {
+        if known.insert(normalised(&item.quote)) {
+            new.push(item);
+        } else {
+            skipped += 1;
+        }
+    }
+
+    let new: Vec<NewSeed> = new
+        .into_iter()
+        .map(|item| {
+            let mut tags = item.tags.names();
+            tags.extend(args.tags.iter().cloned());
+            NewSeed {
+                quote: paragraphs(&item.quote),
+                title: present(item.title),
+                author: present(item.author),
+                source: present(item.source),
+                tags,
+                date: item.date.unwrap_or(today),
+                draft: false,
+                slug: String::new(),
+            }
+        })
+        .collect();
+    let paths = site.add_seeds(&seeds, new, args.dry_run)?;
+    for path in &paths {
+        terminal.did(if args.dry_run { "would write" } else { "wrote" }, path.display());
+    }
+    if skipped > 0 {
+        terminal.say(format_args!("{skipped} of the quotes are seeds already: left as they are"));
+    }
+    Ok(())
+}
+
+/// The format a file's name says.
+fn format_of(path: &Path) -> miette::Result<ImportFormat> {
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    match extension.to_ascii_lowercase().as_str() {
+        "txt" | "md" | "text" => Ok(ImportFormat::Txt),
+        "json" => Ok(ImportFormat::Json),
+        "csv" => Ok(ImportFormat::Csv),
+        _ => Err(miette!(
+            help = "say it with --format txt, json or csv",
+            "cannot tell the format of {} from its name",
+            path.display()
+        )),
+    }
+}
+
+fn parse(text: &str, format: ImportFormat) -> miette::Result<Vec<Item>> {
+    let mut items = match format {
+        ImportFormat::Txt => parse_txt(text),
+        ImportFormat::Json => parse_json(text)?,
+        ImportFormat::Csv => parse_csv(text)?,
+    };
+    items.retain(|item| !item.quote.trim().is_empty());
+    Ok(items)
+}
+
+/// Quotes separated by blank lines, or one a line where there is no blank line.
+/// A last line that begins with a dash names the author.
+fn parse_txt(text: &str) -> Vec<Item> {
+    let text = text.replace("\r\n", "\n");
+    let text = text.trim();
+    let blocks: Vec<&str> =
+        if text.contains("\n\n") { text.split("\n\n").collect() } else { text.lines().collect() };
+    let mut items: Vec<Item> = Vec::new();
+    for block in blocks {
+        let mut lines: Vec<&str> =
+            block.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let author = lines.last().and_then(|line| attribution(line));
+        if author.is_some() {
+            lines.pop();
+        }
+        match (lines.is_empty(), items.last_mut()) {
+            (true, Some(before)) if author.is_some() => before.author = author,
+            (true, _) => {}
+            (false, _) => items.push(Item { quote: lines.join(" "), author, ..Item::default() }),
+        }
+    }
+    items
+}
+
+/// `— Ada Runway`, `-- Ada Runway` or `– Ada Runway`.
+fn attribution(line: &str) -> Option<String> {
+    let name = ["—", "–", "--", "― "].iter().find_map(|dash| line.strip_prefix(dash))?.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+fn parse_json(text: &str) -> miette::Result<Vec<Item>> {
+    let items: Vec<JsonItem> = if text.trim_start().starts_with('{') {
+        let named: BTreeMap<Natural, JsonItem> = serde_json::from_str(text)
+            .into_diagnostic()
+            .wrap_err("not a JSON object of texts or of objects with a \"quote\"")?;
+        named.into_values().collect()
+    } else {
+        serde_json::from_str(text)
+            .into_diagnostic()
+            .wrap_err("not a JSON list of texts or of objects with a \"quote\"")?
+    };
+    Ok(items
+        .into_iter()
+        .map(|item| match item {
+            JsonItem::Text(quote) => Item { quote, ..Item::default() },
+            JsonItem::Item(item) => item,
+        })
+        .collect())
+}
+
+/// A name that sorts `phrase_2` before `phrase_10`.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(from = "String")]
+struct Natural(String, u64);
+
+impl From<String> for Natural {
+    fn from(name: String) -> Self {
+        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let number = name[stem.len()..].parse().unwrap_or(0);
+        Self(stem.to_owned(), number)
+    }
+}
+
+fn parse_csv(text: &str) -> miette::Result<Vec<Item>> {
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::Headers)
+        .flexible(false)
+        .from_reader(text.as_bytes());
+    let headers = reader.headers().into_diagnostic()?.clone();
+    if !headers.iter().any(|name| name == "quote" || name == "text") {
+        return Err(miette!(
+            help = "name the columns in the first line: quote, and if you have them title, author, \
+                    source, tags, date",
+            "line 1: no column named `quote`"
+        ));
+    }
+    reader.deserialize().map(|row| row.into_diagnostic()).collect()
+}
+
+/// Blank fields are absent.
+fn present(field: Option<String>) -> Option<String> {
+    field.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Paragraphs separated by one empty line, white space otherwise folded.
+fn paragraphs(quote: &str) -> String {
+    quote
+        .replace("\r\n", "\n")
+        .split("\n\n")
+        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|paragraph| !paragraph.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+/// Two quotes that differ in white space and case only are one.
+fn normalised(quote: &str) -> String {
+    quote.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quotes(items: &[Item]) -> Vec<&str> {
+        items.iter().map(|item| item.quote.as_str()).collect()
+    }
+
+    #[test]
+    fn text_is_one_quote_a_line() {
+        let items = parse("One.\nTwo.\r\nThree.\n", ImportFormat::Txt).unwrap();
+        assert_eq!(quotes(&items), ["One.", "Two.", "Three."]);
+    }
+
+    #[test]
+    fn text_with_blank_lines_is_one_quote_a_paragraph_and_a_dash_names_the_author() {
+        let text = "One,\nstill one.\n— Ada Runway\n\nTwo.\n\n-- Chip Pivotson\n\nThree.";
+        let items = parse(text, ImportFormat::Txt).unwrap();
+        assert_eq!(quotes(&items), ["One, still one.", "Two.", "Three."]);
+        let authors: Vec<_> = items.iter().map(|item| item.author.as_deref()).collect();
+        assert_eq!(authors, [Some("Ada Runway"), Some("Chip Pivotson"), None]);
+    }
+
+    #[test]
+    fn the_notebooks_object_of_texts_keeps_its_order() {
+        let text = r#"{"phrase_10": "c", "phrase_2": "b", "phrase_0": "a"}"#;
+        assert_eq!(quotes(&parse(text, ImportFormat::Json).unwrap()), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_json_list_holds_texts_and_objects() {
+        let text = r#"["a", {"quote": "b", "tags": ["x", "y"], "date": "2026-01-02"}, {"text": "c"}]"#;
+        let items = parse(text, ImportFormat::Json).unwrap();
+        assert_eq!(quotes(&items), ["a", "b", "c"]);
+        assert_eq!(items[1].tags.names(), ["x", "y"]);
+        assert_eq!(items[1].date, Some(jiff::civil::date(2026, 1, 2)));
+    }
+
+    #[test]
+    fn csv_takes_its_columns_by_name() {
+        let text = "author,quote,tags\nAda,\"One, two.\",\"a; b\"\n,Three.,\n";
+        let items = parse(text, ImportFormat::Csv).unwrap();
+        assert_eq!(quotes(&items), ["One, two.", "Three."]);
+        assert_eq!(items[0].tags.names(), ["a", "b"]);
+        assert_eq!(present(items[1].author.clone()), None);
+    }
+
+    #[test]
+    fn csv_without_a_quote_column_says_what_the_first_line_should_be() {
+        let error = parse("a,b\n1,2\n", ImportFormat::Csv).unwrap_err();
+        assert_eq!(error.to_string(), "line 1: no column named `quote`");
+    }
+
+    #[test]
+    fn broken_json_is_an_error_with_its_place() {
+        let error = parse("[\"a\",\n 3x]", ImportFormat::Json).unwrap_err();
+        let text: Vec<String> = error.chain().map(ToString::to_string).collect();
+        assert!(text.iter().any(|line| line.contains("line 2")), "{text:?}");
+    }
+}

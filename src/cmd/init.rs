@@ -1,0 +1,86 @@
+//! `venti init`: a folder becomes a site.
+
+use miette::miette;
+
+use super::terminal::Terminal;
+use crate::cli::Init;
+
+/// The files of a new site, by their place in it.
+const FILES: [(&str, &str); 7] = [
+    ("venti.yaml", include_str!("init/venti.yaml")),
+    ("content/seeds/first-post.md", include_str!("init/first-post.md")),
+    ("content/seeds/second-post.md", include_str!("init/second-post.md")),
+    ("content/pages/about.md", include_str!("init/about.md")),
+    (".gitignore", include_str!("init/gitignore")),
+    ("README.md", include_str!("init/README.md")),
+    (".github/workflows/pages.yml", include_str!("init/pages.yml")),
+];
+
+/// The line of `venti.yaml` that the site's own title replaces.
+const TITLE: &str = "title: My Thinkpieces";
+
+/// Writes the files of a new site; replaces none.
+pub fn run(args: &Init, terminal: &Terminal) -> miette::Result<()> {
+    if let Some((name, _)) = FILES.iter().find(|(name, _)| args.dir.join(name).exists()) {
+        return Err(miette!(
+            help = "choose another folder, or move that file away",
+            "{} is already there",
+            args.dir.join(name).display()
+        ));
+    }
+    let title = match &args.title {
+        Some(title) => title.clone(),
+        None => title_of(&args.dir)?,
+    };
+    // A JSON string is a YAML string, whatever the title holds.
+    let title = serde_json::to_string(&title).map_err(|e| miette!("cannot write the title: {e}"))?;
+    for (name, text) in FILES {
+        let path = args.dir.join(name);
+        let text = text.replacen(TITLE, &format!("title: {title}"), 1);
+        crate::fs::write_atomic(&path, text.as_bytes())?;
+        terminal.did("wrote", path.display());
+    }
+    terminal.say(format_args!(
+        "\nNext:\n  cd {}\n  venti new \"a quote worth an essay\"\n  venti build",
+        args.dir.display()
+    ));
+    Ok(())
+}
+
+/// `my-first-site` is called "My First Site".
+fn title_of(dir: &std::path::Path) -> miette::Result<String> {
+    let absolute = std::path::absolute(dir)
+        .map_err(crate::fs::error("find", dir))?;
+    let name = absolute.file_name().map(|name| name.to_string_lossy().into_owned());
+    let words: Vec<String> = name
+        .as_deref()
+        .unwrap_or_default()
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            let mut letters = word.chars();
+            letters.next().map_or_else(String::new, |first| {
+                first.to_uppercase().chain(letters).collect()
+            })
+        })
+        .collect();
+    Ok(if words.is_empty() { "Thinkpieces".to_owned() } else { words.join(" ") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_has_the_line_that_is_replaced() {
+        assert!(FILES[0].1.contains(TITLE));
+        assert!(!FILES[1..].iter().any(|(_, text)| text.contains(TITLE)));
+    }
+
+    #[test]
+    fn a_folders_name_becomes_the_title() {
+        let title = |name| title_of(std::path::Path::new(name)).unwrap();
+        assert_eq!(title("my-first_site"), "My First Site");
+        assert_eq!(title("/"), "Thinkpieces");
+    }
+}

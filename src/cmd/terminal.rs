@@ -1,0 +1,90 @@
+//! The terminal: results on standard output, everything else on standard error,
+//! colour and bars only where a person looks.
+
+use std::io::{IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use miette::Report;
+
+use crate::cli::{Color, Global};
+use crate::problem::Problems;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+const STRONG: Style = Style::new().bold();
+
+/// How to talk to whoever started this process.
+#[derive(Debug, Clone, Copy)]
+pub struct Terminal {
+    quiet: bool,
+    color: bool,
+    /// Somebody watches standard error.
+    interactive: bool,
+}
+
+impl Terminal {
+    /// From the flags, `NO_COLOR`, `CLICOLOR_FORCE`, `TERM` and what standard error is.
+    pub fn new(global: &Global) -> Self {
+        let choice = match global.color {
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+            Color::Auto => anstream::AutoStream::choice(&std::io::stderr()),
+        };
+        choice.write_global();
+        Self {
+            quiet: global.quiet,
+            color: choice != anstream::ColorChoice::Never,
+            interactive: std::io::stderr().is_terminal(),
+        }
+    }
+
+    /// Whether progress may be drawn.
+    pub fn draws_progress(&self) -> bool {
+        self.interactive && !self.quiet
+    }
+
+    /// A line a person may want to read.
+    pub fn say(&self, line: impl std::fmt::Display) {
+        if !self.quiet {
+            // Nobody is left to tell when standard error is closed.
+            let _ = writeln!(anstream::stderr(), "{line}");
+        }
+    }
+
+    /// A line that starts with a verb in bold: `wrote content/seeds/a.md`.
+    pub fn did(&self, verb: &str, what: impl std::fmt::Display) {
+        self.say(format_args!("{STRONG}{verb:>10}{STRONG:#} {what}"));
+    }
+
+    /// Something that did not stop the command but should be known.
+    pub fn warn(&self, line: impl std::fmt::Display) {
+        self.say(format_args!("{WARNING}warning{WARNING:#}: {line}"));
+    }
+
+    /// The error that ended the command, its causes, and what to do next.
+    pub fn error(&self, report: &Report) {
+        let mut out = anstream::stderr();
+        if let Some(problems) = report.downcast_ref::<Problems>() {
+            let _ = write!(out, "{}", problems.render(self.color));
+        }
+        let _ = writeln!(out, "{ERROR}error{ERROR:#}: {report}");
+        for cause in report.chain().skip(1) {
+            let _ = writeln!(out, "  because: {cause}");
+        }
+        if let Some(help) = report.help() {
+            let _ = writeln!(out, "   {HINT}hint{HINT:#}: {help}");
+        }
+    }
+}
+
+/// Writes a result to standard output. A reader that went away ends the process
+/// quietly, as `| head` expects.
+pub fn print(text: impl std::fmt::Display) -> miette::Result<()> {
+    let mut out = std::io::stdout();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(e) => Err(miette::miette!("cannot write to standard output: {e}")),
+        Ok(()) => Ok(()),
+    }
+}

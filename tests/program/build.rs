@@ -1,0 +1,200 @@
+//! `venti build`: what is written, what is kept, what is left alone.
+
+use crate::project::{Project, SMALL, stderr, stdout};
+
+const QUOTES: [&str; 3] = [
+    "A meeting is a place where decisions go to be photographed.",
+    "The market rewards patience, but only in people who hurry.",
+    "Every dashboard is a mirror with a subscription.",
+];
+
+/// The summary that `--json` prints.
+fn summary(project: &Project, args: &[&str]) -> serde_json::Value {
+    let mut all = vec!["build", "--json"];
+    all.extend(args);
+    serde_json::from_str(&stdout(&project.run(&all))).unwrap()
+}
+
+#[test]
+fn seeds_become_essays_and_a_site() {
+    let project = Project::with_quotes(&QUOTES);
+    let summary = summary(&project, &[]);
+    assert_eq!(summary["essays"]["written"], 3);
+    for n in 1..=3 {
+        let essay = project.read(&format!("content/essays/seed-{n}.md"));
+        assert!(essay.starts_with("---\n"), "{essay}");
+        let page = project.read(&format!("output/seed-{n}/index.html"));
+        assert!(page.contains(QUOTES[n - 1]), "the quote is on its page");
+    }
+    for name in ["index.html", "404.html", "atom.xml", "rss.xml", "feed.json", "sitemap.xml"] {
+        assert!(project.path("output").join(name).is_file(), "{name}");
+    }
+    assert!(project.path("venti.lock").is_file());
+}
+
+#[test]
+fn a_second_build_writes_nothing() {
+    let project = Project::with_quotes(&QUOTES[..1]);
+    project.run(&["build"]);
+    let before = (project.times("output"), project.times("content"));
+    let summary = summary(&project, &[]);
+    assert_eq!(summary["essays"]["written"], 0);
+    assert_eq!(summary["files"]["written"], 0);
+    assert_eq!((project.times("output"), project.times("content")), before);
+}
+
+#[test]
+fn a_new_seed_costs_one_essay() {
+    let project = Project::with_quotes(&QUOTES[..2]);
+    project.run(&["build"]);
+    let first = project.tree("content/essays");
+    project.seed("seed-3", QUOTES[2]);
+    assert_eq!(summary(&project, &[])["essays"]["written"], 1);
+    let second = project.tree("content/essays");
+    assert_eq!(second.len(), 3);
+    assert!(first.iter().all(|(name, bytes)| second[name] == *bytes));
+}
+
+#[test]
+fn batch_size_threads_order_and_neighbours_change_no_word() {
+    let reference = Project::with_quotes(&QUOTES);
+    reference.run(&["build", "--batch-size", "16", "--threads", "2"]);
+    let essays = reference.tree("content/essays");
+    for (batch_size, threads) in [("1", "1"), ("3", "2")] {
+        let project = Project::with_quotes(&QUOTES);
+        project.run(&["build", "--batch-size", batch_size, "--threads", threads]);
+        assert_eq!(project.tree("content/essays"), essays, "batch {batch_size}, {threads} threads");
+    }
+    let alone = Project::new(SMALL);
+    alone.seed("seed-2", QUOTES[1]);
+    alone.run(&["build"]);
+    assert_eq!(alone.tree("content/essays")["seed-2.md"], essays["seed-2.md"]);
+}
+
+#[test]
+fn two_renders_of_one_store_are_the_same_tree() {
+    let project = Project::with_quotes(&QUOTES[..2]);
+    project.run(&["build"]);
+    let first = project.tree("output");
+    std::fs::remove_dir_all(project.path("output")).unwrap();
+    project.run(&["build", "--frozen"]);
+    assert_eq!(project.tree("output"), first);
+}
+
+#[test]
+fn frozen_names_the_seeds_that_have_no_essay_and_leaves_the_site() {
+    let project = Project::with_quotes(&QUOTES[..1]);
+    project.run(&["build"]);
+    let before = project.tree("output");
+    project.seed("late-arrival", QUOTES[1]);
+    let said = project.fails(&["build", "--frozen"], 1);
+    assert!(said.contains("late-arrival"), "{said}");
+    assert!(!said.contains("seed-1"), "{said}");
+    assert_eq!(project.tree("output"), before);
+}
+
+#[test]
+fn a_hand_edited_essay_is_kept_until_forced() {
+    let project = Project::with_quotes(&QUOTES[..1]);
+    project.run(&["build"]);
+    let file = "content/essays/seed-1.md";
+    let edited = format!("{}\nA sentence by a person.\n", project.read(file));
+    project.write(file, &edited);
+    project.seed("seed-1", QUOTES[2]);
+    let output = project.run(&["build"]);
+    assert_eq!(project.read(file), edited);
+    assert!(stderr(&output).contains("edited"), "{}", stderr(&output));
+    assert!(project.read("output/seed-1/index.html").contains("A sentence by a person."));
+    project.run(&["build", "--force"]);
+    assert!(!project.read(file).contains("A sentence by a person."));
+}
+
+#[test]
+fn a_changed_seed_is_written_anew_and_a_changed_tag_is_not() {
+    let project = Project::with_quotes(&QUOTES[..1]);
+    project.run(&["build"]);
+    let tagged = project.read("content/seeds/seed-1.md").replace("[tests]", "[tests, more]");
+    project.write("content/seeds/seed-1.md", tagged);
+    assert_eq!(summary(&project, &[])["essays"]["written"], 0);
+    project.seed("seed-1", QUOTES[1]);
+    assert_eq!(summary(&project, &[])["essays"]["written"], 1);
+}
+
+#[test]
+fn changed_site_settings_keep_what_is_published_until_refresh() {
+    let project = Project::with_quotes(&QUOTES[..2]);
+    project.run(&["build"]);
+    let before = project.tree("content/essays");
+    project.write("venti.yaml", SMALL.replace("max_words: 40", "max_words: 30"));
+    let output = project.run(&["build"]);
+    assert!(stderr(&output).contains("--refresh"), "{}", stderr(&output));
+    assert_eq!(project.tree("content/essays"), before);
+    assert_eq!(summary(&project, &["--refresh", "seed-1"])["essays"]["written"], 1);
+    let after = project.tree("content/essays");
+    assert_ne!(after["seed-1.md"], before["seed-1.md"]);
+    assert_eq!(after["seed-2.md"], before["seed-2.md"]);
+    assert_eq!(summary(&project, &["--refresh"])["essays"]["written"], 1);
+}
+
+#[test]
+fn orphans_are_listed_not_rendered_and_removed_only_when_asked() {
+    let project = Project::with_quotes(&QUOTES[..2]);
+    project.run(&["build"]);
+    std::fs::remove_file(project.path("content/seeds/seed-2.md")).unwrap();
+    let output = project.run(&["build"]);
+    assert!(stderr(&output).contains("seed-2"), "{}", stderr(&output));
+    assert!(!project.path("output/seed-2/index.html").exists());
+    assert!(project.path("content/essays/seed-2.md").exists());
+    project.run(&["clean"]);
+    assert!(!project.path("output").exists());
+    assert!(project.path("content/essays/seed-2.md").exists());
+    project.run(&["clean", "--orphans"]);
+    assert!(!project.path("content/essays/seed-2.md").exists());
+    assert!(project.path("content/essays/seed-1.md").exists());
+}
+
+#[test]
+fn drafts_appear_only_with_drafts() {
+    let project = Project::with_quotes(&QUOTES[..1]);
+    project.write("content/seeds/hidden.md", "---\ndraft: true\ndate: 2026-01-02\n---\nNot yet.\n");
+    project.run(&["build"]);
+    assert!(!project.path("content/essays/hidden.md").exists());
+    project.run(&["build", "--drafts"]);
+    assert!(project.path("output/hidden/index.html").exists());
+    project.run(&["build"]);
+    assert!(!project.path("output/hidden/index.html").exists());
+}
+
+#[test]
+fn a_file_venti_did_not_write_stays() {
+    let project = Project::with_quotes(&QUOTES[..1]);
+    project.write("output/CNAME", "venti.example\n");
+    project.run(&["build"]);
+    project.run(&["clean"]);
+    assert_eq!(project.read("output/CNAME"), "venti.example\n");
+}
+
+#[test]
+fn a_model_in_a_folder_is_not_opened_when_nothing_is_new() {
+    let project = Project::with_quotes(&QUOTES[..1]);
+    let mini = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/venti-mini");
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        project.write(&format!("mini/{name}"), std::fs::read(mini.join(name)).unwrap());
+    }
+    project.write("venti.yaml", format!("{SMALL}model: mini\n"));
+    project.run(&["build"]);
+    std::fs::remove_file(project.path("mini/model.safetensors")).unwrap();
+    assert_eq!(summary(&project, &[])["essays"]["written"], 0);
+    project.seed("seed-2", QUOTES[1]);
+    let said = project.fails(&["build"], 1);
+    assert!(said.contains("mini"), "{said}");
+}
+
+#[test]
+fn a_hub_model_that_is_not_here_fails_offline_naming_what_is_missing() {
+    let project = Project::with_quotes(&QUOTES[..1]);
+    let said = project.fails(&["build", "--offline", "--model", "gpt2"], 1);
+    assert!(said.contains("openai-community/gpt2"), "{said}");
+    assert!(said.contains("--offline"), "{said}");
+    assert!(!project.path("output").exists());
+}

@@ -1,0 +1,88 @@
+//! Killed, doubled and starved runs: nothing is lost, nothing is half built.
+
+use std::time::Duration;
+
+use crate::project::{Project, SMALL};
+
+const QUOTES: [&str; 4] = [
+    "A meeting is a place where decisions go to be photographed.",
+    "The market rewards patience, but only in people who hurry.",
+    "Every dashboard is a mirror with a subscription.",
+    "Nobody was ever fired for writing the second draft.",
+];
+
+#[test]
+fn a_build_killed_at_any_moment_is_finished_by_the_next() {
+    let reference = Project::with_quotes(&QUOTES);
+    reference.run(&["build", "--batch-size", "2"]);
+    let (essays, output) = (reference.tree("content/essays"), reference.tree("output"));
+
+    let project = Project::with_quotes(&QUOTES);
+    for moment in 0..50 {
+        let mut child = project
+            .venti(&["build", "--batch-size", "2", "--quiet"])
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // Spread over one whole build: loading, writing, rendering, and some after its end.
+        std::thread::sleep(Duration::from_millis(8 * moment));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let found = project.tree("content/essays");
+        for (name, bytes) in found.iter().filter(|(name, _)| name.ends_with(".md")) {
+            assert_eq!(bytes, &essays[name], "{name} after the kill at moment {moment}");
+        }
+        for (name, bytes) in whole_files(&project) {
+            assert_eq!(bytes, output[&name], "{name} after the kill at moment {moment}");
+        }
+    }
+    project.run(&["build"]);
+    assert_eq!(project.tree("content/essays"), essays);
+    assert_eq!(project.tree("output"), output);
+}
+
+#[test]
+fn a_render_killed_at_any_moment_leaves_each_file_old_or_new() {
+    let configs = [SMALL.to_owned(), SMALL.replace("A Site", "Another Site")];
+    let project = Project::with_quotes(&QUOTES);
+    project.run(&["build"]);
+    let old = project.tree("output");
+    project.write("venti.yaml", &configs[1]);
+    project.run(&["build", "--frozen"]);
+    let new = project.tree("output");
+    assert_ne!(old, new);
+    for moment in 0..50 {
+        project.write("venti.yaml", &configs[moment as usize % 2]);
+        let mut child = project.venti(&["build", "--frozen", "--quiet"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(700 * moment));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for (name, bytes) in whole_files(&project) {
+            let either = [old.get(&name), new.get(&name)];
+            assert!(either.contains(&Some(&bytes)), "{name} at moment {moment} is neither old nor new");
+        }
+    }
+    project.write("venti.yaml", &configs[0]);
+    project.run(&["build", "--frozen"]);
+    assert_eq!(project.tree("output"), old);
+}
+
+/// The files of the site, without the temporary ones that a kill may leave to the next build.
+fn whole_files(project: &Project) -> impl Iterator<Item = (String, Vec<u8>)> {
+    project.tree("output").into_iter().filter(|(name, _)| !name.ends_with(".tmp"))
+}
+
+#[test]
+fn two_builds_at_once_take_turns() {
+    let project = Project::with_quotes(&QUOTES[..2]);
+    let first = project.venti(&["build"]).spawn().unwrap();
+    let second = project.venti(&["build"]).spawn().unwrap();
+    for child in [first, second] {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+    }
+    let reference = Project::with_quotes(&QUOTES[..2]);
+    reference.run(&["build"]);
+    assert_eq!(project.tree("output"), reference.tree("output"));
+    assert_eq!(project.tree("content/essays"), reference.tree("content/essays"));
+}

@@ -1,0 +1,74 @@
+//! `venti init`, `new` and `import`: seeds from nothing, from a quote, from a list.
+
+use crate::project::{Project, SMALL, stderr};
+
+/// The names in the seeds' folder.
+fn seeds(project: &Project) -> Vec<String> {
+    project.tree("content/seeds").into_keys().collect()
+}
+
+#[test]
+fn init_makes_a_site_that_reads_and_never_replaces_one() {
+    let project = Project::empty();
+    project.run(&["init", "my-first-site"]);
+    assert!(project.read("my-first-site/venti.yaml").contains("title: \"My First Site\""));
+    assert!(project.path("my-first-site/.github/workflows/pages.yml").is_file());
+    // Its seeds, pages and configuration read: only the essays are missing.
+    let said = project.fails(&["build", "--frozen", "--root", "my-first-site"], 1);
+    assert!(said.contains("first-post"), "{said}");
+    let said = project.fails(&["init", "my-first-site"], 1);
+    assert!(said.contains("already there"), "{said}");
+}
+
+#[test]
+fn new_writes_a_seed_named_after_its_quote() {
+    let project = Project::new(SMALL);
+    project.run(&["new", "Growth is a \"feeling\": mostly", "--author", "Ada", "--tags", "a, b"]);
+    let text = project.read("content/seeds/growth-is-a-feeling-mostly.md");
+    assert!(text.contains("author: Ada"), "{text}");
+    project.run(&["new", "Growth is a \"feeling\": mostly"]);
+    assert_eq!(
+        seeds(&project),
+        ["growth-is-a-feeling-mostly-2.md", "growth-is-a-feeling-mostly.md"]
+    );
+    // They read back as seeds.
+    let said = project.fails(&["build", "--frozen"], 1);
+    assert!(said.contains("growth-is-a-feeling-mostly-2"), "{said}");
+}
+
+#[test]
+fn new_refuses_what_no_seed_may_hold() {
+    let project = Project::new(SMALL);
+    assert!(project.fails(&["new", "  "], 1).contains("quote"));
+    assert!(project.fails(&["new", "A.", "--source", "javascript:alert(1)"], 1).contains("source"));
+    assert!(project.fails(&["new", "A.", "--slug", "../up"], 1).contains("slug"));
+    assert_eq!(seeds(&project), Vec::<String>::new());
+}
+
+#[test]
+fn import_takes_every_form_and_skips_what_is_there() {
+    let project = Project::new(SMALL);
+    project.write("list.txt", "One is a number.\nTwo is a team.\n");
+    project.write("list.json", r#"[{"quote": "Three is a board.", "author": "Chip"}, "Two is a team."]"#);
+    project.write("list.csv", "quote,tags\nFour is a rounding error.,\"a;b\"\n");
+    project.write("old.json", r#"{"phrase_0": "Five is a pattern.\n\nIt has paragraphs.", "phrase_1": "Six."}"#);
+    for file in ["list.txt", "list.json", "list.csv", "old.json"] {
+        project.run(&["import", file, "--tags", "imported"]);
+    }
+    assert_eq!(seeds(&project).len(), 6);
+    let output = project.run(&["import", "list.txt"]);
+    assert!(stderr(&output).contains("seeds already"), "{}", stderr(&output));
+    assert!(project.read("content/seeds/three-is-a-board.md").contains("author: Chip"));
+    project.fails(&["build", "--frozen"], 1);
+}
+
+#[test]
+fn import_writes_all_or_nothing() {
+    let project = Project::new(SMALL);
+    project.write("list.json", r#"["Good.", {"quote": "Bad.", "source": "ftp://x"}]"#);
+    let said = project.fails(&["import", "list.json"], 1);
+    assert!(said.contains("source"), "{said}");
+    assert_eq!(seeds(&project), Vec::<String>::new());
+    project.write("list.bin", "x");
+    assert!(project.fails(&["import", "list.bin"], 1).contains("--format"));
+}
