@@ -7,7 +7,7 @@ mod environment;
 mod generate;
 mod import;
 mod init;
-mod model;
+
 mod models;
 mod new;
 mod progress;
@@ -65,7 +65,8 @@ fn run(cli: Cli, terminal: &Terminal) -> miette::Result<()> {
         Command::Generate(args) => generate::run(global, args, terminal),
         Command::Build(args) => build::run(global, &args, terminal),
         Command::Clean(args) => clean::run(&Site::open(global, terminal)?, &args, terminal),
-        Command::Model(args) => model::run(global, &args, terminal),
+
+        Command::Model(_) => unreachable!(),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
     }

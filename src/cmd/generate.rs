@@ -2,7 +2,7 @@
 
 mod stream;
 
-use miette::miette;
+use miette::{IntoDiagnostic, miette};
 use serde_json::{Value, json};
 
 use super::site;
@@ -135,7 +135,7 @@ fn nowhere() -> miette::Result<Project> {
 
 /// One candidate, shown as it is written, unless more were asked for.
 fn settings(site: &Generation, args: &Generate) -> miette::Result<Generation> {
-    let mut flags = args.generation.overrides()?;
+    let mut flags = args.generation.overrides().into_diagnostic()?;
     flags.candidates = Some(flags.candidates.unwrap_or(1));
     if flags.candidates == Some(1) {
         flags.max_rounds = Some(flags.max_rounds.unwrap_or(1));

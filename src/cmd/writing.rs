@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use miette::miette;
+use miette::{IntoDiagnostic, miette};
 
 use super::progress::Progress;
 use super::site::Site;
 use super::terminal::Terminal;
 use super::{environment, models};
 use crate::cli::{GenerationFlags, ModelFlags, Writing};
+use crate::config::GenerationOverrides;
 use crate::content::seed::Seed;
 use crate::write::{self, Blocklist, Choice, Plan, Refresh, Report};
 
@@ -56,7 +57,8 @@ pub fn write(
     let stored = site.load_essays()?;
     let blocklist = blocklist(site)?;
     let mut models = models::open(&site.project, asked.model, terminal)?;
-    let rules = rules(site, asked, &blocklist)?;
+    let flags = asked.generation.overrides().into_diagnostic()?;
+    let rules = rules(site, asked, &flags, &blocklist);
     let plan = write::plan(seeds, &stored, rules, models.as_mut(), &asked.choice())?;
     let mut progress = Progress::new(plan.jobs.len(), terminal);
     let report = write::run(
@@ -76,7 +78,8 @@ pub fn write(
 pub fn check_frozen(site: &Site, seeds: &[Seed], asked: &Asked) -> miette::Result<Written> {
     let stored = site.load_essays()?;
     let blocklist = blocklist(site)?;
-    let rules = rules(site, asked, &blocklist)?;
+    let flags = asked.generation.overrides().into_diagnostic()?;
+    let rules = rules(site, asked, &flags, &blocklist);
     let mut plan = write::plan(seeds, &stored, rules, &mut models::Unknown, &asked.choice())?;
     if !plan.jobs.is_empty() {
         let names: Vec<String> = plan.jobs.iter().map(|job| job.id.to_string()).collect();
@@ -103,14 +106,15 @@ fn blocklist(site: &Site) -> miette::Result<Blocklist> {
 fn rules<'a>(
     site: &'a Site,
     asked: &'a Asked,
+    flags: &'a GenerationOverrides,
     blocklist: &'a Blocklist,
-) -> miette::Result<write::Site<'a>> {
-    Ok(write::Site {
+) -> write::Site<'a> {
+    write::Site {
         model: &site.project.config.model,
         model_flag: asked.model.model.as_deref(),
         generation: &site.project.config.generation,
-        generation_flags: asked.generation.overrides()?,
+        generation_flags: flags,
         blocklist,
         rng_seed: asked.generation.rng_seed,
-    })
+    }
 }

@@ -9,18 +9,22 @@ use super::judge::Blocklist;
 use super::key::{Inputs, SeedInputs, seed_hash};
 use super::prompt::Prompt;
 use super::rounds::Brief;
-use crate::config::Generation;
+use crate::config::{Generation, GenerationOverrides};
 use crate::content::essay::EssayId;
 use crate::content::seed::{Seed, Take};
 use crate::content::store::Stored;
 
-/// What holds for the whole site: `venti.yaml` with the command line's flags over it.
+/// What holds for the whole site: `venti.yaml`, and the flags of the command line.
 #[derive(Debug, Clone, Copy)]
 pub struct Site<'a> {
     /// The model of every seed that names none.
     pub model: &'a str,
+    /// Takes the place of every model: `--model`.
+    pub model_flag: Option<&'a str>,
     /// The settings that a seed's own are laid over.
     pub generation: &'a Generation,
+    /// Laid over a seed's own in turn: the command line wins.
+    pub generation_flags: &'a GenerationOverrides,
     pub blocklist: &'a Blocklist,
     /// Takes the place of every seed's `rng_seed`: `--rng-seed`.
     pub rng_seed: Option<u64>,
@@ -138,7 +142,7 @@ pub fn plan(
     let mut identities: BTreeMap<String, Identity> = BTreeMap::new();
     for seed in seeds.iter().filter(|seed| is_asked_for(seed, choice)) {
         for take in &seed.takes {
-            let model = take.model.as_deref().unwrap_or(site.model);
+            let model = site.model_flag.or(take.model.as_deref()).unwrap_or(site.model);
             let identity = match identities.get(model) {
                 Some(identity) => identity,
                 None => {
@@ -191,7 +195,7 @@ fn decide(job: &Job, stored: Option<&Stored>, choice: &Choice) -> Decision {
 
 fn job(seed: &Seed, take: &Take, site: Site, model: &str, identity: &Identity) -> Job {
     let prompt = Prompt::new(seed.title.as_deref(), &seed.quote);
-    let generation = site.generation.with(&take.generation);
+    let generation = site.generation.with(&site.generation_flags.over(&take.generation));
     let rng_seed = site.rng_seed.unwrap_or(seed.rng_seed);
     let key = Inputs {
         identity,
