@@ -213,7 +213,12 @@ mod tests {
             ("good.md", b"q"),
             ("—.md", b"q"),
         ];
-        insta::assert_snapshot!(load(files).expect_err("four problems").join("\n"), @"");
+        insta::assert_snapshot!(load(files).expect_err("four problems").join("\n"), @r#"
+        seeds/a.md:2:8: `title` must be text, but this is the number 1 (put it in quotes if it is a text: "1")
+        seeds/b.md:2:5: this file is not UTF-8 from here on (save it as UTF-8 in your editor)
+        seeds/c.md:1:1: the quote is missing (write it below the front matter, or as `quote: "…"`)
+        seeds/—.md: no address can be made of this file's name (rename it with letters or digits, or give it a `slug:`)
+        "#);
     }
 
     #[test]
@@ -228,12 +233,22 @@ mod tests {
             ("tags.md", b"q"),
             ("Colophon.md", b"q"),
         ];
-        insta::assert_snapshot!(load(files).expect_err("seven problems").join("\n"), @"");
+        insta::assert_snapshot!(load(files).expect_err("seven problems").join("\n"), @r#"
+        seeds/Colophon.md:1:1: the slug `colophon` is the address of another page of the site (rename the file, or give it another `slug:`)
+        seeds/b.md:2:16: the tags "C++" and "C" would share the address tags/c (seeds/a.md) (write them alike, or rename one)
+        seeds/c.md:2:7: the slug `a` is also that of seeds/a.md (rename one of the files, or give it a `slug:`)
+        seeds/d.md:4:5: the alias /OLD.html is also an alias of seeds/a.md (remove it, or choose another)
+        seeds/e.md:2:11: the alias /b is the page of seeds/b.md (remove it, or choose another)
+        seeds/f.md:2:11: the alias /tags/x is where the site keeps /tags (remove it, or choose another)
+        seeds/tags.md:1:1: the slug `tags` is the address of another page of the site (rename the file, or give it another `slug:`)
+        "#);
     }
 
     #[test]
     fn no_folder_for_seeds() {
-        insta::assert_snapshot!(load(&[]).expect_err("no folder").join("\n"), @"");
+        insta::assert_snapshot!(load(&[]).expect_err("no folder").join("\n"), @"
+        seeds: there is no such folder for seeds (create it and put a quote into it, or set `seeds:` in venti.yaml)
+        ");
     }
 
     #[cfg(unix)]
@@ -249,6 +264,10 @@ mod tests {
         symlink("../elsewhere.md", seeds.join("good.md")).expect("linked");
         let _socket =
             std::os::unix::net::UnixListener::bind(seeds.join("socket.md")).expect("bound");
-        insta::assert_snapshot!(load_from(root.path()).expect_err("three problems").join("\n"), @"");
+        insta::assert_snapshot!(load_from(root.path()).expect_err("three problems").join("\n"), @"
+        seeds/broken.md: this cannot be read: No such file or directory (os error 2)
+        seeds/loop: this link leads to a folder that it is in (remove the link)
+        seeds/socket.md: this is not a regular file
+        ");
     }
 }
