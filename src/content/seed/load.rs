@@ -67,20 +67,26 @@ fn seed_files(root: &Path, dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathB
             }
             Ok(entry) => paths.push(relative(entry.path())),
             Err(error) => {
-                let path = relative(error.path().unwrap_or(dir));
-                problems.push(match error.loop_ancestor() {
-                    Some(_) => Problem::in_file(path, "this link leads to a folder that it is in")
-                        .hint("remove the link"),
-                    None => {
-                        let why =
-                            error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-                        Problem::in_file(path, format!("this cannot be read: {why}"))
-                    }
-                });
+                problems.extend(walk_problem(&relative(error.path().unwrap_or(dir)), &error))
             }
         }
     }
     paths
+}
+
+fn walk_problem(path: &Path, error: &walkdir::Error) -> Option<Problem> {
+    // An editor's lock is a hidden link to nowhere, which the walk cannot follow far enough to hide.
+    if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
+        return None;
+    }
+    if error.loop_ancestor().is_some() {
+        return Some(
+            Problem::in_file(path, "this link leads to a folder that it is in")
+                .hint("remove the link"),
+        );
+    }
+    let why = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+    Some(Problem::in_file(path, format!("this cannot be read: {why}")))
 }
 
 fn is_markdown(path: &Path) -> bool {
@@ -245,6 +251,13 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_can_be_no_quote_is_not_even_read() {
+        let found = load(&[("a.md", &vec![b'a'; 1 + MAX_BYTES as usize])]).expect_err("too large");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("seeds/a.md: this file is larger than 1 MiB"), "{found:?}");
+    }
+
+    #[test]
     fn no_folder_for_seeds() {
         insta::assert_snapshot!(load(&[]).expect_err("no folder").join("\n"), @"
         seeds: there is no such folder for seeds (create it and put a quote into it, or set `seeds:` in venti.yaml)
@@ -262,6 +275,7 @@ mod tests {
         symlink(&seeds, seeds.join("loop")).expect("linked");
         symlink("nowhere", seeds.join("broken.md")).expect("linked");
         symlink("../elsewhere.md", seeds.join("good.md")).expect("linked");
+        symlink("me@host.1234", seeds.join(".#good.md")).expect("linked");
         let _socket =
             std::os::unix::net::UnixListener::bind(seeds.join("socket.md")).expect("bound");
         insta::assert_snapshot!(load_from(root.path()).expect_err("three problems").join("\n"), @"
