@@ -67,7 +67,8 @@ impl<'a> Provenance<'a> {
     /// If the theme cannot write the date.
     pub fn new(piece: &Piece<'a>, strings: &Strings) -> Result<Self, Missing> {
         let front = &piece.essay.front;
-        let short = front.weights.char_indices().nth(SHORT_HASH).map_or(front.weights.len(), |(at, _)| at);
+        let short =
+            front.weights.char_indices().nth(SHORT_HASH).map_or(front.weights.len(), |(at, _)| at);
         Ok(Self {
             quote: &front.quote,
             model: &front.model,
@@ -180,7 +181,8 @@ fn command(piece: &Piece<'_>) -> String {
 
 /// A word of a POSIX shell's command line.
 fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@' | ':');
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@' | ':');
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {
