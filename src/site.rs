@@ -195,6 +195,9 @@ fn site_map(
             let changed = match page {
                 Page::Thinkpiece(at) => {
                     let piece = &catalog.pieces[*at];
+                    if piece.seed.draft {
+                        return None;
+                    }
                     Some(piece.essay.front.written.max(piece.date))
                 }
                 Page::Home { number: 1 }

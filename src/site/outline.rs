@@ -264,6 +264,7 @@ impl<'a> Outline<'a> {
                 let (piece, article) = (&self.catalog.pieces[*at], &self.articles[*at]);
                 head.description.clone_from(&article.summary);
                 head.kind = "article";
+                head.noindex |= piece.seed.draft;
                 head.json_ld = Some(json_ld::thinkpiece(piece, article, config).into_diagnostic()?);
             }
             Page::Plain(at) => {

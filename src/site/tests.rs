@@ -360,6 +360,17 @@ fn the_sitemap_lists_what_should_be_read() {
     }
 }
 
+#[test]
+fn a_draft_is_marked_and_kept_from_search_engines() {
+    let mut sample = full();
+    sample.drafts = true;
+    let tree = sample.build().tree;
+    let page = text(&tree, "draft/index.html");
+    assert!(page.contains("<span class=\"draft\">Draft</span>"), "{page}");
+    assert!(page.contains("<meta name=\"robots\" content=\"noindex\">"), "{page}");
+    assert!(!text(&tree, "sitemap.xml").contains("/draft/"));
+}
+
 fn failure(sample: &Sample) -> String {
     let error = build(&sample.input()).unwrap_err();
     match error.help() {
