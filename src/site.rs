@@ -4,29 +4,29 @@
 //! every file, [`output`] brings them to disk. Nothing here opens a model, reads the
 //! clock or depends on the order in which pages happen to be rendered.
 
-mod catalog;
 mod article;
+mod catalog;
 mod markdown;
 mod plain;
 
+mod archive;
+mod json_ld;
+mod outline;
 mod page;
 mod provenance;
-mod json_ld;
-mod archive;
-mod outline;
 
-mod theme;
-mod strings;
 mod accent;
 mod assets;
-mod render;
 mod minify;
+mod render;
+mod strings;
+mod theme;
 
-mod feed;
-mod sitemap;
 mod data;
-mod xml;
+mod feed;
 mod route;
+mod sitemap;
+mod xml;
 
 pub mod output;
 
@@ -88,20 +88,18 @@ pub fn build(input: &Input<'_>) -> miette::Result<Built> {
     let articles = articles(&catalog, config.words_per_minute);
 
     let cards = cards(&catalog, &articles, &theme)?;
-    let outline =
-        Outline::new(config, &theme.strings, &catalog, &articles, cards, &plain.pages);
-    let menu = page::Site::new(
-        config,
-        &plain.pages,
-        input.generator,
-        (&theme.strings, &theme.assets),
-    )?;
+    let outline = Outline::new(config, &theme.strings, &catalog, &articles, cards, &plain.pages);
+    let menu =
+        page::Site::new(config, &plain.pages, input.generator, (&theme.strings, &theme.assets))?;
     let renderer = Renderer::new(&theme, config.minify)?.with_site(&menu);
 
     let mut site = Collected::default();
     let pages = outline.pages()?;
     site.add_all(rendered(&outline, &renderer, &pages)?)?;
-    site.add(route::DATA, data::thinkpieces(&config.title, &catalog.pieces, &articles).into_diagnostic()?)?;
+    site.add(
+        route::DATA,
+        data::thinkpieces(&config.title, &catalog.pieces, &articles).into_diagnostic()?,
+    )?;
     site.add(route::ROBOTS, sitemap::robots(config.base_url.as_deref(), config.noindex))?;
     if let Some(base_url) = &config.base_url {
         site.add_all(feeds(input, base_url, &catalog, &articles, &theme)?)?;
@@ -144,11 +142,7 @@ fn articles(catalog: &Catalog<'_>, words_per_minute: usize) -> Vec<Article> {
 }
 
 /// Every piece's card, ready for templates: lists share them instead of making their own.
-fn cards(
-    catalog: &Catalog<'_>,
-    articles: &[Article],
-    theme: &Theme,
-) -> miette::Result<Vec<Value>> {
+fn cards(catalog: &Catalog<'_>, articles: &[Article], theme: &Theme) -> miette::Result<Vec<Value>> {
     let card = |(piece, article): (&catalog::Piece<'_>, &Article)| {
         let card = page::Card::new(piece, article, catalog, &theme.strings)?;
         Ok(Value::from_serializable(&card))
@@ -201,6 +195,9 @@ fn site_map(
             let changed = match page {
                 Page::Thinkpiece(at) => {
                     let piece = &catalog.pieces[*at];
+                    if piece.seed.draft {
+                        return None;
+                    }
                     Some(piece.essay.front.written.max(piece.date))
                 }
                 Page::Home { number: 1 }
@@ -221,8 +218,10 @@ fn site_map(
 /// Entries of the menu that lead nowhere.
 fn menu_notes(menu: &page::Site<'_>, tree: &Tree) -> Vec<String> {
     let lost = menu.nav.iter().filter(|item| !item.external && !tree.contains_key(&item.href));
-    lost.map(|item| format!("the menu's entry `{}` leads nowhere: there is no {}", item.name, item.href))
-        .collect()
+    lost.map(|item| {
+        format!("the menu's entry `{}` leads nowhere: there is no {}", item.name, item.href)
+    })
+    .collect()
 }
 
 /// A tree under construction, in which every address is taken once.
@@ -239,7 +238,10 @@ impl Collected {
         Ok(())
     }
 
-    fn add_all(&mut self, files: impl IntoIterator<Item = (String, Vec<u8>)>) -> miette::Result<()> {
+    fn add_all(
+        &mut self,
+        files: impl IntoIterator<Item = (String, Vec<u8>)>,
+    ) -> miette::Result<()> {
         files.into_iter().try_for_each(|(path, bytes)| self.add(path, bytes))
     }
 

@@ -72,7 +72,10 @@ mod tests {
         assert_eq!(path("a"), path("a"));
         assert_ne!(path("a"), path("b"));
         let parts: Vec<String> = path("a").split('.').map(str::to_owned).collect();
-        assert_eq!((parts[0].as_str(), parts[1].len(), parts[2].as_str()), ("assets/style", 12, "css"));
+        assert_eq!(
+            (parts[0].as_str(), parts[1].len(), parts[2].as_str()),
+            ("assets/style", 12, "css")
+        );
     }
 
     #[test]

@@ -119,8 +119,8 @@ mod tests {
         sample.add(sample::seed("b").dated(date(2026, 3, 1)).takes(2));
         sample.add(sample::seed("a").dated(date(2026, 3, 1)));
         sample.add(sample::seed("newest").dated(date(2026, 4, 1)));
-        let expected =
-            [("newest", 1), ("a", 1), ("b", 1), ("b", 2)].map(|(slug, take)| (slug.to_owned(), take));
+        let expected = [("newest", 1), ("a", 1), ("b", 1), ("b", 2)]
+            .map(|(slug, take)| (slug.to_owned(), take));
         assert_eq!(slugs(&Catalog::new(&sample.input())), expected);
         sample.seeds.reverse();
         assert_eq!(slugs(&Catalog::new(&sample.input())), expected);

@@ -45,10 +45,13 @@ impl<'a> Entry<'a> {
         strings: &Strings,
     ) -> Result<Self, Missing> {
         let front = &piece.essay.front;
-        let label = strings.text("machine_written_by", |placeholder| match placeholder {
-            "model" => Some(front.model.clone()),
-            _ => None,
-        })?;
+        let label = strings.text(
+            if piece.edited { "machine_written_edited" } else { "machine_written_by" },
+            |placeholder| match placeholder {
+                "model" => Some(front.model.clone()),
+                _ => None,
+            },
+        )?;
         let mut html = String::from("<blockquote>");
         for paragraph in front.quote.split("\n\n") {
             html.push_str(&format!("<p>{}</p>", escaped(paragraph)));
@@ -84,7 +87,11 @@ impl<'a> Feed<'a> {
 
     /// The day the newest entry changed; an empty feed has never changed.
     fn updated(&self) -> Date {
-        self.entries.iter().map(|entry| entry.updated).max().unwrap_or(jiff::civil::date(1970, 1, 1))
+        self.entries
+            .iter()
+            .map(|entry| entry.updated)
+            .max()
+            .unwrap_or(jiff::civil::date(1970, 1, 1))
     }
 
     /// Atom (RFC 4287), with the whole text of every entry.
@@ -146,10 +153,7 @@ impl<'a> Feed<'a> {
         xml.text("language", &self.config.language);
         xml.text("lastBuildDate", &rfc_822(self.updated()));
         xml.text("generator", self.generator);
-        xml.empty(
-            "atom:link",
-            &[("rel", "self"), ("type", "application/rss+xml"), ("href", &own)],
-        );
+        xml.empty("atom:link", &[("rel", "self"), ("type", "application/rss+xml"), ("href", &own)]);
         for entry in &self.entries {
             xml.open("item", &[]);
             xml.text("title", entry.title);

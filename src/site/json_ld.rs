@@ -57,7 +57,11 @@ struct Quotation<'a> {
 }
 
 /// The JSON-LD of one thinkpiece, safe inside a `script` element.
-pub fn thinkpiece(piece: &Piece<'_>, article: &Article, config: &Config) -> serde_json::Result<String> {
+pub fn thinkpiece(
+    piece: &Piece<'_>,
+    article: &Article,
+    config: &Config,
+) -> serde_json::Result<String> {
     let front = &piece.essay.front;
     let source = piece.seed.source.as_deref().and_then(route::Target::external);
     let json = serde_json::to_string(&ArticleLd {

@@ -165,9 +165,10 @@ mod tests {
     impl Links for Open {
         fn link(&self, target: Target<'_>) -> Option<String> {
             match target {
-                Target::External(a) | Target::Fragment(a) | Target::Site(a) | Target::Relative(a) => {
-                    Some(a.to_owned())
-                }
+                Target::External(a)
+                | Target::Fragment(a)
+                | Target::Site(a)
+                | Target::Relative(a) => Some(a.to_owned()),
             }
         }
         fn image(&self, target: Target<'_>) -> Option<String> {

@@ -20,18 +20,26 @@ const TOPICS_SHOWN: usize = 12;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Page {
     /// Page `number` of the list of all thinkpieces.
-    Home { number: usize },
+    Home {
+        number: usize,
+    },
     /// By position in the catalog.
     Thinkpiece(usize),
     /// Page `number` of the list of one shelf of the catalog.
-    Tag { shelf: usize, number: usize },
+    Tag {
+        shelf: usize,
+        number: usize,
+    },
     Tags,
     Archive,
     /// By position among the plain pages.
     Plain(usize),
     NotFound,
     /// An old address, and the thinkpiece it leads to.
-    Redirect { from: String, piece: usize },
+    Redirect {
+        from: String,
+        piece: usize,
+    },
 }
 
 /// All that pages are made of, prepared once.
@@ -70,8 +78,9 @@ impl<'a> Outline<'a> {
     /// If an old address of a seed would leave the site.
     pub fn pages(&self) -> miette::Result<Vec<Page>> {
         let catalog = self.catalog;
-        let mut pages: Vec<Page> =
-            (1..=self.list_pages(catalog.pieces.len())).map(|number| Page::Home { number }).collect();
+        let mut pages: Vec<Page> = (1..=self.list_pages(catalog.pieces.len()))
+            .map(|number| Page::Home { number })
+            .collect();
         pages.extend((0..catalog.pieces.len()).map(Page::Thinkpiece));
         for (shelf, tagged) in catalog.shelves.iter().enumerate() {
             let numbers = 1..=self.list_pages(tagged.pieces.len());
@@ -255,8 +264,8 @@ impl<'a> Outline<'a> {
                 let (piece, article) = (&self.catalog.pieces[*at], &self.articles[*at]);
                 head.description.clone_from(&article.summary);
                 head.kind = "article";
-                head.json_ld =
-                    Some(json_ld::thinkpiece(piece, article, config).into_diagnostic()?);
+                head.noindex |= piece.seed.draft;
+                head.json_ld = Some(json_ld::thinkpiece(piece, article, config).into_diagnostic()?);
             }
             Page::Plain(at) => {
                 if let Some(description) = &self.plain[*at].description {

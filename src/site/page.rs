@@ -127,8 +127,9 @@ pub struct Card<'a> {
     pub date: Day,
     pub minutes: usize,
     pub tags: Vec<TagLink<'a>>,
-    /// The number of this take, if the seed has several.
-    pub take: Option<u32>,
+    /// The number of this take among the seed's `takes`.
+    pub take: u32,
+    pub takes: usize,
     pub model: &'a str,
     pub draft: bool,
 }
@@ -155,7 +156,8 @@ impl<'a> Card<'a> {
             date: Day::new(piece.date, strings)?,
             minutes: article.minutes,
             tags: piece.seed.tags.iter().map(tag).collect(),
-            take: (catalog.takes_of(piece).len() > 1).then_some(front.take),
+            take: front.take,
+            takes: catalog.takes_of(piece).len(),
             model: &front.model,
             draft: piece.seed.draft,
         })

@@ -176,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_page_has_its_title_from_front_matter_or_its_name() {
-        let plain = read(&[("about.md", "---\ntitle: Who we are\n---\nText."), ("our-imprint.md", "x")]);
+        let plain =
+            read(&[("about.md", "---\ntitle: Who we are\n---\nText."), ("our-imprint.md", "x")]);
         let titles: Vec<&str> = plain.pages.iter().map(|page| page.title.as_str()).collect();
         assert_eq!(titles, ["Who we are", "Our imprint"]);
         assert_eq!(plain.pages[0].path, "about/index.html");
@@ -204,11 +205,15 @@ mod tests {
 
     #[test]
     fn what_leads_nowhere_is_text_and_noted() {
-        let plain = read(&[("about.md", "[x](gone.md) ![y](https://a.example/y.png) ![z](../../z.png)")]);
+        let plain =
+            read(&[("about.md", "[x](gone.md) ![y](https://a.example/y.png) ![z](../../z.png)")]);
         assert_eq!(plain.pages[0].body, "<p>x y z</p>\n");
         assert_eq!(
             plain.notes,
-            ["content/pages/about.md: nothing is at `gone.md`", "content/pages/about.md: nothing is at `../../z.png`"]
+            [
+                "content/pages/about.md: nothing is at `gone.md`",
+                "content/pages/about.md: nothing is at `../../z.png`"
+            ]
         );
     }
 

@@ -35,8 +35,9 @@ pub struct Provenance<'a> {
     pub reviewed: bool,
     /// Why no candidate passed the gate, when none did.
     pub flagged: Option<&'a str>,
-    /// A shell command that writes the text again.
-    pub command: String,
+    /// A shell command that writes the text again: the program and what it shall do, then a
+    /// flag and its value each.
+    pub command: Vec<String>,
 }
 
 /// A setting as text.
@@ -67,7 +68,8 @@ impl<'a> Provenance<'a> {
     /// If the theme cannot write the date.
     pub fn new(piece: &Piece<'a>, strings: &Strings) -> Result<Self, Missing> {
         let front = &piece.essay.front;
-        let short = front.weights.char_indices().nth(SHORT_HASH).map_or(front.weights.len(), |(at, _)| at);
+        let short =
+            front.weights.char_indices().nth(SHORT_HASH).map_or(front.weights.len(), |(at, _)| at);
         Ok(Self {
             quote: &front.quote,
             model: &front.model,
@@ -158,29 +160,28 @@ impl Setting {
 
 /// The command that writes this text again; every setting is named, so that neither a
 /// project's configuration nor a later default changes it.
-fn command(piece: &Piece<'_>) -> String {
+fn command(piece: &Piece<'_>) -> Vec<String> {
     let front = &piece.essay.front;
-    let mut command = format!(
-        "venti generate --text {} --model {} --rng-seed {}",
-        quoted(&front.quote),
-        quoted(&front.model),
-        front.rng_seed
-    );
+    let mut command = vec![
+        "venti generate".to_owned(),
+        format!("--text {}", quoted(&front.quote)),
+        format!("--model {}", quoted(&front.model)),
+        format!("--rng-seed {}", front.rng_seed),
+    ];
     if front.take > 1 {
-        command.push_str(&format!(" --take {}", front.take));
+        command.push(format!("--take {}", front.take));
     }
     for setting in settings(&front.generation) {
         let flag = setting.name.replace('_', "-");
-        for value in &setting.flags {
-            command.push_str(&format!(" --{flag} {}", quoted(value)));
-        }
+        command.extend(setting.flags.iter().map(|value| format!("--{flag} {}", quoted(value))));
     }
     command
 }
 
 /// A word of a POSIX shell's command line.
 fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@' | ':');
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@' | ':');
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {
@@ -219,7 +220,7 @@ mod tests {
         let input = sample.input();
         let catalog = Catalog::new(&input);
         assert_eq!(
-            command(&catalog.pieces[1]),
+            command(&catalog.pieces[1]).join(" "),
             "venti generate --text 'Don'\\''t.' --model venti-mini --rng-seed 7 --take 2 \
              --temperature 0.8 --top-k 40 --top-p 0.95 --min-p 0 --typical-p 1 \
              --repetition-penalty 1.1 --no-repeat-ngram-size 0 --stop '\n\n' \

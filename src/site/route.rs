@@ -166,7 +166,10 @@ mod tests {
         assert_eq!(thinkpiece("return-to-sender", 2), "return-to-sender/take-2/index.html");
         assert_eq!(list_page("", 1), "index.html");
         assert_eq!(list_page(&tag("ai"), 3), "tags/ai/page/3/index.html");
-        assert_eq!(absolute("https://a.example/blog", "tags/index.html"), "https://a.example/blog/tags/");
+        assert_eq!(
+            absolute("https://a.example/blog", "tags/index.html"),
+            "https://a.example/blog/tags/"
+        );
         assert_eq!(absolute("https://a.example/", "index.html"), "https://a.example/");
         assert_eq!(absolute("https://a.example", "atom.xml"), "https://a.example/atom.xml");
     }
@@ -199,7 +202,10 @@ mod tests {
 
     #[test]
     fn only_web_addresses_and_places_of_this_site_are_followed() {
-        assert_eq!(Target::parse("https://a.example/x"), Some(Target::External("https://a.example/x")));
+        assert_eq!(
+            Target::parse("https://a.example/x"),
+            Some(Target::External("https://a.example/x"))
+        );
         assert_eq!(Target::parse("HTTP://a.example"), Some(Target::External("HTTP://a.example")));
         assert_eq!(Target::parse("#top"), Some(Target::Fragment("#top")));
         assert_eq!(Target::parse("/tags/"), Some(Target::Site("/tags/")));

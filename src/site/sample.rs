@@ -124,7 +124,8 @@ pub fn seed(slug: &str) -> Planned {
 
 impl Planned {
     pub fn takes(mut self, count: u32) -> Self {
-        let take = |number| Take { number, model: None, generation: GenerationOverrides::default() };
+        let take =
+            |number| Take { number, model: None, generation: GenerationOverrides::default() };
         self.seed.takes = (1..=count).map(take).collect();
         self
     }

@@ -131,7 +131,10 @@ mod tests {
             ("reading_time", "{minutes} min read"),
             ("date", "{month} {day}, {year}"),
             ("month", "{month} {year}"),
-            ("months", "January February March April May June July August September October November December"),
+            (
+                "months",
+                "January February March April May June July August September October November December",
+            ),
             ("months_short", "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"),
         ])
     }

@@ -118,7 +118,8 @@ impl Theme {
             style.push_str(&utf8(Path::new(name), sheet)?);
         }
         let assets = Assets::new(static_files, style);
-        if let Some(avatar) = config.author.avatar.as_ref().filter(|name| assets.path(name).is_none())
+        if let Some(avatar) =
+            config.author.avatar.as_ref().filter(|name| assets.path(name).is_none())
         {
             let place = own.join("static").join(avatar);
             return Err(miette!(
@@ -149,7 +150,8 @@ fn unknown_theme(name: &str) -> miette::Report {
         .collect();
     let known: Vec<String> = known.into_iter().collect();
     miette!(
-        help = format!("built in: {}; a theme of your own goes to themes/{name}/", known.join(", ")),
+        help =
+            format!("built in: {}; a theme of your own goes to themes/{name}/", known.join(", ")),
         "venti.yaml: there is no theme `{name}`"
     )
 }
@@ -190,4 +192,11 @@ fn utf8(origin: &Path, bytes: Vec<u8>) -> miette::Result<String> {
     String::from_utf8(bytes).map_err(|_| {
         Problem::in_file(origin, "the file is not UTF-8").hint("save it as UTF-8").into()
     })
+}
+
+/// The text of a file in the binary, by its path under `themes/`.
+#[cfg(test)]
+pub fn built_in_file(path: &str) -> String {
+    let file = BuiltIn::get(path).expect("a built-in file");
+    utf8(Path::new(path), file.data.into_owned()).expect("UTF-8")
 }
