@@ -59,7 +59,9 @@ impl Lock {
                     std::thread::sleep(LOOK_AGAIN);
                     waited += LOOK_AGAIN;
                 }
-                Err(TryLockError::WouldBlock) => return Err(Held { holder: holder(&mut file) }.into()),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Held { holder: holder(&mut file) }.into());
+                }
             }
         }
         let name = format!("process {}, {purpose}", std::process::id());
@@ -114,8 +116,9 @@ mod tests {
         let path = dir.path().join("lock");
         let first = Lock::take(&path, "building", Duration::ZERO, &mut |_| ()).unwrap();
         std::thread::scope(|scope| {
-            let second =
-                scope.spawn(|| Lock::take(&path, "building", Duration::from_secs(60), &mut |_| ()).is_ok());
+            let second = scope.spawn(|| {
+                Lock::take(&path, "building", Duration::from_secs(60), &mut |_| ()).is_ok()
+            });
             drop(first);
             assert!(second.join().unwrap());
         });

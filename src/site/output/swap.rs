@@ -61,6 +61,12 @@ impl Workplace {
         fs::remove_empty_dir(&self.folder).map(drop)
     }
 
+    /// Makes a staged manifest the manifest.
+    fn put_manifest(&self, staged: &Path) -> fs::Result<()> {
+        fs::rename(staged, &self.manifest)?;
+        fs::sync_dirs(&BTreeSet::from([self.folder.clone()]))
+    }
+
     fn staged(&self, index: usize) -> PathBuf {
         self.staging.join(index.to_string())
     }
@@ -89,8 +95,7 @@ pub fn stage(plan: &Plan<'_>, at: &Workplace) -> fs::Result<()> {
 /// Moves what is staged into place and removes what is stale.
 pub fn swap(plan: &Plan<'_>, old: &Manifest, at: &Workplace, output: &Path) -> fs::Result<()> {
     if plan.intent != *old {
-        fs::rename(&at.staged_intent(), &at.manifest)?;
-        fs::sync_dir(&at.folder)?;
+        at.put_manifest(&at.staged_intent())?;
     }
     remove(&plan.clear, &plan.empty, output)?;
     make_folders(&plan.write, output)?;
@@ -105,33 +110,36 @@ pub fn swap(plan: &Plan<'_>, old: &Manifest, at: &Workplace, output: &Path) -> f
         })?;
     }
     remove(&plan.remove, &plan.empty, output)?;
+    // Or, the power lost, an old file could come back that the last manifest does not know.
+    fs::sync_dirs(&touched(plan, output)?)?;
     finish(at)
 }
 
 /// Puts the last manifest in place, once the site is what it says.
 pub fn finish(at: &Workplace) -> fs::Result<()> {
-    fs::rename(&at.staged_result(), &at.manifest)?;
-    fs::sync_dir(&at.folder)?;
+    at.put_manifest(&at.staged_result())?;
     at.sweep()
 }
 
-/// Removes files, then those folders that are empty now. What was removed must stay removed
-/// even if the power fails, or a file would come back that no manifest knows.
+/// Removes files, then those folders that are empty now.
 fn remove(files: &[String], folders: &[String], output: &Path) -> fs::Result<()> {
-    let mut touched = BTreeSet::new();
-    for path in files {
-        let path = output.join(path);
-        fs::remove_file(&path)?;
-        touched.extend(path.parent().map(Path::to_owned));
-    }
-    for folder in folders {
-        let folder = output.join(folder);
-        if fs::remove_empty_dir(&folder)? {
-            touched.remove(&folder);
-            touched.extend(folder.parent().map(Path::to_owned));
+    files.iter().try_for_each(|path| fs::remove_file(&output.join(path)))?;
+    folders.iter().try_for_each(|path| fs::remove_empty_dir(&output.join(path)).map(drop))
+}
+
+/// The folders in which the plan created, replaced or removed something, as far as they are left.
+fn touched(plan: &Plan<'_>, output: &Path) -> fs::Result<BTreeSet<PathBuf>> {
+    let written = plan.write.iter().map(|write| write.path);
+    let removed = plan.clear.iter().chain(&plan.remove).chain(&plan.empty).map(String::as_str);
+    let paths: BTreeSet<&str> = written.chain(removed).flat_map(paths::folders).collect();
+    let mut dirs = BTreeSet::from([output.to_owned()]);
+    for path in paths {
+        let dir = output.join(path);
+        if fs::stat(&dir)?.is_some_and(|found| found.is_dir()) {
+            dirs.insert(dir);
         }
     }
-    touched.iter().try_for_each(|dir| fs::sync_dir(dir))
+    Ok(dirs)
 }
 
 /// Creates the folders that the new files need. If one cannot be created, for want of space, those

@@ -1,0 +1,54 @@
+# The recipes of a working day. `just` lists them; `just check` is the round before a commit.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+# What there is.
+default:
+    @just --list --unsorted
+
+# All checks: formatting, lints, tests, documentation.
+check: fmt-check clippy test docs
+
+# The program, optimised.
+build:
+    cargo build --release
+
+# The demo site in output/.
+site *args:
+    cargo run --release -- build {{ args }}
+
+# All tests of all crates; `just test output` runs those that match.
+test filter="":
+    cargo test --release --workspace {{ filter }}
+
+# The site half, which builds without candle and so in a fraction of the time.
+test-site filter="":
+    cargo test --release --package venti --no-default-features {{ filter }}
+
+fmt:
+    cargo fmt --all
+
+fmt-check:
+    cargo fmt --all --check
+
+# Lints, with and without a model.
+clippy:
+    cargo clippy --release --workspace --all-targets -- -D warnings
+    cargo clippy --release --package venti --no-default-features --all-targets -- -D warnings
+
+# The API's documentation; a broken link is an error.
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps --workspace --document-private-items
+
+# Licences, advisories and sources of the dependencies (needs cargo-deny).
+deny:
+    cargo deny check
+
+# Everything that continuous integration runs here, browser checks included.
+e2e:
+    bash .ci/run
+
+# The container image, and the demo on http://localhost:8080/.
+serve-image:
+    docker build -t venti-demo .
+    docker run --rm -p 8080:8080 venti-demo

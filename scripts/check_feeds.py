@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Reads the feeds and the sitemap of a built site with a parser that is not ours.
+
+    python3 scripts/check_feeds.py output
+
+Needs feedparser (scripts/requirements.txt). Prints what is wrong and exits with 1, or one line a
+file.
+"""
+
+import json
+import pathlib
+import sys
+import xml.etree.ElementTree
+from urllib.parse import urlparse
+
+import feedparser
+
+SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
+
+
+def problems_of_entries(entries):
+    """What is wrong with (id, link, title, content) of each entry of a feed."""
+    ids = [entry[0] for entry in entries]
+    if not entries:
+        yield "it has no entries"
+    if len(set(ids)) != len(ids):
+        yield "two entries have one id"
+    for id, link, title, content in entries:
+        if not (id and title and content):
+            yield f"an entry lacks its id, title or content: {id or title or link}"
+        if not urlparse(link).netloc:
+            yield f"the link of an entry is not absolute: {link}"
+        if "<script" in content.lower():
+            yield f"the content of an entry holds a script: {id}"
+
+
+def check_xml_feed(path, version):
+    feed = feedparser.parse(path.read_bytes())
+    if feed.bozo:
+        yield f"it is not well-formed: {feed.bozo_exception}"
+    if not feed.version.startswith(version):
+        yield f"it reads as {feed.version or 'nothing known'}, not {version}"
+    if not feed.feed.get("title"):
+        yield "it has no title"
+    entries = []
+    for entry in feed.entries:
+        content = entry.content[0].value if "content" in entry else entry.get("summary", "")
+        entries.append((entry.get("id"), entry.get("link", ""), entry.get("title"), content))
+    yield from problems_of_entries(entries)
+
+
+def check_json_feed(path):
+    feed = json.loads(path.read_text(encoding="utf-8"))
+    if feed.get("version") != "https://jsonfeed.org/version/1.1":
+        yield f"its version is {feed.get('version')}"
+    if not feed.get("title"):
+        yield "it has no title"
+    items = [
+        (i.get("id"), i.get("url", ""), i.get("title"), i.get("content_html") or i.get("content_text", ""))
+        for i in feed.get("items", [])
+    ]
+    yield from problems_of_entries(items)
+
+
+def check_sitemap(path):
+    urls = [loc.text for loc in xml.etree.ElementTree.parse(path).iter(f"{SITEMAP}loc")]
+    if not urls:
+        yield "it lists nothing"
+    if len(set(urls)) != len(urls):
+        yield "it lists an address twice"
+    yield from (f"{url} is not absolute" for url in urls if not urlparse(url).netloc)
+
+
+def main(site):
+    checks = {
+        "atom.xml": lambda path: check_xml_feed(path, "atom"),
+        "rss.xml": lambda path: check_xml_feed(path, "rss"),
+        "feed.json": check_json_feed,
+        "sitemap.xml": check_sitemap,
+    }
+    failed = False
+    for name, check in checks.items():
+        path = pathlib.Path(site, name)
+        problems = list(check(path)) if path.is_file() else ["it is missing"]
+        failed = failed or bool(problems)
+        for problem in problems:
+            print(f"{path}: {problem}", file=sys.stderr)
+        if not problems:
+            print(f"{path}: ok")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
