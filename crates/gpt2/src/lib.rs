@@ -1,1 +1,3 @@
+//! GPT-2 on candle: tokens in, tokens out.
 
+pub mod sampling;
