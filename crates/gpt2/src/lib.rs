@@ -1,3 +1,4 @@
 //! GPT-2 on candle: tokens in, tokens out.
 
 pub mod sampling;
+pub mod text;
