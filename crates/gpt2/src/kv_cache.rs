@@ -31,7 +31,12 @@ pub struct KvCache {
 impl KvCache {
     /// Room for `slots` texts of up to `n_positions` tokens. On the CPU the system hands out the
     /// memory as it is first written.
-    pub(crate) fn new(config: &Config, slots: usize, device: &Device, dtype: DType) -> Result<Self> {
+    pub(crate) fn new(
+        config: &Config,
+        slots: usize,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Self> {
         let shape = (slots, config.n_head, config.n_positions, config.head_dim());
         let half = || Tensor::zeros(shape, dtype, device);
         let layers = (0..config.n_layer).map(|_| Ok((half()?, half()?))).collect::<Result<_>>()?;

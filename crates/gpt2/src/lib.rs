@@ -1,7 +1,8 @@
 //! GPT-2 on candle: tokens in, tokens out.
 //!
 //! ```text
-//! Checkpoint --load--> Gpt2 --forward--> logits --Sampler--> token --Detokenizer--> text
+//! Checkpoint --load--> Gpt2 --forward--> logits --Sampler--> token --TextStream--> text
+//!          \_ Tokenizer              \_________________ generate _________________/
 //! ```
 //!
 //! On the CPU in f32 a text is a function of weights, prompt, settings and key alone, bit for bit:
@@ -10,14 +11,18 @@
 
 mod config;
 mod error;
+mod generate;
 mod kernels;
 mod kv_cache;
 mod model;
+pub mod sampling;
+pub mod text;
 mod tokenizer;
 mod weights;
 
 pub use config::{Activation, Config};
 pub use error::Error;
+pub use generate::{Completion, FinishReason, Request, Work, generate};
 pub use kv_cache::{KvCache, Token};
 pub use model::Gpt2;
 pub use tokenizer::Tokenizer;

@@ -98,12 +98,7 @@ impl Gpt2 {
     ///
     /// # Errors
     /// When a token, position or slot does not exist, or the device fails.
-    pub fn forward(
-        &self,
-        cache: &mut KvCache,
-        tokens: &[Token],
-        wanted: &[u32],
-    ) -> Result<Tensor> {
+    pub fn forward(&self, cache: &mut KvCache, tokens: &[Token], wanted: &[u32]) -> Result<Tensor> {
         let pass = Pass::new(tokens, &self.config, cache, &self.device)?;
         let wte = self.wte.forward(&pass.ids)?; // (N, C)
         let wpe = self.wpe.forward(&pass.positions)?; // (N, C)

@@ -5,12 +5,14 @@
 //! is added to a text, whatever tokenizer.json's post-processor would add: a prompt is exact.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, ModelWrapper};
 
 use crate::error::{Error, Result};
+use crate::text::TokenBytes;
 
 /// What GPT-2 calls the token that ends (and begins) a document.
 const END_OF_TEXT: &str = "<|endoftext|>";
@@ -18,8 +20,8 @@ const END_OF_TEXT: &str = "<|endoftext|>";
 /// Text to token ids and back.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    /// The bytes each token stands for, by id; empty where the vocabulary has a hole.
-    bytes: Vec<Vec<u8>>,
+    bytes: Arc<TokenBytes>,
+    largest_id: Option<u32>,
 }
 
 impl Tokenizer {
@@ -50,7 +52,10 @@ impl Tokenizer {
                 None => Err(refuse(format!("a merge without a space: `{line}`").into())),
             })
             .collect::<Result<Vec<_>>>()?;
-        let bpe = BPE::builder().vocab_and_merges(Vocab::from_iter(vocab), merges).build().map_err(refuse)?;
+        let bpe = BPE::builder()
+            .vocab_and_merges(Vocab::from_iter(vocab), merges)
+            .build()
+            .map_err(refuse)?;
         let mut inner = tokenizers::Tokenizer::new(ModelWrapper::BPE(bpe));
         inner.with_pre_tokenizer(Some(ByteLevel::default().add_prefix_space(false)));
         inner.with_decoder(Some(ByteLevel::default()));
@@ -63,25 +68,9 @@ impl Tokenizer {
         inner.with_truncation(None).map_err(refuse)?;
         inner.with_padding(None);
 
-        let vocab = inner.get_vocab(true);
-        let added = inner.get_added_tokens_decoder();
-        let size = vocab.values().max().map_or(0, |largest| *largest as usize + 1);
-        let mut bytes = vec![Vec::new(); size];
-        let mut byte_level = false;
-        for (token, id) in vocab {
-            bytes[id as usize] = if added.contains_key(&id) {
-                token.into_bytes()
-            } else {
-                byte_level |= token.contains('Ġ');
-                token.chars().map(byte_of).collect::<Option<_>>().ok_or_else(|| {
-                    refuse(format!("token {id} `{token}` is not spelt in byte-level BPE").into())
-                })?
-            };
-        }
-        if !byte_level {
-            return Err(refuse("its vocabulary has no byte-level BPE token for a space".into()));
-        }
-        Ok(Self { inner, bytes })
+        let bytes = TokenBytes::new(&inner).map_err(|error| refuse(error.into()))?;
+        let largest_id = inner.get_vocab(true).into_values().max();
+        Ok(Self { inner, bytes: Arc::new(bytes), largest_id })
     }
 
     /// Token ids of a text; see the module on `<|endoftext|>`.
@@ -93,35 +82,19 @@ impl Tokenizer {
         Ok(encoding.map_err(|source| Error::Tokenize { source })?.get_ids().to_vec())
     }
 
-    /// The bytes a token stands for: often part of a word, sometimes part of a character. Empty
-    /// for an id the vocabulary does not have.
-    pub fn token_bytes(&self, id: u32) -> &[u8] {
-        self.bytes.get(id as usize).map_or(&[], Vec::as_slice)
-    }
-
-    /// The text of tokens, invalid UTF-8 replaced by U+FFFD.
+    /// The text of tokens; special tokens have none, invalid UTF-8 is U+FFFD.
     pub fn decode(&self, ids: &[u32]) -> String {
-        let bytes: Vec<u8> = ids.iter().flat_map(|id| self.token_bytes(*id)).copied().collect();
+        let bytes: Vec<u8> = ids.iter().flat_map(|id| self.bytes.of(*id)).copied().collect();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The largest token id there is.
-    pub fn largest_id(&self) -> Option<u32> {
-        self.bytes.len().checked_sub(1).map(|largest| largest as u32)
+    /// The bytes of every token.
+    pub(crate) fn bytes(&self) -> &Arc<TokenBytes> {
+        &self.bytes
     }
-}
 
-/// The byte that a character of byte-level BPE's alphabet stands for: printable Latin-1 characters
-/// are themselves, the other 68 bytes follow in order from U+0100.
-fn byte_of(character: char) -> Option<u8> {
-    const fn is_printable(byte: u8) -> bool {
-        matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF)
-    }
-    match u32::from(character) {
-        code @ 0..=0xFF if is_printable(code as u8) => Some(code as u8),
-        code @ 0x100..=0x143 => {
-            (0..=255).filter(|byte| !is_printable(*byte)).nth(code as usize - 0x100)
-        }
-        _ => None,
+    /// The largest token id there is.
+    pub(crate) fn largest_id(&self) -> Option<u32> {
+        self.largest_id
     }
 }

@@ -101,11 +101,9 @@ impl Checkpoint {
     pub fn from_files(files: &CheckpointFiles) -> Result<Self> {
         let config = Config::from_json(&read(&files.config)?, &shown(&files.config))?;
         let tokenizer = match files.tokenizer.as_slice() {
-            [vocab, merges] => Tokenizer::from_vocab_and_merges(
-                &read(vocab)?,
-                &read(merges)?,
-                &shown(vocab),
-            )?,
+            [vocab, merges] => {
+                Tokenizer::from_vocab_and_merges(&read(vocab)?, &read(merges)?, &shown(vocab))?
+            }
             [json, ..] => Tokenizer::from_json(&read(json)?, &shown(json))?,
             [] => return missing(&files.config, "tokenizer beside it"),
         };
@@ -227,9 +225,8 @@ impl Tensors {
         };
         let pickled = paths.iter().any(|path| path.extension().is_some_and(|end| end == "bin"));
         let files = if pickled {
-            let open = |path: &PathBuf| {
-                PthTensors::new(path, None).map_err(unreadable(&shown(path)))
-            };
+            let open =
+                |path: &PathBuf| PthTensors::new(path, None).map_err(unreadable(&shown(path)));
             Files::Pickled(paths.iter().map(open).collect::<Result<_>>()?)
         } else {
             // SAFETY: a mapped file must not be changed while it is mapped. Checkpoints are written

@@ -64,7 +64,8 @@ fn reference(
     let v = values.narrow(2, 0, length)?.contiguous()?.index_select(&slots, 0)?; // (R, H, L, D)
     let scores = q.contiguous()?.matmul(&k.t()?.contiguous()?)?.broadcast_add(&mask)?; // (R, H, Q, L)
     // Softmax sums in f32: in half precision a long text's small terms vanish beside its large ones.
-    let scores = candle_nn::ops::softmax_last_dim(&scores.to_dtype(DType::F32)?)?.to_dtype(dtype)?;
+    let scores =
+        candle_nn::ops::softmax_last_dim(&scores.to_dtype(DType::F32)?)?.to_dtype(dtype)?;
     let y = scores.matmul(&v)?.transpose(1, 2)?.reshape((count * queries, width))?; // (R Q, C)
 
     let kept: Vec<usize> = runs

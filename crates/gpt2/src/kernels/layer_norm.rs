@@ -129,7 +129,8 @@ mod tests {
         let (one, zero) = (Tensor::ones(4, DTYPE, x.device()), Tensor::zeros(4, DTYPE, x.device()));
         let norm = LayerNorm::new(one.unwrap(), zero.unwrap(), 1e-5).unwrap();
         let y = norm.forward(&x).unwrap().to_vec2::<f32>().unwrap();
-        for (y, expected) in y[0].iter().zip([-1.341_635_4, -0.447_211_8, 0.447_211_8, 1.341_635_4]) {
+        for (y, expected) in y[0].iter().zip([-1.341_635_4, -0.447_211_8, 0.447_211_8, 1.341_635_4])
+        {
             assert!((y - expected).abs() < 1e-5, "{y} {expected}");
         }
     }
