@@ -171,8 +171,8 @@ impl Hub {
         let fetch = |file: &str, progress: &mut dyn Progress| {
             download::into_cache(&remote, &cached, &listing.commit, file, progress)
         };
-        if files::is_sharded(has) {
-            fetch(files::INDEX, progress)?;
+        if let Some(index) = files::index(has) {
+            fetch(&index, progress)?;
         }
         let files = files::needed(has, &dir)?;
         let missing: Vec<_> = files.iter().filter(|file| !has(file)).cloned().collect();

@@ -11,12 +11,18 @@ use super::{Error, Result};
 /// What a checkpoint has as a rule; named where nothing is known of it.
 pub(super) const USUAL: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
 
-/// Says which shard of a sharded checkpoint has which tensor.
-pub(super) const INDEX: &str = "model.safetensors.index.json";
+/// The forms weights come in, the one to take first: one file, or an index that says which shard
+/// has which tensor.
+const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 
-/// Whether the shards must be looked up in the index, which has to be there first.
-pub(super) fn is_sharded(has: impl Fn(&str) -> bool) -> bool {
-    has(INDEX) && !has("model.safetensors")
+fn index_of(weights: &str) -> String {
+    format!("{weights}.index.json")
+}
+
+/// The index in which the shards must be looked up, which has to be there first.
+pub(super) fn index(has: impl Fn(&str) -> bool) -> Option<String> {
+    let form = WEIGHTS.iter().find(|form| has(form) || has(&index_of(form)))?;
+    (!has(form)).then(|| index_of(form))
 }
 
 /// The files to have, given which there are. The usual name stands for a kind of which there is
@@ -28,13 +34,13 @@ pub(super) fn needed(has: impl Fn(&str) -> bool, dir: &Path) -> Result<Vec<Strin
     } else {
         needed.push("tokenizer.json".to_owned());
     }
-    if is_sharded(&has) {
-        needed.push(INDEX.to_owned());
-        needed.extend(shards(&dir.join(INDEX))?);
-    } else if !has("model.safetensors") && has("pytorch_model.bin") {
-        needed.push("pytorch_model.bin".to_owned());
+    if let Some(index) = index(&has) {
+        let shards = shards(&dir.join(&index))?;
+        needed.push(index);
+        needed.extend(shards);
     } else {
-        needed.push("model.safetensors".to_owned());
+        let form = WEIGHTS.into_iter().find(|form| has(form));
+        needed.push(form.unwrap_or(WEIGHTS[0]).to_owned());
     }
     Ok(needed)
 }
@@ -58,6 +64,8 @@ fn shards(index: &Path) -> Result<BTreeSet<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const INDEX: &str = "model.safetensors.index.json";
 
     fn needed_of(files: &[&str]) -> Vec<String> {
         needed(|file| files.contains(&file), Path::new("nowhere")).unwrap()
