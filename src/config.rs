@@ -7,7 +7,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 mod generation;
-pub use generation::{Generation, GenerationOverrides};
+mod read;
+#[cfg(test)]
+mod tests;
+pub use generation::{Generation, GenerationOverrides, Misfit};
+pub use read::model_name;
 
 /// The resolved configuration of a project.
 #[derive(Debug, Clone, PartialEq)]

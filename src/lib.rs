@@ -16,3 +16,4 @@ pub mod write;
 
 pub mod fs;
 pub mod problem;
+pub mod yaml;

@@ -2,9 +2,12 @@
 //! is, and what to do next. All files are read before any problem is shown, so
 //! one run reports at least the first problem of each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError,
+    MietteSpanContents, SourceCode, SourceSpan, SpanContents,
+};
 
 /// One thing wrong at one place of one file.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -15,18 +18,18 @@ pub struct Problem {
     /// What to do about it.
     pub hint: Option<String>,
     /// The file, relative to the project's root, and its text.
-    text: NamedSource<String>,
+    code: Code,
     /// Byte offset and length in the text; none when the file as a whole is at fault.
     span: Option<(usize, usize)>,
 }
 
 impl Problem {
-    /// A problem with the whole of `path` (unreadable, not UTF-8, …).
+    /// A problem with the whole of `path` (unreadable, a folder, …).
     pub fn in_file(path: impl Into<PathBuf>, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             hint: None,
-            text: NamedSource::new(path.into().display().to_string(), String::new()),
+            code: Code { name: shown(&path.into()), text: String::new() },
             span: None,
         }
     }
@@ -39,11 +42,13 @@ impl Problem {
         len: usize,
         message: impl Into<String>,
     ) -> Self {
+        let offset = char_boundary(text, offset);
+        let len = len.min(text.len() - offset);
         Self {
             message: message.into(),
             hint: None,
-            text: NamedSource::new(path.into().display().to_string(), text.to_owned()),
-            span: Some((offset.min(text.len()), len)),
+            code: Code { name: shown(&path.into()), text: text.to_owned() },
+            span: Some((offset, len)),
         }
     }
 
@@ -56,8 +61,83 @@ impl Problem {
 
     /// The file as it was named.
     pub fn file(&self) -> &str {
-        self.text.name()
+        &self.code.name
     }
+
+    /// Line and column, in characters, both from 1; none when the file as a whole is at fault.
+    pub fn place(&self) -> Option<(usize, usize)> {
+        let (offset, _) = self.span?;
+        Some((self.code.text[..offset].matches('\n').count() + 1, self.code.column(offset) + 1))
+    }
+
+    /// `file:line:column: message (hint)`, for logs and JSON.
+    pub fn to_line(&self) -> String {
+        let place =
+            self.place().map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+        let hint = self.hint.as_ref().map_or_else(String::new, |hint| format!(" ({hint})"));
+        format!("{}{place}: {}{hint}", self.file(), self.message)
+    }
+}
+
+/// A file's name and text.
+#[derive(Debug, Clone)]
+struct Code {
+    name: String,
+    text: String,
+}
+
+impl Code {
+    /// Characters between the start of the line and `offset`. A byte order mark is none in any editor.
+    fn column(&self, offset: usize) -> usize {
+        let before = &self.text[..offset];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        before[line_start..].chars().filter(|c| *c != '\u{feff}').count()
+    }
+}
+
+impl SourceCode for Code {
+    /// What miette reads of a text, but with columns counted in characters; its own counts bytes.
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let read = self.text.read_span(span, lines_before, lines_after)?;
+        let column = self.column(char_boundary(&self.text, read.span().offset()));
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.name.clone(),
+            read.data(),
+            *read.span(),
+            read.line(),
+            column,
+            read.line_count(),
+        )))
+    }
+}
+
+/// Reads a file that must be text. `path` is relative to `root`, and problems name it so.
+pub fn read_text(root: &Path, path: &Path) -> Result<String, Problem> {
+    let bytes = crate::fs::read(&root.join(path)).map_err(|error| {
+        Problem::in_file(path, format!("this file cannot be read: {}", error.source))
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        // Each wrong byte is shown as a replacement character; the text before them keeps its place.
+        let text = String::from_utf8_lossy(error.as_bytes());
+        Problem::at(path, &text, at, '\u{fffd}'.len_utf8(), "this file is not UTF-8 from here on")
+            .hint("save it as UTF-8 in your editor")
+    })
+}
+
+/// The start of the character that `offset` is in, or the end of the text.
+fn char_boundary(text: &str, offset: usize) -> usize {
+    (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// Paths are shown alike on every system.
+fn shown(path: &Path) -> String {
+    path.display().to_string().replace('\\', "/")
 }
 
 impl Diagnostic for Problem {
@@ -66,7 +146,7 @@ impl Diagnostic for Problem {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.span.is_some().then_some(&self.text as &dyn SourceCode)
+        self.span.is_some().then_some(&self.code as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -79,3 +159,97 @@ impl Diagnostic for Problem {
 #[derive(Debug, thiserror::Error)]
 #[error("{} {} in the content", .0.len(), if .0.len() == 1 { "problem" } else { "problems" })]
 pub struct Problems(pub Vec<Problem>);
+
+impl Problems {
+    /// `value` if nothing is wrong; else the problems, by file and place.
+    pub fn none_or<T>(value: T, mut problems: Vec<Problem>) -> Result<T, Self> {
+        if problems.is_empty() {
+            return Ok(value);
+        }
+        problems.sort_by(|a, b| (a.file(), a.place()).cmp(&(b.file(), b.place())));
+        Err(Self(problems))
+    }
+}
+
+impl Problems {
+    /// All of them as text for a terminal `width` columns wide: what, where, the line, and the hint.
+    pub fn render(&self, color: bool, width: usize) -> String {
+        let theme =
+            if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let handler = GraphicalReportHandler::new_themed(theme)
+            .with_width(width)
+            .with_links(false)
+            .with_context_lines(0);
+        let mut text = String::new();
+        for problem in &self.0 {
+            // Writing to a String cannot fail, and the spans are inside their text by construction;
+            // should miette refuse one nevertheless, the plain line says the same.
+            let mut report = String::new();
+            if handler.render_report(&mut report, problem).is_err() {
+                report = problem.to_line();
+            }
+            if problem.span.is_none() {
+                report = format!("{}\n  in {}\n", report.trim_end(), problem.file());
+            }
+            text += report.trim_matches('\n');
+            text += "\n\n";
+        }
+        text
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+impl Diagnostic for Problems {
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        Some(Box::new(self.0.iter().map(|problem| problem as &dyn Diagnostic)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_characters() {
+        let text = "\u{feff}é: ü\nñandú: x\n";
+        let at = text.find("x\n").expect("there");
+        let problem = Problem::at("a.md", text, at, 1, "no");
+        assert_eq!(problem.place(), Some((2, 8)));
+        assert_eq!(Problem::at("a.md", text, 3, 1, "no").place(), Some((1, 1)));
+        assert_eq!(Problem::at("a.md", text, 9999, 7, "no").place(), Some((3, 1)));
+        assert_eq!(Problem::in_file("a.md", "no").place(), None);
+    }
+
+    #[test]
+    fn a_terminal_shows_place_line_and_hint() {
+        let text = "---\ntitle: é\nñandú: x\n---\n";
+        let problems = vec![
+            Problem::in_file("b.md", "this file cannot be read").hint("open it"),
+            Problem::at("a.md", text, text.find('x').expect("there"), 1, "second"),
+            Problem::at("a.md", text, text.find('ñ').expect("there"), 7, "unknown key `ñandú`")
+                .hint("did you mean `slug`?"),
+        ];
+        let problems = Problems::none_or((), problems).expect_err("three");
+        assert_eq!(problems.to_string(), "3 problems in the content");
+        insta::assert_snapshot!(problems.render(false, 80), @"");
+        assert!(problems.render(true, 80).contains("\u{1b}["));
+        assert!(!problems.render(false, 80).contains("\u{1b}["));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_have_a_place() {
+        let root = tempfile::tempdir().expect("a folder");
+        crate::fs::write_atomic(&root.path().join("a.md"), b"\xc3\xa9\n\xc3\xa9 \xff b")
+            .expect("written");
+        let problem = read_text(root.path(), Path::new("a.md")).expect_err("not UTF-8");
+        assert_eq!(
+            problem.to_line(),
+            "a.md:2:3: this file is not UTF-8 from here on (save it as UTF-8 in your editor)"
+        );
+    }
+}

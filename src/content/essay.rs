@@ -1,9 +1,18 @@
 //! An essay: a cleaned completion with its provenance, one Markdown file in the store.
 
+mod escape;
+mod file;
+#[cfg(test)]
+pub(crate) mod tests;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+pub use escape::{canonical, escape_markdown, plain_text};
+pub use file::Extra;
+
 use crate::config::Generation;
+use crate::content::slug;
 
 /// Which essay: the seed's slug and the take.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,6 +20,36 @@ pub struct EssayId {
     pub slug: String,
     /// Counts from 1.
     pub take: u32,
+}
+
+impl EssayId {
+    /// `<slug>.md`, and `<slug>.take-2.md` for the second take.
+    pub fn file_name(&self) -> String {
+        match self.take {
+            1 => format!("{}.md", self.slug),
+            take => format!("{}.take-{take}.md", self.slug),
+        }
+    }
+
+    /// The essay that a file of this name holds; none when it is no essay's name.
+    pub fn of_file_name(name: &str) -> Option<Self> {
+        let stem = name.strip_suffix(".md")?;
+        let (slug, take) = match stem.split_once(".take-") {
+            Some((slug, take)) => (slug, take.parse().ok()?),
+            None => (stem, 1),
+        };
+        let id = Self { slug: slug.to_owned(), take };
+        (slug::is_valid(slug) && take >= 1 && id.file_name() == name).then_some(id)
+    }
+}
+
+impl std::fmt::Display for EssayId {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self.take {
+            1 => f.write_str(&self.slug),
+            take => write!(f, "{} (take {take})", self.slug),
+        }
+    }
 }
 
 /// An essay as stored.
@@ -84,4 +123,40 @@ pub struct Figures {
     pub mean_log_likelihood: f64,
     /// Rounds of candidates it took.
     pub rounds: u32,
+}
+
+impl Essay {
+    /// Which essay this is.
+    pub fn id(&self) -> EssayId {
+        EssayId { slug: self.front.seed.clone(), take: self.front.take }
+    }
+
+    /// BLAKE3, hex, of title and body with line ends and trailing white space normalised, so that a
+    /// checkout with other line ends is no edit.
+    pub fn content_hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(normalised(&self.front.title).as_bytes());
+        hasher.update(b"\n\n");
+        hasher.update(normalised(&self.body).as_bytes());
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// Sets the hash by which a later edit is told.
+    #[must_use]
+    pub fn seal(mut self) -> Self {
+        self.front.hash = self.content_hash();
+        self
+    }
+
+    /// Whether a person changed title or body since the essay was sealed.
+    pub fn is_edited(&self) -> bool {
+        self.front.hash != self.content_hash()
+    }
+}
+
+/// Line ends as LF, no white space before them, no empty lines at either end.
+fn normalised(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n").trim_matches('\n').to_owned()
 }

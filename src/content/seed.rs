@@ -1,8 +1,15 @@
 //! A seed: a quote with front matter, one Markdown file in `content/seeds/`.
 
+mod load;
+mod read;
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
 use jiff::civil::Date;
+
+pub use load::load_all;
 
 use crate::config::GenerationOverrides;
 
@@ -43,4 +50,32 @@ pub struct Take {
 pub struct Tag {
     pub name: String,
     pub slug: String,
+}
+
+/// The largest `rng_seed`: what every reader of JSON and YAML keeps exact.
+pub const MAX_RNG_SEED: u64 = 1 << 53;
+
+/// The `rng_seed` of a seed that gives none: 53 bits of BLAKE3 over its slug.
+pub fn default_rng_seed(slug: &str) -> u64 {
+    let hash = blake3::hash(slug.as_bytes());
+    let head = hash.as_bytes().first_chunk().expect("a BLAKE3 hash has 32 bytes");
+    u64::from_le_bytes(*head) >> 11
+}
+
+/// A quote as stored: one line a paragraph, one empty line between two, white space in runs of one
+/// space. A Markdown blockquote gives its content.
+pub fn plain_quote(text: &str) -> String {
+    let quoted = text.trim_start().starts_with('>');
+    let mut paragraphs: Vec<Vec<&str>> = vec![Vec::new()];
+    for line in text.lines() {
+        let line = line.trim();
+        let line = if quoted { line.strip_prefix('>').unwrap_or(line) } else { line };
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match paragraphs.last_mut() {
+            Some(paragraph) if !words.is_empty() => paragraph.extend(words),
+            _ => paragraphs.push(Vec::new()),
+        }
+    }
+    let paragraphs = paragraphs.iter().filter(|words| !words.is_empty());
+    paragraphs.map(|words| words.join(" ")).collect::<Vec<_>>().join("\n\n")
 }

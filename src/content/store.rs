@@ -1,1 +1,222 @@
 //! The store: the essays on disk, `content/essays/*.md`. Nothing else writes there.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::content::essay::{Essay, EssayId, Extra};
+use crate::fs;
+use crate::problem::{Problem, Problems, read_text};
+
+/// The folder of essays.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+    dir: PathBuf,
+}
+
+/// An essay and its file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    pub essay: Essay,
+    /// A person changed its title or body.
+    pub edited: bool,
+    /// The file, relative to the project's root.
+    pub path: PathBuf,
+}
+
+impl Store {
+    /// The store in `root/dir`; the folder is made by the first write.
+    pub fn new(root: impl Into<PathBuf>, dir: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), dir: dir.into() }
+    }
+
+    /// Where an essay's file is or will be, relative to the project's root.
+    pub fn path(&self, id: &EssayId) -> PathBuf {
+        self.dir.join(id.file_name())
+    }
+
+    /// Every essay. Files that are not named like an essay (`README.md`, `notes.txt`, folders) are
+    /// somebody else's and ignored.
+    ///
+    /// # Errors
+    /// A file that is named like an essay and cannot be read as the one of its name.
+    pub fn load(&self) -> Result<BTreeMap<EssayId, Stored>, Problems> {
+        let files = fs::list(&self.root.join(&self.dir)).map_err(|error| {
+            Problem::in_file(&self.dir, format!("this folder cannot be read: {}", error.source))
+        })?;
+        let mut essays = BTreeMap::new();
+        let mut problems = Vec::new();
+        for file in files {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let Some(id) = EssayId::of_file_name(&name).filter(|_| !file.is_dir()) else {
+                continue;
+            };
+            match self.read(&id) {
+                Ok(stored) => {
+                    essays.insert(id, stored);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        Problems::none_or(essays, problems)
+    }
+
+    fn read(&self, id: &EssayId) -> Result<Stored, Problem> {
+        let path = self.path(id);
+        let text = read_text(&self.root, &path)?;
+        let essay = Essay::parse(&path, &text)?;
+        if essay.id() != *id {
+            let message =
+                format!("this file is named like the essay {id} but says it is {}", essay.id());
+            let hint = format!(
+                "name it {}, or set `seed` and `take` to what its name says",
+                essay.id().file_name()
+            );
+            return Err(Problem::at(&path, &text, 0, 0, message).hint(hint));
+        }
+        Ok(Stored { edited: essay.is_edited(), essay, path })
+    }
+
+    /// Writes an essay over the one with its id, if any, and keeps the front matter keys that a
+    /// person added to that one. The file is whole, old or new, at any moment.
+    ///
+    /// # Errors
+    /// What the operating system said, with the path; then the file is as it was.
+    pub fn write(&self, essay: &Essay) -> fs::Result<()> {
+        let path = self.path(&essay.id());
+        let file = self.root.join(&path);
+        let markdown = essay
+            .to_markdown(&self.extra(&path, &file)?)
+            .map_err(|error| fs::error("write", &file)(std::io::Error::other(error)))?;
+        fs::write_atomic(&file, markdown.as_bytes())
+    }
+
+    fn extra(&self, path: &Path, file: &Path) -> fs::Result<Extra> {
+        let Some(bytes) = fs::read_if_there(file)? else { return Ok(Extra::new()) };
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(Essay::parse_with_extra(path, &text).map(|(_, extra)| extra).unwrap_or_default())
+    }
+
+    /// Removes an essay; one that is not there is no error.
+    pub fn remove(&self, id: &EssayId) -> fs::Result<()> {
+        fs::remove_file(&self.root.join(self.path(id)))
+    }
+
+    /// Removes what a killed process left half written, and says how many files that were. Only for
+    /// the holder of the project's lock: another process may be writing otherwise.
+    pub fn sweep(&self) -> fs::Result<usize> {
+        let files = fs::list(&self.root.join(&self.dir))?;
+        let leftovers: Vec<&PathBuf> = files.iter().filter(|file| fs::is_temporary(file)).collect();
+        leftovers.iter().try_for_each(|file| fs::remove_file(file))?;
+        Ok(leftovers.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::essay::tests::essay;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let root = tempfile::tempdir().expect("a folder");
+        let store = Store::new(root.path(), "content/essays");
+        (root, store)
+    }
+
+    fn id(slug: &str, take: u32) -> EssayId {
+        EssayId { slug: slug.into(), take }
+    }
+
+    fn names(root: &Path) -> Vec<String> {
+        let files = fs::list(&root.join("content/essays")).expect("a folder");
+        files
+            .iter()
+            .map(|file| file.file_name().unwrap_or_default().to_string_lossy().into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_store_that_is_not_there_is_empty() {
+        let (_root, store) = store();
+        assert_eq!(store.load().expect("nothing is wrong"), BTreeMap::new());
+        assert_eq!(store.sweep().expect("nothing is wrong"), 0);
+        store.remove(&id("a", 1)).expect("nothing to remove");
+    }
+
+    #[test]
+    fn essays_are_written_read_and_removed() {
+        let (root, store) = store();
+        for essay in [essay("b", 1), essay("a", 2), essay("a", 1)] {
+            store.write(&essay).expect("written");
+        }
+        assert_eq!(names(root.path()), ["a.md", "a.take-2.md", "b.md"]);
+        let loaded = store.load().expect("good essays");
+        assert_eq!(
+            loaded.keys().cloned().collect::<Vec<_>>(),
+            [id("a", 1), id("a", 2), id("b", 1)]
+        );
+        assert_eq!(loaded[&id("a", 2)].essay, essay("a", 2));
+        assert_eq!(loaded[&id("a", 2)].path, Path::new("content/essays/a.take-2.md"));
+        assert!(loaded.values().all(|stored| !stored.edited));
+        store.remove(&id("a", 2)).expect("removed");
+        assert_eq!(names(root.path()), ["a.md", "b.md"]);
+    }
+
+    #[test]
+    fn a_hand_edit_shows_and_a_persons_keys_outlive_a_rewriting() {
+        let (root, store) = store();
+        store.write(&essay("a", 1)).expect("written");
+        let file = root.path().join("content/essays/a.md");
+        let text = String::from_utf8(fs::read(&file).expect("there")).expect("text");
+        let edited =
+            text.replace("Second", "Last").replace("reviewed: false", "reviewed: true\nmood: dry");
+        fs::write_atomic(&file, edited.as_bytes()).expect("written");
+        assert!(store.load().expect("a good essay")[&id("a", 1)].edited);
+
+        store.write(&essay("a", 1)).expect("written");
+        assert!(!store.load().expect("a good essay")[&id("a", 1)].edited);
+        let again = String::from_utf8(fs::read(&file).expect("there")).expect("text");
+        assert_eq!(again, text.replacen("---\n\n", "mood: dry\n---\n\n", 1));
+    }
+
+    #[test]
+    fn broken_files_are_problems_and_foreign_ones_are_not() {
+        let (root, store) = store();
+        store.write(&essay("a", 1)).expect("written");
+        let dir = root.path().join("content/essays");
+        let good = fs::read(&dir.join("a.md")).expect("there");
+        for name in ["README.md", "notes.txt", "b.md~", ".hidden.md", "folder.md/a.md"] {
+            fs::write_atomic(&dir.join(name), b"\xff").expect("written");
+        }
+        assert_eq!(store.load().expect("one good essay").len(), 1);
+        fs::write_atomic(&dir.join("renamed.md"), &good).expect("written");
+        fs::write_atomic(&dir.join("cut.md"), &good[..200]).expect("written");
+        fs::write_atomic(&dir.join("latin.md"), b"caf\xe9").expect("written");
+        let Problems(problems) = store.load().expect_err("three problems");
+        let found: Vec<String> = problems.iter().map(Problem::to_line).collect();
+        insta::assert_snapshot!(found.join("\n"), @"");
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_swept() {
+        let (root, store) = store();
+        store.write(&essay("a", 1)).expect("written");
+        fs::write_atomic(&root.path().join("content/essays/.venti-x1.tmp"), b"half")
+            .expect("written");
+        fs::write_atomic(&root.path().join("content/essays/mine.tmp"), b"mine").expect("written");
+        assert_eq!(store.sweep().expect("swept"), 1);
+        assert_eq!(names(root.path()), ["a.md", "mine.tmp"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_essay_is_as_public_as_any_other_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let (root, store) = store();
+        store.write(&essay("a", 1)).expect("written");
+        let plain = root.path().join("plain");
+        fs::open_or_create(&plain).expect("made");
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode();
+        assert_eq!(mode(&root.path().join("content/essays/a.md")), mode(&plain));
+    }
+}

@@ -1,0 +1,254 @@
+//! All the seeds of a project: every file is read, then what they have in
+//! common is compared.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
+
+use super::read::{Spot, alias_page, problem_at, same_tag};
+use super::{Seed, Tag};
+use crate::content::slug;
+use crate::problem::{Problem, Problems, read_text};
+
+/// A longer file holds no quote.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Reads every `.md` file under `root/dir`, in the order of their paths; hidden files and folders
+/// are none of ours. `routes` are names of pages that the site has besides [`slug::RESERVED`] and
+/// the seeds' own (those of `content/pages/`, without `.md`).
+///
+/// # Errors
+/// The first problem of each file, and what two files quarrel about.
+pub fn load_all(root: &Path, dir: &Path, routes: &[String]) -> Result<Vec<Seed>, Problems> {
+    if !root.join(dir).is_dir() {
+        return Err(Problem::in_file(dir, "there is no such folder for seeds")
+            .hint("create it and put a quote into it, or set `seeds:` in venti.yaml")
+            .into());
+    }
+    let mut problems = Vec::new();
+    let mut files: Vec<(Seed, String)> = Vec::new();
+    for path in seed_files(root, dir, &mut problems) {
+        match read_text(root, &path).and_then(|text| Ok((Seed::parse(&path, &text)?, text))) {
+            Ok(file) => files.push(file),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    compare_slugs(&files, routes, &mut problems);
+    compare_tags(&files, &mut problems);
+    compare_aliases(&files, routes, &mut problems);
+    Problems::none_or(files.into_iter().map(|(seed, _)| seed).collect(), problems)
+}
+
+/// The seeds' paths, relative to `root`.
+fn seed_files(root: &Path, dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
+    let relative = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_owned();
+    let mut paths = Vec::new();
+    let visible = |entry: &DirEntry| {
+        entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
+    };
+    for entry in WalkDir::new(root.join(dir))
+        .follow_links(true)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(visible)
+    {
+        match entry {
+            Ok(entry) if entry.file_type().is_dir() || !is_markdown(entry.path()) => {}
+            Ok(entry) if !entry.file_type().is_file() => {
+                problems
+                    .push(Problem::in_file(relative(entry.path()), "this is not a regular file"));
+            }
+            Ok(entry) if entry.metadata().is_ok_and(|file| file.len() > MAX_BYTES) => {
+                problems.push(
+                    Problem::in_file(relative(entry.path()), "this file is larger than 1 MiB")
+                        .hint("a seed is a quote; shorten it, or move the file elsewhere"),
+                );
+            }
+            Ok(entry) => paths.push(relative(entry.path())),
+            Err(error) => {
+                let path = relative(error.path().unwrap_or(dir));
+                problems.push(match error.loop_ancestor() {
+                    Some(_) => Problem::in_file(path, "this link leads to a folder that it is in")
+                        .hint("remove the link"),
+                    None => {
+                        let why =
+                            error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+                        Problem::in_file(path, format!("this cannot be read: {why}"))
+                    }
+                });
+            }
+        }
+    }
+    paths
+}
+
+fn is_markdown(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("md"))
+}
+
+fn compare_slugs(files: &[(Seed, String)], routes: &[String], problems: &mut Vec<Problem>) {
+    let mut first: BTreeMap<&str, &Path> = BTreeMap::new();
+    for (seed, text) in files {
+        let slug = seed.slug.as_str();
+        let problem = |message| problem_at(&seed.path, text, Spot::Slug, message);
+        if is_route(slug, routes) {
+            problems.push(
+                problem(format!("the slug `{slug}` is the address of another page of the site"))
+                    .hint("rename the file, or give it another `slug:`"),
+            );
+        } else if let Some(other) = first.get(slug) {
+            problems.push(
+                problem(format!("the slug `{slug}` is also that of {}", other.display()))
+                    .hint("rename one of the files, or give it a `slug:`"),
+            );
+        } else {
+            first.insert(slug, &seed.path);
+        }
+    }
+}
+
+fn is_route(slug: &str, routes: &[String]) -> bool {
+    slug::RESERVED.contains(&slug) || routes.iter().any(|route| route.eq_ignore_ascii_case(slug))
+}
+
+fn compare_tags(files: &[(Seed, String)], problems: &mut Vec<Problem>) {
+    let mut first: BTreeMap<&str, (&Tag, &Path)> = BTreeMap::new();
+    for (seed, text) in files {
+        let clash = seed.tags.iter().find_map(|tag| match first.get(tag.slug.as_str()) {
+            Some((other, path)) if other.name != tag.name => Some((tag, *other, *path)),
+            Some(_) => None,
+            None => {
+                first.insert(&tag.slug, (tag, &seed.path));
+                None
+            }
+        });
+        if let Some((tag, other, path)) = clash {
+            let message = format!("{} ({})", same_tag(&tag.name, other), path.display());
+            problems.push(
+                problem_at(&seed.path, text, Spot::Tag(tag), message)
+                    .hint("write them alike, or rename one"),
+            );
+        }
+    }
+}
+
+fn compare_aliases(files: &[(Seed, String)], routes: &[String], problems: &mut Vec<Problem>) {
+    let mut taken: BTreeMap<String, String> = files
+        .iter()
+        .map(|(seed, _)| (seed.slug.clone(), format!("the page of {}", seed.path.display())))
+        .collect();
+    for (seed, text) in files {
+        for (index, alias) in seed.aliases.iter().enumerate() {
+            let page = alias_page(alias);
+            let head = page.split('/').next().unwrap_or_default();
+            let clash = match taken.get(&page) {
+                Some(owner) => Some(owner.clone()),
+                None if is_route(head, routes) => Some(format!("where the site keeps /{head}")),
+                None => None,
+            };
+            match clash {
+                Some(owner) => {
+                    let message = format!("the alias {alias} is {owner}");
+                    problems.push(
+                        problem_at(&seed.path, text, Spot::Alias(index), message)
+                            .hint("remove it, or choose another"),
+                    );
+                    break;
+                }
+                None => {
+                    taken.insert(page, format!("also an alias of {}", seed.path.display()));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(files: &[(&str, &[u8])]) -> Result<Vec<Seed>, Vec<String>> {
+        let root = tempfile::tempdir().expect("a folder");
+        for (name, bytes) in files {
+            crate::fs::write_atomic(&root.path().join("seeds").join(name), bytes).expect("written");
+        }
+        load_from(root.path())
+    }
+
+    fn load_from(root: &Path) -> Result<Vec<Seed>, Vec<String>> {
+        let loaded = load_all(root, Path::new("seeds"), &["colophon".to_owned()]);
+        loaded.map_err(|Problems(problems)| problems.iter().map(Problem::to_line).collect())
+    }
+
+    #[test]
+    fn every_markdown_file_in_the_order_of_the_paths() {
+        let files: &[(&str, &[u8])] = &[
+            ("b.md", b"b"),
+            ("a/Z é.MD", b"z"),
+            ("notes.txt", b"\xff"),
+            (".#b.md", b"\xff"),
+            ("b.md~", b"\xff"),
+            (".b.md.swp", b"\xff"),
+            (".hidden/c.md", b"\xff"),
+            ("folder.md/d.md", b"d"),
+        ];
+        let seeds = load(files).expect("good seeds");
+        let found: Vec<_> = seeds
+            .iter()
+            .map(|seed| (seed.path.to_str().unwrap_or_default(), seed.slug.as_str()))
+            .collect();
+        assert_eq!(
+            found,
+            [("seeds/a/Z é.MD", "z-e"), ("seeds/b.md", "b"), ("seeds/folder.md/d.md", "d")]
+        );
+    }
+
+    #[test]
+    fn the_first_problem_of_each_file_in_one_run() {
+        let files: &[(&str, &[u8])] = &[
+            ("a.md", b"---\ntitle: 1\ndate: x\n---\nq"),
+            ("b.md", b"ok \xc3\xa9\n caf\xe9"),
+            ("c.md", b""),
+            ("good.md", b"q"),
+            ("—.md", b"q"),
+        ];
+        insta::assert_snapshot!(load(files).expect_err("four problems").join("\n"), @"");
+    }
+
+    #[test]
+    fn what_two_files_quarrel_about() {
+        let files: &[(&str, &[u8])] = &[
+            ("a.md", b"---\ntags: [one, C]\naliases: [/old/]\n---\nq"),
+            ("b.md", b"---\ntags: [one, x, C++]\n---\nq"),
+            ("c.md", b"---\nslug: a\n---\nq"),
+            ("d.md", b"---\naliases:\n  - /fine\n  - /OLD.html\n---\nq"),
+            ("e.md", b"---\naliases: [/b]\n---\nq"),
+            ("f.md", b"---\naliases: [/tags/x]\n---\nq"),
+            ("tags.md", b"q"),
+            ("Colophon.md", b"q"),
+        ];
+        insta::assert_snapshot!(load(files).expect_err("seven problems").join("\n"), @"");
+    }
+
+    #[test]
+    fn no_folder_for_seeds() {
+        insta::assert_snapshot!(load(&[]).expect_err("no folder").join("\n"), @"");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_lead_nowhere_or_round() {
+        use std::os::unix::fs::symlink;
+        let root = tempfile::tempdir().expect("a folder");
+        let seeds = root.path().join("seeds");
+        crate::fs::write_atomic(&root.path().join("elsewhere.md"), b"q").expect("written");
+        crate::fs::create_dir_all(&seeds).expect("made");
+        symlink(&seeds, seeds.join("loop")).expect("linked");
+        symlink("nowhere", seeds.join("broken.md")).expect("linked");
+        symlink("../elsewhere.md", seeds.join("good.md")).expect("linked");
+        let _socket =
+            std::os::unix::net::UnixListener::bind(seeds.join("socket.md")).expect("bound");
+        insta::assert_snapshot!(load_from(root.path()).expect_err("three problems").join("\n"), @"");
+    }
+}
