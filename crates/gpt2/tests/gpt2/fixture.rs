@@ -30,8 +30,10 @@ pub struct Golden {
     pub prompt: Vec<u32>,
     /// 200 tokens, the end-of-text token excluded from the choice.
     pub greedy: Vec<u32>,
-    /// After every token of prompt and greedy text: (218, V).
+    /// After every token of prompt and greedy text: (N, V).
     pub logits: Tensor,
+    /// After every token of the prompt, with one key of config.json changed.
+    pub variants: Vec<(&'static str, &'static str, Tensor)>,
 }
 
 impl Golden {

@@ -1,7 +1,8 @@
 //! The network computes what the reference (transformers) computes.
 
-use crate::fixture::{DEEP, Golden, WIDE, bits, distance, logits, model, tokens};
-use gpt2::{DType, Device};
+use gpt2::{Checkpoint, DType, Device, Gpt2};
+
+use crate::fixture::{DEEP, Golden, WIDE, bits, distance, folder, load, logits, model, tokens};
 
 const TOLERANCE: f32 = 1e-4;
 
@@ -12,6 +13,25 @@ fn every_logit_is_the_references() {
         let ours = logits(&model(name), &golden.text());
         let distance = distance(&ours, &golden.logits);
         assert!(distance < TOLERANCE, "{name}: {distance}");
+    }
+}
+
+#[test]
+fn other_configurations_are_the_references_too() {
+    for name in [DEEP, WIDE] {
+        let golden = Golden::read(name);
+        let read = |file| std::fs::read(folder(name).join(file)).unwrap();
+        let weights: &'static [u8] = Vec::leak(read("model.safetensors"));
+        for (key, value, expected) in golden.variants {
+            let mut config: serde_json::Value =
+                serde_json::from_slice(&read("config.json")).unwrap();
+            config[key] = serde_json::from_str(value).unwrap();
+            let config = config.to_string().into_bytes();
+            let checkpoint = Checkpoint::from_bytes(&config, &read("tokenizer.json"), weights);
+            let ours = logits(&load(&checkpoint.unwrap()), &golden.prompt);
+            let distance = distance(&ours, &expected);
+            assert!(distance < TOLERANCE, "{name} with {key} = {value}: {distance}");
+        }
     }
 }
 
@@ -101,8 +121,8 @@ fn a_pass_may_want_no_logits() {
 fn half_precision_is_computed_by_candle_and_stays_near() {
     for name in [DEEP, WIDE] {
         let golden = Golden::read(name);
-        let checkpoint = gpt2::Checkpoint::from_dir(&crate::fixture::folder(name)).unwrap();
-        let model = gpt2::Gpt2::load(&checkpoint, &Device::Cpu, DType::F16).unwrap();
+        let checkpoint = Checkpoint::from_dir(&folder(name)).unwrap();
+        let model = Gpt2::load(&checkpoint, &Device::Cpu, DType::F16).unwrap();
         let distance = distance(&logits(&model, &golden.text()), &golden.logits);
         assert!(distance < 0.3, "{name}: {distance}");
     }
@@ -124,7 +144,7 @@ fn what_does_not_exist_is_refused() {
         "position 256 does not exist, expected one below 256 (`n_positions`)"
     );
     assert_eq!(refuse(1, 0, 1), "the cache has no slot 1, expected one below 1");
-    let checkpoint = gpt2::Checkpoint::from_dir(&crate::fixture::folder(DEEP)).unwrap();
-    let bf16 = gpt2::Gpt2::load(&checkpoint, &Device::Cpu, DType::BF16).err().unwrap();
+    let checkpoint = Checkpoint::from_dir(&folder(DEEP)).unwrap();
+    let bf16 = Gpt2::load(&checkpoint, &Device::Cpu, DType::BF16).err().unwrap();
     assert_eq!(bf16.to_string(), "bf16 is not computed on the CPU, expected f32 or f16");
 }
