@@ -173,14 +173,17 @@ def write_checkpoint(name: str, seed: int, config: dict) -> None:
         assert std > 1.0, "logits too small to prove anything"
         assert len(set(tokens)) > 20, "a greedy text of so few tokens proves little"
         assert margin > SMALLEST_MARGIN, "a greedy choice is too close to call; try another seed"
-        # How far each classic mistake moves the logits: far above the tolerance of the tests.
-        for key, wrong in [("activation_function", "gelu"), ("layer_norm_epsilon", 1e-6),
-                           ("scale_attn_weights", False)]:
-            kwargs = config.to_dict() | {key: wrong}
-            mistaken = GPT2LMHeadModel(GPT2Config(**kwargs)).eval()
-            mistaken.load_state_dict(model.state_dict())
-            moved = (mistaken(torch.tensor([prompt + tokens])).logits[0] - logits).abs().max().item()
-            print(f"  {key} = {wrong}: logits move by {moved:.4f}")
+        # The same weights under other configurations: each is a variant that the crate computes,
+        # and a mistake that must show far above the tolerance of the tests.
+        variants = {}
+        for key, value in [("activation_function", "gelu"), ("layer_norm_epsilon", 1e-6),
+                           ("scale_attn_weights", False),
+                           ("scale_attn_by_inverse_layer_idx", True)]:
+            variant = GPT2LMHeadModel(GPT2Config(**(config.to_dict() | {key: value}))).eval()
+            variant.load_state_dict(model.state_dict())
+            variants[key] = variant(torch.tensor([prompt])).logits[0]
+            moved = (variants[key] - logits[:len(prompt)]).abs().max().item()
+            print(f"  {key} = {value}: logits move by {moved:.4f}")
             assert moved > 1e-3, f"{key} does not show"
 
     tensors = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
@@ -194,8 +197,8 @@ def write_checkpoint(name: str, seed: int, config: dict) -> None:
             "tie_word_embeddings"]
     write_json(folder / "config.json", {key: config.to_dict()[key] for key in kept})
     tokenizer.save(str(folder / "tokenizer.json"))
-    save_file({"prompt": torch.tensor(prompt), "greedy": torch.tensor(tokens), "logits": logits},
-              folder / "golden.safetensors")
+    golden = {"prompt": torch.tensor(prompt), "greedy": torch.tensor(tokens), "logits": logits}
+    save_file(golden | variants, folder / "golden.safetensors")
 
 
 def write_token_ids() -> None:

@@ -147,7 +147,7 @@ impl Written {
                 return refuse(key, "0".into(), "at least 1");
             }
         }
-        if self.n_embd % self.n_head != 0 {
+        if !self.n_embd.is_multiple_of(self.n_head) {
             let expected = format!("a divisor of `n_embd`, which is {}", self.n_embd);
             return refuse("n_head", self.n_head.to_string(), &expected);
         }

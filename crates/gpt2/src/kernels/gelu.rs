@@ -53,7 +53,7 @@ impl WithSimd for InPlace<'_> {
 /// (1 + tanh u)/2 is the logistic function of 2u, so that one exponential and one division do.
 #[inline(always)]
 fn gelu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    const MINUS_TWO_SQRT_2_OVER_PI: f32 = -1.595_769_1;
+    const MINUS_TWO_SQRT_2_OVER_PI: f32 = -1.595_769;
     let one = simd.splat_f32s(1.0);
     let cubic = simd.mul_add_e_f32s(simd.mul_f32s(x, x), simd.splat_f32s(0.044_715), one);
     let u = simd.mul_f32s(simd.mul_f32s(x, simd.splat_f32s(MINUS_TWO_SQRT_2_OVER_PI)), cubic);
