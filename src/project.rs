@@ -11,6 +11,9 @@ use crate::problem::read_text;
 /// The name of a project's configuration.
 pub const CONFIG_FILE: &str = "venti.yaml";
 
+/// The name of the lock among a project's working files.
+pub const LOCK_FILE: &str = "lock";
+
 /// An opened project.
 #[derive(Debug)]
 pub struct Project {
@@ -66,7 +69,7 @@ impl Project {
         patience: Duration,
         waiting: &mut dyn FnMut(&str),
     ) -> miette::Result<Lock> {
-        Lock::take(&self.scratch().join("lock"), command, patience, waiting)
+        Lock::take(&self.scratch().join(LOCK_FILE), command, patience, waiting)
     }
 
     /// A configured path, from the root.

@@ -3,6 +3,7 @@
 use super::{Site, terminal::Terminal};
 use crate::cli::Clean;
 use crate::content::essay::EssayId;
+use crate::project::LOCK_FILE;
 use crate::site::output;
 
 /// Removes what can be made again.
@@ -16,7 +17,14 @@ pub fn run(site: &Site, args: &Clean, terminal: &Terminal) -> miette::Result<()>
     for name in &changes.released {
         terminal.did("kept", format_args!("{name}: a person changed it"));
     }
-    crate::fs::remove_dir_all(&scratch)?;
+    // All of Venti's working files but the lock that this process holds.
+    for path in crate::fs::list(&scratch)?.iter().filter(|path| !path.ends_with(LOCK_FILE)) {
+        if path.is_dir() {
+            crate::fs::remove_dir_all(path)?;
+        } else {
+            crate::fs::remove_file(path)?;
+        }
+    }
     terminal.did("removed", format_args!("{} files of the site, and the caches", changes.removed));
     Ok(())
 }
