@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 mod generation;
 mod read;
+#[cfg(test)]
+mod tests;
 pub use generation::{Generation, GenerationOverrides, Misfit};
 pub use read::model_name;
 

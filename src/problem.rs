@@ -23,6 +23,9 @@ pub struct Problem {
     span: Option<(usize, usize)>,
 }
 
+/// The longest underline, in bytes.
+const MAX_UNDERLINE: usize = 80;
+
 impl Problem {
     /// A problem with the whole of `path` (unreadable, a folder, …).
     pub fn in_file(path: impl Into<PathBuf>, message: impl Into<String>) -> Self {
@@ -42,8 +45,10 @@ impl Problem {
         len: usize,
         message: impl Into<String>,
     ) -> Self {
-        let offset = text.floor_char_boundary(offset);
-        let len = len.min(text.len() - offset);
+        let offset = char_boundary(text, offset);
+        // What goes on over many words or lines is underlined where it starts.
+        let line = text[offset..].lines().next().unwrap_or_default();
+        let len = char_boundary(line, len.min(MAX_UNDERLINE));
         Self {
             message: message.into(),
             hint: None,
@@ -95,23 +100,37 @@ impl Code {
     }
 }
 
+/// How much of a long line is shown before a problem and from it on, in bytes.
+const SHOWN_BEFORE: usize = 60;
+const SHOWN_AFTER: usize = 120;
+
 impl SourceCode for Code {
-    /// What miette reads of a text, but with columns counted in characters; its own counts bytes.
+    /// The span itself for a context of no lines, and its line, or as much as can be taken in of it,
+    /// for any other. Columns are counted in characters; miette's own count bytes.
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,
         lines_before: usize,
         lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let read = self.text.read_span(span, lines_before, lines_after)?;
-        let column = self.column(self.text.floor_char_boundary(read.span().offset()));
+        let (mut start, mut end) = (span.offset(), span.offset() + span.len());
+        if end > self.text.len() {
+            return Err(MietteError::OutOfBounds);
+        }
+        if lines_before + lines_after > 0 {
+            let line_start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
+            let line = self.text[line_start..].lines().next().unwrap_or_default();
+            let line_end = (line_start + line.len()).max(end);
+            start = char_boundary(&self.text, line_start.max(start.saturating_sub(SHOWN_BEFORE)));
+            end = char_boundary(&self.text, line_end.min(end.max(span.offset() + SHOWN_AFTER)));
+        }
         Ok(Box::new(MietteSpanContents::new_named(
             self.name.clone(),
-            read.data(),
-            *read.span(),
-            read.line(),
-            column,
-            read.line_count(),
+            &self.text.as_bytes()[start..end],
+            (start, end - start).into(),
+            self.text[..start].matches('\n').count(),
+            self.column(start),
+            1,
         )))
     }
 }
@@ -128,6 +147,11 @@ pub fn read_text(root: &Path, path: &Path) -> Result<String, Problem> {
         Problem::at(path, &text, at, '\u{fffd}'.len_utf8(), "this file is not UTF-8 from here on")
             .hint("save it as UTF-8 in your editor")
     })
+}
+
+/// The start of the character that `offset` is in, or the end of the text.
+fn char_boundary(text: &str, offset: usize) -> usize {
+    (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// Paths are shown alike on every system.
@@ -171,10 +195,7 @@ impl Problems {
     pub fn render(&self, color: bool, width: usize) -> String {
         let theme =
             if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        let handler = GraphicalReportHandler::new_themed(theme)
-            .with_width(width)
-            .with_links(false)
-            .with_context_lines(0);
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false);
         let mut text = String::new();
         for problem in &self.0 {
             // Writing to a String cannot fail, and the spans are inside their text by construction;
@@ -202,5 +223,90 @@ impl From<Problem> for Problems {
 impl Diagnostic for Problems {
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
         Some(Box::new(self.0.iter().map(|problem| problem as &dyn Diagnostic)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_characters() {
+        let text = "\u{feff}é: ü\nñandú: x\n";
+        let at = text.find("x\n").expect("there");
+        let problem = Problem::at("a.md", text, at, 1, "no");
+        assert_eq!(problem.place(), Some((2, 8)));
+        assert_eq!(Problem::at("a.md", text, 3, 1, "no").place(), Some((1, 1)));
+        assert_eq!(Problem::at("a.md", text, 9999, 7, "no").place(), Some((3, 1)));
+        assert_eq!(Problem::in_file("a.md", "no").place(), None);
+    }
+
+    #[test]
+    fn a_terminal_shows_place_line_and_hint() {
+        let text = "---\ntitle: é\nñandú: x\n---\n";
+        let problems = vec![
+            Problem::in_file("b.md", "this file cannot be read").hint("open it"),
+            Problem::at("a.md", text, text.find('x').expect("there"), 1, "second"),
+            Problem::at("a.md", text, text.find('ñ').expect("there"), 7, "unknown key `ñandú`")
+                .hint("did you mean `slug`?"),
+        ];
+        let problems = Problems::none_or((), problems).expect_err("three");
+        assert_eq!(problems.to_string(), "3 problems in the content");
+        insta::assert_snapshot!(problems.render(false, 80), @"
+         × unknown key `ñandú`
+          ╭─[a.md:3:1]
+        3 │ ñandú: x
+          · ─────
+          ╰────
+         help: did you mean `slug`?
+
+         × second
+          ╭─[a.md:3:8]
+        3 │ ñandú: x
+          ·        ─
+          ╰────
+
+         × this file cannot be read
+         help: open it
+         in b.md
+        ");
+        assert!(problems.render(true, 80).contains("\u{1b}["));
+        assert!(!problems.render(false, 80).contains("\u{1b}["));
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_the_place() {
+        let text = format!("{}é{}\n", "a".repeat(10_000), "b".repeat(10_000));
+        let problem = Problem::at("a.md", &text, 10_000, 10_000, "no");
+        insta::assert_snapshot!(Problems(vec![problem]).render(false, 80), @"
+         × no
+          ╭─[a.md:1:10001]
+        1 │ aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaébbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+          ·                                                             ───────────────────────────────────────────────────────────────────────────────
+          ╰────
+        ");
+    }
+
+    #[test]
+    fn the_end_of_a_file_is_a_place() {
+        for (text, place) in
+            [("", "a.md:1:1"), ("a", "a.md:1:2"), ("a\r\n", "a.md:2:1"), ("a\n\n", "a.md:3:1")]
+        {
+            let rendered =
+                Problems(vec![Problem::at("a.md", text, text.len(), 1, "no")]).render(false, 80);
+            assert!(rendered.contains(place) && rendered.contains('╭'), "{rendered}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_have_a_place() {
+        let root = tempfile::tempdir().expect("a folder");
+        crate::fs::write_atomic(&root.path().join("a.md"), b"\xc3\xa9\n\xc3\xa9 \xff b")
+            .expect("written");
+        let problem = read_text(root.path(), Path::new("a.md")).expect_err("not UTF-8");
+        assert_eq!(
+            problem.to_line(),
+            "a.md:2:3: this file is not UTF-8 from here on (save it as UTF-8 in your editor)"
+        );
     }
 }

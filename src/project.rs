@@ -5,7 +5,7 @@ mod lock;
 
 use std::path::{Path, PathBuf};
 
-pub use lock::Lock;
+pub use lock::{Lock, Locked};
 
 use crate::config::Config;
 use crate::problem::read_text;
@@ -60,5 +60,35 @@ impl Project {
     /// A configured path, from the root.
     pub fn path(&self, relative: &Path) -> PathBuf {
         self.root.join(relative)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_folder_upward() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let deep = dir.path().join("a/b");
+        crate::fs::create_dir_all(&deep).expect("made");
+        let error = Project::find(&deep).expect_err("no site");
+        assert_eq!(error.start, deep);
+        crate::fs::write_atomic(&dir.path().join(CONFIG_FILE), b"title: T").expect("written");
+        assert_eq!(Project::find(&deep).expect("a site"), dir.path());
+        let project = Project::open(dir.path(), None).expect("a site");
+        assert_eq!(project.config.title, "T");
+    }
+
+    #[test]
+    fn another_configuration_takes_the_place_of_the_usual_one() {
+        let dir = tempfile::tempdir().expect("a folder");
+        assert!(Project::open(dir.path(), None).expect_err("no site").is::<NoSite>());
+        crate::fs::write_atomic(&dir.path().join("other.yaml"), b"title: O").expect("written");
+        let project = Project::open(dir.path(), Some(Path::new("other.yaml"))).expect("a site");
+        assert_eq!(project.config.title, "O");
+        let error =
+            Project::open(dir.path(), Some(Path::new("none.yaml"))).expect_err("no such file");
+        assert!(error.to_string().starts_with("this file cannot be read"), "{error}");
     }
 }

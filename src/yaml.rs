@@ -35,6 +35,11 @@ impl<'a> Document<'a> {
             return Err(Problem::at(path, file, yaml.start + at, c.len_utf8(), message)
                 .hint("delete it; it is invisible in most editors"));
         }
+        if let Some((at, _)) = text.match_indices(['[', '{']).nth(MAX_BRACKETS) {
+            let message =
+                format!("more than {MAX_BRACKETS} brackets are more than this file can need");
+            return Err(Problem::at(path, file, yaml.start + at, 1, message).hint("shorten it"));
+        }
         match node::read(text) {
             Ok(root) => Ok(Self { path, file, yaml, root }),
             Err(error) => Err(node_problem(path, file, &yaml, error)),
@@ -48,7 +53,9 @@ impl<'a> Document<'a> {
 
     /// A problem at a node of this document.
     fn problem(&self, id: node::Id, message: String) -> Problem {
-        let at = node::place(&self.file[self.yaml.clone()], id);
+        // An empty document has no place of its own.
+        let at =
+            if self.root.is_null() { 0 } else { node::place(&self.file[self.yaml.clone()], id) };
         let offset = self.yaml.start + at;
         Problem::at(
             self.path,
@@ -69,15 +76,15 @@ pub fn problem(path: &Path, file: &str, yaml: &Range<usize>, error: &serde_yaml:
 fn node_problem(path: &Path, file: &str, yaml: &Range<usize>, error: node::Error) -> Problem {
     let offset = yaml.start + error.at;
     let rest = &file[offset..yaml.end];
-    let hint = error.hint.or_else(|| {
-        rest.starts_with('\t').then_some("indent with spaces; YAML allows no tabs there")
-    });
     let problem = Problem::at(path, file, offset, extent(rest), error.message);
-    match hint {
+    match error.hint {
         Some(hint) => problem.hint(hint),
         None => problem,
     }
 }
+
+/// The parser's time grows with the square of the brackets that are open.
+const MAX_BRACKETS: usize = 10_000;
 
 /// What libyaml reads; anything else it refuses without saying on which line.
 fn allowed(c: char) -> bool {

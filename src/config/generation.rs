@@ -212,8 +212,7 @@ impl GenerationOverrides {
     /// The `generation:` mapping of `venti.yaml`, a seed or a take, laid over `under`.
     pub fn read(field: &Field, under: &Self) -> Result<Self, Problem> {
         let fields = field.fields(&Self::KEYS)?;
-        let number =
-            |key: &str| fields.get(key).map(|f| f.number(f64::MIN..=f64::INFINITY)).transpose();
+        let number = |key: &str| fields.get(key).map(|f| f.number()).transpose();
         let count = |key: &str| fields.get(key).map(|f| f.count(0..=usize::MAX)).transpose();
         let stop =
             |field: Field| field.list()?.iter().map(Field::raw_text).collect::<Result<_, _>>();
@@ -272,5 +271,80 @@ fn ordered(
             rule: format!("not exceed {high_key}, but {low} is more than {high}"),
         }),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_laid_over_what_holds() {
+        let said =
+            GenerationOverrides { top_k: Some(1), max_new_tokens: Some(9), ..Default::default() };
+        let all = Generation::default().with(&said);
+        assert_eq!(all, Generation { top_k: 1, max_new_tokens: Some(9), ..Generation::default() });
+        let take = GenerationOverrides { top_k: Some(2), ..Default::default() };
+        assert_eq!(
+            take.over(&said),
+            GenerationOverrides { top_k: Some(2), max_new_tokens: Some(9), ..Default::default() }
+        );
+        assert_eq!(
+            Generation::default().with(&GenerationOverrides::default()),
+            Generation::default()
+        );
+    }
+
+    #[test]
+    fn greedy_has_one_candidate() {
+        let said = GenerationOverrides {
+            temperature: Some(0.0),
+            candidates: Some(8),
+            ..Default::default()
+        };
+        let all = Generation::default().with(&said);
+        assert_eq!((all.candidates, all.max_rounds), (1, 1));
+    }
+
+    #[test]
+    fn the_silent_end_of_a_range_follows() {
+        let base = Generation {
+            min_words: 200,
+            max_words: 400,
+            min_new_tokens: 50,
+            ..Generation::default()
+        };
+        let max = |n| GenerationOverrides { max_words: Some(n), ..Default::default() };
+        let min = |n| GenerationOverrides { min_words: Some(n), ..Default::default() };
+        let range = |said| {
+            let all = base.with(&said);
+            (all.min_words, all.max_words)
+        };
+        assert_eq!(range(max(300)), (200, 300));
+        assert_eq!(range(max(100)), (50, 100));
+        assert_eq!(range(min(600)), (600, 1200));
+        let tokens =
+            base.with(&GenerationOverrides { max_new_tokens: Some(10), ..Default::default() });
+        assert_eq!((tokens.min_new_tokens, tokens.max_new_tokens), (10, Some(10)));
+    }
+
+    #[test]
+    fn every_key_is_a_setting() {
+        let fields = serde_json::to_value(GenerationOverrides::default()).expect("plain data");
+        let mut names: Vec<&str> =
+            fields.as_object().expect("a struct").keys().map(String::as_str).collect();
+        let mut keys = GenerationOverrides::KEYS.to_vec();
+        names.sort_unstable();
+        keys.sort_unstable();
+        assert_eq!(names, keys);
+    }
+
+    #[test]
+    fn what_the_command_line_cannot_say() {
+        let said = GenerationOverrides { temperature: Some(f64::NAN), ..Default::default() };
+        assert_eq!(
+            said.check().expect_err("no number").to_string(),
+            "temperature must be from 0 to 100, but this is NaN"
+        );
     }
 }

@@ -2,6 +2,8 @@
 
 mod load;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

@@ -111,3 +111,116 @@ impl Store {
         Ok(leftovers.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::essay::tests::essay;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let root = tempfile::tempdir().expect("a folder");
+        let store = Store::new(root.path(), "content/essays");
+        (root, store)
+    }
+
+    fn id(slug: &str, take: u32) -> EssayId {
+        EssayId { slug: slug.into(), take }
+    }
+
+    fn names(root: &Path) -> Vec<String> {
+        let files = fs::list(&root.join("content/essays")).expect("a folder");
+        files
+            .iter()
+            .map(|file| file.file_name().unwrap_or_default().to_string_lossy().into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_store_that_is_not_there_is_empty() {
+        let (_root, store) = store();
+        assert_eq!(store.load().expect("nothing is wrong"), BTreeMap::new());
+        assert_eq!(store.sweep().expect("nothing is wrong"), 0);
+        store.remove(&id("a", 1)).expect("nothing to remove");
+    }
+
+    #[test]
+    fn essays_are_written_read_and_removed() {
+        let (root, store) = store();
+        for essay in [essay("b", 1), essay("a", 2), essay("a", 1)] {
+            store.write(&essay).expect("written");
+        }
+        assert_eq!(names(root.path()), ["a.md", "a.take-2.md", "b.md"]);
+        let loaded = store.load().expect("good essays");
+        assert_eq!(
+            loaded.keys().cloned().collect::<Vec<_>>(),
+            [id("a", 1), id("a", 2), id("b", 1)]
+        );
+        assert_eq!(loaded[&id("a", 2)].essay, essay("a", 2));
+        assert_eq!(loaded[&id("a", 2)].path, Path::new("content/essays/a.take-2.md"));
+        assert!(loaded.values().all(|stored| !stored.edited));
+        store.remove(&id("a", 2)).expect("removed");
+        assert_eq!(names(root.path()), ["a.md", "b.md"]);
+    }
+
+    #[test]
+    fn a_hand_edit_shows_and_a_persons_keys_outlive_a_rewriting() {
+        let (root, store) = store();
+        store.write(&essay("a", 1)).expect("written");
+        let file = root.path().join("content/essays/a.md");
+        let text = String::from_utf8(fs::read(&file).expect("there")).expect("text");
+        let edited =
+            text.replace("Second", "Last").replace("reviewed: false", "reviewed: true\nmood: dry");
+        fs::write_atomic(&file, edited.as_bytes()).expect("written");
+        assert!(store.load().expect("a good essay")[&id("a", 1)].edited);
+
+        store.write(&essay("a", 1)).expect("written");
+        assert!(!store.load().expect("a good essay")[&id("a", 1)].edited);
+        let again = String::from_utf8(fs::read(&file).expect("there")).expect("text");
+        assert_eq!(again, text.replacen("---\n\n", "mood: dry\n---\n\n", 1));
+    }
+
+    #[test]
+    fn broken_files_are_problems_and_foreign_ones_are_not() {
+        let (root, store) = store();
+        store.write(&essay("a", 1)).expect("written");
+        let dir = root.path().join("content/essays");
+        let good = fs::read(&dir.join("a.md")).expect("there");
+        for name in ["README.md", "notes.txt", "b.md~", ".hidden.md", "folder.md/a.md"] {
+            fs::write_atomic(&dir.join(name), b"\xff").expect("written");
+        }
+        assert_eq!(store.load().expect("one good essay").len(), 1);
+        fs::write_atomic(&dir.join("renamed.md"), &good).expect("written");
+        fs::write_atomic(&dir.join("cut.md"), &good[..200]).expect("written");
+        fs::write_atomic(&dir.join("latin.md"), b"caf\xe9").expect("written");
+        let Problems(problems) = store.load().expect_err("three problems");
+        let found: Vec<String> = problems.iter().map(Problem::to_line).collect();
+        insta::assert_snapshot!(found.join("\n"), @"
+        content/essays/cut.md:1:1: the front matter has no end (put a line of `---` after it)
+        content/essays/latin.md:1:4: this file is not UTF-8 from here on (save it as UTF-8 in your editor)
+        content/essays/renamed.md:1:1: this file is named like the essay renamed but says it is a (name it a.md, or set `seed` and `take` to what its name says)
+        ");
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_swept() {
+        let (root, store) = store();
+        store.write(&essay("a", 1)).expect("written");
+        fs::write_atomic(&root.path().join("content/essays/.venti-x1.tmp"), b"half")
+            .expect("written");
+        fs::write_atomic(&root.path().join("content/essays/mine.tmp"), b"mine").expect("written");
+        assert_eq!(store.sweep().expect("swept"), 1);
+        assert_eq!(names(root.path()), ["a.md", "mine.tmp"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_essay_is_as_public_as_any_other_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let (root, store) = store();
+        store.write(&essay("a", 1)).expect("written");
+        let plain = root.path().join("plain");
+        fs::open_or_create(&plain).expect("made");
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode();
+        assert_eq!(mode(&root.path().join("content/essays/a.md")), mode(&plain));
+    }
+}

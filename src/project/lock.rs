@@ -52,7 +52,7 @@ impl Project {
                 }
                 Err(TryLockError::WouldBlock) => {}
             }
-            if waited.is_zero() {
+            if waited.is_zero() && !patience.is_zero() {
                 waiting(&holder(&mut file));
             }
             if waited >= patience {
@@ -79,5 +79,52 @@ fn holder(file: &mut File) -> String {
     match (read, text.trim()) {
         (Ok(_), signed) if !signed.is_empty() => signed.to_owned(),
         _ => "a process that has not said its name".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn project(root: &Path) -> Project {
+        Project {
+            root: root.to_owned(),
+            config: Config::parse("title: T", Path::new("venti.yaml")).expect("good"),
+        }
+    }
+
+    #[test]
+    fn the_second_is_told_who_holds_it_and_gives_up() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let project = project(dir.path());
+        let held = project
+            .lock("venti build", Duration::ZERO, &mut |_| panic!("it is free"))
+            .expect("free");
+        let mut told = Vec::new();
+        let error = project
+            .lock("venti clean", PAUSE * 2, &mut |holder| told.push(holder.to_owned()))
+            .expect_err("held");
+        let holder = format!("process {}, `venti build`", std::process::id());
+        assert_eq!(told, [holder.as_str()]);
+        assert_eq!(error.to_string(), format!("another venti is at work on this site: {holder}"));
+        drop(held);
+        project
+            .lock("venti clean", Duration::ZERO, &mut |_| panic!("it is free"))
+            .expect("free again");
+    }
+
+    #[test]
+    fn the_second_waits() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let project = project(dir.path());
+        let mut held =
+            Some(project.lock("venti build", Duration::ZERO, &mut |_| {}).expect("free"));
+        // The first is done as soon as the second has begun to wait.
+        project
+            .lock("venti clean", Duration::from_secs(60), &mut |_| drop(held.take()))
+            .expect("free in the end");
     }
 }

@@ -32,7 +32,7 @@ impl<'d> Field<'d> {
 
     /// As in a sentence.
     pub fn named(&self) -> String {
-        if self.name.is_empty() { "the file".to_owned() } else { format!("`{}`", self.name) }
+        if self.name.is_empty() { "the YAML".to_owned() } else { format!("`{}`", self.name) }
     }
 
     fn wrong_type(&self, expected: &str) -> Problem {
@@ -114,22 +114,12 @@ impl<'d> Field<'d> {
         self.whole(*range.start() as u64..=*range.end() as u64).map(|number| number as usize)
     }
 
-    /// A finite number in a range.
-    pub fn number(&self, range: RangeInclusive<f64>) -> Result<f64, Problem> {
-        let (low, high) = (*range.start(), *range.end());
-        let expected = match high {
-            f64::INFINITY => format!("a number from {low} up"),
-            _ => format!("a number from {low} to {high}"),
-        };
-        let number = match &self.node.value {
-            Value::Integer(number) => *number as f64,
-            Value::Float(number) => *number,
-            _ => return Err(self.wrong_type(&expected)),
-        };
-        if number.is_finite() && range.contains(&number) {
-            Ok(number)
-        } else {
-            Err(self.must(&format!("be {expected}, but this is {number}")))
+    /// A finite number.
+    pub fn number(&self) -> Result<f64, Problem> {
+        match &self.node.value {
+            Value::Integer(number) => Ok(*number as f64),
+            Value::Float(number) if number.is_finite() => Ok(*number),
+            _ => Err(self.wrong_type("a finite number")),
         }
     }
 
@@ -217,22 +207,17 @@ impl<'d> Fields<'d> {
 
     /// Whether a key is there but says nothing.
     pub fn is_empty(&self, key: &str) -> bool {
-        self.entries.iter().any(|(k, node)| k.name == key && matches!(node.value, Value::Null))
+        self.entries.iter().any(|(k, node)| k.name == key && node.is_null())
     }
 
     /// Every key that says something, in the file's order.
     pub fn iter(&self) -> impl Iterator<Item = (&'d str, Field<'d>)> {
         let (document, prefix) = (self.document, self.name.clone());
-        self.entries.iter().filter(|(_, node)| !matches!(node.value, Value::Null)).map(
-            move |(key, node)| {
-                let name = if prefix.is_empty() {
-                    key.name.clone()
-                } else {
-                    format!("{prefix}.{}", key.name)
-                };
-                (key.name.as_str(), Field::new(document, name, node))
-            },
-        )
+        self.entries.iter().filter(|(_, node)| !node.is_null()).map(move |(key, node)| {
+            let name =
+                if prefix.is_empty() { key.name.clone() } else { format!("{prefix}.{}", key.name) };
+            (key.name.as_str(), Field::new(document, name, node))
+        })
     }
 
     /// A problem at a key, or at the head of the document where there is no such key.
@@ -247,7 +232,9 @@ pub fn closest<'w>(word: &str, among: impl Iterator<Item = &'w str>) -> Option<&
     let word = word.to_lowercase();
     among
         .map(|known| (strsim::damerau_levenshtein(&word, known), known))
-        .filter(|(distance, known)| *distance <= (known.chars().count() / 3).clamp(1, 3))
+        .filter(|(distance, known)| {
+            *distance <= (known.chars().count().saturating_sub(1) / 3).min(3)
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)
 }

@@ -19,6 +19,13 @@ pub struct Node {
     pub value: Value,
 }
 
+impl Node {
+    /// Whether nothing was said: `key:`, `key: ~`, or an empty document.
+    pub fn is_null(&self) -> bool {
+        matches!(self.value, Value::Null)
+    }
+}
+
 #[derive(Debug)]
 pub enum Value {
     Null,
@@ -70,21 +77,51 @@ impl Error {
     pub fn of_parser(text: &str, error: &serde_yaml::Error) -> Self {
         let full = error.to_string();
         let cut = [" at line ", " at position "].iter().filter_map(|cut| full.find(cut)).min();
-        let message = full[..cut.unwrap_or(full.len())].to_owned();
-        let hint = if message.starts_with("mapping values are not allowed") {
-            Some("put a text that contains a colon in double quotes")
-        } else if message.contains("more than one document") {
-            Some("remove the line `---` inside it")
-        } else if message.contains("cannot start any token")
-            || message.contains("did not find expected")
-        {
-            Some("put the text in double quotes, with \\\" for a quotation mark inside it")
-        } else {
-            None
-        };
-        Self { at: offset(text, error), message, hint }
+        let said = &full[..cut.unwrap_or(full.len())];
+        let at = offset(text, error);
+        let known = COMPLAINTS.iter().find(|(part, ..)| said.contains(part));
+        match known {
+            Some((_, "", hint)) => {
+                Self { at, message: format!("this is not YAML: {said}"), hint: Some(hint) }
+            }
+            // The parser does not say where the second document starts.
+            Some((_, message, hint)) => {
+                let at = if error.location().is_none() {
+                    text.find("\n---").map_or(at, |end| end + 1)
+                } else {
+                    at
+                };
+                Self { at, message: (*message).to_owned(), hint: Some(hint) }
+            }
+            None => Self { at, message: said.to_owned(), hint: None },
+        }
     }
 }
+
+/// What the parser says, in its own words; what we say, if ours are better; and what to do.
+const COMPLAINTS: [(&str, &str, &str); 9] = [
+    ("mapping values are not allowed", "", "put a text that contains a colon in double quotes"),
+    ("a tab character", "", "indent with spaces; YAML allows no tabs there"),
+    ("expected ',' or ']'", "", "close the list with `]`, and put its texts in double quotes"),
+    ("expected ',' or '}'", "", "close the mapping with `}`, and put its texts in double quotes"),
+    (
+        "unexpected end of stream",
+        "",
+        "a quotation mark, `[` or `{` before this place is never closed",
+    ),
+    (
+        "did not find expected",
+        "",
+        "indent alike what belongs together, and put a text with quotation marks in it in double quotes, with \\\" inside",
+    ),
+    ("cannot start any token", "", "put a text that starts with this character in double quotes"),
+    (
+        "unknown anchor",
+        "there is no anchor (`&…`) of this name",
+        "put a text that starts with `*` in double quotes",
+    ),
+    ("more than one document", "a second YAML document starts here", "remove this line"),
+];
 
 /// The parser counts characters; we count bytes.
 fn offset(text: &str, error: &serde_yaml::Error) -> usize {

@@ -84,3 +84,157 @@ fn is_block(tag: pulldown_cmark::TagEnd) -> bool {
     };
     !matches!(tag, Emphasis | Image | Link | Strikethrough | Strong | Subscript | Superscript)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use pulldown_cmark::Options;
+
+    use super::*;
+
+    /// What a text becomes as a page would show it, with every extension that does not change
+    /// plain words (smart punctuation does, and `$`, `^`, `~` mean something to three of them).
+    fn shown(markdown: &str, options: Options) -> String {
+        let mut text = String::new();
+        for event in Parser::new_ext(markdown, options) {
+            match event {
+                Event::Text(part) => text.push_str(&part),
+                Event::SoftBreak => text.push('\n'),
+                Event::Start(pulldown_cmark::Tag::Paragraph) if !text.is_empty() => {
+                    text.push_str("\n\n")
+                }
+                Event::Start(pulldown_cmark::Tag::Paragraph)
+                | Event::End(pulldown_cmark::TagEnd::Paragraph) => {}
+                other => text.push_str(&format!("[{other:?}]")),
+            }
+        }
+        text
+    }
+
+    fn extended() -> Options {
+        Options::ENABLE_TABLES
+            | Options::ENABLE_STRIKETHROUGH
+            | Options::ENABLE_FOOTNOTES
+            | Options::ENABLE_TASKLISTS
+            | Options::ENABLE_DEFINITION_LIST
+            | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
+            | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS
+            | Options::ENABLE_HEADING_ATTRIBUTES
+    }
+
+    fn survives(plain: &str) {
+        let markdown = escape_markdown(plain);
+        let expected = canonical(plain);
+        assert_eq!(plain_text(&markdown), expected, "{markdown:?}");
+        assert_eq!(shown(&markdown, Options::empty()), expected, "{markdown:?}");
+        assert_eq!(shown(&markdown, extended()), expected, "{markdown:?}");
+    }
+
+    #[test]
+    fn words_stay_readable() {
+        let plain = "He said: \"Don't - it's #1, 50% off (really)!\" And $5 + 3 > 7.";
+        assert_eq!(escape_markdown(plain), plain);
+        assert_eq!(escape_markdown("1. a_b\n- c"), "1\\. a\\_b\n\\- c");
+    }
+
+    #[test]
+    fn nothing_becomes_markup() {
+        for plain in [
+            "# a",
+            "#",
+            "1. a",
+            "1) a",
+            "123456789. a",
+            "- a",
+            "-",
+            "+ a",
+            "* a",
+            "> a",
+            ">a",
+            "    a",
+            "\ta",
+            "`a`",
+            "``",
+            "```\na\n```",
+            "~~~\na",
+            "<script>alert(1)</script>",
+            "<!-- a",
+            "<a@b.example>",
+            "<https://a.example>",
+            "&amp;",
+            "&#65; &copy",
+            "&",
+            "[x](y)",
+            "![x](y)",
+            "[x]: y",
+            "[^1]: y",
+            "[ ] a",
+            "*a*",
+            "_a_",
+            "__a__",
+            "a\\",
+            "\\",
+            "\\\\*a",
+            "a\\\nb",
+            "a  \nb",
+            "a\n===",
+            "a\n---",
+            "---\na: b\n---",
+            "+++\na\n+++",
+            "***",
+            "___",
+            "a | b\n--- | ---\nc | d",
+            "| a |\n|---|",
+            "~~a~~",
+            "a\n: b",
+            "# a {#b}",
+            "a\r\nb\rc",
+            "a\u{0}b",
+            "a\u{a0}b\u{a0}",
+            "a\u{2028}b\u{2029}c",
+            "a\n\n\n\nb",
+            "http://a.example/_b_",
+            "www.a.example",
+            "a*b*c",
+            "*",
+            "**a",
+            "[",
+            "]",
+            "a]b",
+            "\u{feff}# a",
+            "١. a",
+            "\u{200b}# a",
+        ] {
+            survives(plain);
+        }
+    }
+
+    #[test]
+    fn markup_that_a_person_wrote_gives_its_text() {
+        let markdown = "# Head\n\nA *word* and a [link](https://a.example),\nnext `line`.\n\n- one\n- two\n\n<b>raw</b>\n";
+        assert_eq!(
+            plain_text(markdown),
+            "Head\n\nA word and a link,\nnext line.\n\none\n\ntwo\n\n<b>raw</b>"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn any_text_survives(plain in any::<String>()) {
+            survives(&plain);
+        }
+
+        #[test]
+        fn any_pile_of_marks_survives(plain in "[-#>+*_`~\\[\\](){}<>!&|:;=.\\\\\"'/ a1x\n\t\u{a0}é\\^]{0,24}") {
+            survives(&plain);
+        }
+
+        #[test]
+        fn a_canonical_text_is_its_own_canon(plain in any::<String>()) {
+            let canon = canonical(&plain);
+            prop_assert_eq!(canonical(&canon), canon);
+        }
+    }
+}

@@ -67,20 +67,26 @@ fn seed_files(root: &Path, dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathB
             }
             Ok(entry) => paths.push(relative(entry.path())),
             Err(error) => {
-                let path = relative(error.path().unwrap_or(dir));
-                problems.push(match error.loop_ancestor() {
-                    Some(_) => Problem::in_file(path, "this link leads to a folder that it is in")
-                        .hint("remove the link"),
-                    None => {
-                        let why =
-                            error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-                        Problem::in_file(path, format!("this cannot be read: {why}"))
-                    }
-                });
+                problems.extend(walk_problem(&relative(error.path().unwrap_or(dir)), &error))
             }
         }
     }
     paths
+}
+
+fn walk_problem(path: &Path, error: &walkdir::Error) -> Option<Problem> {
+    // An editor's lock is a hidden link to nowhere, which the walk cannot follow far enough to hide.
+    if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
+        return None;
+    }
+    if error.loop_ancestor().is_some() {
+        return Some(
+            Problem::in_file(path, "this link leads to a folder that it is in")
+                .hint("remove the link"),
+        );
+    }
+    let why = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+    Some(Problem::in_file(path, format!("this cannot be read: {why}")))
 }
 
 fn is_markdown(path: &Path) -> bool {
@@ -161,5 +167,121 @@ fn compare_aliases(files: &[(Seed, String)], routes: &[String], problems: &mut V
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(files: &[(&str, &[u8])]) -> Result<Vec<Seed>, Vec<String>> {
+        let root = tempfile::tempdir().expect("a folder");
+        for (name, bytes) in files {
+            crate::fs::write_atomic(&root.path().join("seeds").join(name), bytes).expect("written");
+        }
+        load_from(root.path())
+    }
+
+    fn load_from(root: &Path) -> Result<Vec<Seed>, Vec<String>> {
+        let loaded = load_all(root, Path::new("seeds"), &["colophon".to_owned()]);
+        loaded.map_err(|Problems(problems)| problems.iter().map(Problem::to_line).collect())
+    }
+
+    #[test]
+    fn every_markdown_file_in_the_order_of_the_paths() {
+        let files: &[(&str, &[u8])] = &[
+            ("b.md", b"b"),
+            ("a/Z é.MD", b"z"),
+            ("notes.txt", b"\xff"),
+            (".#b.md", b"\xff"),
+            ("b.md~", b"\xff"),
+            (".b.md.swp", b"\xff"),
+            (".hidden/c.md", b"\xff"),
+            ("folder.md/d.md", b"d"),
+        ];
+        let seeds = load(files).expect("good seeds");
+        let found: Vec<_> = seeds
+            .iter()
+            .map(|seed| (seed.path.to_str().unwrap_or_default(), seed.slug.as_str()))
+            .collect();
+        assert_eq!(
+            found,
+            [("seeds/a/Z é.MD", "z-e"), ("seeds/b.md", "b"), ("seeds/folder.md/d.md", "d")]
+        );
+    }
+
+    #[test]
+    fn the_first_problem_of_each_file_in_one_run() {
+        let files: &[(&str, &[u8])] = &[
+            ("a.md", b"---\ntitle: 1\ndate: x\n---\nq"),
+            ("b.md", b"ok \xc3\xa9\n caf\xe9"),
+            ("c.md", b""),
+            ("good.md", b"q"),
+            ("—.md", b"q"),
+        ];
+        insta::assert_snapshot!(load(files).expect_err("four problems").join("\n"), @r#"
+        seeds/a.md:2:8: `title` must be text, but this is the number 1 (put it in quotes if it is a text: "1")
+        seeds/b.md:2:5: this file is not UTF-8 from here on (save it as UTF-8 in your editor)
+        seeds/c.md:1:1: the quote is missing (write it below the front matter, or as `quote: "…"`)
+        seeds/—.md: no address can be made of this file's name (rename it with letters or digits, or give it a `slug:`)
+        "#);
+    }
+
+    #[test]
+    fn what_two_files_quarrel_about() {
+        let files: &[(&str, &[u8])] = &[
+            ("a.md", b"---\ntags: [one, C]\naliases: [/old/]\n---\nq"),
+            ("b.md", b"---\ntags: [one, x, C++]\n---\nq"),
+            ("c.md", b"---\nslug: a\n---\nq"),
+            ("d.md", b"---\naliases:\n  - /fine\n  - /OLD.html\n---\nq"),
+            ("e.md", b"---\naliases: [/b]\n---\nq"),
+            ("f.md", b"---\naliases: [/tags/x]\n---\nq"),
+            ("tags.md", b"q"),
+            ("Colophon.md", b"q"),
+        ];
+        insta::assert_snapshot!(load(files).expect_err("seven problems").join("\n"), @r#"
+        seeds/Colophon.md:1:1: the slug `colophon` is the address of another page of the site (rename the file, or give it another `slug:`)
+        seeds/b.md:2:16: the tags "C++" and "C" would share the address tags/c (seeds/a.md) (write them alike, or rename one)
+        seeds/c.md:2:7: the slug `a` is also that of seeds/a.md (rename one of the files, or give it a `slug:`)
+        seeds/d.md:4:5: the alias /OLD.html is also an alias of seeds/a.md (remove it, or choose another)
+        seeds/e.md:2:11: the alias /b is the page of seeds/b.md (remove it, or choose another)
+        seeds/f.md:2:11: the alias /tags/x is where the site keeps /tags (remove it, or choose another)
+        seeds/tags.md:1:1: the slug `tags` is the address of another page of the site (rename the file, or give it another `slug:`)
+        "#);
+    }
+
+    #[test]
+    fn a_file_that_can_be_no_quote_is_not_even_read() {
+        let found = load(&[("a.md", &vec![b'a'; 1 + MAX_BYTES as usize])]).expect_err("too large");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("seeds/a.md: this file is larger than 1 MiB"), "{found:?}");
+    }
+
+    #[test]
+    fn no_folder_for_seeds() {
+        insta::assert_snapshot!(load(&[]).expect_err("no folder").join("\n"), @"
+        seeds: there is no such folder for seeds (create it and put a quote into it, or set `seeds:` in venti.yaml)
+        ");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_lead_nowhere_or_round() {
+        use std::os::unix::fs::symlink;
+        let root = tempfile::tempdir().expect("a folder");
+        let seeds = root.path().join("seeds");
+        crate::fs::write_atomic(&root.path().join("elsewhere.md"), b"q").expect("written");
+        crate::fs::create_dir_all(&seeds).expect("made");
+        symlink(&seeds, seeds.join("loop")).expect("linked");
+        symlink("nowhere", seeds.join("broken.md")).expect("linked");
+        symlink("../elsewhere.md", seeds.join("good.md")).expect("linked");
+        symlink("me@host.1234", seeds.join(".#good.md")).expect("linked");
+        let _socket =
+            std::os::unix::net::UnixListener::bind(seeds.join("socket.md")).expect("bound");
+        insta::assert_snapshot!(load_from(root.path()).expect_err("three problems").join("\n"), @"
+        seeds/broken.md: this cannot be read: No such file or directory (os error 2)
+        seeds/loop: this link leads to a folder that it is in (remove the link)
+        seeds/socket.md: this is not a regular file
+        ");
     }
 }
