@@ -24,6 +24,7 @@ mod theme;
 
 mod data;
 mod feed;
+mod json;
 mod route;
 mod sitemap;
 mod xml;

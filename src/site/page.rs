@@ -66,7 +66,7 @@ pub struct Head {
     pub canonical: Option<String>,
     /// OpenGraph's type: `website` or `article`.
     pub kind: &'static str,
-    /// JSON, already safe inside a `script` element; see [`super::json_ld`].
+    /// JSON, safe inside a `script` element; see [`super::json`].
     pub json_ld: Option<String>,
     /// Search engines should pass this page over.
     pub noindex: bool,

@@ -320,6 +320,20 @@ fn an_address_is_taken_once() {
 }
 
 #[test]
+fn what_waits_for_review_is_noted() {
+    let mut sample = full();
+    sample.add(sample::seed("read").reviewed());
+    sample.project.config.publish = crate::config::Publish::Reviewed;
+    let built = sample.build();
+    assert!(built.tree.contains_key("read/index.html"));
+    assert!(!built.tree.contains_key("piece-1/index.html"));
+    assert_eq!(
+        built.notes,
+        ["12 essays are kept back until the front matter says `reviewed: true`"]
+    );
+}
+
+#[test]
 fn a_menu_entry_that_leads_nowhere_is_noted() {
     let mut sample = full();
     sample.project.config.nav = vec![
