@@ -38,6 +38,7 @@ fn full() -> Sample {
         );
     }
     sample.add(sample::seed("several").takes(3).aliases(&["/old/several/", "/old.html"]));
+    sample.add(sample::seed("same-day").tagged(&["odd"]));
     sample.add(sample::seed("draft").draft());
     sample.write(
         "content/pages/about.md",
@@ -68,10 +69,12 @@ fn a_site_has_these_files() {
         "old/several/index.html",
         "page/2/index.html",
         "page/3/index.html",
+        "page/4/index.html",
         "robots.txt",
         "rss.xml",
         "several/index.html",
         "several/take-2/index.html",
+        "same-day/index.html",
         "several/take-3/index.html",
         "sitemap.xml",
         "tags/index.html",
@@ -329,7 +332,7 @@ fn what_waits_for_review_is_noted() {
     assert!(!built.tree.contains_key("piece-1/index.html"));
     assert_eq!(
         built.notes,
-        ["12 essays are kept back until the front matter says `reviewed: true`"]
+        ["13 essays are kept back until the front matter says `reviewed: true`"]
     );
 }
 
