@@ -24,6 +24,7 @@ mod theme;
 
 mod data;
 mod feed;
+mod json;
 mod route;
 mod sitemap;
 mod xml;
@@ -89,8 +90,7 @@ pub fn build(input: &Input<'_>) -> miette::Result<Built> {
 
     let cards = cards(&catalog, &articles, &theme)?;
     let outline = Outline::new(config, &theme.strings, &catalog, &articles, cards, &plain.pages);
-    let menu =
-        page::Site::new(config, &plain.pages, input.generator, (&theme.strings, &theme.assets))?;
+    let menu = page::Site::new(config, &plain.pages, input.generator, &theme)?;
     let renderer = Renderer::new(&theme, config.minify)?.with_site(&menu);
 
     let mut site = Collected::default();

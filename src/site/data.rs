@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::article::Article;
 use super::catalog::Piece;
-use super::json_ld::inside_script;
+use super::json::inside_script;
 use super::route;
 use crate::content::essay::FrontMatter;
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::article::{self, Article};
 use super::catalog::Piece;
-use super::json_ld::inside_script;
+use super::json::inside_script;
 use super::route;
 use super::strings::{Missing, Strings};
 use super::xml::Xml;

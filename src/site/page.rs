@@ -10,11 +10,11 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::article::Article;
-use super::assets::Assets;
 use super::catalog::{Catalog, Piece, Shelf};
 use super::provenance::Provenance;
 use super::route::{self, Target};
 use super::strings::{Missing, Strings};
+use super::theme::Theme;
 use crate::config::Config;
 
 /// What all pages share.
@@ -66,7 +66,7 @@ pub struct Head {
     pub canonical: Option<String>,
     /// OpenGraph's type: `website` or `article`.
     pub kind: &'static str,
-    /// JSON, already safe inside a `script` element; see [`super::json_ld`].
+    /// JSON, safe inside a `script` element; see [`super::json`].
     pub json_ld: Option<String>,
     /// Search engines should pass this page over.
     pub noindex: bool,
@@ -299,11 +299,10 @@ impl<'a> Site<'a> {
         config: &'a Config,
         pages: &[super::plain::Page],
         generator: &'a str,
-        theme: (&Strings, &Assets),
+        theme: &Theme,
     ) -> Result<Self, Missing> {
-        let (strings, assets) = theme;
         let author = &config.author;
-        let avatar = author.avatar.as_ref().and_then(|name| assets.path(name));
+        let avatar = author.avatar.as_ref().and_then(|name| theme.assets.path(name));
         Ok(Self {
             title: &config.title,
             tagline: &config.tagline,
@@ -315,7 +314,7 @@ impl<'a> Site<'a> {
                 url: author.url.as_deref().and_then(Target::external),
                 avatar: avatar.map(route::href),
             },
-            nav: menu(config, pages, strings)?,
+            nav: menu(config, pages, &theme.strings)?,
             footer: config.footer.as_deref(),
             has_feeds: config.base_url.is_some(),
             noindex: config.noindex,

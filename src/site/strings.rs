@@ -56,7 +56,7 @@ impl Strings {
     /// The string with its placeholders filled in by `fill`.
     ///
     /// # Errors
-    /// If there is no such string, or `fill` knows one of its placeholders not.
+    /// If there is no such string, or `fill` has nothing for one of its placeholders.
     pub fn text(
         &self,
         name: &str,

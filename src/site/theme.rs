@@ -9,6 +9,7 @@ use miette::miette;
 use rust_embed::Embed;
 use serde::Deserialize;
 
+use super::Tree;
 use super::accent::{self, Colour, Paper};
 use super::assets::Assets;
 use super::strings::Strings;
@@ -172,11 +173,9 @@ fn read_manifest(file: &File) -> miette::Result<Manifest> {
 }
 
 /// Templates and static files apart; anything else in a theme (a licence, a readme) is its own affair.
-fn sort_out(
-    files: BTreeMap<String, File>,
-) -> miette::Result<(Vec<Template>, BTreeMap<String, Vec<u8>>)> {
+fn sort_out(files: BTreeMap<String, File>) -> miette::Result<(Vec<Template>, Tree)> {
     let mut templates = Vec::new();
-    let mut static_files = BTreeMap::new();
+    let mut static_files = Tree::new();
     for (name, file) in files {
         if let Some(name) = name.strip_prefix("templates/") {
             let source = utf8(&file.origin, file.bytes)?;
@@ -194,9 +193,92 @@ fn utf8(origin: &Path, bytes: Vec<u8>) -> miette::Result<String> {
     })
 }
 
-/// The text of a file in the binary, by its path under `themes/`.
 #[cfg(test)]
-pub fn built_in_file(path: &str) -> String {
-    let file = BuiltIn::get(path).expect("a built-in file");
-    utf8(Path::new(path), file.data.into_owned()).expect("UTF-8")
+mod tests {
+    use super::super::accent::AA;
+    use super::super::assets::STYLE;
+    use super::super::sample::{self, Sample};
+    use super::*;
+
+    const MANIFEST_OF_MEDIUM: &str = "medium/theme.yaml";
+
+    fn embedded(path: &str) -> String {
+        String::from_utf8(BuiltIn::get(path).unwrap().data.into_owned()).unwrap()
+    }
+
+    /// What is wrong with the theme of a site in which `path` holds `text`.
+    fn failure(path: &str, text: &str) -> miette::Report {
+        let sample = sample::site();
+        sample.write(path, text);
+        Theme::load(&sample.project).unwrap_err()
+    }
+
+    fn style(sample: &Sample) -> String {
+        let assets = Theme::load(&sample.project).unwrap().assets;
+        let path = assets.path(STYLE).unwrap().to_owned();
+        String::from_utf8(assets.into_files().remove(&path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_manifest_is_checked_at_its_place() {
+        let broken = embedded(MANIFEST_OF_MEDIUM).replace("licence:", "license:");
+        let error = failure("themes/medium/theme.yaml", &broken);
+        let problem = error.downcast_ref::<Problem>().expect("a problem with a place");
+        assert_eq!(problem.file(), "themes/medium/theme.yaml");
+        assert!(problem.message.contains("license"), "{}", problem.message);
+        let line = broken.lines().position(|line| line.starts_with("license:")).unwrap() + 1;
+        assert_eq!(problem.place().unwrap().0, line);
+    }
+
+    #[test]
+    fn a_theme_for_another_version_is_refused() {
+        let newer = embedded(MANIFEST_OF_MEDIUM).replace("api: 1", "api: 2");
+        let error = failure("themes/medium/theme.yaml", &newer).to_string();
+        assert!(error.contains("version 2 of the theme interface"), "{error}");
+    }
+
+    #[test]
+    fn a_style_sheet_that_is_listed_must_be_there() {
+        let listed = embedded(MANIFEST_OF_MEDIUM).replace("css/print.css", "css/screen.css");
+        let error = failure("themes/medium/theme.yaml", &listed).to_string();
+        assert_eq!(error, "medium/static/css/screen.css is missing, but theme.yaml lists it");
+    }
+
+    #[test]
+    fn an_old_manifest_lacks_no_new_string() {
+        let sample = sample::site();
+        let old = embedded(MANIFEST_OF_MEDIUM).replace("  archive: Archive\n", "");
+        sample.write("themes/medium/theme.yaml", &old);
+        let strings = Theme::load(&sample.project).unwrap().strings;
+        assert_eq!(strings.text("archive", |_| None).unwrap(), "Archive");
+    }
+
+    #[test]
+    fn the_accent_comes_first_and_a_site_may_choose_it() {
+        let mut sample = sample::site();
+        assert!(style(&sample).starts_with(":root { --accent: #"));
+        sample.project.config.accent = Some("#aa0044".to_owned());
+        assert!(style(&sample).starts_with(":root { --accent: #aa0044; }"));
+        sample.project.config.accent = Some("red;}".to_owned());
+        let error = Theme::load(&sample.project).unwrap_err().to_string();
+        assert_eq!(error, "venti.yaml: `accent: red;}` is no colour");
+    }
+
+    #[test]
+    fn the_palette_is_readable_in_both_schemes() {
+        let tokens = embedded("medium/static/css/tokens.css");
+        let (light, dark) = tokens.split_once("@media").unwrap();
+        for scheme in [light, dark] {
+            let colour = |name: &str| {
+                let value = scheme.split(&format!("--{name}: ")).nth(1).unwrap();
+                Colour::parse(&value[..7]).unwrap()
+            };
+            for ink in ["ink", "ink-soft"] {
+                for paper in ["paper", "wash"] {
+                    let contrast = colour(ink).contrast(colour(paper));
+                    assert!(contrast >= AA, "--{ink} on --{paper}: {contrast:.2}");
+                }
+            }
+        }
+    }
 }
