@@ -1,4 +1,6 @@
 //! The program as its users meet it: a folder, a command line, and what is there afterwards.
+#![expect(clippy::disallowed_methods, reason = "tests set their scenes with plain files")]
+#![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 mod project;
 
