@@ -207,7 +207,7 @@ pub fn rename_new(from: &Path, to: &Path) -> Result<()> {
     let from = tempfile::TempPath::try_from_path(from).map_err(error("find", from))?;
     let Err(refused) = from.persist_noclobber(to) else { return Ok(()) };
     if refused.error.kind() == ErrorKind::AlreadyExists || stat(to)?.is_some() {
-        return Err(error("create", to)(refused.error));
+        return Err(error("create", to)(ErrorKind::AlreadyExists.into()));
     }
     refused.path.persist(to).map_err(|e| error("create", to)(e.error))
 }
