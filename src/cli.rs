@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Device, Dtype, GenerationOverrides};
+use crate::config::{Device, Dtype, GenerationOverrides, Misfit};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -276,8 +276,11 @@ pub struct GenerationFlags {
 
 impl GenerationFlags {
     /// The settings that were given.
-    pub fn overrides(&self) -> GenerationOverrides {
-        GenerationOverrides {
+    ///
+    /// # Errors
+    /// A value out of its range.
+    pub fn overrides(&self) -> Result<GenerationOverrides, Misfit> {
+        let given = GenerationOverrides {
             temperature: self.temperature,
             top_k: self.top_k,
             top_p: self.top_p,
@@ -292,7 +295,9 @@ impl GenerationFlags {
             max_words: self.max_words,
             candidates: self.candidates,
             max_rounds: self.max_rounds,
-        }
+        };
+        given.check()?;
+        Ok(given)
     }
 }
 

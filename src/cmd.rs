@@ -7,16 +7,18 @@ mod environment;
 mod generate;
 mod import;
 mod init;
-mod model;
+
+mod models;
 mod new;
 mod progress;
 mod site;
 mod summary;
 mod terminal;
+mod writing;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command};
 use site::Site;
@@ -26,6 +28,7 @@ use terminal::Terminal;
 /// asked wrongly.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    check_ranges(&cli.command);
     let terminal = Terminal::new(&cli.global);
     match run(cli, &terminal) {
         Ok(()) => ExitCode::SUCCESS,
@@ -33,6 +36,19 @@ pub fn main() -> ExitCode {
             terminal.error(&report);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Ends the process as for any other wrong flag when a setting is out of its range.
+fn check_ranges(command: &Command) {
+    let flags = match command {
+        Command::Build(args) => &args.generation,
+        Command::Generate(args) => &args.generation,
+        _ => return,
+    };
+    if let Err(misfit) = flags.overrides() {
+        let message = format!("--{} must {}\n", misfit.key.replace('_', "-"), misfit.rule);
+        Cli::command().error(clap::error::ErrorKind::ValueValidation, message).exit();
     }
 }
 
@@ -49,7 +65,8 @@ fn run(cli: Cli, terminal: &Terminal) -> miette::Result<()> {
         Command::Generate(args) => generate::run(global, args, terminal),
         Command::Build(args) => build::run(global, &args, terminal),
         Command::Clean(args) => clean::run(&Site::open(global, terminal)?, &args, terminal),
-        Command::Model(args) => model::run(global, &args, terminal),
+
+        Command::Model(_) => unreachable!(),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
     }

@@ -65,6 +65,29 @@ pub fn list(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// The files under a folder, at any depth: path from the folder (`/`-separated) and path on
+/// disk, in the order of the former. Hidden files and folders are passed over; a folder that
+/// does not exist has no files.
+pub fn files_under(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let mut files = Vec::new();
+    let mut folders = vec![(String::new(), dir.to_owned())];
+    while let Some((prefix, folder)) = folders.pop() {
+        for path in list(&folder)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.starts_with('.') {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push((format!("{prefix}{name}/"), path));
+            } else {
+                files.push((format!("{prefix}{name}"), path));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// Creates a folder and those above it.
 pub fn create_dir_all(dir: &Path) -> Result<()> {
     std::fs::create_dir_all(dir).map_err(error("create", dir))

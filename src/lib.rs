@@ -1,6 +1,6 @@
 //! Venti: a static site generator whose posts are written by a language model.
 //!
-//! Two halves that meet only in the store. [`write`] turns seeds into essays,
+//! Two halves that meet only in the store. [`mod@write`] turns seeds into essays,
 //! [`site`] turns essays into files; neither knows the other. `ARCHITECTURE.md`
 //! has the map.
 

@@ -66,7 +66,7 @@ impl Terminal {
     pub fn error(&self, report: &Report) {
         let mut out = anstream::stderr();
         if let Some(problems) = report.downcast_ref::<Problems>() {
-            let _ = write!(out, "{}", problems.render(self.color));
+            let _ = write!(out, "{}", problems.render(self.color, width()));
         }
         let _ = writeln!(out, "{ERROR}error{ERROR:#}: {report}");
         for cause in report.chain().skip(1) {
@@ -87,4 +87,11 @@ pub fn print(text: impl std::fmt::Display) -> miette::Result<()> {
         Err(e) => Err(miette::miette!("cannot write to standard output: {e}")),
         Ok(()) => Ok(()),
     }
+}
+
+/// Columns to wrap at: those of the terminal, `COLUMNS`, or what fits everywhere.
+fn width() -> usize {
+    let given = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let seen = || terminal_size::terminal_size_of(std::io::stderr()).map(|(w, _)| usize::from(w.0));
+    given.or_else(seen).unwrap_or(80).clamp(40, 120)
 }

@@ -1,9 +1,14 @@
 //! A seed that is not on disk yet: what `venti new` and `venti import` write.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use serde::Serialize;
+
+use super::seed::Seed;
+use super::slug;
+use crate::problem::Problems;
 
 /// The front matter of a new seed; absent fields are left out of the file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,8 +49,116 @@ impl NewSeed {
         Ok(format!("---\n{yaml}---\n{body}"))
     }
 
-    /// The file's name in the seeds' folder.
-    pub fn file_name(&self) -> PathBuf {
-        PathBuf::from(format!("{}.md", self.slug))
+    /// The slug that its title, else its quote, suggests.
+    fn suggested_slug(&self) -> String {
+        let slug = slug::shortened(&slug::of(self.title.as_deref().unwrap_or(&self.quote)), 48);
+        if slug.is_empty() { "quote".to_owned() } else { slug }
+    }
+}
+
+/// The files of new seeds: name and text of each, all of them good seeds. Those without a slug get
+/// one that is not among `taken` nor an address of the site itself.
+///
+/// # Errors
+/// What is wrong with each seed that cannot be one, shown in the file it would have been.
+pub fn checked(
+    seeds: Vec<NewSeed>,
+    folder: &Path,
+    mut taken: BTreeSet<String>,
+) -> miette::Result<Vec<(PathBuf, String)>> {
+    let mut files = Vec::new();
+    let mut problems = Vec::new();
+    for mut seed in seeds {
+        if seed.slug.is_empty() {
+            seed.slug = free_slug(&seed.suggested_slug(), &taken);
+        } else if !slug::is_valid(&seed.slug) {
+            return Err(miette::miette!(
+                help = "use lower-case letters, digits and single dashes",
+                "{:?} is no slug",
+                seed.slug
+            ));
+        } else if !is_free(&seed.slug, &taken) {
+            return Err(miette::miette!(
+                help = "name another with --slug, or leave it out",
+                "the slug {:?} is taken",
+                seed.slug
+            ));
+        }
+        taken.insert(seed.slug.clone());
+        let name = PathBuf::from(format!("{}.md", seed.slug));
+        let text = seed.to_markdown()?;
+        match Seed::parse(&folder.join(&name), &text) {
+            Ok(_) => files.push((name, text)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    Ok(Problems::none_or(files, problems)?)
+}
+
+fn is_free(slug: &str, taken: &BTreeSet<String>) -> bool {
+    !taken.contains(slug) && !slug::RESERVED.contains(&slug)
+}
+
+/// `slug`, or `slug-2`, `slug-3`, … if that is taken.
+fn free_slug(slug: &str, taken: &BTreeSet<String>) -> String {
+    let numbered = (2..).map(|n: u64| format!("{slug}-{n}"));
+    std::iter::once(slug.to_owned())
+        .chain(numbered)
+        .find(|slug| is_free(slug, taken))
+        .expect("numbers do not run out")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seed(quote: &str) -> NewSeed {
+        NewSeed {
+            quote: quote.to_owned(),
+            title: None,
+            author: None,
+            source: None,
+            tags: Vec::new(),
+            date: jiff::civil::date(2026, 1, 2),
+            draft: false,
+            slug: String::new(),
+        }
+    }
+
+    #[test]
+    fn whatever_the_quote_it_reads_back() {
+        let quotes = [
+            "Plain.",
+            "\"Quoted\": and - dashed # not a comment",
+            "true",
+            "3",
+            "Two paragraphs.\n\nOf one quote.",
+            "---\nnot front matter",
+            "未来",
+        ];
+        let new = quotes.map(seed).to_vec();
+        let files = checked(new, Path::new("seeds"), BTreeSet::new()).unwrap();
+        for ((name, text), quote) in files.iter().zip(quotes) {
+            let read = Seed::parse(name, text).unwrap();
+            assert_eq!(read.quote, crate::content::seed::plain_quote(quote), "{text}");
+            assert_eq!(read.date, Some(jiff::civil::date(2026, 1, 2)));
+        }
+    }
+
+    #[test]
+    fn a_slug_is_made_that_is_free() {
+        let taken = BTreeSet::from(["plain".to_owned()]);
+        let new = vec![seed("Plain."), seed("Plain."), seed("Tags!"), seed("…")];
+        let files = checked(new, Path::new("seeds"), taken).unwrap();
+        let names: Vec<_> = files.iter().map(|(name, _)| name.display().to_string()).collect();
+        assert_eq!(names, ["plain-2.md", "plain-3.md", "tags-2.md", "quote.md"]);
+    }
+
+    #[test]
+    fn what_no_seed_can_hold_is_a_problem() {
+        let bad = NewSeed { source: Some("javascript:x".to_owned()), ..seed("A.") };
+        assert!(checked(vec![bad], Path::new("seeds"), BTreeSet::new()).is_err());
+        let bad = NewSeed { slug: "../up".to_owned(), ..seed("A.") };
+        assert!(checked(vec![bad], Path::new("seeds"), BTreeSet::new()).is_err());
     }
 }

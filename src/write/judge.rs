@@ -1,1 +1,249 @@
 //! Which candidate is best, and whether it is good enough.
+//!
+//! Three questions are put to each candidate after cleaning. Is it **blocked**: does it hold a
+//! pattern of the `blocklist`? Then it is never published. Does it pass the **gate**: the asked
+//! number of words, no sentence twice, at least 97 in 100 of its four-word phrases distinct, and a
+//! mean log-likelihood between that of a loop and that of noise? And what is its **score**, by
+//! which the best is chosen among those that pass, or among those that are not blocked when none does?
+
+use regex::RegexSet;
+
+use super::clean;
+use super::generator::Completion;
+use super::words::{distinct, normalised, words};
+use crate::config::Generation;
+use crate::content::essay::Figures;
+
+/// Least share of distinct four-grams of words that passes.
+pub const MIN_DISTINCT_4: f64 = 0.97;
+
+/// Mean log-likelihood a token that passes, in nats. Above, a model recites or loops; below, it
+/// rambles. Text sampled from small and large GPT-2 models lies between -3.5 and -1.5.
+pub const LIKELIHOOD_BAND: (f64, f64) = (-4.5, -1.0);
+
+/// What a score is made of; the best possible score is the sum, 10.
+mod weight {
+    /// The text says new things: the mean of distinct-2, -3 and -4, from 0 at a half.
+    pub const VARIETY: f64 = 4.0;
+    /// The number of words is as asked, or falls short or over by this share.
+    pub const LENGTH: f64 = 3.0;
+    /// The model finds the text likely, from 0 at one end of the band to 1 at the other.
+    pub const LIKELIHOOD: f64 = 2.0;
+    /// The share of the words written that cleaning kept.
+    pub const KEPT: f64 = 1.0;
+}
+
+/// What the judge says of a candidate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Higher is better; from 0 to 10.
+    pub score: f64,
+    /// The blocklist pattern that the text holds.
+    pub blocked: Option<String>,
+    /// Why it does not pass the gate, in words; empty when it does.
+    pub faults: Vec<String>,
+}
+
+impl Verdict {
+    /// Good enough to publish without a flag.
+    pub fn passes(&self) -> bool {
+        self.blocked.is_none() && self.faults.is_empty()
+    }
+}
+
+/// The patterns that no essay may hold.
+#[derive(Debug, Clone, Default)]
+pub struct Blocklist(RegexSet);
+
+impl Blocklist {
+    /// Compiles `patterns`, regular expressions in which case does not matter.
+    pub fn new(patterns: &[String]) -> Result<Self, regex::Error> {
+        regex::RegexSetBuilder::new(patterns).case_insensitive(true).build().map(Self)
+    }
+
+    /// The patterns as they were given.
+    pub fn patterns(&self) -> &[String] {
+        self.0.patterns()
+    }
+
+    /// The first pattern that `text` holds.
+    fn held_by(&self, text: &str) -> Option<String> {
+        self.0.matches(text).iter().next().map(|first| self.0.patterns()[first].clone())
+    }
+}
+
+/// Measures the cleaned `text` of a completion; `rounds` is for the caller to fill in.
+pub fn figures(text: &str, completion: &Completion) -> Figures {
+    let normalised: Vec<String> = normalised(text);
+    let mut said = std::collections::HashSet::new();
+    let sentences = text.split("\n\n").flat_map(clean::sentences);
+    let repeated = sentences.filter(|s| !said.insert(super::words::normalised(s))).count();
+    let likelihood = completion.log_probs.iter().map(|&p| f64::from(p)).sum::<f64>();
+    Figures {
+        words: words(text).count(),
+        prompt_tokens: completion.prompt_tokens,
+        new_tokens: completion.token_ids.len(),
+        distinct: [1, 2, 3, 4].map(|n| rounded(distinct(&normalised, n))),
+        repeated_sentences: repeated,
+        mean_log_likelihood: rounded(likelihood / completion.log_probs.len().max(1) as f64),
+        rounds: 0,
+    }
+}
+
+/// To four decimals, which is all that a figure says.
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+/// Judges the cleaned `text` of a `completion` by its figures.
+pub fn judge(
+    text: &str,
+    completion: &Completion,
+    figures: &Figures,
+    generation: &Generation,
+    blocklist: &Blocklist,
+) -> Verdict {
+    Verdict {
+        score: score(figures, words(&completion.text).count(), generation),
+        blocked: blocklist.held_by(text),
+        faults: faults(figures, generation),
+    }
+}
+
+fn faults(figures: &Figures, generation: &Generation) -> Vec<String> {
+    let (low, high) = LIKELIHOOD_BAND;
+    let (words, likelihood) = (figures.words, figures.mean_log_likelihood);
+    let mut faults = Vec::new();
+    if words < generation.min_words {
+        faults.push(format!("{words} words, fewer than {}", generation.min_words));
+    }
+    if words > generation.max_words {
+        faults.push(format!("{words} words, more than {}", generation.max_words));
+    }
+    if figures.repeated_sentences > 0 {
+        faults.push(format!("{} repeated sentences", figures.repeated_sentences));
+    }
+    if figures.distinct[3] < MIN_DISTINCT_4 {
+        faults.push(format!("distinct-4 of {:.3}, below {MIN_DISTINCT_4}", figures.distinct[3]));
+    }
+    if !(low..=high).contains(&likelihood) {
+        faults.push(format!("mean log-likelihood of {likelihood:.2}, outside {low} to {high}"));
+    }
+    faults
+}
+
+fn score(figures: &Figures, words_written: usize, generation: &Generation) -> f64 {
+    let [_, two, three, four] = figures.distinct;
+    let variety = ((two + three + four) / 3.0 - 0.5) / 0.5;
+    let (words, least, most) =
+        (figures.words as f64, generation.min_words as f64, generation.max_words as f64);
+    let length = if words < least {
+        words / least
+    } else if words > most {
+        most / words
+    } else {
+        1.0
+    };
+    let (low, high) = LIKELIHOOD_BAND;
+    let likelihood = match (figures.mean_log_likelihood - low) / (high - low) {
+        inside if (0.0..=1.0).contains(&inside) => inside,
+        _ => 0.0,
+    };
+    let kept = words / (words_written.max(1) as f64);
+    weight::VARIETY * variety.clamp(0.0, 1.0) * f64::from(u8::from(figures.words > 0))
+        + weight::LENGTH * length
+        + weight::LIKELIHOOD * likelihood
+        + weight::KEPT * kept.min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::write::generator::FinishReason;
+
+    fn completion(text: &str, log_prob: f32) -> Completion {
+        let tokens = words(text).count();
+        Completion {
+            text: text.to_owned(),
+            prompt_tokens: 9,
+            token_ids: vec![1; tokens],
+            log_probs: vec![log_prob; tokens],
+            finish_reason: FinishReason::Length,
+        }
+    }
+
+    fn settings() -> Generation {
+        Generation { min_words: 5, max_words: 12, ..Generation::default() }
+    }
+
+    fn verdict(text: &str, log_prob: f32, blocked: &[&str]) -> Verdict {
+        let blocked: Vec<String> = blocked.iter().map(|&b| b.to_owned()).collect();
+        let completion = completion(text, log_prob);
+        let blocklist = Blocklist::new(&blocked).expect("patterns compile");
+        judge(text, &completion, &figures(text, &completion), &settings(), &blocklist)
+    }
+
+    #[test]
+    fn figures_measure_the_text_and_its_likelihood() {
+        let text = "We ship. We ship.\n\nWe wait for it.";
+        let figures = figures(text, &completion(text, -2.5));
+        assert_eq!((figures.words, figures.repeated_sentences), (8, 1));
+        assert_eq!(figures.distinct, [0.625, 0.7143, 0.8333, 1.0]);
+        assert_eq!((figures.mean_log_likelihood, figures.prompt_tokens), (-2.5, 9));
+    }
+
+    #[test]
+    fn good_text_passes() {
+        let verdict = verdict("We ship it today and wait for no one.", -2.5, &["never"]);
+        assert!(verdict.passes(), "{verdict:?}");
+    }
+
+    #[test]
+    fn each_fault_is_named() {
+        let fault = |text: &str, log_prob| verdict(text, log_prob, &[]).faults.join("; ");
+        assert_eq!(fault("We ship.", -2.5), "2 words, fewer than 5");
+        assert_eq!(
+            fault("One two three four five six seven eight nine ten eleven twelve more.", -2.5),
+            "13 words, more than 12"
+        );
+        assert_eq!(
+            fault("We ship it now. We ship it now.", -2.5),
+            "1 repeated sentences; distinct-4 of 0.800, below 0.97"
+        );
+        assert_eq!(
+            fault("We ship it today and wait.", -0.5),
+            "mean log-likelihood of -0.50, outside -4.5 to -1"
+        );
+        assert!(!verdict("We ship it today and wait.", -5.0, &[]).passes());
+    }
+
+    #[test]
+    fn a_blocked_pattern_is_found_in_any_case() {
+        let verdict = verdict("We SYNERGISE it today and wait.", -2.5, &["moat", r"synerg\w+"]);
+        assert_eq!(verdict.blocked.as_deref(), Some(r"synerg\w+"));
+        assert!(!verdict.passes() && verdict.faults.is_empty());
+    }
+
+    #[test]
+    fn repetition_shortness_and_unlikelihood_lower_the_score() {
+        let good = verdict("We ship it today and wait for no one.", -2.5, &[]).score;
+        assert!(good > verdict("We ship it and we ship it and ship it.", -2.5, &[]).score);
+        assert!(good > verdict("We ship it.", -2.5, &[]).score);
+        assert!(good > verdict("We ship it today and wait for no one.", -4.0, &[]).score);
+        assert!(good > verdict("We ship it today and wait for no one.", -0.2, &[]).score);
+        assert_eq!(verdict("", -9.0, &[]).score, 0.0);
+        assert!(good <= 10.0);
+    }
+
+    #[test]
+    fn what_cleaning_took_away_lowers_the_score() {
+        let text = "We ship it today and wait for no one.";
+        let whole = completion(text, -2.5);
+        let debris = Completion { text: format!("{text} {text} {text}"), ..whole.clone() };
+        let score = |completion: &Completion| {
+            let blocklist = Blocklist::new(&[]).expect("no pattern");
+            judge(text, completion, &figures(text, completion), &settings(), &blocklist).score
+        };
+        assert!(score(&whole) > score(&debris));
+    }
+}

@@ -1,1 +1,34 @@
+//! GPT-2 on candle: tokens in, tokens out.
+//!
+//! ```text
+//! Checkpoint --load--> Gpt2 --forward--> logits --Sampler--> token --TextStream--> text
+//!          \_ Tokenizer              \_________________ generate _________________/
+//! ```
+//!
+//! On the CPU in f32 a text is a function of weights, prompt, settings and key alone, bit for bit:
+//! no number computed for one token depends on which other tokens are computed beside it, how many
+//! they are, or how many threads share the work. `kernels` says how.
 
+mod config;
+mod error;
+mod generate;
+#[cfg(feature = "hub")]
+pub mod hub;
+mod kernels;
+mod kv_cache;
+mod model;
+pub mod sampling;
+pub mod text;
+mod tokenizer;
+mod weights;
+
+pub use config::{Activation, Config};
+pub use error::Error;
+pub use generate::{Completion, FinishReason, Request, Work, generate};
+pub use kv_cache::{KvCache, Token};
+pub use model::Gpt2;
+pub use tokenizer::Tokenizer;
+pub use weights::{Checkpoint, CheckpointFiles, hash_files};
+
+/// Where and in what a model computes, named so that callers need no candle of their own.
+pub use candle_core::{DType, Device};

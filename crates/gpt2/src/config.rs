@@ -1,0 +1,269 @@
+//! `config.json`: the sizes and choices of one GPT-2.
+//!
+//! The keys and their defaults are those of transformers' `GPT2Config`. A value that would need
+//! another network than `model.rs` is refused by name rather than computed wrongly.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+
+/// The sizes and choices of one GPT-2.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Tokens in the vocabulary (V).
+    pub vocab_size: usize,
+    /// Longest text, prompt included, in tokens.
+    pub n_positions: usize,
+    /// Width of the residual stream (C).
+    pub n_embd: usize,
+    /// Blocks.
+    pub n_layer: usize,
+    /// Attention heads of a block (H).
+    pub n_head: usize,
+    /// Width of the hidden layer of a block's MLP (I); usually 4 C.
+    pub n_inner: usize,
+    /// The MLP's nonlinearity.
+    pub activation: Activation,
+    /// Added to the variance in every layer norm.
+    pub layer_norm_epsilon: f64,
+    /// Attention scores are divided by the square root of a head's width.
+    pub scale_attn_weights: bool,
+    /// Attention scores are also divided by the block's number, counted from 1.
+    pub scale_attn_by_inverse_layer_idx: bool,
+    /// The logits' weights are the token embeddings; otherwise `lm_head.weight`.
+    pub tie_word_embeddings: bool,
+    /// The token that ends a text.
+    pub eos_token_id: Option<u32>,
+}
+
+/// The MLP's nonlinearity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// GELU by its tanh approximation (Hendrycks and Gimpel 2016, arXiv:1606.08415): GPT-2's own.
+    GeluTanh,
+    /// GELU by the error function.
+    GeluErf,
+}
+
+/// config.json as written.
+#[derive(Deserialize)]
+struct Written {
+    model_type: Option<String>,
+    #[serde(default = "openai::vocab_size")]
+    vocab_size: usize,
+    #[serde(default = "openai::n_positions")]
+    n_positions: usize,
+    #[serde(default = "openai::n_embd")]
+    n_embd: usize,
+    #[serde(default = "openai::n_layer")]
+    n_layer: usize,
+    #[serde(default = "openai::n_head")]
+    n_head: usize,
+    n_inner: Option<usize>,
+    #[serde(default = "openai::activation_function")]
+    activation_function: String,
+    #[serde(default = "openai::layer_norm_epsilon")]
+    layer_norm_epsilon: f64,
+    #[serde(default = "openai::yes")]
+    scale_attn_weights: bool,
+    #[serde(default)]
+    scale_attn_by_inverse_layer_idx: bool,
+    #[serde(default)]
+    add_cross_attention: bool,
+    #[serde(default = "openai::yes")]
+    tie_word_embeddings: bool,
+    #[serde(default = "openai::eos_token_id")]
+    eos_token_id: Value,
+}
+
+/// What a key that is not written means: the smallest of the published models.
+mod openai {
+    use serde_json::Value;
+
+    pub fn vocab_size() -> usize {
+        50257
+    }
+    pub fn n_positions() -> usize {
+        1024
+    }
+    pub fn n_embd() -> usize {
+        768
+    }
+    pub fn n_layer() -> usize {
+        12
+    }
+    pub fn n_head() -> usize {
+        12
+    }
+    pub fn activation_function() -> String {
+        "gelu_new".into()
+    }
+    pub fn layer_norm_epsilon() -> f64 {
+        1e-5
+    }
+    pub fn yes() -> bool {
+        true
+    }
+    pub fn eos_token_id() -> Value {
+        50256.into()
+    }
+}
+
+impl Config {
+    /// Reads and checks a config.json; `origin` names it in errors.
+    pub fn from_json(json: &[u8], origin: &str) -> Result<Self> {
+        let written: Written = serde_json::from_slice(json)
+            .map_err(|source| Error::Json { origin: origin.into(), source })?;
+        written.check(origin)
+    }
+
+    /// Width of one attention head (D).
+    pub fn head_dim(&self) -> usize {
+        self.n_embd / self.n_head
+    }
+}
+
+impl Written {
+    fn check(self, origin: &str) -> Result<Config> {
+        let refuse = |key, got: String, expected: &str| {
+            Err(Error::Config { origin: origin.into(), key, expected: expected.into(), got })
+        };
+        if let Some(model_type) = &self.model_type
+            && model_type != "gpt2"
+        {
+            return refuse("model_type", format!("\"{model_type}\""), "\"gpt2\"");
+        }
+        let n_inner = self.n_inner.unwrap_or(4 * self.n_embd);
+        for (key, size) in [
+            ("vocab_size", self.vocab_size),
+            ("n_positions", self.n_positions),
+            ("n_embd", self.n_embd),
+            ("n_layer", self.n_layer),
+            ("n_head", self.n_head),
+            ("n_inner", n_inner),
+        ] {
+            if size == 0 {
+                return refuse(key, "0".into(), "at least 1");
+            }
+        }
+        if !self.n_embd.is_multiple_of(self.n_head) {
+            let expected = format!("a divisor of `n_embd`, which is {}", self.n_embd);
+            return refuse("n_head", self.n_head.to_string(), &expected);
+        }
+        let activation = match self.activation_function.as_str() {
+            "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Activation::GeluTanh,
+            "gelu" => Activation::GeluErf,
+            other => {
+                let expected = "\"gelu_new\", \"gelu_pytorch_tanh\", \"gelu_fast\" or \"gelu\"";
+                return refuse("activation_function", format!("\"{other}\""), expected);
+            }
+        };
+        if !(self.layer_norm_epsilon > 0.0 && self.layer_norm_epsilon < 1.0) {
+            let got = self.layer_norm_epsilon.to_string();
+            return refuse("layer_norm_epsilon", got, "a number between 0 and 1");
+        }
+        if self.add_cross_attention {
+            return refuse("add_cross_attention", "true".into(), "false");
+        }
+        let eos_token_id = match &self.eos_token_id {
+            Value::Null => None,
+            Value::Array(ids) if ids.is_empty() => None,
+            Value::Array(ids) if ids.len() == 1 => Some(&ids[0]),
+            id => Some(id),
+        };
+        let eos_token_id = match eos_token_id {
+            None => None,
+            Some(id) => match id.as_u64() {
+                Some(id) if id < self.vocab_size as u64 => Some(id as u32),
+                _ => {
+                    let expected = format!("one token id below {}", self.vocab_size);
+                    return refuse("eos_token_id", id.to_string(), &expected);
+                }
+            },
+        };
+        Ok(Config {
+            vocab_size: self.vocab_size,
+            n_positions: self.n_positions,
+            n_embd: self.n_embd,
+            n_layer: self.n_layer,
+            n_head: self.n_head,
+            n_inner,
+            activation,
+            layer_norm_epsilon: self.layer_norm_epsilon,
+            scale_attn_weights: self.scale_attn_weights,
+            scale_attn_by_inverse_layer_idx: self.scale_attn_by_inverse_layer_idx,
+            tie_word_embeddings: self.tie_word_embeddings,
+            eos_token_id,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<Config> {
+        Config::from_json(json.as_bytes(), "config.json")
+    }
+
+    #[test]
+    fn an_empty_config_is_the_smallest_published_gpt2() {
+        let config = parse("{}").unwrap();
+        assert_eq!((config.n_layer, config.n_head, config.n_embd), (12, 12, 768));
+        assert_eq!((config.vocab_size, config.n_positions, config.n_inner), (50257, 1024, 3072));
+        assert_eq!(config.eos_token_id, Some(50256));
+        assert!(config.tie_word_embeddings && config.scale_attn_weights);
+    }
+
+    #[test]
+    fn values_of_another_network_are_refused_by_name() {
+        for (json, message) in [
+            (
+                r#"{"model_type": "llama"}"#,
+                "config.json: `model_type` is \"llama\", expected \"gpt2\"",
+            ),
+            (r#"{"n_layer": 0}"#, "config.json: `n_layer` is 0, expected at least 1"),
+            (
+                r#"{"n_embd": 10, "n_head": 3}"#,
+                "config.json: `n_head` is 3, expected a divisor of `n_embd`, which is 10",
+            ),
+            (
+                r#"{"activation_function": "relu"}"#,
+                "config.json: `activation_function` is \"relu\", expected \"gelu_new\", \
+                 \"gelu_pytorch_tanh\", \"gelu_fast\" or \"gelu\"",
+            ),
+            (
+                r#"{"layer_norm_epsilon": 0}"#,
+                "config.json: `layer_norm_epsilon` is 0, expected a number between 0 and 1",
+            ),
+            (
+                r#"{"add_cross_attention": true}"#,
+                "config.json: `add_cross_attention` is true, expected false",
+            ),
+            (
+                r#"{"eos_token_id": 50257}"#,
+                "config.json: `eos_token_id` is 50257, expected one token id below 50257",
+            ),
+            (
+                r#"{"eos_token_id": [1, 2]}"#,
+                "config.json: `eos_token_id` is [1,2], expected one token id below 50257",
+            ),
+        ] {
+            assert_eq!(parse(json).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn a_wrong_type_is_reported_with_its_place() {
+        let error = parse("{\"n_embd\": \"wide\"}").unwrap_err();
+        let Error::Json { source, .. } = error else { panic!("{error}") };
+        assert!(source.to_string().contains("line 1 column"), "{source}");
+    }
+
+    #[test]
+    fn a_text_may_have_no_end_token() {
+        assert_eq!(parse(r#"{"eos_token_id": null}"#).unwrap().eos_token_id, None);
+        assert_eq!(parse(r#"{"eos_token_id": [7]}"#).unwrap().eos_token_id, Some(7));
+    }
+}

@@ -1,0 +1,133 @@
+//! What can go wrong between a checkpoint's files and a text, with what was expected and what was
+//! found instead.
+
+use std::path::{Path, PathBuf};
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Every error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file or directory.
+        path: PathBuf,
+        source: std::io::Error,
+    },
+
+    /// A checkpoint lacks a file.
+    #[error("{} holds no {expected}", dir.display())]
+    MissingFile {
+        /// The checkpoint's directory.
+        dir: PathBuf,
+        /// What any of which would do.
+        expected: String,
+    },
+
+    /// A JSON file is not JSON, or not of the shape it should have.
+    #[error("{origin} is not valid")]
+    Json {
+        /// The file.
+        origin: String,
+        source: serde_json::Error,
+    },
+
+    /// A value of config.json that no GPT-2 of this crate can have.
+    #[error("{origin}: `{key}` is {got}, expected {expected}")]
+    Config {
+        /// The file.
+        origin: String,
+        key: &'static str,
+        expected: String,
+        got: String,
+    },
+
+    /// A weights file that cannot be parsed.
+    #[error("{origin} is not a readable weights file")]
+    Weights {
+        /// The file.
+        origin: String,
+        source: candle_core::Error,
+    },
+
+    /// A tensor the architecture needs is not in the checkpoint.
+    #[error("{origin} has no tensor `{name}`, expected one of shape {expected:?}")]
+    MissingTensor { origin: String, name: String, expected: Vec<usize> },
+
+    /// A tensor of another shape than config.json calls for.
+    #[error("{origin}: tensor `{name}` has shape {got:?}, expected {expected:?} by config.json")]
+    TensorShape { origin: String, name: String, expected: Vec<usize>, got: Vec<usize> },
+
+    /// A tensor whose numbers are not floating point.
+    #[error("{origin}: tensor `{name}` holds {got}, expected f32, f16, bf16 or f64")]
+    TensorType { origin: String, name: String, got: String },
+
+    /// A layer in the checkpoint that config.json does not know of.
+    #[error("{origin} has a tensor `{name}`, but `n_layer` is {n_layer} in config.json")]
+    ExtraLayer { origin: String, name: String, n_layer: usize },
+
+    /// A tokenizer that cannot be built from its files.
+    #[error("{origin} is not a usable tokenizer")]
+    Tokenizer {
+        /// The file or files.
+        origin: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A text that the tokenizer refuses, or tokens that it cannot spell.
+    #[error("the tokenizer failed")]
+    Tokenize { source: Box<dyn std::error::Error + Send + Sync> },
+
+    /// Tokenizer and weights do not belong together.
+    #[error(
+        "{origin}: the tokenizer knows token {token} but the model has only {vocab_size} (`vocab_size`)"
+    )]
+    Vocabulary { origin: String, token: u32, vocab_size: usize },
+
+    /// A number format that this device does not compute in.
+    #[error("{dtype} is not computed on the {device}, expected {expected}")]
+    DType { dtype: String, device: &'static str, expected: &'static str },
+
+    /// A prompt without a token has nothing to continue.
+    #[error(
+        "prompt {id} is empty, expected at least one token (the end-of-text token starts a text from nothing)"
+    )]
+    EmptyPrompt { id: u64 },
+
+    /// A prompt that leaves no position for a new token.
+    #[error(
+        "prompt {id} has {tokens} tokens, expected fewer than the model's {n_positions} positions"
+    )]
+    PromptTooLong { id: u64, tokens: usize, n_positions: usize },
+
+    /// A token id outside the vocabulary.
+    #[error(
+        "token {token} is outside the vocabulary, expected an id below {vocab_size} (`vocab_size`)"
+    )]
+    TokenOutOfRange { token: u32, vocab_size: usize },
+
+    /// A position outside the model's.
+    #[error("position {position} does not exist, expected one below {n_positions} (`n_positions`)")]
+    PositionOutOfRange { position: usize, n_positions: usize },
+
+    /// A row that the cache has no room for.
+    #[error("the cache has no slot {slot}, expected one below {slots}")]
+    SlotOutOfRange { slot: usize, slots: usize },
+
+    /// The caller's own error, handed through.
+    #[error("a finished text could not be handed over")]
+    Work { source: Box<dyn std::error::Error + Send + Sync> },
+
+    /// A computation failed in candle (out of memory, a device's fault).
+    #[error("the computation failed")]
+    Compute(#[from] candle_core::Error),
+}
+
+impl Error {
+    pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Read { path: path.to_path_buf(), source }
+    }
+}

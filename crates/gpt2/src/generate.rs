@@ -1,0 +1,279 @@
+//! Many prompts to many completions: which texts are in the batch, what each pass feeds the model,
+//! and when a text ends.
+//!
+//! Batching is continuous. A finished text's row goes to the next prompt waiting, whose tokens are
+//! taken in by the same passes that carry the other rows on. A long prompt is taken in by pieces,
+//! so that no pass grows beyond what memory is good for; the pieces change no bit of the result.
+
+use std::error::Error as StdError;
+use std::ops::ControlFlow;
+
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::kv_cache::Token;
+use crate::model::Gpt2;
+use crate::sampling::{Sampled, Sampler, Settings};
+use crate::text::TextStream;
+use crate::tokenizer::Tokenizer;
+
+/// One text asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The caller's own name for it; handed back with every event.
+    pub id: u64,
+    /// What the model continues: at least one token, fewer than `n_positions`.
+    pub prompt: Vec<u32>,
+    /// How tokens are chosen.
+    pub settings: Settings,
+    /// The text ends before the first of these.
+    pub stop: Vec<String>,
+    /// The text ends after so many tokens.
+    pub max_new_tokens: usize,
+    /// Key of this text's random stream.
+    pub rng_key: [u8; 32],
+}
+
+/// One text written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Completion {
+    /// The tokens chosen, without the one that ended the text; after [`FinishReason::Stop`] they
+    /// still hold the stop string.
+    pub token_ids: Vec<u32>,
+    /// Their text, up to the stop string.
+    pub text: String,
+    /// Natural-log probability of each of `token_ids` under the model's own distribution
+    /// (temperature 1, no rule applied).
+    pub log_probs: Vec<f32>,
+    /// Why it ended.
+    pub finish_reason: FinishReason,
+}
+
+/// Why a text ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishReason {
+    /// The model chose its end-of-text token.
+    EndOfText,
+    /// A stop string was reached.
+    Stop,
+    /// `max_new_tokens` were written.
+    Length,
+    /// Prompt and completion fill the model's `n_positions`.
+    ContextFull,
+    /// The caller ended it.
+    Cancelled,
+}
+
+/// Where requests come from and completions go.
+pub trait Work {
+    /// The next text to write; none when nothing is waiting now. Asked whenever a row is free, so
+    /// a finished text may bring new ones.
+    fn next(&mut self) -> Option<Request>;
+
+    /// Text that no later token can change: whole UTF-8, no possible stop string. `Break` cancels
+    /// the text.
+    fn text(&mut self, id: u64, text: &str) -> ControlFlow<()>;
+
+    /// A text is finished. An error ends the run.
+    fn done(
+        &mut self,
+        id: u64,
+        completion: Completion,
+    ) -> Result<(), Box<dyn StdError + Send + Sync>>;
+}
+
+/// Prompt tokens that one pass takes in, over all rows. More would gain nothing: the weights are
+/// long since read once for very many tokens.
+const PROMPT_TOKENS_PER_PASS: usize = 512;
+
+/// Writes texts, at most `batch_size` (but at least one) at a time, until `work` has nothing
+/// waiting and every row is finished.
+///
+/// # Errors
+/// When a prompt is empty, too long or not of the vocabulary, when the model fails, and whatever
+/// error [`Work::done`] gives. What was handed to `done` before stays done.
+pub fn generate(
+    model: &Gpt2,
+    tokenizer: &Tokenizer,
+    work: &mut dyn Work,
+    batch_size: usize,
+) -> Result<()> {
+    let mut rows: Vec<Option<Row>> = (0..batch_size.max(1)).map(|_| None).collect();
+    let mut cache = None;
+    loop {
+        for row in rows.iter_mut().filter(|row| row.is_none()) {
+            *row = admit(model, tokenizer, work)?;
+        }
+        let Pass { tokens, ready, wanted } = Pass::plan(&mut rows);
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        let cache = match &mut cache {
+            Some(cache) => cache,
+            None => cache.insert(model.new_cache(rows.len())?),
+        };
+        let logits = model.forward(cache, &tokens, &wanted)?.flatten_all()?.to_vec1()?;
+        let sampled = sample(model, &mut rows, &ready, logits);
+        for (slot, sampled) in ready.into_iter().zip(sampled) {
+            if let Some(mut row) = rows[slot].take() {
+                match row.take(model, sampled, work) {
+                    None => rows[slot] = Some(row),
+                    Some(reason) => row.finish(reason, work)?,
+                }
+            }
+        }
+    }
+}
+
+/// The next request that needs the model, as a row.
+fn admit(model: &Gpt2, tokenizer: &Tokenizer, work: &mut dyn Work) -> Result<Option<Row>> {
+    while let Some(request) = work.next() {
+        let row = Row::new(request, model, tokenizer)?;
+        if row.max_new_tokens > 0 {
+            return Ok(Some(row));
+        }
+        row.finish(FinishReason::Length, work)?;
+    }
+    Ok(None)
+}
+
+/// What one forward pass takes in, and whose next tokens it gives.
+#[derive(Default)]
+struct Pass {
+    tokens: Vec<Token>,
+    /// Rows all of whose tokens are in the cache after this pass.
+    ready: Vec<usize>,
+    /// Of each ready row, the index in `tokens` of its last.
+    wanted: Vec<u32>,
+}
+
+impl Pass {
+    /// Every row that is being written feeds its last token; prompts share what a pass has room for.
+    fn plan(rows: &mut [Option<Row>]) -> Self {
+        let mut pass = Self::default();
+        let mut room = PROMPT_TOKENS_PER_PASS;
+        for (slot, row) in rows.iter_mut().enumerate() {
+            let Some(row) = row else { continue };
+            let pending = row.tokens.len() - row.cached;
+            let fed = if pending == 1 { 1 } else { pending.min(room) };
+            if pending > 1 {
+                room -= fed;
+            }
+            for position in row.cached..row.cached + fed {
+                pass.tokens.push(Token { slot, position, id: row.tokens[position] });
+            }
+            row.cached += fed;
+            if row.cached == row.tokens.len() {
+                pass.ready.push(slot);
+                pass.wanted.push(pass.tokens.len() as u32 - 1);
+            }
+        }
+        pass
+    }
+}
+
+/// Chooses the next token of every ready row from its `logits` (ready rows, V), all at once.
+fn sample(
+    model: &Gpt2,
+    rows: &mut [Option<Row>],
+    ready: &[usize],
+    mut logits: Vec<f32>,
+) -> Vec<Sampled> {
+    let (vocab_size, eos) = (model.config().vocab_size, model.config().eos_token_id);
+    let mut is_ready = vec![false; rows.len()];
+    ready.iter().for_each(|slot| is_ready[*slot] = true);
+    rows.iter_mut()
+        .zip(is_ready)
+        .filter_map(|(row, is_ready)| row.as_mut().filter(|_| is_ready))
+        .zip(logits.chunks_exact_mut(vocab_size))
+        .collect::<Vec<_>>()
+        .into_par_iter()
+        .map(|(row, logits)| {
+            let new_tokens = row.tokens.len() - row.prompt_tokens;
+            row.sampler.sample(logits, &row.tokens, new_tokens, eos)
+        })
+        .collect()
+}
+
+/// A text that is being written.
+struct Row {
+    id: u64,
+    /// The prompt, then what was chosen.
+    tokens: Vec<u32>,
+    prompt_tokens: usize,
+    /// How many of `tokens` are in the cache.
+    cached: usize,
+    max_new_tokens: usize,
+    sampler: Sampler,
+    stream: TextStream,
+    text: String,
+    log_probs: Vec<f32>,
+}
+
+impl Row {
+    fn new(request: Request, model: &Gpt2, tokenizer: &Tokenizer) -> Result<Self> {
+        let Request { id, prompt, settings, stop, max_new_tokens, rng_key } = request;
+        let (tokens, n_positions) = (prompt.len(), model.config().n_positions);
+        if tokens == 0 {
+            return Err(Error::EmptyPrompt { id });
+        }
+        if tokens >= n_positions {
+            return Err(Error::PromptTooLong { id, tokens, n_positions });
+        }
+        Ok(Self {
+            id,
+            prompt_tokens: prompt.len(),
+            tokens: prompt,
+            cached: 0,
+            max_new_tokens,
+            sampler: Sampler::new(settings, rng_key),
+            stream: TextStream::new(tokenizer.bytes().clone(), stop),
+            text: String::new(),
+            log_probs: Vec::new(),
+        })
+    }
+
+    /// Takes the token chosen; tells why the text ends with it, if it does.
+    fn take(
+        &mut self,
+        model: &Gpt2,
+        Sampled { token, log_prob }: Sampled,
+        work: &mut dyn Work,
+    ) -> Option<FinishReason> {
+        let config = model.config();
+        if Some(token) == config.eos_token_id {
+            return Some(FinishReason::EndOfText);
+        }
+        self.tokens.push(token);
+        self.log_probs.push(log_prob);
+        let certain = self.stream.push(token);
+        self.text.push_str(&certain);
+        if !certain.is_empty() && work.text(self.id, &certain).is_break() {
+            return Some(FinishReason::Cancelled);
+        }
+        if self.stream.stopped() {
+            return Some(FinishReason::Stop);
+        }
+        if self.tokens.len() == config.n_positions {
+            return Some(FinishReason::ContextFull);
+        }
+        (self.log_probs.len() == self.max_new_tokens).then_some(FinishReason::Length)
+    }
+
+    /// Hands over what was held back, then the whole.
+    fn finish(mut self, finish_reason: FinishReason, work: &mut dyn Work) -> Result<()> {
+        let rest = self.stream.finish();
+        self.text.push_str(&rest);
+        if !rest.is_empty() && finish_reason != FinishReason::Cancelled {
+            // The text is over: there is nothing left to cancel.
+            let _ = work.text(self.id, &rest);
+        }
+        let completion = Completion {
+            token_ids: self.tokens.split_off(self.prompt_tokens),
+            text: self.text,
+            log_probs: self.log_probs,
+            finish_reason,
+        };
+        work.done(self.id, completion).map_err(|source| Error::Work { source })
+    }
+}

@@ -1,0 +1,122 @@
+//! Which files of a repository make a GPT-2 checkpoint.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::name::is_path;
+use super::{Error, Result};
+
+/// What a checkpoint has as a rule; named where nothing is known of it.
+pub(super) const USUAL: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
+
+/// The forms weights come in, the one to take first: one file, or an index that says which shard
+/// has which tensor.
+const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+
+fn index_of(weights: &str) -> String {
+    format!("{weights}.index.json")
+}
+
+/// The index in which the shards must be looked up, which has to be there first.
+pub(super) fn index(has: impl Fn(&str) -> bool) -> Option<String> {
+    let form = WEIGHTS.iter().find(|form| has(form) || has(&index_of(form)))?;
+    (!has(form)).then(|| index_of(form))
+}
+
+/// The files to have, given which there are. The usual name stands for a kind of which there is
+/// none. The index, if it counts, is read from `dir`.
+pub(super) fn needed(has: impl Fn(&str) -> bool, dir: &Path) -> Result<Vec<String>> {
+    let mut needed = vec!["config.json".to_owned()];
+    if !has("tokenizer.json") && (has("vocab.json") || has("merges.txt")) {
+        needed.extend(["vocab.json".to_owned(), "merges.txt".to_owned()]);
+    } else {
+        needed.push("tokenizer.json".to_owned());
+    }
+    if let Some(index) = index(&has) {
+        let shards = shards(&dir.join(&index))?;
+        needed.push(index);
+        needed.extend(shards);
+    } else {
+        let form = WEIGHTS.into_iter().find(|form| has(form));
+        needed.push(form.unwrap_or(WEIGHTS[0]).to_owned());
+    }
+    Ok(needed)
+}
+
+/// The shards an index names, each once, in the order of their names.
+fn shards(index: &Path) -> Result<BTreeSet<String>> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let text = std::fs::read(index).map_err(Error::io("read", index))?;
+    let invalid = |problem: String| Error::BadIndex { path: index.to_owned(), problem };
+    let index: Index = serde_json::from_slice(&text).map_err(|error| invalid(error.to_string()))?;
+    let shards: BTreeSet<String> = index.weight_map.into_values().collect();
+    match shards.iter().find(|shard| !is_path(shard)) {
+        Some(shard) => Err(invalid(format!("`{shard}` is not the name of a file beside it"))),
+        None => Ok(shards),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INDEX: &str = "model.safetensors.index.json";
+
+    fn needed_of(files: &[&str]) -> Vec<String> {
+        needed(|file| files.contains(&file), Path::new("nowhere")).unwrap()
+    }
+
+    #[test]
+    fn one_tokenizer_and_one_form_of_the_weights() {
+        assert_eq!(
+            needed_of(&[
+                "README.md",
+                "config.json",
+                "merges.txt",
+                "model.safetensors",
+                "model.safetensors.index.json",
+                "pytorch_model.bin",
+                "tokenizer.json",
+                "vocab.json",
+            ]),
+            ["config.json", "tokenizer.json", "model.safetensors"],
+        );
+        assert_eq!(
+            needed_of(&["config.json", "vocab.json", "merges.txt", "pytorch_model.bin"]),
+            ["config.json", "vocab.json", "merges.txt", "pytorch_model.bin"],
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_goes_by_its_usual_name() {
+        assert_eq!(needed_of(&[]), USUAL);
+        assert_eq!(needed_of(&["vocab.json"])[1..3], ["vocab.json", "merges.txt"]);
+    }
+
+    #[test]
+    fn the_index_names_the_shards() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = r#"{"metadata": {}, "weight_map": {"a": "m-2.safetensors", "b": "m-1.safetensors", "c": "m-2.safetensors"}}"#;
+        std::fs::write(dir.path().join(INDEX), index).unwrap();
+        assert_eq!(
+            needed(|file| file == INDEX, dir.path()).unwrap()[2..],
+            [INDEX, "m-1.safetensors", "m-2.safetensors"],
+        );
+    }
+
+    #[test]
+    fn an_index_cannot_name_a_file_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        for shard in ["../../secret", "/etc/passwd", "", "a//b"] {
+            let index = serde_json::json!({"weight_map": {"a": shard}}).to_string();
+            std::fs::write(dir.path().join(INDEX), index).unwrap();
+            let error = needed(|file| file == INDEX, dir.path()).unwrap_err();
+            assert!(error.to_string().contains("is not the name of a file"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The hub's side of the wire: its listing of a repository, a file's metadata, a file's bytes from
+//! an offset. Requests that fail for a passing reason are repeated here; redirects are followed
+//! here too, because their headers matter and the token must not leave the hub.
+
+use std::io::Read;
+use std::thread;
+use std::time::Duration;
+
+use hf_hub::Repo;
+use hf_hub::api::RepoInfo;
+use ureq::Agent;
+use ureq::http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, LOCATION,
+    RANGE, RETRY_AFTER,
+};
+use ureq::http::{Response, StatusCode, Uri};
+
+use super::name::{is_commit, is_path, is_word};
+use super::{Error, ModelName, Result, Retry, Settings};
+
+const USER_AGENT: &str = concat!("venti/", env!("CARGO_PKG_VERSION"));
+const REDIRECTS: usize = 5;
+
+/// One repository on the hub.
+pub(super) struct Remote<'a> {
+    settings: &'a Settings,
+    name: &'a ModelName,
+    repo: Repo,
+    agent: Agent,
+}
+
+/// A revision's commit and what is in it.
+pub(super) struct Listing {
+    pub commit: String,
+    pub files: Vec<String>,
+}
+
+/// What the hub says of a file before it sends it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Metadata {
+    /// Names the content; a SHA-256 or a git blob hash on the hub itself.
+    pub etag: String,
+    pub size: Option<u64>,
+}
+
+/// A file's bytes from `offset` on, which is not always the one that was asked for.
+pub(super) struct Bytes {
+    pub offset: u64,
+    pub reader: Box<dyn Read>,
+}
+
+enum Method {
+    Head,
+    Get,
+}
+
+impl<'a> Remote<'a> {
+    pub fn new(settings: &'a Settings, name: &'a ModelName) -> Self {
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .user_agent(USER_AGENT)
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .timeout_recv_response(Some(Duration::from_secs(30)))
+            .timeout_per_read(Some(Duration::from_secs(60)))
+            .build()
+            .into();
+        Self { settings, name, repo: name.to_repo(), agent }
+    }
+
+    pub fn retry(&self) -> Retry {
+        self.settings.retry
+    }
+
+    /// The repository's name.
+    pub fn id(&self) -> &str {
+        &self.name.repo
+    }
+
+    /// What the revision holds now.
+    pub fn listing(&self) -> Result<Listing> {
+        let url = format!("{}/api/{}", self.settings.endpoint, self.repo.api_url());
+        let mut response = self.ask(&Method::Get, &url, None, None)?;
+        let bad = |problem: String| Error::BadAnswer { url: url.clone(), problem };
+        let info: RepoInfo =
+            response.body_mut().read_json().map_err(|error| bad(error.to_string()))?;
+        if !is_commit(&info.sha) {
+            return Err(bad(format!("expected a commit as `sha`, got `{}`", info.sha)));
+        }
+        let files = info.siblings.into_iter().map(|file| file.rfilename);
+        // Of the others none is needed, and none can become a path.
+        Ok(Listing { commit: info.sha, files: files.filter(|file| is_path(file)).collect() })
+    }
+
+    /// What a file of `commit` is.
+    pub fn metadata(&self, commit: &str, file: &str) -> Result<Metadata> {
+        let url = self.file_url(commit, file);
+        let response = self.ask(&Method::Head, &url, None, Some(file))?;
+        let headers = response.headers();
+        let etag = text(headers, "x-linked-etag")
+            .or_else(|| text(headers, ETAG.as_str()))
+            .map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_owned())
+            .filter(|etag| is_word(etag))
+            .ok_or_else(|| Error::BadAnswer {
+                url,
+                problem: format!("expected an ETag for {file}, got none that names a file"),
+            })?;
+        let own_size =
+            || text(headers, CONTENT_LENGTH.as_str()).filter(|_| response.status().is_success());
+        let size = text(headers, "x-linked-size").or_else(own_size);
+        Ok(Metadata { etag, size: size.and_then(|size| size.parse().ok()) })
+    }
+
+    /// A file of `commit` from `offset` on, or from where the server likes to begin; none when the
+    /// file has no such offset.
+    pub fn bytes(&self, commit: &str, file: &str, offset: u64) -> Result<Option<Bytes>> {
+        let response =
+            self.ask(&Method::Get, &self.file_url(commit, file), Some(offset), Some(file))?;
+        let offset = match response.status() {
+            StatusCode::RANGE_NOT_SATISFIABLE => return Ok(None),
+            StatusCode::PARTIAL_CONTENT => text(response.headers(), CONTENT_RANGE.as_str())
+                .and_then(|range| range.strip_prefix("bytes ")?.split('-').next()?.parse().ok())
+                .unwrap_or(offset),
+            _ => 0,
+        };
+        Ok(Some(Bytes { offset, reader: Box::new(response.into_body().into_reader()) }))
+    }
+
+    fn file_url(&self, commit: &str, file: &str) -> String {
+        format!("{}/{}/resolve/{commit}/{file}", self.settings.endpoint, self.repo.url())
+    }
+
+    /// Asks until there is an answer that will not change by asking again.
+    fn ask(
+        &self,
+        method: &Method,
+        url: &str,
+        offset: Option<u64>,
+        file: Option<&str>,
+    ) -> Result<Response<ureq::Body>> {
+        let retry = self.settings.retry;
+        let mut pause = retry.pause;
+        for attempt in 1.. {
+            let answer = self.follow(method, url, offset);
+            let last = attempt >= retry.attempts;
+            let wait = match &answer {
+                Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => {
+                    let asked = text(response.headers(), RETRY_AFTER.as_str())
+                        .and_then(|seconds| seconds.parse().ok())
+                        .map(Duration::from_secs);
+                    if last || asked.is_some_and(|asked| asked > retry.longest_wait) {
+                        return Err(Error::RateLimited { url: url.to_owned(), wait: asked });
+                    }
+                    asked.unwrap_or(pause)
+                }
+                Ok(response) if response.status().is_server_error() && !last => pause,
+                Err(Error::Unreachable { .. }) if !last => pause,
+                _ => return self.understood(answer?, url, file),
+            };
+            thread::sleep(wait);
+            pause *= 2;
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    /// One request and the redirects it is sent on. A `HEAD` stops at the first that leaves the
+    /// hub: the headers that describe the file are on that answer.
+    fn follow(
+        &self,
+        method: &Method,
+        url: &str,
+        offset: Option<u64>,
+    ) -> Result<Response<ureq::Body>> {
+        let bad = |problem: String| Error::BadAnswer { url: url.to_owned(), problem };
+        let start: Uri = url.parse().map_err(|error| bad(format!("{error}")))?;
+        let mut uri = start.clone();
+        for _ in 0..=REDIRECTS {
+            let response = self.request(method, &uri, &start, offset)?;
+            let Some(location) = text(response.headers(), LOCATION.as_str())
+                .filter(|_| response.status().is_redirection())
+            else {
+                return Ok(response);
+            };
+            let next = if location.starts_with('/') && !location.starts_with("//") {
+                format!("{}://{}{location}", scheme(&uri), authority(&uri))
+            } else {
+                location.to_owned()
+            };
+            let next: Uri = next.parse().map_err(|_| bad(format!("a redirect to `{location}`")))?;
+            if authority(&next).is_empty() {
+                return Err(bad(format!("a redirect to `{location}`")));
+            }
+            if matches!(method, Method::Head) && !same_host(&next, &start) {
+                return Ok(response);
+            }
+            uri = next;
+        }
+        Err(bad(format!("more than {REDIRECTS} redirects")))
+    }
+
+    fn request(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        start: &Uri,
+        offset: Option<u64>,
+    ) -> Result<Response<ureq::Body>> {
+        let mut request = match method {
+            Method::Head => self.agent.head(uri),
+            Method::Get => self.agent.get(uri),
+        };
+        // Offsets and sizes are those of the file, not of a compressed form of it.
+        request = request.header(ACCEPT_ENCODING, "identity");
+        if let Some(offset) = offset.filter(|&offset| offset > 0) {
+            request = request.header(RANGE, format!("bytes={offset}-"));
+        }
+        if let Some(token) = self.settings.token.as_ref().filter(|_| same_host(uri, start)) {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        request
+            .call()
+            .map_err(|error| Error::Unreachable { url: uri.to_string(), source: Box::new(error) })
+    }
+
+    /// A good answer, or what a bad one means.
+    fn understood(
+        &self,
+        response: Response<ureq::Body>,
+        url: &str,
+        file: Option<&str>,
+    ) -> Result<Response<ureq::Body>> {
+        let status = response.status();
+        // A redirect only comes this far as the answer to a HEAD, 416 only to an offset.
+        if status.is_success()
+            || status.is_redirection()
+            || status == StatusCode::RANGE_NOT_SATISFIABLE
+        {
+            return Ok(response);
+        }
+        let repo = self.name.repo.clone();
+        let revision = self.name.revision.clone();
+        Err(match (status.as_u16(), text(response.headers(), "x-error-code"), file) {
+            (401 | 403, ..) => Error::Refused {
+                repo,
+                status: status.as_u16(),
+                token_sent: self.settings.token.is_some(),
+            },
+            (404, Some("RevisionNotFound"), _) => Error::NoRevision { repo, revision },
+            (404, Some("RepoNotFound"), _) | (404, _, None) => Error::NoRepository { repo },
+            (404, _, Some(file)) => Error::NoFile { repo, revision, file: file.to_owned() },
+            _ => Error::Status { url: url.to_owned(), status: status.as_u16() },
+        })
+    }
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn scheme(uri: &Uri) -> &str {
+    uri.scheme_str().unwrap_or("https")
+}
+
+fn authority(uri: &Uri) -> &str {
+    uri.authority().map_or("", |authority| authority.as_str())
+}
+
+/// Scheme, host and port: who may see the token.
+fn same_host(a: &Uri, b: &Uri) -> bool {
+    scheme(a) == scheme(b) && authority(a) == authority(b)
+}

@@ -1,0 +1,253 @@
+//! Every layout of a checkpoint loads to the same logits; every flaw is named.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::fixture::{DEEP, Golden, WIDE, bits, folder, load, logits, model};
+use candle_core::{Device, Tensor, safetensors};
+use gpt2::{Checkpoint, CheckpointFiles, DType, Gpt2};
+use tempfile::TempDir;
+
+type Tensors = HashMap<String, Tensor>;
+
+fn tensors(name: &str) -> Tensors {
+    safetensors::load(folder(name).join("model.safetensors"), &Device::Cpu).unwrap()
+}
+
+/// A copy of a fixture's configuration and tokenizer.
+fn without_weights(name: &str) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for file in ["config.json", "tokenizer.json"] {
+        std::fs::copy(folder(name).join(file), dir.path().join(file)).unwrap();
+    }
+    dir
+}
+
+/// A copy of a fixture whose tensors are changed.
+fn altered(name: &str, alter: impl FnOnce(Tensors) -> Tensors) -> TempDir {
+    let dir = without_weights(name);
+    safetensors::save(&alter(tensors(name)), dir.path().join("model.safetensors")).unwrap();
+    dir
+}
+
+fn logits_of(dir: &Path, name: &str) -> Vec<u32> {
+    bits(&logits(&load(&Checkpoint::from_dir(dir).unwrap()), &Golden::read(name).prompt))
+}
+
+fn expected(name: &str) -> Vec<u32> {
+    bits(&logits(&model(name), &Golden::read(name).prompt))
+}
+
+fn refusal(dir: &TempDir) -> String {
+    let loaded = Checkpoint::from_dir(dir.path())
+        .and_then(|checkpoint| Gpt2::load(&checkpoint, &Device::Cpu, DType::F32));
+    loaded.err().unwrap().to_string().replace(&dir.path().display().to_string(), "DIR")
+}
+
+#[test]
+fn keys_may_lack_the_prefix() {
+    for name in [DEEP, WIDE] {
+        let dir = altered(name, |tensors| {
+            let bare = |key: &str| key.strip_prefix("transformer.").unwrap_or(key).to_string();
+            tensors.into_iter().map(|(key, tensor)| (bare(&key), tensor)).collect()
+        });
+        assert!(logits_of(dir.path(), name) == expected(name), "{name}");
+    }
+}
+
+#[test]
+fn masks_among_the_weights_are_ignored() {
+    let dir = altered(DEEP, |mut tensors| {
+        let mask = Tensor::ones((1, 1, 256, 256), DType::U8, &Device::Cpu).unwrap();
+        tensors.insert("transformer.h.0.attn.bias".into(), mask);
+        let masked = Tensor::new(-1e4f32, &Device::Cpu).unwrap();
+        tensors.insert("transformer.h.0.attn.masked_bias".into(), masked);
+        tensors
+    });
+    assert!(logits_of(dir.path(), DEEP) == expected(DEEP));
+}
+
+#[test]
+fn weights_may_be_sharded() {
+    let dir = without_weights(WIDE);
+    let mut shards = [Tensors::new(), Tensors::new(), Tensors::new()];
+    let mut weight_map = HashMap::new();
+    for (i, (key, tensor)) in tensors(WIDE).into_iter().enumerate() {
+        weight_map.insert(key.clone(), format!("model-{}-of-3.safetensors", i % 3));
+        shards[i % 3].insert(key, tensor);
+    }
+    for (i, shard) in shards.iter().enumerate() {
+        safetensors::save(shard, dir.path().join(format!("model-{i}-of-3.safetensors"))).unwrap();
+    }
+    let index = serde_json::json!({"metadata": {}, "weight_map": weight_map}).to_string();
+    std::fs::write(dir.path().join("model.safetensors.index.json"), index).unwrap();
+    assert!(logits_of(dir.path(), WIDE) == expected(WIDE));
+
+    std::fs::remove_file(dir.path().join("model-1-of-3.safetensors")).unwrap();
+    assert_eq!(refusal(&dir), "DIR holds no model-1-of-3.safetensors");
+}
+
+#[test]
+fn weights_may_be_pickled() {
+    for name in [DEEP, WIDE] {
+        let dir = without_weights(name);
+        let file = "pytorch_model.bin";
+        std::fs::copy(folder(name).join(file), dir.path().join(file)).unwrap();
+        assert!(logits_of(dir.path(), name) == expected(name), "{name}");
+    }
+}
+
+#[test]
+fn weights_in_half_precision_are_their_values() {
+    for dtype in [DType::F16, DType::BF16] {
+        let convert = |to: &[DType]| {
+            altered(WIDE, |tensors| {
+                let convert = |tensor: Tensor| {
+                    to.iter().fold(tensor, |tensor, dtype| tensor.to_dtype(*dtype).unwrap())
+                };
+                tensors.into_iter().map(|(key, tensor)| (key, convert(tensor))).collect()
+            })
+        };
+        let (half, rounded) = (convert(&[dtype]), convert(&[dtype, DType::F32]));
+        let half = logits_of(half.path(), WIDE);
+        assert!(half == logits_of(rounded.path(), WIDE), "{dtype:?}");
+        assert!(half != expected(WIDE), "{dtype:?}");
+    }
+}
+
+#[test]
+fn the_tokenizer_may_be_vocab_and_merges() {
+    let dir = altered(DEEP, |tensors| tensors);
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(dir.path().join("tokenizer.json")).unwrap()).unwrap();
+    std::fs::remove_file(dir.path().join("tokenizer.json")).unwrap();
+    assert_eq!(refusal(&dir), "DIR holds no tokenizer.json, and no vocab.json with merges.txt");
+    let mut vocab = json["model"]["vocab"].clone();
+    vocab["<|endoftext|>"] = 256.into();
+    std::fs::write(dir.path().join("vocab.json"), vocab.to_string()).unwrap();
+    std::fs::write(dir.path().join("merges.txt"), "#version: 0.2\n").unwrap();
+    let text = "héllo\n<|endoftext|>";
+    let [ours, theirs] = [dir.path(), &folder(DEEP)]
+        .map(|dir| Checkpoint::from_dir(dir).unwrap().tokenizer().encode(text).unwrap());
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn a_checkpoint_may_lie_in_memory() {
+    let read = |file| std::fs::read(folder(WIDE).join(file)).unwrap();
+    let weights: &'static [u8] = Vec::leak(read("model.safetensors"));
+    let checkpoint =
+        Checkpoint::from_bytes(&read("config.json"), &read("tokenizer.json"), weights).unwrap();
+    assert!(bits(&logits(&load(&checkpoint), &Golden::read(WIDE).prompt)) == expected(WIDE));
+
+    let cut =
+        Checkpoint::from_bytes(&read("config.json"), &read("tokenizer.json"), &weights[..999]);
+    assert_eq!(
+        cut.err().unwrap().to_string(),
+        "the embedded model.safetensors is not a readable weights file"
+    );
+}
+
+#[test]
+fn a_missing_tensor_is_named() {
+    let without = |key: &'static str| {
+        altered(WIDE, |mut tensors| {
+            tensors.remove(key).unwrap();
+            tensors
+        })
+    };
+    assert_eq!(
+        refusal(&without("transformer.h.1.mlp.c_fc.bias")),
+        "DIR/model.safetensors has no tensor `transformer.h.1.mlp.c_fc.bias`, \
+         expected one of shape [112]"
+    );
+    assert_eq!(
+        refusal(&without("lm_head.weight")),
+        "DIR/model.safetensors has no tensor `lm_head.weight`, expected one of shape [257, 48]"
+    );
+}
+
+#[test]
+fn a_tensor_of_another_shape_or_type_is_named() {
+    let with = |tensor: Tensor| {
+        altered(DEEP, |mut tensors| {
+            tensors.insert("transformer.h.2.attn.c_attn.weight".into(), tensor);
+            tensors
+        })
+    };
+    assert_eq!(
+        refusal(&with(Tensor::zeros((96, 32), DType::F32, &Device::Cpu).unwrap())),
+        "DIR/model.safetensors: tensor `transformer.h.2.attn.c_attn.weight` has shape [96, 32], \
+         expected [32, 96] by config.json"
+    );
+    assert_eq!(
+        refusal(&with(Tensor::zeros((32, 96), DType::U8, &Device::Cpu).unwrap())),
+        "DIR/model.safetensors: tensor `transformer.h.2.attn.c_attn.weight` holds U8, \
+         expected f32, f16, bf16 or f64"
+    );
+}
+
+#[test]
+fn a_layer_that_the_configuration_does_not_know_is_named() {
+    let dir = altered(DEEP, |mut tensors| {
+        let tensor = tensors["transformer.h.2.ln_1.bias"].clone();
+        tensors.insert("transformer.h.3.ln_1.bias".into(), tensor);
+        tensors
+    });
+    assert_eq!(
+        refusal(&dir),
+        "DIR/model.safetensors has a tensor `transformer.h.3.ln_1.bias`, \
+         but `n_layer` is 3 in config.json"
+    );
+}
+
+#[test]
+fn files_that_are_missing_or_broken_are_named() {
+    let dir = without_weights(DEEP);
+    assert_eq!(refusal(&dir), "DIR holds no model.safetensors, and no pytorch_model.bin");
+    std::fs::write(dir.path().join("model.safetensors"), "not weights").unwrap();
+    assert_eq!(refusal(&dir), "DIR/model.safetensors is not a readable weights file");
+    std::fs::write(dir.path().join("config.json"), "{").unwrap();
+    assert_eq!(refusal(&dir), "DIR/config.json is not valid");
+    std::fs::remove_file(dir.path().join("config.json")).unwrap();
+    assert_eq!(refusal(&dir), "DIR holds no config.json");
+}
+
+#[test]
+fn a_tokenizer_of_another_model_is_refused() {
+    let dir = altered(DEEP, |tensors| tensors);
+    let config = std::fs::read_to_string(dir.path().join("config.json")).unwrap();
+    let config = config
+        .replace("\"vocab_size\": 257", "\"vocab_size\": 100")
+        .replace("\"eos_token_id\": 256", "\"eos_token_id\": 0");
+    std::fs::write(dir.path().join("config.json"), config).unwrap();
+    assert_eq!(
+        refusal(&dir),
+        "DIR/model.safetensors: the tokenizer knows token 256 but the model has only 100 \
+         (`vocab_size`)"
+    );
+}
+
+#[test]
+fn identities_follow_the_contents() {
+    let original = CheckpointFiles::find(&folder(DEEP)).unwrap();
+    let copy = altered(DEEP, |tensors| tensors);
+    let copy = CheckpointFiles::find(copy.path()).map(|files| files.tokenizer_hash().unwrap());
+    assert_eq!(copy.unwrap(), original.tokenizer_hash().unwrap());
+
+    let other = altered(DEEP, |mut tensors| {
+        let bias = tensors["transformer.ln_f.bias"].clone();
+        tensors.insert("transformer.ln_f.bias".into(), (bias + 1e-3).unwrap());
+        tensors
+    });
+    let hash = |dir: &Path| CheckpointFiles::find(dir).unwrap().weights_hash().unwrap();
+    assert_ne!(hash(other.path()), hash(&folder(DEEP)));
+    assert_eq!(hash(other.path()), hash(other.path()));
+
+    // A changed configuration is another model, too.
+    let before = hash(other.path());
+    let config = std::fs::read_to_string(other.path().join("config.json")).unwrap();
+    let config = config.replace("gelu_new", "gelu");
+    std::fs::write(other.path().join("config.json"), config).unwrap();
+    assert_ne!(hash(other.path()), before);
+}

@@ -1,0 +1,84 @@
+//! What `scripts/golden_logits.py` wrote: tiny checkpoints and what the reference computes from them.
+
+use std::path::PathBuf;
+
+use candle_core::{Device, Tensor};
+use gpt2::{Checkpoint, DType, Gpt2, Token};
+
+/// Three layers, two heads, tied head.
+pub const DEEP: &str = "deep";
+/// Two layers, three heads, its own head, a wide epsilon and hidden layer.
+pub const WIDE: &str = "wide";
+
+/// A folder of fixtures.
+pub fn folder(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// A checkpoint's model in f32 on the CPU.
+pub fn load(checkpoint: &Checkpoint) -> Gpt2 {
+    Gpt2::load(checkpoint, &Device::Cpu, DType::F32).unwrap()
+}
+
+/// A fixture's model.
+pub fn model(name: &str) -> Gpt2 {
+    load(&Checkpoint::from_dir(&folder(name)).unwrap())
+}
+
+/// What the reference computed.
+pub struct Golden {
+    pub prompt: Vec<u32>,
+    /// 200 tokens, the end-of-text token excluded from the choice.
+    pub greedy: Vec<u32>,
+    /// After every token of prompt and greedy text: (N, V).
+    pub logits: Tensor,
+    /// After every token of the prompt, with one key of config.json changed.
+    pub variants: Vec<(&'static str, &'static str, Tensor)>,
+}
+
+impl Golden {
+    pub fn read(name: &str) -> Self {
+        let path = folder(name).join("golden.safetensors");
+        let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
+        let ids = |name| {
+            let ids = tensors[name].to_vec1::<i64>().unwrap();
+            ids.into_iter().map(|id| id as u32).collect()
+        };
+        Self { prompt: ids("prompt"), greedy: ids("greedy"), logits: tensors["logits"].clone() }
+    }
+
+    /// Prompt and greedy text.
+    pub fn text(&self) -> Vec<u32> {
+        [self.prompt.as_slice(), self.greedy.as_slice()].concat()
+    }
+}
+
+/// A text's tokens in a slot, from `start` on.
+pub fn tokens(slot: usize, start: usize, ids: &[u32]) -> Vec<Token> {
+    let positions = start..;
+    positions.zip(ids).map(|(position, id)| Token { slot, position, id: *id }).collect()
+}
+
+/// The logits after every token of a text, in one pass.
+pub fn logits(model: &Gpt2, ids: &[u32]) -> Tensor {
+    let all: Vec<u32> = (0..ids.len() as u32).collect();
+    let mut cache = model.new_cache(1).unwrap();
+    model.forward(&mut cache, &tokens(0, 0, ids), &all).unwrap()
+}
+
+/// The largest distance between two tensors' numbers.
+pub fn distance(a: &Tensor, b: &Tensor) -> f32 {
+    let distance = (a - b).unwrap().abs().unwrap().flatten_all().unwrap();
+    // A maximum would skip NaN.
+    distance
+        .to_vec1::<f32>()
+        .unwrap()
+        .into_iter()
+        .fold(0.0, |largest, x| if x.is_nan() || x > largest { x } else { largest })
+}
+
+/// A tensor's numbers as bits.
+pub fn bits(tensor: &Tensor) -> Vec<u32> {
+    let numbers = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    numbers.into_iter().map(f32::to_bits).collect()
+}

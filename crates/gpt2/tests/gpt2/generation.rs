@@ -1,0 +1,321 @@
+//! Many texts at once: each the same whoever is written beside it, and each ends where it should.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::error::Error as StdError;
+use std::ops::ControlFlow;
+
+use gpt2::sampling::Settings;
+use gpt2::{Checkpoint, Completion, Error, FinishReason, Gpt2, Request, Work, generate};
+
+use crate::fixture::{DEEP, Golden, WIDE, folder, load};
+
+/// Requests in a row; remembers everything that happens.
+#[derive(Default)]
+struct Desk {
+    waiting: VecDeque<Request>,
+    /// Queued by the first text that is done.
+    later: Vec<Request>,
+    cancel: Option<u64>,
+    fail: Option<u64>,
+    events: Vec<String>,
+    pieces: BTreeMap<u64, String>,
+    completions: BTreeMap<u64, Completion>,
+}
+
+impl Work for Desk {
+    fn next(&mut self) -> Option<Request> {
+        let request = self.waiting.pop_front()?;
+        self.events.push(format!("next {}", request.id));
+        Some(request)
+    }
+
+    fn text(&mut self, id: u64, text: &str) -> ControlFlow<()> {
+        assert!(!text.is_empty());
+        self.pieces.entry(id).or_default().push_str(text);
+        if self.cancel == Some(id) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn done(
+        &mut self,
+        id: u64,
+        completion: Completion,
+    ) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        self.events.push(format!("done {id}"));
+        assert!(self.completions.insert(id, completion).is_none());
+        self.waiting.extend(self.later.drain(..));
+        if self.fail == Some(id) { Err("the disk is full".into()) } else { Ok(()) }
+    }
+}
+
+struct Writer {
+    model: Gpt2,
+    checkpoint: Checkpoint,
+}
+
+impl Writer {
+    fn new(name: &str) -> Self {
+        let checkpoint = Checkpoint::from_dir(&folder(name)).unwrap();
+        Self { model: load(&checkpoint), checkpoint }
+    }
+
+    fn run(&self, desk: &mut Desk, batch_size: usize) -> Result<(), Error> {
+        generate(&self.model, self.checkpoint.tokenizer(), desk, batch_size)
+    }
+
+    fn write(&self, requests: impl IntoIterator<Item = Request>, batch_size: usize) -> Desk {
+        let mut desk = Desk { waiting: requests.into_iter().collect(), ..Desk::default() };
+        self.run(&mut desk, batch_size).unwrap();
+        desk
+    }
+
+    fn one(&self, request: Request) -> Completion {
+        self.write([request], 1).completions.into_values().next().unwrap()
+    }
+}
+
+/// The reference's greedy text: the end-of-text token is never chosen.
+fn greedy(id: u64, prompt: &[u32]) -> Request {
+    Request {
+        id,
+        prompt: prompt.to_vec(),
+        settings: Settings { temperature: 0.0, min_new_tokens: usize::MAX, ..Settings::default() },
+        stop: Vec::new(),
+        max_new_tokens: usize::MAX,
+        rng_key: [id as u8; 32],
+    }
+}
+
+/// Twenty-four requests, no two alike: prompts of 1 to 190 tokens, most rules of sampling, texts
+/// that end for every reason there is but cancellation.
+fn varied() -> Vec<Request> {
+    let text = Golden::read(DEEP).text();
+    (0..24)
+        .map(|id: u64| {
+            let i = id as usize;
+            let prompt = text[i..i + [1, 2, 13, 60, 190, 9][i % 6]].to_vec();
+            let settings = Settings {
+                temperature: [30.0, 0.7, 0.0, 1.0][i % 4],
+                min_new_tokens: [5, 0][i % 2],
+                top_k: [0, 40][i % 2],
+                top_p: [1.0, 0.9, 0.95][i % 3],
+                repetition_penalty: [1.0, 1.2][i / 2 % 2],
+                no_repeat_ngram_size: [0, 3][i / 3 % 2],
+                ..Settings::default()
+            };
+            Request {
+                settings,
+                stop: if i % 5 == 0 { vec!["e".into(), "t".into()] } else { vec![] },
+                max_new_tokens: [300, 40, 7][i / 2 % 3],
+                ..greedy(id, &prompt)
+            }
+        })
+        .collect()
+}
+
+/// All of a run that must not change, in bits.
+fn outcome(desk: &Desk) -> Vec<(u64, Vec<u32>, String, Vec<u32>, FinishReason)> {
+    let of = |(id, completion): (&u64, &Completion)| {
+        let log_probs = completion.log_probs.iter().map(|x| x.to_bits()).collect();
+        let Completion { token_ids, text, finish_reason, .. } = completion.clone();
+        (*id, token_ids, text, log_probs, finish_reason)
+    };
+    desk.completions.iter().map(of).collect()
+}
+
+#[test]
+fn a_text_is_the_same_at_any_batch_size_thread_count_and_order() {
+    let writer = Writer::new(DEEP);
+    let expected = outcome(&writer.write(varied(), 1));
+    assert_eq!(expected.len(), varied().len());
+    for threads in [1, 2] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        for batch_size in [1, 3, 16] {
+            let mut requests = varied();
+            match batch_size {
+                3 => requests.reverse(),
+                16 => requests.sort_by_key(|request| (request.id * 7) % 24),
+                _ => {}
+            }
+            let written = pool.install(|| outcome(&writer.write(requests, batch_size)));
+            assert!(written == expected, "{threads} threads, batch size {batch_size}");
+        }
+    }
+    for reason in [
+        FinishReason::EndOfText,
+        FinishReason::Stop,
+        FinishReason::Length,
+        FinishReason::ContextFull,
+    ] {
+        assert!(expected.iter().any(|written| written.4 == reason), "no text ended by {reason:?}");
+    }
+}
+
+#[test]
+fn greedy_texts_are_the_references() {
+    for name in [DEEP, WIDE] {
+        let golden = Golden::read(name);
+        let request = Request { max_new_tokens: 200, ..greedy(0, &golden.prompt) };
+        let completion = Writer::new(name).one(request);
+        assert_eq!(completion.token_ids, golden.greedy, "{name}");
+        assert_eq!(completion.finish_reason, FinishReason::Length);
+    }
+}
+
+#[test]
+fn log_probs_are_those_of_the_reference() {
+    let golden = Golden::read(WIDE);
+    let request = Request { max_new_tokens: 200, ..greedy(0, &golden.prompt) };
+    let completion = Writer::new(WIDE).one(request);
+    let reference = candle_nn::ops::log_softmax(&golden.logits, 1).unwrap();
+    let reference = reference.to_vec2::<f32>().unwrap();
+    for (i, (token, log_prob)) in completion.token_ids.iter().zip(&completion.log_probs).enumerate()
+    {
+        let expected = reference[golden.prompt.len() - 1 + i][*token as usize];
+        assert!((log_prob - expected).abs() < 2e-4, "token {i}: {log_prob}, expected {expected}");
+    }
+}
+
+#[test]
+fn a_text_ends_before_the_models_positions_do() {
+    let writer = Writer::new(DEEP);
+    let n_positions = writer.model.config().n_positions;
+    for prompt_tokens in [1, 18, n_positions - 1] {
+        let completion = writer.one(greedy(0, &vec![65; prompt_tokens]));
+        assert_eq!(completion.finish_reason, FinishReason::ContextFull);
+        assert_eq!(prompt_tokens + completion.token_ids.len(), n_positions);
+        assert_eq!(completion.log_probs.len(), completion.token_ids.len());
+    }
+}
+
+#[test]
+fn prompts_that_cannot_be_continued_are_refused() {
+    let writer = Writer::new(DEEP);
+    let refuse = |prompt: &[u32]| {
+        let mut desk = Desk { waiting: [greedy(7, prompt)].into(), ..Desk::default() };
+        writer.run(&mut desk, 4).unwrap_err().to_string()
+    };
+    assert_eq!(
+        refuse(&[65; 256]),
+        "prompt 7 has 256 tokens, expected fewer than the model's 256 positions"
+    );
+    assert_eq!(
+        refuse(&[]),
+        "prompt 7 is empty, expected at least one token \
+         (the end-of-text token starts a text from nothing)"
+    );
+    assert_eq!(
+        refuse(&[65, 999]),
+        "token 999 is outside the vocabulary, expected an id below 257 (`vocab_size`)"
+    );
+}
+
+#[test]
+fn the_length_is_at_most_what_was_asked() {
+    let writer = Writer::new(DEEP);
+    for max_new_tokens in [0, 1, 5] {
+        let completion = writer.one(Request { max_new_tokens, ..greedy(0, &[65]) });
+        assert_eq!(completion.token_ids.len(), max_new_tokens);
+        assert_eq!(completion.finish_reason, FinishReason::Length);
+    }
+}
+
+#[test]
+fn the_end_of_text_ends_a_text_and_is_not_part_of_it() {
+    let writer = Writer::new(DEEP);
+    let eos = writer.model.config().eos_token_id.unwrap();
+    let hot = |id| Request {
+        settings: Settings { temperature: 30.0, ..Settings::default() },
+        ..greedy(id, &[65])
+    };
+    let desk = writer.write((0..40).map(hot), 8);
+    let ended: Vec<_> = desk
+        .completions
+        .values()
+        .filter(|completion| completion.finish_reason == FinishReason::EndOfText)
+        .collect();
+    assert!(!ended.is_empty());
+    assert!(desk.completions.values().all(|completion| !completion.token_ids.contains(&eos)));
+
+    // Until the minimum is reached it is not chosen.
+    let desk = writer.write(
+        (0..40).map(|id| {
+            let settings = Settings { min_new_tokens: 50, ..hot(id).settings };
+            Request { settings, ..hot(id) }
+        }),
+        8,
+    );
+    assert!(desk.completions.values().all(|completion| completion.token_ids.len() >= 50));
+}
+
+#[test]
+fn a_stop_string_ends_a_text_before_itself() {
+    let writer = Writer::new(WIDE);
+    let golden = Golden::read(WIDE);
+    let whole = writer.one(greedy(0, &golden.prompt)).text;
+    let (at, stop) = whole
+        .char_indices()
+        .skip(20)
+        .find_map(|(at, c)| c.is_ascii().then(|| (at, &whole[at..=at])))
+        .unwrap();
+    let first = whole.find(stop).unwrap();
+    let request = Request { stop: vec![stop.to_string()], ..greedy(0, &golden.prompt) };
+    let completion = writer.one(request);
+    assert_eq!(completion.finish_reason, FinishReason::Stop);
+    assert_eq!(completion.text, whole[..first]);
+    assert!(first <= at);
+    // The tokens are those that were chosen, the stop string's last one included.
+    assert!(writer.checkpoint.tokenizer().decode(&completion.token_ids).ends_with(stop));
+}
+
+#[test]
+fn pieces_joined_are_the_text() {
+    let desk = Writer::new(DEEP).write(varied(), 5);
+    for (id, completion) in &desk.completions {
+        assert_eq!(desk.pieces.get(id).map_or("", String::as_str), completion.text);
+    }
+}
+
+#[test]
+fn a_cancelled_text_ends_and_the_others_do_not_notice() {
+    let writer = Writer::new(DEEP);
+    let expected = outcome(&writer.write(varied(), 1));
+    let mut desk = Desk { waiting: varied().into(), cancel: Some(4), ..Desk::default() };
+    writer.run(&mut desk, 3).unwrap();
+    let written = outcome(&desk);
+    assert_eq!(written.len(), expected.len());
+    for (written, expected) in written.iter().zip(&expected) {
+        if written.0 == 4 {
+            assert_eq!(written.4, FinishReason::Cancelled);
+            assert!(expected.1.starts_with(&written.1) && written.1.len() < expected.1.len());
+        } else {
+            assert!(written == expected);
+        }
+    }
+}
+
+#[test]
+fn a_finished_row_goes_to_the_next_prompt_waiting() {
+    let long = |id| Request { max_new_tokens: 50, ..greedy(id, &[65]) };
+    let short = |id| Request { max_new_tokens: 5, ..greedy(id, &[65]) };
+    let mut desk = Desk {
+        waiting: [long(0), short(1), short(2), short(3)].into(),
+        later: vec![short(4)],
+        ..Desk::default()
+    };
+    Writer::new(DEEP).run(&mut desk, 2).unwrap();
+    assert_eq!(
+        desk.events,
+        [
+            "next 0", "next 1", "done 1", "next 2", "done 2", "next 3", "done 3", "next 4",
+            "done 4", "done 0"
+        ]
+    );
+}
+
+#[test]
+fn an_error_of_the_caller_ends_the_run() {
+    let mut desk = Desk { waiting: varied().into(), fail: Some(1), ..Desk::default() };
+    let error = Writer::new(DEEP).run(&mut desk, 4).unwrap_err();
+    let Error::Work { source } = error else { panic!("{error}") };
+    assert_eq!(source.to_string(), "the disk is full");
+}

@@ -1,0 +1,150 @@
+//! The network computes what the reference (transformers) computes.
+
+use gpt2::{Checkpoint, DType, Device, Gpt2};
+
+use crate::fixture::{DEEP, Golden, WIDE, bits, distance, folder, load, logits, model, tokens};
+
+const TOLERANCE: f32 = 1e-4;
+
+#[test]
+fn every_logit_is_the_references() {
+    for name in [DEEP, WIDE] {
+        let golden = Golden::read(name);
+        let ours = logits(&model(name), &golden.text());
+        let distance = distance(&ours, &golden.logits);
+        assert!(distance < TOLERANCE, "{name}: {distance}");
+    }
+}
+
+#[test]
+fn other_configurations_are_the_references_too() {
+    for name in [DEEP, WIDE] {
+        let golden = Golden::read(name);
+        let read = |file| std::fs::read(folder(name).join(file)).unwrap();
+        let weights: &'static [u8] = Vec::leak(read("model.safetensors"));
+        for (key, value, expected) in golden.variants {
+            let mut config: serde_json::Value =
+                serde_json::from_slice(&read("config.json")).unwrap();
+            config[key] = serde_json::from_str(value).unwrap();
+            let config = config.to_string().into_bytes();
+            let checkpoint = Checkpoint::from_bytes(&config, &read("tokenizer.json"), weights);
+            let ours = logits(&load(&checkpoint.unwrap()), &golden.prompt);
+            let distance = distance(&ours, &expected);
+            assert!(distance < TOLERANCE, "{name} with {key} = {value}: {distance}");
+        }
+    }
+}
+
+#[test]
+fn two_hundred_greedy_tokens_are_the_references() {
+    for name in [DEEP, WIDE] {
+        let golden = Golden::read(name);
+        let model = model(name);
+        let eos = model.config().eos_token_id.unwrap() as usize;
+        let mut cache = model.new_cache(1).unwrap();
+        let mut text = golden.prompt.clone();
+        let mut cached = 0;
+        while text.len() < golden.prompt.len() + golden.greedy.len() {
+            let new = tokens(0, cached, &text[cached..]);
+            cached = text.len();
+            let logits = model.forward(&mut cache, &new, &[new.len() as u32 - 1]).unwrap();
+            let mut logits = logits.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            logits[eos] = f32::NEG_INFINITY;
+            let (likeliest, _) =
+                logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap();
+            text.push(likeliest as u32);
+        }
+        assert_eq!(text, golden.text(), "{name}");
+    }
+}
+
+#[test]
+fn decoding_from_the_cache_has_the_bits_of_the_whole_pass() {
+    for name in [DEEP, WIDE] {
+        let text = Golden::read(name).text();
+        let model = model(name);
+        let whole = bits(&logits(&model, &text));
+        for pieces in [1, 7, 64] {
+            let mut cache = model.new_cache(1).unwrap();
+            let mut cached = Vec::new();
+            for (piece, ids) in text.chunks(pieces).enumerate() {
+                let new = tokens(0, piece * pieces, ids);
+                let all: Vec<u32> = (0..ids.len() as u32).collect();
+                cached.extend(bits(&model.forward(&mut cache, &new, &all).unwrap()));
+            }
+            assert!(cached == whole, "{name} by pieces of {pieces}");
+        }
+    }
+}
+
+#[test]
+fn a_text_has_the_same_bits_among_any_others() {
+    let golden = Golden::read(WIDE);
+    let model = model(WIDE);
+    let alone = bits(&logits(&model, &golden.prompt));
+    for neighbours in [1, 4, 15, 40] {
+        let mut cache = model.new_cache(neighbours + 1).unwrap();
+        let slot = neighbours / 2;
+        let mut new = Vec::new();
+        for other in (0..=neighbours).filter(|other| *other != slot) {
+            new.extend(tokens(other, 0, &golden.greedy[other..2 * other + 1]));
+        }
+        let start = new.len() as u32;
+        new.extend(tokens(slot, 0, &golden.prompt));
+        let wanted: Vec<u32> = (start..new.len() as u32).collect();
+        let together = model.forward(&mut cache, &new, &wanted).unwrap();
+        assert!(bits(&together) == alone, "{neighbours} neighbours");
+    }
+}
+
+#[test]
+fn a_slot_used_before_leaves_no_trace() {
+    let golden = Golden::read(DEEP);
+    let model = model(DEEP);
+    let mut cache = model.new_cache(1).unwrap();
+    model.forward(&mut cache, &tokens(0, 0, &golden.greedy), &[0]).unwrap();
+    let all: Vec<u32> = (0..golden.prompt.len() as u32).collect();
+    let again = model.forward(&mut cache, &tokens(0, 0, &golden.prompt), &all).unwrap();
+    assert!(bits(&again) == bits(&logits(&model, &golden.prompt)));
+}
+
+#[test]
+fn a_pass_may_want_no_logits() {
+    let golden = Golden::read(DEEP);
+    let model = model(DEEP);
+    let mut cache = model.new_cache(1).unwrap();
+    let none = model.forward(&mut cache, &tokens(0, 0, &golden.prompt), &[]).unwrap();
+    assert_eq!(none.dims(), [0, model.config().vocab_size]);
+}
+
+#[test]
+fn half_precision_is_computed_by_candle_and_stays_near() {
+    for name in [DEEP, WIDE] {
+        let golden = Golden::read(name);
+        let checkpoint = Checkpoint::from_dir(&folder(name)).unwrap();
+        let model = Gpt2::load(&checkpoint, &Device::Cpu, DType::F16).unwrap();
+        let distance = distance(&logits(&model, &golden.text()), &golden.logits);
+        assert!(distance < 0.3, "{name}: {distance}");
+    }
+}
+
+#[test]
+fn what_does_not_exist_is_refused() {
+    let model = model(DEEP);
+    let mut cache = model.new_cache(1).unwrap();
+    let mut refuse = |slot, start, id| {
+        model.forward(&mut cache, &tokens(slot, start, &[id]), &[0]).unwrap_err().to_string()
+    };
+    assert_eq!(
+        refuse(0, 0, 257),
+        "token 257 is outside the vocabulary, expected an id below 257 (`vocab_size`)"
+    );
+    assert_eq!(
+        refuse(0, 256, 1),
+        "position 256 does not exist, expected one below 256 (`n_positions`)"
+    );
+    assert_eq!(refuse(1, 0, 1), "the cache has no slot 1, expected one below 1");
+    let checkpoint = Checkpoint::from_dir(&folder(DEEP)).unwrap();
+    let bf16 = Gpt2::load(&checkpoint, &Device::Cpu, DType::BF16).err().unwrap();
+    assert_eq!(bf16.to_string(), "bf16 is not computed on the CPU, expected f32 or f16");
+}

@@ -1,0 +1,366 @@
+//! The hub's client against a server on this machine, on good days and on bad ones.
+
+#![expect(clippy::unwrap_used, reason = "what sets a test up may fail it")]
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use gpt2::hub::{Error, Hub, ModelName, Progress, Retry, Settings, Snapshot};
+use hub_server::{Faults, Repo, Request, Server, git_blob, sha256};
+use tempfile::TempDir;
+
+const WEIGHTS: &str = "model.safetensors";
+
+struct Setting {
+    server: Server,
+    cache: TempDir,
+}
+
+impl Setting {
+    fn new() -> Self {
+        Self {
+            server: Server::start(Repo::tiny(), 0).unwrap(),
+            cache: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            endpoint: self.server.url(),
+            retry: Retry {
+                attempts: 3,
+                pause: Duration::from_millis(1),
+                longest_wait: Duration::from_secs(2),
+            },
+            ..Settings::new(self.cache.path().to_owned())
+        }
+    }
+
+    fn hub(&self) -> Hub {
+        Hub::new(self.settings())
+    }
+
+    fn fetch(&self) -> Result<Snapshot, Error> {
+        self.hub().snapshot(&tiny(), &mut ())
+    }
+
+    /// The error of a fetch during which the server misbehaves so.
+    fn error_with(&self, faults: Faults) -> Error {
+        self.server.set_faults(faults);
+        self.fetch().unwrap_err()
+    }
+
+    fn repo_dir(&self) -> std::path::PathBuf {
+        self.cache.path().join("models--ada--tiny")
+    }
+
+    fn partial_weights(&self) -> std::path::PathBuf {
+        let etag = sha256(&Repo::tiny().files[WEIGHTS]);
+        self.repo_dir().join("blobs").join(format!("{etag}.incomplete"))
+    }
+}
+
+fn tiny() -> ModelName {
+    "ada/tiny".parse().unwrap()
+}
+
+fn assert_whole(snapshot: &Snapshot) {
+    assert_eq!(snapshot.files, ["config.json", "tokenizer.json", WEIGHTS]);
+    for file in &snapshot.files {
+        assert!(fs::read(snapshot.dir.join(file)).unwrap() == Repo::tiny().files[file], "{file}");
+    }
+}
+
+fn ranges(requests: &[Request]) -> Vec<&str> {
+    requests.iter().filter_map(|request| request.headers.get("range")).map(String::as_str).collect()
+}
+
+#[test]
+fn a_checkpoint_comes_with_what_it_needs_and_no_more() {
+    let setting = Setting::new();
+    let snapshot = setting.fetch().unwrap();
+    assert_whole(&snapshot);
+    assert_eq!(snapshot.commit, Repo::tiny().commit);
+    assert!(!snapshot.dir.join("README.md").exists());
+}
+
+#[test]
+fn the_cache_is_laid_out_like_the_other_tools_lay_it_out() {
+    let setting = Setting::new();
+    setting.fetch().unwrap();
+    let repo = Repo::tiny();
+    let dir = setting.repo_dir();
+    assert_eq!(fs::read_to_string(dir.join("refs/main")).unwrap(), repo.commit);
+    let link =
+        |file: &str| fs::read_link(dir.join("snapshots").join(&repo.commit).join(file)).unwrap();
+    assert_eq!(link(WEIGHTS), Path::new("../../blobs").join(sha256(&repo.files[WEIGHTS])));
+    let config = git_blob(&repo.files["config.json"]);
+    assert_eq!(link("config.json"), Path::new("../../blobs").join(config));
+    assert_eq!(fs::read_dir(dir.join("blobs")).unwrap().count(), 3, "nothing is left over");
+}
+
+#[test]
+fn what_the_cache_has_needs_no_connection() {
+    let setting = Setting::new();
+    setting.fetch().unwrap();
+    setting.server.take_requests();
+    assert_whole(&setting.fetch().unwrap());
+    let offline = Settings { offline: true, ..setting.settings() };
+    assert_whole(&Hub::new(offline).snapshot(&tiny(), &mut ()).unwrap());
+    let pinned = tiny().at(&Repo::tiny().commit);
+    assert_whole(&setting.hub().snapshot(&pinned, &mut ()).unwrap());
+    assert_eq!(setting.server.take_requests(), []);
+}
+
+#[test]
+fn offline_the_missing_files_are_named() {
+    let setting = Setting::new();
+    let offline = || Hub::new(Settings { offline: true, ..setting.settings() });
+    let missing = || match offline().snapshot(&tiny(), &mut ()).unwrap_err() {
+        Error::NotCached { missing, .. } => missing,
+        other => panic!("{other}"),
+    };
+    assert_eq!(missing(), ["config.json", "tokenizer.json", WEIGHTS]);
+    let snapshot = setting.fetch().unwrap();
+    fs::remove_file(snapshot.dir.join(WEIGHTS)).unwrap();
+    assert_eq!(missing(), [WEIGHTS]);
+    assert!(matches!(offline().update(&tiny(), &mut ()).unwrap_err(), Error::Offline { .. }));
+}
+
+#[test]
+fn an_update_moves_the_branch_and_keeps_the_old_commit() {
+    let setting = Setting::new();
+    let old = setting.fetch().unwrap();
+    let mut repo = Repo::tiny();
+    repo.commit = "89abcdef0123456789abcdef0123456789abcdef".to_owned();
+    repo.files.insert("config.json".to_owned(), b"{\"n_layer\": 2}\n".to_vec());
+    setting.server.set_repo(repo.clone());
+    assert_eq!(setting.fetch().unwrap().commit, old.commit, "nothing moves unasked");
+    let new = setting.hub().update(&tiny(), &mut ()).unwrap();
+    assert_eq!(new.commit, repo.commit);
+    assert_eq!(fs::read(new.dir.join("config.json")).unwrap(), repo.files["config.json"]);
+    assert_whole(&old);
+    assert_eq!(setting.fetch().unwrap(), new);
+}
+
+#[test]
+fn a_sharded_checkpoint_comes_with_all_its_shards() {
+    let setting = Setting::new();
+    let mut repo = Repo::tiny();
+    let weights = repo.files.remove(WEIGHTS).unwrap();
+    let index = r#"{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}"#;
+    repo.files.insert("model.safetensors.index.json".to_owned(), index.into());
+    repo.files.insert("model-1.safetensors".to_owned(), weights);
+    repo.files.insert("model-2.safetensors".to_owned(), b"two".to_vec());
+    setting.server.set_repo(repo.clone());
+    let snapshot = setting.fetch().unwrap();
+    assert_eq!(
+        snapshot.files[2..],
+        ["model.safetensors.index.json", "model-1.safetensors", "model-2.safetensors"],
+    );
+    assert_eq!(fs::read(snapshot.dir.join("model-2.safetensors")).unwrap(), b"two");
+}
+
+#[test]
+fn a_download_that_is_cut_goes_on_from_there() {
+    let setting = Setting::new();
+    setting.server.set_faults(Faults { cut: Some((2, 100_000)), ..Faults::default() });
+    assert_whole(&setting.fetch().unwrap());
+    // Each range once to the hub and once where it redirects to.
+    let requests = setting.server.take_requests();
+    assert_eq!(
+        ranges(&requests),
+        ["bytes=100000-", "bytes=100000-", "bytes=200000-", "bytes=200000-"],
+    );
+}
+
+#[test]
+fn a_download_cut_too_often_goes_on_the_next_time() {
+    let setting = Setting::new();
+    let error = setting.error_with(Faults { cut: Some((3, 100_000)), ..Faults::default() });
+    let expected = Repo::tiny().files[WEIGHTS].len() as u64;
+    assert!(
+        matches!(&error, Error::Cut { file, expected: e, got: 300_000, .. } if file == WEIGHTS && *e == expected),
+        "{error}"
+    );
+    assert!(error.to_string().contains("run again to go on from there"), "{error}");
+    assert!(!setting.repo_dir().join("refs").exists(), "a branch points to whole snapshots only");
+    setting.server.take_requests();
+    assert_whole(&setting.fetch().unwrap());
+    assert_eq!(ranges(&setting.server.take_requests())[0], "bytes=300000-");
+}
+
+#[test]
+fn a_server_that_ignores_ranges_is_read_from_the_start() {
+    let setting = Setting::new();
+    let faults = Faults { cut: Some((1, 100_000)), ignores_ranges: true, ..Faults::default() };
+    setting.server.set_faults(faults);
+    assert_whole(&setting.fetch().unwrap());
+}
+
+#[test]
+fn a_partial_file_that_is_too_long_is_begun_anew() {
+    let setting = Setting::new();
+    setting.error_with(Faults { cut: Some((3, 10)), ..Faults::default() });
+    fs::write(setting.partial_weights(), vec![1; 2_000_000]).unwrap();
+    assert_whole(&setting.fetch().unwrap());
+}
+
+#[test]
+fn a_partial_file_with_other_bytes_is_found_out_and_begun_anew() {
+    let setting = Setting::new();
+    setting.error_with(Faults { cut: Some((3, 10)), ..Faults::default() });
+    fs::write(setting.partial_weights(), vec![1; 500_000]).unwrap();
+    assert!(matches!(setting.fetch().unwrap_err(), Error::WrongHash { .. }));
+    assert_whole(&setting.fetch().unwrap());
+}
+
+#[test]
+fn a_wrong_hash_is_named_and_the_file_removed() {
+    let setting = Setting::new();
+    let error = setting.error_with(Faults { damaged: true, ..Faults::default() });
+    let Error::WrongHash { file, algorithm, expected, got, .. } = &error else { panic!("{error}") };
+    assert_eq!((file.as_str(), *algorithm), (WEIGHTS, "SHA-256"));
+    let mut bytes = Repo::tiny().files[WEIGHTS].clone();
+    assert_eq!(*expected, sha256(&bytes));
+    bytes[0] ^= 1;
+    assert_eq!(*got, sha256(&bytes));
+    assert!(!setting.partial_weights().exists());
+    setting.server.set_faults(Faults::default());
+    assert_whole(&setting.fetch().unwrap());
+}
+
+#[test]
+fn without_access_it_says_how_to_get_it() {
+    let setting = Setting::new();
+    let needs_token = Faults { token: Some("secret".to_owned()), ..Faults::default() };
+    let error = setting.error_with(needs_token);
+    assert!(matches!(error, Error::Refused { status: 401, token_sent: false, .. }), "{error}");
+    assert!(error.to_string().contains("set HF_TOKEN"), "{error}");
+
+    let with = |token: &str| Settings { token: Some(token.to_owned()), ..setting.settings() };
+    let error = Hub::new(with("wrong")).snapshot(&tiny(), &mut ()).unwrap_err();
+    assert!(matches!(error, Error::Refused { status: 401, token_sent: true, .. }), "{error}");
+    assert_whole(&Hub::new(with("secret")).snapshot(&tiny(), &mut ()).unwrap());
+}
+
+#[test]
+fn the_token_stays_with_the_hub() {
+    let setting = Setting::new();
+    let settings = Settings { token: Some("secret".to_owned()), ..setting.settings() };
+    assert!(!format!("{settings:?}").contains("secret"));
+    Hub::new(settings).snapshot(&tiny(), &mut ()).unwrap();
+    let (elsewhere, hub): (Vec<_>, Vec<_>) = setting
+        .server
+        .take_requests()
+        .into_iter()
+        .partition(|request| request.path.starts_with("/cdn/"));
+    assert!(!elsewhere.is_empty() && !hub.is_empty());
+    assert!(elsewhere.iter().all(|request| !request.headers.contains_key("authorization")));
+    assert!(hub.iter().all(|request| request.headers["authorization"] == "Bearer secret"));
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let setting = Setting::new();
+    let error_of = |name: &str| {
+        setting.hub().snapshot(&name.parse().unwrap(), &mut ()).unwrap_err().to_string()
+    };
+    assert_eq!(error_of("ada/huge"), "the hub has no model `ada/huge`; check the name");
+    assert_eq!(
+        error_of("ada/tiny@v9"),
+        "`ada/tiny` has no revision `v9`; check its branches, tags and commits"
+    );
+    let mut repo = Repo::tiny();
+    repo.files.remove("tokenizer.json");
+    repo.files.remove(WEIGHTS);
+    setting.server.set_repo(repo);
+    assert_eq!(
+        error_of("ada/tiny"),
+        "`ada/tiny` is no GPT-2 checkpoint that can be read: it has no tokenizer.json, no model.safetensors"
+    );
+}
+
+#[test]
+fn a_short_wait_that_is_asked_for_is_kept_and_a_long_one_reported() {
+    let setting = Setting::new();
+    let busy = |retry_after| Faults { status: Some((1, 429, retry_after)), ..Faults::default() };
+    for wait in [Some(0), None] {
+        setting.server.set_faults(busy(wait));
+        setting.hub().update(&tiny(), &mut ()).unwrap();
+    }
+    setting.server.set_faults(busy(Some(3600)));
+    let error = setting.hub().update(&tiny(), &mut ()).unwrap_err();
+    assert!(
+        matches!(error, Error::RateLimited { wait: Some(wait), .. } if wait.as_secs() == 3600),
+        "{error}"
+    );
+    assert_eq!(
+        setting.server.take_requests().last().unwrap().path,
+        "/api/models/ada/tiny/revision/main"
+    );
+}
+
+#[test]
+fn a_server_that_fails_is_asked_again_and_then_reported() {
+    let setting = Setting::new();
+    let failing = |times| Faults { status: Some((times, 503, None)), ..Faults::default() };
+    setting.server.set_faults(failing(2));
+    assert_whole(&setting.fetch().unwrap());
+    setting.server.set_faults(failing(3));
+    let error = setting.hub().update(&tiny(), &mut ()).unwrap_err();
+    assert!(matches!(error, Error::Status { status: 503, .. }), "{error}");
+}
+
+#[test]
+fn without_a_network_the_address_is_named() {
+    let setting = Setting::new();
+    // A port on which nothing listens any more.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let settings = Settings { endpoint: format!("http://127.0.0.1:{port}"), ..setting.settings() };
+    let error = Hub::new(settings).snapshot(&tiny(), &mut ()).unwrap_err();
+    assert!(
+        matches!(&error, Error::Unreachable { url, .. } if url.contains(&port.to_string())),
+        "{error}"
+    );
+}
+
+#[test]
+fn progress_counts_every_byte_of_each_file() {
+    #[derive(Default)]
+    struct Counted {
+        files: Vec<(String, usize, usize)>,
+        finished: usize,
+    }
+    impl Progress for Counted {
+        fn init(&mut self, size: usize, file: &str) {
+            self.files.retain(|(known, ..)| known != file);
+            self.files.push((file.to_owned(), size, 0));
+        }
+        fn update(&mut self, size: usize) {
+            self.files.last_mut().unwrap().2 += size;
+        }
+        fn finish(&mut self) {
+            self.finished += 1;
+        }
+    }
+    let setting = Setting::new();
+    setting.server.set_faults(Faults { cut: Some((1, 100_000)), ..Faults::default() });
+    let mut counted = Counted::default();
+    setting.hub().snapshot(&tiny(), &mut counted).unwrap();
+    assert_eq!(counted.finished, 3);
+    let repo = Repo::tiny();
+    for (file, size, seen) in counted.files {
+        assert_eq!((size, seen), (repo.files[&file].len(), repo.files[&file].len()), "{file}");
+    }
+}
+
+#[test]
+fn two_downloads_at_once_both_end_well() {
+    let setting = Setting::new();
+    std::thread::scope(|scope| {
+        let downloads: Vec<_> = (0..4).map(|_| scope.spawn(|| setting.fetch().unwrap())).collect();
+        downloads.into_iter().for_each(|download| assert_whole(&download.join().unwrap()));
+    });
+}

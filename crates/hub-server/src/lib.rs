@@ -1,0 +1,358 @@
+//! A server on this machine that answers like the Hugging Face hub, for one repository, and fails
+//! like it on request. It knows no client: Venti's is tested against it, and so that this proves
+//! something, `scripts/hub_check.py` has Python's `huggingface_hub` download from it too.
+//!
+//! What it speaks: `/api/models/R/revision/V`, `/api/models/R/tree/V`, `/R/resolve/V/F` with
+//! `ETag`, `X-Repo-Commit`, `X-Linked-Etag`, `X-Linked-Size`, ranges, a redirect within the hub for
+//! small files, and one to another host for large (LFS) files.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use serde_json::{Value, json};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+/// A repository of one commit.
+#[derive(Debug, Clone)]
+pub struct Repo {
+    /// `owner/name`.
+    pub id: String,
+    /// 40 hexadecimal digits; `main` stands for it.
+    pub commit: String,
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Repo {
+    /// Files of a checkpoint that are none inside: only their names and bytes matter here.
+    pub fn tiny() -> Self {
+        let weights: Vec<u8> =
+            (0..300_000u32).flat_map(|n| n.wrapping_mul(n).to_le_bytes()).collect();
+        let files = [
+            ("README.md", b"a card\n".to_vec()),
+            ("config.json", b"{\"n_layer\": 1}\n".to_vec()),
+            ("tokenizer.json", b"{\"version\": \"1.0\"}\n".to_vec()),
+            ("model.safetensors", weights),
+        ];
+        Self {
+            id: "ada/tiny".to_owned(),
+            commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+            files: files.map(|(name, bytes)| (name.to_owned(), bytes)).into(),
+        }
+    }
+
+    /// As on the hub, weights are LFS files.
+    fn is_lfs(file: &str) -> bool {
+        file.ends_with(".safetensors") || file.ends_with(".bin")
+    }
+}
+
+/// How the server misbehaves; by default it does not.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    /// So many answers to a `GET` of an LFS file end after this many bytes of their body.
+    pub cut: Option<(u32, usize)>,
+    /// A range is answered with 200 and the whole file.
+    pub ignores_ranges: bool,
+    /// One byte of every LFS file is another than its hash says.
+    pub damaged: bool,
+    /// So many requests are answered with this status and `Retry-After`.
+    pub status: Option<(u32, u16, Option<u64>)>,
+    /// Requests without this token are answered with 401.
+    pub token: Option<String>,
+}
+
+/// A request as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub method: String,
+    /// With the query.
+    pub path: String,
+    /// Names in lower case.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// A running server; it runs until the process ends.
+#[derive(Debug, Clone)]
+pub struct Server {
+    port: u16,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    repo: Repo,
+    faults: Faults,
+    requests: Vec<Request>,
+}
+
+impl Server {
+    /// Serves on a port of this machine; 0 takes a free one.
+    pub fn start(repo: Repo, port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", port))?;
+        let port = listener.local_addr()?.port();
+        let state =
+            Arc::new(Mutex::new(State { repo, faults: Faults::default(), requests: vec![] }));
+        let server = Self { port, state };
+        let accepting = server.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let server = accepting.clone();
+                // A client that goes away is no matter of the server's.
+                thread::spawn(move || server.answer(&stream).ok());
+            }
+        });
+        Ok(server)
+    }
+
+    /// The endpoint: `http://127.0.0.1:port`.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Misbehaves from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        self.state().faults = faults;
+    }
+
+    /// Another repository, or another commit of it, from now on.
+    pub fn set_repo(&self, repo: Repo) {
+        self.state().repo = repo;
+    }
+
+    /// The requests since this was last asked.
+    pub fn take_requests(&self) -> Vec<Request> {
+        std::mem::take(&mut self.state().requests)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer(&self, stream: &TcpStream) -> io::Result<()> {
+        let mut reader = BufReader::new(stream);
+        let Some(request) = read_request(&mut reader)? else { return Ok(()) };
+        let answer = {
+            let mut state = self.state();
+            state.requests.push(request.clone());
+            self.decide(&mut state, &request)
+        };
+        answer.write(stream, request.method == "HEAD")
+    }
+
+    fn decide(&self, state: &mut State, request: &Request) -> Answer {
+        if let Some((times, status, retry_after)) = &mut state.faults.status
+            && *times > 0
+        {
+            *times -= 1;
+            let answer = Answer::status(*status);
+            return match retry_after {
+                Some(seconds) => answer.header("Retry-After", &seconds.to_string()),
+                None => answer,
+            };
+        }
+        let path = request.path.split('?').next().unwrap_or_default();
+        if let Some(file) = path.strip_prefix("/cdn/") {
+            return Self::content(state, request, file);
+        }
+        if let Some(token) = &state.faults.token
+            && request.headers.get("authorization") != Some(&format!("Bearer {token}"))
+        {
+            return Answer::status(401).header("X-Error-Message", "Invalid username or password.");
+        }
+        if let Some(rest) = path.strip_prefix("/cache/") {
+            return self.resolved(state, request, rest);
+        }
+        self.route(state, path)
+    }
+
+    fn route(&self, state: &State, path: &str) -> Answer {
+        let repo = &state.repo;
+        let revision_of = |rest: &str| rest == "main" || rest == repo.commit;
+        let no_revision = || Answer::status(404).header("X-Error-Code", "RevisionNotFound");
+        let api = format!("/api/models/{}/", repo.id);
+        let resolve = format!("/{}/resolve/", repo.id);
+        if let Some((kind, revision)) =
+            path.strip_prefix(&api).and_then(|rest| rest.split_once('/'))
+        {
+            return match kind {
+                _ if !revision_of(revision) => no_revision(),
+                "revision" => Answer::json(&listing(repo)),
+                "tree" => Answer::json(&tree(repo)),
+                _ => Answer::status(404),
+            };
+        }
+        let Some((revision, file)) =
+            path.strip_prefix(&resolve).and_then(|rest| rest.split_once('/'))
+        else {
+            return Answer::status(404).header("X-Error-Code", "RepoNotFound");
+        };
+        if !revision_of(revision) {
+            return no_revision();
+        }
+        let Some(bytes) = repo.files.get(file) else {
+            return Answer::status(404)
+                .header("X-Error-Code", "EntryNotFound")
+                .header("X-Repo-Commit", &repo.commit);
+        };
+        let answer = Answer::status(302).header("X-Repo-Commit", &repo.commit);
+        if Repo::is_lfs(file) {
+            // Another host than the one the token is for.
+            answer
+                .header("X-Linked-Etag", &format!("\"{}\"", sha256(bytes)))
+                .header("X-Linked-Size", &bytes.len().to_string())
+                .header("Location", &format!("http://localhost:{}/cdn/{file}", self.port))
+        } else {
+            answer.header("Location", &format!("/cache/{file}"))
+        }
+    }
+
+    fn resolved(&self, state: &State, request: &Request, file: &str) -> Answer {
+        let commit = state.repo.commit.clone();
+        let etag = state.repo.files.get(file).map(|bytes| git_blob(bytes)).unwrap_or_default();
+        let mut answer = Self::content_of(state, request, file, None);
+        answer = answer.header("ETag", &format!("W/\"{etag}\""));
+        answer.header("X-Repo-Commit", &commit)
+    }
+
+    /// An LFS file as the host that keeps it sends it, faults included.
+    fn content(state: &mut State, request: &Request, file: &str) -> Answer {
+        let cut = match &mut state.faults.cut {
+            Some((times, bytes)) if *times > 0 && request.method == "GET" => {
+                *times -= 1;
+                Some(*bytes)
+            }
+            _ => None,
+        };
+        Self::content_of(state, request, file, cut)
+    }
+
+    fn content_of(state: &State, request: &Request, file: &str, cut: Option<usize>) -> Answer {
+        let Some(bytes) = state.repo.files.get(file) else { return Answer::status(404) };
+        let mut bytes = bytes.clone();
+        if state.faults.damaged && Repo::is_lfs(file) {
+            bytes[0] ^= 1;
+        }
+        let size = bytes.len();
+        let start = request
+            .headers
+            .get("range")
+            .filter(|_| !state.faults.ignores_ranges)
+            .and_then(|range| range.strip_prefix("bytes=")?.split('-').next()?.parse().ok());
+        let mut answer = match start {
+            Some(start) if start >= size => {
+                return Answer::status(416).header("Content-Range", &format!("bytes */{size}"));
+            }
+            Some(start) => Answer::status(206)
+                .header("Content-Range", &format!("bytes {start}-{}/{size}", size - 1))
+                .body(bytes.split_off(start)),
+            None => Answer::status(200).body(bytes),
+        };
+        answer.cut = cut;
+        answer
+    }
+}
+
+/// What goes back.
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    /// Bytes of the body after which the connection breaks off.
+    cut: Option<usize>,
+}
+
+impl Answer {
+    fn status(status: u16) -> Self {
+        Self { status, headers: vec![], body: vec![], cut: None }
+    }
+
+    fn json(value: &Value) -> Self {
+        Self::status(200).header("Content-Type", "application/json").body(value.to_string().into())
+    }
+
+    fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn body(mut self, body: Vec<u8>) -> Self {
+        self.body = body;
+        self
+    }
+
+    fn write(&self, mut stream: &TcpStream, head: bool) -> io::Result<()> {
+        let mut text = format!("HTTP/1.1 {} -\r\nConnection: close\r\n", self.status);
+        for (name, value) in &self.headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str(&format!("Content-Length: {}\r\n\r\n", self.body.len()));
+        stream.write_all(text.as_bytes())?;
+        if !head {
+            let end = self.cut.unwrap_or(self.body.len()).min(self.body.len());
+            stream.write_all(&self.body[..end])?;
+        }
+        stream.flush()
+    }
+}
+
+fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.take(1 << 14).read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let mut lines = lines.into_iter();
+    let first = lines.next().unwrap_or_default();
+    let mut words = first.split(' ').map(str::to_owned);
+    let headers = lines
+        .filter_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            Some((name.to_ascii_lowercase(), value.trim().to_owned()))
+        })
+        .collect();
+    Ok(words.next().zip(words.next()).map(|(method, path)| Request { method, path, headers }))
+}
+
+fn listing(repo: &Repo) -> Value {
+    let siblings: Vec<Value> = repo.files.keys().map(|file| json!({"rfilename": file})).collect();
+    json!({"id": repo.id, "modelId": repo.id, "sha": repo.commit, "private": false, "tags": [], "siblings": siblings})
+}
+
+fn tree(repo: &Repo) -> Value {
+    let entry = |(path, bytes): (&String, &Vec<u8>)| {
+        let mut entry =
+            json!({"type": "file", "path": path, "size": bytes.len(), "oid": git_blob(bytes)});
+        if Repo::is_lfs(path) {
+            entry["lfs"] = json!({"oid": sha256(bytes), "size": bytes.len(), "pointerSize": 134});
+        }
+        entry
+    };
+    repo.files.iter().map(entry).collect()
+}
+
+/// The name of an LFS file's content.
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// The name git gives to a file's content.
+pub fn git_blob(bytes: &[u8]) -> String {
+    let mut hasher = Sha1::new();
+    hasher.update(format!("blob {}\0", bytes.len()));
+    hasher.update(bytes);
+    hexadecimal(&hasher.finalize())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

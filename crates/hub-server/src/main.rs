@@ -1,0 +1,12 @@
+//! Serves the tiny repository on a free port until standard input ends; prints the endpoint.
+
+use std::io::Read;
+
+use hub_server::{Repo, Server};
+
+fn main() -> std::io::Result<()> {
+    let server = Server::start(Repo::tiny(), 0)?;
+    println!("{}", server.url());
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
+}

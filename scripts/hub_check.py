@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Proves the test hub and Venti's client against Python's huggingface_hub.
+
+huggingface_hub downloads from the same local server that the Rust tests use; then each side reads
+the cache that the other one wrote, with no connection, and the two caches are compared link by
+link. Needs huggingface_hub (`pip install huggingface_hub`) and cargo; opens no connection beyond
+this machine. Prints one line a check and ends with `N passed, N failed`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+
+try:
+    from huggingface_hub import hf_hub_download, snapshot_download
+except ImportError:
+    sys.exit("huggingface_hub is missing: pip install huggingface_hub")
+
+ROOT = Path(__file__).resolve().parent.parent
+REPO = "ada/tiny"
+NEEDED = ["config.json", "model.safetensors", "tokenizer.json"]
+
+
+def build(package: str, *target: str) -> Path:
+    """Builds a binary or example and returns its path."""
+    command = ["cargo", "build", "--release", "--message-format=json-render-diagnostics"]
+    done = subprocess.run(
+        [*command, "-p", package, *target], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True
+    )
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    return Path([m["executable"] for m in messages if m.get("executable")][-1])
+
+
+def fetch(client: Path, endpoint: str, cache: Path, *flags: str) -> Path:
+    """Venti's client; the folder it prints."""
+    done = subprocess.run(
+        [client, endpoint, cache, REPO, *flags], stdout=subprocess.PIPE, check=True, text=True
+    )
+    return Path(done.stdout.strip())
+
+
+def contents(folder: Path) -> dict:
+    return {name: (folder / name).read_bytes() for name in NEEDED}
+
+
+def layout(cache: Path) -> dict:
+    """Every file and link that both tools must agree on."""
+    repo = cache / "models--ada--tiny"
+    entries = {}
+    for part in ["refs", "blobs", "snapshots"]:
+        for path in sorted((repo / part).rglob("*")):
+            name = str(path.relative_to(repo))
+            if path.is_symlink():
+                entries[name] = ("link", os.readlink(path))
+            elif path.is_file():
+                entries[name] = ("file", path.read_bytes())
+    return entries
+
+
+def main() -> int:
+    server_binary = build("hub-server", "--bin", "hub-server")
+    client = build("gpt2", "--example", "hub_fetch")
+    server = subprocess.Popen([server_binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    endpoint = server.stdout.readline().strip()
+    nowhere = "http://127.0.0.1:9"
+    failed = passed = 0
+
+    def check(name: str, holds: bool) -> None:
+        nonlocal failed, passed
+        passed, failed = passed + holds, failed + (not holds)
+        print(("ok      " if holds else "FAILED  ") + name)
+
+    with tempfile.TemporaryDirectory() as scratch:
+        theirs, ours = Path(scratch, "theirs"), Path(scratch, "ours")
+        by_python = Path(
+            snapshot_download(REPO, endpoint=endpoint, cache_dir=theirs, allow_patterns=NEEDED)
+        )
+        by_venti = fetch(client, endpoint, ours)
+        check("huggingface_hub and venti download the same bytes", contents(by_python) == contents(by_venti))
+        check("both caches have the same files and links", layout(theirs) == layout(ours))
+
+        read_by_venti = fetch(client, nowhere, theirs, "--offline")
+        check("venti reads huggingface_hub's cache offline", read_by_venti.samefile(by_python))
+        read_by_python = [
+            Path(hf_hub_download(REPO, name, cache_dir=ours, local_files_only=True)) for name in NEEDED
+        ]
+        check(
+            "huggingface_hub reads venti's cache offline, file by file",
+            [path.read_bytes() for path in read_by_python]
+            == [contents(by_venti)[name] for name in NEEDED],
+        )
+        snapshot = Path(
+            snapshot_download(REPO, cache_dir=ours, local_files_only=True, allow_patterns=NEEDED)
+        )
+        check("huggingface_hub reads venti's cache offline, whole", snapshot.samefile(by_venti))
+
+        before = layout(ours)
+        snapshot_download(REPO, endpoint=endpoint, cache_dir=ours, allow_patterns=NEEDED)
+        check("huggingface_hub finds nothing to do in venti's cache", layout(ours) == before)
+
+        (by_python / "model.safetensors").unlink()
+        fetch(client, endpoint, theirs)
+        check("venti mends huggingface_hub's cache", layout(theirs) == layout(ours))
+
+    server.stdin.close()
+    server.wait()
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

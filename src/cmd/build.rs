@@ -1,0 +1,54 @@
+//! `venti build`: both halves, or with `--frozen` the right one alone.
+
+use std::time::Instant;
+
+use super::site::Site;
+use super::summary::Summary;
+use super::terminal::{Terminal, print};
+use super::writing::{self, Asked};
+use crate::cli::{Build, Global};
+use crate::site::{self, output};
+
+/// The program as pages and feeds name it.
+const GENERATOR: &str = concat!("venti ", env!("CARGO_PKG_VERSION"));
+
+/// Writes what is missing, renders the site, and says what was done.
+pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result<()> {
+    let site = Site::open(global, terminal)?;
+    let seeds = site.load_seeds()?;
+    let asked = Asked {
+        only: &[],
+        writing: &args.writing,
+        model: &args.model,
+        generation: &args.generation,
+    };
+    let written = if args.frozen {
+        writing::check_frozen(&site, &seeds, &asked)?
+    } else {
+        // A theme or page at fault is found before minutes are spent on essays.
+        writing::write(&site, &seeds, &asked, terminal)?
+    };
+
+    let started = Instant::now();
+    let project = &site.project;
+    let built = site::build(&site::Input {
+        project,
+        seeds: &seeds,
+        essays: &site.load_essays()?,
+        drafts: args.writing.drafts,
+        generator: GENERATOR,
+    })?;
+    let changes =
+        output::commit(&built.tree, &project.path(&project.config.output), &project.scratch())?;
+    let summary = Summary::new(&written).with_site(
+        &built,
+        changes,
+        &project.config.output,
+        started.elapsed(),
+    );
+    if args.json {
+        return print(format_args!("{}\n", summary.to_json()));
+    }
+    summary.say(terminal);
+    Ok(())
+}

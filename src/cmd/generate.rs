@@ -1,0 +1,191 @@
+//! `venti generate`: the left half alone, or one text to standard output.
+
+mod stream;
+
+use miette::{IntoDiagnostic, miette};
+use serde_json::{Value, json};
+
+use super::site;
+use super::summary::Summary;
+use super::terminal::{Terminal, print};
+use super::writing::{self, Asked};
+use super::models;
+use crate::cli::{Generate, Global};
+use crate::config::{Config, Generation};
+use crate::content::seed::default_rng_seed;
+use crate::content::slug;
+use crate::project::Project;
+use crate::write::generator::{Completion, FinishReason, Generator};
+use crate::write::prompt::Prompt;
+use crate::write::{self, Blocklist, Brief, Progress};
+use stream::Stream;
+
+/// Writes essays into the store, or one text to standard output.
+pub fn run(global: &Global, args: Generate, terminal: &Terminal) -> miette::Result<()> {
+    if let Some(text) = &args.text {
+        return one_text(global, &args, text, terminal);
+    }
+    let site = site::Site::open(global, terminal)?;
+    let seeds = site.load_seeds()?;
+    let asked = Asked {
+        only: &args.seeds,
+        writing: &args.writing,
+        model: &args.model,
+        generation: &args.generation,
+    };
+    let written = writing::write(&site, &seeds, &asked, terminal)?;
+    let summary = Summary::new(&written);
+    if args.json {
+        return print(format_args!("{}\n", summary.to_json()));
+    }
+    summary.say(terminal);
+    Ok(())
+}
+
+/// One text, from the site's settings where there is a site.
+fn one_text(
+    global: &Global,
+    args: &Generate,
+    quote: &str,
+    terminal: &Terminal,
+) -> miette::Result<()> {
+    if quote.trim().is_empty() {
+        return Err(miette!(help = "give the quote itself after --text", "the quote is empty"));
+    }
+    let project = match site::find(global) {
+        Ok(project) => project,
+        Err(error) if global.root.is_some() || global.config.is_some() => return Err(error),
+        Err(error) if error.downcast_ref::<crate::project::NoSite>().is_none() => return Err(error),
+        Err(_) => nowhere()?,
+    };
+    let config = &project.config;
+    let generation = settings(&config.generation, args)?;
+    let blocklist = Blocklist::new(&config.blocklist)
+        .map_err(|error| miette!("a pattern of the blocklist does not compile: {error}"))?;
+    let rng_seed = args.generation.rng_seed.unwrap_or_else(|| default_rng_seed(&slug::of(quote)));
+    let mut models = models::open(&project, &args.model, terminal)?;
+    let model = args.model.model.as_deref().unwrap_or(&config.model);
+    models.identity(model)?;
+    let mut generator = models.load(model)?;
+    let generator = generator.as_mut();
+
+    if args.raw {
+        return raw(generator, quote, &generation, rng_seed, args.json);
+    }
+    let brief = Brief {
+        prompt: Prompt::new(args.title.as_deref(), quote),
+        generation: generation.clone(),
+        rng_seed,
+        take: args.take,
+    };
+    let alone = generation.candidates == 1 && generation.max_rounds == 1;
+    let mut stream = Stream::new(brief.prompt.lead.clone(), generation.max_words);
+    let mut broken = Ok(());
+    let mut progress = |event: Progress| {
+        if let (Progress::Piece { piece, .. }, true, false) = (event, alone, args.json)
+            && broken.is_ok()
+        {
+            broken = print(stream.push(piece));
+        }
+    };
+    let outcome = write::text(generator, &brief, &blocklist, &mut progress)?;
+    broken?;
+
+    if args.json {
+        let lines = outcome.candidates.iter().enumerate().map(|(at, candidate)| {
+            let mut line = completion_json(&candidate.completion, &generation);
+            line["essay"] = json!(candidate.text);
+            line["title"] = json!(brief.prompt.title);
+            line["round"] = json!(candidate.round);
+            line["candidate"] = json!(candidate.candidate);
+            line["rng_seed"] = json!(rng_seed);
+            line["figures"] = json!(candidate.figures);
+            line["faults"] = json!(candidate.verdict.faults);
+            line["chosen"] = json!(outcome.best == Some(at));
+            line
+        });
+        return print(lines.map(|line| format!("{line}\n")).collect::<String>());
+    }
+    let Some(best) = outcome.best() else {
+        return Err(miette!(
+            help = "try another --rng-seed or more --candidates",
+            "every candidate was empty or held a pattern of the blocklist"
+        ));
+    };
+    match stream.rest(&best.text) {
+        Some(rest) => print(format_args!("{rest}\n"))?,
+        None => {
+            terminal.warn("cleaning changed what is above; the whole text follows");
+            print(format_args!("\n\n{}\n", best.text))?;
+        }
+    }
+    if let Some(why) = outcome.flagged() {
+        terminal.warn(format_args!("this text would be flagged: {why}"));
+    }
+    Ok(())
+}
+
+/// Settings where there is no site.
+fn nowhere() -> miette::Result<Project> {
+    let root = std::env::current_dir()
+        .map_err(|e| miette!("cannot tell which folder this is: {e}"))?;
+    let config = Config::parse("title: Venti\n", std::path::Path::new("venti.yaml"))?;
+    Ok(Project { root, config })
+}
+
+/// One candidate, shown as it is written, unless more were asked for.
+fn settings(site: &Generation, args: &Generate) -> miette::Result<Generation> {
+    let mut flags = args.generation.overrides().into_diagnostic()?;
+    flags.candidates = Some(flags.candidates.unwrap_or(1));
+    if flags.candidates == Some(1) {
+        flags.max_rounds = Some(flags.max_rounds.unwrap_or(1));
+    }
+    Ok(site.with(&flags))
+}
+
+/// The completions of an exact prompt, untouched.
+fn raw(
+    generator: &mut dyn Generator,
+    prompt: &str,
+    generation: &Generation,
+    rng_seed: u64,
+    as_json: bool,
+) -> miette::Result<()> {
+    let alone = generation.candidates == 1 || generation.temperature == 0.0;
+    let mut broken = Ok(());
+    let mut on_piece = |_candidate: u32, piece: &str| {
+        if alone && !as_json && broken.is_ok() {
+            broken = print(piece);
+        }
+    };
+    let completions = write::raw(generator, prompt, generation, rng_seed, &mut on_piece)?;
+    broken?;
+    if as_json {
+        let line = |completion: &Completion| {
+            let mut line = completion_json(completion, generation);
+            line["rng_seed"] = json!(rng_seed);
+            line["figures"] = json!(write::judge::figures(&completion.text, completion));
+            format!("{line}\n")
+        };
+        return print(completions.iter().map(line).collect::<String>());
+    }
+    if alone {
+        return print("\n");
+    }
+    print(completions.iter().map(|c| format!("{}\n", c.text)).collect::<String>())
+}
+
+fn completion_json(completion: &Completion, generation: &Generation) -> Value {
+    json!({
+        "text": completion.text,
+        "token_ids": completion.token_ids,
+        "prompt_tokens": completion.prompt_tokens,
+        "finish_reason": match completion.finish_reason {
+            FinishReason::EndOfText | FinishReason::Stop => "stop",
+            FinishReason::Length => "length",
+            FinishReason::ContextFull => "context_full",
+            FinishReason::Cancelled => "cancelled",
+        },
+        "settings": generation,
+    })
+}

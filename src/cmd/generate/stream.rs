@@ -1,0 +1,82 @@
+//! A text shown while it is written: cleaned paragraphs, as soon as what follows can no longer
+//! change them.
+
+use crate::write::clean::clean;
+
+/// What was written so far, and how much of it has been shown.
+pub struct Stream {
+    raw: String,
+    max_words: usize,
+    shown: String,
+}
+
+impl Stream {
+    /// Nothing yet; `lead` is what the essay begins with.
+    pub fn new(lead: Option<String>, max_words: usize) -> Self {
+        Self { raw: lead.unwrap_or_default(), max_words, shown: String::new() }
+    }
+
+    /// Takes a piece as the model wrote it; gives what can be shown now.
+    ///
+    /// A paragraph is certain once its line has ended and another paragraph follows that it did
+    /// not join.
+    pub fn push(&mut self, piece: &str) -> String {
+        self.raw.push_str(piece);
+        if !piece.contains('\n') {
+            return String::new();
+        }
+        let whole = self.raw.rfind('\n').map_or("", |end| &self.raw[..end]);
+        let cleaned = clean(whole, self.max_words);
+        let certain = cleaned.rfind("\n\n").map_or("", |end| &cleaned[..end]);
+        match certain.strip_prefix(self.shown.as_str()) {
+            Some(new) => {
+                let new = new.to_owned();
+                self.shown.push_str(&new);
+                new
+            }
+            None => String::new(),
+        }
+    }
+
+    /// What of the finished text has not been shown; none if it does not begin as what was.
+    pub fn rest(&self, text: &str) -> Option<String> {
+        text.strip_prefix(self.shown.as_str()).map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RAW: &str = " The plan was simple, and everybody in the room agreed with it at once, \
+        which should have been a warning to all of us that nobody had read it to the end.\n\n\
+        Then came the second quarter, and with it a table of numbers that no one in the room had \
+        seen before, although each of us had signed it twice in the month before that.\n\n\
+        We hired a person to explain the table to us, and the person hired a team, and the team \
+        made a second table, which was longer than the first and had more colours in it.\n\n\
+        In the end the plan was still simple. It was only the company that had changed.";
+
+    #[test]
+    fn what_is_shown_is_the_cleaned_text_from_its_beginning() {
+        let mut stream = Stream::new(None, 500);
+        let mut shown = String::new();
+        let mut steps = 0;
+        for piece in RAW.split_inclusive(' ') {
+            let new = stream.push(piece);
+            steps += usize::from(!new.is_empty());
+            shown += &new;
+        }
+        let text = clean(RAW, 500);
+        assert!(steps >= 2, "it comes in parts");
+        assert_eq!(shown + &stream.rest(&text).unwrap(), text);
+    }
+
+    #[test]
+    fn a_text_that_became_another_is_not_continued() {
+        let mut stream = Stream::new(None, 500);
+        for piece in RAW.split_inclusive(' ') {
+            stream.push(piece);
+        }
+        assert_eq!(stream.rest("Something else."), None);
+    }
+}

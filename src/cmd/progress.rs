@@ -1,0 +1,87 @@
+//! The progress of a run on standard error: essays done, tokens a second, time left.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::terminal::Terminal;
+use crate::content::essay::EssayId;
+use crate::write::Event;
+
+/// How often the line is drawn.
+const FRAMES_A_SECOND: u8 = 10;
+
+/// Shows what a run is doing, and keeps the time it took.
+pub struct Progress<'t> {
+    terminal: &'t Terminal,
+    bar: ProgressBar,
+    started: Instant,
+    tokens: usize,
+    loading: Duration,
+}
+
+impl<'t> Progress<'t> {
+    /// A bar over so many essays; hidden where nobody watches.
+    pub fn new(essays: usize, terminal: &'t Terminal) -> Self {
+        let target = if terminal.draws_progress() {
+            ProgressDrawTarget::stderr_with_hz(FRAMES_A_SECOND)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(essays as u64), target);
+        bar.set_style(
+            ProgressStyle::with_template("   writing {bar:24} {pos}/{len} essays {msg}")
+                .expect("the template is constant and parses"),
+        );
+        Self { terminal, bar, started: Instant::now(), tokens: 0, loading: Duration::ZERO }
+    }
+
+    /// Takes note of an event.
+    pub fn event(&mut self, event: Event) {
+        match event {
+            Event::Loading { model } => {
+                self.bar.set_message(format!("· opening {model}"));
+                self.loading = self.started.elapsed();
+            }
+            Event::Begun { .. } | Event::Candidate { .. } => {}
+            Event::Token => {
+                self.tokens += 1;
+                if self.tokens % 64 == 0 {
+                    self.draw();
+                }
+            }
+            Event::Written { id, flagged } => {
+                self.bar.inc(1);
+                self.line(id, if flagged { "written, flagged" } else { "written" });
+                self.draw();
+            }
+            Event::Refused { id } => {
+                self.bar.inc(1);
+                self.line(id, "refused");
+            }
+        }
+    }
+
+    /// Where no bar is drawn, as in a log, each essay is a line.
+    fn line(&self, id: &EssayId, what: &str) {
+        if !self.terminal.draws_progress() {
+            self.terminal.did(what, id);
+        }
+    }
+
+    fn draw(&self) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let mut message = format!("· {:.0} tokens/s", self.tokens as f64 / seconds.max(1e-3));
+        let (done, all) = (self.bar.position() as f64, self.bar.length().unwrap_or(0) as f64);
+        if done > 0.0 && done < all {
+            message += &format!(" · {:.0} s left", seconds / done * (all - done));
+        }
+        self.bar.set_message(message);
+    }
+
+    /// Clears the line and says how long it all took.
+    pub fn finish(self) -> Duration {
+        self.bar.finish_and_clear();
+        self.started.elapsed()
+    }
+}

@@ -1,0 +1,116 @@
+//! The site a command works on: found, opened, locked and read.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use miette::miette;
+
+use super::terminal::Terminal;
+use crate::cli::Global;
+use crate::content::essay::EssayId;
+use crate::content::new_seed::{self, NewSeed};
+use crate::content::seed::{self, Seed};
+use crate::content::store::{Store, Stored};
+use crate::lock::Lock;
+use crate::project::{CONFIG_FILE, Project};
+
+/// How long a second venti waits for the first.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// An opened site, this process's alone until it is dropped.
+#[derive(Debug)]
+pub struct Site {
+    pub project: Project,
+    _lock: Lock,
+}
+
+impl Site {
+    /// Finds the site that `--root`, `--config` or the current folder name, and locks it for this
+    /// process.
+    pub fn open(global: &Global, terminal: &Terminal) -> miette::Result<Self> {
+        let project = find(global)?;
+        let command: Vec<String> = std::env::args().take(2).collect();
+        let lock = project.lock(&command.join(" "), PATIENCE, &mut |holder| {
+            terminal.say(format_args!("waiting for {holder} to finish with this site"));
+        })?;
+        Ok(Self { project, _lock: lock })
+    }
+
+    /// Every seed, checked.
+    pub fn load_seeds(&self) -> miette::Result<Vec<Seed>> {
+        let config = &self.project.config;
+        Ok(seed::load_all(&self.project.root, &config.seeds, &self.page_names()?)?)
+    }
+
+    /// The essays' folder.
+    pub fn store(&self) -> Store {
+        Store::new(&self.project.root, &self.project.config.essays)
+    }
+
+    /// Every essay, after removing what a killed process left half written.
+    pub fn load_essays(&self) -> miette::Result<BTreeMap<EssayId, Stored>> {
+        let store = self.store();
+        store.sweep()?;
+        Ok(store.load()?)
+    }
+
+    /// The plain pages' names: addresses no seed can have.
+    fn page_names(&self) -> miette::Result<Vec<String>> {
+        let files = crate::fs::list(&self.project.path(&self.project.config.pages))?;
+        let pages = files.iter().filter(|path| path.extension().is_some_and(|e| e == "md"));
+        Ok(pages
+            .filter_map(|path| path.file_stem())
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .collect())
+    }
+
+    /// Writes new seeds, all of them or none, and says where each is. A seed without a slug gets
+    /// one from its title or its quote.
+    pub fn add_seeds(
+        &self,
+        existing: &[Seed],
+        new: Vec<NewSeed>,
+        dry_run: bool,
+    ) -> miette::Result<Vec<PathBuf>> {
+        let folder = &self.project.config.seeds;
+        let taken = existing.iter().map(|seed| seed.slug.clone()).chain(self.page_names()?);
+        let mut paths = Vec::new();
+        for (name, text) in new_seed::checked(new, folder, taken.collect())? {
+            let path = folder.join(name);
+            if !dry_run {
+                crate::fs::write_atomic(&self.project.path(&path), text.as_bytes())?;
+            }
+            paths.push(path);
+        }
+        Ok(paths)
+    }
+}
+
+/// The site that was named, not locked: for commands that only look.
+pub fn find(global: &Global) -> miette::Result<Project> {
+    let here = std::env::current_dir()
+        .map_err(|e| miette!("cannot tell which folder this is: {e}"))?;
+    // Paths of the command line are relative to the current folder, as everywhere.
+    let config = global.config.as_ref().map(|path| here.join(path));
+    let root = match (&global.root, &config) {
+        (Some(root), _) => here.join(root),
+        (None, Some(config)) => match Project::find(&here) {
+            Ok(root) => root,
+            Err(_) => config.parent().unwrap_or(&here).to_owned(),
+        },
+        (None, None) => Project::find(&here)?,
+    };
+    let config = config.unwrap_or_else(|| root.join(CONFIG_FILE));
+    Project::open(&root, Some(within(&root, &config))).map_err(|error| {
+        if global.config.is_none() && !config.is_file() {
+            return crate::project::NoSite { start: root.clone() }.into();
+        }
+        error
+    })
+}
+
+/// A path relative to the root where it is inside, for messages that are short to read.
+fn within<'p>(root: &Path, path: &'p Path) -> &'p Path {
+    path.strip_prefix(root).unwrap_or(path)
+}

@@ -1,0 +1,228 @@
+//! What a run did, said once at its end: to a person, or as JSON to a program.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::terminal::Terminal;
+use super::writing::Written;
+use crate::content::essay::EssayId;
+use crate::site::Built;
+use crate::site::output::Changes;
+
+/// The left half's work, and the right half's if it did any.
+pub struct Summary<'a> {
+    written: &'a Written,
+    site: Option<Rendered<'a>>,
+}
+
+struct Rendered<'a> {
+    files: usize,
+    notes: &'a [String],
+    changes: Changes,
+    output: &'a Path,
+    took: Duration,
+}
+
+impl<'a> Summary<'a> {
+    /// Of a run that wrote essays.
+    pub fn new(written: &'a Written) -> Self {
+        Self { written, site: None }
+    }
+
+    /// Of a run that rendered them, too.
+    #[must_use]
+    pub fn with_site(
+        self,
+        built: &'a Built,
+        changes: Changes,
+        output: &'a Path,
+        took: Duration,
+    ) -> Self {
+        let files = built.tree.len();
+        Self { site: Some(Rendered { files, notes: &built.notes, changes, output, took }), ..self }
+    }
+
+    /// Tells a person.
+    pub fn say(&self, terminal: &Terminal) {
+        self.say_essays(terminal);
+        let Some(site) = &self.site else { return };
+        for note in site.notes {
+            terminal.did("note", note);
+        }
+        for name in &site.changes.restored {
+            terminal.did("restored", format_args!("{name}: a person had changed it"));
+        }
+        for name in &site.changes.released {
+            terminal.did("kept", format_args!("{name}: stale, but a person changed it"));
+        }
+        terminal.did(
+            "rendered",
+            format_args!(
+                "{} in {}: {} written, {} unchanged, {} removed ({})",
+                count(site.files, "file"),
+                site.output.display(),
+                site.changes.written,
+                site.changes.unchanged,
+                site.changes.removed,
+                seconds(site.took)
+            ),
+        );
+    }
+
+    fn say_essays(&self, terminal: &Terminal) {
+        let Written { plan, report, took } = self.written;
+        if report.written.is_empty() {
+            let kept = plan.fresh.len() + plan.stale.len() + plan.edited.len();
+            terminal.did("up to date", count(kept, "essay"));
+        } else {
+            let figures = report.figures();
+            let [one, two, three, four] = figures.distinct;
+            let essays = report.written.len();
+            terminal.did(
+                "wrote",
+                format_args!(
+                    "{} of {} words in {}: {} tokens, {:.0} a second, {:.2} rounds an essay",
+                    count(essays, "essay"),
+                    thousands(figures.words),
+                    seconds(*took),
+                    thousands(report.new_tokens),
+                    report.new_tokens as f64 / took.as_secs_f64().max(1e-3),
+                    f64::from(figures.rounds) / essays as f64,
+                ),
+            );
+            terminal.did(
+                "quality",
+                format_args!(
+                    "distinct-1..4 {one:.3} {two:.3} {three:.3} {four:.3} (least distinct-4 {:.3}), \
+                     {}, mean log-likelihood {:.2}",
+                    report.least_distinct_4().unwrap_or(1.0),
+                    count(figures.repeated_sentences, "repeated sentence"),
+                    figures.mean_log_likelihood,
+                ),
+            );
+        }
+        for written in report.flagged() {
+            let why = written.flagged.as_deref().unwrap_or_default();
+            terminal.did("flagged", format_args!("{}: {why}", written.id));
+        }
+        if !report.refused.is_empty() {
+            terminal.warn(format_args!(
+                "not written, since every candidate was empty or held a pattern of the blocklist: {}",
+                names(&report.refused)
+            ));
+        }
+        if !plan.edited.is_empty() {
+            terminal.did("kept", format_args!("edited by a person: {}", names(&plan.edited)));
+        }
+        if !plan.stale.is_empty() {
+            terminal.did(
+                "kept",
+                format_args!(
+                    "{} written with another model or other settings; --refresh rewrites them",
+                    count(plan.stale.len(), "essay")
+                ),
+            );
+        }
+        if !plan.orphans.is_empty() {
+            terminal.did(
+                "left out",
+                format_args!(
+                    "essays whose seed is gone: {}; `venti clean --orphans` removes them",
+                    names(&plan.orphans)
+                ),
+            );
+        }
+    }
+
+    /// Tells a program.
+    pub fn to_json(&self) -> Value {
+        let Written { plan, report, took } = self.written;
+        let ids = |ids: &[EssayId]| -> Vec<String> { ids.iter().map(ToString::to_string).collect() };
+        let written: Vec<Value> = report
+            .written
+            .iter()
+            .map(|essay| {
+                json!({
+                    "seed": essay.id.slug,
+                    "take": essay.id.take,
+                    "flagged": essay.flagged,
+                    "figures": essay.figures,
+                })
+            })
+            .collect();
+        let mut summary = json!({
+            "essays": {
+                "written": report.written.len(),
+                "refused": ids(&report.refused),
+                "fresh": plan.fresh.len(),
+                "stale": ids(&plan.stale),
+                "edited": ids(&plan.edited),
+                "orphans": ids(&plan.orphans),
+            },
+            "written": written,
+            "candidates": report.candidates,
+            "new_tokens": report.new_tokens,
+            "seconds": took.as_secs_f64(),
+            "tokens_per_second": report.new_tokens as f64 / took.as_secs_f64().max(1e-3),
+            "figures": report.figures(),
+        });
+        if let Some(site) = &self.site {
+            summary["files"] = json!({
+                "all": site.files,
+                "written": site.changes.written,
+                "unchanged": site.changes.unchanged,
+                "removed": site.changes.removed,
+                "restored": site.changes.restored,
+                "released": site.changes.released,
+                "seconds": site.took.as_secs_f64(),
+            });
+            summary["notes"] = json!(site.notes);
+        }
+        summary
+    }
+}
+
+/// A few names, and how many more.
+fn names(ids: &[EssayId]) -> String {
+    const SHOWN: usize = 8;
+    let shown: Vec<String> = ids.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = ids.len().saturating_sub(SHOWN);
+    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+}
+
+/// `1 essay`, `2 essays`.
+fn count(n: usize, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(n), if n == 1 { "" } else { "s" })
+}
+
+/// `12345` as `12,345`.
+fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn seconds(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 10.0 { format!("{seconds:.2} s") } else { format!("{seconds:.0} s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_people_write_them() {
+        assert_eq!([0, 999, 1000, 1234567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(count(1, "essay"), "1 essay");
+        assert_eq!(count(2000, "essay"), "2,000 essays");
+    }
+}

@@ -1,0 +1,159 @@
+//! An essay's text as a page shows it: rendered, measured, and opened in the
+//! middle for its pull quote.
+
+use super::markdown::{self, Block, Links};
+use super::route::{self, Target};
+
+/// Longest summary, in characters: what search engines and feed readers show.
+const SUMMARY_CHARS: usize = 160;
+
+/// A pull quote needs this many paragraphs around it to be worth its room.
+const PARAGRAPHS_FOR_PULL_QUOTE: usize = 4;
+
+/// A rendered essay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Article {
+    /// HTML up to the place of the pull quote; all of it where there is no such place.
+    pub before: String,
+    /// HTML from there on.
+    pub after: String,
+    /// What a reader reads; paragraphs are separated by one empty line.
+    pub text: String,
+    pub words: usize,
+    /// Whole minutes, at least one.
+    pub minutes: usize,
+    /// The beginning, cut between words.
+    pub summary: String,
+}
+
+impl Article {
+    /// Renders `body` (Markdown) for a page whose root is `root`.
+    pub fn new(body: &str, pull_quote: Option<&str>, root: &str, words_per_minute: usize) -> Self {
+        let blocks = markdown::render(body, &EssayLinks { root, here: "" });
+        let split = pull_quote.and_then(|quote| place_for(quote, &blocks)).unwrap_or(blocks.len());
+        let text = markdown::text_of(&blocks);
+        let words = text.split_whitespace().count();
+        Self {
+            before: markdown::html_of(&blocks[..split]),
+            after: markdown::html_of(&blocks[split..]),
+            summary: summary(&text),
+            text,
+            words,
+            minutes: words.div_ceil(words_per_minute.max(1)).max(1),
+        }
+    }
+}
+
+/// The whole essay as HTML that stands outside its page, with absolute addresses.
+pub fn standalone(body: &str, base_url: &str, path: &str) -> String {
+    let root = format!("{}/", base_url.trim_end_matches('/'));
+    let here = route::absolute(base_url, path);
+    markdown::html_of(&markdown::render(body, &EssayLinks { root: &root, here: &here }))
+}
+
+/// Where addresses in an essay lead; essays bring no images of their own.
+struct EssayLinks<'a> {
+    /// What leads to the site's root.
+    root: &'a str,
+    /// What leads to the essay's own page; empty on the page itself.
+    here: &'a str,
+}
+
+impl Links for EssayLinks<'_> {
+    fn link(&self, target: Target<'_>) -> Option<String> {
+        match target {
+            Target::External(url) => Some(url.to_owned()),
+            Target::Fragment(address) | Target::Relative(address) => {
+                Some(format!("{}{address}", self.here))
+            }
+            Target::Site(address) => {
+                let path = route::from_site(address)?;
+                Some(format!("{}{}", self.root, route::href(&path)))
+            }
+        }
+    }
+
+    fn image(&self, _: Target<'_>) -> Option<String> {
+        None
+    }
+}
+
+/// The gap between two paragraphs nearest to the middle where neither holds the quoted
+/// sentence: set beside its own words a pull quote reads like a mistake.
+fn place_for(quote: &str, blocks: &[Block]) -> Option<usize> {
+    let paragraphs = blocks.iter().filter(|block| block.is_paragraph).count();
+    if paragraphs < PARAGRAPHS_FOR_PULL_QUOTE {
+        return None;
+    }
+    let free = |block: &Block| block.is_paragraph && !block.text.contains(quote);
+    (1..blocks.len())
+        .filter(|&gap| free(&blocks[gap - 1]) && free(&blocks[gap]))
+        .min_by_key(|&gap| (gap * 2).abs_diff(blocks.len()))
+}
+
+/// The first [`SUMMARY_CHARS`] characters, cut between words.
+fn summary(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let Some((cut, _)) = line.char_indices().nth(SUMMARY_CHARS) else { return line };
+    let end = line[..cut].rfind(' ').unwrap_or(cut);
+    let kept = line[..end].trim_end_matches(|c: char| !c.is_alphanumeric());
+    format!("{kept}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn article(body: &str, pull_quote: Option<&str>) -> Article {
+        Article::new(body, pull_quote, "../", 200)
+    }
+
+    #[test]
+    fn reading_time_is_rounded_up_and_at_least_a_minute() {
+        assert_eq!(article("", None).minutes, 1);
+        assert_eq!(article(&"word ".repeat(200), None).minutes, 1);
+        assert_eq!(article(&"word ".repeat(201), None).minutes, 2);
+        assert_eq!(article("One *two* three.\n\nFour", None).words, 4);
+    }
+
+    #[test]
+    fn the_pull_quote_stands_near_the_middle_and_away_from_its_own_words() {
+        let body = "One.\n\nTwo.\n\nThree is it.\n\nFour.\n\nFive.\n\nSix.";
+        let opened = article(body, Some("Three is it."));
+        assert!(opened.before.ends_with("<p>Four.</p>\n"), "{}", opened.before);
+        let opened = article(body, Some("Six."));
+        assert!(opened.before.ends_with("<p>Three is it.</p>\n"), "{}", opened.before);
+    }
+
+    #[test]
+    fn a_short_text_stays_whole() {
+        let opened = article("One.\n\nTwo.\n\nThree.", Some("Two."));
+        assert_eq!(opened.after, "");
+        assert_eq!(article("One.\n\nTwo.\n\nThree.\n\nFour.\n\nFive.", None).after, "");
+    }
+
+    #[test]
+    fn summaries_end_between_words() {
+        assert_eq!(article("Short.\n\nAnd sweet.", None).summary, "Short. And sweet.");
+        let long = article(&"a roadmap, ".repeat(40), None).summary;
+        assert!(long.ends_with("roadmap, a…") && long.chars().count() <= 161, "{long}");
+        let unbroken = article(&"é".repeat(300), None).summary;
+        assert_eq!(unbroken.chars().count(), SUMMARY_CHARS + 1);
+    }
+
+    #[test]
+    fn addresses_are_relative_on_the_page_and_absolute_outside_it() {
+        let body = "[a](/tags/) [b](#there) [c](take-2/index.html) ![d](/d.png)";
+        assert_eq!(
+            article(body, None).before,
+            "<p><a href=\"../tags/index.html\">a</a> <a href=\"#there\">b</a> \
+             <a href=\"take-2/index.html\">c</a> d</p>\n"
+        );
+        assert_eq!(
+            standalone(body, "https://a.example/blog", "x/index.html"),
+            "<p><a href=\"https://a.example/blog/tags/index.html\">a</a> \
+             <a href=\"https://a.example/blog/x/#there\">b</a> \
+             <a href=\"https://a.example/blog/x/take-2/index.html\">c</a> d</p>\n"
+        );
+    }
+}

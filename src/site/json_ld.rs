@@ -1,0 +1,141 @@
+//! What a thinkpiece says about itself in schema.org's words, as JSON-LD: above
+//! all that a machine wrote it (`digitalSourceType`, IPTC's vocabulary).
+
+use serde::Serialize;
+
+use super::article::Article;
+use super::catalog::Piece;
+use super::route;
+use crate::config::Config;
+
+/// Written by a model.
+const MACHINE: &str = "https://schema.org/TrainedAlgorithmicMediaDigitalSource";
+/// Written by a model and then edited by a person.
+const MACHINE_AND_PERSON: &str =
+    "https://schema.org/CompositeWithTrainedAlgorithmicMediaDigitalSource";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ArticleLd<'a> {
+    #[serde(rename = "@context")]
+    context: &'static str,
+    #[serde(rename = "@type")]
+    kind: &'static str,
+    headline: &'a str,
+    description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    in_language: &'a str,
+    date_published: String,
+    date_modified: String,
+    word_count: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keywords: Vec<&'a str>,
+    digital_source_type: &'static str,
+    /// The pen name; an organisation, since it is nobody.
+    author: Named<'a>,
+    creator: Named<'a>,
+    citation: Quotation<'a>,
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    #[serde(rename = "@type")]
+    kind: &'static str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Quotation<'a> {
+    #[serde(rename = "@type")]
+    kind: &'static str,
+    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    creator: Option<Named<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+}
+
+/// The JSON-LD of one thinkpiece, safe inside a `script` element.
+pub fn thinkpiece(
+    piece: &Piece<'_>,
+    article: &Article,
+    config: &Config,
+) -> serde_json::Result<String> {
+    let front = &piece.essay.front;
+    let source = piece.seed.source.as_deref().and_then(route::Target::external);
+    let json = serde_json::to_string(&ArticleLd {
+        context: "https://schema.org",
+        kind: "Article",
+        headline: &front.title,
+        description: &article.summary,
+        url: config.base_url.as_ref().map(|base| route::absolute(base, &piece.path)),
+        in_language: &config.language,
+        date_published: piece.date.to_string(),
+        date_modified: front.written.max(piece.date).to_string(),
+        word_count: article.words,
+        keywords: piece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
+        digital_source_type: if piece.edited { MACHINE_AND_PERSON } else { MACHINE },
+        author: Named { kind: "Organization", name: &config.author.name },
+        creator: Named { kind: "SoftwareApplication", name: &front.model },
+        citation: Quotation {
+            kind: "Quotation",
+            text: &front.quote,
+            creator: piece.seed.author.as_deref().map(|name| Named { kind: "Person", name }),
+            url: source,
+        },
+    })?;
+    Ok(inside_script(&json))
+}
+
+/// The same JSON without the characters that could end a `script` element or start a comment
+/// in one; inside JSON they only occur in strings, where an escape means the same.
+pub fn inside_script(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '<' => safe.push_str("\\u003c"),
+            '>' => safe.push_str("\\u003e"),
+            '&' => safe.push_str("\\u0026"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalog::Catalog;
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn it_says_that_a_machine_wrote_it_and_who_said_the_quote() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("a").quote("Ship it.").author("Ada Runway"));
+        let input = sample.input();
+        let catalog = Catalog::new(&input);
+        let mut piece = catalog.pieces[0].clone();
+        let article = Article::new("One two.", None, "../", 200);
+        let parse = |piece: &Piece<'_>| -> serde_json::Value {
+            let json = thinkpiece(piece, &article, &input.project.config).unwrap();
+            serde_json::from_str(&json).unwrap()
+        };
+        let ld = parse(&piece);
+        assert_eq!(ld["digitalSourceType"], MACHINE);
+        assert_eq!(ld["author"]["name"], "Venti");
+        assert_eq!(ld["citation"]["text"], "Ship it.");
+        assert_eq!(ld["citation"]["creator"]["name"], "Ada Runway");
+        assert_eq!(ld["wordCount"], 2);
+        piece.edited = true;
+        assert_eq!(parse(&piece)["digitalSourceType"], MACHINE_AND_PERSON);
+    }
+
+    #[test]
+    fn nothing_in_it_ends_its_script_element() {
+        let safe = inside_script(r#"{"a":"</script><!-- & \" "}"#);
+        assert!(!safe.contains(['<', '>', '&']), "{safe}");
+        let parsed: serde_json::Value = serde_json::from_str(&safe).unwrap();
+        assert_eq!(parsed["a"], "</script><!-- & \" ");
+    }
+}

@@ -1,0 +1,230 @@
+//! Provenance as a reader sees it: what wrote a text, with which settings, and
+//! the command that writes it again.
+
+use serde::Serialize;
+
+use super::catalog::Piece;
+use super::page::Day;
+use super::strings::{Missing, Strings};
+use crate::config::Generation;
+
+/// Hex digits of a hash that are enough to compare by eye.
+const SHORT_HASH: usize = 12;
+
+/// What the provenance panel shows.
+#[derive(Debug, Serialize)]
+pub struct Provenance<'a> {
+    pub quote: &'a str,
+    pub model: &'a str,
+    pub weights: &'a str,
+    pub weights_short: &'a str,
+    /// Every setting under the name it has in `venti.yaml`.
+    pub settings: Vec<Setting>,
+    pub rng_seed: u64,
+    pub take: u32,
+    pub round: u32,
+    pub candidate: u32,
+    pub device: &'a str,
+    pub dtype: &'a str,
+    pub engine: &'a str,
+    pub written: Day,
+    pub figures: Figures,
+    /// A person changed the text after it was written.
+    pub edited: bool,
+    /// A person has read it.
+    pub reviewed: bool,
+    /// Why no candidate passed the gate, when none did.
+    pub flagged: Option<&'a str>,
+    /// A shell command that writes the text again: the program and what it shall do, then a
+    /// flag and its value each.
+    pub command: Vec<String>,
+}
+
+/// A setting as text.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    pub name: &'static str,
+    pub value: String,
+    /// What its command-line flag is given, once for each.
+    #[serde(skip)]
+    flags: Vec<String>,
+}
+
+/// The figures stored with the essay, rounded for reading.
+#[derive(Debug, Serialize)]
+pub struct Figures {
+    pub words: usize,
+    pub prompt_tokens: usize,
+    pub new_tokens: usize,
+    /// Shares of distinct n-grams, n = 1..4.
+    pub distinct: [String; 4],
+    pub repeated_sentences: usize,
+    pub mean_log_likelihood: String,
+    pub rounds: u32,
+}
+
+impl<'a> Provenance<'a> {
+    /// # Errors
+    /// If the theme cannot write the date.
+    pub fn new(piece: &Piece<'a>, strings: &Strings) -> Result<Self, Missing> {
+        let front = &piece.essay.front;
+        let short =
+            front.weights.char_indices().nth(SHORT_HASH).map_or(front.weights.len(), |(at, _)| at);
+        Ok(Self {
+            quote: &front.quote,
+            model: &front.model,
+            weights: &front.weights,
+            weights_short: &front.weights[..short],
+            settings: settings(&front.generation),
+            rng_seed: front.rng_seed,
+            take: front.take,
+            round: front.round,
+            candidate: front.candidate,
+            device: &front.device,
+            dtype: &front.dtype,
+            engine: &front.engine,
+            written: Day::new(front.written, strings)?,
+            figures: Figures {
+                words: front.figures.words,
+                prompt_tokens: front.figures.prompt_tokens,
+                new_tokens: front.figures.new_tokens,
+                distinct: front.figures.distinct.map(|share| format!("{share:.3}")),
+                repeated_sentences: front.figures.repeated_sentences,
+                mean_log_likelihood: format!("{:.3}", front.figures.mean_log_likelihood),
+                rounds: front.figures.rounds,
+            },
+            edited: piece.edited,
+            reviewed: front.reviewed,
+            flagged: front.flagged.as_deref(),
+            command: command(piece),
+        })
+    }
+}
+
+/// Every setting; one that is switched off says so.
+fn settings(generation: &Generation) -> Vec<Setting> {
+    // Named one by one, so that a setting added later cannot be forgotten here.
+    let Generation {
+        temperature,
+        top_k,
+        top_p,
+        min_p,
+        typical_p,
+        repetition_penalty,
+        no_repeat_ngram_size,
+        stop,
+        min_new_tokens,
+        max_new_tokens,
+        min_words,
+        max_words,
+        candidates,
+        max_rounds,
+    } = generation;
+    vec![
+        Setting::new("temperature", temperature),
+        Setting::new("top_k", top_k).off_if(*top_k == 0),
+        Setting::new("top_p", top_p).off_if(*top_p >= 1.0),
+        Setting::new("min_p", min_p).off_if(*min_p <= 0.0),
+        Setting::new("typical_p", typical_p).off_if(*typical_p >= 1.0),
+        Setting::new("repetition_penalty", repetition_penalty).off_if(*repetition_penalty == 1.0),
+        Setting::new("no_repeat_ngram_size", no_repeat_ngram_size)
+            .off_if(*no_repeat_ngram_size == 0),
+        Setting::with_flags("stop", format!("{stop:?}"), stop).off_if(stop.is_empty()),
+        Setting::new("min_new_tokens", min_new_tokens),
+        match max_new_tokens {
+            Some(tokens) => Setting::new("max_new_tokens", tokens),
+            None => Setting::with_flags("max_new_tokens", "auto".to_owned(), &[]),
+        },
+        Setting::new("min_words", min_words),
+        Setting::new("max_words", max_words),
+        Setting::new("candidates", candidates),
+        Setting::new("max_rounds", max_rounds),
+    ]
+}
+
+impl Setting {
+    fn new(name: &'static str, value: impl ToString) -> Self {
+        let value = value.to_string();
+        Self::with_flags(name, value.clone(), &[value])
+    }
+
+    fn with_flags(name: &'static str, value: String, flags: &[String]) -> Self {
+        Self { name, value, flags: flags.to_vec() }
+    }
+
+    /// Shows the setting as off; its flag keeps the number that says so.
+    fn off_if(self, off: bool) -> Self {
+        if off { Self { value: "off".to_owned(), ..self } } else { self }
+    }
+}
+
+/// The command that writes this text again; every setting is named, so that neither a
+/// project's configuration nor a later default changes it.
+fn command(piece: &Piece<'_>) -> Vec<String> {
+    let front = &piece.essay.front;
+    let mut command = vec![
+        "venti generate".to_owned(),
+        format!("--text {}", quoted(&front.quote)),
+        format!("--model {}", quoted(&front.model)),
+        format!("--rng-seed {}", front.rng_seed),
+    ];
+    if front.take > 1 {
+        command.push(format!("--take {}", front.take));
+    }
+    for setting in settings(&front.generation) {
+        let flag = setting.name.replace('_', "-");
+        command.extend(setting.flags.iter().map(|value| format!("--{flag} {}", quoted(value))));
+    }
+    command
+}
+
+/// A word of a POSIX shell's command line.
+fn quoted(word: &str) -> String {
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@' | ':');
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalog::Catalog;
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quoted("openai-community/gpt2@main"), "openai-community/gpt2@main");
+        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
+        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn a_setting_that_is_off_says_so_and_its_flag_says_how() {
+        let generation = Generation { top_k: 0, ..Generation::default() };
+        let top_k = &settings(&generation)[1];
+        assert_eq!((top_k.name, top_k.value.as_str()), ("top_k", "off"));
+        assert_eq!(top_k.flags, ["0"]);
+    }
+
+    #[test]
+    fn the_command_names_everything_that_decides_the_words() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("a").quote("Don't.").takes(2));
+        for stored in sample.essays.values_mut() {
+            stored.essay.front.generation.stop = vec!["\n\n".to_owned()];
+        }
+        let input = sample.input();
+        let catalog = Catalog::new(&input);
+        assert_eq!(
+            command(&catalog.pieces[1]).join(" "),
+            "venti generate --text 'Don'\\''t.' --model venti-mini --rng-seed 7 --take 2 \
+             --temperature 0.8 --top-k 40 --top-p 0.95 --min-p 0 --typical-p 1 \
+             --repetition-penalty 1.1 --no-repeat-ngram-size 0 --stop '\n\n' \
+             --min-new-tokens 0 --min-words 220 --max-words 500 --candidates 4 --max-rounds 3"
+        );
+    }
+}

@@ -1,0 +1,189 @@
+//! Small sites for tests, built without files but for those a test writes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::civil::{Date, date};
+
+use super::{Built, Input, build};
+use crate::config::{Config, Generation, GenerationOverrides};
+use crate::content::essay::{Essay, EssayId, Figures, FrontMatter};
+use crate::content::seed::{Seed, Tag, Take};
+use crate::content::slug;
+use crate::content::store::Stored;
+use crate::fs;
+use crate::project::Project;
+
+/// A site in a folder of its own.
+pub struct Sample {
+    pub project: Project,
+    pub seeds: Vec<Seed>,
+    pub essays: BTreeMap<EssayId, Stored>,
+    pub drafts: bool,
+    _folder: tempfile::TempDir,
+}
+
+/// An empty site.
+pub fn site() -> Sample {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::parse("title: Thoughts\n", Path::new("venti.yaml")).unwrap();
+    let project = Project { root: folder.path().to_owned(), config };
+    Sample { project, seeds: Vec::new(), essays: BTreeMap::new(), drafts: false, _folder: folder }
+}
+
+impl Sample {
+    pub fn add(&mut self, planned: Planned) {
+        let Planned { seed, essay } = planned;
+        for take in &seed.takes {
+            let mut essay = essay.clone();
+            essay.front.take = take.number;
+            let id = EssayId { slug: seed.slug.clone(), take: take.number };
+            let path = PathBuf::from("content/essays").join(id.file_name());
+            self.essays.insert(id, Stored { essay: essay.seal(), edited: false, path });
+        }
+        self.seeds.push(seed);
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        fs::write_atomic(&self.project.root.join(path), text.as_bytes()).unwrap();
+    }
+
+    pub fn input(&self) -> Input<'_> {
+        Input {
+            project: &self.project,
+            seeds: &self.seeds,
+            essays: &self.essays,
+            drafts: self.drafts,
+            generator: "venti 0.1.0",
+        }
+    }
+
+    pub fn build(&self) -> Built {
+        build(&self.input()).unwrap_or_else(|error| panic!("{error:?}"))
+    }
+}
+
+/// A seed and the essay that each of its takes gets.
+pub struct Planned {
+    pub seed: Seed,
+    pub essay: Essay,
+}
+
+/// A seed with one take, written on 2026-01-31.
+pub fn seed(slug: &str) -> Planned {
+    let quote = format!("The quote of {slug}.");
+    let seed = Seed {
+        path: PathBuf::from(format!("content/seeds/{slug}.md")),
+        slug: slug.to_owned(),
+        quote: quote.clone(),
+        title: None,
+        author: None,
+        source: None,
+        tags: Vec::new(),
+        date: None,
+        draft: false,
+        takes: Vec::new(),
+        rng_seed: 7,
+        aliases: Vec::new(),
+    };
+    let front = FrontMatter {
+        title: format!("Title of {slug}"),
+        pull_quote: None,
+        reviewed: false,
+        flagged: None,
+        seed: slug.to_owned(),
+        take: 1,
+        quote,
+        written: date(2026, 1, 31),
+        model: "venti-mini".to_owned(),
+        weights: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef".to_owned(),
+        generation: Generation::default(),
+        rng_seed: 7,
+        round: 1,
+        candidate: 3,
+        revision: 1,
+        engine: "venti 0.1.0".to_owned(),
+        device: "cpu".to_owned(),
+        dtype: "f32".to_owned(),
+        figures: Figures {
+            words: 321,
+            prompt_tokens: 24,
+            new_tokens: 412,
+            distinct: [0.512, 0.9, 0.99, 0.998],
+            repeated_sentences: 0,
+            mean_log_likelihood: -2.3456,
+            rounds: 1,
+        },
+        key: "key".to_owned(),
+        seed_hash: "seed".to_owned(),
+        hash: String::new(),
+    };
+    let body = "First paragraph.\n\nSecond paragraph.\n".to_owned();
+    Planned { seed, essay: Essay { front, body } }.takes(1)
+}
+
+impl Planned {
+    pub fn takes(mut self, count: u32) -> Self {
+        let take =
+            |number| Take { number, model: None, generation: GenerationOverrides::default() };
+        self.seed.takes = (1..=count).map(take).collect();
+        self
+    }
+
+    pub fn dated(mut self, date: Date) -> Self {
+        self.seed.date = Some(date);
+        self
+    }
+
+    pub fn draft(mut self) -> Self {
+        self.seed.draft = true;
+        self
+    }
+
+    pub fn reviewed(mut self) -> Self {
+        self.essay.front.reviewed = true;
+        self
+    }
+
+    pub fn tagged(mut self, names: &[&str]) -> Self {
+        let tag = |name: &&str| Tag { name: (*name).to_owned(), slug: slug::of(name) };
+        self.seed.tags = names.iter().map(tag).collect();
+        self
+    }
+
+    pub fn title(mut self, title: &str) -> Self {
+        self.essay.front.title = title.to_owned();
+        self
+    }
+
+    pub fn quote(mut self, quote: &str) -> Self {
+        self.seed.quote = quote.to_owned();
+        self.essay.front.quote = quote.to_owned();
+        self
+    }
+
+    pub fn author(mut self, name: &str) -> Self {
+        self.seed.author = Some(name.to_owned());
+        self
+    }
+
+    pub fn source(mut self, url: &str) -> Self {
+        self.seed.source = Some(url.to_owned());
+        self
+    }
+
+    pub fn aliases(mut self, aliases: &[&str]) -> Self {
+        self.seed.aliases = aliases.iter().map(|alias| (*alias).to_owned()).collect();
+        self
+    }
+
+    pub fn body(mut self, body: &str) -> Self {
+        self.essay.body = body.to_owned();
+        self
+    }
+
+    pub fn pull_quote(mut self, sentence: &str) -> Self {
+        self.essay.front.pull_quote = Some(sentence.to_owned());
+        self
+    }
+}

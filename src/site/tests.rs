@@ -1,0 +1,494 @@
+//! Whole sites, built in memory.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::date;
+
+use super::sample::{self, Sample};
+use super::{Tree, build};
+use crate::config::Config;
+
+/// What tries to break out of every place that text is put in.
+const HOSTILE: &str =
+    "</script><script>alert(1)</script> \"onload=\"x' & ]]> <img src=x> javascript:alert(2) \\*";
+
+fn text<'a>(tree: &'a Tree, path: &str) -> &'a str {
+    let bytes = tree.get(path).unwrap_or_else(|| panic!("no {path} among {:?}", tree.keys()));
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// A site that uses every part: pages, takes, drafts, aliases, several pages of lists.
+fn full() -> Sample {
+    let mut sample = sample::site();
+    sample.project.config = Config::parse(
+        "title: Thoughts\ntagline: On work\nbase_url: https://a.example/blog\npaginate: 4\n\
+         author: {name: Venti, bio: A model., url: 'https://a.example/venti'}\n",
+        "venti.yaml".as_ref(),
+    )
+    .unwrap();
+    for day in 1..=9 {
+        let tags = if day % 2 == 0 { &["even", "C++"][..] } else { &["odd"][..] };
+        let body = "One.\n\nTwo [link](/tags/).\n\nThree.\n\nFour is said.\n\nFive.\n\nSix.\n";
+        sample.add(
+            sample::seed(&format!("piece-{day}"))
+                .dated(date(2026, 1 + day % 3, day))
+                .tagged(tags)
+                .author("Ada Runway")
+                .source("https://www.b.example/talk?x=1#y")
+                .body(body)
+                .pull_quote("Four is said."),
+        );
+    }
+    sample.add(sample::seed("several").takes(3).aliases(&["/old/several/", "/old.html"]));
+    sample.add(sample::seed("draft").draft());
+    sample.write(
+        "content/pages/about.md",
+        "---\ntitle: About\n---\n# Hello\n\n![me](img/me.svg) [i](legal/imprint.md)",
+    );
+    sample.write("content/pages/legal/imprint.md", "[home](/) [tags](/tags/) [top](#top)");
+    sample.write("content/pages/img/me.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
+    sample
+}
+
+#[test]
+fn a_site_has_these_files() {
+    let built = full().build();
+    let paths: Vec<&str> = built.tree.keys().map(String::as_str).collect();
+    let unhashed: BTreeSet<&str> =
+        paths.iter().copied().filter(|path| !path.starts_with("assets/")).collect();
+    let mut expected: BTreeSet<String> = [
+        "404.html",
+        "about/index.html",
+        "archive/index.html",
+        "atom.xml",
+        "draft",
+        "feed.json",
+        "img/me.svg",
+        "index.html",
+        "legal/imprint/index.html",
+        "old.html",
+        "old/several/index.html",
+        "page/2/index.html",
+        "page/3/index.html",
+        "robots.txt",
+        "rss.xml",
+        "several/index.html",
+        "several/take-2/index.html",
+        "several/take-3/index.html",
+        "sitemap.xml",
+        "tags/index.html",
+        "tags/c/index.html",
+        "tags/even/index.html",
+        "tags/odd/index.html",
+        "tags/odd/page/2/index.html",
+        "thinkpieces.json",
+    ]
+    .map(str::to_owned)
+    .into();
+    expected.remove("draft");
+    expected.extend((1..=9).map(|n| format!("piece-{n}/index.html")));
+    assert_eq!(unhashed, expected.iter().map(String::as_str).collect());
+    assert!(paths.iter().any(|path| path.starts_with("assets/style.") && path.ends_with(".css")));
+    assert_eq!(built.notes, [String::new(); 0]);
+}
+
+#[test]
+fn two_builds_give_identical_trees_whatever_the_order_of_seeds() {
+    let mut sample = full();
+    let first = sample.build();
+    sample.seeds.reverse();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let second = pool.install(|| sample.build());
+    assert!(first == second);
+}
+
+/// Every `href`, `src` and refresh of a page.
+fn addresses(html: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for marker in ["href=\"", "src=\"", "content=\"0; url="] {
+        for (at, _) in html.match_indices(marker) {
+            let rest = &html[at + marker.len()..];
+            found.push(&rest[..rest.find('"').unwrap()]);
+        }
+    }
+    found
+}
+
+/// The file that a relative address on the page at `path` names.
+fn resolved(path: &str, address: &str) -> String {
+    let mut segments: Vec<&str> = path.split('/').collect();
+    segments.pop();
+    for segment in address.split(['#', '?']).next().unwrap().split('/') {
+        match segment {
+            ".." => assert!(segments.pop().is_some(), "{address} on {path} leaves the site"),
+            segment => segments.push(segment),
+        }
+    }
+    segments.join("/")
+}
+
+#[test]
+fn every_relative_address_names_a_file_of_the_site() {
+    let tree = full().build().tree;
+    let mut checked = 0;
+    for (path, bytes) in tree.iter().filter(|(path, _)| path.ends_with(".html")) {
+        let html = std::str::from_utf8(bytes).unwrap();
+        for address in addresses(html) {
+            if let Some(id) = address.strip_prefix('#') {
+                let known = html.contains(&format!("id=\"{id}\"")) || id == "top";
+                assert!(known, "{address} on {path}");
+            } else if path == "404.html" && address.starts_with('/') {
+                let file = address.strip_prefix("/blog/").expect("the 404 page starts at base_url");
+                assert!(tree.contains_key(file), "{address} on {path}");
+            } else if !address.starts_with("https://") {
+                let file = resolved(path, address);
+                assert!(tree.contains_key(&file), "{address} on {path}: no {file}");
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 300, "{checked}");
+}
+
+#[test]
+fn absolute_addresses_stand_only_where_a_format_needs_them() {
+    let sample = full();
+    for (path, bytes) in sample.build().tree.iter().filter(|(path, _)| path.ends_with(".html")) {
+        let html = std::str::from_utf8(bytes).unwrap();
+        for line in html.lines().filter(|line| line.contains("a.example/blog")) {
+            for part in line.split('<').filter(|part| part.contains("a.example/blog")) {
+                let allowed =
+                    ["link rel=\"canonical\"", "meta property=\"og:url\"", "script type="];
+                assert!(allowed.iter().any(|start| part.starts_with(start)), "{path}: {part}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_a_base_url_nothing_absolute_is_made_and_the_notes_say_so() {
+    let mut sample = full();
+    sample.project.config.base_url = None;
+    let built = sample.build();
+    for path in ["atom.xml", "rss.xml", "feed.json", "sitemap.xml"] {
+        assert!(!built.tree.contains_key(path), "{path}");
+    }
+    let page = text(&built.tree, "piece-1/index.html");
+    assert!(!page.contains("canonical") && !page.contains("atom.xml"));
+    assert!(text(&built.tree, "404.html").contains("href=\"/index.html\""));
+    assert_eq!(
+        built.notes,
+        ["without `base_url` in venti.yaml the site has no feeds, sitemap or canonical links"]
+    );
+}
+
+#[test]
+fn a_thinkpiece_says_that_a_machine_wrote_it() {
+    let tree = full().build().tree;
+    let page = text(&tree, "piece-1/index.html");
+    for needed in [
+        "<h1 class=\"title\">Title of piece-1</h1>",
+        "Machine-written</a>",
+        "<cite>Ada Runway</cite>",
+        "href=\"https://www.b.example/talk?x=1#y\" rel=\"external\">b.example</a>",
+        "<details class=\"provenance\">",
+        "venti-mini",
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        "candidate 3 of round 1, take 1",
+        "<span>venti generate</span> <span>--text ",
+        "TrainedAlgorithmicMediaDigitalSource",
+        "<time datetime=\"2026-02-01\">Feb 1, 2026</time>",
+        "1 min read",
+        "<aside class=\"pull-quote\" aria-hidden=\"true\"><p>Four is said.</p></aside>",
+        "<a href=\"../tags/index.html\">link</a>",
+    ] {
+        assert!(page.contains(needed), "{needed}\n{page}");
+    }
+    assert_eq!(page.matches("<h1").count(), 1);
+    assert!(!page.contains("style=\"") && !page.contains("<style"), "inline style");
+    assert_eq!(page.matches("<script").count(), page.matches("application/ld+json").count());
+}
+
+#[test]
+fn neighbours_are_the_pieces_published_before_and_after() {
+    let tree = full().build().tree;
+    let page = text(&tree, "piece-6/index.html");
+    // Newest first: …, several (Jan 31), piece-9 (Jan 9), piece-6 (Jan 6), piece-3 (Jan 3).
+    assert!(page.contains("rel=\"prev\" href=\"../piece-3/index.html\""), "{page}");
+    assert!(page.contains("rel=\"next\" href=\"../piece-9/index.html\""), "{page}");
+    let newest = text(&tree, "piece-8/index.html");
+    assert!(!newest.contains("rel=\"next\"") && newest.contains("rel=\"prev\""));
+}
+
+#[test]
+fn takes_link_to_each_other() {
+    let tree = full().build().tree;
+    let page = text(&tree, "several/take-2/index.html");
+    assert!(page.contains("href=\"../../several/index.html\">Take 1</a>"));
+    assert!(
+        page.contains("href=\"../../several/take-2/index.html\" aria-current=\"page\">Take 2</a>")
+    );
+    assert!(!text(&tree, "piece-1/index.html").contains("class=\"takes\""));
+}
+
+#[test]
+fn an_edited_essay_says_so() {
+    let mut sample = full();
+    sample.essays.values_mut().for_each(|stored| stored.edited = true);
+    let tree = sample.build().tree;
+    assert!(text(&tree, "piece-1/index.html").contains("A person has edited the text since."));
+    assert!(text(&tree, "atom.xml").contains("and then edited by a person"));
+}
+
+#[test]
+fn hostile_text_stays_text_everywhere() {
+    let mut sample = full();
+    sample.project.config.title = HOSTILE.to_owned();
+    sample.project.config.tagline = HOSTILE.to_owned();
+    sample.project.config.author.name = HOSTILE.to_owned();
+    sample.project.config.footer = Some(HOSTILE.to_owned());
+    let mut planned = sample::seed("hostile")
+        .title(HOSTILE)
+        .quote(HOSTILE)
+        .author(HOSTILE)
+        .source("javascript:alert(3)")
+        .tagged(&["plain"])
+        .body(&format!(
+            "{HOSTILE}\n\n{HOSTILE}\n\n[x](javascript:alert(4))\n\n![y](https://c.example/z.png)"
+        ))
+        .dated(date(2026, 12, 1));
+    planned.seed.tags[0].name = HOSTILE.to_owned();
+    planned.essay.front.model = HOSTILE.to_owned();
+    planned.essay.front.flagged = Some(HOSTILE.to_owned());
+    sample.add(planned);
+    let tree = sample.build().tree;
+
+    for (path, bytes) in tree.iter().filter(|(path, _)| path.ends_with(".html")) {
+        let html = std::str::from_utf8(bytes).unwrap();
+        let scripts = html.matches("<script").count();
+        assert_eq!(
+            scripts,
+            html.matches("<script type=\"application/ld+json\">").count(),
+            "{path}"
+        );
+        assert_eq!(scripts, html.matches("</script>").count(), "{path}");
+        assert!(!html.contains("<img src=x") && !html.contains("c.example"), "{path}");
+        assert!(addresses(html).iter().all(|address| !address.starts_with("javascript")), "{path}");
+        for tag in tags(html) {
+            assert!(!tag.contains(" onload="), "{path}: {tag}");
+        }
+    }
+    let page = text(&tree, "hostile/index.html");
+    let json =
+        page.split("application/ld+json\">").nth(1).unwrap().split("</script>").next().unwrap();
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(json["headline"], HOSTILE);
+    assert_eq!(json["citation"]["text"], HOSTILE);
+    assert!(json["citation"].get("url").is_none());
+
+    let feed: serde_json::Value = serde_json::from_str(text(&tree, "feed.json")).unwrap();
+    assert_eq!(feed["items"][0]["title"], HOSTILE);
+    assert!(!feed["items"][0]["content_html"].as_str().unwrap().contains("<script"));
+    for path in ["atom.xml", "rss.xml", "sitemap.xml"] {
+        let xml = text(&tree, path);
+        assert!(!xml.contains("<script") && !xml.contains("]]>"), "{path}");
+    }
+    let data: serde_json::Value = serde_json::from_str(text(&tree, "thinkpieces.json")).unwrap();
+    assert_eq!(data["thinkpieces"][0]["quote"], HOSTILE);
+    assert_eq!(data["thinkpieces"][0]["source"], serde_json::Value::Null);
+}
+
+/// The tags of a page, quoted values emptied.
+fn tags(html: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut tag: Option<String> = None;
+    let mut quoted = false;
+    for c in html.chars() {
+        match (&mut tag, c) {
+            (None, '<') => tag = Some(String::new()),
+            (None, _) => {}
+            (Some(_), '"') => quoted = !quoted,
+            (Some(_), '>') if !quoted => found.extend(tag.take()),
+            (Some(text), c) if !quoted => text.push(c),
+            (Some(_), _) => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn feeds_hold_the_newest_with_dates_from_the_content() {
+    let mut sample = full();
+    sample.project.config.feed_limit = 2;
+    let tree = sample.build().tree;
+    let atom = text(&tree, "atom.xml");
+    assert_eq!(atom.matches("<entry>").count(), 2);
+    assert!(atom.contains("<id>https://a.example/blog/piece-8/</id>"), "{atom}");
+    assert!(atom.contains("<published>2026-03-08T00:00:00Z</published>"), "{atom}");
+    assert!(atom.contains("href=&quot;https://a.example/blog/tags/index.html&quot;"), "{atom}");
+    assert_eq!(text(&tree, "rss.xml").matches("<item>").count(), 2);
+}
+
+#[test]
+fn an_empty_site_is_a_site() {
+    let mut sample = sample::site();
+    sample.project.config.base_url = Some("https://a.example".to_owned());
+    let tree = sample.build().tree;
+    assert!(text(&tree, "index.html").contains("Nothing has been written yet."));
+    assert!(text(&tree, "atom.xml").contains("<updated>1970-01-01T00:00:00Z</updated>"));
+}
+
+#[test]
+fn noindex_keeps_search_engines_away() {
+    let mut sample = full();
+    sample.project.config.noindex = true;
+    let tree = sample.build().tree;
+    assert!(
+        text(&tree, "piece-1/index.html").contains("<meta name=\"robots\" content=\"noindex\">")
+    );
+    assert!(!tree.contains_key("sitemap.xml"));
+    assert!(text(&tree, "robots.txt").contains("Disallow: /\n"));
+}
+
+#[test]
+fn the_sitemap_lists_what_should_be_read() {
+    let tree = full().build().tree;
+    let map = text(&tree, "sitemap.xml");
+    assert!(map.contains("<loc>https://a.example/blog/several/take-2/</loc>"), "{map}");
+    for absent in ["old", "404", "/page/"] {
+        assert!(!map.contains(absent), "{absent}");
+    }
+}
+
+#[test]
+fn a_draft_is_marked_and_kept_from_search_engines() {
+    let mut sample = full();
+    sample.drafts = true;
+    let tree = sample.build().tree;
+    let page = text(&tree, "draft/index.html");
+    assert!(page.contains("<span class=\"draft\">Draft</span>"), "{page}");
+    assert!(page.contains("<meta name=\"robots\" content=\"noindex\">"), "{page}");
+    assert!(!text(&tree, "sitemap.xml").contains("/draft/"));
+}
+
+fn failure(sample: &Sample) -> String {
+    let error = build(&sample.input()).unwrap_err();
+    match error.help() {
+        Some(help) => format!("{error} ({help})"),
+        None => error.to_string(),
+    }
+}
+
+#[test]
+fn an_address_is_taken_once() {
+    let sample = full();
+    sample.write("content/pages/several.md", "x");
+    assert_eq!(
+        failure(&sample),
+        "two things want the address several/index.html \
+         (rename one of the seeds, pages, aliases or files that ask for it)"
+    );
+    let mut sample = full();
+    sample.add(sample::seed("a").aliases(&["/img"]));
+    sample.write("content/pages/img/index.html/x.png", "x");
+    assert!(failure(&sample).starts_with("two things want the address img/index.html"));
+    let mut sample = full();
+    sample.add(sample::seed("a").aliases(&["/../out/"]));
+    assert!(failure(&sample).starts_with("content/seeds/a.md: the alias `/../out/` is no place"));
+}
+
+#[test]
+fn a_menu_entry_that_leads_nowhere_is_noted() {
+    let mut sample = full();
+    sample.project.config.nav = vec![
+        crate::config::NavEntry { name: "Topics".to_owned(), url: "tags/".to_owned() },
+        crate::config::NavEntry { name: "Gone".to_owned(), url: "/gone/".to_owned() },
+        crate::config::NavEntry { name: "Web".to_owned(), url: "https://c.example/".to_owned() },
+    ];
+    let built = sample.build();
+    assert_eq!(built.notes, ["the menu's entry `Gone` leads nowhere: there is no gone/index.html"]);
+    assert!(
+        text(&built.tree, "piece-1/index.html")
+            .contains("<a href=\"../tags/index.html\">Topics</a>")
+    );
+}
+
+#[test]
+fn unknown_things_in_the_configuration_name_the_known_ones() {
+    let mut sample = full();
+    sample.project.config.theme = "large".to_owned();
+    assert_eq!(
+        failure(&sample),
+        "venti.yaml: there is no theme `large` \
+         (built in: medium; a theme of your own goes to themes/large/)"
+    );
+    let mut sample = full();
+    sample.project.config.strings.insert("archiv".to_owned(), "x".to_owned());
+    assert_eq!(
+        failure(&sample),
+        "venti.yaml: the theme has no string `archiv` (did you mean `archive`?)"
+    );
+    let mut sample = full();
+    sample.project.config.author.avatar = Some("me.png".to_owned());
+    assert!(failure(&sample).contains("put the image at themes/medium/static/me.png"));
+}
+
+#[test]
+fn a_project_overrides_the_theme_file_by_file() {
+    let mut sample = full();
+    sample.write("themes/medium/templates/404.html", "<p>{{ t(key=\"not_found\") }}, sorry</p>");
+    sample.write("themes/medium/static/me.png", "png");
+    sample.project.config.author.avatar = Some("me.png".to_owned());
+    let tree = sample.build().tree;
+    assert_eq!(text(&tree, "404.html"), "<p>Page not found, sorry</p>");
+    assert!(text(&tree, "piece-1/index.html").contains("src=\"../assets/me."));
+}
+
+#[test]
+fn a_mistake_in_a_template_is_shown_at_its_line() {
+    let sample = full();
+    sample.write("themes/medium/templates/404.html", "<p>fine</p>\n<p>{{ site.titel }}</p>");
+    let error = build(&sample.input()).unwrap_err();
+    let problem = error.downcast_ref::<crate::problem::Problem>().expect("a problem with a place");
+    assert_eq!(problem.file(), "themes/medium/templates/404.html");
+    assert_eq!(problem.place().unwrap().0, 2);
+    assert!(problem.message.contains("titel"), "{}", problem.message);
+
+    sample.write("themes/medium/templates/404.html", "{% if %}");
+    let error = build(&sample.input()).unwrap_err();
+    assert!(error.downcast_ref::<crate::problem::Problem>().is_some());
+}
+
+#[test]
+fn minified_pages_show_the_same_words() {
+    let mut sample = full();
+    let words = |html: &str| -> Vec<String> {
+        let spaced = html.replace('<', " <").replace('>', "> ");
+        spaced.split_whitespace().map(str::to_owned).collect()
+    };
+    let small = sample.build().tree;
+    sample.project.config.minify = false;
+    let large = sample.build().tree;
+    for (path, html) in small.iter().filter(|(path, _)| path.ends_with(".html")) {
+        assert_eq!(words(std::str::from_utf8(html).unwrap()), words(text(&large, path)), "{path}");
+        assert!(html.len() < large[path].len(), "{path}");
+    }
+}
+
+#[test]
+fn the_palette_is_readable_in_both_schemes() {
+    let tokens = super::theme::built_in_file("medium/static/css/tokens.css");
+    let (light, dark) = tokens.split_once("@media").unwrap();
+    for scheme in [light, dark] {
+        let colour = |name: &str| {
+            let value = scheme.split(&format!("--{name}: ")).nth(1).unwrap();
+            super::accent::Colour::parse(&value[..7]).unwrap()
+        };
+        for ink in ["ink", "ink-soft"] {
+            for paper in ["paper", "wash"] {
+                let contrast = colour(ink).contrast(colour(paper));
+                assert!(contrast >= super::accent::AA, "--{ink} on --{paper}: {contrast:.2}");
+            }
+        }
+    }
+}

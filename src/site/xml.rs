@@ -1,0 +1,136 @@
+//! A writer of XML documents for feeds and the sitemap: well-formed by
+//! construction, and free of the characters that XML 1.0 forbids even escaped.
+
+/// An XML document under construction.
+#[derive(Debug)]
+pub struct Xml {
+    out: String,
+    open: Vec<&'static str>,
+}
+
+impl Xml {
+    /// An empty document with its declaration.
+    pub fn new() -> Self {
+        Self { out: "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n".to_owned(), open: Vec::new() }
+    }
+
+    /// Opens an element that holds other elements.
+    pub fn open(&mut self, name: &'static str, attributes: &[(&str, &str)]) -> &mut Self {
+        self.start(name, attributes);
+        self.out.push_str(">\n");
+        self.open.push(name);
+        self
+    }
+
+    /// Closes the element opened last.
+    pub fn close(&mut self) -> &mut Self {
+        if let Some(name) = self.open.pop() {
+            self.indent();
+            self.out.push_str("</");
+            self.out.push_str(name);
+            self.out.push_str(">\n");
+        }
+        self
+    }
+
+    /// An element that holds text.
+    pub fn text(&mut self, name: &'static str, text: &str) -> &mut Self {
+        self.text_with(name, &[], text)
+    }
+
+    /// An element with attributes that holds text.
+    pub fn text_with(
+        &mut self,
+        name: &'static str,
+        attributes: &[(&str, &str)],
+        text: &str,
+    ) -> &mut Self {
+        self.start(name, attributes);
+        self.out.push('>');
+        escape(text, &mut self.out);
+        self.out.push_str("</");
+        self.out.push_str(name);
+        self.out.push_str(">\n");
+        self
+    }
+
+    /// An element without content.
+    pub fn empty(&mut self, name: &'static str, attributes: &[(&str, &str)]) -> &mut Self {
+        self.start(name, attributes);
+        self.out.push_str("/>\n");
+        self
+    }
+
+    /// The document, every element closed.
+    pub fn finish(mut self) -> Vec<u8> {
+        while !self.open.is_empty() {
+            self.close();
+        }
+        self.out.into_bytes()
+    }
+
+    fn start(&mut self, name: &str, attributes: &[(&str, &str)]) {
+        self.indent();
+        self.out.push('<');
+        self.out.push_str(name);
+        for (key, value) in attributes {
+            self.out.push(' ');
+            self.out.push_str(key);
+            self.out.push_str("=\"");
+            escape(value, &mut self.out);
+            self.out.push('"');
+        }
+    }
+
+    fn indent(&mut self) {
+        for _ in 0..self.open.len() {
+            self.out.push_str("  ");
+        }
+    }
+}
+
+/// Escapes for text and double-quoted attributes alike, and drops what XML cannot hold.
+fn escape(text: &str, out: &mut String) {
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            // Needed only in `]]>`, but then always.
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            // A parser would read a bare carriage return as a line feed.
+            '\r' => out.push_str("&#13;"),
+            c if legal(c) => out.push(c),
+            _ => {}
+        }
+    }
+}
+
+/// Whether XML 1.0 allows the character (section 2.2, `Char`).
+fn legal(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_nest_and_close() {
+        let mut xml = Xml::new();
+        xml.open("a", &[("k", "1 \"<&")]).open("b", &[]).text("c", "x").close().empty("d", &[]);
+        assert_eq!(
+            String::from_utf8(xml.finish()).unwrap(),
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\
+             <a k=\"1 &quot;&lt;&amp;\">\n  <b>\n    <c>x</c>\n  </b>\n  <d/>\n</a>\n"
+        );
+    }
+
+    #[test]
+    fn text_is_escaped_and_forbidden_characters_are_dropped() {
+        let mut xml = Xml::new();
+        xml.text("t", "]]> <script> a\u{0}b\u{8}c\u{1b}d\u{fffe}e\tf 😀");
+        let text = String::from_utf8(xml.finish()).unwrap();
+        assert!(text.contains("<t>]]&gt; &lt;script&gt; abcde\tf 😀</t>"), "{text}");
+    }
+}

@@ -1,0 +1,156 @@
+//! Debris: what the web leaves in a model that learned from it, and what is no prose.
+
+use std::sync::LazyLock;
+
+use regex::{Regex, RegexSet};
+
+use super::{Paragraph, sentences, words};
+
+/// Words beyond which a sentence has lost its way.
+const RUN_ON: usize = 70;
+
+/// Sentences that hold one of these are left out.
+static TELLS: LazyLock<RegexSet> = LazyLock::new(|| {
+    RegexSet::new([
+        // Addresses of every kind.
+        r"(?i)https?:|www\.|://|\b[a-z0-9-]+\.(?:com|org|net|io|gov|edu|co\.uk|dev|html?|php)\b",
+        r"\S@\S|(?:^|\s)@\w|(?:^|\s)#\pL",
+        // Code, markup and tables.
+        r"[`{}<>|\\^~=_*\u{FFFD}]|\(\)|#\s|##|\$\(|&[a-z]+;",
+        // Bytes read in the wrong encoding.
+        r"â€|Ã[\u{80}-\u{bf}©¨ª]|Â[\u{a0}-\u{bf}]",
+        // Text left out by whoever quoted it.
+        r"\[…\]|\(…\)",
+        // Invitations to do something with the page.
+        r"(?i)\bclick (?:here|on the|the (?:link|button|image))\b|\b(?:read|see|learn|find out) more (?:at|on|about (?:this|us|our)|here|below)\b",
+        r"(?i)\bsubscribe (?:to|for|here|now)\b|\bsign up (?:for|to|here|now)\b|\bfollow (?:us|me|him|her|them) (?:on|at)\b|\bnewsletter\b",
+        r"(?i)\b(?:share|tweet|print|bookmark) this\b|\bleave a comment\b|\bcomments? (?:section|below|are closed)\b|\blet (?:us|me) know in\b",
+        r"(?i)\ball rights reserved\b|\bcopyright ©|©|\bcreative commons\b|\bcookie policy\b|\bterms of service\b|\bprivacy policy\b",
+        r"(?i)\b(?:this|our|the|my|a|next|previous|last|earlier|following) (?:blog|post|guest) ?post(?:s|ing)?\b|\b(?:this|our|my) (?:post|article|series|tutorial|guide)\b|\bfeel free to\b",
+        r"(?i)\b(?:originally|first|previously) (?:published|appeared|posted)\b|\bguest (?:post|author|blog)\b|\bcross-?posted\b",
+        r"(?i)\b(?:photo|image|picture|illustration|photograph) (?:by|credit|courtesy|via)\b|\bcourtesy of\b|\bgetty images\b",
+        r"(?i)\bdownload (?:the|our|a|this) (?:pdf|app|report|slides|full)\b|\b(?:table|figure|exhibit|chapter|appendix) [0-9]+\b|\bin this (?:chapter|module|section)\b",
+        r"(?i)\bthe (?:following|next) (?:table|figure|list|code|example|exhibit|section|chapter)\b|\bas (?:shown|seen|described|listed|outlined) (?:below|above|in)\b",
+        r"(?i)\b(?:e-?mail|contact|call|reach out to|write to) (?:us|me) (?:at|on|if|for|with)\b|\bget in touch\b|\bjavascript:",
+    ])
+    .expect("the patterns are constants")
+});
+
+/// Sentences that begin with one of these are left out.
+static OPENINGS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?ix)^[“‘(\[]?(?:
+            advertisements? | sponsored | promoted | related (?:posts?|articles?|stories)? \s*: | see \s also
+          | continue \s reading | read \s more | click \s here | more \s information
+          | (?:posted|written|published|edited|reviewed|submitted|filed|reported) \s (?:by|in|on|under|at) \s
+          | by \s \p{Lu}\S+ \s \p{Lu}\S+ [.,]? $
+          | (?:photo|image|video|credit|source|caption|tags?|categor(?:y|ies)|update|edit|correction|disclaimer|note|tl;dr) s? \s? :
+          | (?:q|a|figure|fig\.|table) \s? [0-9]* \s? :
+          | (?:thank \s you|thanks) \s for \s (?:reading|visiting|watching|your \s (?:interest|comment))
+          | (?:this|the) \s (?:post|article|essay|piece) \s (?:was|is) \s (?:written|published|part|originally|authored)
+          | table \s of \s contents | back \s to \s top | skip \s to | loading | page \s [0-9]
+        )",
+    )
+    .expect("the pattern is a constant")
+});
+
+/// What opens a heading, a quoted line or an item of a list.
+static MARKER: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"^(?:\s|#{1,6}\s|[>*•◦▪‣·●○■□►–—-]+\s?|\(?(?:[0-9]{1,2}|[a-zA-Z])[.)]\s+(?:\S)|[,;:.!?…)\]”’]+(?:\s|$))",
+    )
+    .expect("the pattern is a constant")
+});
+
+/// A paragraph without the marks that make it a heading, a quotation, an item of a list or the
+/// tail of something cut off.
+pub fn without_marker(mut line: &str) -> &str {
+    while let Some(marker) = MARKER.find(line) {
+        // An item's number is matched with the first letter of its text.
+        let numbered = line.starts_with(|c: char| c == '(' || c.is_alphanumeric());
+        let end = if numbered {
+            marker.as_str().trim_end_matches(|c: char| !c.is_whitespace()).len()
+        } else {
+            marker.end()
+        };
+        line = line[end..].trim_start();
+    }
+    line
+}
+
+/// Leaves out what is no whole sentence of prose.
+pub fn remove(text: &mut Vec<Paragraph>) {
+    for paragraph in text.iter_mut() {
+        paragraph.retain(|sentence| is_prose(sentence));
+    }
+    text.retain(|paragraph| !paragraph.is_empty());
+}
+
+fn is_prose(sentence: &str) -> bool {
+    sentences::ends_sentence(sentence)
+        && words(sentence).take(RUN_ON + 1).count() <= RUN_ON
+        && !TELLS.is_match(sentence)
+        && !OPENINGS.is_match(sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boilerplate_is_debris() {
+        for debris in [
+            "Advertisement.",
+            "Click here to learn how.",
+            "Read more at our site.",
+            "See https://example.com/x for this.",
+            "It is on example.org today.",
+            "Write to ada@example.com now.",
+            "By Ada Runway.",
+            "Posted by Ada on May 5.",
+            "He said […] that it works.",
+            "Share this with a friend.",
+            "Photo: the office.",
+            "Thanks for reading.",
+            "Use `git push` now.",
+            "The value of x = 5.",
+            "A <b>bold</b> claim.",
+            "A bro\u{fffd}ken word.",
+            "No end",
+            "For example:",
+        ] {
+            assert!(!is_prose(debris), "{debris}");
+        }
+    }
+
+    #[test]
+    fn prose_is_none() {
+        for prose in [
+            "By the end of the year, everyone had left.",
+            "We sell $5 coffee & 10% of the sugar.",
+            "He was ranked #1 in the note he wrote.",
+            "The source of the problem was us.",
+            "People read more than they admit.",
+            "Advertising works.",
+        ] {
+            assert!(is_prose(prose), "{prose}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_without_end_is_debris() {
+        assert!(!is_prose(&format!("{}end.", "and so on ".repeat(24))));
+    }
+
+    #[test]
+    fn markers_of_lists_and_headings_are_taken_off() {
+        assert_eq!(without_marker("- An item."), "An item.");
+        assert_eq!(without_marker("1. An item."), "An item.");
+        assert_eq!(without_marker("(b) An item."), "An item.");
+        assert_eq!(without_marker("## > • A heading"), "A heading");
+        assert_eq!(without_marker(", and so on."), "and so on.");
+        assert_eq!(without_marker("A plain line."), "A plain line.");
+        assert_eq!(without_marker("I. did."), "did.");
+        assert_eq!(without_marker("10 years ago."), "10 years ago.");
+    }
+}

@@ -1,0 +1,154 @@
+//! Echoes: sentences said before, nearly said before, or going round in themselves.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Paragraph;
+use crate::write::words::normalised;
+
+/// Share of the smaller sentence's word pairs found in the other at which the two are one sentence.
+const NEAR: f64 = 0.7;
+/// Share of a sentence's four-grams already used by the text at which it says nothing new.
+const WORN: f64 = 0.4;
+/// Words below which only the exact sentence counts as an echo.
+const SHORT: usize = 5;
+/// Words that may stand doubled.
+const MAY_DOUBLE: &[&str] = &["had", "that", "very", "really", "no", "so", "many", "long", "far"];
+/// Words too common to say that a sentence circles one thing.
+const COMMON: &[&str] = &[
+    "the", "a", "an", "and", "or", "but", "of", "to", "in", "on", "at", "for", "with", "by",
+    "from", "as", "is", "are", "was", "were", "be", "been", "it", "its", "this", "that", "these",
+    "those", "he", "she", "they", "we", "you", "i", "his", "her", "their", "our", "your", "my",
+    "not", "no", "if", "so", "than", "then", "more", "most", "what", "who", "which", "when",
+    "where", "how", "all", "each", "every", "will", "would", "can", "could", "have", "has", "had",
+    "do", "does", "did", "them", "us", "me", "him",
+];
+
+/// Leaves out each sentence that echoes an earlier one or circles in itself.
+pub fn remove(text: &mut Vec<Paragraph>) {
+    let mut said = Said::default();
+    for paragraph in text.iter_mut() {
+        paragraph.retain(|sentence| {
+            let words = normalised(sentence);
+            !circles(&words) && said.is_new(words)
+        });
+    }
+    text.retain(|paragraph| !paragraph.is_empty());
+}
+
+/// What the text has said so far.
+#[derive(Default)]
+struct Said {
+    sentences: HashSet<Vec<String>>,
+    pairs: Vec<HashSet<[String; 2]>>,
+    fours: HashSet<[String; 4]>,
+}
+
+impl Said {
+    /// Whether a sentence of these words says something new; if so it counts as said.
+    fn is_new(&mut self, words: Vec<String>) -> bool {
+        let pairs: HashSet<[String; 2]> = grams(&words).collect();
+        let fours: Vec<[String; 4]> = grams(&words).collect();
+        let worn = fours.iter().filter(|four| self.fours.contains(*four)).count();
+        let is_echo = words.is_empty()
+            || self.sentences.contains(&words)
+            || words.len() >= SHORT
+                && (worn as f64 > WORN * fours.len() as f64
+                    || self.pairs.iter().any(|other| overlap(&pairs, other) >= NEAR));
+        if is_echo {
+            return false;
+        }
+        if words.len() >= SHORT {
+            self.pairs.push(pairs);
+        }
+        self.fours.extend(fours);
+        self.sentences.insert(words);
+        true
+    }
+}
+
+fn grams<const N: usize>(words: &[String]) -> impl Iterator<Item = [String; N]> {
+    words.windows(N).map(|window| std::array::from_fn(|i| window[i].clone()))
+}
+
+/// Share of the smaller set that the larger one holds.
+fn overlap(a: &HashSet<[String; 2]>, b: &HashSet<[String; 2]>) -> f64 {
+    let smaller = a.len().min(b.len()).max(1);
+    a.intersection(b).count() as f64 / smaller as f64
+}
+
+/// Whether the words go round: some phrase twice in a row, or one telling word a quarter of them.
+fn circles(words: &[String]) -> bool {
+    let doubled = (1..=4).any(|n| {
+        words
+            .windows(2 * n)
+            .any(|w| w[..n] == w[n..] && !(n == 1 && MAY_DOUBLE.contains(&w[0].as_str())))
+    });
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for word in words.iter().filter(|word| !COMMON.contains(&word.as_str())) {
+        *counts.entry(word).or_default() += 1;
+    }
+    let most = counts.values().copied().max().unwrap_or(0);
+    doubled || most >= 3 && most * 5 > words.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn without_echoes(sentences: &[&str]) -> Vec<String> {
+        let mut text = vec![sentences.iter().map(|&s| s.to_owned()).collect()];
+        remove(&mut text);
+        text.into_iter().flatten().collect()
+    }
+
+    #[test]
+    fn a_sentence_is_said_once_whatever_its_case_and_marks() {
+        assert_eq!(
+            without_echoes(&["We ship.", "You wait.", "“We SHIP!”"]),
+            ["We ship.", "You wait."]
+        );
+    }
+
+    #[test]
+    fn nearly_the_same_sentence_is_said_once() {
+        let first = "The company will pay its people for the work they do each day.";
+        assert_eq!(
+            without_echoes(&[
+                first,
+                "The company will pay its people for the work they do each week."
+            ]),
+            [first]
+        );
+        let second = "The people will ask the company why it pays so little for so much.";
+        assert_eq!(without_echoes(&[first, second]), [first, second]);
+    }
+
+    #[test]
+    fn a_sentence_made_of_worn_phrases_goes() {
+        let said = [
+            "It is one of the most important things we ever did.",
+            "The end of the day is when the numbers come in.",
+        ];
+        let worn = "At noon it is one of the most, and the end of the day is when.";
+        assert_eq!(without_echoes(&[said[0], said[1], worn]), said);
+    }
+
+    #[test]
+    fn a_sentence_that_circles_goes() {
+        for circling in [
+            "The test tests the test test.",
+            "It is as well as well as anything.",
+            "The job is a job that makes the job.",
+        ] {
+            assert_eq!(without_echoes(&[circling]), Vec::<String>::new(), "{circling}");
+        }
+        for fine in ["He had had enough of that.", "We ship when we are ready and not before."] {
+            assert_eq!(without_echoes(&[fine]), [fine]);
+        }
+    }
+
+    #[test]
+    fn nothing_but_marks_is_no_sentence() {
+        assert_eq!(without_echoes(&["— !", "Yes."]), ["Yes."]);
+    }
+}

@@ -1,0 +1,255 @@
+//! The plan: which essays are to be written, and why the others are not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use miette::{Diagnostic, Result};
+
+use super::generator::{Identity, Models};
+use super::judge::Blocklist;
+use super::key::{Inputs, SeedInputs, seed_hash};
+use super::prompt::Prompt;
+use super::rounds::Brief;
+use crate::config::{Generation, GenerationOverrides};
+use crate::content::essay::EssayId;
+use crate::content::seed::{Seed, Take};
+use crate::content::store::Stored;
+
+/// What holds for the whole site: `venti.yaml`, and the flags of the command line.
+#[derive(Debug, Clone, Copy)]
+pub struct Site<'a> {
+    /// The model of every seed that names none.
+    pub model: &'a str,
+    /// Takes the place of every model: `--model`.
+    pub model_flag: Option<&'a str>,
+    /// The settings that a seed's own are laid over.
+    pub generation: &'a Generation,
+    /// Laid over a seed's own in turn: the command line wins.
+    pub generation_flags: &'a GenerationOverrides,
+    pub blocklist: &'a Blocklist,
+    /// Takes the place of every seed's `rng_seed`: `--rng-seed`.
+    pub rng_seed: Option<u64>,
+}
+
+/// What was asked of this run.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// Only these seeds' essays, by slug; none for all. A draft that is named is included.
+    pub only: Option<BTreeSet<String>>,
+    /// Drafts too.
+    pub drafts: bool,
+    /// Whose essays to write again although their seeds did not change.
+    pub refresh: Refresh,
+    /// Write over what a person edited.
+    pub force: bool,
+}
+
+/// Which stale essays are written again.
+#[derive(Debug, Clone, Default)]
+pub enum Refresh {
+    #[default]
+    None,
+    All,
+    /// Those of these seeds, by slug.
+    Seeds(BTreeSet<String>),
+}
+
+impl Refresh {
+    fn includes(&self, slug: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Seeds(slugs) => slugs.contains(slug),
+        }
+    }
+
+    fn slugs(&self) -> impl Iterator<Item = &String> {
+        let slugs = if let Self::Seeds(slugs) = self { Some(slugs) } else { None };
+        slugs.into_iter().flatten()
+    }
+}
+
+/// What becomes of each essay. Every essay of a seed that was asked for is in exactly one of the
+/// lists, in the order of the seeds.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// To be written.
+    pub jobs: Vec<Job>,
+    /// Nothing changed.
+    pub fresh: Vec<EssayId>,
+    /// Kept, although the model, the site's settings or Venti changed; see [`Choice::refresh`].
+    pub stale: Vec<EssayId>,
+    /// Kept, because a person edited them; see [`Choice::force`].
+    pub edited: Vec<EssayId>,
+    /// In the store without a seed. Of all seeds, whatever was asked for.
+    pub orphans: Vec<EssayId>,
+}
+
+/// An essay to be written.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub id: EssayId,
+    pub reason: Reason,
+    pub quote: String,
+    /// The model's name as the seed or the site has it.
+    pub model: String,
+    pub identity: Identity,
+    pub brief: Brief,
+    pub key: String,
+    pub seed_hash: String,
+}
+
+/// Why an essay is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The store does not have it.
+    Missing,
+    /// The seed's quote, title, model, settings or takes changed.
+    SeedChanged,
+    /// It was stale and [`Choice::refresh`] asked for it.
+    Refreshed,
+    /// A person edited it and [`Choice::force`] asked for it.
+    Forced,
+}
+
+/// A seed was named that is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no seed {slug:?}")]
+struct UnknownSeed {
+    slug: String,
+    nearest: Option<String>,
+}
+
+impl Diagnostic for UnknownSeed {
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        let nearest = self.nearest.as_ref()?;
+        Some(Box::new(format!("did you mean {nearest:?}? a seed is named by its slug")))
+    }
+}
+
+/// Decides for every take of every seed. Opens no weights.
+///
+/// # Errors
+/// A slug that names no seed; a model whose identity is not known.
+pub fn plan(
+    seeds: &[Seed],
+    stored: &BTreeMap<EssayId, Stored>,
+    site: Site,
+    models: &mut dyn Models,
+    choice: &Choice,
+) -> Result<Plan> {
+    known(seeds, choice)?;
+    let mut plan = Plan::default();
+    let mut identities: BTreeMap<String, Identity> = BTreeMap::new();
+    for seed in seeds.iter().filter(|seed| is_asked_for(seed, choice)) {
+        for take in &seed.takes {
+            let model = site.model_flag.or(take.model.as_deref()).unwrap_or(site.model);
+            let identity = match identities.get(model) {
+                Some(identity) => identity,
+                None => {
+                    let identity = models.identity(model)?;
+                    identities.entry(model.to_owned()).or_insert(identity)
+                }
+            };
+            let mut job = job(seed, take, site, model, identity);
+            match decide(&job, stored.get(&job.id), choice) {
+                Decision::Write(reason) => {
+                    job.reason = reason;
+                    plan.jobs.push(job);
+                }
+                Decision::Fresh => plan.fresh.push(job.id),
+                Decision::Stale => plan.stale.push(job.id),
+                Decision::Edited => plan.edited.push(job.id),
+            }
+        }
+    }
+    let wanted: BTreeSet<EssayId> =
+        seeds.iter().flat_map(|seed| seed.takes.iter().map(|take| id(seed, take))).collect();
+    plan.orphans = stored.keys().filter(|id| !wanted.contains(id)).cloned().collect();
+    Ok(plan)
+}
+
+enum Decision {
+    Write(Reason),
+    Fresh,
+    Stale,
+    Edited,
+}
+
+fn decide(job: &Job, stored: Option<&Stored>, choice: &Choice) -> Decision {
+    let Some(stored) = stored else {
+        return Decision::Write(Reason::Missing);
+    };
+    let front = &stored.essay.front;
+    if stored.edited {
+        if choice.force { Decision::Write(Reason::Forced) } else { Decision::Edited }
+    } else if front.key == job.key {
+        Decision::Fresh
+    } else if front.seed_hash != job.seed_hash {
+        Decision::Write(Reason::SeedChanged)
+    } else if choice.refresh.includes(&job.id.slug) {
+        Decision::Write(Reason::Refreshed)
+    } else {
+        Decision::Stale
+    }
+}
+
+fn job(seed: &Seed, take: &Take, site: Site, model: &str, identity: &Identity) -> Job {
+    let prompt = Prompt::new(seed.title.as_deref(), &seed.quote);
+    let generation = site.generation.with(&site.generation_flags.over(&take.generation));
+    let rng_seed = site.rng_seed.unwrap_or(seed.rng_seed);
+    let key = Inputs {
+        identity,
+        prompt: &prompt.text,
+        generation: &generation,
+        blocklist: site.blocklist.patterns(),
+        rng_seed,
+        take: take.number,
+    };
+    let own = SeedInputs {
+        quote: &seed.quote,
+        title: seed.title.as_deref(),
+        model: take.model.as_deref(),
+        generation: &take.generation,
+        rng_seed: seed.rng_seed,
+        take: take.number,
+    };
+    Job {
+        id: id(seed, take),
+        reason: Reason::Missing,
+        quote: seed.quote.clone(),
+        model: model.to_owned(),
+        identity: identity.clone(),
+        key: key.key(),
+        seed_hash: seed_hash(&own),
+        brief: Brief { prompt, generation, rng_seed, take: take.number },
+    }
+}
+
+fn id(seed: &Seed, take: &Take) -> EssayId {
+    EssayId { slug: seed.slug.clone(), take: take.number }
+}
+
+fn is_asked_for(seed: &Seed, choice: &Choice) -> bool {
+    let named = choice.only.as_ref().map(|only| only.contains(&seed.slug));
+    named.unwrap_or(!seed.draft || choice.drafts)
+}
+
+/// Every slug of `choice` names a seed.
+fn known(seeds: &[Seed], choice: &Choice) -> Result<(), UnknownSeed> {
+    let named = choice.only.iter().flatten().chain(choice.refresh.slugs());
+    for slug in named {
+        if seeds.iter().any(|seed| seed.slug == *slug) {
+            continue;
+        }
+        let nearest = seeds
+            .iter()
+            .map(|seed| (strsim::damerau_levenshtein(slug, &seed.slug), &seed.slug))
+            .filter(|(distance, _)| *distance <= slug.chars().count().div_ceil(3))
+            .min();
+        return Err(UnknownSeed {
+            slug: slug.clone(),
+            nearest: nearest.map(|(_, slug)| slug.clone()),
+        });
+    }
+    Ok(())
+}

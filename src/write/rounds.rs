@@ -1,0 +1,261 @@
+//! Rounds of candidates: several completions are written for one text, the best is kept, and when
+//! none is good enough another round is written. All texts share the generator's batch.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+
+use miette::{Result, miette};
+
+use super::clean::clean;
+use super::generator::{Completion, Generator, Request, Work};
+use super::judge::{Blocklist, Verdict, figures, judge};
+use super::key::candidate_key;
+use super::prompt::Prompt;
+use crate::config::Generation;
+use crate::content::essay::Figures;
+
+/// Tokens asked for per word of `max_words`. Text takes about 1.25 with venti-mini's vocabulary and
+/// 1.3 with GPT-2's; the rest is for the sentences that cleaning leaves out.
+const TOKENS_A_WORD: f64 = 1.6;
+
+/// One text to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Brief {
+    pub prompt: Prompt,
+    pub generation: Generation,
+    pub rng_seed: u64,
+    pub take: u32,
+}
+
+impl Brief {
+    /// Candidates in a round: one at temperature 0, where every other would be the same text.
+    fn candidates(&self) -> u32 {
+        if self.generation.temperature == 0.0 {
+            1
+        } else {
+            self.generation.candidates.max(1) as u32
+        }
+    }
+
+    /// Rounds before the best is kept whatever it is.
+    fn max_rounds(&self) -> u32 {
+        if self.generation.temperature == 0.0 { 1 } else { self.generation.max_rounds as u32 }
+    }
+}
+
+/// A completion, cleaned and judged. Rounds and candidates count from 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    pub round: u32,
+    pub candidate: u32,
+    /// As the model wrote it.
+    pub completion: Completion,
+    /// As it would be published: plain text, paragraphs separated by one empty line.
+    pub text: String,
+    pub figures: Figures,
+    pub verdict: Verdict,
+}
+
+/// All candidates of one text, in the order of rounds and candidates.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    pub candidates: Vec<Candidate>,
+    /// Which of them is kept; none when each holds a pattern of the blocklist or no text at all.
+    pub best: Option<usize>,
+}
+
+impl Outcome {
+    /// The candidate that is kept.
+    pub fn best(&self) -> Option<&Candidate> {
+        self.best.map(|best| &self.candidates[best])
+    }
+
+    /// Why the kept candidate did not pass the gate; none when it did.
+    pub fn flagged(&self) -> Option<String> {
+        let faults = &self.best()?.verdict.faults;
+        (!faults.is_empty()).then(|| faults.join("; "))
+    }
+}
+
+/// What the generator does, as it happens. `text` counts the texts handed to [`write_all`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Progress<'a> {
+    /// The first candidate of a text is begun.
+    Begun { text: usize },
+    /// A piece of a candidate as the model wrote it, about one token.
+    Piece { text: usize, round: u32, candidate: u32, piece: &'a str },
+    /// A candidate is finished.
+    Candidate { text: usize, new_tokens: usize },
+}
+
+/// Writes all texts and hands each to `finished` as soon as its rounds are over.
+///
+/// What becomes of a text depends on its brief alone: neither on the other texts nor on the order
+/// in which the generator finishes candidates.
+///
+/// # Errors
+/// A prompt that leaves the model no position to write at; what the generator or `finished` said.
+pub fn write_all(
+    generator: &mut dyn Generator,
+    briefs: &[&Brief],
+    blocklist: &Blocklist,
+    progress: &mut dyn FnMut(Progress),
+    finished: &mut dyn FnMut(usize, Outcome) -> Result<()>,
+) -> Result<()> {
+    let texts = briefs
+        .iter()
+        .map(|brief| Ok(Text { brief, limit: token_limit(generator, brief)?, written: Vec::new() }))
+        .collect::<Result<Vec<_>>>()?;
+    let mut rounds = Rounds {
+        texts,
+        waiting: VecDeque::new(),
+        asked: Vec::new(),
+        blocklist,
+        progress,
+        finished,
+    };
+    for text in 0..briefs.len() {
+        rounds.queue(text, 1);
+    }
+    generator.run(&mut rounds)
+}
+
+/// The tokens a candidate may have: as given, or what `max_words` can need, within what the model's
+/// positions leave.
+fn token_limit(generator: &dyn Generator, brief: &Brief) -> Result<usize> {
+    let prompt = generator.tokenize(&brief.prompt.text)?.len();
+    let positions = generator.n_positions();
+    let left = positions.saturating_sub(prompt);
+    if left == 0 {
+        return Err(miette!(
+            help = "shorten the quote, or choose a model with more positions",
+            "the prompt {:?} is {prompt} tokens long, and the model has {positions} positions",
+            brief.prompt.title,
+        ));
+    }
+    let enough = (brief.generation.max_words as f64 * TOKENS_A_WORD).ceil() as usize;
+    Ok(brief.generation.max_new_tokens.unwrap_or(enough).min(left))
+}
+
+/// A text and what has been written for it.
+struct Text<'a> {
+    brief: &'a Brief,
+    limit: usize,
+    written: Vec<Candidate>,
+}
+
+/// A candidate that was or will be asked of the generator.
+#[derive(Clone, Copy)]
+struct Ticket {
+    text: usize,
+    round: u32,
+    candidate: u32,
+}
+
+struct Rounds<'a> {
+    texts: Vec<Text<'a>>,
+    waiting: VecDeque<Ticket>,
+    /// What was asked for, by the request's id.
+    asked: Vec<Ticket>,
+    blocklist: &'a Blocklist,
+    progress: &'a mut dyn FnMut(Progress),
+    finished: &'a mut dyn FnMut(usize, Outcome) -> Result<()>,
+}
+
+impl Rounds<'_> {
+    /// Puts a round of candidates in line; a later round goes first, so that what was begun is
+    /// finished first.
+    fn queue(&mut self, text: usize, round: u32) {
+        let candidates = self.texts[text].brief.candidates();
+        for candidate in 1..=candidates {
+            let ticket = Ticket { text, round, candidate };
+            if round == 1 {
+                self.waiting.push_back(ticket);
+            } else {
+                self.waiting.push_front(Ticket { candidate: candidates + 1 - candidate, ..ticket });
+            }
+        }
+    }
+
+    fn judged(&self, ticket: Ticket, completion: Completion) -> Candidate {
+        let brief = self.texts[ticket.text].brief;
+        let raw = match &brief.prompt.lead {
+            Some(lead) => format!("{lead}{}", completion.text),
+            None => completion.text.clone(),
+        };
+        let text = clean(&raw, brief.generation.max_words);
+        let mut figures = figures(&text, &completion);
+        figures.rounds = ticket.round;
+        let verdict = judge(&text, &completion, &figures, &brief.generation, self.blocklist);
+        let Ticket { round, candidate, .. } = ticket;
+        Candidate { round, candidate, completion, text, figures, verdict }
+    }
+}
+
+impl Work for Rounds<'_> {
+    fn next(&mut self) -> Option<Request> {
+        let ticket = self.waiting.pop_front()?;
+        let Ticket { text, round, candidate } = ticket;
+        let Text { brief, limit, .. } = self.texts[text];
+        if round == 1 && candidate == 1 {
+            (self.progress)(Progress::Begun { text });
+        }
+        let id = self.asked.len() as u64;
+        self.asked.push(ticket);
+        Some(Request {
+            id,
+            prompt: brief.prompt.text.clone(),
+            generation: Generation {
+                max_new_tokens: Some(limit),
+                min_new_tokens: brief.generation.min_new_tokens.min(limit),
+                ..brief.generation.clone()
+            },
+            rng_key: candidate_key(brief.rng_seed, brief.take, round, candidate),
+        })
+    }
+
+    fn text(&mut self, id: u64, piece: &str) -> ControlFlow<()> {
+        if let Some(&Ticket { text, round, candidate }) = self.asked.get(id as usize) {
+            (self.progress)(Progress::Piece { text, round, candidate, piece });
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn done(&mut self, id: u64, completion: Completion) -> Result<()> {
+        let ticket = *self
+            .asked
+            .get(id as usize)
+            .ok_or_else(|| miette!("the generator finished request {id}, which nobody made"))?;
+        let Ticket { text, round, .. } = ticket;
+        (self.progress)(Progress::Candidate { text, new_tokens: completion.token_ids.len() });
+        let candidate = self.judged(ticket, completion);
+        let Text { brief, written, .. } = &mut self.texts[text];
+        written.push(candidate);
+        if written.len() < (round * brief.candidates()) as usize {
+            return Ok(());
+        }
+        let passed = written.iter().any(|candidate| candidate.verdict.passes());
+        if !passed && round < brief.max_rounds() {
+            self.queue(text, round + 1);
+            return Ok(());
+        }
+        let outcome = outcome(std::mem::take(written));
+        (self.finished)(text, outcome)
+    }
+}
+
+/// Chooses the best candidate: of those that pass the gate the one with the highest score, else of
+/// those that are not blocked; the earliest among equals.
+fn outcome(mut candidates: Vec<Candidate>) -> Outcome {
+    candidates.sort_by_key(|candidate| (candidate.round, candidate.candidate));
+    let best = candidates
+        .iter()
+        .enumerate()
+        .filter(|(_, candidate)| candidate.verdict.blocked.is_none() && !candidate.text.is_empty())
+        .max_by(|(i, a), (j, b)| {
+            let passes = a.verdict.passes().cmp(&b.verdict.passes());
+            passes.then(a.verdict.score.total_cmp(&b.verdict.score)).then(j.cmp(i))
+        })
+        .map(|(i, _)| i);
+    Outcome { candidates, best }
+}

@@ -1,0 +1,550 @@
+//! The writing half on a generator that needs no model: its words are a function of the request.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use jiff::civil::date;
+use tempfile::TempDir;
+
+use super::generator::{FinishReason, Identity, Request, Work};
+use super::*;
+use crate::config::{Generation, GenerationOverrides};
+use crate::content::essay::plain_text;
+use crate::content::seed::{Seed, Take};
+use crate::content::store::Stored;
+
+/// What a fake model answers to a request.
+type Answer = fn(&Request) -> String;
+
+/// A generator whose batch of `rows` finishes in an order shuffled by `order`.
+struct Fake {
+    answer: Answer,
+    rows: usize,
+    order: u64,
+    asked: Rc<RefCell<Vec<Request>>>,
+}
+
+impl Generator for Fake {
+    fn provenance(&self) -> Provenance {
+        Provenance { device: "cpu".into(), dtype: "f32".into() }
+    }
+
+    fn n_positions(&self) -> usize {
+        768
+    }
+
+    fn tokenize(&self, text: &str) -> Result<Vec<u32>> {
+        Ok(text.split_whitespace().map(|word| word.len() as u32).collect())
+    }
+
+    fn run(&mut self, work: &mut dyn Work) -> Result<()> {
+        let mut active: Vec<Request> = Vec::new();
+        loop {
+            while active.len() < self.rows {
+                let Some(request) = work.next() else { break };
+                self.asked.borrow_mut().push(request.clone());
+                active.push(request);
+            }
+            if active.is_empty() {
+                return Ok(());
+            }
+            self.order = self.order.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let request = active.remove((self.order >> 33) as usize % active.len());
+            let text = (self.answer)(&request);
+            assert!(work.text(request.id, &text).is_continue());
+            let tokens = text.split_whitespace().count();
+            let completion = Completion {
+                prompt_tokens: request.prompt.split_whitespace().count(),
+                token_ids: vec![1; tokens],
+                log_probs: vec![-2.5; tokens],
+                finish_reason: FinishReason::EndOfText,
+                text,
+            };
+            work.done(request.id, completion)?;
+        }
+    }
+}
+
+/// Twelve sentences of eight words, different for each stream, with nothing wrong in them.
+fn prose(request: &Request) -> String {
+    let mut stream = blake3::Hasher::new().update(&request.rng_key).finalize_xof();
+    let mut word = || {
+        let mut bytes = [0; 5];
+        stream.fill(&mut bytes);
+        bytes.map(|byte| char::from(b'a' + byte % 26)).iter().collect::<String>()
+    };
+    let sentence = |_| {
+        let words: Vec<String> = (0..8).map(|_| word()).collect();
+        format!(" {}.", clean::capitalised(&words.join(" ")))
+    };
+    (0..12).map(sentence).collect()
+}
+
+/// Models by name, each with weights of its own; counts what is opened.
+struct Library {
+    answer: Answer,
+    rows: usize,
+    order: u64,
+    weights: &'static str,
+    opened: Vec<String>,
+    asked: Rc<RefCell<Vec<Request>>>,
+}
+
+impl Library {
+    fn new(answer: Answer) -> Self {
+        Self { answer, rows: 3, order: 1, weights: "v1", opened: vec![], asked: Rc::default() }
+    }
+}
+
+impl Models for Library {
+    fn identity(&mut self, model: &str) -> Result<Identity> {
+        Ok(Identity {
+            id: model.into(),
+            weights: format!("{model} {}", self.weights),
+            tokenizer: "t".into(),
+        })
+    }
+
+    fn load(&mut self, model: &str) -> Result<Box<dyn Generator>> {
+        self.opened.push(model.into());
+        let Self { answer, rows, order, .. } = *self;
+        Ok(Box::new(Fake { answer, rows, order, asked: Rc::clone(&self.asked) }))
+    }
+}
+
+/// A site in a folder of its own.
+struct Desk {
+    dir: TempDir,
+    seeds: Vec<Seed>,
+    generation: Generation,
+    blocklist: Vec<String>,
+    models: Library,
+}
+
+impl Desk {
+    fn new(slugs: &[&str], answer: Answer) -> Self {
+        Self {
+            dir: tempfile::tempdir().expect("a temporary folder"),
+            seeds: slugs.iter().map(|slug| seed(slug)).collect(),
+            generation: Generation {
+                min_words: 40,
+                max_words: 90,
+                candidates: 3,
+                ..Default::default()
+            },
+            blocklist: vec![],
+            models: Library::new(answer),
+        }
+    }
+
+    fn store(&self) -> Store {
+        Store::new(self.dir.path(), "essays")
+    }
+
+    fn stored(&self) -> BTreeMap<EssayId, Stored> {
+        self.store().load().expect("the store is readable")
+    }
+
+    fn plan(&mut self, choice: &Choice) -> Plan {
+        let (stored, blocklist) = (self.stored(), Blocklist::new(&self.blocklist).unwrap());
+        let site = Site {
+            model: "mini",
+            generation: &self.generation,
+            blocklist: &blocklist,
+            rng_seed: None,
+        };
+        plan(&self.seeds, &stored, site, &mut self.models, choice).expect("the plan can be made")
+    }
+
+    fn write(&mut self, choice: &Choice) -> Report {
+        let plan = self.plan(choice);
+        let blocklist = Blocklist::new(&self.blocklist).unwrap();
+        let store = self.store();
+        run(&plan, &blocklist, &mut self.models, &store, date(2026, 11, 22), &mut |_| ())
+            .expect("the run succeeds")
+    }
+
+    fn edit(&self, slug: &str) {
+        let path = self.dir.path().join("essays").join(format!("{slug}.md"));
+        let text = crate::fs::read(&path).expect("the essay is there");
+        let text = String::from_utf8(text).unwrap() + "\nA sentence by a person.\n";
+        crate::fs::write_atomic(&path, text.as_bytes()).expect("the essay can be written");
+    }
+}
+
+fn seed(slug: &str) -> Seed {
+    Seed {
+        path: PathBuf::from(format!("seeds/{slug}.md")),
+        slug: slug.into(),
+        quote: format!("The quote of {slug} is a quote."),
+        title: None,
+        author: None,
+        source: None,
+        tags: vec![],
+        date: None,
+        draft: false,
+        takes: vec![take(1)],
+        rng_seed: u64::from(blake3::hash(slug.as_bytes()).as_bytes()[0]),
+        aliases: vec![],
+    }
+}
+
+fn take(number: u32) -> Take {
+    Take { number, model: None, generation: GenerationOverrides::default() }
+}
+
+fn names(ids: &[EssayId]) -> Vec<String> {
+    ids.iter().map(|id| id.file_name()).collect()
+}
+
+fn jobs(plan: &Plan) -> Vec<(String, Reason)> {
+    plan.jobs.iter().map(|job| (job.id.file_name(), job.reason)).collect()
+}
+
+fn nothing() -> Choice {
+    Choice::default()
+}
+
+#[test]
+fn what_is_written_once_is_not_written_again() {
+    let mut desk = Desk::new(&["a", "b"], prose);
+    desk.seeds[1].takes.push(take(2));
+    let report = desk.write(&nothing());
+    let written: Vec<_> = report.written.iter().map(|w| w.id.file_name()).collect();
+    assert_eq!(written, ["a.md", "b.md", "b.take-2.md"]);
+    assert_eq!((report.candidates, report.flagged().count()), (9, 0));
+
+    desk.models.opened.clear();
+    let plan = desk.plan(&nothing());
+    assert_eq!(names(&plan.fresh), ["a.md", "b.md", "b.take-2.md"]);
+    assert_eq!(desk.write(&nothing()), Report::default());
+    assert!(desk.models.opened.is_empty(), "nothing to write opens no weights");
+}
+
+#[test]
+fn an_essay_holds_all_that_it_takes_to_write_it_again() {
+    let mut desk = Desk::new(&["a"], prose);
+    desk.write(&nothing());
+    let essay = desk.stored().into_values().next().expect("one essay").essay;
+    let front = &essay.front;
+    assert_eq!(
+        (front.seed.as_str(), front.take, front.quote.as_str()),
+        ("a", 1, "The quote of a is a quote.")
+    );
+    assert_eq!((front.model.as_str(), front.weights.as_str()), ("mini", "mini v1"));
+    assert_eq!(front.generation, desk.generation);
+    assert_eq!(
+        (front.revision, front.device.as_str(), front.dtype.as_str()),
+        (key::REVISION, "cpu", "f32")
+    );
+    assert_eq!((front.written, front.figures.rounds, front.round), (date(2026, 11, 22), 1, 1));
+    assert_eq!((front.figures.words, front.figures.new_tokens), (88, 96));
+    let request = desk.models.asked.borrow()[front.candidate as usize - 1].clone();
+    assert_eq!(
+        plain_text(&essay.body).replace("\n\n", " "),
+        clean::clean(&prose(&request), 90).replace("\n\n", " ")
+    );
+    assert!(plain_text(&essay.body).contains(front.pull_quote.as_deref().expect("a pull quote")));
+}
+
+#[test]
+fn a_changed_seed_is_written_anew_and_its_tags_change_nothing() {
+    let mut desk = Desk::new(&["a", "b", "c", "d", "e"], prose);
+    desk.write(&nothing());
+    desk.seeds[0].tags = vec![crate::content::seed::Tag { name: "T".into(), slug: "t".into() }];
+    desk.seeds[0].author = Some("Ada".into());
+    desk.seeds[0].date = Some(date(2026, 1, 1));
+    desk.seeds[1].quote = "Another quote.".into();
+    desk.seeds[2].title = Some("Another Title".into());
+    desk.seeds[3].takes[0].generation.temperature = Some(0.5);
+    desk.seeds[4].rng_seed += 1;
+    let plan = desk.plan(&nothing());
+    assert_eq!(names(&plan.fresh), ["a.md"]);
+    let changed =
+        ["b.md", "c.md", "d.md", "e.md"].map(|name| (name.to_owned(), Reason::SeedChanged));
+    assert_eq!(jobs(&plan), changed);
+}
+
+#[test]
+fn other_weights_or_settings_of_the_site_leave_essays_as_they_are_until_asked() {
+    let mut desk = Desk::new(&["a", "b"], prose);
+    desk.write(&nothing());
+    desk.models.weights = "v2";
+    let plan = desk.plan(&nothing());
+    assert_eq!((jobs(&plan), names(&plan.stale)), (vec![], vec!["a.md".into(), "b.md".into()]));
+
+    desk.models.weights = "v1";
+    desk.generation.temperature = 0.5;
+    assert_eq!(desk.plan(&nothing()).stale.len(), 2);
+    desk.generation.temperature = Generation::default().temperature;
+    desk.blocklist = vec!["moat".into()];
+    assert_eq!(desk.plan(&nothing()).stale.len(), 2);
+
+    let one = Choice { refresh: Refresh::Seeds(["b".to_owned()].into()), ..nothing() };
+    let plan = desk.plan(&one);
+    assert_eq!(
+        (jobs(&plan), names(&plan.stale)),
+        (vec![("b.md".into(), Reason::Refreshed)], vec!["a.md".into()])
+    );
+    let all = Choice { refresh: Refresh::All, ..nothing() };
+    assert_eq!(desk.plan(&all).jobs.len(), 2);
+    desk.write(&all);
+    assert_eq!(desk.plan(&nothing()).fresh.len(), 2);
+}
+
+#[test]
+fn what_a_person_edited_is_kept_unless_forced() {
+    let mut desk = Desk::new(&["a", "b"], prose);
+    desk.write(&nothing());
+    desk.edit("a");
+    desk.seeds[0].quote = "Another quote.".into();
+    for choice in [nothing(), Choice { refresh: Refresh::All, ..nothing() }] {
+        let plan = desk.plan(&choice);
+        assert_eq!(
+            (names(&plan.edited), names(&plan.fresh)),
+            (vec!["a.md".into()], vec!["b.md".into()])
+        );
+        assert!(plan.jobs.is_empty());
+    }
+    let forced = Choice { force: true, ..nothing() };
+    assert_eq!(jobs(&desk.plan(&forced)), [("a.md".into(), Reason::Forced)]);
+    desk.write(&forced);
+    assert_eq!(desk.plan(&nothing()).fresh.len(), 2);
+}
+
+#[test]
+fn essays_without_a_seed_are_orphans_and_stay() {
+    let mut desk = Desk::new(&["a", "b"], prose);
+    desk.seeds[1].takes.push(take(2));
+    desk.write(&nothing());
+    desk.seeds.remove(0);
+    desk.seeds[0].takes.pop();
+    let plan = desk.plan(&nothing());
+    assert_eq!(
+        (names(&plan.orphans), names(&plan.fresh)),
+        (vec!["a.md".into(), "b.take-2.md".into()], vec!["b.md".into()])
+    );
+    desk.write(&nothing());
+    assert_eq!(desk.stored().len(), 3);
+}
+
+#[test]
+fn drafts_are_written_when_asked_for_and_never_orphans() {
+    let mut desk = Desk::new(&["a", "b"], prose);
+    desk.seeds[0].draft = true;
+    assert_eq!(jobs(&desk.plan(&nothing())), [("b.md".into(), Reason::Missing)]);
+    let named = Choice { only: Some(["a".to_owned()].into()), ..nothing() };
+    assert_eq!(jobs(&desk.plan(&named)), [("a.md".into(), Reason::Missing)]);
+    desk.write(&Choice { drafts: true, ..nothing() });
+    let plan = desk.plan(&nothing());
+    assert_eq!((names(&plan.fresh), plan.orphans.len()), (vec!["b.md".into()], 0));
+}
+
+#[test]
+fn a_seed_that_is_not_there_is_named() {
+    let mut desk = Desk::new(&["return-to-sender"], prose);
+    let blocklist = Blocklist::default();
+    let site =
+        Site { model: "mini", generation: &desk.generation, blocklist: &blocklist, rng_seed: None };
+    let only: BTreeSet<String> = ["return-to-sendr".to_owned()].into();
+    let choice = Choice { only: Some(only), ..nothing() };
+    let error = plan(&desk.seeds, &BTreeMap::new(), site, &mut desk.models, &choice).unwrap_err();
+    assert_eq!(error.to_string(), r#"there is no seed "return-to-sendr""#);
+    assert_eq!(
+        error.help().unwrap().to_string(),
+        r#"did you mean "return-to-sender"? a seed is named by its slug"#
+    );
+}
+
+#[test]
+fn each_model_is_opened_once() {
+    let mut desk = Desk::new(&["a", "b", "c"], prose);
+    desk.seeds[1].takes[0].model = Some("other".into());
+    let report = desk.write(&nothing());
+    assert_eq!(desk.models.opened, ["mini", "other"]);
+    let written: Vec<_> = report.written.iter().map(|w| w.id.slug.clone()).collect();
+    assert_eq!(written, ["a", "b", "c"]);
+    assert_eq!(desk.stored().values().nth(1).unwrap().essay.front.model, "other");
+}
+
+#[test]
+fn essays_depend_neither_on_the_batch_nor_on_the_other_seeds() {
+    let bodies = |slugs: &[&str], rows, order| {
+        let mut desk = Desk::new(slugs, sometimes_short);
+        (desk.models.rows, desk.models.order) = (rows, order);
+        desk.write(&nothing());
+        let essays = desk.stored().into_iter().map(|(id, stored)| (id.slug, stored.essay));
+        essays.collect::<BTreeMap<_, _>>()
+    };
+    let all = bodies(&["a", "b", "c", "d", "e"], 1, 1);
+    for (rows, order) in [(3, 2), (16, 3), (16, 4)] {
+        assert_eq!(bodies(&["e", "c", "a", "b", "d"], rows, order), all);
+    }
+    let alone = bodies(&["c"], 3, 5);
+    assert_eq!(alone["c"], all["c"]);
+    let rounds: BTreeSet<u32> = all.values().map(|essay| essay.front.figures.rounds).collect();
+    assert!(rounds.len() > 1, "the fake makes some essays take another round");
+}
+
+/// Prose that three times in four is too short to pass.
+fn sometimes_short(request: &Request) -> String {
+    let text = prose(request);
+    if request.rng_key[0].is_multiple_of(4) { text } else { text[..text.len() / 3].to_owned() }
+}
+
+#[test]
+fn another_round_is_written_when_no_candidate_passes() {
+    fn in_round_two(request: &Request) -> String {
+        let second = (1..=3).map(|n| key::candidate_key(9, 1, 2, n));
+        if second.into_iter().any(|key| key == request.rng_key) {
+            prose(request)
+        } else {
+            "Short.".into()
+        }
+    }
+    let mut desk = Desk::new(&["a"], in_round_two);
+    desk.seeds[0].rng_seed = 9;
+    let report = desk.write(&nothing());
+    assert_eq!((report.candidates, report.flagged().count()), (6, 0));
+    assert_eq!(report.written[0].figures.rounds, 2);
+    assert_eq!(desk.stored().values().next().unwrap().essay.front.round, 2);
+}
+
+#[test]
+fn after_the_last_round_the_best_is_kept_and_flagged() {
+    fn always_short(request: &Request) -> String {
+        let text = prose(request);
+        text[..text.len() / 3].to_owned()
+    }
+    let mut desk = Desk::new(&["a"], always_short);
+    desk.generation.max_rounds = 2;
+    let report = desk.write(&nothing());
+    assert_eq!((report.candidates, report.written[0].figures.rounds), (6, 2));
+    let flagged = report.written[0].flagged.as_deref().expect("it is flagged");
+    assert_eq!(flagged, "32 words, fewer than 40");
+    let essay = desk.stored().into_values().next().unwrap().essay;
+    assert_eq!(essay.front.flagged.as_deref(), Some(flagged));
+}
+
+#[test]
+fn a_blocked_candidate_is_never_kept() {
+    fn says_moat(request: &Request) -> String {
+        let first = key::candidate_key(9, 1, 1, 1) == request.rng_key;
+        prose(request) + if first { "" } else { " We dig a wide Moat around it." }
+    }
+    let mut desk = Desk::new(&["a"], says_moat);
+    desk.seeds[0].rng_seed = 9;
+    desk.blocklist = vec![r"\bmoat\b".into()];
+    desk.generation.max_words = 200;
+    desk.write(&nothing());
+    assert_eq!(desk.stored().values().next().unwrap().essay.front.candidate, 1);
+
+    let mut desk = Desk::new(&["a"], |request| prose(request) + " We dig a wide MOAT.");
+    desk.blocklist = vec![r"\bmoat\b".into()];
+    desk.generation.max_words = 200;
+    let report = desk.write(&nothing());
+    assert_eq!((names(&report.refused), report.written.len()), (vec!["a.md".into()], 0));
+    assert!(desk.stored().is_empty());
+}
+
+#[test]
+fn temperature_0_is_one_candidate_in_one_round() {
+    let mut desk = Desk::new(&["a"], |_| " Too short.".into());
+    desk.generation.temperature = 0.0;
+    let report = desk.write(&nothing());
+    assert_eq!((report.candidates, report.written[0].figures.rounds), (1, 1));
+}
+
+#[test]
+fn a_request_asks_for_what_the_words_need_within_the_positions() {
+    let mut desk = Desk::new(&["a"], prose);
+    desk.write(&nothing());
+    let asked = desk.models.asked.take();
+    assert_eq!(asked[0].generation.max_new_tokens, Some(144));
+    assert!(
+        asked[0].prompt.starts_with("<|endoftext|>The Quote of a Is a Quote\n\nThe quote of a is")
+    );
+
+    let mut desk = Desk::new(&["a"], prose);
+    (desk.generation.max_words, desk.generation.min_words) = (5000, 0);
+    desk.write(&nothing());
+    let asked = desk.models.asked.take();
+    let prompt = asked[0].prompt.split_whitespace().count();
+    assert_eq!(asked[0].generation.max_new_tokens, Some(768 - prompt));
+}
+
+#[test]
+fn a_prompt_longer_than_the_model_is_refused_by_name() {
+    let mut desk = Desk::new(&["a"], prose);
+    desk.seeds[0].quote = format!("A {}quote.", "very long ".repeat(400));
+    let plan = desk.plan(&nothing());
+    let (store, blocklist) = (desk.store(), Blocklist::default());
+    let error = run(&plan, &blocklist, &mut desk.models, &store, date(2026, 1, 1), &mut |_| ());
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("tokens long, and the model has 768 positions"), "{error}");
+}
+
+#[test]
+fn events_tell_what_happens_in_order() {
+    let mut desk = Desk::new(&["a"], prose);
+    let plan = desk.plan(&nothing());
+    let (store, blocklist) = (desk.store(), Blocklist::default());
+    let mut said = Vec::new();
+    run(&plan, &blocklist, &mut desk.models, &store, date(2026, 1, 1), &mut |event| {
+        said.push(match event {
+            Event::Loading { model } => format!("loading {model}"),
+            Event::Begun { id } => format!("begun {id}"),
+            Event::Token => "token".into(),
+            Event::Candidate { new_tokens, .. } => format!("candidate of {new_tokens}"),
+            Event::Written { id, flagged } => format!("written {id} {flagged}"),
+            Event::Refused { id } => format!("refused {id}"),
+        });
+    })
+    .unwrap();
+    assert_eq!(said[..4], ["loading mini", "begun a", "token", "candidate of 96"]);
+    assert_eq!(said.last().unwrap(), "written a false");
+}
+
+#[test]
+fn one_text_is_written_without_a_store() {
+    let mut models = Library::new(prose);
+    let mut generator = models.load("mini").unwrap();
+    let brief = Brief {
+        prompt: Prompt::new(None, "The future of work is"),
+        generation: Generation {
+            min_words: 40,
+            max_words: 90,
+            candidates: 2,
+            ..Default::default()
+        },
+        rng_seed: 7,
+        take: 1,
+    };
+    let mut streamed = BTreeMap::new();
+    let outcome = text(generator.as_mut(), &brief, &Blocklist::default(), &mut |progress| {
+        if let Progress::Piece { candidate, piece, .. } = progress {
+            *streamed.entry(candidate).or_insert_with(String::new) += piece;
+        }
+    })
+    .unwrap();
+    assert_eq!(outcome.candidates.len(), 2);
+    for candidate in &outcome.candidates {
+        assert_eq!(streamed[&candidate.candidate], candidate.completion.text);
+        assert!(candidate.text.starts_with("The future of work is "), "{}", candidate.text);
+    }
+    assert!(outcome.best().is_some() && outcome.flagged().is_none());
+}
+
+#[test]
+fn raw_completions_are_untouched() {
+    let mut models = Library::new(|_| "  no sentence,\n\nhttp://x ".into());
+    let mut generator = models.load("mini").unwrap();
+    let generation = Generation { candidates: 2, ..Default::default() };
+    let completions =
+        raw(generator.as_mut(), "Exactly  this", &generation, 7, &mut |_, _| ()).unwrap();
+    assert_eq!(completions.len(), 2);
+    assert_eq!(completions[0].text, "  no sentence,\n\nhttp://x ");
+    assert!(models.asked.borrow().iter().all(|request| request.prompt == "Exactly  this"));
+}

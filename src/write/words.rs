@@ -1,0 +1,76 @@
+//! Words and n-grams of words: the one way text is counted when it is cleaned, judged and measured.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+
+use unicode_segmentation::UnicodeSegmentation;
+
+/// The words of a text as a reader counts them: what stands between spaces and holds a letter or a
+/// digit. Scripts that write no spaces are counted by Unicode word boundaries.
+pub fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace().flat_map(|token| {
+        let unspaced = token.chars().any(|c| c.is_alphabetic() && !c.is_ascii() && !is_cased(c));
+        let (whole, parts) = if unspaced {
+            (None, Some(token.unicode_words()))
+        } else {
+            (token.contains(char::is_alphanumeric).then_some(token), None)
+        };
+        whole.into_iter().chain(parts.into_iter().flatten())
+    })
+}
+
+fn is_cased(c: char) -> bool {
+    c.is_lowercase() || c.is_uppercase()
+}
+
+/// The words without case or the punctuation around them, so that "Why?" is "why".
+pub fn normalised(text: &str) -> Vec<String> {
+    words(text)
+        .map(|word| {
+            word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().replace('’', "'")
+        })
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// Share of the n-grams of `items` that are distinct; 1 when there is none.
+pub fn distinct<T: Eq + Hash>(items: &[T], n: usize) -> f64 {
+    let total = items.windows(n).len();
+    if total == 0 {
+        return 1.0;
+    }
+    items.windows(n).collect::<HashSet<_>>().len() as f64 / total as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_holds_a_letter_or_a_digit() {
+        assert_eq!(
+            words("Ship it — don’t wait, 24/7 …").collect::<Vec<_>>(),
+            ["Ship", "it", "don’t", "wait,", "24/7"]
+        );
+    }
+
+    #[test]
+    fn unspaced_scripts_are_counted_by_unicode_words() {
+        assert!(words("日本語の文章").count() > 1);
+        assert_eq!(words("naïve café").count(), 2);
+    }
+
+    #[test]
+    fn normalised_words_have_neither_case_nor_punctuation_around_them() {
+        assert_eq!(normalised("“Why?” — We’re HERE."), ["why", "we're", "here"]);
+    }
+
+    #[test]
+    fn distinct_is_the_share_of_different_n_grams() {
+        let items = ["a", "b", "a", "b", "a"];
+        assert_eq!(distinct(&items, 1), 2.0 / 5.0);
+        assert_eq!(distinct(&items, 2), 2.0 / 4.0);
+        assert_eq!(distinct(&items, 4), 1.0);
+        assert_eq!(distinct(&items[..2], 4), 1.0);
+    }
+}
