@@ -224,10 +224,15 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(error("replace", to))
 }
 
-/// Moves a file to a name that must be free, in one step.
+/// Moves a file to a name that must be free: in one step, or where the file system has no such
+/// move (exFAT, some network drives) after a look.
 pub fn rename_new(from: &Path, to: &Path) -> Result<()> {
     let from = tempfile::TempPath::try_from_path(from).map_err(error("find", from))?;
-    from.persist_noclobber(to).map_err(|e| error("create", to)(e.error))
+    let Err(refused) = from.persist_noclobber(to) else { return Ok(()) };
+    if refused.error.kind() == ErrorKind::AlreadyExists || stat(to)?.is_some() {
+        return Err(error("create", to)(ErrorKind::AlreadyExists.into()));
+    }
+    refused.path.persist(to).map_err(|e| error("create", to)(e.error))
 }
 
 /// Removes a folder if it is empty; says whether it did.

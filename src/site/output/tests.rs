@@ -317,6 +317,19 @@ fn a_file_that_appears_where_a_killed_build_only_planned_one_is_foreign() {
 }
 
 #[test]
+fn a_file_that_appears_while_a_build_runs_is_not_overwritten() {
+    let scene = Scene::new();
+    let at = Workplace::of(&scene.output());
+    let site = tree(&[("a.html", "a")]);
+    let plan = plan::plan(&site, &Manifest::default(), &scene.output()).unwrap();
+    swap::stage(&plan, &at).unwrap();
+    scene.put("a.html", "mine");
+    let error = swap::swap(&plan, &Manifest::default(), &at, &scene.output()).unwrap_err();
+    assert_eq!(error.source.kind(), std::io::ErrorKind::AlreadyExists);
+    assert_eq!(scene.site()["a.html"], "mine");
+}
+
+#[test]
 fn without_its_manifest_a_site_is_taken_over_where_it_is_right_and_named_where_it_is_not() {
     let scene = Scene::new();
     scene.commit(&tree(&[("a.html", "a"), ("b.html", "b")])).unwrap();
