@@ -44,7 +44,18 @@ impl Golden {
             let ids = tensors[name].to_vec1::<i64>().unwrap();
             ids.into_iter().map(|id| id as u32).collect()
         };
-        Self { prompt: ids("prompt"), greedy: ids("greedy"), logits: tensors["logits"].clone() }
+        let variants = [
+            ("activation_function", "\"gelu\""),
+            ("layer_norm_epsilon", "1e-6"),
+            ("scale_attn_weights", "false"),
+            ("scale_attn_by_inverse_layer_idx", "true"),
+        ];
+        Self {
+            prompt: ids("prompt"),
+            greedy: ids("greedy"),
+            logits: tensors["logits"].clone(),
+            variants: variants.map(|(key, value)| (key, value, tensors[key].clone())).into(),
+        }
     }
 
     /// Prompt and greedy text.
