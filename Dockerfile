@@ -6,7 +6,7 @@
 # (`docker run --read-only --tmpfs /tmp …`).
 
 # Builds venti, which writes the essays and renders the site.
-FROM rust:1.89-slim-bookworm AS build
+FROM rust:1.91-slim-bookworm AS build
 WORKDIR /venti
 COPY . .
 # Downloads and objects are kept between builds; content/essays too, so only new seeds cost time.

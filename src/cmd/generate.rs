@@ -5,11 +5,11 @@ mod stream;
 use miette::{IntoDiagnostic, miette};
 use serde_json::{Value, json};
 
+use super::models;
 use super::site;
 use super::summary::Summary;
 use super::terminal::{Terminal, print};
 use super::writing::{self, Asked};
-use super::models;
 use crate::cli::{Generate, Global};
 use crate::config::{Config, Generation};
 use crate::content::seed::default_rng_seed;
@@ -55,7 +55,9 @@ fn one_text(
     let project = match site::find(global) {
         Ok(project) => project,
         Err(error) if global.root.is_some() || global.config.is_some() => return Err(error),
-        Err(error) if error.downcast_ref::<crate::project::NoSite>().is_none() => return Err(error),
+        Err(error) if error.downcast_ref::<crate::project::NoSite>().is_none() => {
+            return Err(error);
+        }
         Err(_) => nowhere()?,
     };
     let config = &project.config;
@@ -127,8 +129,8 @@ fn one_text(
 
 /// Settings where there is no site.
 fn nowhere() -> miette::Result<Project> {
-    let root = std::env::current_dir()
-        .map_err(|e| miette!("cannot tell which folder this is: {e}"))?;
+    let root =
+        std::env::current_dir().map_err(|e| miette!("cannot tell which folder this is: {e}"))?;
     let config = Config::parse("title: Venti\n", std::path::Path::new("venti.yaml"))?;
     Ok(Project { root, config })
 }

@@ -282,7 +282,8 @@ mod tests {
 
     #[test]
     fn a_json_list_holds_texts_and_objects() {
-        let text = r#"["a", {"quote": "b", "tags": ["x", "y"], "date": "2026-01-02"}, {"text": "c"}]"#;
+        let text =
+            r#"["a", {"quote": "b", "tags": ["x", "y"], "date": "2026-01-02"}, {"text": "c"}]"#;
         let items = parse(text, ImportFormat::Json).unwrap();
         assert_eq!(quotes(&items), ["a", "b", "c"]);
         assert_eq!(items[1].tags.names(), ["x", "y"]);

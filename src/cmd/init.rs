@@ -33,7 +33,8 @@ pub fn run(args: &Init, terminal: &Terminal) -> miette::Result<()> {
         None => title_of(&args.dir)?,
     };
     // A JSON string is a YAML string, whatever the title holds.
-    let title = serde_json::to_string(&title).map_err(|e| miette!("cannot write the title: {e}"))?;
+    let title =
+        serde_json::to_string(&title).map_err(|e| miette!("cannot write the title: {e}"))?;
     for (name, text) in FILES {
         let path = args.dir.join(name);
         let text = text.replacen(TITLE, &format!("title: {title}"), 1);
@@ -49,8 +50,7 @@ pub fn run(args: &Init, terminal: &Terminal) -> miette::Result<()> {
 
 /// `my-first-site` is called "My First Site".
 fn title_of(dir: &std::path::Path) -> miette::Result<String> {
-    let absolute = std::path::absolute(dir)
-        .map_err(crate::fs::error("find", dir))?;
+    let absolute = std::path::absolute(dir).map_err(crate::fs::error("find", dir))?;
     let name = absolute.file_name().map(|name| name.to_string_lossy().into_owned());
     let words: Vec<String> = name
         .as_deref()
@@ -59,9 +59,9 @@ fn title_of(dir: &std::path::Path) -> miette::Result<String> {
         .filter(|word| !word.is_empty())
         .map(|word| {
             let mut letters = word.chars();
-            letters.next().map_or_else(String::new, |first| {
-                first.to_uppercase().chain(letters).collect()
-            })
+            letters
+                .next()
+                .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
         })
         .collect();
     Ok(if words.is_empty() { "Thinkpieces".to_owned() } else { words.join(" ") })

@@ -46,7 +46,7 @@ impl<'t> Progress<'t> {
             Event::Begun { .. } | Event::Candidate { .. } => {}
             Event::Token => {
                 self.tokens += 1;
-                if self.tokens % 64 == 0 {
+                if self.tokens.is_multiple_of(64) {
                     self.draw();
                 }
             }

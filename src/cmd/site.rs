@@ -89,8 +89,8 @@ impl Site {
 
 /// The site that was named, not locked: for commands that only look.
 pub fn find(global: &Global) -> miette::Result<Project> {
-    let here = std::env::current_dir()
-        .map_err(|e| miette!("cannot tell which folder this is: {e}"))?;
+    let here =
+        std::env::current_dir().map_err(|e| miette!("cannot tell which folder this is: {e}"))?;
     // Paths of the command line are relative to the current folder, as everywhere.
     let config = global.config.as_ref().map(|path| here.join(path));
     let root = match (&global.root, &config) {

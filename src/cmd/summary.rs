@@ -139,7 +139,8 @@ impl<'a> Summary<'a> {
     /// Tells a program.
     pub fn to_json(&self) -> Value {
         let Written { plan, report, took } = self.written;
-        let ids = |ids: &[EssayId]| -> Vec<String> { ids.iter().map(ToString::to_string).collect() };
+        let ids =
+            |ids: &[EssayId]| -> Vec<String> { ids.iter().map(ToString::to_string).collect() };
         let written: Vec<Value> = report
             .written
             .iter()

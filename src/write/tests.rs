@@ -119,6 +119,8 @@ struct Desk {
     dir: TempDir,
     seeds: Vec<Seed>,
     generation: Generation,
+    generation_flags: GenerationOverrides,
+    model_flag: Option<&'static str>,
     blocklist: Vec<String>,
     models: Library,
 }
@@ -134,6 +136,8 @@ impl Desk {
                 candidates: 3,
                 ..Default::default()
             },
+            generation_flags: GenerationOverrides::default(),
+            model_flag: None,
             blocklist: vec![],
             models: Library::new(answer),
         }
@@ -151,7 +155,9 @@ impl Desk {
         let (stored, blocklist) = (self.stored(), Blocklist::new(&self.blocklist).unwrap());
         let site = Site {
             model: "mini",
+            model_flag: self.model_flag,
             generation: &self.generation,
+            generation_flags: &self.generation_flags,
             blocklist: &blocklist,
             rng_seed: None,
         };
@@ -346,8 +352,14 @@ fn drafts_are_written_when_asked_for_and_never_orphans() {
 fn a_seed_that_is_not_there_is_named() {
     let mut desk = Desk::new(&["return-to-sender"], prose);
     let blocklist = Blocklist::default();
-    let site =
-        Site { model: "mini", generation: &desk.generation, blocklist: &blocklist, rng_seed: None };
+    let site = Site {
+        model: "mini",
+        model_flag: None,
+        generation: &desk.generation,
+        generation_flags: &desk.generation_flags,
+        blocklist: &blocklist,
+        rng_seed: None,
+    };
     let only: BTreeSet<String> = ["return-to-sendr".to_owned()].into();
     let choice = Choice { only: Some(only), ..nothing() };
     let error = plan(&desk.seeds, &BTreeMap::new(), site, &mut desk.models, &choice).unwrap_err();
@@ -367,6 +379,23 @@ fn each_model_is_opened_once() {
     let written: Vec<_> = report.written.iter().map(|w| w.id.slug.clone()).collect();
     assert_eq!(written, ["a", "b", "c"]);
     assert_eq!(desk.stored().values().nth(1).unwrap().essay.front.model, "other");
+}
+
+#[test]
+fn flags_win_over_a_seed_and_count_as_the_sites_settings() {
+    let mut desk = Desk::new(&["a", "b"], prose);
+    desk.seeds[1].takes[0].model = Some("other".into());
+    desk.seeds[1].takes[0].generation.temperature = Some(0.5);
+    desk.write(&nothing());
+    desk.generation_flags.temperature = Some(0.7);
+    desk.model_flag = Some("third");
+    let plan = desk.plan(&nothing());
+    assert_eq!((plan.jobs.len(), plan.stale.len()), (0, 2), "no seed changed");
+    desk.write(&Choice { refresh: Refresh::All, ..nothing() });
+    for stored in desk.stored().values() {
+        let front = &stored.essay.front;
+        assert_eq!((front.model.as_str(), front.generation.temperature), ("third", 0.7));
+    }
 }
 
 #[test]

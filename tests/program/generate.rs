@@ -32,12 +32,23 @@ fn text_needs_no_site_and_is_the_same_each_time() {
 #[test]
 fn raw_is_the_prompt_and_nothing_but() {
     let project = Project::empty();
-    let args =
-        ["generate", "--raw", "--text", "The market", "--temperature", "0", "--max-new-tokens", "9"];
+    let args = [
+        "generate",
+        "--raw",
+        "--text",
+        "The market",
+        "--temperature",
+        "0",
+        "--max-new-tokens",
+        "9",
+    ];
     let output = stdout(&project.run(&args));
     let json = stdout(&project.run(&[&args[..], &["--json"]].concat()));
     let object: serde_json::Value = serde_json::from_str(json.trim_end()).unwrap();
-    assert_eq!(output.trim_end_matches('\n'), object["text"].as_str().unwrap().trim_end_matches('\n'));
+    assert_eq!(
+        output.trim_end_matches('\n'),
+        object["text"].as_str().unwrap().trim_end_matches('\n')
+    );
     assert_eq!(object["token_ids"].as_array().unwrap().len(), 9);
     assert_eq!(object["finish_reason"], "length");
     assert_eq!(object["settings"]["temperature"], 0.0);
@@ -46,7 +57,8 @@ fn raw_is_the_prompt_and_nothing_but() {
 #[test]
 fn json_is_one_object_a_candidate_a_line() {
     let project = Project::empty();
-    let args = ["generate", "--json", "--text", QUOTE, "--candidates", "3", "--max-new-tokens", "40"];
+    let args =
+        ["generate", "--json", "--text", QUOTE, "--candidates", "3", "--max-new-tokens", "40"];
     let output = stdout(&project.run(&[&args[..], &["--max-rounds", "1"]].concat()));
     let lines: Vec<serde_json::Value> =
         output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -68,8 +80,21 @@ fn a_stored_essay_can_be_written_again_from_its_provenance() {
     project.run(&["build"]);
     let essay = project.read("content/essays/letter.md");
     let text = stdout(&project.run(&[
-        "generate", "--text", QUOTE, "--title", "A Letter", "--rng-seed", "7", "--min-words", "5",
-        "--max-words", "40", "--candidates", "2", "--max-new-tokens", "60",
+        "generate",
+        "--text",
+        QUOTE,
+        "--title",
+        "A Letter",
+        "--rng-seed",
+        "7",
+        "--min-words",
+        "5",
+        "--max-words",
+        "40",
+        "--candidates",
+        "2",
+        "--max-new-tokens",
+        "60",
     ]));
     let first = text.lines().next().unwrap();
     assert!(essay.contains(&first[..first.len().min(30)]), "{essay}\n---\n{text}");
@@ -80,5 +105,7 @@ fn settings_out_of_range_are_refused_by_name() {
     let project = Project::empty();
     let said = project.fails(&["generate", "--text", QUOTE, "--top-p", "1.5"], 2);
     assert!(said.contains("--top-p must"), "{said}");
-    assert!(project.fails(&["generate", "--text", QUOTE, "--temperature", "warm"], 2).contains("warm"));
+    assert!(
+        project.fails(&["generate", "--text", QUOTE, "--temperature", "warm"], 2).contains("warm")
+    );
 }

@@ -59,7 +59,10 @@ fn a_render_killed_at_any_moment_leaves_each_file_old_or_new() {
         child.wait().unwrap();
         for (name, bytes) in whole_files(&project) {
             let either = [old.get(&name), new.get(&name)];
-            assert!(either.contains(&Some(&bytes)), "{name} at moment {moment} is neither old nor new");
+            assert!(
+                either.contains(&Some(&bytes)),
+                "{name} at moment {moment} is neither old nor new"
+            );
         }
     }
     project.write("venti.yaml", &configs[0]);

@@ -72,7 +72,8 @@ impl Project {
             .env("HF_HOME", self.path("hf-home"))
             .env("NO_COLOR", "1")
             .env("COLUMNS", "100");
-        for name in ["HF_TOKEN", "HF_ENDPOINT", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "CLICOLOR_FORCE"] {
+        for name in ["HF_TOKEN", "HF_ENDPOINT", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "CLICOLOR_FORCE"]
+        {
             command.env_remove(name);
         }
         command

@@ -49,9 +49,15 @@ fn new_refuses_what_no_seed_may_hold() {
 fn import_takes_every_form_and_skips_what_is_there() {
     let project = Project::new(SMALL);
     project.write("list.txt", "One is a number.\nTwo is a team.\n");
-    project.write("list.json", r#"[{"quote": "Three is a board.", "author": "Chip"}, "Two is a team."]"#);
+    project.write(
+        "list.json",
+        r#"[{"quote": "Three is a board.", "author": "Chip"}, "Two is a team."]"#,
+    );
     project.write("list.csv", "quote,tags\nFour is a rounding error.,\"a;b\"\n");
-    project.write("old.json", r#"{"phrase_0": "Five is a pattern.\n\nIt has paragraphs.", "phrase_1": "Six."}"#);
+    project.write(
+        "old.json",
+        r#"{"phrase_0": "Five is a pattern.\n\nIt has paragraphs.", "phrase_1": "Six."}"#,
+    );
     for file in ["list.txt", "list.json", "list.csv", "old.json"] {
         project.run(&["import", file, "--tags", "imported"]);
     }
