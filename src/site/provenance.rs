@@ -165,6 +165,7 @@ fn command(piece: &Piece<'_>) -> Vec<String> {
     let mut command = vec![
         "venti generate".to_owned(),
         format!("--text {}", quoted(&front.quote)),
+        format!("--title {}", quoted(&front.title)),
         format!("--model {}", quoted(&front.model)),
         format!("--rng-seed {}", front.rng_seed),
     ];
@@ -221,7 +222,7 @@ mod tests {
         let catalog = Catalog::new(&input);
         assert_eq!(
             command(&catalog.pieces[1]).join(" "),
-            "venti generate --text 'Don'\\''t.' --model venti-mini --rng-seed 7 --take 2 \
+            "venti generate --text 'Don'\\''t.' --title 'Title of a' --model venti-mini --rng-seed 7 --take 2 \
              --temperature 0.8 --top-k 40 --top-p 0.95 --min-p 0 --typical-p 1 \
              --repetition-penalty 1.1 --no-repeat-ngram-size 0 --stop '\n\n' \
              --min-new-tokens 0 --min-words 220 --max-words 500 --candidates 4 --max-rounds 3"
