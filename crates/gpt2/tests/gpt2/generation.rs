@@ -104,7 +104,7 @@ fn varied() -> Vec<Request> {
             };
             Request {
                 settings,
-                stop: if i % 5 == 0 { vec!["e".into(), "t".into()] } else { vec![] },
+                stop: if i.is_multiple_of(5) { vec!["e".into(), "t".into()] } else { vec![] },
                 max_new_tokens: [300, 40, 7][i / 2 % 3],
                 ..greedy(id, &prompt)
             }
@@ -112,8 +112,10 @@ fn varied() -> Vec<Request> {
         .collect()
 }
 
-/// All of a run that must not change, in bits.
-fn outcome(desk: &Desk) -> Vec<(u64, Vec<u32>, String, Vec<u32>, FinishReason)> {
+/// One text of a run, all of it that must not change: id, tokens, text, bits of the log-probs, end.
+type Outcome = (u64, Vec<u32>, String, Vec<u32>, FinishReason);
+
+fn outcome(desk: &Desk) -> Vec<Outcome> {
     let of = |(id, completion): (&u64, &Completion)| {
         let log_probs = completion.log_probs.iter().map(|x| x.to_bits()).collect();
         let Completion { token_ids, text, finish_reason, .. } = completion.clone();
