@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+#[cfg(feature = "model")]
+pub mod model;
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     ExitCode::SUCCESS
