@@ -8,6 +8,8 @@ mod generate;
 mod import;
 mod init;
 
+#[cfg(feature = "model")]
+mod model;
 mod models;
 mod new;
 mod progress;

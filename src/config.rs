@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 mod generation;
+mod hub;
 mod read;
 #[cfg(test)]
 mod tests;
 pub use generation::{Generation, GenerationOverrides, Misfit};
+pub use hub::HubSettings;
 pub use read::model_name;
 
 /// The resolved configuration of a project.

@@ -7,6 +7,18 @@ use std::ops::ControlFlow;
 
 use crate::config::Generation;
 
+#[cfg(feature = "model")]
+pub mod gpt2;
+#[cfg(feature = "model")]
+pub mod models;
+
+#[cfg(feature = "embedded-model")]
+mod embedded;
+#[cfg(feature = "model")]
+mod hub;
+#[cfg(feature = "model")]
+mod seen;
+
 /// One text asked of a generator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {

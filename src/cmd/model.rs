@@ -1,0 +1,207 @@
+//! `venti model info|path|list|update`: which models there are and which files they are.
+
+use std::io::Write;
+
+use miette::{IntoDiagnostic, Result};
+
+use crate::content::lockfile::{Pin, Source};
+use crate::write::generator::Models;
+use crate::write::generator::gpt2::device_name;
+use crate::write::generator::models::{ALIASES, EMBEDDED, Gpt2Models};
+
+/// What a model is: identity, sizes, and what it runs on here. Opens its files.
+pub fn info(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result<()> {
+    let identity = models.identity(model)?;
+    let found = models.find(model)?;
+    let checkpoint = found.open()?;
+    let config = checkpoint.config();
+    let engine = models.engine();
+    let bytes: u64 = found.pin.files.values().map(|file| file.size).sum();
+    let size = match &found.files {
+        Some(_) => format!("{:.1} MB in {} files", bytes as f64 / 1e6, found.pin.files.len()),
+        None => "in the program".to_owned(),
+    };
+    let rows = [
+        ("id", identity.id),
+        ("source", source(&found.pin)),
+        ("weights", identity.weights),
+        ("tokenizer", identity.tokenizer),
+        ("parameters", grouped(parameters(config))),
+        ("layers", config.n_layer.to_string()),
+        ("heads", config.n_head.to_string()),
+        ("width", config.n_embd.to_string()),
+        ("positions", config.n_positions.to_string()),
+        ("vocabulary", grouped(config.vocab_size)),
+        ("size", size),
+        ("device", device_name(&engine.device()?).to_owned()),
+        ("dtype", engine.dtype().as_str().to_owned()),
+    ];
+    for (name, value) in rows {
+        writeln!(out, "{name:<11} {value}").into_diagnostic()?;
+    }
+    Ok(())
+}
+
+/// The model's files, one a line; nothing for the embedded model, which has none.
+pub fn path(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result<()> {
+    let found = models.find(model)?;
+    let Some(files) = found.files else { return Ok(()) };
+    for path in std::iter::once(&files.config).chain(&files.tokenizer).chain(&files.weights) {
+        writeln!(out, "{}", path.display()).into_diagnostic()?;
+    }
+    Ok(())
+}
+
+/// The models that have a name here: the embedded one, the hub's aliases, and every pinned one.
+/// Opens no weights and no connection.
+pub fn list(models: &mut Gpt2Models, out: &mut dyn Write) -> Result<()> {
+    let pins = models.lock().models.clone();
+    let embedded = cfg!(feature = "embedded-model").then_some(EMBEDDED);
+    let aliases = ALIASES.iter().map(|(alias, _)| *alias);
+    let known: Vec<&str> = embedded.into_iter().chain(aliases).collect();
+    let others = pins.keys().map(String::as_str).filter(|name| !known.contains(name));
+    for name in known.iter().copied().chain(others) {
+        let pin = pins.get(name);
+        let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
+        let stands_for = match (pin, alias) {
+            (Some(pin), _) => source(pin),
+            (None, Some((_, repo))) => format!("hub {repo}"),
+            (None, None) => "embedded".to_owned(),
+        };
+        let on_the_hub = stands_for.starts_with("hub ");
+        let mut marks = Vec::new();
+        if pin.is_some() {
+            marks.push("locked");
+        }
+        if on_the_hub && models.cached(name).is_some() {
+            marks.push("cached");
+        }
+        let line = format!("{name:<14} {stands_for}  {}", marks.join(", "));
+        writeln!(out, "{}", line.trim_end()).into_diagnostic()?;
+    }
+    Ok(())
+}
+
+/// Pins what the name stands for now, and says what moved.
+pub fn update(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result<()> {
+    let (before, after) = models.update(model)?;
+    let moved = match &before {
+        None => format!("pinned at {}", place(&after)),
+        Some(before) if *before == after => format!("stays at {}", place(&after)),
+        Some(before) => format!("moved from {} to {}", place(before), place(&after)),
+    };
+    writeln!(out, "{model} {moved}").into_diagnostic()
+}
+
+fn source(pin: &Pin) -> String {
+    match &pin.source {
+        Source::Embedded => "embedded".to_owned(),
+        Source::Directory => "folder".to_owned(),
+        Source::Hub { repo, commit } => format!("hub {repo}@{commit}"),
+    }
+}
+
+/// A pin in short: the commit, or the beginning of the weights' hash.
+fn place(pin: &Pin) -> &str {
+    let full = match &pin.source {
+        Source::Hub { commit, .. } => commit,
+        Source::Embedded | Source::Directory => &pin.weights,
+    };
+    full.get(..12).unwrap_or(full)
+}
+
+/// Every number that was learned: embeddings, blocks (two layer norms, attention in and out, MLP in
+/// and out, each with its bias), the last layer norm, and a head of its own if it has one.
+fn parameters(c: &gpt2::Config) -> usize {
+    let width = c.n_embd;
+    let attention = width * 3 * width + 3 * width + width * width + width;
+    let mlp = width * c.n_inner + c.n_inner + c.n_inner * width + width;
+    let block = 4 * width + attention + mlp;
+    let head = if c.tie_word_embeddings { 0 } else { c.vocab_size * width };
+    (c.vocab_size + c.n_positions) * width + c.n_layer * block + 2 * width + head
+}
+
+/// 10276160 as 10,276,160.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::HubSettings;
+    use crate::write::generator::gpt2::Engine;
+
+    fn models(root: &Path) -> Gpt2Models {
+        let hub = HubSettings {
+            endpoint: "http://127.0.0.1:9".to_owned(),
+            cache: root.join("cache"),
+            token: None,
+            offline: true,
+        };
+        Gpt2Models::new(root, Engine::default(), hub, Box::new(())).unwrap()
+    }
+
+    fn said(command: impl FnOnce(&mut dyn Write) -> Result<()>) -> String {
+        let mut out = Vec::new();
+        command(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0, 999, 1000, 124_439_808].map(grouped), ["0", "999", "1,000", "124,439,808"]);
+    }
+
+    #[test]
+    fn the_published_models_have_as_many_parameters_as_published() {
+        let gpt2 = gpt2::Config::from_json(b"{}", "the smallest").unwrap();
+        assert_eq!(parameters(&gpt2), 124_439_808);
+    }
+
+    #[cfg(feature = "embedded-model")]
+    #[test]
+    fn the_embedded_model_is_described() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut models = models(dir.path());
+        let text = said(|out| info(&mut models, EMBEDDED, out));
+        for line in [
+            "id          venti-mini",
+            "source      embedded",
+            "positions   768",
+            "vocabulary  8,192",
+        ] {
+            assert!(text.lines().any(|said| said == line), "{line} in {text}");
+        }
+        assert_eq!(said(|out| path(&mut models, EMBEDDED, out)), "");
+    }
+
+    #[cfg(all(feature = "embedded-model", feature = "hub"))]
+    #[test]
+    fn the_list_has_what_is_known_and_what_is_pinned() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut models = models(dir.path());
+        let before = said(|out| list(&mut models, out));
+        assert!(
+            before
+                .starts_with("venti-mini     embedded\ngpt2           hub openai-community/gpt2\n"),
+            "{before}"
+        );
+        assert!(
+            said(|out| update(&mut models, EMBEDDED, out)).starts_with("venti-mini pinned at ")
+        );
+        assert!(said(|out| update(&mut models, EMBEDDED, out)).starts_with("venti-mini stays at "));
+        let after = said(|out| list(&mut models, out));
+        assert!(after.starts_with("venti-mini     embedded  locked\n"), "{after}");
+    }
+}

@@ -1,0 +1,40 @@
+//! venti-mini, the model inside the program.
+
+pub const CONFIG: &[u8] = include_bytes!("../../../models/venti-mini/config.json");
+pub const TOKENIZER: &[u8] = include_bytes!("../../../models/venti-mini/tokenizer.json");
+pub const WEIGHTS: &[u8] = include_bytes!("../../../models/venti-mini/model.safetensors");
+
+/// BLAKE3 of configuration and weights, as of the same files in a folder.
+pub fn weights_hash() -> String {
+    hash(&[CONFIG, WEIGHTS])
+}
+
+/// BLAKE3 of the tokenizer.
+pub fn tokenizer_hash() -> String {
+    hash(&[TOKENIZER])
+}
+
+/// [`gpt2::hash_files`] of files with these contents.
+fn hash(contents: &[&[u8]]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for content in contents {
+        hasher.update(&(content.len() as u64).to_le_bytes());
+        hasher.update(content);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn it_is_the_same_model_as_its_folder() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/venti-mini");
+        let files = gpt2::CheckpointFiles::find(&folder).unwrap();
+        assert_eq!(weights_hash(), files.weights_hash().unwrap());
+        assert_eq!(tokenizer_hash(), files.tokenizer_hash().unwrap());
+    }
+}

@@ -1,0 +1,222 @@
+//! The GPT-2 of `crates/gpt2` as a [`Generator`]: texts become token ids on the way in, and the
+//! engine's nouns become ours on the way out.
+
+use std::error::Error as StdError;
+use std::ops::ControlFlow;
+
+use gpt2::sampling::Settings;
+use gpt2::{Checkpoint, DType, Gpt2};
+use miette::{IntoDiagnostic, WrapErr, miette};
+
+use super::{Completion, FinishReason, Generator, Provenance, Request, Work};
+use crate::config::{Device, Dtype, Generation};
+
+/// More rows gain little on any machine.
+const MOST_ROWS: usize = 64;
+/// Memory that the rows' keys and values may take when nobody chose the batch size.
+const CACHE_BYTES: usize = 2 << 30;
+
+/// Where and how a model runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Engine {
+    pub device: Device,
+    pub dtype: Dtype,
+    /// Rows decoded together; none takes as many as are of use and memory allows.
+    pub batch_size: Option<usize>,
+}
+
+impl Engine {
+    /// The device this machine has for it.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn device(self) -> miette::Result<gpt2::Device> {
+        let device = match self.device {
+            Device::Cpu => Ok(gpt2::Device::Cpu),
+            Device::Cuda => gpt2::Device::new_cuda(0),
+            Device::Metal => gpt2::Device::new_metal(0),
+            Device::Auto => gpt2::Device::cuda_if_available(0).and_then(|device| match device {
+                gpt2::Device::Cpu => gpt2::Device::metal_if_available(0),
+                device => Ok(device),
+            }),
+        };
+        device.into_diagnostic().wrap_err_with(|| {
+            let name = format!("{:?}", self.device).to_lowercase();
+            format!("cannot use the device `{name}` here; `device: cpu` always works")
+        })
+    }
+
+    /// What is computed in.
+    pub fn dtype(self) -> DType {
+        match self.dtype {
+            Dtype::Auto | Dtype::F32 => DType::F32,
+            Dtype::F16 => DType::F16,
+            Dtype::Bf16 => DType::BF16,
+        }
+    }
+}
+
+/// Sets the number of threads that this process computes with. Once a process, before any work.
+///
+/// # Errors
+/// When another number was set or work was begun before.
+pub fn use_threads(threads: usize) -> miette::Result<()> {
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
+        Err(_) if rayon::current_num_threads() != threads => Err(miette!(
+            "cannot use {threads} threads: this process already runs with {}",
+            rayon::current_num_threads()
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A loaded GPT-2.
+pub struct Gpt2Generator {
+    checkpoint: Checkpoint,
+    model: Gpt2,
+    batch_size: usize,
+}
+
+impl Gpt2Generator {
+    /// Loads the checkpoint's weights onto the engine's device.
+    ///
+    /// # Errors
+    /// When the device is not to be had, or the weights do not fit the configuration.
+    pub fn new(checkpoint: Checkpoint, engine: Engine) -> miette::Result<Self> {
+        let model = Gpt2::load(&checkpoint, &engine.device()?, engine.dtype()).into_diagnostic()?;
+        let batch_size = engine.batch_size.unwrap_or_else(|| rows_for(&model));
+        Ok(Self { checkpoint, model, batch_size })
+    }
+}
+
+/// As many rows as are of use and as memory allows.
+fn rows_for(model: &Gpt2) -> usize {
+    let c = model.config();
+    let bytes = c.n_positions * c.n_layer * 2 * c.n_embd * model.dtype().size_in_bytes();
+    (CACHE_BYTES / bytes.max(1)).clamp(1, MOST_ROWS)
+}
+
+/// A device as records name it.
+pub fn device_name(device: &gpt2::Device) -> &'static str {
+    match device {
+        gpt2::Device::Cpu => "cpu",
+        gpt2::Device::Cuda(_) => "cuda",
+        gpt2::Device::Metal(_) => "metal",
+    }
+}
+
+impl Generator for Gpt2Generator {
+    fn provenance(&self) -> Provenance {
+        Provenance {
+            device: device_name(self.model.device()).to_owned(),
+            dtype: self.model.dtype().as_str().to_owned(),
+        }
+    }
+
+    fn n_positions(&self) -> usize {
+        self.model.config().n_positions
+    }
+
+    fn tokenize(&self, text: &str) -> miette::Result<Vec<u32>> {
+        self.checkpoint.tokenizer().encode(text).into_diagnostic()
+    }
+
+    fn run(&mut self, work: &mut dyn Work) -> miette::Result<()> {
+        let tokenizer = self.checkpoint.tokenizer();
+        let n_positions = self.n_positions();
+        let mut adapted =
+            Adapted { work, tokenizer, n_positions, prompts: Vec::new(), failed: None };
+        let result = gpt2::generate(&self.model, tokenizer, &mut adapted, self.batch_size);
+        // The work's own error comes back as it was, with its help and its source code.
+        match adapted.failed {
+            Some(failed) => Err(failed),
+            None => result.into_diagnostic(),
+        }
+    }
+}
+
+/// Our work as the engine sees it.
+struct Adapted<'a> {
+    work: &'a mut dyn Work,
+    tokenizer: &'a gpt2::Tokenizer,
+    n_positions: usize,
+    /// The running requests and the tokens of their prompts.
+    prompts: Vec<(u64, usize)>,
+    failed: Option<miette::Report>,
+}
+
+/// Stands for the error kept in [`Adapted::failed`].
+#[derive(Debug, thiserror::Error)]
+#[error("the work ended with an error")]
+struct Failed;
+
+impl gpt2::Work for Adapted<'_> {
+    fn next(&mut self) -> Option<gpt2::Request> {
+        if self.failed.is_some() {
+            return None;
+        }
+        let Request { id, prompt, generation, rng_key } = self.work.next()?;
+        match self.tokenizer.encode(&prompt).into_diagnostic() {
+            Ok(prompt) => {
+                self.prompts.push((id, prompt.len()));
+                Some(gpt2::Request {
+                    id,
+                    prompt,
+                    settings: settings(&generation),
+                    max_new_tokens: generation.max_new_tokens.unwrap_or(self.n_positions),
+                    stop: generation.stop,
+                    rng_key,
+                })
+            }
+            Err(error) => {
+                self.failed = Some(error);
+                None
+            }
+        }
+    }
+
+    fn text(&mut self, id: u64, text: &str) -> ControlFlow<()> {
+        match self.failed {
+            Some(_) => ControlFlow::Break(()),
+            None => self.work.text(id, text),
+        }
+    }
+
+    fn done(
+        &mut self,
+        id: u64,
+        completion: gpt2::Completion,
+    ) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        let running = self.prompts.iter().position(|(running, _)| *running == id);
+        let prompt_tokens = running.map_or(0, |at| self.prompts.swap_remove(at).1);
+        if self.failed.is_none() {
+            self.failed = self.work.done(id, ours(completion, prompt_tokens)).err();
+        }
+        if self.failed.is_some() { Err(Failed.into()) } else { Ok(()) }
+    }
+}
+
+fn settings(generation: &Generation) -> Settings {
+    Settings {
+        temperature: generation.temperature,
+        top_k: generation.top_k,
+        top_p: generation.top_p,
+        min_p: generation.min_p,
+        typical_p: generation.typical_p,
+        repetition_penalty: generation.repetition_penalty,
+        no_repeat_ngram_size: generation.no_repeat_ngram_size,
+        min_new_tokens: generation.min_new_tokens,
+    }
+}
+
+fn ours(completion: gpt2::Completion, prompt_tokens: usize) -> Completion {
+    let gpt2::Completion { token_ids, text, log_probs, finish_reason } = completion;
+    let finish_reason = match finish_reason {
+        gpt2::FinishReason::EndOfText => FinishReason::EndOfText,
+        gpt2::FinishReason::Stop => FinishReason::Stop,
+        gpt2::FinishReason::Length => FinishReason::Length,
+        gpt2::FinishReason::ContextFull => FinishReason::ContextFull,
+        gpt2::FinishReason::Cancelled => FinishReason::Cancelled,
+    };
+    Completion { text, prompt_tokens, token_ids, log_probs, finish_reason }
+}
