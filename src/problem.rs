@@ -23,6 +23,9 @@ pub struct Problem {
     span: Option<(usize, usize)>,
 }
 
+/// The longest underline, in bytes.
+const MAX_UNDERLINE: usize = 80;
+
 impl Problem {
     /// A problem with the whole of `path` (unreadable, a folder, …).
     pub fn in_file(path: impl Into<PathBuf>, message: impl Into<String>) -> Self {
@@ -43,7 +46,9 @@ impl Problem {
         message: impl Into<String>,
     ) -> Self {
         let offset = char_boundary(text, offset);
-        let len = len.min(text.len() - offset);
+        // What goes on over many words or lines is underlined where it starts.
+        let line = text[offset..].lines().next().unwrap_or_default();
+        let len = char_boundary(line, len.min(MAX_UNDERLINE));
         Self {
             message: message.into(),
             hint: None,
@@ -95,23 +100,37 @@ impl Code {
     }
 }
 
+/// How much of a long line is shown before a problem and from it on, in bytes.
+const SHOWN_BEFORE: usize = 60;
+const SHOWN_AFTER: usize = 120;
+
 impl SourceCode for Code {
-    /// What miette reads of a text, but with columns counted in characters; its own counts bytes.
+    /// The span itself for a context of no lines, and its line, or as much as can be taken in of it,
+    /// for any other. Columns are counted in characters; miette's own count bytes.
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,
         lines_before: usize,
         lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let read = self.text.read_span(span, lines_before, lines_after)?;
-        let column = self.column(char_boundary(&self.text, read.span().offset()));
+        let (mut start, mut end) = (span.offset(), span.offset() + span.len());
+        if end > self.text.len() {
+            return Err(MietteError::OutOfBounds);
+        }
+        if lines_before + lines_after > 0 {
+            let line_start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
+            let line = self.text[line_start..].lines().next().unwrap_or_default();
+            let line_end = (line_start + line.len()).max(end);
+            start = char_boundary(&self.text, line_start.max(start.saturating_sub(SHOWN_BEFORE)));
+            end = char_boundary(&self.text, line_end.min(end.max(span.offset() + SHOWN_AFTER)));
+        }
         Ok(Box::new(MietteSpanContents::new_named(
             self.name.clone(),
-            read.data(),
-            *read.span(),
-            read.line(),
-            column,
-            read.line_count(),
+            &self.text.as_bytes()[start..end],
+            (start, end - start).into(),
+            self.text[..start].matches('\n').count(),
+            self.column(start),
+            1,
         )))
     }
 }
@@ -176,10 +195,7 @@ impl Problems {
     pub fn render(&self, color: bool, width: usize) -> String {
         let theme =
             if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        let handler = GraphicalReportHandler::new_themed(theme)
-            .with_width(width)
-            .with_links(false)
-            .with_context_lines(0);
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false);
         let mut text = String::new();
         for problem in &self.0 {
             // Writing to a String cannot fail, and the spans are inside their text by construction;
@@ -236,9 +252,50 @@ mod tests {
         ];
         let problems = Problems::none_or((), problems).expect_err("three");
         assert_eq!(problems.to_string(), "3 problems in the content");
-        insta::assert_snapshot!(problems.render(false, 80), @"");
+        insta::assert_snapshot!(problems.render(false, 80), @"
+         × unknown key `ñandú`
+          ╭─[a.md:3:1]
+        3 │ ñandú: x
+          · ─────
+          ╰────
+         help: did you mean `slug`?
+
+         × second
+          ╭─[a.md:3:8]
+        3 │ ñandú: x
+          ·        ─
+          ╰────
+
+         × this file cannot be read
+         help: open it
+         in b.md
+        ");
         assert!(problems.render(true, 80).contains("\u{1b}["));
         assert!(!problems.render(false, 80).contains("\u{1b}["));
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_the_place() {
+        let text = format!("{}é{}\n", "a".repeat(10_000), "b".repeat(10_000));
+        let problem = Problem::at("a.md", &text, 10_000, 10_000, "no");
+        insta::assert_snapshot!(Problems(vec![problem]).render(false, 80), @"
+         × no
+          ╭─[a.md:1:10001]
+        1 │ aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaébbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+          ·                                                             ───────────────────────────────────────────────────────────────────────────────
+          ╰────
+        ");
+    }
+
+    #[test]
+    fn the_end_of_a_file_is_a_place() {
+        for (text, place) in
+            [("", "a.md:1:1"), ("a", "a.md:1:2"), ("a\r\n", "a.md:2:1"), ("a\n\n", "a.md:3:1")]
+        {
+            let rendered =
+                Problems(vec![Problem::at("a.md", text, text.len(), 1, "no")]).render(false, 80);
+            assert!(rendered.contains(place) && rendered.contains('╭'), "{rendered}");
+        }
     }
 
     #[test]

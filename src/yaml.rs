@@ -35,6 +35,11 @@ impl<'a> Document<'a> {
             return Err(Problem::at(path, file, yaml.start + at, c.len_utf8(), message)
                 .hint("delete it; it is invisible in most editors"));
         }
+        if let Some((at, _)) = text.match_indices(['[', '{']).nth(MAX_BRACKETS) {
+            let message =
+                format!("more than {MAX_BRACKETS} brackets are more than this file can need");
+            return Err(Problem::at(path, file, yaml.start + at, 1, message).hint("shorten it"));
+        }
         match node::read(text) {
             Ok(root) => Ok(Self { path, file, yaml, root }),
             Err(error) => Err(node_problem(path, file, &yaml, error)),
@@ -77,6 +82,9 @@ fn node_problem(path: &Path, file: &str, yaml: &Range<usize>, error: node::Error
         None => problem,
     }
 }
+
+/// The parser's time grows with the square of the brackets that are open.
+const MAX_BRACKETS: usize = 10_000;
 
 /// What libyaml reads; anything else it refuses without saying on which line.
 fn allowed(c: char) -> bool {

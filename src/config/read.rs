@@ -168,7 +168,7 @@ fn author(field: Field) -> Result<Author, Problem> {
             .unwrap_or_else(|| Author::default().name),
         bio: fields.get("bio").map(|f| f.some_text()).transpose()?,
         url: fields.get("url").map(|f| f.http_address()).transpose()?,
-        avatar: fields.get("avatar").map(|f| inner_path(&f)).transpose()?,
+        avatar: fields.get("avatar").map(|f| inner_path(&f, "img/me.png")).transpose()?,
     })
 }
 
@@ -211,7 +211,7 @@ fn nav_entry(entry: &Field) -> Result<NavEntry, Problem> {
     let fields = entry.fields(&["name", "url"])?;
     let both = fields.get("name").zip(fields.get("url"));
     let (name, url) = both.ok_or_else(|| {
-        entry.must("have a `name` and a `url`").hint("- { name: Tags, url: tags/ }")
+        entry.must("have a `name` and a `url`").hint("such as `- { name: Tags, url: tags/ }`")
     })?;
     let target = url.some_text()?;
     let url = if target.contains(':') || target.starts_with("//") {
@@ -294,13 +294,13 @@ fn auto_or_count(field: &Field, most: usize) -> Result<Option<usize>, Problem> {
 
 fn folder(fields: &Fields, key: &str, default: &str) -> Result<PathBuf, Problem> {
     match fields.get(key) {
-        Some(field) => inner_path(&field).map(PathBuf::from),
+        Some(field) => inner_path(&field, default).map(PathBuf::from),
         None => Ok(PathBuf::from(default)),
     }
 }
 
 /// A relative path that stays inside, `/`-separated, without `.` parts.
-fn inner_path(field: &Field) -> Result<String, Problem> {
+fn inner_path(field: &Field, example: &str) -> Result<String, Problem> {
     let text = field.some_text()?;
     let parts: Vec<&str> =
         text.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
@@ -313,9 +313,9 @@ fn inner_path(field: &Field) -> Result<String, Problem> {
                 || part.eq_ignore_ascii_case(".venti")
         });
     if bad {
-        return Err(field
-            .must("be a path inside the project")
-            .hint("relative, with forward slashes and without `..`, such as `content/seeds`"));
+        return Err(field.must("be a path inside the project").hint(format!(
+            "relative, with forward slashes and without `..`, such as `{example}`"
+        )));
     }
     Ok(parts.join("/"))
 }

@@ -135,8 +135,10 @@ impl Essay {
     /// checkout with other line ends is no edit.
     pub fn content_hash(&self) -> String {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(normalised(&self.front.title).as_bytes());
-        hasher.update(b"\n\n");
+        let title = normalised(&self.front.title);
+        // With its length first, no title runs on into a body.
+        hasher.update(&(title.len() as u64).to_le_bytes());
+        hasher.update(title.as_bytes());
         hasher.update(normalised(&self.body).as_bytes());
         hasher.finalize().to_hex().to_string()
     }

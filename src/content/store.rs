@@ -194,7 +194,11 @@ mod tests {
         fs::write_atomic(&dir.join("latin.md"), b"caf\xe9").expect("written");
         let Problems(problems) = store.load().expect_err("three problems");
         let found: Vec<String> = problems.iter().map(Problem::to_line).collect();
-        insta::assert_snapshot!(found.join("\n"), @"");
+        insta::assert_snapshot!(found.join("\n"), @"
+        content/essays/cut.md:1:1: the front matter has no end (put a line of `---` after it)
+        content/essays/latin.md:1:4: this file is not UTF-8 from here on (save it as UTF-8 in your editor)
+        content/essays/renamed.md:1:1: this file is named like the essay renamed but says it is a (name it a.md, or set `seed` and `take` to what its name says)
+        ");
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Project {
                 }
                 Err(TryLockError::WouldBlock) => {}
             }
-            if waited.is_zero() {
+            if waited.is_zero() && !patience.is_zero() {
                 waiting(&holder(&mut file));
             }
             if waited >= patience {

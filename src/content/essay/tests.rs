@@ -48,7 +48,67 @@ fn markdown(essay: &Essay) -> String {
 
 #[test]
 fn the_file_reads_well() {
-    insta::assert_snapshot!(markdown(&essay("a", 1)), @"");
+    insta::assert_snapshot!(markdown(&essay("a", 1)), @r#"
+    ---
+    title: 'Return to: "Sender"'
+    reviewed: false
+    seed: a
+    take: 1
+    quote: |-
+      A roadmap is a letter.
+
+      It arrives.
+    written: 2026-11-22
+    model: venti-mini
+    weights: ab
+    generation:
+      temperature: 0.8
+      top_k: 40
+      top_p: 0.95
+      min_p: 0.0
+      typical_p: 1.0
+      repetition_penalty: 1.1
+      no_repeat_ngram_size: 0
+      stop:
+      - |2+
+
+
+      - '---'
+      min_new_tokens: 0
+      max_new_tokens: null
+      min_words: 220
+      max_words: 500
+      candidates: 4
+      max_rounds: 3
+    rng_seed: 9007199254740992
+    round: 1
+    candidate: 3
+    revision: 1
+    engine: venti 0.1.0
+    device: cpu
+    dtype: f32
+    figures:
+      words: 3
+      prompt_tokens: 0
+      new_tokens: 0
+      distinct:
+      - 0.30000000000000004
+      - 1.0
+      - 0.3333333333333333
+      - 0.0
+      repeated_sentences: 0
+      mean_log_likelihood: -2.5
+      rounds: 0
+    key: k
+    seed_hash: s
+    hash: 6377e4d24b011951d089a002b4a00e41f2d4aea327b190444d8d9c7d3af9efa1
+    ---
+
+    First paragraph.
+
+    Second
+    paragraph.
+    "#);
 }
 
 #[test]
@@ -123,7 +183,21 @@ fn a_broken_essay_is_shown_where_it_is_broken() {
         good[..good.len() / 2].into(),
     ];
     let found: Vec<String> = broken.iter().map(|text| parse(text).expect_err(text)).collect();
-    insta::assert_snapshot!(found.join("\n"), @"");
+    insta::assert_snapshot!(found.join("\n"), @r#"
+    content/essays/a.md:1:1: this is no essay: it has no front matter (restore the file, or delete it and its essay is written anew)
+    content/essays/a.md:1:1: this is no essay: it has no front matter (restore the file, or delete it and its essay is written anew)
+    content/essays/a.md:3:1: unknown key `reviwed` (did you mean `reviewed`? keys of your own are kept if they look less like one of Venti's)
+    content/essays/a.md:3:11: reviewed: invalid type: string "maybe", expected a boolean (restore this line, or delete the file and its essay is written anew)
+    content/essays/a.md:2:1: missing field `round` (restore this line, or delete the file and its essay is written anew)
+    content/essays/a.md:33:8: round: invalid type: integer `-1`, expected u32 (restore this line, or delete the file and its essay is written anew)
+    content/essays/a.md:34:1: the key `round` is given twice (keep one of them)
+    content/essays/a.md:10:10: written: failed to parse four digit integer as year: invalid digit, expected 0-9 but got t (restore this line, or delete the file and its essay is written anew)
+    content/essays/a.md:16:8: this is not YAML: did not find expected ',' or ']' (close the list with `]`, and put its texts in double quotes)
+    content/essays/a.md:14:16: generation.temperature: invalid type: string "hot", expected f64 (restore this line, or delete the file and its essay is written anew)
+    content/essays/a.md:2:17: this is not YAML: mapping values are not allowed in this context (put a text that contains a colon in double quotes)
+    content/essays/a.md:2:1: missing field `figures` (restore this line, or delete the file and its essay is written anew)
+    content/essays/a.md:1:1: the front matter has no end (put a line of `---` after it)
+    "#);
 }
 
 #[test]

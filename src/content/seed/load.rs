@@ -67,20 +67,26 @@ fn seed_files(root: &Path, dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathB
             }
             Ok(entry) => paths.push(relative(entry.path())),
             Err(error) => {
-                let path = relative(error.path().unwrap_or(dir));
-                problems.push(match error.loop_ancestor() {
-                    Some(_) => Problem::in_file(path, "this link leads to a folder that it is in")
-                        .hint("remove the link"),
-                    None => {
-                        let why =
-                            error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-                        Problem::in_file(path, format!("this cannot be read: {why}"))
-                    }
-                });
+                problems.extend(walk_problem(&relative(error.path().unwrap_or(dir)), &error))
             }
         }
     }
     paths
+}
+
+fn walk_problem(path: &Path, error: &walkdir::Error) -> Option<Problem> {
+    // An editor's lock is a hidden link to nowhere, which the walk cannot follow far enough to hide.
+    if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
+        return None;
+    }
+    if error.loop_ancestor().is_some() {
+        return Some(
+            Problem::in_file(path, "this link leads to a folder that it is in")
+                .hint("remove the link"),
+        );
+    }
+    let why = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+    Some(Problem::in_file(path, format!("this cannot be read: {why}")))
 }
 
 fn is_markdown(path: &Path) -> bool {
@@ -213,7 +219,12 @@ mod tests {
             ("good.md", b"q"),
             ("—.md", b"q"),
         ];
-        insta::assert_snapshot!(load(files).expect_err("four problems").join("\n"), @"");
+        insta::assert_snapshot!(load(files).expect_err("four problems").join("\n"), @r#"
+        seeds/a.md:2:8: `title` must be text, but this is the number 1 (put it in quotes if it is a text: "1")
+        seeds/b.md:2:5: this file is not UTF-8 from here on (save it as UTF-8 in your editor)
+        seeds/c.md:1:1: the quote is missing (write it below the front matter, or as `quote: "…"`)
+        seeds/—.md: no address can be made of this file's name (rename it with letters or digits, or give it a `slug:`)
+        "#);
     }
 
     #[test]
@@ -228,12 +239,29 @@ mod tests {
             ("tags.md", b"q"),
             ("Colophon.md", b"q"),
         ];
-        insta::assert_snapshot!(load(files).expect_err("seven problems").join("\n"), @"");
+        insta::assert_snapshot!(load(files).expect_err("seven problems").join("\n"), @r#"
+        seeds/Colophon.md:1:1: the slug `colophon` is the address of another page of the site (rename the file, or give it another `slug:`)
+        seeds/b.md:2:16: the tags "C++" and "C" would share the address tags/c (seeds/a.md) (write them alike, or rename one)
+        seeds/c.md:2:7: the slug `a` is also that of seeds/a.md (rename one of the files, or give it a `slug:`)
+        seeds/d.md:4:5: the alias /OLD.html is also an alias of seeds/a.md (remove it, or choose another)
+        seeds/e.md:2:11: the alias /b is the page of seeds/b.md (remove it, or choose another)
+        seeds/f.md:2:11: the alias /tags/x is where the site keeps /tags (remove it, or choose another)
+        seeds/tags.md:1:1: the slug `tags` is the address of another page of the site (rename the file, or give it another `slug:`)
+        "#);
+    }
+
+    #[test]
+    fn a_file_that_can_be_no_quote_is_not_even_read() {
+        let found = load(&[("a.md", &vec![b'a'; 1 + MAX_BYTES as usize])]).expect_err("too large");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("seeds/a.md: this file is larger than 1 MiB"), "{found:?}");
     }
 
     #[test]
     fn no_folder_for_seeds() {
-        insta::assert_snapshot!(load(&[]).expect_err("no folder").join("\n"), @"");
+        insta::assert_snapshot!(load(&[]).expect_err("no folder").join("\n"), @"
+        seeds: there is no such folder for seeds (create it and put a quote into it, or set `seeds:` in venti.yaml)
+        ");
     }
 
     #[cfg(unix)]
@@ -247,8 +275,13 @@ mod tests {
         symlink(&seeds, seeds.join("loop")).expect("linked");
         symlink("nowhere", seeds.join("broken.md")).expect("linked");
         symlink("../elsewhere.md", seeds.join("good.md")).expect("linked");
+        symlink("me@host.1234", seeds.join(".#good.md")).expect("linked");
         let _socket =
             std::os::unix::net::UnixListener::bind(seeds.join("socket.md")).expect("bound");
-        insta::assert_snapshot!(load_from(root.path()).expect_err("three problems").join("\n"), @"");
+        insta::assert_snapshot!(load_from(root.path()).expect_err("three problems").join("\n"), @"
+        seeds/broken.md: this cannot be read: No such file or directory (os error 2)
+        seeds/loop: this link leads to a folder that it is in (remove the link)
+        seeds/socket.md: this is not a regular file
+        ");
     }
 }
