@@ -41,11 +41,11 @@ impl Default for Generation {
     fn default() -> Self {
         Self {
             temperature: 0.8,
-            top_k: 40,
-            top_p: 0.95,
-            min_p: 0.0,
+            top_k: 0,
+            top_p: 1.0,
+            min_p: 0.15,
             typical_p: 1.0,
-            repetition_penalty: 1.1,
+            repetition_penalty: 1.2,
             no_repeat_ngram_size: 0,
             stop: Vec::new(),
             min_new_tokens: 0,

@@ -10,7 +10,7 @@ use regex::RegexSet;
 
 use super::clean;
 use super::generator::Completion;
-use super::words::{distinct, normalised, words};
+use super::words::{distinct, normalised, taken_up, words};
 use crate::config::Generation;
 use crate::content::essay::Figures;
 
@@ -21,7 +21,7 @@ pub const MIN_DISTINCT_4: f64 = 0.97;
 /// rambles. Text sampled from small and large GPT-2 models lies between -3.5 and -1.5.
 pub const LIKELIHOOD_BAND: (f64, f64) = (-4.5, -1.0);
 
-/// What a score is made of; the best possible score is the sum, 10.
+/// What a score is made of; the best possible score is the sum, 12.
 mod weight {
     /// The text says new things: the mean of distinct-2, -3 and -4, from 0 at a half.
     pub const VARIETY: f64 = 4.0;
@@ -29,6 +29,8 @@ mod weight {
     pub const LENGTH: f64 = 3.0;
     /// The model finds the text likely, from 0 at one end of the band to 1 at the other.
     pub const LIKELIHOOD: f64 = 2.0;
+    /// The share of the quote's telling words that the text takes up.
+    pub const TOPIC: f64 = 2.0;
     /// The share of the words written that cleaning kept.
     pub const KEPT: f64 = 1.0;
 }
@@ -36,7 +38,7 @@ mod weight {
 /// What the judge says of a candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// Higher is better; from 0 to 10.
+    /// Higher is better; from 0 to 12.
     pub score: f64,
     /// The blocklist pattern that the text holds.
     pub blocked: Option<String>,
@@ -95,8 +97,9 @@ fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
-/// Judges the cleaned `text` of a `completion` by its figures.
+/// Judges the cleaned `text` of a `completion` to `quote` by its figures.
 pub fn judge(
+    quote: &str,
     text: &str,
     completion: &Completion,
     figures: &Figures,
@@ -104,7 +107,8 @@ pub fn judge(
     blocklist: &Blocklist,
 ) -> Verdict {
     Verdict {
-        score: score(figures, words(&completion.text).count(), generation),
+        score: score(figures, words(&completion.text).count(), generation)
+            + weight::TOPIC * taken_up(quote, text),
         blocked: blocklist.held_by(text),
         faults: faults(figures, generation),
     }
@@ -180,7 +184,14 @@ mod tests {
         let blocked: Vec<String> = blocked.iter().map(|&b| b.to_owned()).collect();
         let completion = completion(text, log_prob);
         let blocklist = Blocklist::new(&blocked).expect("patterns compile");
-        judge(text, &completion, &figures(text, &completion), &settings(), &blocklist)
+        judge(
+            "Who ships it?",
+            text,
+            &completion,
+            &figures(text, &completion),
+            &settings(),
+            &blocklist,
+        )
     }
 
     #[test]
@@ -229,10 +240,11 @@ mod tests {
         let good = verdict("We ship it today and wait for no one.", -2.5, &[]).score;
         assert!(good > verdict("We ship it and we ship it and ship it.", -2.5, &[]).score);
         assert!(good > verdict("We ship it.", -2.5, &[]).score);
+        assert!(good > verdict("We sell it today and wait for no one.", -2.5, &[]).score);
         assert!(good > verdict("We ship it today and wait for no one.", -4.0, &[]).score);
         assert!(good > verdict("We ship it today and wait for no one.", -0.2, &[]).score);
         assert_eq!(verdict("", -9.0, &[]).score, 0.0);
-        assert!(good <= 10.0);
+        assert!(good <= 12.0);
     }
 
     #[test]
@@ -242,7 +254,15 @@ mod tests {
         let debris = Completion { text: format!("{text} {text} {text}"), ..whole.clone() };
         let score = |completion: &Completion| {
             let blocklist = Blocklist::new(&[]).expect("no pattern");
-            judge(text, completion, &figures(text, completion), &settings(), &blocklist).score
+            judge(
+                "Who ships it?",
+                text,
+                completion,
+                &figures(text, completion),
+                &settings(),
+                &blocklist,
+            )
+            .score
         };
         assert!(score(&whole) > score(&debris));
     }

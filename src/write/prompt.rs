@@ -47,6 +47,13 @@ impl Prompt {
     }
 }
 
+impl Prompt {
+    /// The quote as the model reads it: what follows the title.
+    pub fn quote(&self) -> &str {
+        self.text.split_once("\n\n").map_or(&self.text, |(_, quote)| quote)
+    }
+}
+
 /// The text with straight quotation marks, one space between words, one empty line between
 /// paragraphs, and no mark that would begin another document.
 fn plain(text: &str) -> String {
@@ -184,6 +191,7 @@ mod tests {
     fn a_prompt_is_the_beginning_of_a_document() {
         let prompt = Prompt::new(Some("Return to Sender"), "A roadmap is a letter.");
         assert_eq!(prompt.text, "<|endoftext|>Return to Sender\n\nA roadmap is a letter.");
+        assert_eq!(prompt.quote(), "A roadmap is a letter.");
         assert_eq!((prompt.title.as_str(), prompt.lead), ("Return to Sender", None));
     }
 

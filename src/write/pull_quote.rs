@@ -6,7 +6,8 @@ use super::words::{normalised, words};
 /// Words of the pull quote that reads best.
 const BEST_LENGTH: f64 = 14.0;
 
-/// Beginnings that point at a sentence the reader of a pull quote does not see.
+/// Beginnings that point at a sentence the reader of a pull quote does not see, or that models leave
+/// without the clause they promise.
 const POINTING: &[&str] = &[
     "this",
     "that",
@@ -73,7 +74,7 @@ const CLAIMING: &[&str] = &[
 /// Only statements of 6 to 28 words do, without quotation marks, brackets, digits or a second stop,
 /// and not the first sentence of all, which stands right below the quote. The score is 1, less
 /// 0.08 for each word away from 14, plus 0.1 for each claiming word ("never", "you", …; three
-/// count), less 0.5 for a beginning that points elsewhere ("This", "However", …), less 0.5 if it
+/// count), less 0.5 for a beginning that points elsewhere or waits for more ("This", "However", "When", …), less 0.5 if it
 /// does not begin with a letter, less twice the share of words it repeats.
 pub fn pull_quote(body: &str) -> Option<&str> {
     let candidates = body.split("\n\n").flat_map(sentences).skip(1).filter(|s| is_statement(s));

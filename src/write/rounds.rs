@@ -186,7 +186,8 @@ impl Rounds<'_> {
         let text = clean(&raw, brief.generation.max_words);
         let mut figures = figures(&text, &completion);
         figures.rounds = ticket.round;
-        let verdict = judge(&text, &completion, &figures, &brief.generation, self.blocklist);
+        let quote = brief.prompt.quote();
+        let verdict = judge(quote, &text, &completion, &figures, &brief.generation, self.blocklist);
         let Ticket { round, candidate, .. } = ticket;
         Candidate { round, candidate, completion, text, figures, verdict }
     }

@@ -33,6 +33,35 @@ pub fn normalised(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Words too common to tell what a text is about.
+const COMMON: &[&str] = &[
+    "the", "a", "an", "and", "or", "but", "of", "to", "in", "on", "at", "for", "with", "by",
+    "from", "as", "is", "are", "was", "were", "be", "been", "it", "its", "this", "that", "these",
+    "those", "he", "she", "they", "we", "you", "i", "his", "her", "their", "our", "your", "my",
+    "not", "no", "if", "so", "than", "then", "more", "most", "what", "who", "which", "when",
+    "where", "how", "all", "each", "every", "will", "would", "can", "could", "have", "has", "had",
+    "do", "does", "did", "them", "us", "me", "him",
+];
+
+/// Whether a normalised word is one of those that every English text is full of.
+pub fn is_common(word: &str) -> bool {
+    COMMON.contains(&word)
+}
+
+/// Share of the telling words of `topic` that `text` takes up; 1 when it has none. A word of the
+/// same first five letters, plural or not, counts: "founder" is taken up by "founding".
+pub fn taken_up(topic: &str, text: &str) -> f64 {
+    let stems = |text: &str| -> HashSet<String> {
+        let words = normalised(text).into_iter().filter(|word| !is_common(word));
+        words.map(|word| word.trim_end_matches('s').chars().take(5).collect()).collect()
+    };
+    let (topic, text) = (stems(topic), stems(text));
+    if topic.is_empty() {
+        return 1.0;
+    }
+    topic.intersection(&text).count() as f64 / topic.len() as f64
+}
+
 /// Share of the n-grams of `items` that are distinct; 1 when there is none.
 pub fn distinct<T: Eq + Hash>(items: &[T], n: usize) -> f64 {
     let total = items.windows(n).len();
@@ -63,6 +92,15 @@ mod tests {
     #[test]
     fn normalised_words_have_neither_case_nor_punctuation_around_them() {
         assert_eq!(normalised("“Why?” — We’re HERE."), ["why", "we're", "here"]);
+    }
+
+    #[test]
+    fn a_text_takes_up_the_telling_words_of_its_topic() {
+        let topic = "The founders of a company";
+        assert_eq!(taken_up(topic, "Every founder has one."), 0.5);
+        assert_eq!(taken_up(topic, "Founding companies is hard."), 1.0);
+        assert_eq!(taken_up("Who ships?", "We ship."), 1.0);
+        assert_eq!(taken_up("It is what it is.", "Anything."), 1.0);
     }
 
     #[test]

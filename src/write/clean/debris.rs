@@ -26,7 +26,7 @@ static TELLS: LazyLock<RegexSet> = LazyLock::new(|| {
         r"(?i)\bsubscribe (?:to|for|here|now)\b|\bsign up (?:for|to|here|now)\b|\bfollow (?:us|me|him|her|them) (?:on|at)\b|\bnewsletter\b",
         r"(?i)\b(?:share|tweet|print|bookmark) this\b|\bleave a comment\b|\bcomments? (?:section|below|are closed)\b|\blet (?:us|me) know in\b",
         r"(?i)\ball rights reserved\b|\bcopyright ©|©|\bcreative commons\b|\bcookie policy\b|\bterms of service\b|\bprivacy policy\b",
-        r"(?i)\b(?:this|our|the|my|a|next|previous|last|earlier|following) (?:blog|post|guest) ?post(?:s|ing)?\b|\b(?:this|our|my) (?:post|article|series|tutorial|guide)\b|\bfeel free to\b",
+        r"(?i)\b(?:this|our|the|my|a|next|previous|last|earlier|following) (?:blog|post|guest) ?post(?:s|ing)?\b|\b(?:this|our|my) (?:post|article|series|tutorial|guide)\b|\b(?:in|of|from|to) (?:the|this|that|a|my) (?:post|blog)\b|\bfeel free to\b",
         r"(?i)\b(?:originally|first|previously) (?:published|appeared|posted)\b|\bguest (?:post|author|blog)\b|\bcross-?posted\b",
         r"(?i)\b(?:photo|image|picture|illustration|photograph) (?:by|credit|courtesy|via)\b|\bcourtesy of\b|\bgetty images\b",
         r"(?i)\bdownload (?:the|our|a|this) (?:pdf|app|report|slides|full)\b|\b(?:table|figure|exhibit|chapter|appendix) [0-9]+\b|\bin this (?:chapter|module|section)\b",
@@ -44,10 +44,11 @@ static OPENINGS: LazyLock<Regex> = LazyLock::new(|| {
           | continue \s reading | read \s more | click \s here | more \s information
           | (?:posted|written|published|edited|reviewed|submitted|filed|reported) \s (?:by|in|on|under|at) \s
           | by \s \p{Lu}\S+ \s \p{Lu}\S+ [.,]? $
-          | (?:photo|image|video|credit|source|caption|tags?|categor(?:y|ies)|update|edit|correction|disclaimer|note|tl;dr) s? \s? :
           | (?:q|a|figure|fig\.|table) \s? [0-9]* \s? :
+          | (?: \pL+ | tl;dr ) \s? : # the label of a line, the name of a speaker
           | (?:thank \s you|thanks) \s for \s (?:reading|visiting|watching|your \s (?:interest|comment))
           | (?:this|the) \s (?:post|article|essay|piece) \s (?:was|is) \s (?:written|published|part|originally|authored)
+          | (?:image|media) \s caption | media \s playback | (?:this \s)? story \s continues | file \s photo
           | table \s of \s contents | back \s to \s top | skip \s to | loading | page \s [0-9]
         )",
     )
@@ -111,6 +112,7 @@ mod tests {
             "He said […] that it works.",
             "Share this with a friend.",
             "Photo: the office.",
+            "Interviewer: “Why did you leave?”",
             "Thanks for reading.",
             "Use `git push` now.",
             "The value of x = 5.",

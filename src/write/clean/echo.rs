@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Paragraph;
-use crate::write::words::normalised;
+use crate::write::words::{is_common, normalised};
 
 /// Share of the smaller sentence's word pairs found in the other at which the two are one sentence.
 const NEAR: f64 = 0.7;
@@ -13,16 +13,6 @@ const WORN: f64 = 0.4;
 const SHORT: usize = 5;
 /// Words that may stand doubled.
 const MAY_DOUBLE: &[&str] = &["had", "that", "very", "really", "no", "so", "many", "long", "far"];
-/// Words too common to say that a sentence circles one thing.
-const COMMON: &[&str] = &[
-    "the", "a", "an", "and", "or", "but", "of", "to", "in", "on", "at", "for", "with", "by",
-    "from", "as", "is", "are", "was", "were", "be", "been", "it", "its", "this", "that", "these",
-    "those", "he", "she", "they", "we", "you", "i", "his", "her", "their", "our", "your", "my",
-    "not", "no", "if", "so", "than", "then", "more", "most", "what", "who", "which", "when",
-    "where", "how", "all", "each", "every", "will", "would", "can", "could", "have", "has", "had",
-    "do", "does", "did", "them", "us", "me", "him",
-];
-
 /// Leaves out each sentence that echoes an earlier one or circles in itself.
 pub fn remove(text: &mut Vec<Paragraph>) {
     let mut said = Said::default();
@@ -84,7 +74,7 @@ fn circles(words: &[String]) -> bool {
             .any(|w| w[..n] == w[n..] && !(n == 1 && MAY_DOUBLE.contains(&w[0].as_str())))
     });
     let mut counts: HashMap<&str, usize> = HashMap::new();
-    for word in words.iter().filter(|word| !COMMON.contains(&word.as_str())) {
+    for word in words.iter().filter(|word| !is_common(word)) {
         *counts.entry(word).or_default() += 1;
     }
     let most = counts.values().copied().max().unwrap_or(0);
