@@ -72,6 +72,7 @@ pub enum Command {
     /// Remove the built site and caches; never essays that belong to a seed
     Clean(Clean),
     /// Show and move the models this site uses
+    #[cfg(feature = "model")]
     Model(Model),
     /// Print a completion script for a shell
     Completions(Completions),
@@ -206,6 +207,14 @@ pub struct ModelFlags {
     /// venti-mini, gpt2, a folder, or owner/name[@revision] on the hub
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
+    #[command(flatten)]
+    pub engine: Engine,
+}
+
+/// What a model runs on.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Model")]
+pub struct Engine {
     /// Where it runs
     #[arg(long)]
     pub device: Option<Device>,
@@ -327,7 +336,7 @@ pub enum ModelCommand {
     /// Where its files are
     Path(ModelName),
     /// The models known here: embedded, in the lock, in the hub's cache, and the aliases
-    List,
+    List(Engine),
     /// Move the lock's pin to what the name stands for now
     Update(ModelName),
 }
@@ -337,12 +346,8 @@ pub enum ModelCommand {
 pub struct ModelName {
     /// venti-mini, gpt2, a folder, or owner/name[@revision] on the hub [default: the site's]
     pub model: Option<String>,
-    /// Open no network connection
-    #[arg(long)]
-    pub offline: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub engine: Engine,
 }
 
 /// `venti completions`

@@ -68,7 +68,8 @@ fn run(cli: Cli, terminal: &Terminal) -> miette::Result<()> {
         Command::Build(args) => build::run(global, &args, terminal),
         Command::Clean(args) => clean::run(&Site::open(global, terminal)?, &args, terminal),
 
-        Command::Model(_) => unreachable!(),
+        #[cfg(feature = "model")]
+        Command::Model(args) => model::run(global, &args, terminal),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
     }

@@ -11,11 +11,10 @@ use super::summary::Summary;
 use super::terminal::{Terminal, print};
 use super::writing::{self, Asked};
 use crate::cli::{Generate, Global};
-use crate::config::{Config, Generation};
+use crate::config::Generation;
 use crate::content::seed::default_rng_seed;
 use crate::content::slug;
-use crate::project::Project;
-use crate::write::generator::{Completion, FinishReason, Generator};
+use crate::write::generator::{Completion, FinishReason, Generator, Models};
 use crate::write::prompt::Prompt;
 use crate::write::{self, Blocklist, Brief, Progress};
 use stream::Stream;
@@ -52,20 +51,13 @@ fn one_text(
     if quote.trim().is_empty() {
         return Err(miette!(help = "give the quote itself after --text", "the quote is empty"));
     }
-    let project = match site::find(global) {
-        Ok(project) => project,
-        Err(error) if global.root.is_some() || global.config.is_some() => return Err(error),
-        Err(error) if error.downcast_ref::<crate::project::NoSite>().is_none() => {
-            return Err(error);
-        }
-        Err(_) => nowhere()?,
-    };
+    let (project, pins) = site::find_or_nowhere(global)?;
     let config = &project.config;
     let generation = settings(&config.generation, args)?;
     let blocklist = Blocklist::new(&config.blocklist)
         .map_err(|error| miette!("a pattern of the blocklist does not compile: {error}"))?;
     let rng_seed = args.generation.rng_seed.unwrap_or_else(|| default_rng_seed(&slug::of(quote)));
-    let mut models = models::open(&project, &args.model, terminal)?;
+    let mut models = models::open(&project, &args.model.engine, pins, terminal)?;
     let model = args.model.model.as_deref().unwrap_or(&config.model);
     models.identity(model)?;
     let mut generator = models.load(model)?;
@@ -125,14 +117,6 @@ fn one_text(
         terminal.warn(format_args!("this text would be flagged: {why}"));
     }
     Ok(())
-}
-
-/// Settings where there is no site.
-fn nowhere() -> miette::Result<Project> {
-    let root =
-        std::env::current_dir().map_err(|e| miette!("cannot tell which folder this is: {e}"))?;
-    let config = Config::parse("title: Venti\n", std::path::Path::new("venti.yaml"))?;
-    Ok(Project { root, config })
 }
 
 /// One candidate, shown as it is written, unless more were asked for.

@@ -2,12 +2,57 @@
 
 use std::io::Write;
 
-use miette::{IntoDiagnostic, Result};
+use miette::{IntoDiagnostic, Result, miette};
+
+use super::models::{self, Pins};
+use super::site::{self, Site};
+use super::terminal::{Terminal, print};
+use crate::cli::{Engine, Global, Model, ModelCommand, ModelName};
 
 use crate::content::lockfile::{Pin, Source};
 use crate::write::generator::Models;
 use crate::write::generator::gpt2::device_name;
 use crate::write::generator::models::{ALIASES, EMBEDDED, Gpt2Models};
+
+/// Runs one of the subcommands and prints what it says.
+pub fn run(global: &Global, args: &Model, terminal: &Terminal) -> Result<()> {
+    let mut out = Vec::new();
+    match &args.command {
+        ModelCommand::Info(name) => {
+            with(global, name, terminal, |models, model| info(models, model, &mut out))?;
+        }
+        ModelCommand::Path(name) => {
+            with(global, name, terminal, |models, model| path(models, model, &mut out))?;
+        }
+        ModelCommand::List(engine) => list(&mut looking(global, engine, terminal)?.0, &mut out)?,
+        ModelCommand::Update(name) => {
+            // The only one that means to change the lock, so it needs the project to itself.
+            let site = Site::open(global, terminal)?;
+            let mut models = models::open(&site.project, &name.engine, Pins::InTheLock, terminal)?;
+            let model = name.model.as_deref().unwrap_or(&site.project.config.model);
+            update(&mut models, model, &mut out)?;
+        }
+    }
+    print(String::from_utf8_lossy(&out))
+}
+
+/// Calls `command` with the model that was named, or the site's.
+fn with(
+    global: &Global,
+    name: &ModelName,
+    terminal: &Terminal,
+    command: impl FnOnce(&mut Gpt2Models, &str) -> Result<()>,
+) -> Result<()> {
+    let (mut models, of_the_site) = looking(global, &name.engine, terminal)?;
+    command(&mut models, name.model.as_deref().unwrap_or(&of_the_site))
+}
+
+/// The models, to look at and pin none, and the site's own; outside a site those of a new one.
+fn looking(global: &Global, engine: &Engine, terminal: &Terminal) -> Result<(Gpt2Models, String)> {
+    let project = site::find_or_nowhere(global)?.0;
+    let models = models::open(&project, engine, Pins::Nowhere, terminal)?;
+    Ok((models, project.config.model))
+}
 
 /// What a model is: identity, sizes, and what it runs on here. Opens its files.
 pub fn info(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result<()> {
@@ -42,10 +87,12 @@ pub fn info(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result
     Ok(())
 }
 
-/// The model's files, one a line; nothing for the embedded model, which has none.
+/// The model's files, one a line.
 pub fn path(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result<()> {
     let found = models.find(model)?;
-    let Some(files) = found.files else { return Ok(()) };
+    let Some(files) = found.files else {
+        return Err(miette!("{model} is inside this program and has no files of its own"));
+    };
     for path in std::iter::once(&files.config).chain(&files.tokenizer).chain(&files.weights) {
         writeln!(out, "{}", path.display()).into_diagnostic()?;
     }
@@ -183,7 +230,8 @@ mod tests {
         ] {
             assert!(text.lines().any(|said| said == line), "{line} in {text}");
         }
-        assert_eq!(said(|out| path(&mut models, EMBEDDED, out)), "");
+        let error = path(&mut models, EMBEDDED, &mut Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("inside this program"), "{error}");
     }
 
     #[cfg(all(feature = "embedded-model", feature = "hub"))]

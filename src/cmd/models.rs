@@ -1,34 +1,71 @@
-//! The models of this run: the surroundings of the process handed to the model registry.
-
-use miette::miette;
+//! The models of this run: what the site and the command line say about them, and the process's
+//! surroundings, handed to whoever opens them.
 
 use super::terminal::Terminal;
-use crate::cli::ModelFlags;
+use crate::cli;
 use crate::project::Project;
 use crate::write::generator::{Generator, Identity, Models};
 
-/// What a build that writes nothing knows of models.
-pub struct Unknown;
+/// Every model, as far as one that is never opened needs to be known.
+pub struct Unopened;
 
-impl Models for Unknown {
+impl Models for Unopened {
     fn identity(&mut self, model: &str) -> miette::Result<Identity> {
         Ok(Identity { id: model.to_owned(), weights: String::new(), tokenizer: String::new() })
     }
 
     fn load(&mut self, model: &str) -> miette::Result<Box<dyn Generator>> {
-        Err(miette!(
+        Err(miette::miette!(
             help = "`venti build --frozen` renders the essays that are there",
-            "this venti was built without models, so {model} cannot write"
+            "this venti cannot write: it was built without models, and {model} is to write"
         ))
     }
 }
 
+/// Where pins are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pins {
+    /// In the project's `venti.lock`.
+    InTheLock,
+    /// Nowhere: there is no project.
+    Nowhere,
+}
+
 /// The models that this program can open.
+#[cfg(feature = "model")]
 pub fn open(
     project: &Project,
-    flags: &ModelFlags,
+    flags: &cli::Engine,
+    pins: Pins,
     terminal: &Terminal,
-) -> miette::Result<Box<dyn Models>> {
-    let _ = (project, flags, terminal);
-    Ok(Box::new(Unknown))
+) -> miette::Result<crate::write::generator::models::Gpt2Models> {
+    use super::progress::DownloadBar;
+    use crate::config::HubSettings;
+    use crate::write::generator::gpt2::{Engine, use_threads};
+    use crate::write::generator::models::Gpt2Models;
+
+    let config = &project.config;
+    if let Some(threads) = flags.threads.map(usize::from).or(config.threads) {
+        use_threads(threads)?;
+    }
+    let engine = Engine {
+        device: flags.device.unwrap_or(config.device),
+        dtype: flags.dtype.unwrap_or(config.dtype),
+        batch_size: flags.batch_size.map(usize::from).or(config.batch_size),
+    };
+    let hub = HubSettings::from_environment(|name| std::env::var(name).ok(), flags.offline)?;
+    let downloads = Box::new(DownloadBar::new(terminal));
+    let models = Gpt2Models::new(&project.root, engine, hub, downloads)?;
+    Ok(if pins == Pins::Nowhere { models.without_lock() } else { models })
+}
+
+/// The models that this program can open: none.
+#[cfg(not(feature = "model"))]
+pub fn open(
+    _project: &Project,
+    _flags: &cli::Engine,
+    _pins: Pins,
+    _terminal: &Terminal,
+) -> miette::Result<Unopened> {
+    Ok(Unopened)
 }

@@ -85,3 +85,44 @@ impl<'t> Progress<'t> {
         self.started.elapsed()
     }
 }
+
+/// A download from the hub: a bar over its bytes, or where nobody watches a line a file.
+#[cfg(feature = "model")]
+pub struct DownloadBar {
+    terminal: Terminal,
+    bar: ProgressBar,
+}
+
+#[cfg(feature = "model")]
+impl DownloadBar {
+    /// Nothing is drawn before something is downloaded.
+    pub fn new(terminal: &Terminal) -> Self {
+        Self { terminal: *terminal, bar: ProgressBar::hidden() }
+    }
+}
+
+#[cfg(feature = "model")]
+impl crate::write::generator::models::Downloads for DownloadBar {
+    fn begin(&mut self, file: &str, bytes: u64) {
+        if !self.terminal.draws_progress() {
+            self.terminal.did("download", format_args!("{file}, {:.1} MB", bytes as f64 / 1e6));
+            return;
+        }
+        self.bar = ProgressBar::new(bytes);
+        self.bar.set_style(
+            ProgressStyle::with_template(
+                "  download {bar:24} {bytes}/{total_bytes} {bytes_per_sec} · {eta} left · {msg}",
+            )
+            .expect("the template is constant and parses"),
+        );
+        self.bar.set_message(file.to_owned());
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+
+    fn end(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use miette::miette;
 
+use super::models::Pins;
 use super::terminal::Terminal;
 use crate::cli::Global;
+use crate::config::Config;
 use crate::content::essay::EssayId;
 use crate::content::new_seed::{self, NewSeed};
 use crate::content::seed::{self, Seed};
 use crate::content::store::{Store, Stored};
 use crate::lock::Lock;
-use crate::project::{CONFIG_FILE, Project};
+use crate::project::{CONFIG_FILE, NoSite, Project};
 
 /// How long a second venti waits for the first.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -104,10 +106,28 @@ pub fn find(global: &Global) -> miette::Result<Project> {
     let config = config.unwrap_or_else(|| root.join(CONFIG_FILE));
     Project::open(&root, Some(within(&root, &config))).map_err(|error| {
         if global.config.is_none() && !config.is_file() {
-            return crate::project::NoSite { start: root.clone() }.into();
+            return NoSite { start: root.clone() }.into();
         }
         error
     })
+}
+
+/// The site that was named, or where none was and there is none here, a site of nothing but
+/// defaults that keeps no pins.
+pub fn find_or_nowhere(global: &Global) -> miette::Result<(Project, Pins)> {
+    let named = global.root.is_some() || global.config.is_some();
+    match find(global) {
+        Ok(project) => Ok((project, Pins::InTheLock)),
+        Err(error) if named || error.downcast_ref::<NoSite>().is_none() => Err(error),
+        Err(_) => {
+            let config = Config::parse("title: Venti\n", Path::new(CONFIG_FILE))?;
+            Ok((Project { root: here()?, config }, Pins::Nowhere))
+        }
+    }
+}
+
+fn here() -> miette::Result<PathBuf> {
+    std::env::current_dir().map_err(|e| miette!("cannot tell which folder this is: {e}"))
 }
 
 /// A path relative to the root where it is inside, for messages that are short to read.

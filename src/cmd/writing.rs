@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use miette::{IntoDiagnostic, miette};
 
+use super::environment;
+use super::models::{self, Pins, Unopened};
 use super::progress::Progress;
 use super::site::Site;
 use super::terminal::Terminal;
-use super::{environment, models};
 use crate::cli::{GenerationFlags, ModelFlags, Writing};
 use crate::config::GenerationOverrides;
 use crate::content::seed::Seed;
@@ -56,15 +57,15 @@ pub fn write(
 ) -> miette::Result<Written> {
     let stored = site.load_essays()?;
     let blocklist = blocklist(site)?;
-    let mut models = models::open(&site.project, asked.model, terminal)?;
+    let mut models = models::open(&site.project, &asked.model.engine, Pins::InTheLock, terminal)?;
     let flags = asked.generation.overrides().into_diagnostic()?;
     let rules = rules(site, asked, &flags, &blocklist);
-    let plan = write::plan(seeds, &stored, rules, models.as_mut(), &asked.choice())?;
+    let plan = write::plan(seeds, &stored, rules, &mut models, &asked.choice())?;
     let mut progress = Progress::new(plan.jobs.len(), terminal);
     let report = write::run(
         &plan,
         &blocklist,
-        models.as_mut(),
+        &mut models,
         &site.store(),
         environment::today()?,
         &mut |event| progress.event(event),
@@ -80,7 +81,7 @@ pub fn check_frozen(site: &Site, seeds: &[Seed], asked: &Asked) -> miette::Resul
     let blocklist = blocklist(site)?;
     let flags = asked.generation.overrides().into_diagnostic()?;
     let rules = rules(site, asked, &flags, &blocklist);
-    let mut plan = write::plan(seeds, &stored, rules, &mut models::Unknown, &asked.choice())?;
+    let mut plan = write::plan(seeds, &stored, rules, &mut Unopened, &asked.choice())?;
     if !plan.jobs.is_empty() {
         let names: Vec<String> = plan.jobs.iter().map(|job| job.id.to_string()).collect();
         return Err(miette!(

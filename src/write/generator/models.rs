@@ -45,6 +45,8 @@ pub struct Gpt2Models {
     seen: Seen,
     /// What this run was told its models are; they stay so until it ends.
     given: BTreeMap<String, Pin>,
+    /// Pins are forgotten when this run ends.
+    without_lock: bool,
 }
 
 /// What a name means before anything is looked up.
@@ -74,7 +76,13 @@ impl Gpt2Models {
     ) -> miette::Result<Self> {
         let (lock, seen) = (Lockfile::read(root)?, Seen::read(root)?);
         let (root, given) = (root.to_owned(), BTreeMap::new());
-        Ok(Self { root, engine, hub, downloads, lock, seen, given })
+        Ok(Self { root, engine, hub, downloads, lock, seen, given, without_lock: false })
+    }
+
+    /// The same models where there is no project: nothing is pinned.
+    #[must_use]
+    pub fn without_lock(self) -> Self {
+        Self { without_lock: true, ..self }
     }
 
     /// Where and how models run.
@@ -156,6 +164,9 @@ impl Gpt2Models {
     }
 
     fn set_pin(&mut self, model: &str, found: &Found) -> miette::Result<()> {
+        if self.without_lock {
+            return Ok(());
+        }
         if let (Named::Directory(dir), Some(files)) = (self.named(model), &found.files) {
             self.seen.set(model, stamps(&dir, files)?)?;
         }
