@@ -252,8 +252,10 @@ fn check(model: &str, pinned: &Pin, got: &Pin) -> miette::Result<()> {
         None => ("the tokenizer", pinned.tokenizer.clone(), got.tokenizer.clone()),
     };
     Err(miette!(
-        help = "bring back the files that were pinned, or run `venti model update {model}` to write \
-                new essays with these",
+        help = format!(
+            "bring back the files that were pinned, or run `venti model update {model}` to write \
+             with these"
+        ),
         "`{model}` is not the model that venti.lock pins: {part}, expected {expected}, got {got}"
     ))
 }

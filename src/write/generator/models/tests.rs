@@ -236,8 +236,12 @@ mod the_embedded_model {
     }
 
     fn texts(prompts: &[&str]) -> Texts {
-        let generation =
-            Generation { max_new_tokens: Some(12), temperature: 0.9, ..Generation::default() };
+        let generation = Generation {
+            min_new_tokens: 12,
+            max_new_tokens: Some(12),
+            temperature: 0.9,
+            ..Generation::default()
+        };
         let waiting = prompts.iter().zip(1..).map(|(prompt, id)| Request {
             id,
             prompt: (*prompt).to_owned(),
