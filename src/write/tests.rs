@@ -577,3 +577,25 @@ fn raw_completions_are_untouched() {
     assert_eq!(completions[0].text, "  no sentence,\n\nhttp://x ");
     assert!(models.asked.borrow().iter().all(|request| request.prompt == "Exactly  this"));
 }
+
+#[test]
+fn of_equal_candidates_the_first_is_kept_whichever_finished_first() {
+    fn always_the_same(_: &Request) -> String {
+        " We ship it today and wait for no one else to do so.".into()
+    }
+    for order in 1..6 {
+        let mut models = Library::new(always_the_same);
+        (models.rows, models.order) = (16, order);
+        let mut generator = models.load("mini").unwrap();
+        let brief = Brief {
+            prompt: Prompt::new(None, "A quote."),
+            generation: Generation { candidates: 5, max_rounds: 2, ..Default::default() },
+            rng_seed: 7,
+            take: 1,
+        };
+        let outcome = text(generator.as_mut(), &brief, &Blocklist::default(), &mut |_| ()).unwrap();
+        let order: Vec<_> = outcome.candidates.iter().map(|c| (c.round, c.candidate)).collect();
+        assert!(order.is_sorted() && order.len() == 10);
+        assert_eq!(outcome.best, Some(0));
+    }
+}
