@@ -195,7 +195,7 @@ pub struct Writing {
     /// Write essays again whose model or site-wide settings have changed: all, or those of these seeds
     #[arg(long, value_name = "SEED", num_args = 0.., value_delimiter = ',')]
     pub refresh: Option<Vec<String>>,
-    /// Overwrite essays that a person has edited, where they are to be written again
+    /// Overwrite an essay that a person has edited, where its seed changed or it is named
     #[arg(long)]
     pub force: bool,
 }

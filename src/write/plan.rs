@@ -39,7 +39,7 @@ pub struct Choice {
     pub drafts: bool,
     /// Whose essays to write again although their seeds did not change.
     pub refresh: Refresh,
-    /// Write over what a person edited.
+    /// Write over what a person edited, where its seed changed, or it is refreshed or named.
     pub force: bool,
 }
 
@@ -180,16 +180,27 @@ fn decide(job: &Job, stored: Option<&Stored>, choice: &Choice) -> Decision {
         return Decision::Write(Reason::Missing);
     };
     let front = &stored.essay.front;
-    if stored.edited {
-        if choice.force { Decision::Write(Reason::Forced) } else { Decision::Edited }
-    } else if front.key == job.key {
-        Decision::Fresh
-    } else if front.seed_hash != job.seed_hash {
-        Decision::Write(Reason::SeedChanged)
-    } else if choice.refresh.includes(&job.id.slug) {
-        Decision::Write(Reason::Refreshed)
+    let refresh = choice.refresh.includes(&job.id.slug);
+    let named = choice.only.is_some();
+    let reason = if front.seed_hash != job.seed_hash {
+        Some(Reason::SeedChanged)
     } else {
-        Decision::Stale
+        (refresh && front.key != job.key).then_some(Reason::Refreshed)
+    };
+    if stored.edited {
+        // Force takes an edit away only where somebody meant this essay: its seed was changed, or
+        // it was named. It is no way to lose the edits of a whole site at once.
+        let meant = reason.is_some() || refresh || named;
+        return if choice.force && meant {
+            Decision::Write(Reason::Forced)
+        } else {
+            Decision::Edited
+        };
+    }
+    match reason {
+        Some(reason) => Decision::Write(reason),
+        None if front.key == job.key => Decision::Fresh,
+        None => Decision::Stale,
     }
 }
 

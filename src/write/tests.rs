@@ -321,6 +321,21 @@ fn what_a_person_edited_is_kept_unless_forced() {
 }
 
 #[test]
+fn force_alone_takes_no_edit_away() {
+    let mut desk = Desk::new(&["a", "b"], prose);
+    desk.write(&nothing());
+    desk.edit("a");
+    desk.edit("b");
+    let forced = Choice { force: true, ..nothing() };
+    assert_eq!(desk.plan(&forced).edited.len(), 2);
+    let only_a: BTreeSet<String> = ["a".to_owned()].into();
+    let refreshed = Choice { refresh: Refresh::Seeds(only_a.clone()), ..forced.clone() };
+    assert_eq!(jobs(&desk.plan(&refreshed)), [("a.md".into(), Reason::Forced)]);
+    let named = Choice { only: Some(only_a), ..forced };
+    assert_eq!(jobs(&desk.plan(&named)), [("a.md".into(), Reason::Forced)]);
+}
+
+#[test]
 fn essays_without_a_seed_are_orphans_and_stay() {
     let mut desk = Desk::new(&["a", "b"], prose);
     desk.seeds[1].takes.push(take(2));
