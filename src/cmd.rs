@@ -49,7 +49,7 @@ fn check_ranges(command: &Command) {
         _ => return,
     };
     if let Err(misfit) = flags.overrides() {
-        let message = format!("--{} must {}\n", misfit.key.replace('_', "-"), misfit.rule);
+        let message = format!("--{} must {}", misfit.key.replace('_', "-"), misfit.rule);
         Cli::command().error(clap::error::ErrorKind::ValueValidation, message).exit();
     }
 }

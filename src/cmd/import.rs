@@ -118,10 +118,11 @@ pub fn run(site: &Site, args: &Import, terminal: &Terminal, today: Date) -> miet
         .collect();
     let paths = site.add_seeds(&seeds, new, args.dry_run)?;
     for path in &paths {
-        terminal.did(if args.dry_run { "would write" } else { "wrote" }, path.display());
+        terminal.did(if args.dry_run { "would be" } else { "wrote" }, path.display());
     }
     if skipped > 0 {
-        terminal.say(format_args!("{skipped} of the quotes are seeds already: left as they are"));
+        let are = if skipped == 1 { "quote is a seed" } else { "quotes are seeds" };
+        terminal.did("skipped", format_args!("{skipped} {are} already"));
     }
     Ok(())
 }

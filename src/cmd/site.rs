@@ -67,7 +67,7 @@ impl Site {
             .collect())
     }
 
-    /// Writes new seeds, all of them or none, and says where each is. A seed without a slug gets
+    /// Writes new seeds, all of them or none, and says where each is from here. A seed without a slug gets
     /// one from its title or its quote.
     pub fn add_seeds(
         &self,
@@ -83,9 +83,15 @@ impl Site {
             if !dry_run {
                 crate::fs::write_atomic(&self.project.path(&path), text.as_bytes())?;
             }
-            paths.push(path);
+            paths.push(self.shown(&path)?);
         }
         Ok(paths)
+    }
+
+    /// A path of the site as somebody in the current folder would name it.
+    fn shown(&self, path: &Path) -> miette::Result<PathBuf> {
+        let whole = self.project.path(path);
+        Ok(whole.strip_prefix(here()?).map(Path::to_owned).unwrap_or(whole))
     }
 }
 

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use miette::Report;
 
 use crate::cli::{Color, Global};
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -65,6 +65,11 @@ impl Terminal {
     /// The error that ended the command, its causes, and what to do next.
     pub fn error(&self, report: &Report) {
         let mut out = anstream::stderr();
+        if let Some(problem) = report.downcast_ref::<Problem>() {
+            let shown = Problems::from(problem.clone()).render(self.color, width());
+            let _ = writeln!(out, "{}", shown.trim_end());
+            return;
+        }
         if let Some(problems) = report.downcast_ref::<Problems>() {
             let _ = write!(out, "{}", problems.render(self.color, width()));
         }

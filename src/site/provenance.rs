@@ -223,8 +223,8 @@ mod tests {
         assert_eq!(
             command(&catalog.pieces[1]).join(" "),
             "venti generate --text 'Don'\\''t.' --title 'Title of a' --model venti-mini --rng-seed 7 --take 2 \
-             --temperature 0.8 --top-k 40 --top-p 0.95 --min-p 0 --typical-p 1 \
-             --repetition-penalty 1.1 --no-repeat-ngram-size 0 --stop '\n\n' \
+             --temperature 0.8 --top-k 0 --top-p 1 --min-p 0.15 --typical-p 1 \
+             --repetition-penalty 1.2 --no-repeat-ngram-size 0 --stop '\n\n' \
              --min-new-tokens 0 --min-words 220 --max-words 500 --candidates 4 --max-rounds 3"
         );
     }

@@ -63,7 +63,7 @@ fn import_takes_every_form_and_skips_what_is_there() {
     }
     assert_eq!(seeds(&project).len(), 6);
     let output = project.run(&["import", "list.txt"]);
-    assert!(stderr(&output).contains("seeds already"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("are seeds already"), "{}", stderr(&output));
     assert!(project.read("content/seeds/three-is-a-board.md").contains("author: Chip"));
     project.fails(&["build", "--frozen"], 1);
 }

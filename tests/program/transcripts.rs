@@ -1,10 +1,10 @@
-//! What the program says, word for word: the transcripts in `tests/cmd/`.
+//! What the program says, word for word: the transcripts in `tests/cmd/`, each beside
+//! the folder it starts in (`.in`) and what must be there afterwards (`.out`).
 
 #[test]
 fn transcripts() {
     let cases = trycmd::TestCases::new();
-    cases.env("NO_COLOR", "1").env("COLUMNS", "100").case("tests/cmd/*.md");
-    if cfg!(not(feature = "model")) {
-        cases.skip("tests/cmd/model*.md");
-    }
+    let day = "1767225600"; // 2026-01-01
+    cases.env("NO_COLOR", "1").env("COLUMNS", "100").env("SOURCE_DATE_EPOCH", day);
+    cases.case("tests/cmd/*.md");
 }

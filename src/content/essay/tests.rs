@@ -63,11 +63,11 @@ fn the_file_reads_well() {
     weights: ab
     generation:
       temperature: 0.8
-      top_k: 40
-      top_p: 0.95
-      min_p: 0.0
+      top_k: 0
+      top_p: 1.0
+      min_p: 0.15
       typical_p: 1.0
-      repetition_penalty: 1.1
+      repetition_penalty: 1.2
       no_repeat_ngram_size: 0
       stop:
       - |2+
@@ -176,7 +176,7 @@ fn a_broken_essay_is_shown_where_it_is_broken() {
         good.replace("round: 1\n", "round: -1\n"),
         good.replace("round: 1\n", "round: 1\nround: 2\n"),
         good.replace("written: 2026-11-22", "written: tomorrow"),
-        good.replace("top_k: 40", "top_k: [40"),
+        good.replace("top_k: 0", "top_k: [0"),
         good.replace("  temperature: 0.8", "  temperature: hot"),
         good.replace("title: 'Return", "title: Return"),
         good.replace("dtype: f32\n", "dtype: f32\n---\n"),
