@@ -29,8 +29,8 @@ const CONFIGS: [(&str, &str, &str); 10] = [
     ("title: A\nbase_url: example.com\n", "venti.yaml:2:11", "http"),
     ("title: A\npaginate: 0\n", "venti.yaml:2:11", "paginate"),
     ("title: A\ngeneration: { candidates: 0 }\n", "venti.yaml:2:27", "candidates"),
-    ("title: A\noutput: ../site\n", "venti.yaml:2:9", "folder"),
-    ("title: A\nblocklist: [\"(\"]\n", "venti.yaml:2:13", "pattern"),
+    ("title: A\noutput: ../site\n", "venti.yaml:2:9", "inside the project"),
+    ("title: A\nblocklist: [\"(\"]\n", "venti.yaml:2:13", "regular expression"),
     ("title: A\ndevice: tpu\n", "venti.yaml:2:9", "auto"),
     ("title: A\n\tx: 1\n", "venti.yaml:2", "tab"),
 ];
