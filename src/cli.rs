@@ -204,7 +204,7 @@ pub struct Writing {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelFlags {
-    /// venti-mini, gpt2, a folder, or owner/name[@revision] on the hub
+    /// venti-mini, gpt2, a folder, or owner/name or owner/name@revision on the hub
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
     #[command(flatten)]
@@ -344,7 +344,7 @@ pub enum ModelCommand {
 /// A model, by default the site's.
 #[derive(Debug, Args)]
 pub struct ModelName {
-    /// venti-mini, gpt2, a folder, or owner/name[@revision] on the hub [default: the site's]
+    /// venti-mini, gpt2, a folder, or owner/name or owner/name@revision on the hub [default: the site's]
     pub model: Option<String>,
     #[command(flatten)]
     pub engine: Engine,

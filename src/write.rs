@@ -1,6 +1,6 @@
 //! Seed to essay, the left half: this file is the list of its stages.
 //!
-//! [`plan`] decides which essays are to be written, [`run`] has a generator write them in rounds of
+//! [`plan()`] decides which essays are to be written, [`run`] has a generator write them in rounds of
 //! candidates, cleans and judges each, and puts the best into the store. [`text`] does the same for
 //! one text without a store.
 
