@@ -27,11 +27,12 @@ REPO = "ada/tiny"
 NEEDED = ["config.json", "model.safetensors", "tokenizer.json"]
 
 
-def build(package: str, *target: str) -> Path:
+def build(*target: str) -> Path:
     """Builds a binary or example and returns its path."""
     command = ["cargo", "build", "--release", "--message-format=json-render-diagnostics"]
+    # Of the whole workspace, as `cargo test` builds it, so that no dependency is compiled again.
     done = subprocess.run(
-        [*command, "-p", package, *target], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True
+        [*command, *target], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True
     )
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     return Path([m["executable"] for m in messages if m.get("executable")][-1])
@@ -64,8 +65,8 @@ def layout(cache: Path) -> dict:
 
 
 def main() -> int:
-    server_binary = build("hub-server", "--bin", "hub-server")
-    client = build("gpt2", "--example", "hub_fetch")
+    server_binary = build("--bin", "hub-server")
+    client = build("--example", "hub_fetch")
     server = subprocess.Popen([server_binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     endpoint = server.stdout.readline().strip()
     nowhere = "http://127.0.0.1:9"
