@@ -6,6 +6,7 @@ use miette::{IntoDiagnostic, Result, miette};
 
 use super::models::{self, Pins};
 use super::site::{self, Site};
+use super::summary::thousands;
 use super::terminal::{Terminal, print};
 use crate::cli::{Engine, Global, Model, ModelCommand, ModelName};
 
@@ -71,12 +72,12 @@ pub fn info(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result
         ("source", source(&found.pin)),
         ("weights", identity.weights),
         ("tokenizer", identity.tokenizer),
-        ("parameters", grouped(parameters(config))),
+        ("parameters", thousands(parameters(config))),
         ("layers", config.n_layer.to_string()),
         ("heads", config.n_head.to_string()),
         ("width", config.n_embd.to_string()),
         ("positions", config.n_positions.to_string()),
-        ("vocabulary", grouped(config.vocab_size)),
+        ("vocabulary", thousands(config.vocab_size)),
         ("size", size),
         ("device", device_name(&engine.device()?).to_owned()),
         ("dtype", engine.dtype().as_str().to_owned()),
@@ -168,19 +169,6 @@ fn parameters(c: &gpt2::Config) -> usize {
     (c.vocab_size + c.n_positions) * width + c.n_layer * block + 2 * width + head
 }
 
-/// 10276160 as 10,276,160.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -203,11 +191,6 @@ mod tests {
         let mut out = Vec::new();
         command(&mut out).unwrap();
         String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!([0, 999, 1000, 124_439_808].map(grouped), ["0", "999", "1,000", "124,439,808"]);
     }
 
     #[test]
