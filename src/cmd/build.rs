@@ -22,22 +22,19 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
         model: &args.model,
         generation: &args.generation,
     };
+    let project = &site.project;
+    let render = |essays: &_| {
+        let drafts = args.writing.drafts;
+        site::build(&site::Input { project, seeds: &seeds, essays, drafts, generator: GENERATOR })
+    };
     let written = if args.frozen {
         writing::check_frozen(&site, &seeds, &asked)?
     } else {
-        // A theme or page at fault is found before minutes are spent on essays.
-        writing::write(&site, &seeds, &asked, terminal)?
+        writing::write(&site, &seeds, &asked, terminal, |essays| render(essays).map(drop))?
     };
 
     let started = Instant::now();
-    let project = &site.project;
-    let built = site::build(&site::Input {
-        project,
-        seeds: &seeds,
-        essays: &site.load_essays()?,
-        drafts: args.writing.drafts,
-        generator: GENERATOR,
-    })?;
+    let built = render(&written.essays)?;
     let changes =
         output::commit(&built.tree, &project.path(&project.config.output), &project.scratch())?;
     let summary = Summary::new(&written).with_site(

@@ -32,7 +32,7 @@ pub fn run(global: &Global, args: Generate, terminal: &Terminal) -> miette::Resu
         model: &args.model,
         generation: &args.generation,
     };
-    let written = writing::write(&site, &seeds, &asked, terminal)?;
+    let written = writing::write(&site, &seeds, &asked, terminal, |_| Ok(()))?;
     let summary = Summary::new(&written);
     if args.json {
         return print(format_args!("{}\n", summary.to_json()));

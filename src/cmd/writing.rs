@@ -1,6 +1,6 @@
 //! The left half as a command runs it: plan, write, keep the time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use miette::{IntoDiagnostic, miette};
@@ -12,7 +12,9 @@ use super::site::Site;
 use super::terminal::Terminal;
 use crate::cli::{GenerationFlags, ModelFlags, Writing};
 use crate::config::GenerationOverrides;
+use crate::content::essay::EssayId;
 use crate::content::seed::Seed;
+use crate::content::store::Stored;
 use crate::write::{self, Blocklist, Choice, Plan, Refresh, Report};
 
 /// What was planned, what was written, and how long it took.
@@ -21,7 +23,12 @@ pub struct Written {
     pub plan: Plan,
     pub report: Report,
     pub took: Duration,
+    /// The store as it is now.
+    pub essays: Essays,
 }
+
+/// Every essay of a store.
+type Essays = BTreeMap<EssayId, Stored>;
 
 /// What a command asked of the left half.
 pub struct Asked<'a> {
@@ -48,12 +55,15 @@ impl Asked<'_> {
     }
 }
 
-/// Writes the essays that are missing, changed, or asked for again.
+/// Writes the essays that are missing, changed, or asked for again. If there are any, `rehearsal`
+/// is called first with those that are there: what is bound to fail later had better fail before
+/// minutes are spent on writing.
 pub fn write(
     site: &Site,
     seeds: &[Seed],
     asked: &Asked,
     terminal: &Terminal,
+    rehearsal: impl FnOnce(&Essays) -> miette::Result<()>,
 ) -> miette::Result<Written> {
     let stored = site.load_essays()?;
     let blocklist = blocklist(site)?;
@@ -61,6 +71,9 @@ pub fn write(
     let flags = asked.generation.overrides().into_diagnostic()?;
     let rules = rules(site, asked, &flags, &blocklist);
     let plan = write::plan(seeds, &stored, rules, &mut models, &asked.choice())?;
+    if !plan.jobs.is_empty() {
+        rehearsal(&stored)?;
+    }
     let mut progress = Progress::new(plan.jobs.len(), terminal);
     let report = write::run(
         &plan,
@@ -71,7 +84,9 @@ pub fn write(
         &mut |event| progress.event(event),
     );
     let took = progress.finish();
-    Ok(Written { plan, report: report?, took })
+    let report = report?;
+    let essays = if report.written.is_empty() { stored } else { site.load_essays()? };
+    Ok(Written { plan, report, took, essays })
 }
 
 /// Checks that every essay is there, and writes none: `--frozen`. It compares seeds with essays
@@ -96,7 +111,7 @@ pub fn check_frozen(site: &Site, seeds: &[Seed], asked: &Asked) -> miette::Resul
     }
     // Without a model nobody can tell fresh from stale.
     plan.fresh.append(&mut plan.stale);
-    Ok(Written { plan, report: Report::default(), took: Duration::ZERO })
+    Ok(Written { plan, report: Report::default(), took: Duration::ZERO, essays: stored })
 }
 
 fn blocklist(site: &Site) -> miette::Result<Blocklist> {

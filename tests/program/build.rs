@@ -166,6 +166,15 @@ fn drafts_appear_only_with_drafts() {
 }
 
 #[test]
+fn a_broken_theme_is_found_before_anything_is_written() {
+    let project = Project::with_quotes(&QUOTES[..1]);
+    project.write("themes/medium/templates/thinkpiece.html", "{% extends \"base.html\" %}\n{{ x ");
+    let said = project.fails(&["build"], 1);
+    assert!(said.contains("themes/medium/templates/thinkpiece.html"), "{said}");
+    assert!(!project.path("content/essays").exists() && !project.path("output").exists());
+}
+
+#[test]
 fn a_file_venti_did_not_write_stays() {
     let project = Project::with_quotes(&QUOTES[..1]);
     project.write("output/CNAME", "venti.example\n");
