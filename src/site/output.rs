@@ -72,7 +72,7 @@ pub enum Refusal {
     Foreign { paths: Vec<String> },
 
     #[error("{path} is a symbolic link or special file, and venti writes through none")]
-    #[diagnostic(help("remove it, or set `output` in venti.yaml to the folder it leads to"))]
+    #[diagnostic(help("remove it, or put a real folder in its place"))]
     Link { path: String },
 
     #[error("cannot tell which files venti wrote: {} is not a manifest this venti can read", path.display())]
@@ -108,17 +108,13 @@ impl Diagnostic for Stopped {
             PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
         };
         Some(Box::new(match self.source.source.kind() {
-            StorageFull | QuotaExceeded => {
-                "the disk is full: free some space, or set `output` in venti.yaml to a folder on \
-                 another disk, and build again"
-            }
+            StorageFull | QuotaExceeded => "the disk is full: free some space, and build again",
             ReadOnlyFilesystem => {
-                "the file system is read-only: mount it writable, or set `output` in venti.yaml \
-                 to a folder elsewhere"
+                "the file system is read-only: mount it writable, or build in a copy of the site \
+                 elsewhere"
             }
             PermissionDenied => {
-                "this user may not write there: change the owner or the rights of the output \
-                 folder, or set `output` in venti.yaml to a folder elsewhere"
+                "this user may not write there: change the owner or the rights of the output folder"
             }
             _ => "mend what the line above says and build again",
         }))
