@@ -72,7 +72,7 @@ impl<'a> Summary<'a> {
     }
 
     fn say_essays(&self, terminal: &Terminal) {
-        let Written { plan, report, took } = self.written;
+        let Written { plan, report, took, .. } = self.written;
         if report.written.is_empty() {
             let kept = plan.fresh.len() + plan.stale.len() + plan.edited.len();
             terminal.did("up to date", count(kept, "essay"));
@@ -138,7 +138,7 @@ impl<'a> Summary<'a> {
 
     /// Tells a program.
     pub fn to_json(&self) -> Value {
-        let Written { plan, report, took } = self.written;
+        let Written { plan, report, took, .. } = self.written;
         let ids =
             |ids: &[EssayId]| -> Vec<String> { ids.iter().map(ToString::to_string).collect() };
         let written: Vec<Value> = report

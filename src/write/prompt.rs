@@ -120,8 +120,10 @@ pub fn title_of(quote: &str) -> String {
     let words: Vec<&str> = sentence.split_whitespace().collect();
     let shortened = shorten(&words);
     let title = if is_english(&words) { title_case(shortened) } else { shortened.join(" ") };
+    // A capital can take more letters than the small letter it is made of: ß, ﬁ, ﬓ.
+    let title: String = capitalised(bare(&title)).graphemes(true).take(TITLE_LENGTH).collect();
     let title = bare(&title);
-    if title.contains(char::is_alphanumeric) { capitalised(title) } else { "Untitled".to_owned() }
+    if title.contains(char::is_alphanumeric) { title.to_owned() } else { "Untitled".to_owned() }
 }
 
 /// Without the punctuation at either end.
@@ -237,6 +239,7 @@ mod tests {
             ("Der Plan steht seit gestern fest.", "Der Plan steht seit gestern fest"),
             ("計画は手紙である。", "計画は手紙である"),
             ("…", "Untitled"),
+            (&format!("ﬁ{}", "x".repeat(59)), &format!("FI{}", "x".repeat(58))),
             ("", "Untitled"),
         ] {
             assert_eq!(title_of(quote), title, "{quote}");

@@ -12,6 +12,8 @@ mod project;
 mod build;
 #[cfg(feature = "embedded-model")]
 mod generate;
+#[cfg(all(feature = "hub", feature = "embedded-model"))]
+mod hub;
 #[cfg(all(unix, feature = "embedded-model"))]
 mod interrupted;
 mod malformed;
