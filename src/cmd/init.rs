@@ -78,6 +78,14 @@ mod tests {
     }
 
     #[test]
+    fn the_workflow_installs_this_version() {
+        let version = concat!("VENTI_VERSION: ", env!("CARGO_PKG_VERSION"), "\n");
+        assert!(
+            FILES.iter().any(|(name, text)| name.ends_with("pages.yml") && text.contains(version))
+        );
+    }
+
+    #[test]
     fn a_folders_name_becomes_the_title() {
         let title = |name| title_of(std::path::Path::new(name)).unwrap();
         assert_eq!(title("my-first_site"), "My First Site");
