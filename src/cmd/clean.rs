@@ -2,9 +2,9 @@
 
 use super::{Site, terminal::Terminal};
 use crate::cli::Clean;
-use crate::content::essay::EssayId;
 use crate::project::LOCK_FILE;
 use crate::site::output;
+use crate::write::plan::orphans;
 
 /// Removes what can be made again.
 pub fn run(site: &Site, args: &Clean, terminal: &Terminal) -> miette::Result<()> {
@@ -30,21 +30,16 @@ pub fn run(site: &Site, args: &Clean, terminal: &Terminal) -> miette::Result<()>
 }
 
 fn remove_orphans(site: &Site, force: bool, terminal: &Terminal) -> miette::Result<()> {
-    let seeds = site.load_seeds()?;
-    let wanted = |id: &EssayId| {
-        seeds
-            .iter()
-            .any(|seed| seed.slug == id.slug && seed.takes.iter().any(|t| t.number == id.take))
-    };
-    let store = site.store();
-    for (id, stored) in site.load_essays()?.iter().filter(|(id, _)| !wanted(id)) {
+    let (seeds, essays, store) = (site.load_seeds()?, site.load_essays()?, site.store());
+    for id in orphans(&seeds, &essays) {
+        let stored = &essays[&id];
         if stored.edited && !force {
             terminal.did(
                 "kept",
                 format_args!("{}: a person edited it; --force removes it", stored.path.display()),
             );
         } else {
-            store.remove(id)?;
+            store.remove(&id)?;
             terminal.did("removed", stored.path.display());
         }
     }

@@ -16,7 +16,7 @@ use crate::content::seed::default_rng_seed;
 use crate::content::slug;
 use crate::write::generator::{Completion, FinishReason, Generator, Models};
 use crate::write::prompt::Prompt;
-use crate::write::{self, Blocklist, Brief, Progress};
+use crate::write::{self, Brief, Progress};
 use stream::Stream;
 
 /// Writes essays into the store, or one text to standard output.
@@ -54,8 +54,7 @@ fn one_text(
     let (project, pins) = site::find_or_nowhere(global)?;
     let config = &project.config;
     let generation = settings(&config.generation, args)?;
-    let blocklist = Blocklist::new(&config.blocklist)
-        .map_err(|error| miette!("a pattern of the blocklist does not compile: {error}"))?;
+    let blocklist = writing::blocklist(config)?;
     let rng_seed = args.generation.rng_seed.unwrap_or_else(|| default_rng_seed(&slug::of(quote)));
     let mut models = models::open(&project, &args.model.engine, pins, terminal)?;
     let model = args.model.model.as_deref().unwrap_or(&config.model);

@@ -17,7 +17,6 @@ pub struct Progress<'t> {
     bar: ProgressBar,
     started: Instant,
     tokens: usize,
-    loading: Duration,
 }
 
 impl<'t> Progress<'t> {
@@ -33,16 +32,13 @@ impl<'t> Progress<'t> {
             ProgressStyle::with_template("   writing {bar:24} {pos}/{len} essays {msg}")
                 .expect("the template is constant and parses"),
         );
-        Self { terminal, bar, started: Instant::now(), tokens: 0, loading: Duration::ZERO }
+        Self { terminal, bar, started: Instant::now(), tokens: 0 }
     }
 
     /// Takes note of an event.
     pub fn event(&mut self, event: Event) {
         match event {
-            Event::Loading { model } => {
-                self.bar.set_message(format!("· opening {model}"));
-                self.loading = self.started.elapsed();
-            }
+            Event::Loading { model } => self.bar.set_message(format!("· opening {model}")),
             Event::Begun { .. } | Event::Candidate { .. } => {}
             Event::Token => {
                 self.tokens += 1;

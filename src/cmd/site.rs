@@ -67,8 +67,8 @@ impl Site {
             .collect())
     }
 
-    /// Writes new seeds, all of them or none, and says where each is from here. A seed without a slug gets
-    /// one from its title or its quote.
+    /// Writes new seeds, all of them or none, and says where each is from here. A seed without a
+    /// slug gets one from its title or its quote.
     pub fn add_seeds(
         &self,
         existing: &[Seed],
@@ -97,8 +97,7 @@ impl Site {
 
 /// The site that was named, not locked: for commands that only look.
 pub fn find(global: &Global) -> miette::Result<Project> {
-    let here =
-        std::env::current_dir().map_err(|e| miette!("cannot tell which folder this is: {e}"))?;
+    let here = here()?;
     // Paths of the command line are relative to the current folder, as everywhere.
     let config = global.config.as_ref().map(|path| here.join(path));
     let root = match (&global.root, &config) {
@@ -109,13 +108,7 @@ pub fn find(global: &Global) -> miette::Result<Project> {
         },
         (None, None) => Project::find(&here)?,
     };
-    let config = config.unwrap_or_else(|| root.join(CONFIG_FILE));
-    Project::open(&root, Some(within(&root, &config))).map_err(|error| {
-        if global.config.is_none() && !config.is_file() {
-            return NoSite { start: root.clone() }.into();
-        }
-        error
-    })
+    Project::open(&root, config.as_deref().map(|config| within(&root, config)))
 }
 
 /// The site that was named, or where none was and there is none here, a site of nothing but

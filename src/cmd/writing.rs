@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::site::Site;
 use super::terminal::Terminal;
 use crate::cli::{GenerationFlags, ModelFlags, Writing};
-use crate::config::GenerationOverrides;
+use crate::config::{Config, GenerationOverrides};
 use crate::content::essay::EssayId;
 use crate::content::seed::Seed;
 use crate::content::store::Stored;
@@ -66,7 +66,7 @@ pub fn write(
     rehearsal: impl FnOnce(&Essays) -> miette::Result<()>,
 ) -> miette::Result<Written> {
     let stored = site.load_essays()?;
-    let blocklist = blocklist(site)?;
+    let blocklist = blocklist(&site.project.config)?;
     let mut models = models::open(&site.project, &asked.model.engine, Pins::InTheLock, terminal)?;
     let flags = asked.generation.overrides().into_diagnostic()?;
     let rules = rules(site, asked, &flags, &blocklist);
@@ -85,7 +85,7 @@ pub fn write(
     );
     let took = progress.finish();
     let report = report?;
-    let essays = if report.written.is_empty() { stored } else { site.load_essays()? };
+    let essays = if report.written.is_empty() { stored } else { site.store().load()? };
     Ok(Written { plan, report, took, essays })
 }
 
@@ -93,7 +93,7 @@ pub fn write(
 /// and asks about no model, so it needs neither weights nor a lock file.
 pub fn check_frozen(site: &Site, seeds: &[Seed], asked: &Asked) -> miette::Result<Written> {
     let stored = site.load_essays()?;
-    let blocklist = blocklist(site)?;
+    let blocklist = blocklist(&site.project.config)?;
     let flags = asked.generation.overrides().into_diagnostic()?;
     let rules = rules(site, asked, &flags, &blocklist);
     let mut plan = write::plan(seeds, &stored, rules, &mut Unopened, &asked.choice())?;
@@ -114,8 +114,9 @@ pub fn check_frozen(site: &Site, seeds: &[Seed], asked: &Asked) -> miette::Resul
     Ok(Written { plan, report: Report::default(), took: Duration::ZERO, essays: stored })
 }
 
-fn blocklist(site: &Site) -> miette::Result<Blocklist> {
-    Blocklist::new(&site.project.config.blocklist)
+/// The site's blocklist, ready to search with.
+pub fn blocklist(config: &Config) -> miette::Result<Blocklist> {
+    Blocklist::new(&config.blocklist)
         .map_err(|error| miette!("a pattern of the blocklist does not compile: {error}"))
 }
 

@@ -162,10 +162,15 @@ pub fn plan(
             }
         }
     }
+    plan.orphans = orphans(seeds, stored);
+    Ok(plan)
+}
+
+/// The essays of the store that no take of a seed asks for.
+pub fn orphans(seeds: &[Seed], stored: &BTreeMap<EssayId, Stored>) -> Vec<EssayId> {
     let wanted: BTreeSet<EssayId> =
         seeds.iter().flat_map(|seed| seed.takes.iter().map(|take| id(seed, take))).collect();
-    plan.orphans = stored.keys().filter(|id| !wanted.contains(id)).cloned().collect();
-    Ok(plan)
+    stored.keys().filter(|id| !wanted.contains(id)).cloned().collect()
 }
 
 enum Decision {
