@@ -60,6 +60,24 @@ pub fn metadata(path: &Path) -> Result<Metadata> {
     std::fs::metadata(path).map_err(error("read", path))
 }
 
+/// A file's size and the time it was last written: another stamp, and its content may be another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// In bytes.
+    pub size: u64,
+    /// Nanoseconds since 1970.
+    pub modified: u64,
+}
+
+impl Stamp {
+    /// The stamp of a file, from what [`metadata`] or [`stat`] said; none where the file system
+    /// keeps no times.
+    pub fn new(metadata: &Metadata) -> Option<Self> {
+        let modified = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some(Self { size: metadata.len(), modified: u64::try_from(modified.as_nanos()).ok()? })
+    }
+}
+
 /// The paths in a folder, in the order of their names; none where there is no such folder.
 pub fn list(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(dir) {
@@ -122,15 +140,27 @@ const TEMPORARY_END: &str = ".tmp";
 
 /// Writes a file whole or not at all: a temporary file beside it, fsync, rename.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let file = write_beside(path, bytes)?;
+    file.as_file().sync_all().map_err(error("write", path))?;
+    file.persist(path).map_err(|e| error("write", path)(e.error))?;
+    Ok(())
+}
+
+/// Like [`write_atomic`] without waiting for the disk: for what can be made again, and whose
+/// reader can tell if the power failed half way.
+pub fn write_cache(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_beside(path, bytes)?.persist(path).map_err(|e| error("write", path)(e.error))?;
+    Ok(())
+}
+
+fn write_beside(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
     let dir = path.parent().unwrap_or(Path::new("."));
     create_dir_all(dir)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY_START).suffix(TEMPORARY_END);
     let mut file = readable(&mut builder).tempfile_in(dir).map_err(error("write", path))?;
     file.write_all(bytes).map_err(error("write", path))?;
-    file.as_file().sync_all().map_err(error("write", path))?;
-    file.persist(path).map_err(|e| error("write", path)(e.error))?;
-    Ok(())
+    Ok(file)
 }
 
 /// Whether a path is a temporary file of [`write_atomic`]; one that a killed process left behind,

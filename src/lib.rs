@@ -19,5 +19,6 @@ pub mod write;
 
 pub mod fs;
 pub mod lock;
+mod memo;
 pub mod problem;
 pub mod yaml;

@@ -8,6 +8,9 @@ use crate::config::Config;
 use crate::lock::Lock;
 use crate::problem::read_text;
 
+/// Venti's own working files in a project (lock, caches); never committed, safe to delete.
+pub const SCRATCH: &str = ".venti";
+
 /// The name of a project's configuration.
 pub const CONFIG_FILE: &str = "venti.yaml";
 
@@ -53,9 +56,9 @@ impl Project {
         Ok(Self { root: root.to_owned(), config })
     }
 
-    /// Venti's own working files (lock, caches); never committed, safe to delete.
+    /// The folder of [`SCRATCH`].
     pub fn scratch(&self) -> PathBuf {
-        self.root.join(".venti")
+        self.root.join(SCRATCH)
     }
 
     /// Takes the project's lock for this process, which runs `command`: one venti at a time writes

@@ -53,7 +53,7 @@ impl std::fmt::Display for EssayId {
 }
 
 /// An essay as stored.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Essay {
     pub front: FrontMatter,
     /// CommonMark; what the model wrote is escaped so that it parses back to its plain text.

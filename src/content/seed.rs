@@ -8,13 +8,14 @@ mod tests;
 use std::path::PathBuf;
 
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 pub use load::load_all;
 
 use crate::config::GenerationOverrides;
 
 /// A seed as read; nothing in it is resolved against the site's settings yet.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Seed {
     /// The file, relative to the project's root.
     pub path: PathBuf,
@@ -38,7 +39,7 @@ pub struct Seed {
 }
 
 /// One essay asked of a seed: the seed's own model and settings with this take's laid over them.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Take {
     pub number: u32,
     pub model: Option<String>,
@@ -46,7 +47,7 @@ pub struct Take {
 }
 
 /// A tag as written and as addressed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tag {
     pub name: String,
     pub slug: String,

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
 use crate::content::essay::{Essay, EssayId, Extra};
 use crate::fs;
+use crate::memo;
 use crate::problem::{Problem, Problems, read_text};
 
 /// The folder of essays.
@@ -15,7 +19,7 @@ pub struct Store {
 }
 
 /// An essay and its file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stored {
     pub essay: Essay,
     /// A person changed its title or body.
@@ -44,16 +48,19 @@ impl Store {
         let files = fs::list(&self.root.join(&self.dir)).map_err(|error| {
             Problem::in_file(&self.dir, format!("this folder cannot be read: {}", error.source))
         })?;
+        let name =
+            |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let paths: Vec<PathBuf> = files
+            .par_iter()
+            .filter(|file| EssayId::of_file_name(&name(file)).is_some() && !file.is_dir())
+            .map(|file| self.dir.join(name(file)))
+            .collect();
         let mut essays = BTreeMap::new();
         let mut problems = Vec::new();
-        for file in files {
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            let Some(id) = EssayId::of_file_name(&name).filter(|_| !file.is_dir()) else {
-                continue;
-            };
-            match self.read(&id) {
+        for said in memo::read_all("essays", &self.root, &paths, |path| self.read(path)) {
+            match said {
                 Ok(stored) => {
-                    essays.insert(id, stored);
+                    essays.insert(stored.essay.id(), stored);
                 }
                 Err(problem) => problems.push(problem),
             }
@@ -61,11 +68,13 @@ impl Store {
         Problems::none_or(essays, problems)
     }
 
-    fn read(&self, id: &EssayId) -> Result<Stored, Problem> {
-        let path = self.path(id);
+    fn read(&self, path: &Path) -> Result<Stored, Problem> {
+        let path = path.to_owned();
         let text = read_text(&self.root, &path)?;
         let essay = Essay::parse(&path, &text)?;
-        if essay.id() != *id {
+        if path != self.path(&essay.id()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let id = EssayId::of_file_name(&name).unwrap_or_else(|| essay.id());
             let message =
                 format!("this file is named like the essay {id} but says it is {}", essay.id());
             let hint = format!(

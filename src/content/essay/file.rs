@@ -72,9 +72,20 @@ impl Essay {
     }
 }
 
+/// Whether every line that starts at the margin is plainly one of our keys: so Venti writes them,
+/// and a front matter that nobody touched need not be parsed twice.
+fn only_known_keys(yaml: &str) -> bool {
+    let at_margin = yaml.lines().filter(|line| !line.starts_with(' '));
+    let mut keys = at_margin.map(|line| line.split_once(':').map(|(key, _)| key));
+    keys.all(|key| key.is_some_and(|key| KEYS.contains(&key)))
+}
+
 /// The keys that are not ours. One that is nearly ours was probably meant to be: `reviwed: true`
 /// would otherwise be kept and never obeyed.
 fn extra(path: &Path, text: &str, range: &Range<usize>) -> Result<Extra, Problem> {
+    if only_known_keys(&text[range.clone()]) {
+        return Ok(Extra::new());
+    }
     let document = Document::parse(path, text, range.clone())?;
     let fields = document.root().any_fields()?;
     let unknown: Vec<&str> =

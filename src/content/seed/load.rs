@@ -9,6 +9,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::read::{Spot, alias_page, problem_at, same_tag};
 use super::{Seed, Tag};
 use crate::content::slug;
+use crate::memo;
 use crate::problem::{Problem, Problems, read_text};
 
 /// A longer file holds no quote.
@@ -27,18 +28,28 @@ pub fn load_all(root: &Path, dir: &Path, routes: &[String]) -> Result<Vec<Seed>,
             .into());
     }
     let mut problems = Vec::new();
-    let mut files: Vec<(Seed, String)> = Vec::new();
-    for path in seed_files(root, dir, &mut problems) {
-        match read_text(root, &path).and_then(|text| Ok((Seed::parse(&path, &text)?, text))) {
-            Ok(file) => files.push(file),
+    let mut seeds: Vec<Seed> = Vec::new();
+    let paths = seed_files(root, dir, &mut problems);
+    let read = |path: &Path| Seed::parse(path, &read_text(root, path)?);
+    for said in memo::read_all("seeds", root, &paths, read) {
+        match said {
+            Ok(seed) => seeds.push(seed),
             Err(problem) => problems.push(problem),
         }
     }
-    compare_slugs(&files, routes, &mut problems);
-    compare_tags(&files, &mut problems);
-    compare_aliases(&files, routes, &mut problems);
-    Problems::none_or(files.into_iter().map(|(seed, _)| seed).collect(), problems)
+    // What two files quarrel about is rare: the file is read again to show the place.
+    let problem = |seed: &Seed, spot: Spot<'_>, message: String| match read_text(root, &seed.path) {
+        Ok(text) => problem_at(&seed.path, &text, spot, message),
+        Err(unreadable) => unreadable,
+    };
+    compare_slugs(&seeds, routes, &problem, &mut problems);
+    compare_tags(&seeds, &problem, &mut problems);
+    compare_aliases(&seeds, routes, &problem, &mut problems);
+    Problems::none_or(seeds, problems)
 }
+
+/// Shows what is wrong at a place of a seed's file.
+type Show<'s> = &'s dyn Fn(&Seed, Spot<'_>, String) -> Problem;
 
 /// The seeds' paths, relative to `root`.
 fn seed_files(root: &Path, dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
@@ -93,11 +104,11 @@ fn is_markdown(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("md"))
 }
 
-fn compare_slugs(files: &[(Seed, String)], routes: &[String], problems: &mut Vec<Problem>) {
+fn compare_slugs(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: &mut Vec<Problem>) {
     let mut first: BTreeMap<&str, &Path> = BTreeMap::new();
-    for (seed, text) in files {
+    for seed in seeds {
         let slug = seed.slug.as_str();
-        let problem = |message| problem_at(&seed.path, text, Spot::Slug, message);
+        let problem = |message| show(seed, Spot::Slug, message);
         if is_route(slug, routes) {
             problems.push(
                 problem(format!("the slug `{slug}` is the address of another page of the site"))
@@ -118,9 +129,9 @@ fn is_route(slug: &str, routes: &[String]) -> bool {
     slug::RESERVED.contains(&slug) || routes.iter().any(|route| route.eq_ignore_ascii_case(slug))
 }
 
-fn compare_tags(files: &[(Seed, String)], problems: &mut Vec<Problem>) {
+fn compare_tags(seeds: &[Seed], show: Show<'_>, problems: &mut Vec<Problem>) {
     let mut first: BTreeMap<&str, (&Tag, &Path)> = BTreeMap::new();
-    for (seed, text) in files {
+    for seed in seeds {
         let clash = seed.tags.iter().find_map(|tag| match first.get(tag.slug.as_str()) {
             Some((other, path)) if other.name != tag.name => Some((tag, *other, *path)),
             Some(_) => None,
@@ -131,20 +142,18 @@ fn compare_tags(files: &[(Seed, String)], problems: &mut Vec<Problem>) {
         });
         if let Some((tag, other, path)) = clash {
             let message = format!("{} ({})", same_tag(&tag.name, other), path.display());
-            problems.push(
-                problem_at(&seed.path, text, Spot::Tag(tag), message)
-                    .hint("write them alike, or rename one"),
-            );
+            problems
+                .push(show(seed, Spot::Tag(tag), message).hint("write them alike, or rename one"));
         }
     }
 }
 
-fn compare_aliases(files: &[(Seed, String)], routes: &[String], problems: &mut Vec<Problem>) {
-    let mut taken: BTreeMap<String, String> = files
+fn compare_aliases(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: &mut Vec<Problem>) {
+    let mut taken: BTreeMap<String, String> = seeds
         .iter()
-        .map(|(seed, _)| (seed.slug.clone(), format!("the page of {}", seed.path.display())))
+        .map(|seed| (seed.slug.clone(), format!("the page of {}", seed.path.display())))
         .collect();
-    for (seed, text) in files {
+    for seed in seeds {
         for (index, alias) in seed.aliases.iter().enumerate() {
             let page = alias_page(alias);
             let head = page.split('/').next().unwrap_or_default();
@@ -157,7 +166,7 @@ fn compare_aliases(files: &[(Seed, String)], routes: &[String], problems: &mut V
                 Some(owner) => {
                     let message = format!("the alias {alias} is {owner}");
                     problems.push(
-                        problem_at(&seed.path, text, Spot::Alias(index), message)
+                        show(seed, Spot::Alias(index), message)
                             .hint("remove it, or choose another"),
                     );
                     break;

@@ -1,0 +1,247 @@
+//! What files said when they were last read, so that a file nobody has touched since is not parsed
+//! again. A memo is only ever a shortcut: without it, or with one that is damaged or another
+//! Venti's, every file is read.
+//!
+//! A memo is a folder of shards, and a file's shard depends on its name alone, so that one changed
+//! file makes little to write. A shard has a head that names this Venti and the hash of what
+//! follows, and a line a file: size, time, path, and what the file said, as JSON.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::fs::{self, Stamp};
+use crate::problem::Problem;
+use crate::project::SCRATCH;
+
+/// Files in a shard, about.
+const FILES_IN_A_SHARD: usize = 512;
+
+/// A file written so shortly before its memo may have been written again without another stamp,
+/// since file systems count time in ticks (FAT's is the longest). In nanoseconds.
+const TICK: u64 = 2_000_000_000;
+
+/// What `read` says of each of `paths` (relative to the project's `root`), in their order; from the
+/// memo called `name` where the file has the stamp it had then. `read` must depend on nothing but the path
+/// and the content of its file. Problems are not remembered.
+pub fn read_all<T>(
+    name: &str,
+    root: &Path,
+    paths: &[PathBuf],
+    read: impl Fn(&Path) -> Result<T, Problem> + Sync,
+) -> Vec<Result<T, Problem>>
+where
+    T: Serialize + DeserializeOwned + Send,
+{
+    let folder = root.join(SCRATCH).join(name);
+    let count = paths.len().div_ceil(FILES_IN_A_SHARD).next_power_of_two();
+    let mut shards: Vec<Vec<(usize, &Path)>> = vec![Vec::new(); count];
+    for (at, path) in paths.iter().enumerate() {
+        let hash = blake3::hash(path.as_os_str().as_encoded_bytes());
+        shards[usize::from(hash.as_bytes()[0]) % count].push((at, path));
+    }
+    let file = |shard: usize| folder.join(format!("{shard}-of-{count}"));
+    let mut all: Vec<(usize, Result<T, Problem>)> = shards
+        .par_iter()
+        .enumerate()
+        .flat_map_iter(|(shard, members)| read_shard(&file(shard), root, members, &read))
+        .collect();
+    all.sort_unstable_by_key(|(at, _)| *at);
+    sweep(&folder, &(0..count).map(file).collect::<Vec<_>>());
+    all.into_iter().map(|(_, said)| said).collect()
+}
+
+fn read_shard<T: Serialize + DeserializeOwned>(
+    file: &Path,
+    root: &Path,
+    members: &[(usize, &Path)],
+    read: impl Fn(&Path) -> Result<T, Problem>,
+) -> Vec<(usize, Result<T, Problem>)> {
+    let text = remembered(file).unwrap_or_default();
+    let written = fs::metadata(file).ok().and_then(|file| Stamp::new(&file));
+    let trusted = written.map_or(0, |stamp| stamp.modified.saturating_sub(TICK));
+    let entries: HashMap<&str, Entry<'_>> = text.lines().filter_map(Entry::parse).collect();
+
+    let mut lines: Vec<std::borrow::Cow<'_, str>> = Vec::with_capacity(members.len());
+    let mut news = entries.len() != members.len();
+    let said = members.iter().map(|&(at, path)| {
+        let stamp = fs::metadata(&root.join(path)).ok().and_then(|file| Stamp::new(&file));
+        let entry = path.to_str().and_then(|path| entries.get(path));
+        let same =
+            entry.filter(|entry| Some(entry.stamp) == stamp && entry.stamp.modified < trusted);
+        if let Some(entry) = same
+            && let Ok(value) = serde_json::from_str(entry.json)
+        {
+            lines.push(entry.line.into());
+            return (at, Ok(value));
+        }
+        news = true;
+        let value = read(path);
+        if let (Ok(value), Some(stamp)) = (&value, stamp) {
+            lines.extend(line(path, stamp, value).map(Into::into));
+        }
+        (at, value)
+    });
+    let said = said.collect();
+    if news {
+        let body = lines.join("\n");
+        // A full or read-only disk costs the shortcut, not the build.
+        let _ = fs::write_cache(file, format!("{}\n{body}", head(&body)).as_bytes());
+    }
+    said
+}
+
+/// One line of a shard.
+struct Entry<'t> {
+    line: &'t str,
+    stamp: Stamp,
+    json: &'t str,
+}
+
+impl<'t> Entry<'t> {
+    fn parse(line: &'t str) -> Option<(&'t str, Self)> {
+        let mut parts = line.splitn(4, '\t');
+        let size = parts.next()?.parse().ok()?;
+        let modified = parts.next()?.parse().ok()?;
+        let path = parts.next()?;
+        Some((path, Self { line, stamp: Stamp { size, modified }, json: parts.next()? }))
+    }
+}
+
+/// The line of a file; none where its name cannot stand in one.
+fn line(path: &Path, stamp: Stamp, value: &impl Serialize) -> Option<String> {
+    let path = path.to_str().filter(|path| !path.contains(['\t', '\n', '\r']))?;
+    let json = serde_json::to_string(value).ok()?;
+    Some(format!("{}\t{}\t{path}\t{json}", stamp.size, stamp.modified))
+}
+
+fn head(body: &str) -> String {
+    format!("venti {} {}", env!("VENTI_IDENTITY"), blake3::hash(body.as_bytes()).to_hex())
+}
+
+/// A shard's lines, if they are whole and this Venti's.
+fn remembered(file: &Path) -> Option<String> {
+    let mut text = String::from_utf8(fs::read_if_there(file).ok()??).ok()?;
+    let (first, body) = text.split_once('\n')?;
+    (first == head(body)).then_some(())?;
+    let start = first.len() + 1;
+    text.drain(..start);
+    Some(text)
+}
+
+/// Removes the shards of a memo that had more or fewer of them.
+fn sweep(folder: &Path, shards: &[PathBuf]) {
+    for other in fs::list(folder).unwrap_or_default() {
+        if !shards.contains(&other) {
+            let _ = fs::remove_file(&other);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    /// A folder of files, all of them written long ago.
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn write(&self, name: &str, text: &str, seconds_ago: u64) {
+            let path = self.0.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            let time = SystemTime::now() - Duration::from_secs(seconds_ago);
+            std::fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+        }
+
+        /// What the files say, and how many of them were read.
+        fn read(&self, names: &[&str]) -> (Vec<Option<String>>, usize) {
+            let paths: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
+            let count = AtomicUsize::new(0);
+            let said = read_all("memo", self.0.path(), &paths, |path| {
+                count.fetch_add(1, Ordering::Relaxed);
+                let text = std::fs::read_to_string(self.0.path().join(path));
+                text.map_err(|_| Problem::in_file(path, "gone"))
+            });
+            (said.into_iter().map(Result::ok).collect(), count.into_inner())
+        }
+
+        fn memo(&self) -> PathBuf {
+            self.0.path().join(SCRATCH).join("memo")
+        }
+    }
+
+    fn texts(said: &[&str]) -> Vec<Option<String>> {
+        said.iter().map(|text| Some((*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_file_is_read_once_and_again_when_it_changed() {
+        let folder = Folder::new();
+        folder.write("a", "one\nline\ttwo", 100);
+        folder.write("b", "two", 100);
+        assert_eq!(folder.read(&["a", "b"]), (texts(&["one\nline\ttwo", "two"]), 2));
+        assert_eq!(folder.read(&["b", "a"]), (texts(&["two", "one\nline\ttwo"]), 0));
+        // Of the same size.
+        folder.write("b", "owt", 50);
+        assert_eq!(folder.read(&["a", "b"]), (texts(&["one\nline\ttwo", "owt"]), 1));
+        // At the same time, but for the size.
+        folder.write("c", "three", 100);
+        assert_eq!(folder.read(&["a", "b", "c"]).1, 1);
+        assert_eq!(folder.read(&["a", "b", "c"]).1, 0);
+        assert_eq!(folder.read(&["c"]), (texts(&["three"]), 0));
+    }
+
+    #[test]
+    fn a_file_that_was_just_written_is_read_again() {
+        let folder = Folder::new();
+        folder.write("a", "one", 0);
+        assert_eq!(folder.read(&["a"]).1, 1);
+        assert_eq!(folder.read(&["a"]).1, 1);
+    }
+
+    #[test]
+    fn a_problem_is_met_each_time() {
+        let folder = Folder::new();
+        assert_eq!(folder.read(&["a"]), (vec![None], 1));
+        assert_eq!(folder.read(&["a"]), (vec![None], 1));
+    }
+
+    #[test]
+    fn a_damaged_memo_is_none() {
+        let folder = Folder::new();
+        folder.write("a", "one", 100);
+        folder.write("b", "two", 100);
+        folder.read(&["a", "b"]);
+        let shard = folder.memo().join("0-of-1");
+        let whole = std::fs::read(&shard).unwrap();
+        for end in 0..whole.len() {
+            std::fs::write(&shard, &whole[..end]).unwrap();
+            assert_eq!(folder.read(&["a", "b"]), (texts(&["one", "two"]), 2), "cut at {end}");
+        }
+        let mut other = whole.clone();
+        *other.last_mut().unwrap() ^= 1;
+        std::fs::write(&shard, &other).unwrap();
+        assert_eq!(folder.read(&["a", "b"]).1, 2);
+    }
+
+    #[test]
+    fn many_files_have_many_shards_and_old_ones_go() {
+        let folder = Folder::new();
+        let names: Vec<String> = (0..1100).map(|n| format!("f{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        names.iter().for_each(|name| folder.write(name, name, 100));
+        assert_eq!(folder.read(&names[..9]), (texts(&names[..9]), 9));
+        assert_eq!(folder.read(&names), (texts(&names), 1100));
+        assert_eq!(fs::list(&folder.memo()).unwrap().len(), 4);
+        assert_eq!(folder.read(&names), (texts(&names), 0));
+    }
+}
