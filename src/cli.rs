@@ -175,6 +175,9 @@ pub struct Build {
     /// Render only; fail, naming the seeds, if an essay is missing
     #[arg(long, conflicts_with_all = ["refresh", "force"])]
     pub frozen: bool,
+    /// Publish seeds dated after today; their essays are written ahead in any case
+    #[arg(long)]
+    pub future: bool,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,

@@ -8,12 +8,15 @@ mod article;
 mod catalog;
 mod markdown;
 mod plain;
+mod waiting;
 
 mod archive;
 mod json_ld;
 mod outline;
 mod page;
 mod provenance;
+mod random;
+mod related;
 
 mod accent;
 mod assets;
@@ -38,6 +41,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use miette::{IntoDiagnostic, miette};
 use rayon::prelude::*;
 use tera::Value;
@@ -49,10 +53,11 @@ use crate::project::Project;
 
 use article::Article;
 use catalog::Catalog;
-use outline::{Outline, Page};
+use outline::{Outline, Page, Pictures};
 use plain::Plain;
 use render::Renderer;
 use theme::Theme;
+pub use waiting::Waiting;
 
 /// The site in memory: every file by its path under `output/`, `/`-separated.
 pub type Tree = BTreeMap<String, Vec<u8>>;
@@ -65,6 +70,9 @@ pub struct Input<'a> {
     pub essays: &'a BTreeMap<EssayId, Stored>,
     /// Publish drafts too.
     pub drafts: bool,
+    /// Publish seeds dated after today too.
+    pub future: bool,
+    pub today: Date,
     /// The program and its version, as pages and feeds name it.
     pub generator: &'a str,
 }
@@ -75,6 +83,8 @@ pub struct Built {
     pub tree: Tree,
     /// Sentences for the summary: what was left out, and why.
     pub notes: Vec<String>,
+    /// What is written but not published yet.
+    pub waiting: Waiting,
 }
 
 /// Builds the site.
@@ -89,7 +99,9 @@ pub fn build(input: &Input<'_>) -> miette::Result<Built> {
     let articles = articles(&catalog, config.words_per_minute);
 
     let cards = cards(&catalog, &articles, &theme)?;
-    let outline = Outline::new(config, &theme.strings, &catalog, &articles, cards, &plain.pages);
+    let pictures = Pictures::default();
+    let outline =
+        Outline::new(config, &theme.strings, &catalog, &articles, cards, pictures, &plain.pages)?;
     let menu = page::Site::new(config, &plain.pages, input.generator, &theme)?;
     let renderer = Renderer::new(&theme, config.minify)?.with_site(&menu);
 
@@ -100,9 +112,12 @@ pub fn build(input: &Input<'_>) -> miette::Result<Built> {
         route::DATA,
         data::thinkpieces(&config.title, &catalog.pieces, &articles).into_diagnostic()?,
     )?;
+    site.add(route::RANDOM_PIECES, random::script(&catalog).into_diagnostic()?)?;
     site.add(route::ROBOTS, sitemap::robots(config.base_url.as_deref(), config.noindex))?;
     if let Some(base_url) = &config.base_url {
-        site.add_all(feeds(input, base_url, &catalog, &articles, &theme)?)?;
+        let (strings, generator) = (&theme.strings, input.generator);
+        let shared = feed::Site { config, base_url, generator, strings };
+        site.add_all(feed::files(shared, &catalog, &articles)?)?;
         if !config.noindex {
             site.add(route::SITEMAP, site_map(base_url, &outline, &pages, &catalog))?;
         }
@@ -119,16 +134,8 @@ pub fn build(input: &Input<'_>) -> miette::Result<Built> {
                 .to_owned(),
         );
     }
-    if catalog.unreviewed > 0 {
-        notes.push(format!(
-            "{} kept back until the front matter says `reviewed: true`",
-            match catalog.unreviewed {
-                1 => "1 essay is".to_owned(),
-                n => format!("{n} essays are"),
-            }
-        ));
-    }
-    Ok(Built { tree, notes })
+    notes.extend(catalog.waiting.notes());
+    Ok(Built { tree, notes, waiting: catalog.waiting })
 }
 
 /// Every piece's text, rendered, in the catalog's order.
@@ -162,27 +169,7 @@ fn rendered(
     pages.iter().zip(results).map(|(page, html)| Ok((outline.path(page), html?))).collect()
 }
 
-fn feeds(
-    input: &Input<'_>,
-    base_url: &str,
-    catalog: &Catalog<'_>,
-    articles: &[Article],
-    theme: &Theme,
-) -> miette::Result<[(String, Vec<u8>); 3]> {
-    let config = &input.project.config;
-    let newest = catalog.pieces.iter().zip(articles).take(config.feed_limit);
-    let entries = newest
-        .map(|(piece, article)| feed::Entry::new(piece, article, base_url, &theme.strings))
-        .collect::<Result<_, _>>()?;
-    let feed = feed::Feed::new(config, base_url, input.generator, entries);
-    Ok([
-        (route::ATOM.to_owned(), feed.atom()),
-        (route::RSS.to_owned(), feed.rss()),
-        (route::JSON_FEED.to_owned(), feed.json().into_diagnostic()?),
-    ])
-}
-
-/// What search engines should read: no further pages of lists, no redirects.
+/// What search engines should read.
 fn site_map(
     base_url: &str,
     outline: &Outline<'_>,
@@ -191,26 +178,7 @@ fn site_map(
 ) -> Vec<u8> {
     let listed: Vec<_> = pages
         .iter()
-        .filter_map(|page| {
-            let changed = match page {
-                Page::Thinkpiece(at) => {
-                    let piece = &catalog.pieces[*at];
-                    if piece.seed.draft {
-                        return None;
-                    }
-                    Some(piece.essay.front.written.max(piece.date))
-                }
-                Page::Home { number: 1 }
-                | Page::Tag { number: 1, .. }
-                | Page::Tags
-                | Page::Archive
-                | Page::Plain(_) => None,
-                Page::Home { .. } | Page::Tag { .. } | Page::NotFound | Page::Redirect { .. } => {
-                    return None;
-                }
-            };
-            Some((outline.path(page), changed))
-        })
+        .filter_map(|page| Some((outline.path(page), sitemap::listed(page, catalog)?)))
         .collect();
     sitemap::sitemap(base_url, listed.iter().map(|(path, changed)| (path.as_str(), *changed)))
 }

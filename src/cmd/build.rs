@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::environment;
 use super::site::Site;
 use super::summary::Summary;
 use super::terminal::{Terminal, print};
@@ -23,9 +24,17 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
         generation: &args.generation,
     };
     let project = &site.project;
+    let today = environment::today()?;
     let render = |essays: &_| {
-        let drafts = args.writing.drafts;
-        site::build(&site::Input { project, seeds: &seeds, essays, drafts, generator: GENERATOR })
+        site::build(&site::Input {
+            project,
+            seeds: &seeds,
+            essays,
+            drafts: args.writing.drafts,
+            future: args.future,
+            today,
+            generator: GENERATOR,
+        })
     };
     let written = if args.frozen {
         writing::check_frozen(&site, &seeds, &asked)?

@@ -4,7 +4,7 @@
 use jiff::civil::Date;
 use miette::miette;
 
-/// The day an essay is written on: today here, or what `SOURCE_DATE_EPOCH` says,
+/// The day an essay is written on, and up to which a site is published: today here, or what `SOURCE_DATE_EPOCH` says,
 /// as reproducible builds have it.
 pub fn today() -> miette::Result<Date> {
     let Some(epoch) = std::env::var_os("SOURCE_DATE_EPOCH") else {

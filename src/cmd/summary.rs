@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::terminal::Terminal;
 use super::writing::Written;
 use crate::content::essay::EssayId;
-use crate::site::Built;
 use crate::site::output::Changes;
+use crate::site::{Built, Waiting};
 
 /// The left half's work, and the right half's if it did any.
 pub struct Summary<'a> {
@@ -20,6 +20,7 @@ pub struct Summary<'a> {
 struct Rendered<'a> {
     files: usize,
     notes: &'a [String],
+    waiting: &'a Waiting,
     changes: Changes,
     output: &'a Path,
     took: Duration,
@@ -40,8 +41,9 @@ impl<'a> Summary<'a> {
         output: &'a Path,
         took: Duration,
     ) -> Self {
-        let files = built.tree.len();
-        Self { site: Some(Rendered { files, notes: &built.notes, changes, output, took }), ..self }
+        let Built { tree, notes, waiting } = built;
+        let files = tree.len();
+        Self { site: Some(Rendered { files, notes, waiting, changes, output, took }), ..self }
     }
 
     /// Tells a person.
@@ -180,6 +182,7 @@ impl<'a> Summary<'a> {
                 "seconds": site.took.as_secs_f64(),
             });
             summary["notes"] = json!(site.notes);
+            summary["waiting"] = json!(site.waiting);
         }
         summary
     }

@@ -5,13 +5,14 @@
 pub const MAX_LEN: usize = 100;
 
 /// Names that an address cannot have because a route of the site, or Windows, has it already.
-pub const RESERVED: [&str; 40] = [
+pub const RESERVED: [&str; 41] = [
     "404",
     "about",
     "archive",
     "assets",
     "author",
     "authors",
+    "cards",
     "covers",
     "feed",
     "index",

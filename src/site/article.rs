@@ -42,13 +42,23 @@ impl Article {
             minutes: words.div_ceil(words_per_minute.max(1)).max(1),
         }
     }
-}
 
-/// The whole essay as HTML that stands outside its page, with absolute addresses.
-pub fn standalone(body: &str, base_url: &str, path: &str) -> String {
-    let root = format!("{}/", base_url.trim_end_matches('/'));
-    let here = route::absolute(base_url, path);
-    markdown::html_of(&markdown::render(body, &EssayLinks { root: &root, here: &here }))
+    /// The whole essay as HTML that stands elsewhere: `root` leads from there to the site's
+    /// root, and `here` to the essay's own page.
+    pub fn elsewhere(&self, body: &str, root: &str, here: &str) -> String {
+        let mut html = [self.before.as_str(), &self.after].concat();
+        // Nothing but a link depends on the place.
+        if html.contains("href=") {
+            html = markdown::html_of(&markdown::render(body, &EssayLinks { root, here }));
+        }
+        html
+    }
+
+    /// [`Self::elsewhere`], outside the site: every address is absolute.
+    pub fn standalone(&self, body: &str, base_url: &str, path: &str) -> String {
+        let root = format!("{}/", base_url.trim_end_matches('/'));
+        self.elsewhere(body, &root, &route::absolute(base_url, path))
+    }
 }
 
 /// Where addresses in an essay lead; essays bring no images of their own.
@@ -142,6 +152,19 @@ mod tests {
     }
 
     #[test]
+    fn elsewhere_the_essay_is_the_same_but_for_its_links() {
+        let opened = article("One.\n\nTwo.\n\nThree.\n\nFour.\n\nFive is it.", Some("Five is it."));
+        assert_ne!(opened.after, "");
+        assert_eq!(opened.elsewhere("", "../../", ""), opened.before.clone() + &opened.after);
+        let body = "[a](/tags/) and [b](#there)";
+        assert_eq!(
+            article(body, None).elsewhere(body, "../../", "../../x/index.html"),
+            "<p><a href=\"../../tags/index.html\">a</a> and \
+             <a href=\"../../x/index.html#there\">b</a></p>\n"
+        );
+    }
+
+    #[test]
     fn addresses_are_relative_on_the_page_and_absolute_outside_it() {
         let body = "[a](/tags/) [b](#there) [c](take-2/index.html) ![d](/d.png)";
         assert_eq!(
@@ -150,7 +173,7 @@ mod tests {
              <a href=\"take-2/index.html\">c</a> d</p>\n"
         );
         assert_eq!(
-            standalone(body, "https://a.example/blog", "x/index.html"),
+            article(body, None).standalone(body, "https://a.example/blog", "x/index.html"),
             "<p><a href=\"https://a.example/blog/tags/index.html\">a</a> \
              <a href=\"https://a.example/blog/x/#there\">b</a> \
              <a href=\"https://a.example/blog/x/take-2/index.html\">c</a> d</p>\n"

@@ -1,14 +1,16 @@
-//! The catalog: which essays are published, in which order, under which tags.
-//! Everything that lists thinkpieces reads it from here.
+//! The catalog: which essays are published, in which order, under which tags
+//! and whose words. Everything that lists thinkpieces reads it from here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
+use super::waiting::{Scheduled, Waiting};
 use super::{Input, route};
 use crate::config::Publish;
 use crate::content::essay::{Essay, EssayId};
 use crate::content::seed::{Seed, Tag};
+use crate::content::slug;
 
 /// A published essay and the seed it came from.
 #[derive(Debug, Clone)]
@@ -23,10 +25,26 @@ pub struct Piece<'a> {
     pub path: String,
 }
 
+impl Piece<'_> {
+    /// The day it last changed, as far as it says.
+    pub fn changed(&self) -> Date {
+        self.essay.front.written.max(self.date)
+    }
+}
+
 /// A tag and its pieces.
 #[derive(Debug)]
 pub struct Shelf<'a> {
     pub tag: &'a Tag,
+    /// Positions in [`Catalog::pieces`], newest first.
+    pub pieces: Vec<usize>,
+}
+
+/// Somebody who is quoted, and the pieces that continue their words.
+#[derive(Debug)]
+pub struct Quoted<'a> {
+    pub name: &'a str,
+    pub slug: String,
     /// Positions in [`Catalog::pieces`], newest first.
     pub pieces: Vec<usize>,
 }
@@ -38,24 +56,36 @@ pub struct Catalog<'a> {
     pub pieces: Vec<Piece<'a>>,
     /// By slug.
     pub shelves: Vec<Shelf<'a>>,
+    /// By slug.
+    pub people: Vec<Quoted<'a>>,
+    /// What is written but kept back.
+    pub waiting: Waiting,
     takes: BTreeMap<&'a str, Vec<usize>>,
-    /// Essays kept back because nobody has reviewed them yet.
-    pub unreviewed: usize,
+    /// Positions of `people` by name.
+    names: BTreeMap<&'a str, usize>,
 }
 
 impl<'a> Catalog<'a> {
-    /// Gathers what `input` publishes. Drafts only if asked for; essays without a seed, or of
-    /// a take the seed no longer asks for, never.
+    /// Gathers what `input` publishes. Drafts and seeds dated after today only if asked for;
+    /// essays without a seed, or of a take the seed no longer asks for, never.
     pub fn new(input: &Input<'a>) -> Self {
         let mut pieces = Vec::new();
-        let mut unreviewed = 0;
+        let mut waiting = Waiting::default();
         for seed in input.seeds.iter().filter(|seed| input.drafts || !seed.draft) {
+            let later = seed.date.filter(|date| *date > input.today && !input.future);
+            if let Some(date) = later {
+                waiting.scheduled.push(Scheduled { date, slug: seed.slug.clone() });
+            }
             for take in &seed.takes {
                 let id = EssayId { slug: seed.slug.clone(), take: take.number };
                 let Some(stored) = input.essays.get(&id) else { continue };
                 let front = &stored.essay.front;
                 if input.project.config.publish == Publish::Reviewed && !front.reviewed {
-                    unreviewed += 1;
+                    // What is scheduled can be read ahead of its day.
+                    waiting.review.push(stored.path.clone());
+                    continue;
+                }
+                if later.is_some() {
                     continue;
                 }
                 pieces.push(Piece {
@@ -67,6 +97,7 @@ impl<'a> Catalog<'a> {
                 });
             }
         }
+        waiting.sort();
         pieces.sort_by(|a, b| {
             let key = |piece: &Piece<'a>| (&piece.seed.slug, piece.essay.front.take);
             b.date.cmp(&a.date).then_with(|| key(a).cmp(&key(b)))
@@ -74,6 +105,7 @@ impl<'a> Catalog<'a> {
 
         let mut shelves: BTreeMap<&str, Shelf<'_>> = BTreeMap::new();
         let mut takes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut quoted: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, piece) in pieces.iter().enumerate() {
             let mut seen = BTreeSet::new();
             for tag in piece.seed.tags.iter().filter(|tag| seen.insert(&tag.slug)) {
@@ -81,16 +113,37 @@ impl<'a> Catalog<'a> {
                 shelf.or_insert_with(|| Shelf { tag, pieces: Vec::new() }).pieces.push(at);
             }
             takes.entry(&piece.seed.slug).or_default().push(at);
+            if let Some(author) = &piece.seed.author {
+                quoted.entry(author).or_default().push(at);
+            }
         }
         for siblings in takes.values_mut() {
             siblings.sort_by_key(|&at| pieces[at].essay.front.take);
         }
-        Self { pieces, shelves: shelves.into_values().collect(), takes, unreviewed }
+        let mut people: Vec<Quoted<'_>> = quoted
+            .into_iter()
+            .map(|(name, pieces)| Quoted { name, slug: slug::of(name), pieces })
+            .collect();
+        people.sort_by(|a, b| a.slug.cmp(&b.slug));
+        let names = people.iter().enumerate().map(|(at, person)| (person.name, at)).collect();
+        let shelves = shelves.into_values().collect();
+        Self { pieces, shelves, people, waiting, takes, names }
     }
 
     /// Every published take of the seed that `piece` came from, by number; `piece` included.
     pub fn takes_of(&self, piece: &Piece<'_>) -> &[usize] {
         self.takes.get(piece.seed.slug.as_str()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the piece at this position is the first published take of its seed.
+    pub fn is_first_take(&self, at: usize) -> bool {
+        self.takes_of(&self.pieces[at]).first() == Some(&at)
+    }
+
+    /// Whose words `piece` continues.
+    pub fn quoted(&self, piece: &Piece<'_>) -> Option<&Quoted<'a>> {
+        let name = piece.seed.author.as_deref()?;
+        self.names.get(name).map(|&at| &self.people[at])
     }
 
     /// Positions of [`Catalog::shelves`], fullest first.
@@ -103,6 +156,9 @@ impl<'a> Catalog<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use jiff::ToSpan;
     use jiff::civil::date;
 
     use super::super::sample;
@@ -163,7 +219,56 @@ mod tests {
         let input = sample.input();
         let catalog = Catalog::new(&input);
         assert_eq!(slugs(&catalog), [("read".to_owned(), 1)]);
-        assert_eq!(catalog.unreviewed, 1);
+        assert_eq!(catalog.waiting.review, [Path::new("content/essays/unread.md")]);
+    }
+
+    #[test]
+    fn a_seed_of_a_later_day_waits_for_it_unless_asked_for() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("today").dated(sample.today));
+        sample.add(sample::seed("later").dated(sample.today.saturating_add(2.days())).takes(2));
+        sample.add(sample::seed("tomorrow").dated(sample.today.saturating_add(1.day())));
+        let catalog = Catalog::new(&sample.input());
+        assert_eq!(slugs(&catalog), [("today".to_owned(), 1)]);
+        let waiting: Vec<&str> =
+            catalog.waiting.scheduled.iter().map(|seed| seed.slug.as_str()).collect();
+        assert_eq!(waiting, ["tomorrow", "later"], "the next one first");
+        sample.future = true;
+        let catalog = Catalog::new(&sample.input());
+        assert_eq!((catalog.pieces.len(), &catalog.waiting), (4, &Waiting::default()));
+    }
+
+    #[test]
+    fn an_essay_that_was_written_tomorrow_elsewhere_is_published() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("a"));
+        sample.today = date(2026, 1, 30);
+        assert_eq!(Catalog::new(&sample.input()).pieces.len(), 1);
+    }
+
+    #[test]
+    fn what_is_scheduled_can_be_reviewed_ahead() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("later").dated(sample.today.saturating_add(1.day())));
+        sample.project.config.publish = Publish::Reviewed;
+        let catalog = Catalog::new(&sample.input());
+        assert_eq!((catalog.waiting.review.len(), catalog.waiting.scheduled.len()), (1, 1));
+    }
+
+    #[test]
+    fn people_hold_the_pieces_that_continue_their_words() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("a").author("Zoe Day").dated(date(2026, 1, 1)));
+        sample.add(sample::seed("b").author("Ada Runway").dated(date(2026, 1, 2)));
+        sample.add(sample::seed("c").author("Zoe Day").dated(date(2026, 1, 3)));
+        sample.add(sample::seed("d").dated(date(2026, 1, 4)));
+        let input = sample.input();
+        let catalog = Catalog::new(&input);
+        let people: Vec<(&str, &[usize])> =
+            catalog.people.iter().map(|p| (p.slug.as_str(), p.pieces.as_slice())).collect();
+        assert_eq!(people, [("ada-runway", &[2][..]), ("zoe-day", &[1, 3][..])]);
+        let name = |at: usize| catalog.quoted(&catalog.pieces[at]).map(|person| person.name);
+        assert_eq!([name(0), name(1), name(2)], [None, Some("Zoe Day"), Some("Ada Runway")]);
     }
 
     #[test]

@@ -25,6 +25,8 @@ struct ArticleLd<'a> {
     description: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
     in_language: &'a str,
     date_published: String,
     date_modified: String,
@@ -35,6 +37,8 @@ struct ArticleLd<'a> {
     /// The pen name; an organisation, since it is nobody.
     author: Named<'a>,
     creator: Named<'a>,
+    publisher: Place<'a>,
+    is_part_of: Place<'a>,
     citation: Quotation<'a>,
 }
 
@@ -43,6 +47,18 @@ struct Named<'a> {
     #[serde(rename = "@type")]
     kind: &'static str,
     name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+}
+
+/// The site, in one of its parts.
+#[derive(Serialize)]
+struct Place<'a> {
+    #[serde(rename = "@type")]
+    kind: &'static str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -56,13 +72,20 @@ struct Quotation<'a> {
     url: Option<&'a str>,
 }
 
-/// The JSON-LD of one thinkpiece, safe inside a `script` element.
+/// The JSON-LD of one thinkpiece, safe inside a `script` element. `image` is an absolute address.
 pub fn thinkpiece(
     piece: &Piece<'_>,
     article: &Article,
     config: &Config,
+    image: Option<String>,
 ) -> serde_json::Result<String> {
     let front = &piece.essay.front;
+    let site = |kind| Place {
+        kind,
+        name: &config.title,
+        url: config.base_url.as_ref().map(|base| route::absolute(base, route::HOME)),
+    };
+    let named = |kind, name| Named { kind, name, url: None };
     let source = piece.seed.source.as_deref().and_then(route::Target::external);
     let json = serde_json::to_string(&ArticleLd {
         context: "https://schema.org",
@@ -70,18 +93,24 @@ pub fn thinkpiece(
         headline: &front.title,
         description: &article.summary,
         url: config.base_url.as_ref().map(|base| route::absolute(base, &piece.path)),
+        image,
         in_language: &config.language,
         date_published: piece.date.to_string(),
-        date_modified: front.written.max(piece.date).to_string(),
+        date_modified: piece.changed().to_string(),
         word_count: article.words,
         keywords: piece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
         digital_source_type: if piece.edited { MACHINE_AND_PERSON } else { MACHINE },
-        author: Named { kind: "Organization", name: &config.author.name },
-        creator: Named { kind: "SoftwareApplication", name: &front.model },
+        author: Named {
+            url: config.author.url.as_deref().and_then(route::Target::external),
+            ..named("Organization", &config.author.name)
+        },
+        creator: named("SoftwareApplication", &front.model),
+        publisher: site("Organization"),
+        is_part_of: site("WebSite"),
         citation: Quotation {
             kind: "Quotation",
             text: &front.quote,
-            creator: piece.seed.author.as_deref().map(|name| Named { kind: "Person", name }),
+            creator: piece.seed.author.as_deref().map(|name| named("Person", name)),
             url: source,
         },
     })?;
@@ -103,7 +132,8 @@ mod tests {
         let mut piece = catalog.pieces[0].clone();
         let article = Article::new("One two.", None, "../", 200);
         let parse = |piece: &Piece<'_>| -> serde_json::Value {
-            let json = thinkpiece(piece, &article, &input.project.config).unwrap();
+            let image = Some("https://a.example/cards/1.png".to_owned());
+            let json = thinkpiece(piece, &article, &input.project.config, image).unwrap();
             serde_json::from_str(&json).unwrap()
         };
         let ld = parse(&piece);
@@ -112,6 +142,9 @@ mod tests {
         assert_eq!(ld["citation"]["text"], "Ship it.");
         assert_eq!(ld["citation"]["creator"]["name"], "Ada Runway");
         assert_eq!(ld["wordCount"], 2);
+        assert_eq!(ld["image"], "https://a.example/cards/1.png");
+        assert_eq!(ld["isPartOf"]["@type"], "WebSite");
+        assert_eq!(ld["publisher"]["name"], "Thoughts");
         piece.edited = true;
         assert_eq!(parse(&piece)["digitalSourceType"], MACHINE_AND_PERSON);
     }

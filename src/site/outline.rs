@@ -1,16 +1,22 @@
-//! The outline: every page of the site, where it lies, what it says about
-//! itself and what its template is given.
+//! The outline: every page of the site, and where it lies. What a page says
+//! about itself is in `head`, what its template is given in `context`.
 
-use miette::IntoDiagnostic;
-use tera::{Context, Value};
+mod context;
+mod head;
 
+use tera::Value;
+
+pub use head::Pictures;
+
+use super::archive::{self, Month};
 use super::article::Article;
 use super::catalog::Catalog;
-use super::page::{Head, List, Pager, Plain, Redirect, Thinkpiece, Topic};
+use super::page::Topic;
 use super::plain;
-use super::render::{Renderer, context};
-use super::strings::Strings;
-use super::{archive, json_ld, route};
+use super::related::Related;
+use super::render::Renderer;
+use super::route;
+use super::strings::{Missing, Strings};
 use crate::config::Config;
 
 /// Tags shown beside lists.
@@ -25,13 +31,28 @@ pub enum Page {
     },
     /// By position in the catalog.
     Thinkpiece(usize),
+    /// Every take of one seed, by the position of the first.
+    Takes(usize),
     /// Page `number` of the list of one shelf of the catalog.
     Tag {
         shelf: usize,
         number: usize,
     },
     Tags,
+    /// Page `number` of the list of one quoted person.
+    Author {
+        person: usize,
+        number: usize,
+    },
+    Authors,
     Archive,
+    /// Page `number` of the list of one month of the archive.
+    Month {
+        month: usize,
+        number: usize,
+    },
+    Random,
+    Search,
     /// By position among the plain pages.
     Plain(usize),
     NotFound,
@@ -49,27 +70,44 @@ pub struct Outline<'a> {
     catalog: &'a Catalog<'a>,
     articles: &'a [Article],
     plain: &'a [plain::Page],
+    pictures: Pictures,
     /// One for each piece of the catalog; lists share them.
     cards: Vec<Value>,
     /// The fullest tags.
     topics: Value,
+    months: Vec<Month>,
+    related: Related,
 }
 
 impl<'a> Outline<'a> {
-    /// `cards` and `articles` belong to the catalog's pieces, in its order.
+    /// `cards`, `articles` and `pictures` belong to the catalog's pieces, in its order.
+    ///
+    /// # Errors
+    /// If the theme cannot write the name of a month.
     pub fn new(
         config: &'a Config,
         strings: &'a Strings,
         catalog: &'a Catalog<'a>,
         articles: &'a [Article],
         cards: Vec<Value>,
+        pictures: Pictures,
         plain: &'a [plain::Page],
-    ) -> Self {
+    ) -> Result<Self, Missing> {
         let fullest = catalog.shelves_by_size().into_iter().take(TOPICS_SHOWN);
         let topics: Vec<Topic<'_>> =
             fullest.map(|shelf| Topic::new(&catalog.shelves[shelf])).collect();
-        let topics = Value::from_serializable(&topics);
-        Self { config, strings, catalog, articles, plain, cards, topics }
+        Ok(Self {
+            config,
+            strings,
+            catalog,
+            articles,
+            plain,
+            pictures,
+            cards,
+            topics: Value::from_serializable(&topics),
+            months: archive::months(&catalog.pieces, strings)?,
+            related: Related::new(catalog),
+        })
     }
 
     /// Every page of the site.
@@ -78,19 +116,32 @@ impl<'a> Outline<'a> {
     /// If an old address of a seed would leave the site.
     pub fn pages(&self) -> miette::Result<Vec<Page>> {
         let catalog = self.catalog;
-        let mut pages: Vec<Page> = (1..=self.list_pages(catalog.pieces.len()))
-            .map(|number| Page::Home { number })
-            .collect();
-        pages.extend((0..catalog.pieces.len()).map(Page::Thinkpiece));
+        let mut pages: Vec<Page> =
+            self.numbers(catalog.pieces.len()).map(|number| Page::Home { number }).collect();
+        for (at, piece) in catalog.pieces.iter().enumerate() {
+            pages.push(Page::Thinkpiece(at));
+            if catalog.is_first_take(at) && catalog.takes_of(piece).len() > 1 {
+                pages.push(Page::Takes(at));
+            }
+        }
         for (shelf, tagged) in catalog.shelves.iter().enumerate() {
-            let numbers = 1..=self.list_pages(tagged.pieces.len());
+            let numbers = self.numbers(tagged.pieces.len());
             pages.extend(numbers.map(|number| Page::Tag { shelf, number }));
         }
-        pages.extend([Page::Tags, Page::Archive, Page::NotFound]);
+        for (person, quoted) in catalog.people.iter().enumerate() {
+            let numbers = self.numbers(quoted.pieces.len());
+            pages.extend(numbers.map(|number| Page::Author { person, number }));
+        }
+        for (month, published) in self.months.iter().enumerate() {
+            let numbers = 1..=list_pages(published.pieces.len(), archive::PER_PAGE);
+            pages.extend(numbers.map(|number| Page::Month { month, number }));
+        }
+        pages.extend([Page::Tags, Page::Authors, Page::Archive]);
+        pages.extend([Page::Random, Page::Search, Page::NotFound]);
         pages.extend((0..self.plain.len()).map(Page::Plain));
         for (at, piece) in catalog.pieces.iter().enumerate() {
             // Old addresses lead to a seed's first take.
-            if catalog.takes_of(piece).first() != Some(&at) {
+            if !catalog.is_first_take(at) {
                 continue;
             }
             for alias in &piece.seed.aliases {
@@ -107,21 +158,32 @@ impl<'a> Outline<'a> {
         Ok(pages)
     }
 
-    /// Pages that a list of so many thinkpieces takes; an empty list still has one.
-    fn list_pages(&self, pieces: usize) -> usize {
-        pieces.div_ceil(self.config.paginate.max(1)).max(1)
+    /// The pages of a list of so many thinkpieces.
+    fn numbers(&self, pieces: usize) -> std::ops::RangeInclusive<usize> {
+        1..=list_pages(pieces, self.config.paginate)
     }
 
     /// Where a page lies under `output/`.
     pub fn path(&self, page: &Page) -> String {
+        let catalog = self.catalog;
         match page {
             Page::Home { number } => route::list_page("", *number),
-            Page::Thinkpiece(at) => self.catalog.pieces[*at].path.clone(),
+            Page::Thinkpiece(at) => catalog.pieces[*at].path.clone(),
+            Page::Takes(first) => route::takes(&catalog.pieces[*first].seed.slug),
             Page::Tag { shelf, number } => {
-                route::list_page(&route::tag(&self.catalog.shelves[*shelf].tag.slug), *number)
+                route::list_page(&route::tag(&catalog.shelves[*shelf].tag.slug), *number)
             }
             Page::Tags => route::TAGS.to_owned(),
+            Page::Author { person, number } => {
+                route::list_page(&route::author(&catalog.people[*person].slug), *number)
+            }
+            Page::Authors => route::AUTHORS.to_owned(),
             Page::Archive => route::ARCHIVE.to_owned(),
+            Page::Month { month, number } => {
+                route::list_page(&self.months[*month].prefix(), *number)
+            }
+            Page::Random => route::RANDOM.to_owned(),
+            Page::Search => route::SEARCH.to_owned(),
             Page::Plain(at) => self.plain[*at].path.clone(),
             Page::NotFound => route::NOT_FOUND.to_owned(),
             Page::Redirect { from, .. } => from.clone(),
@@ -143,146 +205,9 @@ impl<'a> Outline<'a> {
         let head = self.head(page, &path)?;
         renderer.page(template, &route::href(&path), &root, &head, context)
     }
+}
 
-    fn context(&self, page: &Page, root: &str) -> miette::Result<(&'static str, Context)> {
-        let catalog = self.catalog;
-        Ok(match page {
-            Page::Home { number } => {
-                let pieces = catalog.pieces.len();
-                ("index.html", self.list(None, "", pieces, |at| at, *number)?)
-            }
-            Page::Tag { shelf, number } => {
-                let shelf = &catalog.shelves[*shelf];
-                let prefix = route::tag(&shelf.tag.slug);
-                let piece = |at: usize| shelf.pieces[at];
-                let topic = Some(Topic::new(shelf));
-                ("tag.html", self.list(topic, &prefix, shelf.pieces.len(), piece, *number)?)
-            }
-            Page::Thinkpiece(at) => {
-                let piece = &catalog.pieces[*at];
-                let view = Thinkpiece::new(piece, &self.articles[*at], catalog, self.strings)?;
-                let mut context = context(&view)?;
-                let card = |at: Option<usize>| {
-                    at.and_then(|at| self.cards.get(at)).cloned().unwrap_or_else(Value::none)
-                };
-                context.insert_value("card", card(Some(*at)));
-                context.insert_value("previous", card(Some(at + 1)));
-                context.insert_value("next", card(at.checked_sub(1)));
-                ("thinkpiece.html", context)
-            }
-            Page::Tags => {
-                let mut topics: Vec<Topic<'_>> = catalog.shelves.iter().map(Topic::new).collect();
-                topics.sort_by_cached_key(|topic| topic.name.to_lowercase());
-                let mut context = Context::new();
-                context.insert("topics", &topics);
-                ("tags.html", context)
-            }
-            Page::Archive => {
-                let mut context = Context::new();
-                let years = archive::years(&catalog.pieces, &self.cards, self.strings)?;
-                context.insert_value("years", years);
-                context.insert("count", &catalog.pieces.len());
-                ("archive.html", context)
-            }
-            Page::Plain(at) => {
-                let page = &self.plain[*at];
-                ("page.html", context(&Plain { title: &page.title, body: &page.body })?)
-            }
-            Page::NotFound => ("404.html", Context::new()),
-            Page::Redirect { piece, .. } => {
-                let piece = &catalog.pieces[*piece];
-                let target = format!("{root}{}", route::href(&piece.path));
-                let title = &piece.essay.front.title;
-                ("redirect.html", context(&Redirect { title, target })?)
-            }
-        })
-    }
-
-    /// Page `number` of a list of `length` pieces; `piece` gives their positions in the catalog.
-    fn list(
-        &self,
-        topic: Option<Topic<'_>>,
-        prefix: &str,
-        length: usize,
-        piece: impl Fn(usize) -> usize,
-        number: usize,
-    ) -> miette::Result<Context> {
-        let per_page = self.config.paginate.max(1);
-        let first = (number - 1) * per_page;
-        let shown = first..length.min(first + per_page);
-        let cards: Vec<Value> = shown.map(|at| self.cards[piece(at)].clone()).collect();
-        let pager = Pager::new(prefix, number, self.list_pages(length));
-        let mut context = context(&List { topic, pager })?;
-        context.insert_value("cards", Value::from(cards));
-        context.insert_value("topics", self.topics.clone());
-        Ok(context)
-    }
-
-    fn head(&self, page: &Page, path: &str) -> miette::Result<Head> {
-        let config = self.config;
-        let word = |name: &str| self.strings.text(name, |_| None);
-        let about = match config.tagline.as_str() {
-            "" => config.title.clone(),
-            tagline => tagline.to_owned(),
-        };
-        let numbered = |headline: String, number: usize| match number {
-            1 => Ok(headline),
-            n => self
-                .strings
-                .text("page_number", |name| (name == "number").then(|| n.to_string()))
-                .map(|page| format!("{headline} · {page}")),
-        };
-        let mut head = Head {
-            canonical: config.base_url.as_ref().map(|base| route::absolute(base, path)),
-            kind: "website",
-            noindex: config.noindex,
-            ..Head::default()
-        };
-        head.headline = match page {
-            Page::Home { number } => numbered(config.title.clone(), *number)?,
-            Page::Tag { shelf, number } => {
-                numbered(self.catalog.shelves[*shelf].tag.name.clone(), *number)?
-            }
-            Page::Thinkpiece(at) | Page::Redirect { piece: at, .. } => {
-                self.catalog.pieces[*at].essay.front.title.clone()
-            }
-            Page::Tags => word("topics")?,
-            Page::Archive => word("archive")?,
-            Page::Plain(at) => self.plain[*at].title.clone(),
-            Page::NotFound => word("not_found")?,
-        };
-        head.title = match (page, config.tagline.as_str()) {
-            (Page::Home { number: 1 }, tagline) if !tagline.is_empty() => {
-                format!("{} · {tagline}", config.title)
-            }
-            (Page::Home { .. }, _) => head.headline.clone(),
-            _ => format!("{} · {}", head.headline, config.title),
-        };
-        head.description = about;
-        match page {
-            Page::Thinkpiece(at) => {
-                let (piece, article) = (&self.catalog.pieces[*at], &self.articles[*at]);
-                head.description.clone_from(&article.summary);
-                head.kind = "article";
-                head.noindex |= piece.seed.draft;
-                head.json_ld = Some(json_ld::thinkpiece(piece, article, config).into_diagnostic()?);
-            }
-            Page::Plain(at) => {
-                if let Some(description) = &self.plain[*at].description {
-                    head.description.clone_from(description);
-                }
-            }
-            Page::Redirect { piece, .. } => {
-                let target = &self.catalog.pieces[*piece].path;
-                head.canonical = config.base_url.as_ref().map(|base| route::absolute(base, target));
-                head.noindex = true;
-            }
-            Page::NotFound => {
-                head.canonical = None;
-                head.noindex = true;
-            }
-            Page::Home { .. } | Page::Tag { .. } | Page::Tags | Page::Archive => {}
-        }
-        Ok(head)
-    }
+/// Pages that a list of so many thinkpieces takes; an empty list still has one.
+fn list_pages(pieces: usize, per_page: usize) -> usize {
+    pieces.div_ceil(per_page.max(1)).max(1)
 }

@@ -6,11 +6,17 @@
 //! (what leads from it to the site's root) and `head` ([`Head`]). A `path` in a view is
 //! relative to the root and percent-encoded: `href="{{ root }}{{ card.path }}"`.
 
+mod gallery;
+mod list;
+
 use jiff::civil::Date;
 use serde::Serialize;
 
+pub use gallery::Gallery;
+pub use list::{AuthorList, List, MonthList, Pager, Person, Topic};
+
 use super::article::Article;
-use super::catalog::{Catalog, Piece, Shelf};
+use super::catalog::{Catalog, Piece};
 use super::provenance::Provenance;
 use super::route::{self, Target};
 use super::strings::{Missing, Strings};
@@ -66,10 +72,35 @@ pub struct Head {
     pub canonical: Option<String>,
     /// OpenGraph's type: `website` or `article`.
     pub kind: &'static str,
+    /// The first and the last day of an article, as ISO 8601 has them.
+    pub published: Option<String>,
+    pub modified: Option<String>,
+    /// The picture that a shared link shows; none without `base_url`.
+    pub image: Option<Image>,
+    /// The page's own feed, besides the site's.
+    pub feed: Option<FeedLink>,
     /// JSON, safe inside a `script` element; see [`super::json`].
     pub json_ld: Option<String>,
     /// Search engines should pass this page over.
     pub noindex: bool,
+}
+
+/// A picture for those who show a link to the page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// Absolute.
+    pub url: String,
+    /// Pixels.
+    pub width: u32,
+    pub height: u32,
+    pub alt: String,
+}
+
+/// A feed and what a reader calls it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FeedLink {
+    pub path: String,
+    pub title: String,
 }
 
 /// A day.
@@ -89,30 +120,18 @@ impl Day {
     }
 }
 
-/// A tag and where it leads.
-#[derive(Debug, Clone, Serialize)]
-pub struct Topic<'a> {
+/// A name and where it leads: a tag, a quoted person, a month.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Link<'a> {
     pub name: &'a str,
     pub path: String,
-    /// Thinkpieces under it.
-    pub count: usize,
 }
 
-impl<'a> Topic<'a> {
-    pub fn new(shelf: &Shelf<'a>) -> Self {
-        Self {
-            name: &shelf.tag.name,
-            path: route::href(&route::list_page(&route::tag(&shelf.tag.slug), 1)),
-            count: shelf.pieces.len(),
-        }
+impl<'a> Link<'a> {
+    /// To the first page of the list under `prefix`.
+    pub fn to_list(name: &'a str, prefix: &str) -> Self {
+        Self { name, path: route::href(&route::list_page(prefix, 1)) }
     }
-}
-
-/// A tag on a thinkpiece.
-#[derive(Debug, Clone, Serialize)]
-pub struct TagLink<'a> {
-    pub name: &'a str,
-    pub path: String,
 }
 
 /// A thinkpiece in a list.
@@ -122,11 +141,13 @@ pub struct Card<'a> {
     pub title: &'a str,
     /// The quote on one line.
     pub quote: String,
-    /// Who said the quote.
-    pub quote_author: Option<&'a str>,
+    /// Who said the quote, and the page of what they are quoted with.
+    pub quote_author: Option<Link<'a>>,
+    /// Path of an image that is drawn for it.
+    pub cover: String,
     pub date: Day,
     pub minutes: usize,
-    pub tags: Vec<TagLink<'a>>,
+    pub tags: Vec<Link<'a>>,
     /// The number of this take among the seed's `takes`.
     pub take: u32,
     pub takes: usize,
@@ -144,15 +165,14 @@ impl<'a> Card<'a> {
         strings: &Strings,
     ) -> Result<Self, Missing> {
         let front = &piece.essay.front;
-        let tag = |tag: &'a crate::content::seed::Tag| TagLink {
-            name: &tag.name,
-            path: route::href(&route::list_page(&route::tag(&tag.slug), 1)),
-        };
+        let tag =
+            |tag: &'a crate::content::seed::Tag| Link::to_list(&tag.name, &route::tag(&tag.slug));
         Ok(Self {
             path: route::href(&piece.path),
             title: &front.title,
             quote: front.quote.split_whitespace().collect::<Vec<_>>().join(" "),
-            quote_author: piece.seed.author.as_deref(),
+            quote_author: quoted(piece, catalog),
+            cover: cover(&front.key),
             date: Day::new(piece.date, strings)?,
             minutes: article.minutes,
             tags: piece.seed.tags.iter().map(tag).collect(),
@@ -164,8 +184,19 @@ impl<'a> Card<'a> {
     }
 }
 
+/// The path of the image drawn for the essay with this key.
+pub fn cover(key: &str) -> String {
+    format!("covers/{}.svg", &blake3::hash(key.as_bytes()).to_hex()[..16])
+}
+
+/// Who said a piece's quote.
+fn quoted<'a>(piece: &Piece<'a>, catalog: &Catalog<'a>) -> Option<Link<'a>> {
+    let person = catalog.quoted(piece)?;
+    Some(Link::to_list(person.name, &route::author(&person.slug)))
+}
+
 /// What `thinkpiece.html` is given besides `card`, `previous` (the piece published before,
-/// or none) and `next`, all three [`Card`]s.
+/// or none) and `next`, all three [`Card`]s, and `related`: up to three of them.
 #[derive(Debug, Serialize)]
 pub struct Thinkpiece<'a> {
     /// The quote's paragraphs.
@@ -178,7 +209,19 @@ pub struct Thinkpiece<'a> {
     pub pull_quote: Option<&'a str>,
     /// Every take of the same seed, this one included; empty if there is one only.
     pub takes: Vec<TakeLink>,
+    /// Path of the page that has all takes side by side; none if there is one only.
+    pub gallery: Option<String>,
+    /// Where "write me another" leads.
+    pub another: Another,
     pub provenance: Provenance<'a>,
+}
+
+/// The next take of the same seed, in a ring; where there is one only, any thinkpiece at all.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Another {
+    pub path: String,
+    /// The take's number; none where chance decides.
+    pub take: Option<u32>,
 }
 
 /// Where the quote is from.
@@ -219,19 +262,39 @@ impl<'a> Thinkpiece<'a> {
         strings: &Strings,
     ) -> Result<Self, Missing> {
         let front = &piece.essay.front;
-        let takes = match catalog.takes_of(piece) {
-            [_] => Vec::new(),
-            takes => takes.iter().map(|&at| TakeLink::new(&catalog.pieces[at], piece)).collect(),
-        };
+        let siblings = catalog.takes_of(piece);
+        let several = siblings.len() > 1;
+        let takes = siblings.iter().filter(|_| several);
         Ok(Self {
-            quote: front.quote.split("\n\n").filter(|paragraph| !paragraph.is_empty()).collect(),
+            quote: paragraphs(&front.quote),
             source: piece.seed.source.as_deref().and_then(Source::new),
             before: &article.before,
             after: &article.after,
             pull_quote: front.pull_quote.as_deref().filter(|_| !article.after.is_empty()),
-            takes,
+            takes: takes.map(|&at| TakeLink::new(&catalog.pieces[at], piece)).collect(),
+            gallery: several.then(|| route::href(&route::takes(&piece.seed.slug))),
+            another: Another::after(piece, catalog),
             provenance: Provenance::new(piece, strings)?,
         })
+    }
+}
+
+/// A quote's paragraphs.
+pub fn paragraphs(quote: &str) -> Vec<&str> {
+    quote.split("\n\n").filter(|paragraph| !paragraph.is_empty()).collect()
+}
+
+impl Another {
+    fn after(piece: &Piece<'_>, catalog: &Catalog<'_>) -> Self {
+        let takes = catalog.takes_of(piece);
+        let number = |at: &usize| catalog.pieces[*at].essay.front.take;
+        let next = takes.iter().find(|&at| number(at) > piece.essay.front.take);
+        match next.or(takes.first()) {
+            Some(at) if takes.len() > 1 => {
+                Self { path: route::href(&catalog.pieces[*at].path), take: Some(number(at)) }
+            }
+            _ => Self { path: route::href(route::RANDOM), take: None },
+        }
     }
 }
 
@@ -241,37 +304,6 @@ impl TakeLink {
             number: take.essay.front.take,
             path: route::href(&take.path),
             current: take.essay.front.take == shown.essay.front.take,
-        }
-    }
-}
-
-/// What `index.html` and `tag.html` are given besides `cards` ([`Card`]s of this page)
-/// and `topics` (the fullest tags, [`Topic`]s).
-#[derive(Debug, Serialize)]
-pub struct List<'a> {
-    /// The tag whose list this is; none on the home page.
-    pub topic: Option<Topic<'a>>,
-    pub pager: Pager,
-}
-
-/// Where a page stands among the pages of its list.
-#[derive(Debug, Serialize)]
-pub struct Pager {
-    pub number: usize,
-    pub total: usize,
-    pub newer: Option<String>,
-    pub older: Option<String>,
-}
-
-impl Pager {
-    /// Page `number` of `total` under `prefix`.
-    pub fn new(prefix: &str, number: usize, total: usize) -> Self {
-        let page = |number| route::href(&route::list_page(prefix, number));
-        Self {
-            number,
-            total,
-            newer: (number > 1).then(|| page(number - 1)),
-            older: (number < total).then(|| page(number + 1)),
         }
     }
 }
@@ -323,8 +355,8 @@ impl<'a> Site<'a> {
     }
 }
 
-/// The configured menu, else the archive, the tags and every page a person wrote.
-/// An entry whose address is not followed is left out.
+/// The configured menu, else the archive, the tags and the pages a person wrote, but for those
+/// in folders: those are linked from one of the others. An entry whose address is not followed is left out.
 fn menu(
     config: &Config,
     pages: &[super::plain::Page],
@@ -338,7 +370,8 @@ fn menu(
         own(strings.text("archive", |_| None)?, route::ARCHIVE),
         own(strings.text("topics", |_| None)?, route::TAGS),
     ];
-    items.extend(pages.iter().map(|page| own(page.title.clone(), &page.path)));
+    let on_top = pages.iter().filter(|page| page.path.matches('/').count() == 1);
+    items.extend(on_top.map(|page| own(page.title.clone(), &page.path)));
     Ok(items)
 }
 

@@ -7,6 +7,7 @@ use super::catalog::Piece;
 use super::page::Day;
 use super::strings::{Missing, Strings};
 use crate::config::Generation;
+use crate::content::essay::FrontMatter;
 
 /// Hex digits of a hash that are enough to compare by eye.
 const SHORT_HASH: usize = 12;
@@ -41,7 +42,7 @@ pub struct Provenance<'a> {
 }
 
 /// A setting as text.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Setting {
     pub name: &'static str,
     pub value: String,
@@ -68,13 +69,11 @@ impl<'a> Provenance<'a> {
     /// If the theme cannot write the date.
     pub fn new(piece: &Piece<'a>, strings: &Strings) -> Result<Self, Missing> {
         let front = &piece.essay.front;
-        let short =
-            front.weights.char_indices().nth(SHORT_HASH).map_or(front.weights.len(), |(at, _)| at);
         Ok(Self {
             quote: &front.quote,
             model: &front.model,
             weights: &front.weights,
-            weights_short: &front.weights[..short],
+            weights_short: shortened(&front.weights),
             settings: settings(&front.generation),
             rng_seed: front.rng_seed,
             take: front.take,
@@ -99,6 +98,23 @@ impl<'a> Provenance<'a> {
             command: command(piece),
         })
     }
+}
+
+/// As much of a hash as is compared by eye.
+fn shortened(hash: &str) -> &str {
+    hash.char_indices().nth(SHORT_HASH).map_or(hash, |(at, _)| &hash[..at])
+}
+
+/// Everything that somebody may have chosen about a text, in one order for all texts: which
+/// model, from which random number, with which settings.
+pub fn choices(front: &FrontMatter) -> Vec<Setting> {
+    let mut choices = vec![
+        Setting::new("model", &front.model),
+        Setting::new("weights", shortened(&front.weights)),
+        Setting::new("rng_seed", front.rng_seed),
+    ];
+    choices.extend(settings(&front.generation));
+    choices
 }
 
 /// Every setting; one that is switched off says so.

@@ -16,12 +16,18 @@ use super::theme::{Template, Theme};
 use crate::problem::Problem;
 
 /// Every template a theme must have.
-const REQUIRED: [&str; 8] = [
+const REQUIRED: [&str; 14] = [
     "index.html",
     "thinkpiece.html",
+    "takes.html",
     "tag.html",
     "tags.html",
+    "author.html",
+    "authors.html",
     "archive.html",
+    "month.html",
+    "random.html",
+    "search.html",
     "page.html",
     "404.html",
     "redirect.html",

@@ -5,12 +5,19 @@
 //! from the file system too; the absolute form of the same page drops the
 //! file's name (`https://example.com/tags/`), as every host serves it.
 
+use jiff::civil::Date;
+
 /// The file that stands for a folder.
 const INDEX: &str = "index.html";
 
 pub const HOME: &str = INDEX;
 pub const TAGS: &str = "tags/index.html";
 pub const ARCHIVE: &str = "archive/index.html";
+pub const AUTHORS: &str = "authors/index.html";
+pub const SEARCH: &str = "search/index.html";
+pub const RANDOM: &str = "random/index.html";
+/// Paths to leap to, as a classic script: a page from the file system can read nothing else.
+pub const RANDOM_PIECES: &str = "random/pieces.js";
 pub const NOT_FOUND: &str = "404.html";
 pub const ATOM: &str = "atom.xml";
 pub const RSS: &str = "rss.xml";
@@ -30,6 +37,26 @@ pub fn thinkpiece(slug: &str, take: u32) -> String {
 /// The folder-less prefix of a tag's lists, for [`list_page`].
 pub fn tag(slug: &str) -> String {
     format!("tags/{slug}/")
+}
+
+/// The folder-less prefix of the lists of a quoted person's pieces, for [`list_page`].
+pub fn author(slug: &str) -> String {
+    format!("authors/{slug}/")
+}
+
+/// The folder-less prefix of a month's lists, for [`list_page`].
+pub fn month(date: Date) -> String {
+    format!("archive/{:04}/{:02}/", date.year(), date.month())
+}
+
+/// The page that puts every take of a seed side by side.
+pub fn takes(slug: &str) -> String {
+    format!("{slug}/takes/{INDEX}")
+}
+
+/// The feed of the page at `path`: beside it.
+pub fn feed_of(path: &str) -> String {
+    format!("{}{ATOM}", path.strip_suffix(INDEX).unwrap_or(path))
 }
 
 /// Page `number` (from 1) of the list under `prefix` (empty, or ending in `/`).
@@ -166,6 +193,12 @@ mod tests {
         assert_eq!(thinkpiece("return-to-sender", 2), "return-to-sender/take-2/index.html");
         assert_eq!(list_page("", 1), "index.html");
         assert_eq!(list_page(&tag("ai"), 3), "tags/ai/page/3/index.html");
+        assert_eq!(list_page(&author("ada"), 1), "authors/ada/index.html");
+        assert_eq!(
+            list_page(&month(jiff::civil::date(2026, 3, 31)), 2),
+            "archive/2026/03/page/2/index.html"
+        );
+        assert_eq!(feed_of(&takes("several")), "several/takes/atom.xml");
         assert_eq!(
             absolute("https://a.example/blog", "tags/index.html"),
             "https://a.example/blog/tags/"

@@ -20,6 +20,9 @@ pub struct Sample {
     pub seeds: Vec<Seed>,
     pub essays: BTreeMap<EssayId, Stored>,
     pub drafts: bool,
+    pub future: bool,
+    /// The day it is built on.
+    pub today: Date,
     _folder: tempfile::TempDir,
 }
 
@@ -28,7 +31,15 @@ pub fn site() -> Sample {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::parse("title: Thoughts\n", Path::new("venti.yaml")).unwrap();
     let project = Project { root: folder.path().to_owned(), config };
-    Sample { project, seeds: Vec::new(), essays: BTreeMap::new(), drafts: false, _folder: folder }
+    Sample {
+        project,
+        seeds: Vec::new(),
+        essays: BTreeMap::new(),
+        drafts: false,
+        future: false,
+        today: date(2026, 12, 31),
+        _folder: folder,
+    }
 }
 
 impl Sample {
@@ -54,6 +65,8 @@ impl Sample {
             seeds: &self.seeds,
             essays: &self.essays,
             drafts: self.drafts,
+            future: self.future,
+            today: self.today,
             generator: "venti 0.1.0",
         }
     }

@@ -2,8 +2,39 @@
 
 use jiff::civil::Date;
 
+use super::catalog::Catalog;
+use super::outline::Page;
 use super::route;
 use super::xml::Xml;
+
+/// Whether search engines should read a page, and the day it last changed where that is known:
+/// no further pages of lists, nothing that only leads elsewhere or says again what another
+/// page says.
+pub fn listed(page: &Page, catalog: &Catalog<'_>) -> Option<Option<Date>> {
+    match page {
+        Page::Thinkpiece(at) => {
+            let piece = &catalog.pieces[*at];
+            (!piece.seed.draft).then(|| Some(piece.changed()))
+        }
+        Page::Home { number: 1 }
+        | Page::Tag { number: 1, .. }
+        | Page::Tags
+        | Page::Author { number: 1, .. }
+        | Page::Authors
+        | Page::Archive
+        | Page::Month { number: 1, .. }
+        | Page::Plain(_) => Some(None),
+        Page::Home { .. }
+        | Page::Tag { .. }
+        | Page::Author { .. }
+        | Page::Month { .. }
+        | Page::Takes(_)
+        | Page::Random
+        | Page::Search
+        | Page::NotFound
+        | Page::Redirect { .. } => None,
+    }
+}
 
 /// The sitemap of `pages` (path under `output/` and the day it last changed), in their order.
 pub fn sitemap<'a>(

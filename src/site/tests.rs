@@ -58,8 +58,16 @@ fn a_site_has_these_files() {
     let mut expected: BTreeSet<String> = [
         "404.html",
         "about/index.html",
+        "archive/2026/01/index.html",
+        "archive/2026/02/index.html",
+        "archive/2026/03/index.html",
         "archive/index.html",
         "atom.xml",
+        "authors/ada-runway/atom.xml",
+        "authors/ada-runway/index.html",
+        "authors/ada-runway/page/2/index.html",
+        "authors/ada-runway/page/3/index.html",
+        "authors/index.html",
         "draft",
         "feed.json",
         "img/me.svg",
@@ -70,16 +78,24 @@ fn a_site_has_these_files() {
         "page/2/index.html",
         "page/3/index.html",
         "page/4/index.html",
+        "random/index.html",
+        "random/pieces.js",
         "robots.txt",
         "rss.xml",
+        "search/index.html",
         "several/index.html",
+        "several/takes/atom.xml",
+        "several/takes/index.html",
         "several/take-2/index.html",
         "same-day/index.html",
         "several/take-3/index.html",
         "sitemap.xml",
         "tags/index.html",
+        "tags/c/atom.xml",
         "tags/c/index.html",
+        "tags/even/atom.xml",
         "tags/even/index.html",
+        "tags/odd/atom.xml",
         "tags/odd/index.html",
         "tags/odd/page/2/index.html",
         "thinkpieces.json",
@@ -190,7 +206,7 @@ fn a_thinkpiece_says_that_a_machine_wrote_it() {
     for needed in [
         "<h1 class=\"title\">Title of piece-1</h1>",
         "Machine-written</a>",
-        "<cite>Ada Runway</cite>",
+        "href=\"../authors/ada-runway/index.html\">Ada Runway</a>",
         "href=\"https://www.b.example/talk?x=1#y\" rel=\"external\">b.example</a>",
         "<details class=\"provenance\">",
         "venti-mini",
@@ -280,7 +296,10 @@ fn the_sitemap_lists_what_should_be_read() {
     let tree = full().build().tree;
     let map = text(&tree, "sitemap.xml");
     assert!(map.contains("<loc>https://a.example/blog/several/take-2/</loc>"), "{map}");
-    for absent in ["old", "404", "/page/"] {
+    for present in ["authors/ada-runway/", "archive/2026/03/", "tags/odd/", "tags/", "about/"] {
+        assert!(map.contains(&format!("<loc>https://a.example/blog/{present}</loc>")), "{present}");
+    }
+    for absent in ["old", "404", "/page/", "/takes/", "random", "search"] {
         assert!(!map.contains(absent), "{absent}");
     }
 }
@@ -332,8 +351,13 @@ fn what_waits_for_review_is_noted() {
     assert!(!built.tree.contains_key("piece-1/index.html"));
     assert_eq!(
         built.notes,
-        ["13 essays are kept back until the front matter says `reviewed: true`"]
+        ["13 essays are kept back until the front matter says `reviewed: true`: \
+          content/essays/piece-1.md, content/essays/piece-2.md, content/essays/piece-3.md, \
+          content/essays/piece-4.md, content/essays/piece-5.md, content/essays/piece-6.md, \
+          content/essays/piece-7.md, content/essays/piece-8.md, content/essays/piece-9.md, \
+          content/essays/same-day.md and 3 more"]
     );
+    assert_eq!(built.waiting.review.len(), 13);
 }
 
 #[test]

@@ -14,6 +14,22 @@ impl Xml {
         Self { out: "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n".to_owned(), open: Vec::new() }
     }
 
+    /// A part of a document, for [`Self::push`] inside elements of these names.
+    pub fn part(inside: &[&'static str]) -> Self {
+        Self { out: String::new(), open: inside.to_vec() }
+    }
+
+    /// What was written of a part.
+    pub fn into_part(self) -> String {
+        self.out
+    }
+
+    /// A part that was written before.
+    pub fn push(&mut self, part: &str) -> &mut Self {
+        self.out.push_str(part);
+        self
+    }
+
     /// Opens an element that holds other elements.
     pub fn open(&mut self, name: &'static str, attributes: &[(&str, &str)]) -> &mut Self {
         self.start(name, attributes);
@@ -124,6 +140,18 @@ mod tests {
             "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\
              <a k=\"1 &quot;&lt;&amp;\">\n  <b>\n    <c>x</c>\n  </b>\n  <d/>\n</a>\n"
         );
+    }
+
+    #[test]
+    fn a_part_stands_where_it_would_have_been_written() {
+        let mut whole = Xml::new();
+        whole.open("a", &[]).open("b", &[]).text("c", "<").close().empty("d", &[]);
+        let mut part = Xml::part(&["a"]);
+        part.open("b", &[]).text("c", "<").close();
+        let part = part.into_part();
+        let mut joined = Xml::new();
+        joined.open("a", &[]).push(&part).empty("d", &[]);
+        assert_eq!(joined.finish(), whole.finish());
     }
 
     #[test]

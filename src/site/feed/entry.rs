@@ -1,0 +1,57 @@
+//! An entry of a feed, whichever the format.
+
+use jiff::civil::Date;
+
+use super::{Site, escaped};
+use crate::site::article::Article;
+use crate::site::catalog::Piece;
+use crate::site::route;
+use crate::site::strings::Missing;
+
+/// A thinkpiece as feeds tell of it.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    pub title: &'a str,
+    /// The page's address; also the entry's lasting id.
+    pub permalink: String,
+    pub summary: &'a str,
+    /// Quote, essay and label as HTML with absolute addresses.
+    pub html: String,
+    pub tags: Vec<&'a str>,
+    pub published: Date,
+    pub updated: Date,
+}
+
+impl<'a> Entry<'a> {
+    /// # Errors
+    /// If the theme lacks the string that labels the text as written by a machine.
+    pub fn new(piece: &Piece<'a>, article: &'a Article, site: Site<'_>) -> Result<Self, Missing> {
+        let front = &piece.essay.front;
+        let label = site.strings.text(
+            if piece.edited { "machine_written_edited" } else { "machine_written_by" },
+            |placeholder| match placeholder {
+                "model" => Some(front.model.clone()),
+                _ => None,
+            },
+        )?;
+        let mut html = String::from("<blockquote>");
+        for paragraph in front.quote.split("\n\n") {
+            html.push_str(&format!("<p>{}</p>", escaped(paragraph)));
+        }
+        if let Some(author) = &piece.seed.author {
+            html.push_str(&format!("<p>— {}</p>", escaped(author)));
+        }
+        html.push_str("</blockquote>\n");
+        html.push_str(&article.standalone(&piece.essay.body, site.base_url, &piece.path));
+        html.push_str(&format!("<p><small>{}</small></p>\n", escaped(&label)));
+        Ok(Self {
+            title: &front.title,
+            permalink: route::absolute(site.base_url, &piece.path),
+            summary: &article.summary,
+            html,
+            tags: piece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
+            published: piece.date,
+            updated: piece.changed(),
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! What each page says about itself to programs: its title, its address, its
+//! picture, its feed.
+
+use miette::IntoDiagnostic;
+
+use super::{Outline, Page};
+use crate::site::page::{FeedLink, Head, Image, cover};
+use crate::site::{json_ld, route};
+
+/// The size of a social card, in pixels.
+const CARD_SIZE: (u32, u32) = (1200, 630);
+
+/// Where the pictures lie that a shared link shows, under `output/`.
+#[derive(Debug, Default)]
+pub struct Pictures {
+    /// One for each piece of the catalog, in its order; empty if they have none.
+    pub pieces: Vec<String>,
+    /// For every other page.
+    pub site: Option<String>,
+}
+
+impl Outline<'_> {
+    /// What the page at `path` says about itself.
+    pub(super) fn head(&self, page: &Page, path: &str) -> miette::Result<Head> {
+        let config = self.config;
+        let mut head = Head {
+            headline: self.headline(page)?,
+            canonical: self.absolute(path),
+            kind: "website",
+            noindex: config.noindex,
+            feed: self.feed(page),
+            ..Head::default()
+        };
+        head.title = match (page, config.tagline.as_str()) {
+            (Page::Home { number: 1 }, tagline) if !tagline.is_empty() => {
+                format!("{} · {tagline}", config.title)
+            }
+            (Page::Home { .. }, _) => head.headline.clone(),
+            _ => format!("{} · {}", head.headline, config.title),
+        };
+        head.description = match config.tagline.as_str() {
+            "" => config.title.clone(),
+            tagline => tagline.to_owned(),
+        };
+        head.image = self.image(page, &head.headline);
+        match page {
+            Page::Thinkpiece(at) => {
+                let (piece, article) = (&self.catalog.pieces[*at], &self.articles[*at]);
+                head.description.clone_from(&article.summary);
+                head.kind = "article";
+                head.noindex |= piece.seed.draft;
+                head.published = Some(piece.date.to_string());
+                head.modified = Some(piece.changed().to_string());
+                let image = head.image.as_ref().map(|image| image.url.clone());
+                let image = image.or_else(|| self.absolute(&cover(&piece.essay.front.key)));
+                head.json_ld =
+                    Some(json_ld::thinkpiece(piece, article, config, image).into_diagnostic()?);
+            }
+            Page::Takes(first) => {
+                let (piece, article) = (&self.catalog.pieces[*first], &self.articles[*first]);
+                head.description.clone_from(&article.summary);
+                head.noindex |= piece.seed.draft;
+            }
+            Page::Plain(at) => {
+                if let Some(description) = &self.plain[*at].description {
+                    head.description.clone_from(description);
+                }
+            }
+            Page::Redirect { piece, .. } => {
+                head.canonical = self.absolute(&self.catalog.pieces[*piece].path);
+                head.noindex = true;
+            }
+            Page::NotFound => {
+                head.canonical = None;
+                head.noindex = true;
+            }
+            _ => {}
+        }
+        Ok(head)
+    }
+
+    /// The page's name, without the site's.
+    fn headline(&self, page: &Page) -> miette::Result<String> {
+        let word = |name: &str| self.strings.text(name, |_| None);
+        let title = |at: usize| self.catalog.pieces[at].essay.front.title.clone();
+        let (name, number) = match page {
+            Page::Home { number } => (self.config.title.clone(), *number),
+            Page::Tag { shelf, number } => (self.catalog.shelves[*shelf].tag.name.clone(), *number),
+            Page::Author { person, number } => {
+                (self.catalog.people[*person].name.to_owned(), *number)
+            }
+            Page::Month { month, number } => (self.months[*month].name.clone(), *number),
+            Page::Thinkpiece(at) | Page::Redirect { piece: at, .. } => (title(*at), 1),
+            Page::Takes(at) => {
+                let title = |name: &str| (name == "title").then(|| title(*at));
+                (self.strings.text("takes_title", title)?, 1)
+            }
+            Page::Tags => (word("topics")?, 1),
+            Page::Authors => (word("authors")?, 1),
+            Page::Archive => (word("archive")?, 1),
+            Page::Random => (word("random")?, 1),
+            Page::Search => (word("search")?, 1),
+            Page::Plain(at) => (self.plain[*at].title.clone(), 1),
+            Page::NotFound => (word("not_found")?, 1),
+        };
+        if number == 1 {
+            return Ok(name);
+        }
+        let number = |name: &str| (name == "number").then(|| number.to_string());
+        Ok(format!("{name} · {}", self.strings.text("page_number", number)?))
+    }
+
+    /// The feed of what a page lists, if that has one of its own.
+    fn feed(&self, page: &Page) -> Option<FeedLink> {
+        self.config.base_url.as_ref()?;
+        let (first, name) = match page {
+            Page::Tag { shelf, .. } => {
+                (Page::Tag { shelf: *shelf, number: 1 }, &*self.catalog.shelves[*shelf].tag.name)
+            }
+            Page::Author { person, .. } => {
+                (Page::Author { person: *person, number: 1 }, self.catalog.people[*person].name)
+            }
+            Page::Takes(first) => {
+                (Page::Takes(*first), &*self.catalog.pieces[*first].essay.front.title)
+            }
+            _ => return None,
+        };
+        Some(FeedLink {
+            path: route::href(&route::feed_of(&self.path(&first))),
+            title: format!("{name} · {}", self.config.title),
+        })
+    }
+
+    fn image(&self, page: &Page, alt: &str) -> Option<Image> {
+        let path = match page {
+            Page::Thinkpiece(at) | Page::Takes(at) => self.pictures.pieces.get(*at),
+            Page::Redirect { .. } | Page::NotFound => return None,
+            _ => None,
+        };
+        let url = self.absolute(path.or(self.pictures.site.as_ref())?)?;
+        let (width, height) = CARD_SIZE;
+        Some(Image { url, width, height, alt: alt.to_owned() })
+    }
+
+    /// The absolute address of a path; none without `base_url`.
+    fn absolute(&self, path: &str) -> Option<String> {
+        self.config.base_url.as_ref().map(|base| route::absolute(base, path))
+    }
+}
