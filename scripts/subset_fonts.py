@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""Makes the theme's fonts, their style sheet and the fonts of the social cards.
+
+    python3 -m venv venv
+    venv/bin/pip install fonttools==4.68.0 brotli==1.2.1 uharfbuzz==0.57.0 \
+        fontpkg-vollkorn==5.1 fontpkg-figtree==2.2
+    npm install --prefix fallbacks @fontsource/gelasio@5.3.0 @fontsource/tinos@5.3.0 \
+        @fontsource/arimo@5.3.0 @fontsource/noto-serif@5.3.0 @fontsource/roboto@5.3.0
+    apt-get install fonts-dejavu-core fonts-dejavu-extra
+    venv/bin/python scripts/subset_fonts.py fallbacks/node_modules
+
+Vollkorn and Figtree, both under the SIL Open Font License 1.1 and without a Reserved Font Name, so
+that a subset may keep the name. Each is cut down to the weights and features the theme uses and
+split into a file for western text and one that a browser loads only for the rest of Latin.
+
+A page is first drawn with a font of the reader's system. So that nothing moves when ours arrives,
+fonts.css describes each likely one again with its size and its lines adjusted: both are shaped
+over the same text here, and the ratio of their lengths is the adjustment. Georgia, Times New Roman
+and Arial are not free, but Gelasio, Tinos and Arimo were drawn to the very same widths. None of
+these is copied; they are only measured.
+
+The same versions write the same bytes.
+"""
+
+import importlib.resources
+import io
+import pathlib
+import sys
+import unicodedata
+
+import uharfbuzz
+from fontTools import subset
+from fontTools.ttLib import TTFont
+from fontTools.varLib import instancer
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+STATIC = ROOT / "themes/medium/static"
+CARDS = ROOT / "src/site/card/fonts"
+DEJAVU = pathlib.Path("/usr/share/fonts/truetype/dejavu")
+
+VOLLKORN, FIGTREE = "fontpkg_vollkorn", "fontpkg_figtree"
+
+# What English and its western neighbours write, with the theme's arrows.
+LATIN = (
+    "U+20-7E U+A0-FF U+131 U+152-153 U+178 U+2009-200A U+2010-2014 U+2018-201A U+201C-201E "
+    "U+2020-2022 U+2026 U+202F-2030 U+2032-2033 U+2039-203A U+2044 U+20AC U+2122 U+2190-2193 "
+    "U+2197 U+2212"
+)
+# The rest of Latin, loaded where a page has any of it.
+LATIN_EXT = (
+    "U+100-130 U+132-151 U+154-177 U+179-24F U+259 U+2C6-2C7 U+2D8-2DD U+300-304 U+306-308 "
+    "U+30A-30C U+323 U+1E00-1EFF U+20A0-20AB U+20AD-20C0"
+)
+# Titles are anybody's; a card has no second file to load.
+CARD = LATIN + " U+100-130 U+132-151 U+154-177 U+179-17F U+218-21B U+1E9E"
+
+FEATURES = ["kern", "mark", "mkmk", "ccmp", "locl", "rvrn", "calt", "liga", "onum", "lnum", "tnum"]
+
+# file's stem, package, its file, style, weights
+FACES = [
+    ("vollkorn", VOLLKORN, "Vollkorn[wght].ttf", "normal", (400, 700)),
+    ("vollkorn-italic", VOLLKORN, "Vollkorn-Italic[wght].ttf", "italic", 400),
+    ("figtree", FIGTREE, "Figtree[wght].ttf", "normal", (400, 700)),
+]
+CARD_FACES = [
+    ("Vollkorn-SemiBold", VOLLKORN, "Vollkorn[wght].ttf", 600),
+    ("Figtree-Medium", FIGTREE, "Figtree[wght].ttf", 500),
+]
+
+# Fonts a reader may have: what to call them here, the names they go by on a machine, and the font
+# that is measured in their place (package and weight, or a file of DejaVu).
+BOLD, ITALIC = 700, "italic"
+SERIF_FALLBACKS = [
+    ("Georgia", "gelasio", {
+        400: ["Georgia", "Gelasio"],
+        BOLD: ["Georgia Bold", "Georgia-Bold", "Gelasio Bold"],
+        ITALIC: ["Georgia Italic", "Georgia-Italic", "Gelasio Italic"],
+    }),
+    ("Noto", "noto-serif", {
+        400: ["Noto Serif", "Noto Serif Regular", "NotoSerif", "NotoSerif-Regular"],
+        BOLD: ["Noto Serif Bold", "NotoSerif-Bold"],
+        ITALIC: ["Noto Serif Italic", "NotoSerif-Italic"],
+    }),
+    ("Times", "tinos", {
+        400: ["Times New Roman", "TimesNewRomanPSMT", "Liberation Serif", "Tinos"],
+        BOLD: ["Times New Roman Bold", "TimesNewRomanPS-BoldMT", "Liberation Serif Bold",
+               "Tinos Bold"],
+        ITALIC: ["Times New Roman Italic", "TimesNewRomanPS-ItalicMT", "Liberation Serif Italic",
+                 "Tinos Italic"],
+    }),
+    ("DejaVu", "DejaVuSerif", {
+        400: ["DejaVu Serif", "DejaVuSerif"],
+        BOLD: ["DejaVu Serif Bold", "DejaVuSerif-Bold"],
+        ITALIC: ["DejaVu Serif Italic", "DejaVuSerif-Italic"],
+    }),
+]
+SANS_FALLBACKS = [
+    ("Roboto", "roboto", {
+        400: ["Roboto", "Roboto Regular", "Roboto-Regular"],
+        BOLD: ["Roboto Bold", "Roboto-Bold"],
+    }),
+    ("Arial", "arimo", {
+        400: ["Arial", "ArialMT", "Liberation Sans", "Arimo"],
+        BOLD: ["Arial Bold", "Arial-BoldMT", "Liberation Sans Bold", "Arimo Bold"],
+    }),
+    ("DejaVu", "DejaVuSans", {
+        400: ["DejaVu Sans", "DejaVuSans"],
+        BOLD: ["DejaVu Sans Bold", "DejaVuSans-Bold"],
+    }),
+]
+
+# What both are shaped over: prose for the serif, the words of a page's frame for the sans.
+PROSE = (
+    "Every company has a second story, and the second story is mostly plumbing. “We shipped it on "
+    "a Friday,” she told me, “because nobody was left to say no.” It cost four people and most of "
+    "a year; what they kept was the habit of asking, politely, whether anything had to happen at "
+    "all. Quick judgement, vague zeal, a jury of exactly one: that’s how it works. I don’t think "
+    "you can buy attention. You borrow it, you pay it back in small coins, and if you’re lucky "
+    "the person across the table never looks at the clock."
+)
+FRAME = (
+    "Latest Archive Topics Search About 14 November 2026 · 6 min read · startups product culture "
+    "Written by the language model, continuing the quote. Keep reading Write me another Copy link "
+    "Share How this was written Previous Next All topics Machine-written Home Newer Older"
+)
+
+
+def code_points(ranges):
+    points = set()
+    for part in ranges.split():
+        first, _, last = part.removeprefix("U+").partition("-")
+        points.update(range(int(first, 16), int(last or first, 16) + 1))
+    return points
+
+
+def source(package, name):
+    return importlib.resources.files(package) / "files" / name
+
+
+def cut(package, name, weights, ranges, features):
+    """The face at these weights with only these characters."""
+    font = TTFont(io.BytesIO(source(package, name).read_bytes()), recalcTimestamp=False)
+    font = instancer.instantiateVariableFont(
+        font, {"wght": weights}, updateFontNames=not isinstance(weights, tuple)
+    )
+    whole = io.BytesIO()
+    font.save(whole)
+    font = TTFont(whole, recalcTimestamp=False)
+    options = subset.Options(
+        layout_features=features,
+        hinting=False,
+        notdef_outline=True,
+        name_IDs=[0, 1, 2, 4, 6, 13, 14],
+    )
+    options.drop_tables += ["STAT", "meta"]
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=code_points(ranges))
+    subsetter.subset(font)
+    return font
+
+
+def write(path, font, flavor=None):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    font.flavor = flavor
+    font.save(path)
+    print(f"{path.relative_to(ROOT)}  {path.stat().st_size:,} bytes")
+
+
+def length(path, text, weight=None):
+    """How long the text is, in ems."""
+    font = TTFont(path)
+    font.flavor = None
+    plain = io.BytesIO()
+    font.save(plain)
+    face = uharfbuzz.Face(plain.getvalue())
+    shaped = uharfbuzz.Font(face)
+    if weight:
+        shaped.set_variations({"wght": weight})
+    buffer = uharfbuzz.Buffer()
+    buffer.add_str(text)
+    buffer.guess_segment_properties()
+    uharfbuzz.shape(shaped, buffer)
+    if any(info.codepoint == 0 for info in buffer.glyph_infos):
+        sys.exit(f"{path} lacks a character of the text that is measured")
+    return sum(position.x_advance for position in buffer.glyph_positions) / face.upem
+
+
+def measured(node_modules, stand_in, kind):
+    """The file that is measured in the place of a reader's font."""
+    if stand_in.startswith("DejaVu"):
+        return DEJAVU / (stand_in + {400: "", BOLD: "-Bold", ITALIC: "-Italic"}[kind] + ".ttf")
+    style = "400-italic" if kind == ITALIC else f"{kind}-normal"
+    return node_modules / "@fontsource" / stand_in / "files" / f"{stand_in}-latin-{style}.woff2"
+
+
+def font_face(lines):
+    return "@font-face {\n" + "".join(f"  {line};\n" for line in lines) + "}\n"
+
+
+def weight_range(weights):
+    return " ".join(map(str, weights)) if isinstance(weights, tuple) else str(weights)
+
+
+def web_faces():
+    for stem, _, _, style, weights in FACES:
+        for suffix, ranges in (("", LATIN), ("-ext", LATIN_EXT)):
+            yield font_face([
+                f'font-family: "{stem.split("-")[0].title()}"',
+                f"font-style: {style}",
+                f"font-weight: {weight_range(weights)}",
+                "font-display: swap",
+                f'src: url("../fonts/{stem}{suffix}.woff2") format("woff2")',
+                f"unicode-range: {', '.join(ranges.split())}",
+            ])
+
+
+def fallback_faces(node_modules, family, fallbacks, text):
+    fonts = STATIC / "fonts"
+    for name, stand_in, cuts in fallbacks:
+        for kind, names in cuts.items():
+            ours = fonts / f"{family.lower()}{'-italic' if kind == ITALIC else ''}.woff2"
+            weight = None if kind == ITALIC else kind
+            theirs = measured(node_modules, stand_in, kind)
+            adjust = length(ours, text, weight) / length(theirs, text)
+            web = TTFont(ours)
+            hhea, em = web["hhea"], web["head"].unitsPerEm * adjust
+            yield font_face([
+                f'font-family: "{family} like {name}"',
+                f"font-style: {'italic' if kind == ITALIC else 'normal'}",
+                f"font-weight: {400 if kind == ITALIC else kind}",
+                "src: " + ", ".join(f'local("{local}")' for local in names),
+                f"size-adjust: {adjust:.2%}",
+                f"ascent-override: {hhea.ascent / em:.2%}",
+                f"descent-override: {-hhea.descent / em:.2%}",
+                f"line-gap-override: {hhea.lineGap / em:.0%}",
+            ])
+
+
+def stack(family, fallbacks, generic):
+    stand_ins = [f'"{family} like {name}"' for name, _, _ in fallbacks]
+    return ", ".join([f'"{family}"', *stand_ins, generic])
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    node_modules = pathlib.Path(sys.argv[1])
+    for stem, package, name, _, weights in FACES:
+        # Tabular figures are for tables and dates, which the sans sets.
+        features = FEATURES if package == FIGTREE else [f for f in FEATURES if f != "tnum"]
+        for suffix, ranges in (("", LATIN), ("-ext", LATIN_EXT)):
+            font = cut(package, name, weights, ranges, features)
+            write(STATIC / "fonts" / f"{stem}{suffix}.woff2", font, "woff2")
+    for stem, package, name, weight in CARD_FACES:
+        features = ["kern", "ccmp", "locl", "liga"]
+        write(CARDS / f"{stem}.ttf", cut(package, name, weight, CARD, features))
+    for package in (VOLLKORN, FIGTREE):
+        licence = (importlib.resources.files(package) / "LICENSE").read_text()
+        licence = "".join(line.rstrip() + "\n" for line in licence.splitlines())
+        for folder in (STATIC / "fonts", CARDS):
+            (folder / f"{package.removeprefix('fontpkg_').title()}-OFL.txt").write_text(licence)
+    sheet = [
+        "/* The faces: what is loaded, what stands in until then.\n"
+        "   Written by scripts/subset_fonts.py. */\n",
+        *web_faces(),
+        "/* Fonts of the reader's system, adjusted to the length and height of ours. */\n",
+        *fallback_faces(node_modules, "Vollkorn", SERIF_FALLBACKS, PROSE),
+        *fallback_faces(node_modules, "Figtree", SANS_FALLBACKS, FRAME),
+        ":root {\n"
+        f"  --serif: {stack('Vollkorn', SERIF_FALLBACKS, 'serif')};\n"
+        f"  --sans: {stack('Figtree', SANS_FALLBACKS, 'sans-serif')};\n"
+        "}\n",
+    ]
+    (STATIC / "css/fonts.css").write_text("\n".join(sheet))
+
+
+if __name__ == "__main__":
+    main()
