@@ -1,0 +1,34 @@
+// Lighthouse's marks: 100 in accessibility, best practices and SEO, on the front page and on a
+// thinkpiece. Speed is printed, not judged: the machine is shared. `npm run perf` measures it.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+
+import { audit, DEVICES, launchChrome, line } from './lighthouse.mjs';
+import { demo, served } from './sites.mjs';
+
+const GATES = ['accessibility', 'best-practices', 'seo'];
+
+const place = await served(demo, demo.mount);
+let chrome;
+before(async () => {
+  chrome = await launchChrome();
+});
+after(async () => {
+  chrome.kill();
+  await place.close();
+});
+
+describe('Lighthouse gives 100', () => {
+  for (const kind of ['index', 'thinkpiece']) {
+    for (const device of DEVICES) {
+      it(`${kind}, ${device}`, async (test) => {
+        const result = await audit(chrome, place.url(demo.kinds()[kind]), device);
+        test.diagnostic(line(kind, device, result));
+        assert.deepEqual(result.failed, []);
+        assert.deepEqual(GATES.map((id) => result.scores[id]), GATES.map(() => 100));
+        assert.equal(result.shift, 0);
+      });
+    }
+  }
+});

@@ -1,0 +1,37 @@
+// A crawler that is not ours follows every link of the served site, at the root and below a path,
+// and finds nothing broken. Links to elsewhere are not followed.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { LinkChecker } from 'linkinator';
+
+import { served, sites } from './sites.mjs';
+
+describe('no link is broken', () => {
+  for (const site of sites) {
+    for (const mount of ['/', '/blog/']) {
+      it(`${site.name} at ${mount}`, async () => {
+        const place = await served(site, mount);
+        try {
+          const elsewhere = async (link) => !link.startsWith(place.base);
+          const { links } = await new LinkChecker().check({
+            path: place.base,
+            recurse: true,
+            concurrency: 20,
+            timeout: 10_000,
+            checkFragments: true,
+            linksToSkip: elsewhere,
+          });
+          const ours = links.filter(({ state }) => state !== 'SKIPPED');
+          const broken = ours.filter(({ state }) => state === 'BROKEN').map(({ url, parent, status }) => `${url} on ${parent}: ${status}`);
+          assert.deepEqual(broken.slice(0, 20), []);
+          // A crawler that got nowhere finds nothing broken, either.
+          assert.ok(ours.length > site.pieces.length, `only ${ours.length} links were followed`);
+        } finally {
+          await place.close();
+        }
+      });
+    }
+  }
+});
