@@ -44,9 +44,22 @@ docs:
 deny:
     cargo deny check
 
-# Everything that continuous integration runs here, browser checks included.
-e2e:
+# Everything that continuous integration runs here.
+ci:
     bash .ci/run
+
+# Both sites in a real browser; `just e2e reading links` runs those checks only.
+e2e *checks:
+    npm ci --no-audit --no-fund --ignore-scripts
+    cargo run --release --quiet -- build --offline
+    rm -rf target/e2e/made
+    python3 scripts/make_site.py target/e2e/made 300
+    cargo run --release --quiet -- build --frozen --offline --root target/e2e/made
+    npm run --silent e2e -- {{ checks }}
+
+# Pictures of every kind of page in DIR, to look at.
+shots dir:
+    npm run --silent shots -- {{ dir }}
 
 # The container image, and the demo on http://localhost:8080/.
 serve-image:

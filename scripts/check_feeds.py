@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""Reads the feeds and the sitemap of a built site with a parser that is not ours.
+"""Reads every feed and the sitemap of a built site with a parser that is not ours.
 
     python3 scripts/check_feeds.py output
 
-Needs feedparser (scripts/requirements.txt). Prints what is wrong and exits with 1, or one line a
-file.
+Needs feedparser (scripts/requirements.txt). Prints what is wrong and exits with 1, or what it read.
 """
 
 import json
@@ -71,22 +70,26 @@ def check_sitemap(path):
     yield from (f"{url} is not absolute" for url in urls if not urlparse(url).netloc)
 
 
+# What reads a file of this name. Each is at the root, at least.
+CHECKS = {
+    "atom.xml": lambda path: check_xml_feed(path, "atom"),
+    "rss.xml": lambda path: check_xml_feed(path, "rss"),
+    "feed.json": check_json_feed,
+    "sitemap.xml": check_sitemap,
+}
+
+
 def main(site):
-    checks = {
-        "atom.xml": lambda path: check_xml_feed(path, "atom"),
-        "rss.xml": lambda path: check_xml_feed(path, "rss"),
-        "feed.json": check_json_feed,
-        "sitemap.xml": check_sitemap,
-    }
-    failed = False
-    for name, check in checks.items():
-        path = pathlib.Path(site, name)
-        problems = list(check(path)) if path.is_file() else ["it is missing"]
-        failed = failed or bool(problems)
-        for problem in problems:
-            print(f"{path}: {problem}", file=sys.stderr)
-        if not problems:
-            print(f"{path}: ok")
+    site, failed = pathlib.Path(site), False
+    for name, check in CHECKS.items():
+        # A tag, an author and a gallery have feeds of their own.
+        paths = sorted({site / name, *site.rglob(name)})
+        for path in paths:
+            problems = list(check(path)) if path.is_file() else ["it is missing"]
+            failed = failed or bool(problems)
+            for problem in problems:
+                print(f"{path}: {problem}", file=sys.stderr)
+        print(f"{site}: {len(paths)} x {name} read")
     return 1 if failed else 0
 
 

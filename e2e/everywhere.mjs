@@ -1,0 +1,38 @@
+// Says a thing once and tests it from everywhere: both sites, at the root of a host, under a
+// sub-path and from the file system, with scripts on and off.
+
+import { after, before, describe, it } from 'node:test';
+
+import { launch, reader } from './browser.mjs';
+import { closeAll, places } from './sites.mjs';
+
+export const all = await places();
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await closeAll(all);
+});
+
+/** `visit(page, { place, site, scripts, … })` in each place; see `reader` for the options. */
+export function everywhere(title, options, visit) {
+  const { scripts: wanted = [true, false], where = () => true, ...rest } = options;
+  describe(title, () => {
+    for (const place of all.filter(where)) {
+      for (const scripts of wanted) {
+        it(`${place.name}, scripts ${scripts ? 'on' : 'off'}`, () =>
+          reader(browser, place, { ...rest, scripts }, (page, more) =>
+            visit(page, { place, site: place.site, scripts, ...more })));
+      }
+    }
+  });
+}
+
+/** Only where the site was built for: its base_url's path on a host. */
+export const home = (place) => place.home;
+
+/** Where the site is served, whatever the path. */
+export const onHost = (place) => place.served;

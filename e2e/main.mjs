@@ -1,0 +1,29 @@
+// Runs the browser checks, all of them or those of the files named.
+//
+//     npm run e2e                      npm run e2e -- reading links
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from 'node:test';
+import { spec as Spec } from 'node:test/reporters';
+
+// The longest first, so that none is left over for one core at the end.
+const LONGEST = ['lighthouse', 'reading', 'accessibility', 'finding'];
+const MINUTES = 60_000;
+
+const folder = import.meta.dirname;
+const names = readdirSync(folder).filter((file) => file.endsWith('.test.mjs')).map((file) => file.replace('.test.mjs', ''));
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !names.includes(name));
+if (unknown.length) {
+  console.error(`no such checks: ${unknown.join(' ')}; there are ${names.join(', ')}`);
+  process.exit(2);
+}
+const rank = (name) => LONGEST.indexOf(name) >>> 0;
+const files = (wanted.length ? wanted : names).sort((a, b) => rank(a) - rank(b)).map((name) => join(folder, `${name}.test.mjs`));
+
+const tests = run({ files, concurrency: 2, timeout: 15 * MINUTES });
+tests.on('test:fail', () => {
+  process.exitCode = 1;
+});
+tests.compose(new Spec()).pipe(process.stdout);

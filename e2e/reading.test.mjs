@@ -1,0 +1,222 @@
+// What a reader does with one thinkpiece, from everywhere, with scripts on and off.
+
+import assert from 'node:assert/strict';
+
+import { everywhere, home } from './everywhere.mjs';
+
+/** What the page says about where it should be found; its own address where it says nothing. */
+const address = (page) => page.evaluate(() => document.querySelector('link[rel=canonical]')?.href ?? location.href.split('#')[0]);
+const ground = (page) => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+const luminance = (colour) => colour.match(/\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0) / 3;
+
+everywhere('the colours follow the device without a choice', {}, async (page, { place, site }) => {
+  await page.goto(place.url(site.kinds().thinkpiece));
+  assert.ok(luminance(await ground(page)) > 200);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  assert.ok(luminance(await ground(page)) < 60);
+});
+
+everywhere('a choice of colours is kept, on every page, before anything is painted', { scripts: [true] }, async (page, { context, place, site }) => {
+  const choose = page.locator('.scheme');
+  await page.goto(place.url(site.kinds().thinkpiece));
+  for (let presses = 0; presses < 3 && !(luminance(await ground(page)) < 60); presses++) await choose.click();
+  assert.ok(luminance(await ground(page)) < 60, 'the toggle reaches dark');
+  const label = await choose.getAttribute('aria-label');
+
+  // The choice stands before the body does, so that no light page flashes.
+  await context.addInitScript(() => {
+    new MutationObserver((_, observer) => {
+      if (!document.body) return;
+      globalThis.schemeAtFirst = document.documentElement.dataset.theme;
+      observer.disconnect();
+    }).observe(document, { childList: true, subtree: true });
+  });
+  await page.goto(place.url(site.kinds().index));
+  assert.equal(await page.evaluate(() => globalThis.schemeAtFirst), 'dark');
+  assert.ok(luminance(await ground(page)) < 60, 'and it holds on the front page');
+  assert.equal(await page.locator('.scheme').getAttribute('aria-label'), label);
+});
+
+everywhere('without scripts nothing is offered that would need them', { scripts: [false] }, async (page, { place, site }) => {
+  for (const kind of ['index', 'thinkpiece', 'random', 'search', 'plain']) {
+    await page.goto(place.url(site.kinds()[kind]));
+    const buttons = await page.locator('button:not([popovertarget]):visible').allTextContents();
+    assert.deepEqual(buttons, [], kind);
+  }
+});
+
+everywhere('the header shrinks and the progress bar grows while a reader scrolls', { width: 1280 }, async (page, { place, site }) => {
+  await page.goto(place.url(site.kinds().thinkpiece));
+  const look = () => page.evaluate(() => {
+    const bar = document.querySelector('.progress');
+    return { header: document.querySelector('.masthead').getBoundingClientRect(), bar: bar.getBoundingClientRect().width };
+  });
+  const scroll = async (share) => {
+    await page.evaluate((share) => scrollTo({ top: (document.documentElement.scrollHeight - innerHeight) * share, behavior: 'instant' }), share);
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    return look();
+  };
+  const top = await scroll(0);
+  const middle = await scroll(0.5);
+  const end = await scroll(1);
+  assert.ok(middle.header.height < top.header.height, `${top.header.height} px, then ${middle.header.height} px`);
+  assert.ok(Math.abs(middle.header.top) < 1, 'it stays in sight');
+  assert.ok(top.bar < 5 && middle.bar > 300 && middle.bar < 1000 && end.bar > 1200, `${top.bar}, ${middle.bar}, ${end.bar}`);
+});
+
+everywhere('reduced motion moves nothing', { motion: 'reduce', scripts: [true] }, async (page, { place, site }) => {
+  await page.goto(place.url(site.kinds().thinkpiece));
+  await page.locator('[data-clap]').first().click();
+  const moving = await page.evaluate(() => ({
+    scroll: getComputedStyle(document.documentElement).scrollBehavior,
+    // What follows the scrolling is the reader's own motion; a clock is ours.
+    timed: document.getAnimations()
+      .filter(({ timeline }) => timeline === document.timeline)
+      .filter(({ effect }) => effect.getComputedTiming().duration > 1)
+      .map((animation) => animation.animationName ?? animation.transitionProperty),
+  }));
+  assert.deepEqual(moving, { scroll: 'auto', timed: [] });
+});
+
+everywhere('a clap is counted, and kept in this browser', { scripts: [true] }, async (page, { place, site, requests }) => {
+  await page.goto(place.url(site.kinds().thinkpiece));
+  const before = requests.length;
+  const count = page.locator('.clap-count').first();
+  assert.ok(await count.isHidden(), 'no count is invented');
+  const clap = page.locator('[data-clap]').first();
+  await clap.click();
+  await clap.press('Enter');
+  assert.equal(await count.textContent(), '2');
+  assert.equal(requests.length, before, 'nobody is told');
+  await page.reload();
+  assert.equal(await count.textContent(), '2');
+  const other = site.pieces.find((piece) => piece.take === 1 && !site.kinds().thinkpiece.startsWith(piece.slug));
+  await page.goto(place.url(`${other.slug}/index.html`));
+  assert.ok(await count.isHidden(), 'another thinkpiece has its own');
+});
+
+everywhere('the link is copied', { scripts: [true] }, async (page, { context, place, site }) => {
+  if (place.served) await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.goto(`${place.url(site.kinds().thinkpiece)}#provenance`);
+  const expected = await address(page);
+  await page.locator('[data-copy]').first().click();
+  await page.locator('.toast-shown').waitFor();
+  assert.equal(await pasted(page), expected);
+});
+
+everywhere('selected words can be copied with a link to them', { scripts: [true] }, async (page, { context, place, site }) => {
+  if (place.served) await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.goto(place.url(site.kinds().thinkpiece));
+  const words = await page.evaluate(() => {
+    const text = document.querySelector('.prose p').firstChild;
+    const range = document.createRange();
+    range.setStart(text, 0);
+    range.setEnd(text, text.data.indexOf(' ', 30));
+    getSelection().addRange(range);
+    return range.toString();
+  });
+  const bar = page.locator('.quote-bar');
+  await bar.waitFor();
+  const box = await bar.boundingBox();
+  assert.ok(box.x >= 0 && box.x + box.width <= 1280, 'it is within the window');
+  await bar.locator('[data-quote=copy]').click();
+  await page.locator('.toast-shown').waitFor();
+  const text = await pasted(page);
+  assert.ok(text.includes(words), text);
+  assert.ok(text.includes(`${await address(page)}#:~:text=`), text);
+  assert.ok(await bar.isHidden(), 'and the bar is gone');
+});
+
+/** What the clipboard holds, read the way a reader would: by pasting. */
+async function pasted(page) {
+  await page.evaluate(() => {
+    const field = document.createElement('textarea');
+    field.id = 'pasted';
+    document.body.append(field);
+    field.focus();
+  });
+  await page.keyboard.press('Control+V');
+  return page.locator('#pasted').inputValue();
+}
+
+everywhere('a link to the provenance opens it', {}, async (page, { place, site }) => {
+  await page.goto(place.url(site.kinds().thinkpiece));
+  const panel = page.locator('#provenance');
+  assert.ok(await panel.isHidden());
+  await page.locator('a[href="#provenance"]').first().click();
+  await panel.waitFor();
+  const piece = site.pieces.find((piece) => `${piece.slug}/index.html` === site.kinds().thinkpiece);
+  const text = await page.locator('details.provenance').textContent();
+  for (const expected of [piece.provenance.model, piece.provenance.weights, String(piece.provenance.rng_seed), 'venti generate']) {
+    assert.ok(text.includes(expected), `the panel says ${expected}`);
+  }
+  const data = JSON.parse(await page.locator('script[type="application/ld+json"]').textContent());
+  assert.equal(data['@type'], 'Article');
+  const source = piece.edited ? /[Cc]omposite.*TrainedAlgorithmicMedia/ : /TrainedAlgorithmicMediaDigitalSource/;
+  assert.match(JSON.stringify(data), source);
+});
+
+everywhere('a machine is named as the writer in plain sight', {}, async (page, { place, site }) => {
+  await page.goto(place.url(site.kinds().thinkpiece));
+  assert.ok(await page.locator('.byline .label').isVisible());
+  assert.match(await page.locator('.byline').textContent(), /machine/i);
+});
+
+everywhere('previous and next lead there and back', {}, async (page, { place, site }) => {
+  await page.goto(place.url(site.kinds().thinkpiece));
+  const start = page.url();
+  const way = (await page.locator('a[rel=next]').count()) ? ['next', 'prev'] : ['prev', 'next'];
+  await page.locator(`a[rel=${way[0]}]`).click();
+  await page.waitForURL((url) => url.href !== start);
+  assert.equal(await page.locator('article.thinkpiece').count(), 1);
+  await page.locator(`a[rel=${way[1]}]`).click();
+  await page.waitForURL((url) => bare(url.href) === bare(start));
+});
+
+everywhere('more of the kind: up to three others, and each is there', {}, async (page, { place, site }) => {
+  await page.goto(place.url(site.kinds().thinkpiece));
+  const links = page.locator('.tile-title a');
+  const count = await links.count();
+  assert.ok(count >= 1 && count <= 3, `${count} of them`);
+  const titles = await links.allTextContents();
+  const own = await page.locator('h1').textContent();
+  assert.equal(new Set([...titles, own]).size, count + 1, 'none twice, and not itself');
+  await links.first().click();
+  await page.waitForFunction((title) => document.querySelector('h1').textContent === title, titles[0]).catch(() => {});
+  assert.equal(await page.locator('h1').textContent(), titles[0]);
+});
+
+everywhere('the member badge hides nothing', {}, async (page, { place, site }) => {
+  await page.goto(place.url(site.kinds().thinkpiece));
+  assert.ok(await page.locator('.member').isVisible());
+  const piece = site.pieces.find((piece) => `${piece.slug}/index.html` === site.kinds().thinkpiece);
+  const last = piece.text.trim().split(/\s+/).slice(-3).join(' ');
+  assert.ok((await page.locator('.prose').innerText()).replace(/\s+/g, ' ').includes(last), 'the text is there to its end');
+});
+
+everywhere('on paper the frame is gone and the text is there', { where: home }, async (page, { place, site }) => {
+  await page.goto(place.url(site.kinds().thinkpiece));
+  await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+  for (const frame of ['.masthead', '.colophon', '.progress', '.actions >> nth=0', '.neighbours', '.tiles', '.toast', '.quote-bar']) {
+    assert.ok(await page.locator(frame).isHidden(), `${frame} is not printed`);
+  }
+  assert.ok(await page.locator('h1').isVisible());
+  assert.ok(await page.locator('.prose p').last().isVisible());
+  assert.ok(luminance(await ground(page)) > 200 || (await ground(page)) === 'rgba(0, 0, 0, 0)', 'on white, in the dark scheme, too');
+});
+
+everywhere('text from a model or a seed never becomes markup', { where: ({ site }) => site.name === 'made' }, async (page, { place, site }) => {
+  const list = ['hostile/index.html', 'index.html', site.kinds().search, site.kinds().random].filter(Boolean);
+  for (const path of list) {
+    await page.goto(place.url(path));
+    assert.equal(await page.locator('img[src=x], [onerror]').count(), 0, path);
+  }
+  await page.goto(place.url('hostile/index.html'));
+  assert.match(await page.locator('h1').textContent(), /<\/script>/);
+  assert.match(await page.locator('.prose').textContent(), /<img src=x onerror=alert\(1\)>/);
+});
+
+/** An address without what names the folder's page. */
+function bare(url) {
+  return url.split('#')[0].replace(/index\.html$/, '');
+}

@@ -1,0 +1,98 @@
+// Search: by the keyboard alone, from everywhere, and at no cost to those who do not search.
+
+import assert from 'node:assert/strict';
+
+import { everywhere } from './everywhere.mjs';
+
+const scripts = [true];
+const data = (requests) => requests.filter(({ url }) => /\/search\/[^/]+\.js$/.test(url));
+const bare = (url) => url.split(/[?#]/)[0].replace(/index\.html$/, '');
+
+/** A piece that its title alone should find. */
+const wanted = (site) => site.pieces.find((piece) => piece.take === 1 && piece.title.split(' ').length > 3 && !/hostile|long/.test(piece.slug));
+const focused = (page) => page.evaluate(() => document.activeElement.matches('[data-search-box] input'));
+
+everywhere('by the keyboard alone: a slash, some words, Enter', { scripts }, async (page, { place, site, requests }) => {
+  await page.goto(place.url(site.kinds().thinkpiece));
+  assert.deepEqual(data(requests), [], 'nothing is loaded before it is used');
+  await page.keyboard.press('/');
+  await page.locator('dialog[open] input').waitFor();
+  assert.ok(await focused(page));
+  const { title, slug } = wanted(site);
+  await page.keyboard.type(title);
+  await page.locator('dialog [role=option]').first().waitFor();
+  assert.equal(await page.locator('dialog .search-title').first().textContent(), title);
+  assert.ok(await page.locator('dialog mark').count(), 'what was found is marked');
+  assert.ok(data(requests).length > 0);
+  await page.keyboard.press('Enter');
+  await page.waitForURL((url) => bare(url.href) === bare(place.url(`${slug}/index.html`)));
+});
+
+everywhere('arrows choose, Escape leaves, and the focus is where it was', { scripts }, async (page, { place, site }) => {
+  await page.goto(place.url(site.kinds().index));
+  const link = page.locator('a[data-search]').first();
+  await link.focus();
+  await page.keyboard.press('Enter');
+  await page.locator('dialog[open] input').waitFor();
+  await page.keyboard.type(site.name === 'made' ? 'the calendar' : 'the');
+  const options = page.locator('dialog [role=option]');
+  await options.nth(1).waitFor();
+  const chosen = () => page.locator('dialog input').getAttribute('aria-activedescendant');
+  const first = await chosen();
+  await page.keyboard.press('ArrowDown');
+  const second = await chosen();
+  assert.notEqual(second, first);
+  assert.equal(await page.locator(`[id="${second}"]`).getAttribute('aria-selected'), 'true');
+  await page.keyboard.press('ArrowUp');
+  assert.equal(await chosen(), first);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+  await page.locator('dialog[open]').waitFor({ state: 'detached' });
+  assert.ok(await link.evaluate((link) => link === document.activeElement), 'the focus is back on the link');
+  await page.keyboard.press('Control+k');
+  await page.locator('dialog[open] input').waitFor();
+});
+
+everywhere('the author, a word of the text, and nothing at all', { scripts }, async (page, { place, site, requests }) => {
+  await page.goto(place.url('search/index.html'));
+  const input = page.locator('main [data-search-box] input');
+  const options = page.locator('main [role=option]');
+  const piece = wanted(site);
+  await input.fill(piece.author ?? site.pieces.find(({ author }) => author).author);
+  await options.first().waitFor();
+  await input.fill(piece.text.split(/\s+/).find((word) => /^[a-z]{8,}$/.test(word)));
+  await options.first().waitFor();
+  await input.fill('xyzzyqqqx');
+  await page.waitForFunction(() => /xyzzyqqqx/.test(document.querySelector('main [role=status]').textContent));
+  assert.equal(await options.count(), 0);
+  await input.fill('<img src=x onerror=alert(1)>');
+  await page.waitForTimeout(300);
+  assert.equal(await page.locator('img[src=x]').count(), 0);
+  if (site.name === 'made') {
+    await input.fill('Bürotürme');
+    await page.locator('main [role=option]', { hasText: 'größere' }).waitFor();
+    await input.fill('hostile eve script');
+    await page.locator('main [role=option]', { hasText: '</script>' }).waitFor();
+  }
+  assert.ok(data(requests).every(({ url }) => url.startsWith(place.base)));
+});
+
+everywhere('a search has an address', { scripts }, async (page, { place, site }) => {
+  const { title } = wanted(site);
+  await page.goto(place.url('search/index.html'));
+  await page.locator('main [data-search-box] input').fill(title);
+  await page.locator('main [role=option]').first().waitFor();
+  await page.locator('main [role=option]').first().click();
+  await page.locator('article.thinkpiece').waitFor();
+  await page.goBack();
+  await page.locator('main [role=option]').first().waitFor();
+  assert.equal(await page.locator('main [data-search-box] input').inputValue(), title);
+});
+
+everywhere('without scripts the page says where else to look', { scripts: [false] }, async (page, { place, site }) => {
+  await page.goto(place.url(site.kinds().index));
+  await page.locator('a[data-search]').first().click();
+  await page.waitForURL((url) => bare(url.href) === bare(place.url('search/index.html')));
+  assert.equal(await page.locator('main input:visible').count(), 0);
+  assert.ok(await page.locator('main a[href$="archive/index.html"]').isVisible());
+});
