@@ -208,22 +208,23 @@ pub fn create_dir(path: &Path) -> Result<()> {
     std::fs::create_dir(path).map_err(error("create", path))
 }
 
-/// Creates files with these contents, which survive a loss of power once this returns. They must
-/// not exist, and must be on one file system.
-pub fn create_new_durably(files: &[(PathBuf, &[u8])]) -> Result<()> {
+/// Creates files with these contents, which survive a loss of power once this returns, and says
+/// what the file system knows of each. They must not exist, and must be on one file system.
+pub fn create_new_durably(files: &[(PathBuf, &[u8])]) -> Result<Vec<Metadata>> {
     let together = flushed_together(files.len());
-    files.par_iter().try_for_each(|(path, bytes)| {
+    let create = |(path, bytes): &(PathBuf, &[u8])| {
         let mut file = File::create_new(path).map_err(error("write", path))?;
         file.write_all(bytes).map_err(error("write", path))?;
         if !together {
             file.sync_all().map_err(error("write", path))?;
         }
-        Ok(())
-    })?;
-    match files.first() {
-        Some((any, _)) if together => flush_file_system(any),
-        _ => Ok(()),
+        file.metadata().map_err(error("write", path))
+    };
+    let metadata = files.par_iter().map(create).collect::<Result<_>>()?;
+    if let Some((any, _)) = files.first().filter(|_| together) {
+        flush_file_system(any)?;
     }
+    Ok(metadata)
 }
 
 /// Makes what was created, renamed and removed in these folders, all of one file system, survive

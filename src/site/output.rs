@@ -14,9 +14,11 @@
 //! manifest counts on them. Many files are flushed with one call for their file system where there
 //! is one (10,000 files: 0.2 s, against 27 s with a call a file).
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use blake3::Hash;
 use miette::Diagnostic;
 
 use crate::fs;
@@ -131,19 +133,92 @@ fn halfway(source: fs::Error) -> Stopped {
     Stopped { source, state: "each file is whole, old or new, and the next build completes it" }
 }
 
+/// What a site wants under `output/`.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Files with their content.
+    pub tree: &'a Tree,
+    /// Files that stand as they should, which [`Output::has`] said.
+    pub kept: &'a BTreeSet<String>,
+    /// What files of `tree` were made from, as a hash of all that decides their content.
+    pub inputs: &'a BTreeMap<String, Hash>,
+}
+
+impl<'a> Wanted<'a> {
+    fn paths(&self) -> impl Iterator<Item = &'a str> {
+        self.tree.keys().chain(self.kept).map(String::as_str)
+    }
+
+    fn contains(&self, path: &str) -> bool {
+        self.tree.contains_key(path) || self.keeps(path)
+    }
+
+    fn keeps(&self, path: &str) -> bool {
+        self.kept.contains(path)
+    }
+
+    fn bytes(&self, path: &str) -> Option<&'a [u8]> {
+        self.tree.get(path).map(Vec::as_slice)
+    }
+
+    fn input(&self, path: &str) -> Option<Hash> {
+        self.inputs.get(path).copied()
+    }
+}
+
+/// An output folder, this process's alone until it is dropped.
+#[derive(Debug)]
+pub struct Output {
+    folder: PathBuf,
+    manifest: Manifest,
+    /// What each file that stands as Venti left it was made from.
+    standing: HashMap<String, Hash>,
+    _lock: Lock,
+}
+
+impl Output {
+    /// Opens the folder and looks which of Venti's files are as it left them. `scratch` is the
+    /// project's folder for Venti's working files; the lock is kept there. A second process waits
+    /// for the first.
+    ///
+    /// # Errors
+    /// Another process that does not end, a manifest that cannot be read.
+    pub fn open(folder: &Path, scratch: &Path) -> miette::Result<Self> {
+        let lock =
+            Lock::take(&scratch.join("output.lock"), "writing the site", PATIENCE, &mut |_| ())?;
+        let at = Workplace::of(folder);
+        if fs::stat(&at.folder)?.is_some_and(|found| !found.is_dir()) {
+            return Err(Refusal::Link { path: paths::RESERVED.to_owned() }.into());
+        }
+        let manifest = Manifest::load(&at.manifest)?;
+        let standing = survey::standing(&manifest, folder);
+        Ok(Self { folder: folder.to_owned(), manifest, standing, _lock: lock })
+    }
+
+    /// Whether the file at `path` is there as Venti made it from this input: it need not be made
+    /// again.
+    pub fn has(&self, path: &str, input: Hash) -> bool {
+        self.standing.get(path) == Some(&input)
+    }
+
+    /// Makes the folder hold exactly what is wanted, beside what is not Venti's.
+    ///
+    /// # Errors
+    /// A [`Refusal`], or a disk that is full, read-only or forbidden; the message says what state
+    /// the site is in.
+    pub fn commit(self, wanted: &Wanted<'_>) -> miette::Result<Changes> {
+        paths::check(wanted.paths())?;
+        replace(wanted, &self.manifest, &self.folder)
+    }
+}
+
 /// Makes `output` hold exactly the site `tree`, beside what is not Venti's.
 ///
-/// `scratch` is the project's folder for Venti's working files; the lock is kept there. A second
-/// commit waits for the first.
-///
 /// # Errors
-/// A [`Refusal`], another process that does not end, or a disk that is full, read-only or
-/// forbidden; the message says what state the site is in.
+/// As for [`Output::open`] and [`Output::commit`].
 pub fn commit(tree: &Tree, output: &Path, scratch: &Path) -> miette::Result<Changes> {
-    paths::check(tree)?;
-    let _lock =
-        Lock::take(&scratch.join("output.lock"), "writing the site", PATIENCE, &mut |_| ())?;
-    replace(tree, output)
+    let (kept, inputs) = Default::default();
+    Output::open(output, scratch)?.commit(&Wanted { tree, kept: &kept, inputs: &inputs })
 }
 
 /// Removes the site from `output`: every file and folder that is Venti's, and `output` itself if
@@ -152,37 +227,36 @@ pub fn commit(tree: &Tree, output: &Path, scratch: &Path) -> miette::Result<Chan
 /// # Errors
 /// As for [`commit`].
 pub fn clear(output: &Path, scratch: &Path) -> miette::Result<Changes> {
-    let _lock =
-        Lock::take(&scratch.join("output.lock"), "removing the site", PATIENCE, &mut |_| ())?;
+    let opened = Output::open(output, scratch)?;
     if fs::stat(output)?.is_none() {
         return Ok(Changes::default());
     }
-    let changes = replace(&Tree::new(), output)?;
+    let (tree, kept, inputs) = Default::default();
+    let nothing = Wanted { tree: &tree, kept: &kept, inputs: &inputs };
+    let changes = replace(&nothing, &opened.manifest, output)?;
     Workplace::of(output).remove().map_err(halfway)?;
     fs::remove_empty_dir(output).map_err(halfway)?;
     Ok(changes)
 }
 
-fn replace(tree: &Tree, output: &Path) -> miette::Result<Changes> {
+fn replace(wanted: &Wanted<'_>, old: &Manifest, output: &Path) -> miette::Result<Changes> {
     let at = Workplace::of(output);
-    if fs::stat(&at.folder)?.is_some_and(|found| !found.is_dir()) {
-        return Err(Refusal::Link { path: paths::RESERVED.to_owned() }.into());
-    }
-    let old = Manifest::load(&at.manifest)?;
-    let plan = plan::plan(tree, &old, output)?;
+    let mut plan = plan::plan(wanted, old, output)?;
     at.sweep().map_err(untouched)?;
     if plan.changes_nothing() {
-        if plan.result != old {
-            swap::stage(&plan, &at).and_then(|()| swap::finish(&at)).map_err(untouched)?;
+        if plan.result != *old {
+            swap::stage(&mut plan, wanted, &at)
+                .and_then(|()| swap::finish(&at))
+                .map_err(untouched)?;
         }
     } else {
         let new = fs::stat(output)?.is_none();
-        if let Err(error) = swap::stage(&plan, &at) {
+        if let Err(error) = swap::stage(&mut plan, wanted, &at) {
             // The reason it failed is the one to tell; what cannot be removed now is swept later.
             let _ = at.abandon(output, new);
             return Err(untouched(error).into());
         }
-        swap::swap(&plan, &old, &at, output).map_err(halfway)?;
+        swap::swap(&plan, old, &at, output).map_err(halfway)?;
     }
     Ok(Changes {
         written: plan.write.len(),

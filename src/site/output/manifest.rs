@@ -7,14 +7,18 @@
 //! about to write. After a kill the next build therefore knows every file that can be there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::path::Path;
 
 use blake3::Hash;
 
 use super::{Refusal, paths};
-use crate::fs;
+use crate::fs::{self, Stamp};
 
-const HEADER: &str = "venti manifest 1";
+const HEADER: &str = "venti manifest 2";
+
+/// Had no `@` lines, and is otherwise the same.
+const OLD_HEADER: &str = "venti manifest 1";
 
 /// The last line: without it the file was cut short.
 const FOOTER: &str = "end";
@@ -26,12 +30,28 @@ pub struct Record {
     pub written: Option<Hash>,
     /// Hash of what an unfinished build meant to write.
     pub planned: Option<Hash>,
+    /// What it was made from; none for a file that is made anew each time.
+    pub made: Option<Made>,
+}
+
+/// How a file came about, so that it need not be made again from the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    /// Hash of all that decides the content.
+    pub input: Hash,
+    /// The file's, once it was in place.
+    pub stamp: Stamp,
 }
 
 impl Record {
     /// Whether a file with this content came from Venti.
     pub fn knows(&self, hash: Hash) -> bool {
         self.written == Some(hash) || self.planned == Some(hash)
+    }
+
+    /// The stamp of the file as Venti left it, where that is known.
+    pub fn stamp(&self) -> Option<Stamp> {
+        self.made.map(|made| made.stamp)
     }
 }
 
@@ -58,19 +78,27 @@ impl Manifest {
         Ok(parsed.ok_or_else(|| Refusal::BadManifest { path: path.to_owned() })?)
     }
 
-    /// One line a file or folder: `=` and the hash for what was written, `+` and the hash for
-    /// what is planned, `/` for a folder; then the path, which holds no line break.
+    /// One line a fact: `=` and the hash for what was written, `+` and the hash for what is
+    /// planned, `@` and input, size and time for how it was made, `/` for a folder; then the path,
+    /// which holds no line break.
     pub fn text(&self) -> String {
         let mut text = format!("{HEADER}\n");
+        let mut line = |arguments: std::fmt::Arguments<'_>| {
+            text.write_fmt(arguments).expect("a String takes any text");
+        };
         for (path, record) in &self.files {
-            for (mark, hash) in [('=', record.written), ('+', record.planned)] {
-                if let Some(hash) = hash {
-                    text.push_str(&format!("{mark} {hash} {path}\n"));
-                }
+            if let Some(hash) = record.written {
+                line(format_args!("= {} {path}\n", hash.to_hex()));
+            }
+            if let Some(hash) = record.planned {
+                line(format_args!("+ {} {path}\n", hash.to_hex()));
+            }
+            if let Some(Made { input, stamp: Stamp { size, modified } }) = record.made {
+                line(format_args!("@ {} {size} {modified} {path}\n", input.to_hex()));
             }
         }
         for path in &self.folders {
-            text.push_str(&format!("/ {path}\n"));
+            line(format_args!("/ {path}\n"));
         }
         text + FOOTER + "\n"
     }
@@ -78,7 +106,7 @@ impl Manifest {
     fn parse(text: &str) -> Option<Self> {
         let mut manifest = Self::default();
         let lines = text.strip_suffix(&format!("\n{FOOTER}\n"))?;
-        let lines = lines.strip_prefix(HEADER)?;
+        let lines = lines.strip_prefix(HEADER).or_else(|| lines.strip_prefix(OLD_HEADER))?;
         for line in lines.split('\n').skip(1) {
             let (mark, rest) = line.split_once(' ')?;
             let path = match mark {
@@ -91,6 +119,16 @@ impl Manifest {
                     let hash = Some(Hash::from_hex(hash).ok()?);
                     let record = manifest.files.entry(path.to_owned()).or_default();
                     *(if mark == "=" { &mut record.written } else { &mut record.planned }) = hash;
+                    path
+                }
+                "@" => {
+                    let mut parts = rest.splitn(4, ' ');
+                    let input = Hash::from_hex(parts.next()?).ok()?;
+                    let (size, modified) =
+                        (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+                    let path = parts.next()?;
+                    let made = Made { input, stamp: Stamp { size, modified } };
+                    manifest.files.get_mut(path)?.made = Some(made);
                     path
                 }
                 _ => return None,
@@ -110,9 +148,11 @@ mod tests {
     fn example() -> Manifest {
         let (old, new) = (Some(blake3::hash(b"old")), Some(blake3::hash(b"new")));
         let mut manifest = Manifest::default();
-        manifest.files.insert("a b/é.html".into(), Record { written: old, planned: new });
-        manifest.files.insert("index.html".into(), Record { written: old, planned: None });
-        manifest.files.insert("new.html".into(), Record { written: None, planned: new });
+        let made = Some(Made { input: blake3::hash(b"in"), stamp: Stamp { size: 3, modified: 9 } });
+        let mut add = |path: &str, record| manifest.files.insert(path.to_owned(), record);
+        add("a b/é.html", Record { written: old, planned: new, made: None });
+        add("index.html", Record { written: old, planned: None, made });
+        add("new.html", Record { written: None, planned: new, made: None });
         manifest.folders.insert("a b".into());
         manifest
     }
@@ -124,12 +164,19 @@ mod tests {
     }
 
     #[test]
+    fn one_of_the_version_before_is_read() {
+        let hash = blake3::hash(b"x");
+        let manifest = Manifest::parse(&format!("{OLD_HEADER}\n= {hash} a\nend\n")).unwrap();
+        assert_eq!(manifest.files["a"].written, Some(hash));
+    }
+
+    #[test]
     fn a_damaged_or_foreign_file_is_no_manifest() {
         let text = example().text();
         for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
             assert_eq!(Manifest::parse(&text[..end]), None, "cut at {end}");
         }
-        for text in ["venti manifest 2\nend\n", "venti manifest 1\n= 12 a\nend\n"] {
+        for text in ["venti manifest 3\nend\n", "venti manifest 2\n= 12 a\nend\n"] {
             assert_eq!(Manifest::parse(text), None, "{text:?}");
         }
     }

@@ -12,11 +12,10 @@ use std::path::Path;
 use blake3::Hash;
 use rayon::prelude::*;
 
-use super::manifest::{Manifest, Record};
+use super::manifest::{Made, Manifest, Record};
 use super::survey::{Found, Survey};
-use super::{Refusal, paths};
-use crate::fs;
-use crate::site::Tree;
+use super::{Refusal, Wanted, paths};
+use crate::fs::{self, Stamp};
 
 /// One file to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,20 +59,31 @@ impl Plan<'_> {
     }
 }
 
-/// Decides what to do so that `output` holds exactly `tree`, beside what is not Venti's.
+/// Decides what to do so that `output` holds exactly what is `wanted`, beside what is not Venti's.
 ///
 /// # Errors
 /// Something that is not Venti's stands in the way, or a file cannot be read.
-pub fn plan<'a>(tree: &'a Tree, manifest: &Manifest, output: &Path) -> miette::Result<Plan<'a>> {
-    let survey = Survey::take(tree, manifest, output)?;
-    let (stale, released) = stale(tree, manifest, &survey);
+pub fn plan<'a>(
+    wanted: &Wanted<'a>,
+    manifest: &Manifest,
+    output: &Path,
+) -> miette::Result<Plan<'a>> {
+    let survey = Survey::take(wanted, manifest, output)?;
+    let (stale, released) = stale(wanted, manifest, &survey);
     let spellings = stale.iter().map(|(path, hash)| (paths::folded(path), (path, *hash))).collect();
     let site = Site { manifest, survey: &survey, stale: &stale, spellings, output };
 
     let mut plan = Plan { released, ..Plan::default() };
     let mut foreign = BTreeSet::new();
-    let hashes: Vec<Hash> = tree.par_iter().map(|(_, bytes)| blake3::hash(bytes)).collect();
-    for ((path, bytes), hash) in tree.iter().zip(hashes) {
+    let hashes: Vec<Hash> = wanted.tree.par_iter().map(|(_, bytes)| blake3::hash(bytes)).collect();
+    for path in wanted.kept {
+        let record = manifest.files.get(path).copied().unwrap_or_default();
+        let record = Record { planned: None, ..record };
+        plan.unchanged += 1;
+        plan.intent.files.insert(path.clone(), record);
+        plan.result.files.insert(path.clone(), record);
+    }
+    for ((path, bytes), hash) in wanted.tree.iter().zip(hashes) {
         if let Some(folder) = site.blocked_above(path)? {
             foreign.insert(folder);
             continue;
@@ -83,10 +93,13 @@ pub fn plan<'a>(tree: &'a Tree, manifest: &Manifest, output: &Path) -> miette::R
                 foreign.insert(path);
                 continue;
             }
-            Standing::Right => {
+            Standing::Right(stamp) => {
+                let made =
+                    wanted.input(path).zip(stamp).map(|(input, stamp)| Made { input, stamp });
+                let record = Record { made, ..as_written(Some(hash)) };
                 plan.unchanged += 1;
-                plan.intent.files.insert(path.clone(), as_written(Some(hash)));
-                plan.result.files.insert(path.clone(), as_written(Some(hash)));
+                plan.intent.files.insert(path.clone(), record);
+                plan.result.files.insert(path.clone(), record);
                 continue;
             }
             Standing::Free => None,
@@ -97,23 +110,24 @@ pub fn plan<'a>(tree: &'a Tree, manifest: &Manifest, output: &Path) -> miette::R
             }
         };
         plan.write.push(Write { path, bytes, over: written.is_some() });
-        plan.intent.files.insert(path.clone(), Record { written, planned: Some(hash) });
+        let meant = Record { written, planned: Some(hash), made: None };
+        plan.intent.files.insert(path.clone(), meant);
         plan.result.files.insert(path.clone(), as_written(Some(hash)));
     }
     if !foreign.is_empty() {
         return Err(Refusal::Foreign { paths: foreign.into_iter().collect() }.into());
     }
 
-    site.plan_folders(tree, &mut plan)?;
+    site.plan_folders(wanted, &mut plan)?;
     for (path, hash) in &stale {
         plan.intent.files.insert(path.clone(), as_written(Some(*hash)));
     }
-    let places: BTreeSet<String> = tree
-        .keys()
-        .flat_map(|path| paths::folders(path).chain([path.as_str()]))
+    let places: BTreeSet<String> = wanted
+        .paths()
+        .flat_map(|path| paths::folders(path).chain([path]))
         .map(paths::folded)
         .collect();
-    let files: BTreeSet<String> = tree.keys().map(|path| paths::folded(path)).collect();
+    let files: BTreeSet<String> = wanted.paths().map(paths::folded).collect();
     (plan.clear, plan.remove) = stale.into_keys().partition(|path| {
         let path = paths::folded(path);
         places.contains(&path) || paths::folders(&path).any(|folder| files.contains(folder))
@@ -122,13 +136,13 @@ pub fn plan<'a>(tree: &'a Tree, manifest: &Manifest, output: &Path) -> miette::R
 }
 
 fn as_written(written: Option<Hash>) -> Record {
-    Record { written, planned: None }
+    Record { written, ..Record::default() }
 }
 
 /// Files of the manifest that the new site lacks: those to remove with their content's hash, and
 /// those a person changed.
 fn stale(
-    tree: &Tree,
+    wanted: &Wanted<'_>,
     manifest: &Manifest,
     survey: &Survey,
 ) -> (BTreeMap<String, Hash>, Vec<String>) {
@@ -136,7 +150,7 @@ fn stale(
     let mut released = Vec::new();
     for (path, record) in &manifest.files {
         match survey.file(path) {
-            _ if tree.contains_key(path) => {}
+            _ if wanted.contains(path) => {}
             Found::File(hash) if record.knows(hash) => {
                 remove.insert(path.clone(), hash);
             }
@@ -149,7 +163,7 @@ fn stale(
 
 /// How a path of the new site stands.
 enum Standing {
-    Right,
+    Right(Option<Stamp>),
     Free,
     /// Venti's file, with other content than the new site's.
     Ours(Hash),
@@ -176,8 +190,8 @@ impl Site<'_> {
             match self.survey.folder(folder) {
                 Found::Folder | Found::Nothing => {}
                 Found::Link => return Err(self.link(folder)),
-                Found::File(_) | Found::Same if self.stale.contains_key(folder) => {}
-                Found::File(_) | Found::Same => return Ok(Some(folder.to_owned())),
+                Found::File(_) | Found::Same(_) if self.stale.contains_key(folder) => {}
+                Found::File(_) | Found::Same(_) => return Ok(Some(folder.to_owned())),
             }
         }
         Ok(None)
@@ -189,9 +203,9 @@ impl Site<'_> {
             Found::Nothing => Standing::Free,
             // The old spelling will be removed, and on a file system that ignores case the file
             // with it.
-            Found::Same => match self.old_spelling(path) {
+            Found::Same(stamp) => match self.old_spelling(path) {
                 Some(hash) => Standing::Ours(hash),
-                None => Standing::Right,
+                None => Standing::Right(stamp),
             },
             Found::File(hash) if record.knows(hash) || self.old_spelling(path) == Some(hash) => {
                 Standing::Ours(hash)
@@ -240,8 +254,8 @@ impl Site<'_> {
     }
 
     /// Which folders will be Venti's, and which of them go.
-    fn plan_folders(&self, tree: &Tree, plan: &mut Plan<'_>) -> miette::Result<()> {
-        let needed: BTreeSet<&str> = tree.keys().flat_map(|path| paths::folders(path)).collect();
+    fn plan_folders(&self, wanted: &Wanted<'_>, plan: &mut Plan<'_>) -> miette::Result<()> {
+        let needed: BTreeSet<&str> = wanted.paths().flat_map(paths::folders).collect();
         let ours: BTreeSet<String> =
             self.manifest.folders.iter().map(|folder| paths::folded(folder)).collect();
         for folder in &needed {

@@ -1,23 +1,22 @@
 //! The survey: what stands under `output/` right now, at the paths a build cares about. It only
 //! looks, and it never looks through a symbolic link.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use blake3::Hash;
 use rayon::prelude::*;
 
-use super::manifest::Manifest;
-use super::paths;
-use crate::fs;
-use crate::site::Tree;
+use super::manifest::{Made, Manifest, Record};
+use super::{Wanted, paths};
+use crate::fs::{self, Stamp};
 
 /// What stands at one path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     Nothing,
     /// A file with exactly the content the new site has here.
-    Same,
+    Same(Option<Stamp>),
     /// A file with other content.
     File(Hash),
     Folder,
@@ -37,8 +36,9 @@ impl Survey {
     ///
     /// # Errors
     /// A file or folder cannot be read.
-    pub fn take(tree: &Tree, manifest: &Manifest, output: &Path) -> fs::Result<Self> {
-        let files: BTreeSet<&String> = tree.keys().chain(manifest.files.keys()).collect();
+    pub fn take(wanted: &Wanted<'_>, manifest: &Manifest, output: &Path) -> fs::Result<Self> {
+        let known = manifest.files.keys().map(String::as_str);
+        let files: BTreeSet<&str> = wanted.paths().chain(known).collect();
         let mut folders: BTreeSet<&str> = manifest.folders.iter().map(String::as_str).collect();
         folders.extend(files.iter().flat_map(|path| paths::folders(path)));
         for folder in folders.clone() {
@@ -54,12 +54,16 @@ impl Survey {
             };
             survey.folders.insert(folder.to_owned(), found);
         }
-        let look_at = |path: &&String| {
+        let look_at = |path: &&str| {
             let found = match survey.above(path) {
-                Found::Folder => look(&output.join(path), tree.get(*path))?,
+                // Looked at when the output folder was opened.
+                Found::Folder if wanted.keeps(path) => {
+                    Found::Same(manifest.files.get(*path).and_then(|record| record.stamp()))
+                }
+                Found::Folder => look(&output.join(path), wanted.bytes(path))?,
                 other => other,
             };
-            Ok(((*path).clone(), found))
+            Ok(((*path).to_owned(), found))
         };
         survey.files = files.par_iter().map(look_at).collect::<fs::Result<_>>()?;
         Ok(survey)
@@ -85,7 +89,26 @@ impl Survey {
     }
 }
 
-fn look(path: &Path, wanted: Option<&Vec<u8>>) -> fs::Result<Found> {
+/// What each file was made from that stands as Venti left it, by size and time, and that need not
+/// be read for it. A folder or file that cannot be looked at counts as changed.
+pub fn standing(manifest: &Manifest, output: &Path) -> HashMap<String, Hash> {
+    let stands = |(path, record): (&String, &Record)| {
+        let Made { input, stamp } = record.made.filter(|_| record.planned.is_none())?;
+        let metadata = fs::stat(&output.join(path)).ok()??;
+        let same = metadata.is_file() && Stamp::new(&metadata) == Some(stamp);
+        same.then(|| (path.clone(), input))
+    };
+    let folders: Vec<&String> = manifest.folders.iter().collect();
+    let through_link = folders.par_iter().any(|folder| {
+        fs::stat(&output.join(folder)).ok().flatten().is_some_and(|found| !found.is_dir())
+    });
+    if through_link {
+        return HashMap::new();
+    }
+    manifest.files.par_iter().filter_map(stands).collect()
+}
+
+fn look(path: &Path, wanted: Option<&[u8]>) -> fs::Result<Found> {
     let Some(metadata) = fs::stat(path)? else { return Ok(Found::Nothing) };
     if metadata.is_dir() {
         return Ok(Found::Folder);
@@ -94,5 +117,8 @@ fn look(path: &Path, wanted: Option<&Vec<u8>>) -> fs::Result<Found> {
         return Ok(Found::Link);
     }
     let bytes = fs::read(path)?;
-    Ok(if wanted == Some(&bytes) { Found::Same } else { Found::File(blake3::hash(&bytes)) })
+    Ok(match wanted {
+        Some(wanted) if wanted == bytes => Found::Same(Stamp::new(&metadata)),
+        _ => Found::File(blake3::hash(&bytes)),
+    })
 }

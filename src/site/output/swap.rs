@@ -9,10 +9,14 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::manifest::Manifest;
-use super::paths;
+use super::manifest::{Made, Manifest};
 use super::plan::{Plan, Write};
-use crate::fs;
+use super::{Wanted, paths};
+use crate::fs::{self, Stamp};
+
+/// Folders that staged files are spread over: threads that create files in one folder wait for each
+/// other.
+const SHELVES: usize = 64;
 
 /// Venti's own folder under `output/` and what is in it.
 #[derive(Debug)]
@@ -68,7 +72,7 @@ impl Workplace {
     }
 
     fn staged(&self, index: usize) -> PathBuf {
-        self.staging.join(index.to_string())
+        self.staging.join((index % SHELVES).to_string()).join(index.to_string())
     }
 
     fn staged_intent(&self) -> PathBuf {
@@ -80,16 +84,26 @@ impl Workplace {
     }
 }
 
-/// Writes every new file of the plan, and both manifests, where no reader sees them.
-pub fn stage(plan: &Plan<'_>, at: &Workplace) -> fs::Result<()> {
+/// Writes every new file of the plan, and both manifests, where no reader sees them. A staged file
+/// keeps its stamp when it is moved, so the last manifest can have it already.
+pub fn stage(plan: &mut Plan<'_>, wanted: &Wanted<'_>, at: &Workplace) -> fs::Result<()> {
+    let shelves = plan.write.len().min(SHELVES);
     fs::create_dir_all(&at.staging)?;
-    let manifests = [
-        (at.staged_intent(), plan.intent.text().into_bytes()),
-        (at.staged_result(), plan.result.text().into_bytes()),
-    ];
-    let manifests = manifests.iter().map(|(path, text)| (path.clone(), text.as_slice()));
-    let pages = plan.write.iter().enumerate().map(|(i, write)| (at.staged(i), write.bytes));
-    fs::create_new_durably(&manifests.chain(pages).collect::<Vec<_>>())
+    (0..shelves).try_for_each(|shelf| fs::create_dir(&at.staging.join(shelf.to_string())))?;
+    let pages: Vec<(PathBuf, &[u8])> =
+        plan.write.iter().enumerate().map(|(i, write)| (at.staged(i), write.bytes)).collect();
+    let metadata = fs::create_new_durably(&pages)?;
+    for (write, metadata) in plan.write.iter().zip(metadata) {
+        let made = wanted.input(write.path).zip(Stamp::new(&metadata));
+        if let (Some((input, stamp)), Some(record)) = (made, plan.result.files.get_mut(write.path))
+        {
+            record.made = Some(Made { input, stamp });
+        }
+    }
+    let (intent, result) = (plan.intent.text(), plan.result.text());
+    let manifests = [(at.staged_intent(), intent), (at.staged_result(), result)];
+    let manifests = manifests.iter().map(|(path, text)| (path.clone(), text.as_bytes()));
+    fs::create_new_durably(&manifests.collect::<Vec<_>>()).map(drop)
 }
 
 /// Moves what is staged into place and removes what is stale.

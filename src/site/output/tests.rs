@@ -1,7 +1,7 @@
 //! What a commit promises, one rule a test. `tests/output.rs` has the rules that take whole
 //! processes: kills, two at once, full and read-only disks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -43,6 +43,14 @@ impl Scene {
         site.retain(|path, _| !path.starts_with(paths::RESERVED));
         site
     }
+}
+
+static NONE_KEPT: BTreeSet<String> = BTreeSet::new();
+static NO_INPUTS: BTreeMap<String, Hash> = BTreeMap::new();
+
+/// All of a site, made anew.
+fn all_of(tree: &Tree) -> Wanted<'_> {
+    Wanted { tree, kept: &NONE_KEPT, inputs: &NO_INPUTS }
 }
 
 /// Every path below a folder with its text; a folder is `(folder)`, a link where it leads.
@@ -288,8 +296,8 @@ fn what_a_killed_build_left_is_venti_s_and_goes() {
     let at = Workplace::of(&scene.output());
     let next = tree(&[("index.html", "2"), ("new/a.html", "a"), ("new/b.html", "b")]);
     let old = Manifest::load(&at.manifest).unwrap();
-    let plan = plan::plan(&next, &old, &scene.output()).unwrap();
-    swap::stage(&plan, &at).unwrap();
+    let mut plan = plan::plan(&all_of(&next), &old, &scene.output()).unwrap();
+    swap::stage(&mut plan, &all_of(&next), &at).unwrap();
     fs::write(&at.manifest, plan.intent.text()).unwrap();
     scene.put("new/a.html", "a");
     scene.put("index.html", "2");
@@ -307,8 +315,8 @@ fn a_file_that_appears_where_a_killed_build_only_planned_one_is_foreign() {
     let scene = Scene::new();
     let at = Workplace::of(&scene.output());
     let site = tree(&[("a.html", "a")]);
-    let plan = plan::plan(&site, &Manifest::default(), &scene.output()).unwrap();
-    swap::stage(&plan, &at).unwrap();
+    let mut plan = plan::plan(&all_of(&site), &Manifest::default(), &scene.output()).unwrap();
+    swap::stage(&mut plan, &all_of(&site), &at).unwrap();
     fs::write(&at.manifest, plan.intent.text()).unwrap();
     scene.put("a.html", "mine");
     let message = scene.commit(&site).unwrap_err().to_string();
@@ -321,8 +329,8 @@ fn a_file_that_appears_while_a_build_runs_is_not_overwritten() {
     let scene = Scene::new();
     let at = Workplace::of(&scene.output());
     let site = tree(&[("a.html", "a")]);
-    let plan = plan::plan(&site, &Manifest::default(), &scene.output()).unwrap();
-    swap::stage(&plan, &at).unwrap();
+    let mut plan = plan::plan(&all_of(&site), &Manifest::default(), &scene.output()).unwrap();
+    swap::stage(&mut plan, &all_of(&site), &at).unwrap();
     scene.put("a.html", "mine");
     let error = swap::swap(&plan, &Manifest::default(), &at, &scene.output()).unwrap_err();
     assert_eq!(error.source.kind(), std::io::ErrorKind::AlreadyExists);
@@ -379,4 +387,74 @@ fn an_unwritable_tree_is_refused_before_anything_is_touched() {
         scene.refused(&site);
     }
     assert!(!scene.output().exists());
+}
+
+/// Commits `tree`, each file made from the input of its own path, and keeps `kept`.
+fn commit_made(scene: &Scene, tree: &Tree, kept: &[&str]) -> Changes {
+    let opened = Output::open(&scene.output(), &scene.0.path().join(".venti")).unwrap();
+    let kept = kept.iter().map(|path| (*path).to_owned()).collect();
+    let inputs = tree.keys().map(|path| (path.clone(), input(path))).collect();
+    opened.commit(&Wanted { tree, kept: &kept, inputs: &inputs }).unwrap()
+}
+
+fn input(path: &str) -> Hash {
+    blake3::hash(path.as_bytes())
+}
+
+fn has(scene: &Scene, path: &str) -> bool {
+    let opened = Output::open(&scene.output(), &scene.0.path().join(".venti")).unwrap();
+    opened.has(path, input(path))
+}
+
+#[test]
+fn a_file_made_from_the_same_need_not_be_made_again() {
+    let scene = Scene::new();
+    let site = tree(&[("a/index.html", "a"), ("b.html", "b")]);
+    assert!(!has(&scene, "b.html"));
+    commit_made(&scene, &site, &[]);
+    assert!(has(&scene, "a/index.html") && has(&scene, "b.html"));
+    let opened = Output::open(&scene.output(), &scene.0.path().join(".venti")).unwrap();
+    assert!(!opened.has("b.html", input("another")) && !opened.has("c.html", input("c.html")));
+    drop(opened);
+
+    let changes = commit_made(&scene, &tree(&[("b.html", "new")]), &["a/index.html"]);
+    assert_eq!((changes.written, changes.unchanged, changes.removed), (1, 1, 0));
+    assert_eq!(scene.site()["a/index.html"], "a");
+    assert!(has(&scene, "a/index.html") && has(&scene, "b.html"));
+    // What is neither made nor kept goes.
+    let changes = commit_made(&scene, &Tree::new(), &["b.html"]);
+    assert_eq!((changes.unchanged, changes.removed), (1, 1));
+    assert!(!has(&scene, "a/index.html"));
+}
+
+#[test]
+fn a_file_that_somebody_touched_is_made_again() {
+    let scene = Scene::new();
+    let site = tree(&[("a/index.html", "a"), ("b.html", "b")]);
+    commit_made(&scene, &site, &[]);
+    scene.put("b.html", "mine");
+    assert!(!has(&scene, "b.html") && has(&scene, "a/index.html"));
+    fs::remove_dir_all(scene.output().join("a")).unwrap();
+    assert!(!has(&scene, "a/index.html"));
+    // Made again with the same content, it is remembered again.
+    commit_made(&scene, &site, &[]);
+    assert!(has(&scene, "a/index.html") && has(&scene, "b.html"));
+    // A copy of the folder has other times; one more build, and they are known.
+    let later = std::time::SystemTime::now() + Duration::from_secs(9);
+    let file = fs::File::options().write(true).open(scene.output().join("b.html")).unwrap();
+    file.set_modified(later).unwrap();
+    assert!(!has(&scene, "b.html"));
+    assert_eq!(commit_made(&scene, &site, &[]).written, 0);
+    assert!(has(&scene, "b.html"));
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_stands_behind_a_link() {
+    let scene = Scene::new();
+    commit_made(&scene, &tree(&[("a/index.html", "a")]), &[]);
+    let elsewhere = scene.0.path().join("elsewhere");
+    fs::rename(scene.output().join("a"), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, scene.output().join("a")).unwrap();
+    assert!(!has(&scene, "a/index.html"));
 }
