@@ -20,7 +20,10 @@ mod related;
 
 mod accent;
 mod assets;
+mod css;
+mod js;
 mod minify;
+mod policy;
 mod render;
 mod strings;
 mod theme;
@@ -114,6 +117,7 @@ pub fn build(input: &Input<'_>) -> miette::Result<Built> {
     )?;
     site.add(route::RANDOM_PIECES, random::script(&catalog).into_diagnostic()?)?;
     site.add(route::ROBOTS, sitemap::robots(config.base_url.as_deref(), config.noindex))?;
+    site.add(policy::HEADERS, policy::headers(&theme.policy))?;
     if let Some(base_url) = &config.base_url {
         let (strings, generator) = (&theme.strings, input.generator);
         let shared = feed::Site { config, base_url, generator, strings };
@@ -122,7 +126,7 @@ pub fn build(input: &Input<'_>) -> miette::Result<Built> {
             site.add(route::SITEMAP, site_map(base_url, &outline, &pages, &catalog))?;
         }
     }
-    site.add_all(theme.assets.into_files())?;
+    site.add_all(theme.assets.files().clone())?;
     site.add_all(plain.files)?;
     let tree = site.finish()?;
 

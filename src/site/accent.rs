@@ -91,13 +91,17 @@ pub struct Paper {
     pub dark: Colour,
 }
 
-/// The style rules that set `--accent` for both schemes.
+/// The style rules that set `--accent`: by the reader's preference, and by the choice in
+/// `data-theme` on the root element, which wins.
 pub fn css(accent: Colour, paper: Paper) -> String {
+    let light = accent.readable_on(paper.light).hex();
+    let dark = accent.readable_on(paper.dark).hex();
     format!(
-        ":root {{ --accent: {}; }}\n\
-         @media (prefers-color-scheme: dark) {{ :root {{ --accent: {}; }} }}\n",
-        accent.readable_on(paper.light).hex(),
-        accent.readable_on(paper.dark).hex()
+        ":root {{ --accent: {light} }}\n\
+         @media (prefers-color-scheme: dark) {{\n  \
+           :root:not([data-theme=\"light\"]) {{ --accent: {dark} }}\n\
+         }}\n\
+         :root[data-theme=\"dark\"] {{ --accent: {dark} }}\n"
     )
 }
 
@@ -129,6 +133,17 @@ mod tests {
                 let shade = colour(hex).readable_on(paper);
                 assert!(shade.contrast(paper) >= AA, "{hex} on {}", paper.hex());
             }
+        }
+    }
+
+    #[test]
+    fn the_readers_choice_wins_over_the_preference() {
+        let paper = Paper { light: colour("#fff"), dark: colour("#121212") };
+        let css = css(colour("#1a8917"), paper);
+        let dark = colour("#1a8917").readable_on(paper.dark).hex();
+        assert!(css.starts_with(":root { --accent: "), "{css}");
+        for rule in [":root:not([data-theme=\"light\"])", ":root[data-theme=\"dark\"]"] {
+            assert!(css.contains(&format!("{rule} {{ --accent: {dark} }}")), "{css}");
         }
     }
 

@@ -1,16 +1,36 @@
-//! A theme's static files as they are published: style sheets bundled into
-//! one, every name carrying a hash of its content, so that a host may let
-//! browsers keep them forever.
+//! A theme's static files as they are published: style sheets and scripts
+//! bundled into one file each, every name carrying a hash of its content, so
+//! that a host may let browsers keep them forever.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use super::Tree;
+use super::css::Sheet;
+use super::theme::File;
+use super::{Tree, js, route};
+use crate::problem::Problem;
 
 /// The logical name of the bundled style sheets.
 pub const STYLE: &str = "style.css";
 
+/// The logical name of the bundled scripts; there is none without scripts.
+pub const SCRIPT: &str = "script.js";
+
+/// Where published files lie under `output/`.
+const FOLDER: &str = "assets/";
+
 /// Hex digits of the content hash in a file's name.
 const HASH_DIGITS: usize = 12;
+
+/// The files that are bundled, each list in its order.
+#[derive(Debug, Default)]
+pub struct Bundles {
+    /// Style sheets by their path under `static/`.
+    pub styles: Vec<(String, File)>,
+    pub scripts: Vec<(String, File)>,
+    /// Rules that stand before those of the sheets.
+    pub first_style: String,
+}
 
 /// Where each static file is published, by its path under the theme's `static/`.
 #[derive(Debug, Clone, Default)]
@@ -20,14 +40,73 @@ pub struct Assets {
 }
 
 impl Assets {
-    /// Publishes `static_files` as they are, and `style` as [`STYLE`].
-    pub fn new(static_files: BTreeMap<String, Vec<u8>>, style: String) -> Self {
+    /// Publishes `files` (by their path under `static/`) and the bundles.
+    ///
+    /// # Errors
+    /// If a style sheet or script is not text, a sheet asks for what is not published, or a
+    /// file has the name of a bundle.
+    pub fn publish(
+        files: BTreeMap<String, File>,
+        bundles: &Bundles,
+        minify: bool,
+    ) -> Result<Self, Problem> {
+        if let Some(file) = files.get(STYLE).or(files.get(SCRIPT)) {
+            return Err(Problem::in_file(&file.origin, "the theme's bundle has this name")
+                .hint("list the file in theme.yaml, or give it another name"));
+        }
         let mut assets = Self::default();
-        for (name, bytes) in static_files {
-            assets.add(name, bytes);
+        let (sheets, others): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|(name, _)| name.ends_with(".css"));
+        for (name, file) in others {
+            assets.add(name, file.bytes);
+        }
+        // Sheets name other files by their published names, so they come after them.
+        for (name, file) in sheets {
+            let css = assets.sheet(&name, &file, folder(&name), minify)?;
+            assets.add(name, css.into_bytes());
+        }
+
+        let mut style = assets.rules(Path::new("(venti)"), &bundles.first_style, "", "", minify)?;
+        for (name, file) in &bundles.styles {
+            style.push_str(&assets.sheet(name, file, "", minify)?);
         }
         assets.add(STYLE.to_owned(), style.into_bytes());
-        assets
+        if !bundles.scripts.is_empty() {
+            let scripts = bundles.scripts.iter().map(|(_, file)| file.text());
+            let script = js::bundle(scripts.collect::<Result<Vec<_>, _>>()?, minify);
+            assets.add(SCRIPT.to_owned(), script.into_bytes());
+        }
+        Ok(assets)
+    }
+
+    /// A sheet that was written for the place `name` and is published in `folder`.
+    fn sheet(
+        &self,
+        name: &str,
+        file: &File,
+        published_in: &str,
+        minify: bool,
+    ) -> Result<String, Problem> {
+        self.rules(&file.origin, file.text()?, folder(name), published_in, minify)
+    }
+
+    fn rules(
+        &self,
+        origin: &Path,
+        source: &str,
+        written_in: &str,
+        published_in: &str,
+        minify: bool,
+    ) -> Result<String, Problem> {
+        let mut css = Sheet { origin, source, minify }.publish(|address| {
+            let path = self.path(&joined(written_in, address)?)?;
+            let up = "../".repeat(published_in.matches('/').count());
+            Some(format!("{up}{}", route::href(path.strip_prefix(FOLDER)?)))
+        })?;
+        if !css.is_empty() && !css.ends_with('\n') {
+            css.push('\n');
+        }
+        Ok(css)
     }
 
     fn add(&mut self, name: String, bytes: Vec<u8>) {
@@ -42,9 +121,29 @@ impl Assets {
     }
 
     /// Every file under its published path.
-    pub fn into_files(self) -> Tree {
-        self.files
+    pub fn files(&self) -> &Tree {
+        &self.files
     }
+}
+
+/// `css/print.css` -> `css/`.
+fn folder(name: &str) -> &str {
+    name.rfind('/').map_or("", |at| &name[..=at])
+}
+
+/// The file that an address in a file of `folder` names; none if it would leave `static/`.
+fn joined(folder: &str, address: &str) -> Option<String> {
+    let mut segments: Vec<&str> = folder.split('/').filter(|s| !s.is_empty()).collect();
+    for segment in address.split('/') {
+        match segment {
+            "." => {}
+            ".." => {
+                segments.pop()?;
+            }
+            segment => segments.push(segment),
+        }
+    }
+    Some(segments.join("/"))
 }
 
 /// `icons/x.svg` -> `assets/icons/x.<hash>.svg`.
@@ -53,9 +152,9 @@ fn fingerprinted(name: &str, bytes: &[u8]) -> String {
     let hash = &hash[..HASH_DIGITS];
     match name.rsplit_once('.') {
         Some((stem, extension)) if !extension.contains('/') => {
-            format!("assets/{stem}.{hash}.{extension}")
+            format!("{FOLDER}{stem}.{hash}.{extension}")
         }
-        _ => format!("assets/{name}.{hash}"),
+        _ => format!("{FOLDER}{name}.{hash}"),
     }
 }
 
@@ -63,24 +162,79 @@ fn fingerprinted(name: &str, bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    fn file(text: &str) -> File {
+        File { origin: "themes/x/static/x".into(), bytes: text.as_bytes().to_vec() }
+    }
+
+    fn named(files: &[(&str, &str)]) -> Vec<(String, File)> {
+        files.iter().map(|(name, text)| ((*name).to_owned(), file(text))).collect()
+    }
+
+    fn publish(
+        files: &[(&str, &str)],
+        styles: &[(&str, &str)],
+        scripts: &[(&str, &str)],
+    ) -> Assets {
+        let bundles = Bundles {
+            styles: named(styles),
+            scripts: named(scripts),
+            first_style: ":root{--a:b}".to_owned(),
+        };
+        Assets::publish(named(files).into_iter().collect(), &bundles, true).unwrap()
+    }
+
+    fn text(assets: &Assets, name: &str) -> String {
+        let path = assets.path(name).unwrap();
+        String::from_utf8(assets.files[path].clone()).unwrap()
+    }
+
     #[test]
     fn a_name_carries_the_hash_of_its_content() {
-        let path = |style: &str| {
-            let assets = Assets::new(BTreeMap::new(), style.to_owned());
-            assets.path(STYLE).unwrap().to_owned()
-        };
-        assert_eq!(path("a"), path("a"));
-        assert_ne!(path("a"), path("b"));
-        let parts: Vec<String> = path("a").split('.').map(str::to_owned).collect();
-        assert_eq!(
-            (parts[0].as_str(), parts[1].len(), parts[2].as_str()),
-            ("assets/style", 12, "css")
-        );
+        let path = |style| publish(&[], &[("a.css", style)], &[]).path(STYLE).unwrap().to_owned();
+        assert_eq!(path("a{}"), path("a{}"));
+        assert_ne!(path("a{}"), path("b{}"));
+        let a = path("a{}");
+        let parts: Vec<&str> = a.split('.').collect();
+        assert_eq!((parts[0], parts[1].len(), parts[2]), ("assets/style", 12, "css"));
     }
 
     #[test]
     fn files_keep_their_folders_and_may_lack_an_extension() {
         assert!(fingerprinted("icons/x.svg", b"").starts_with("assets/icons/x."));
         assert!(fingerprinted("v1.0/LICENSE", b"").starts_with("assets/v1.0/LICENSE."));
+    }
+
+    #[test]
+    fn sheets_name_published_files_from_where_they_are_published() {
+        let files =
+            [("fonts/a b.woff2", "font"), ("css/alone.css", "a{b:url('../fonts/a b.woff2')}")];
+        let assets = publish(&files, &[("css/x/y.css", "a{b:url('../../fonts/a b.woff2')}")], &[]);
+        let font = assets.path("fonts/a b.woff2").unwrap();
+        let font = font.strip_prefix("assets/").unwrap().replace(' ', "%20");
+        assert_eq!(text(&assets, STYLE), format!(":root{{--a:b}}\na{{b:url('{font}')}}\n"));
+        assert_eq!(text(&assets, "css/alone.css"), format!("a{{b:url('../{font}')}}\n"));
+    }
+
+    #[test]
+    fn a_sheets_name_changes_with_the_files_it_names() {
+        let path = |font| {
+            let style = [("css/a.css", "a{b:url(../f.woff2)}")];
+            publish(&[("f.woff2", font)], &style, &[]).path(STYLE).unwrap().to_owned()
+        };
+        assert_ne!(path("one"), path("two"));
+    }
+
+    #[test]
+    fn scripts_are_one_file_in_their_order() {
+        let assets = publish(&[], &[], &[("b.js", "b()"), ("a.js", "a()")]);
+        assert_eq!(text(&assets, SCRIPT), "b()\n;\na()\n");
+        assert_eq!(publish(&[], &[], &[]).path(SCRIPT), None);
+    }
+
+    #[test]
+    fn a_bundles_name_is_taken() {
+        let files = named(&[("script.js", "x")]).into_iter().collect();
+        let error = Assets::publish(files, &Bundles::default(), true).unwrap_err();
+        assert_eq!(error.message, "the theme's bundle has this name");
     }
 }

@@ -37,6 +37,10 @@ pub struct Site<'a> {
     pub noindex: bool,
     /// `venti 0.1.0`.
     pub generator: &'a str,
+    /// The Content-Security-Policy, for the `meta` element.
+    pub policy: &'a str,
+    /// The one inline script that the policy lets run; empty if the theme has none.
+    pub early_script: &'a str,
 }
 
 /// The site's pen name.
@@ -331,7 +335,7 @@ impl<'a> Site<'a> {
         config: &'a Config,
         pages: &[super::plain::Page],
         generator: &'a str,
-        theme: &Theme,
+        theme: &'a Theme,
     ) -> Result<Self, Missing> {
         let author = &config.author;
         let avatar = author.avatar.as_ref().and_then(|name| theme.assets.path(name));
@@ -351,6 +355,8 @@ impl<'a> Site<'a> {
             has_feeds: config.base_url.is_some(),
             noindex: config.noindex,
             generator,
+            policy: &theme.policy,
+            early_script: &theme.early_script,
         })
     }
 }

@@ -1,28 +1,25 @@
 //! A theme: `theme.yaml`, `templates/` and `static/`. Those in the binary can
 //! be overridden file by file from the project's own `themes/<name>/`, which
-//! may also hold a whole theme of another name.
+//! may also hold a whole theme of another name, or one that extends another.
+
+mod manifest;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use miette::miette;
 use rust_embed::Embed;
-use serde::Deserialize;
 
-use super::Tree;
-use super::accent::{self, Colour, Paper};
-use super::assets::Assets;
+use super::accent::{self, Colour};
+use super::assets::{Assets, Bundles};
 use super::strings::Strings;
+use super::{js, policy};
 use crate::fs;
 use crate::problem::Problem;
 use crate::project::Project;
-use crate::yaml;
-
-/// The version of what templates are given; raised when a template written for the
-/// version before would no longer render.
-const API: u32 = 1;
-
-const MANIFEST: &str = "theme.yaml";
+use manifest::{MANIFEST, Manifest, Settings};
 
 #[derive(Embed)]
 #[folder = "themes/"]
@@ -34,6 +31,10 @@ pub struct Theme {
     pub templates: Vec<Template>,
     pub strings: Strings,
     pub assets: Assets,
+    /// The text of the one script that stands in the pages; empty if there is none.
+    pub early_script: String,
+    /// The Content-Security-Policy of every page.
+    pub policy: String,
 }
 
 /// A template's source and where it came from.
@@ -46,95 +47,143 @@ pub struct Template {
     pub source: String,
 }
 
-/// `theme.yaml`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Manifest {
-    name: String,
-    api: u32,
-    /// An SPDX expression; told to people who look for it, not used.
-    #[serde(rename = "licence")]
-    _licence: String,
-    /// Style sheets under `static/`, bundled in this order.
-    styles: Vec<String>,
-    /// Links and small labels; `accent` in `venti.yaml` replaces it.
-    accent: Colour,
-    paper: Paper,
-    /// Every string its templates use.
-    strings: BTreeMap<String, String>,
+/// A file of a theme, wherever it lies.
+#[derive(Debug, Clone)]
+pub struct File {
+    pub origin: PathBuf,
+    pub bytes: Vec<u8>,
 }
 
-/// A file of a theme, wherever it lies.
-#[derive(Clone)]
-struct File {
-    origin: PathBuf,
-    bytes: Vec<u8>,
+impl File {
+    /// Its text, without a byte order mark.
+    ///
+    /// # Errors
+    /// If it is not UTF-8.
+    pub fn text(&self) -> Result<&str, Problem> {
+        let text = str::from_utf8(&self.bytes).map_err(|_| {
+            Problem::in_file(&self.origin, "the file is not UTF-8").hint("save it as UTF-8")
+        })?;
+        Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+    }
 }
+
+/// The files of a theme by their path in it.
+type Files = BTreeMap<String, File>;
 
 impl Theme {
     /// The theme that the project asks for.
     ///
     /// # Errors
-    /// If there is none of that name, one of its files cannot be read, `theme.yaml` is not
-    /// what it should be, or the configuration asks for a string, accent or avatar that
-    /// cannot be.
+    /// If there is none of that name, one of its files cannot be read or published,
+    /// `theme.yaml` is not what it should be, or the configuration asks for a string, accent
+    /// or avatar that cannot be.
     pub fn load(project: &Project) -> miette::Result<Self> {
         let config = &project.config;
-        let mut files = built_in(&config.theme);
-        let original = files.get(MANIFEST).cloned();
-        let own = PathBuf::from("themes").join(&config.theme);
-        for (name, path) in fs::files_under(&project.path(&own))? {
-            let origin = own.join(&name);
-            files.insert(name, File { origin, bytes: fs::read(&path)? });
-        }
-        if files.is_empty() {
-            return Err(unknown_theme(&config.theme));
-        }
+        let mut files = Files::new();
+        let mut settings = Settings::default();
+        gather(project, &config.theme, &mut Vec::new(), &mut files, &mut settings)?;
 
-        let manifest = files.remove(MANIFEST).ok_or_else(|| {
-            let file = own.join(MANIFEST);
-            miette!(help = "start from the one of `medium`", "{} is missing", file.display())
-        })?;
-        let mut manifest = read_manifest(&manifest)?;
-        if let Some(original) = original {
-            // An override that lacks a string added since it was written still works.
-            for (name, value) in read_manifest(&original)?.strings {
-                manifest.strings.entry(name).or_insert(value);
-            }
-        }
-
+        let (accent, paper) = settings.colours()?;
         let accent = match &config.accent {
-            None => manifest.accent,
+            None => accent,
             Some(text) => Colour::parse(text).ok_or_else(|| {
                 miette!(help = "write it as #rrggbb", "venti.yaml: `accent: {text}` is no colour")
             })?,
         };
-        let strings = Strings::new(manifest.strings, &config.strings)?;
+        let strings = Strings::new(settings.strings, &config.strings)?;
         let (templates, mut static_files) = sort_out(files)?;
-        let mut style = accent::css(accent, manifest.paper);
-        for name in &manifest.styles {
-            let sheet = static_files.remove(name).ok_or_else(|| {
-                miette!("{}/static/{name} is missing, but {MANIFEST} lists it", manifest.name)
-            })?;
-            style.push_str(&utf8(Path::new(name), sheet)?);
-        }
-        let assets = Assets::new(static_files, style);
+        let mut listed = |name: &String| {
+            static_files.remove_entry(name).ok_or_else(|| {
+                let message = format!("static/{name} is not there, but it is listed here");
+                Problem::in_file(&settings.origin, message)
+            })
+        };
+        let early_script = match &settings.early {
+            Some(name) => early_script(&listed(name)?.1, config.minify)?,
+            None => String::new(),
+        };
+        let bundles = Bundles {
+            styles: settings.styles.iter().map(&mut listed).collect::<Result<_, _>>()?,
+            scripts: settings.scripts.iter().map(&mut listed).collect::<Result<_, _>>()?,
+            first_style: accent::css(accent, paper),
+        };
+        let assets = Assets::publish(static_files, &bundles, config.minify)?;
         if let Some(avatar) =
             config.author.avatar.as_ref().filter(|name| assets.path(name).is_none())
         {
-            let place = own.join("static").join(avatar);
+            let place = own_folder(&config.theme).join("static").join(avatar);
             return Err(miette!(
                 help = format!("put the image at {}", place.display()),
                 "venti.yaml: `author.avatar: {avatar}` is not among the theme's static files"
             ));
         }
-        Ok(Self { templates, strings, assets })
+        let policy = policy::content_security_policy(&early_script);
+        Ok(Self { templates, strings, assets, early_script, policy })
     }
 }
 
-/// The files of a theme in the binary, by their path in the theme.
-fn built_in(theme: &str) -> BTreeMap<String, File> {
-    let mut files = BTreeMap::new();
+/// Lays a theme over the one it extends: first what is in the binary, then what the project has.
+/// `above` holds the themes that led here.
+fn gather(
+    project: &Project,
+    name: &str,
+    above: &mut Vec<String>,
+    files: &mut Files,
+    settings: &mut Settings,
+) -> miette::Result<()> {
+    let mut layers = [built_in(name), of_project(project, name)?];
+    if layers.iter().all(Files::is_empty) {
+        return Err(unknown_theme(name, settings));
+    }
+    let mut manifests = Vec::new();
+    for layer in &mut layers {
+        if let Some(file) = layer.remove(MANIFEST) {
+            manifests.push((Manifest::read(&file)?, file.origin));
+        }
+    }
+    let Some((last, origin)) = manifests.last() else {
+        let file = own_folder(name).join(MANIFEST);
+        return Err(miette!(
+            help = "start from the one of `medium`, or write `extends: medium` into it",
+            "{} is missing",
+            file.display()
+        ));
+    };
+    above.push(name.to_owned());
+    if let Some(base) = &last.extends {
+        settings.origin.clone_from(origin);
+        if above.contains(base) {
+            return Err(Problem::in_file(origin, format!("the theme `{base}` extends itself"))
+                .hint("a theme extends one that stands without it")
+                .into());
+        }
+        gather(project, base, above, files, settings)?;
+    }
+    for (manifest, origin) in manifests {
+        settings.lay_over(manifest, &origin);
+    }
+    layers.into_iter().for_each(|layer| files.extend(layer));
+    Ok(())
+}
+
+/// Where a project keeps the files of a theme.
+fn own_folder(theme: &str) -> PathBuf {
+    PathBuf::from("themes").join(theme)
+}
+
+fn of_project(project: &Project, theme: &str) -> miette::Result<Files> {
+    let own = own_folder(theme);
+    let mut files = Files::new();
+    for (name, path) in fs::files_under(&project.path(&own))? {
+        let origin = own.join(&name);
+        files.insert(name, File { origin, bytes: fs::read(&path)? });
+    }
+    Ok(files)
+}
+
+/// The files of a theme in the binary.
+fn built_in(theme: &str) -> Files {
+    let mut files = Files::new();
     for path in BuiltIn::iter() {
         let name = path.strip_prefix(theme).and_then(|rest| rest.strip_prefix('/'));
         if let (Some(name), Some(file)) = (name, BuiltIn::get(&path)) {
@@ -145,140 +194,52 @@ fn built_in(theme: &str) -> BTreeMap<String, File> {
     files
 }
 
-fn unknown_theme(name: &str) -> miette::Report {
+/// `settings` knows which manifest asked for the theme, if one did.
+fn unknown_theme(name: &str, settings: &Settings) -> miette::Report {
     let known: BTreeSet<String> = BuiltIn::iter()
         .filter_map(|path| path.split_once('/').map(|(theme, _)| theme.to_owned()))
         .collect();
     let known: Vec<String> = known.into_iter().collect();
+    let asked = match settings.origin.to_string_lossy() {
+        origin if origin.is_empty() => "venti.yaml".into(),
+        origin => origin,
+    };
     miette!(
         help =
             format!("built in: {}; a theme of your own goes to themes/{name}/", known.join(", ")),
-        "venti.yaml: there is no theme `{name}`"
+        "{asked}: there is no theme `{name}`"
     )
 }
 
-fn read_manifest(file: &File) -> miette::Result<Manifest> {
-    let text = utf8(&file.origin, file.bytes.clone())?;
-    let manifest: Manifest = serde_yaml::from_str(&text)
-        .map_err(|error| yaml::problem(&file.origin, &text, &(0..text.len()), &error))?;
-    if manifest.api != API {
-        return Err(miette!(
-            help = "adapt the theme, or use a release of Venti that speaks its version",
-            "{}: this theme is for version {} of the theme interface; this Venti speaks {API}",
-            file.origin.display(),
-            manifest.api
-        ));
-    }
-    Ok(manifest)
-}
-
 /// Templates and static files apart; anything else in a theme (a licence, a readme) is its own affair.
-fn sort_out(files: BTreeMap<String, File>) -> miette::Result<(Vec<Template>, Tree)> {
+fn sort_out(files: Files) -> miette::Result<(Vec<Template>, Files)> {
     let mut templates = Vec::new();
-    let mut static_files = Tree::new();
+    let mut static_files = Files::new();
     for (name, file) in files {
         if let Some(name) = name.strip_prefix("templates/") {
-            let source = utf8(&file.origin, file.bytes)?;
+            let source = file.text()?.to_owned();
             templates.push(Template { name: name.to_owned(), origin: file.origin, source });
         } else if let Some(name) = name.strip_prefix("static/") {
-            static_files.insert(name.to_owned(), file.bytes);
+            static_files.insert(name.to_owned(), file);
         }
     }
     Ok((templates, static_files))
 }
 
-fn utf8(origin: &Path, bytes: Vec<u8>) -> miette::Result<String> {
-    String::from_utf8(bytes).map_err(|_| {
-        Problem::in_file(origin, "the file is not UTF-8").hint("save it as UTF-8").into()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::accent::AA;
-    use super::super::assets::STYLE;
-    use super::super::sample::{self, Sample};
-    use super::*;
-
-    const MANIFEST_OF_MEDIUM: &str = "medium/theme.yaml";
-
-    fn embedded(path: &str) -> String {
-        String::from_utf8(BuiltIn::get(path).unwrap().data.into_owned()).unwrap()
-    }
-
-    /// What is wrong with the theme of a site in which `path` holds `text`.
-    fn failure(path: &str, text: &str) -> miette::Report {
-        let sample = sample::site();
-        sample.write(path, text);
-        Theme::load(&sample.project).unwrap_err()
-    }
-
-    fn style(sample: &Sample) -> String {
-        let assets = Theme::load(&sample.project).unwrap().assets;
-        let path = assets.path(STYLE).unwrap().to_owned();
-        String::from_utf8(assets.into_files().remove(&path).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn the_manifest_is_checked_at_its_place() {
-        let broken = embedded(MANIFEST_OF_MEDIUM).replace("licence:", "license:");
-        let error = failure("themes/medium/theme.yaml", &broken);
-        let problem = error.downcast_ref::<Problem>().expect("a problem with a place");
-        assert_eq!(problem.file(), "themes/medium/theme.yaml");
-        assert!(problem.message.contains("license"), "{}", problem.message);
-        let line = broken.lines().position(|line| line.starts_with("license:")).unwrap() + 1;
-        assert_eq!(problem.place().unwrap().0, line);
-    }
-
-    #[test]
-    fn a_theme_for_another_version_is_refused() {
-        let newer = embedded(MANIFEST_OF_MEDIUM).replace("api: 1", "api: 2");
-        let error = failure("themes/medium/theme.yaml", &newer).to_string();
-        assert!(error.contains("version 2 of the theme interface"), "{error}");
-    }
-
-    #[test]
-    fn a_style_sheet_that_is_listed_must_be_there() {
-        let listed = embedded(MANIFEST_OF_MEDIUM).replace("css/print.css", "css/screen.css");
-        let error = failure("themes/medium/theme.yaml", &listed).to_string();
-        assert_eq!(error, "medium/static/css/screen.css is missing, but theme.yaml lists it");
-    }
-
-    #[test]
-    fn an_old_manifest_lacks_no_new_string() {
-        let sample = sample::site();
-        let old = embedded(MANIFEST_OF_MEDIUM).replace("  archive: Archive\n", "");
-        sample.write("themes/medium/theme.yaml", &old);
-        let strings = Theme::load(&sample.project).unwrap().strings;
-        assert_eq!(strings.text("archive", |_| None).unwrap(), "Archive");
-    }
-
-    #[test]
-    fn the_accent_comes_first_and_a_site_may_choose_it() {
-        let mut sample = sample::site();
-        assert!(style(&sample).starts_with(":root { --accent: #"));
-        sample.project.config.accent = Some("#aa0044".to_owned());
-        assert!(style(&sample).starts_with(":root { --accent: #aa0044; }"));
-        sample.project.config.accent = Some("red;}".to_owned());
-        let error = Theme::load(&sample.project).unwrap_err().to_string();
-        assert_eq!(error, "venti.yaml: `accent: red;}` is no colour");
-    }
-
-    #[test]
-    fn the_palette_is_readable_in_both_schemes() {
-        let tokens = embedded("medium/static/css/tokens.css");
-        let (light, dark) = tokens.split_once("@media").unwrap();
-        for scheme in [light, dark] {
-            let colour = |name: &str| {
-                let value = scheme.split(&format!("--{name}: ")).nth(1).unwrap();
-                Colour::parse(&value[..7]).unwrap()
-            };
-            for ink in ["ink", "ink-soft"] {
-                for paper in ["paper", "wash"] {
-                    let contrast = colour(ink).contrast(colour(paper));
-                    assert!(contrast >= AA, "--{ink} on --{paper}: {contrast:.2}");
-                }
-            }
+/// The script to stand in pages, exactly as it will.
+fn early_script(file: &File, minify: bool) -> Result<String, Problem> {
+    let text = file.text()?;
+    let lower = text.to_ascii_lowercase();
+    let found = ["</script", "<script", "<!--", "\0"]
+        .iter()
+        .filter_map(|mark| lower.find(mark).map(|at| (at, mark)))
+        .min();
+    match found {
+        None => Ok(js::published(text, minify).trim().to_owned()),
+        Some((at, mark)) => {
+            let message = format!("{mark:?} may not stand in a script that stands in a page");
+            Err(Problem::at(&file.origin, text, at, mark.len(), message)
+                .hint("take it apart: \"<\" + \"/script\""))
         }
     }
 }
