@@ -1,7 +1,7 @@
 //! All the seeds of a project: every file is read, then what they have in
 //! common is compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
@@ -44,6 +44,7 @@ pub fn load_all(root: &Path, dir: &Path, routes: &[String]) -> Result<Vec<Seed>,
     };
     compare_slugs(&seeds, routes, &problem, &mut problems);
     compare_tags(&seeds, &problem, &mut problems);
+    compare_authors(&seeds, &problem, &mut problems);
     compare_aliases(&seeds, routes, &problem, &mut problems);
     Problems::none_or(seeds, problems)
 }
@@ -148,6 +149,30 @@ fn compare_tags(seeds: &[Seed], show: Show<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
+fn compare_authors(seeds: &[Seed], show: Show<'_>, problems: &mut Vec<Problem>) {
+    // By name first: most names occur many times, and a slug takes a while to make.
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    let mut first: BTreeMap<String, (&str, &Path)> = BTreeMap::new();
+    for seed in seeds {
+        let Some(name) = seed.author.as_deref() else { continue };
+        if names.contains(name) {
+            continue;
+        }
+        let slug = slug::of(name);
+        if let Some((other, path)) = first.get(&slug) {
+            let message = format!(
+                "the authors {name:?} and {other:?} would share the address authors/{slug} ({})",
+                path.display()
+            );
+            problems
+                .push(show(seed, Spot::Author, message).hint("write them alike, or rename one"));
+            continue;
+        }
+        names.insert(name);
+        first.insert(slug, (name, &seed.path));
+    }
+}
+
 fn compare_aliases(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: &mut Vec<Problem>) {
     let mut taken: BTreeMap<String, String> = seeds
         .iter()
@@ -239,7 +264,9 @@ mod tests {
     #[test]
     fn what_two_files_quarrel_about() {
         let files: &[(&str, &[u8])] = &[
-            ("a.md", b"---\ntags: [one, C]\naliases: [/old/]\n---\nq"),
+            ("a.md", b"---\ntags: [one, C]\nauthor: Ada Runway\naliases: [/old/]\n---\nq"),
+            ("aa.md", b"---\nauthor: Ada Runway\n---\nq"),
+            ("ab.md", b"---\ntitle: x\nauthor: Ada  RUNWAY\n---\nq"),
             ("b.md", b"---\ntags: [one, x, C++]\n---\nq"),
             ("c.md", b"---\nslug: a\n---\nq"),
             ("d.md", b"---\naliases:\n  - /fine\n  - /OLD.html\n---\nq"),
@@ -248,8 +275,9 @@ mod tests {
             ("tags.md", b"q"),
             ("Colophon.md", b"q"),
         ];
-        insta::assert_snapshot!(load(files).expect_err("seven problems").join("\n"), @r#"
+        insta::assert_snapshot!(load(files).expect_err("eight problems").join("\n"), @r#"
         seeds/Colophon.md:1:1: the slug `colophon` is the address of another page of the site (rename the file, or give it another `slug:`)
+        seeds/ab.md:3:9: the authors "Ada RUNWAY" and "Ada Runway" would share the address authors/ada-runway (seeds/a.md) (write them alike, or rename one)
         seeds/b.md:2:16: the tags "C++" and "C" would share the address tags/c (seeds/a.md) (write them alike, or rename one)
         seeds/c.md:2:7: the slug `a` is also that of seeds/a.md (rename one of the files, or give it a `slug:`)
         seeds/d.md:4:5: the alias /OLD.html is also an alias of seeds/a.md (remove it, or choose another)

@@ -55,7 +55,7 @@ impl Seed {
             path: path.to_owned(),
             quote,
             title: get("title").map(|f| f.some_text()).transpose()?,
-            author: get("author").map(|f| f.some_text()).transpose()?,
+            author: get("author").map(author).transpose()?,
             source: get("source").map(|f| f.http_address()).transpose()?,
             tags: get("tags").map(tags).transpose()?.unwrap_or_default(),
             date: get("date").map(date).transpose()?,
@@ -152,6 +152,14 @@ fn slug_of(path: &Path, fields: &Fields) -> Result<String, Problem> {
             .hint("rename it with letters or digits, or give it a `slug:`"));
     }
     Ok(slug)
+}
+
+fn author(field: Field) -> Result<String, Problem> {
+    let name = field.some_text()?;
+    if slug::of(&name).is_empty() {
+        return Err(field.must("contain a letter or digit, of which its address is made"));
+    }
+    Ok(name)
 }
 
 fn tags(field: Field) -> Result<Vec<Tag>, Problem> {
@@ -272,6 +280,7 @@ pub fn alias_page(alias: &str) -> String {
 #[derive(Debug, Clone, Copy)]
 pub enum Spot<'a> {
     Slug,
+    Author,
     /// The entry of `tags` with this name.
     Tag(&'a Tag),
     /// The how-manieth entry of `aliases`, from 0.
@@ -289,6 +298,7 @@ pub fn problem_at(path: &Path, text: &str, spot: Spot, message: String) -> Probl
     let Ok(fields) = document.root().any_fields() else { return in_file(message) };
     let entry = match spot {
         Spot::Slug => fields.get("slug"),
+        Spot::Author => fields.get("author"),
         Spot::Tag(tag) => entries(&fields, "tags")
             .into_iter()
             .find(|entry| entry.text().is_ok_and(|name| name == tag.name)),

@@ -76,6 +76,10 @@ fn each_mistake_is_shown_where_it_is() {
             "content/seeds/a-seed.md:3:11: `tags[2]` must contain a letter or digit, of which its address is made",
         ),
         (
+            "---\nquote: a\nauthor: \"—\"\n---\n",
+            "content/seeds/a-seed.md:3:9: `author` must contain a letter or digit, of which its address is made",
+        ),
+        (
             "---\nquote: a\nsource: ftp://x\n---\n",
             "content/seeds/a-seed.md:3:9: `source` must be an http(s) address, but this does not start with https:// or http:// (write it whole: https://example.com/page)",
         ),
