@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+mod fonts;
 mod generation;
 mod hub;
 mod read;
@@ -29,6 +30,8 @@ pub struct Config {
     pub theme: String,
     /// A CSS colour (`#rrggbb`) that replaces the theme's accent.
     pub accent: Option<String>,
+    /// Typefaces that replace the theme's.
+    pub fonts: Fonts,
     pub nav: Vec<NavEntry>,
     pub footer: Option<String>,
     /// UI strings that replace the theme's own, by name.
@@ -72,6 +75,15 @@ pub struct Author {
     pub url: Option<String>,
     /// Path of an image among the site's static files, or none.
     pub avatar: Option<String>,
+}
+
+/// Lists of font families, as CSS has them in `font-family`; none keeps the theme's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fonts {
+    /// What texts are set in.
+    pub serif: Option<String>,
+    /// What everything around them is set in.
+    pub sans: Option<String>,
 }
 
 /// One entry of the menu.

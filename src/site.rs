@@ -21,6 +21,7 @@ mod related;
 mod accent;
 mod assets;
 mod css;
+mod fonts;
 mod js;
 mod minify;
 mod policy;

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Author, Config, Device, Dtype, Generation, GenerationOverrides, NavEntry, Publish};
+use super::{
+    Author, Config, Device, Dtype, Fonts, Generation, GenerationOverrides, NavEntry, Publish,
+};
 use crate::problem::Problem;
 use crate::yaml::{Document, Field, Fields};
 
-const KEYS: [&str; 27] = [
+const KEYS: [&str; 28] = [
     "title",
     "tagline",
     "base_url",
@@ -15,6 +17,7 @@ const KEYS: [&str; 27] = [
     "author",
     "theme",
     "accent",
+    "fonts",
     "nav",
     "footer",
     "strings",
@@ -57,6 +60,7 @@ impl Config {
             author: get("author").map(author).transpose()?.unwrap_or_default(),
             theme: get("theme").map(theme).transpose()?.unwrap_or_else(|| "medium".into()),
             accent: accent(&fields)?,
+            fonts: get("fonts").map(|f| Fonts::read(&f)).transpose()?.unwrap_or_default(),
             nav: get("nav").map(nav).transpose()?.unwrap_or_default(),
             footer: get("footer").map(|f| f.some_text()).transpose()?,
             strings: get("strings").map(strings).transpose()?.unwrap_or_default(),

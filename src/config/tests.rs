@@ -48,7 +48,7 @@ fn each_mistake_is_shown_where_it_is() {
         ),
         (
             "title: x\nzebra: 1\n",
-            "venti.yaml:2:1: unknown key `zebra` (the keys are: title, tagline, base_url, language, author, theme, accent, nav, footer, strings, seeds, essays, pages, output, model, device, dtype, batch_size, threads, generation, blocklist, publish, paginate, feed_limit, words_per_minute, minify, noindex)",
+            "venti.yaml:2:1: unknown key `zebra` (the keys are: title, tagline, base_url, language, author, theme, accent, fonts, nav, footer, strings, seeds, essays, pages, output, model, device, dtype, batch_size, threads, generation, blocklist, publish, paginate, feed_limit, words_per_minute, minify, noindex)",
         ),
         (
             "title: x\ntitle: y\n",
@@ -97,6 +97,14 @@ fn each_mistake_is_shown_where_it_is() {
         (
             "title: x\naccent: \"green\"\n",
             "venti.yaml:2:9: `accent` must be a colour (six hexadecimal digits in quotes, since `#` starts a comment: accent: \"#1a8917\")",
+        ),
+        (
+            "title: x\nfonts: Georgia\n",
+            "venti.yaml:2:8: `fonts` must be a mapping of keys to values (`key: value`), but this is the text \"Georgia\"",
+        ),
+        (
+            "title: x\nfonts: {serif: \"a; } b { c: d\"}\n",
+            "venti.yaml:2:16: `fonts.serif` must be a list of font families as CSS has it (families with commas between them, such as `Georgia, \"Times New Roman\", serif`)",
         ),
         (
             "title: x\nnav:\n  - {name: A}\n",
@@ -258,6 +266,7 @@ language: pt-BR
 author: { name: N, bio: b, url: "http://n.example", avatar: img//./n.png }
 theme: my_theme
 accent: "#1A8"
+fonts: { serif: "Georgia, serif", sans: "'Source Sans 3', sans-serif" }
 nav: [{ name: Tags, url: /tags/ }, { name: Out, url: "https://out.example/" }]
 footer: f
 strings: { by: von }
@@ -303,6 +312,14 @@ noindex: true
         accent: Some(
             "#11aa88",
         ),
+        fonts: Fonts {
+            serif: Some(
+                "Georgia, serif",
+            ),
+            sans: Some(
+                "'Source Sans 3', sans-serif",
+            ),
+        },
         nav: [
             NavEntry {
                 name: "Tags",

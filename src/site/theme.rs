@@ -15,7 +15,7 @@ use rust_embed::Embed;
 use super::accent::{self, Colour};
 use super::assets::{Assets, Bundles};
 use super::strings::Strings;
-use super::{js, policy};
+use super::{fonts, js, policy};
 use crate::fs;
 use crate::problem::Problem;
 use crate::project::Project;
@@ -105,7 +105,7 @@ impl Theme {
         let bundles = Bundles {
             styles: settings.styles.iter().map(&mut listed).collect::<Result<_, _>>()?,
             scripts: settings.scripts.iter().map(&mut listed).collect::<Result<_, _>>()?,
-            first_style: accent::css(accent, paper),
+            first_style: accent::css(accent, paper) + &fonts::css(&config.fonts),
         };
         let assets = Assets::publish(static_files, &bundles, config.minify)?;
         if let Some(avatar) =
