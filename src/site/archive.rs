@@ -82,3 +82,62 @@ pub fn years(months: &[Month], cards: &[Value]) -> Value {
 fn map<const N: usize>(entries: [(&'static str, Value); N]) -> Value {
     Value::from(BTreeMap::from(entries))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::super::catalog::Catalog;
+    use super::super::sample;
+    use super::super::theme::Theme;
+    use super::*;
+
+    /// Year, month and pieces as the template would show them, with how many cards are there.
+    fn shown(pieces: usize) -> Vec<String> {
+        let mut sample = sample::site();
+        for n in 0..pieces {
+            let month = [date(2025, 12, 31), date(2026, 1, 1), date(2026, 3, 1)][n.min(2)];
+            sample.add(sample::seed(&format!("p-{n}")).dated(month));
+        }
+        let input = sample.input();
+        let catalog = Catalog::new(&input);
+        let strings = Theme::load(&sample.project).unwrap().strings;
+        let months = months(&catalog.pieces, &strings).unwrap();
+        let cards: Vec<Value> = (0..pieces).map(Value::from).collect();
+        let years = serde_json::to_value(years(&months, &cards)).unwrap();
+        let mut lines = Vec::new();
+        for year in years.as_array().unwrap() {
+            for month in year["months"].as_array().unwrap() {
+                lines.push(format!(
+                    "{}: {} {} {} {}",
+                    year["year"],
+                    month["name"].as_str().unwrap(),
+                    month["path"].as_str().unwrap(),
+                    month["count"],
+                    month["cards"]
+                ));
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn months_hold_their_pieces_newest_first() {
+        assert_eq!(
+            shown(4),
+            [
+                "2026: March 2026 archive/2026/03/index.html 2 [0,1]",
+                "2026: January 2026 archive/2026/01/index.html 1 [2]",
+                "2025: December 2025 archive/2025/12/index.html 1 [3]",
+            ]
+        );
+        assert_eq!(shown(0), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_large_site_leaves_the_cards_to_the_months() {
+        assert!(shown(PER_PAGE)[2].ends_with(" 1 [299]"));
+        assert!(shown(PER_PAGE + 1).iter().all(|month| month.ends_with(" []")));
+        assert!(shown(PER_PAGE + 1)[0].contains(" 299 "));
+    }
+}

@@ -1,5 +1,6 @@
 //! Whole sites, built in memory.
 
+mod finding;
 mod hostile;
 
 use std::collections::BTreeSet;
@@ -361,6 +362,26 @@ fn what_waits_for_review_is_noted() {
 }
 
 #[test]
+fn a_seed_of_a_later_day_is_nowhere_until_then() {
+    let mut sample = full();
+    let later = sample::seed("later").dated(date(2027, 1, 1)).tagged(&["odd"]);
+    sample.add(later.author("Zoe Day").aliases(&["/old/later/"]));
+    let before = full().build();
+    let built = sample.build();
+    assert!(built.tree == before.tree);
+    assert_eq!(
+        built.notes,
+        ["1 seed is dated after today and waits until 2027-01-01; --future publishes it now"]
+    );
+    sample.future = true;
+    let early = sample.build();
+    assert_eq!(early.notes, Vec::<String>::new());
+    (sample.future, sample.today) = (false, date(2027, 1, 1));
+    assert!(sample.build() == early, "publishing early shows what the day will");
+    assert!(early.tree.contains_key("later/index.html"));
+}
+
+#[test]
 fn a_menu_entry_that_leads_nowhere_is_noted() {
     let mut sample = full();
     sample.project.config.nav = vec![
@@ -374,6 +395,41 @@ fn a_menu_entry_that_leads_nowhere_is_noted() {
         text(&built.tree, "piece-1/index.html")
             .contains("<a href=\"../tags/index.html\">Topics</a>")
     );
+}
+
+#[test]
+fn without_a_menu_there_is_one() {
+    let mut sample = full();
+    sample.project.config.nav = Vec::new();
+    sample.write(
+        "themes/medium/templates/404.html",
+        "{% for item in site.nav %}{{ item.name }} {{ item.href }}\n{% endfor %}",
+    );
+    assert_eq!(
+        text(&sample.build().tree, "404.html").trim(),
+        "Archive archive/index.html\nTopics tags/index.html\nAbout about/index.html"
+    );
+}
+
+#[test]
+fn the_sites_own_typefaces_reach_its_style_sheet() {
+    let mut sample = full();
+    sample.project.config.fonts.serif = Some("Georgia, serif".to_owned());
+    let tree = sample.build().tree;
+    let style = tree.keys().find(|path| path.starts_with("assets/style.")).unwrap();
+    let style: String = text(&tree, style).split_whitespace().collect();
+    assert!(style.contains(":root:root{--serif:Georgia,serif"), "{style}");
+}
+
+#[test]
+fn no_seed_can_take_a_folder_that_the_site_needs() {
+    let sample = sample::site();
+    let tree = sample.build().tree;
+    let folders = tree.keys().filter_map(|path| path.split_once('/')).map(|(folder, _)| folder);
+    for folder in folders {
+        let reserved = crate::content::slug::RESERVED.contains(&folder);
+        assert!(reserved, "{folder}");
+    }
 }
 
 #[test]

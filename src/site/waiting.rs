@@ -91,6 +91,16 @@ mod tests {
     }
 
     #[test]
+    fn programs_are_told_everything() {
+        let scheduled = vec![Scheduled { date: date(2027, 1, 3), slug: "a".to_owned() }];
+        let waiting = Waiting { review: vec![PathBuf::from("e/1.md")], scheduled };
+        assert_eq!(
+            serde_json::to_string(&waiting).unwrap(),
+            r#"{"review":["e/1.md"],"scheduled":[{"date":"2027-01-03","seed":"a"}]}"#
+        );
+    }
+
+    #[test]
     fn a_note_says_when_the_next_one_comes() {
         let mut waiting = Waiting::default();
         for day in [9, 3] {

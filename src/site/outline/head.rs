@@ -147,3 +147,49 @@ impl Outline<'_> {
         self.config.base_url.as_ref().map(|base| route::absolute(base, path))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::article::Article;
+    use crate::site::catalog::Catalog;
+    use crate::site::sample;
+    use crate::site::theme::Theme;
+
+    #[test]
+    fn a_thinkpiece_shows_its_own_picture_and_every_other_page_the_sites() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("a").takes(2));
+        sample.project.config.base_url = Some("https://a.example".to_owned());
+        let input = sample.input();
+        let catalog = Catalog::new(&input);
+        let articles = [1, 2].map(|_| Article::new("One.", None, "../", 200));
+        let strings = Theme::load(&sample.project).unwrap().strings;
+        let config = &sample.project.config;
+        let head = |pieces: &[&str], site: Option<&str>, page: &Page| {
+            let pictures = Pictures {
+                pieces: pieces.iter().map(|path| (*path).to_owned()).collect(),
+                site: site.map(str::to_owned),
+            };
+            let cards = vec![tera::Value::none(); 2];
+            Outline::new(config, &strings, &catalog, &articles, cards, pictures, &[])
+                .unwrap()
+                .head(page, "x/index.html")
+                .unwrap()
+        };
+        let url = |page: &Page| {
+            let pieces = ["cards/1.png", "cards/2.png"];
+            head(&pieces, Some("cards/site.png"), page).image.map(|image| image.url)
+        };
+        let own = |name: &str| Some(format!("https://a.example/cards/{name}.png"));
+        assert_eq!(url(&Page::Thinkpiece(1)), own("2"));
+        assert_eq!(url(&Page::Takes(0)), own("1"));
+        assert_eq!(url(&Page::Home { number: 1 }), own("site"));
+        assert_eq!(url(&Page::NotFound), None);
+        let bare = head(&[], None, &Page::Thinkpiece(0));
+        assert_eq!(bare.image, None);
+        let cover = format!("https://a.example/{}", cover("key"));
+        assert!(bare.json_ld.unwrap().contains(&format!("\"image\":\"{cover}\"")));
+        assert_eq!(bare.published.as_deref(), Some("2026-01-31"));
+    }
+}
