@@ -33,6 +33,7 @@ mod data;
 mod feed;
 mod json;
 mod route;
+mod search;
 mod sitemap;
 mod xml;
 
@@ -117,6 +118,8 @@ pub fn build(input: &Input<'_>) -> miette::Result<Built> {
         data::thinkpieces(&config.title, &catalog.pieces, &articles).into_diagnostic()?,
     )?;
     site.add(route::RANDOM_PIECES, random::script(&catalog).into_diagnostic()?)?;
+    let searched = search::entries(&catalog, &articles, &theme.strings)?;
+    site.add_all(search::files(&searched).into_diagnostic()?)?;
     site.add(route::ROBOTS, sitemap::robots(config.base_url.as_deref(), config.noindex))?;
     site.add(policy::HEADERS, policy::headers(&theme.policy))?;
     if let Some(base_url) = &config.base_url {

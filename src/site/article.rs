@@ -102,7 +102,7 @@ fn place_for(quote: &str, blocks: &[Block]) -> Option<usize> {
 }
 
 /// The first [`SUMMARY_CHARS`] characters, cut between words.
-fn summary(text: &str) -> String {
+pub fn summary(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let Some((cut, _)) = line.char_indices().nth(SUMMARY_CHARS) else { return line };
     let end = line[..cut].rfind(' ').unwrap_or(cut);

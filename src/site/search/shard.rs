@@ -1,0 +1,213 @@
+//! Words and their texts as text that is small, safe in a script and quick to read:
+//! sorted, cut into files of about [`USUAL_BYTES`].
+//!
+//! A file is one string of pairs, each half followed by a space:
+//!
+//! ```text
+//! <letters shared with the word before, one symbol><the other letters> <numbers> …
+//! ```
+//!
+//! The numbers are one for each text: the distance from the text before, times the levels of
+//! impact, plus the impact. A word that too many texts have starts with `~` and how many those
+//! are, and lists only those in which it counts most: it narrows nothing down, and is there to
+//! rank what the other words of a query find. A number is written in symbols, the last of which
+//! is one of the first [`LAST`] and the others are not.
+
+use rayon::prelude::*;
+
+use super::postings::{LEVELS, Posting, Term};
+
+/// A file is cut between words once it has so many bytes, at the next word that chance picks:
+/// by the word itself, so that one new word moves no cut but its own.
+const USUAL_BYTES: usize = 40 * 1024;
+/// Of 256 words, so many are picked.
+const PICKED: u8 = 4;
+/// A file is cut in any case here.
+const MAX_BYTES: usize = 56 * 1024;
+
+/// The most texts that are listed for one word.
+const MAX_POSTINGS: usize = 4096;
+
+/// What numbers are written in: printable ASCII without what JSON or HTML would escape, and
+/// without the space and `~`, which mean something else here.
+const SYMBOLS: &[u8; 88] =
+    b"!#$%'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}";
+
+/// How many of the symbols end a number.
+const LAST: u32 = 58;
+
+/// One file of words.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Its first word.
+    pub first: String,
+    /// Its words and their texts.
+    pub packed: String,
+}
+
+/// Packs words, which come in order, into files.
+pub fn cut(terms: Vec<Term>) -> Vec<Shard> {
+    let lists: Vec<String> = terms.par_iter().map(|term| pack_postings(&term.postings)).collect();
+    let mut shards: Vec<Shard> = Vec::new();
+    let mut before = "";
+    for (Term { word, .. }, list) in terms.iter().zip(&lists) {
+        let full = shards.last().is_none_or(|Shard { packed, .. }| {
+            packed.len() >= MAX_BYTES || (packed.len() >= USUAL_BYTES && is_picked(word))
+        });
+        if full {
+            shards.push(Shard { first: word.clone(), packed: String::new() });
+            before = "";
+        }
+        if let Some(Shard { packed, .. }) = shards.last_mut() {
+            push_word(before, word, packed);
+            packed.push(' ');
+            packed.push_str(list);
+            packed.push(' ');
+        }
+        before = word;
+    }
+    shards
+}
+
+fn is_picked(word: &str) -> bool {
+    blake3::hash(word.as_bytes()).as_bytes()[0] < PICKED
+}
+
+/// How many letters `word` shares with the one before, counted as a script counts them, and the others.
+fn push_word(before: &str, word: &str, out: &mut String) {
+    let same = before.chars().zip(word.chars()).take_while(|(a, b)| a == b);
+    let (bytes, units) =
+        same.fold((0, 0), |(bytes, units), (c, _)| (bytes + c.len_utf8(), units + c.len_utf16()));
+    out.push(char::from(SYMBOLS[units]));
+    out.push_str(&word[bytes..]);
+}
+
+fn pack_postings(postings: &[Posting]) -> String {
+    let mut packed = String::with_capacity(postings.len().min(MAX_POSTINGS) * 2 + 4);
+    if postings.len() <= MAX_POSTINGS {
+        push_postings(postings, &mut packed);
+    } else {
+        let mut best = postings.to_vec();
+        best.sort_by_key(|posting| (std::cmp::Reverse(posting.impact), posting.doc));
+        best.truncate(MAX_POSTINGS);
+        best.sort_by_key(|posting| posting.doc);
+        packed.push('~');
+        push_number(u32::try_from(postings.len()).unwrap_or(u32::MAX), &mut packed);
+        push_postings(&best, &mut packed);
+    }
+    packed
+}
+
+fn push_postings(postings: &[Posting], out: &mut String) {
+    let mut next = 0;
+    for Posting { doc, impact } in postings {
+        push_number((doc - next) * LEVELS + u32::from(*impact), out);
+        next = doc + 1;
+    }
+}
+
+fn push_number(number: u32, out: &mut String) {
+    let more = SYMBOLS.len() as u32 - LAST;
+    let (mut rest, last) = (number / LAST, number % LAST);
+    while rest > 0 {
+        rest -= 1;
+        out.push(char::from(SYMBOLS[(LAST + rest % more) as usize]));
+        rest /= more;
+    }
+    out.push(char::from(SYMBOLS[last as usize]));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn term(word: &str, postings: &[(u32, u8)]) -> Term {
+        let posting = |&(doc, impact): &(u32, u8)| Posting { doc, impact };
+        Term { word: word.to_owned(), postings: postings.iter().map(posting).collect() }
+    }
+
+    /// `count` words, each in three texts.
+    fn vocabulary(count: usize) -> Vec<Term> {
+        let word = |at: usize| term(&format!("word{at:06}"), &[(1, 2), (700, 3), (70_000, 15)]);
+        (0..count).map(word).collect()
+    }
+
+    fn numbers(packed: &str) -> Vec<u32> {
+        let (mut numbers, mut sum, mut scale) = (Vec::new(), 0, 1);
+        let more = SYMBOLS.len() as u32 - LAST;
+        let mut places = Vec::new();
+        for byte in packed.bytes() {
+            let symbol = SYMBOLS.iter().position(|known| *known == byte).unwrap() as u32;
+            if symbol >= LAST {
+                places.push(symbol - LAST);
+                continue;
+            }
+            for place in places.drain(..) {
+                sum += (place + 1) * scale;
+                scale *= more;
+            }
+            numbers.push(sum * LAST + symbol);
+            (sum, scale) = (0, 1);
+        }
+        numbers
+    }
+
+    #[test]
+    fn words_share_letters_and_texts_are_distances() {
+        let terms =
+            vec![term("heat", &[(0, 1)]), term("heats", &[(0, 0), (2, 15)]), term("é𝐁", &[])];
+        let shards = cut(terms);
+        assert_eq!(shards.len(), 1);
+        assert_eq!(shards[0].first, "heat");
+        let mut halves = shards[0].packed.split(' ');
+        assert_eq!(halves.next(), Some("!heat"));
+        assert_eq!(halves.next().map(numbers), Some(vec![1]));
+        assert_eq!(halves.next(), Some("'s"));
+        assert_eq!(halves.next().map(numbers), Some(vec![0, LEVELS + 15]));
+        assert_eq!(halves.next(), Some("!é𝐁"));
+    }
+
+    #[test]
+    fn a_word_in_too_many_texts_lists_those_in_which_it_counts_most() {
+        let everywhere: Vec<(u32, u8)> =
+            (0..5000).map(|doc| (doc, u8::from(doc >= 4000))).collect();
+        let packed = pack_postings(&term("the", &everywhere).postings);
+        let numbers = numbers(packed.strip_prefix('~').unwrap());
+        assert_eq!(numbers[0], 5000);
+        assert_eq!(numbers.len() - 1, MAX_POSTINGS);
+        let impacts = numbers[1..].iter().filter(|number| *number % LEVELS == 1).count();
+        assert_eq!(impacts, 1000);
+    }
+
+    #[test]
+    fn a_new_word_changes_one_file() {
+        let terms = vocabulary(20_000);
+        let before = cut(terms.clone());
+        assert!(before.len() > 4);
+        let longest = before.iter().map(|shard| shard.packed.len()).max().unwrap();
+        assert!(longest < MAX_BYTES + 1024, "{longest}");
+        let mut more = terms;
+        more.insert(4_000, term("word003999a", &[(5, 5)]));
+        let after = cut(more);
+        assert_eq!(before.len(), after.len());
+        let changed = before.iter().zip(&after).filter(|(before, after)| before != after).count();
+        assert_eq!(changed, 1);
+    }
+
+    #[test]
+    fn nothing_in_it_needs_an_escape() {
+        let packed = cut(vocabulary(2_000)).remove(0).packed;
+        assert!(!packed.contains(['"', '\\', '<', '>', '&', '\n']), "{packed}");
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_come_back(given in proptest::collection::vec(0_u32..1 << 28, 0..20)) {
+            let mut packed = String::new();
+            given.iter().for_each(|number| push_number(*number, &mut packed));
+            prop_assert_eq!(numbers(&packed), given);
+        }
+    }
+}

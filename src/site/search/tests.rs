@@ -1,0 +1,108 @@
+use std::collections::BTreeMap;
+
+use super::super::catalog::Catalog;
+use super::super::sample::{self, Sample};
+use super::super::theme::Theme;
+use super::*;
+use crate::site;
+
+/// The index of a sample, and its fingerprint.
+fn index(sample: &Sample) -> (BTreeMap<String, String>, blake3::Hash) {
+    let input = sample.input();
+    let catalog = Catalog::new(&input);
+    let articles = site::articles(&catalog, 200);
+    let theme = Theme::load(&sample.project).unwrap();
+    let entries = entries(&catalog, &articles, &theme.strings).unwrap();
+    let text = |(path, bytes)| (path, String::from_utf8(bytes).unwrap());
+    (files(&entries).unwrap().into_iter().map(text).collect(), fingerprint(&entries))
+}
+
+/// A site of so many thinkpieces; `edit` may replace the text of some.
+fn many(count: usize, edit: impl Fn(usize) -> Option<&'static str>) -> Sample {
+    let mut sample = sample::site();
+    for at in 0..count {
+        let words = (0..40).map(|word| format!("w{:x} ", (at * 7919 + word * word * 31) % 9_973));
+        let body: String = words.collect();
+        let body = edit(at).map_or(body, str::to_owned);
+        sample.add(sample::seed(&format!("piece-{at:04}")).body(&body));
+    }
+    sample
+}
+
+#[test]
+fn a_small_site_has_one_file_and_shows_what_it_must() {
+    let mut sample = sample::site();
+    sample.add(
+        sample::seed("b")
+            .title("Who <approved> the chairs?")
+            .quote("A \"quote\" & more.")
+            .author("Ada Runway")
+            .tagged(&["Office life"])
+            .takes(2),
+    );
+    sample.add(sample::seed("a"));
+    let (files, _) = index(&sample);
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["search/index.js"]);
+    let script = files["search/index.js"].strip_prefix(READER).unwrap();
+    assert!(script.starts_with("ventiSearch.add(\"index\",\""), "{script}");
+    assert!(!script.contains(['<', '>', '&']), "{script}");
+    let docs = script.lines().find(|line| line.contains("\"docs-0\"")).unwrap();
+    let data = &docs[docs.find('[').unwrap()..docs.rfind(')').unwrap()];
+    let data: serde_json::Value = serde_json::from_str(data).unwrap();
+    let facts = ["Ada Runway", "Jan 31, 2026", "Take 2", "Office life"];
+    let shown = ("b/take-2/index.html", "Who <approved> the chairs?", "A \"quote\" & more.", facts);
+    assert_eq!(data[2], serde_json::to_value(shown).unwrap());
+    assert_eq!(data[0][0], "a/index.html");
+}
+
+#[test]
+fn a_site_without_thinkpieces_can_be_searched_in_vain() {
+    let (files, _) = index(&sample::site());
+    let script = &files["search/index.js"];
+    assert!(script.contains("\"docs\":0") && script.contains("\"terms\":[]"), "{script}");
+}
+
+#[test]
+fn the_order_of_seeds_and_dates_changes_nothing_but_what_is_shown() {
+    let mut sample = many(40, |_| None);
+    let before = index(&sample);
+    sample.seeds.reverse();
+    assert_eq!(index(&sample), before);
+    sample.seeds[3].date = Some(jiff::civil::date(2027, 1, 1));
+    let (files, fingerprint) = index(&sample);
+    assert_ne!(fingerprint, before.1);
+    let terms = |files: &BTreeMap<String, String>| -> Vec<String> {
+        let script = &files["search/index.js"];
+        script.lines().filter(|line| !line.contains("\"docs-")).map(str::to_owned).collect()
+    };
+    assert_eq!(terms(&files), terms(&before.0));
+}
+
+#[test]
+fn a_large_site_is_split_and_a_change_reaches_few_files() {
+    let before = many(900, |_| None);
+    let edited = many(900, |at| (at == 400).then_some("Only w5 remains."));
+    let ((before, old), (after, new)) = (index(&before), index(&edited));
+    assert_ne!(old, new);
+    assert!(before.keys().filter(|path| path.contains("/terms-")).count() > 2);
+    assert_eq!(
+        before.keys().filter(|path| path.contains("/docs-")).count(),
+        900_usize.div_ceil(32)
+    );
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+    assert!(before["search/index.js"].len() < READER.len() + 1024);
+    // The body is not shown, so no result changes; nor does the edition.
+    let changed = |path: &&String| before[*path] != after[*path];
+    assert!(before.keys().filter(changed).all(|path| path.contains("/terms-")));
+}
+
+#[test]
+fn another_text_is_another_edition() {
+    let edition = |count| {
+        let script = index(&many(count, |_| None)).0.remove("search/index.js").unwrap();
+        let data = script.strip_prefix(READER).unwrap();
+        data.split('"').nth(3).unwrap().to_owned()
+    };
+    assert_eq!(edition(5).len(), EDITION_DIGITS);
+    assert_ne!(edition(5), edition(6));
+}

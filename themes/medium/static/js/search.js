@@ -1,0 +1,205 @@
+// Search, shown: in a dialog that `/`, Ctrl+K and every `a[data-search]` open, and on the page
+// search/. Nothing is loaded before one of them is used: the index then brings a reader of its
+// own, `ventiSearch`. Without this script the links lead to the page.
+"use strict";
+
+(() => {
+  const root = document.documentElement.dataset.root || "";
+
+  let reader = null;
+
+  /** The index's first file, which is the reader of the others. */
+  function ready() {
+    reader = reader || new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = `${root}search/index.js`;
+      script.onload = resolve;
+      script.onerror = () => {
+        script.remove();
+        // The next attempt may have better luck.
+        reader = null;
+        reject(new Error(`${script.src} could not be loaded`));
+      };
+      document.head.append(script);
+    });
+    return reader;
+  }
+
+  const filled = (text, values) =>
+    text.replace(/\{(\w+)\}/g, (whole, name) => name in values ? values[name] : whole);
+
+  function element(name, attributes, children) {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    made.append(...children);
+    return made;
+  }
+
+  /** A text with the words that were found marked. */
+  const withMarks = (text, words) => ventiSearch.marked(text, words)
+    .map(([piece, isMarked]) => isMarked ? element("mark", {}, [piece]) : piece);
+
+  function hit([path, title, quote, facts], id, words) {
+    return element("a", { class: "search-hit", role: "option", id, href: root + path, tabindex: -1, "aria-selected": false }, [
+      element("span", { class: "search-title" }, withMarks(title, words)),
+      element("span", { class: "search-quote" }, withMarks(quote, words)),
+      element("span", { class: "facts" },
+        facts.flatMap((fact) => [element("span", {}, withMarks(fact, words)), " "])),
+    ]);
+  }
+
+  /** A field with what it finds below: a combobox whose list box holds links. */
+  function Box(box) {
+    const input = box.querySelector("input");
+    const status = box.querySelector("[role=status]");
+    const list = box.querySelector("[role=listbox]");
+    const more = box.querySelector("[data-more]");
+    const dialog = box.closest("dialog");
+    const step = Number(box.dataset.limit);
+    let limit = step;
+    let asked = "";
+    let active = null;
+
+    function choose(option) {
+      if (active) active.setAttribute("aria-selected", "false");
+      active = option;
+      if (!active) {
+        input.removeAttribute("aria-activedescendant");
+        return;
+      }
+      active.setAttribute("aria-selected", "true");
+      active.scrollIntoView({ block: "nearest" });
+      input.setAttribute("aria-activedescendant", active.id);
+    }
+
+    function show(text, hits, rest) {
+      status.textContent = text;
+      choose(null);
+      list.replaceChildren(...hits);
+      list.hidden = !hits.length;
+      input.setAttribute("aria-expanded", String(hits.length > 0));
+      more.hidden = !rest;
+      // In the dialog Enter opens the first; on the page it must be chosen.
+      if (dialog && hits.length) choose(hits[0]);
+    }
+
+    function summary(query, { docs, complete, instead }) {
+      const { none, one, count, some, corrected } = box.dataset;
+      const values = { query: query.trim(), count: docs.length };
+      if (!docs.length) return filled(none, values);
+      const sentences = instead.map(([word, read]) => filled(corrected, { word, instead: read }));
+      sentences.push(filled(complete ? (docs.length === 1 ? one : count) : some, values));
+      return sentences.join(" ");
+    }
+
+    async function search() {
+      const query = input.value;
+      asked = query;
+      try {
+        await ready();
+        if (!ventiSearch.words(query).length) return show("", [], 0);
+        const found = await ventiSearch.search(query, limit);
+        if (asked !== query) return;
+        const hits = found.shown.map((doc, at) => hit(doc, `${box.id}-${at}`, found.words));
+        show(summary(query, found), hits, found.docs.length - hits.length);
+        if (dialog) more.href = `${root}search/index.html?q=${encodeURIComponent(query.trim())}`;
+      } catch {
+        if (asked === query) show(box.dataset.failed, [], 0);
+      }
+    }
+
+    input.addEventListener("input", () => {
+      limit = step;
+      search();
+      if (!dialog) remember(input.value.trim());
+    });
+
+    input.addEventListener("keydown", (event) => {
+      const options = [...list.children];
+      const at = options.indexOf(active);
+      const down = event.key === "ArrowDown", up = event.key === "ArrowUp";
+      if ((down || up) && options.length) {
+        const next = down ? at + 1 : at < 0 ? options.length - 1 : at - 1;
+        choose(options[next] || null);
+      } else if (event.key === "Enter" && !event.isComposing) {
+        if (active) active.click();
+      } else {
+        return;
+      }
+      event.preventDefault();
+    });
+
+    box.addEventListener("submit", (event) => event.preventDefault());
+
+    if (!dialog) {
+      more.addEventListener("click", async () => {
+        const shown = list.children.length;
+        limit += step;
+        await search();
+        list.children[shown]?.focus();
+      });
+    }
+
+    return {
+      input,
+      begin: () => ready().catch(() => show(box.dataset.failed, [], 0)),
+      search,
+    };
+  }
+
+  /** Keeps the query in the page's address, so that it can be linked to and come back to. */
+  function remember(query) {
+    try {
+      history.replaceState(null, "", query ? `?q=${encodeURIComponent(query)}` : location.pathname);
+    } catch {
+      // A page from the file system may not do so everywhere.
+    }
+  }
+
+  const dialog = document.querySelector("dialog[data-search-dialog]");
+  const inDialog = dialog && Box(dialog.querySelector("[data-search-box]"));
+  const onPage = document.querySelector("main [data-search-box]");
+  const page = onPage && Box(onPage);
+
+  function open() {
+    const box = page || inDialog;
+    if (!page && !dialog.open) dialog.showModal();
+    box.input.focus();
+    box.input.select();
+    box.begin();
+  }
+
+  if (page) {
+    page.begin();
+    const query = new URLSearchParams(location.search).get("q");
+    if (query && !page.input.value) page.input.value = query;
+    if (page.input.value) page.search();
+  }
+  if (!page && !dialog) return;
+
+  if (dialog) {
+    dialog.addEventListener("click", (event) => {
+      if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
+    });
+  }
+
+  for (const link of document.querySelectorAll("a[data-search]")) {
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      open();
+    });
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    const slash = event.key === "/" && plain && !typing;
+    const k = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)
+      && !event.altKey && !event.shiftKey;
+    if (slash || k) {
+      event.preventDefault();
+      open();
+    }
+  });
+})();
