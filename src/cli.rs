@@ -69,6 +69,8 @@ pub enum Command {
     Generate(Generate),
     /// Write the missing essays and render the site
     Build(Build),
+    /// Check the built site: links, anchors, assets, ids, headings, names, colours
+    Check(Check),
     /// Remove the built site and caches; never essays that belong to a seed
     Clean(Clean),
     /// Show and move the models this site uses
@@ -311,6 +313,21 @@ impl GenerationFlags {
         given.check()?;
         Ok(given)
     }
+}
+
+/// `venti check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Ask links to other sites over the network whether they answer, too
+    #[cfg(feature = "external-links")]
+    #[arg(long)]
+    pub external: bool,
+    /// Fail on warnings, too
+    #[arg(long)]
+    pub strict: bool,
+    /// Print what was found as JSON, with all its places
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `venti clean`

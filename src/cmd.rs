@@ -1,6 +1,7 @@
 //! One file a command; each turns what was asked into calls of the two halves.
 
 mod build;
+mod check;
 mod clean;
 mod completions;
 mod environment;
@@ -66,6 +67,7 @@ fn run(cli: Cli, terminal: &Terminal) -> miette::Result<()> {
         }
         Command::Generate(args) => generate::run(global, args, terminal),
         Command::Build(args) => build::run(global, &args, terminal),
+        Command::Check(args) => check::run(&Site::open(global, terminal)?, &args, terminal),
         Command::Clean(args) => clean::run(&Site::open(global, terminal)?, &args, terminal),
 
         #[cfg(feature = "model")]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError,
-    MietteSpanContents, SourceCode, SourceSpan, SpanContents,
+    MietteSpanContents, Severity, SourceCode, SourceSpan, SpanContents,
 };
 
 /// One thing wrong at one place of one file.
@@ -21,6 +21,7 @@ pub struct Problem {
     code: Code,
     /// Byte offset and length in the text; none when the file as a whole is at fault.
     span: Option<(usize, usize)>,
+    severity: Severity,
 }
 
 /// The longest underline, in bytes.
@@ -32,8 +33,9 @@ impl Problem {
         Self {
             message: message.into(),
             hint: None,
-            code: Code { name: shown(&path.into()), text: String::new() },
+            code: Code { name: shown(&path.into()).into(), text: String::new() },
             span: None,
+            severity: Severity::Error,
         }
     }
 
@@ -52,8 +54,9 @@ impl Problem {
         Self {
             message: message.into(),
             hint: None,
-            code: Code { name: shown(&path.into()), text: text.to_owned() },
+            code: Code { name: shown(&path.into()).into(), text: text.to_owned() },
             span: Some((offset, len)),
+            severity: Severity::Error,
         }
     }
 
@@ -61,6 +64,13 @@ impl Problem {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same problem, shown as one that stops nothing.
+    #[must_use]
+    pub fn as_warning(mut self) -> Self {
+        self.severity = Severity::Warning;
         self
     }
 
@@ -87,7 +97,7 @@ impl Problem {
 /// A file's name and text.
 #[derive(Debug, Clone)]
 struct Code {
-    name: String,
+    name: Box<str>,
     text: String,
 }
 
@@ -125,7 +135,7 @@ impl SourceCode for Code {
             end = char_boundary(&self.text, line_end.min(end.max(span.offset() + SHOWN_AFTER)));
         }
         Ok(Box::new(MietteSpanContents::new_named(
-            self.name.clone(),
+            self.name.to_string(),
             &self.text.as_bytes()[start..end],
             (start, end - start).into(),
             self.text[..start].matches('\n').count(),
@@ -162,6 +172,10 @@ fn shown(path: &Path) -> String {
 impl Diagnostic for Problem {
     fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
         self.hint.as_ref().map(|hint| Box::new(hint) as Box<dyn std::fmt::Display>)
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        Some(self.severity)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {

@@ -37,6 +37,7 @@ mod search;
 mod sitemap;
 mod xml;
 
+pub mod check;
 pub mod output;
 
 #[cfg(test)]

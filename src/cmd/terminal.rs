@@ -44,6 +44,11 @@ impl Terminal {
         self.interactive && !self.quiet
     }
 
+    /// Whether only errors and results are wanted.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// A line a person may want to read.
     pub fn say(&self, line: impl std::fmt::Display) {
         if !self.quiet {
@@ -60,6 +65,11 @@ impl Terminal {
     /// Something that did not stop the command but should be known.
     pub fn warn(&self, line: impl std::fmt::Display) {
         self.say(format_args!("{WARNING}warning{WARNING:#}: {line}"));
+    }
+
+    /// Problems that have been found, each with its line.
+    pub fn problems(&self, problems: &Problems) {
+        let _ = write!(anstream::stderr(), "{}", problems.render(self.color, width()));
     }
 
     /// The error that ended the command, its causes, and what to do next.

@@ -1,0 +1,153 @@
+//! `venti check`: looks at the built site, and says everything that is wrong with it.
+
+use std::path::Path;
+
+use miette::miette;
+use serde_json::json;
+
+use super::Site;
+use super::summary::count;
+use super::terminal::{Terminal, print};
+use crate::cli::Check;
+use crate::problem::{Problem, Problems, read_text};
+use crate::site::check::{self, Finding, Report, Rule, Severity, gathered};
+use crate::write::plan::orphans;
+
+/// Checks the site. Errors end the command with status 1, and with `--strict` warnings do, too.
+pub fn run(site: &Site, args: &Check, terminal: &Terminal) -> miette::Result<()> {
+    let project = &site.project;
+    let of_project = project_findings(site)?;
+    let mut report = check::check(&project.root, &project.config, external_asked(args))?;
+    report.findings.extend(of_project);
+    let mut summary = summary(&report);
+    if external_asked(args) {
+        summary += &check_external(&mut report, terminal);
+    }
+    let findings = gathered(std::mem::take(&mut report.findings));
+    let errors = at_least(&findings, Severity::Error);
+    let warnings = findings.len() - errors;
+    let verdict = match (errors, warnings) {
+        (0, 0) => "no problems".to_owned(),
+        (0, _) => count(warnings, "warning"),
+        (_, 0) => count(errors, "error"),
+        _ => format!("{}, {}", count(errors, "error"), count(warnings, "warning")),
+    };
+
+    if args.json {
+        let whole = json!({
+            "pages": report.pages,
+            "links": report.links,
+            "colour_pairs": report.colours,
+            "errors": errors,
+            "warnings": warnings,
+            "findings": findings,
+        });
+        print(format_args!("{whole:#}\n"))?;
+    } else {
+        show(&project.root, &findings, args.strict, terminal);
+    }
+    if errors > 0 || (args.strict && warnings > 0) {
+        return Err(miette!("checked {summary}: {verdict}"));
+    }
+    if !args.json {
+        terminal.did("checked", format_args!("{summary}: {verdict}"));
+    }
+    Ok(())
+}
+
+fn at_least(findings: &[Finding], severity: Severity) -> usize {
+    findings.iter().filter(|finding| finding.severity <= severity).count()
+}
+
+/// What was looked at.
+fn summary(report: &Report) -> String {
+    let mut summary = format!("{}, {}", count(report.pages, "page"), count(report.links, "link"));
+    if report.colours == 0 {
+        summary += ", not the colours, which the theme does not name as documented";
+    }
+    summary
+}
+
+/// What is wrong beside the output: seeds that cannot be read end the command as they end a build.
+fn project_findings(site: &Site) -> miette::Result<Vec<Finding>> {
+    let (seeds, essays) = (site.load_seeds()?, site.load_essays()?);
+    let mut findings = Vec::new();
+    for id in orphans(&seeds, &essays) {
+        let path = essays[&id].path.to_string_lossy().replace('\\', "/");
+        findings.push(
+            Finding::in_file(Rule::Orphan, path, "no seed asks for this essay, so it has no page")
+                .hint("bring its seed back, or remove it with `venti clean --orphans`"),
+        );
+    }
+    if site.project.config.base_url.is_none() {
+        findings.push(
+            Finding::in_file(
+                Rule::BaseUrl,
+                crate::project::CONFIG_FILE,
+                "without `base_url` the site has no feeds, sitemap or canonical links",
+            )
+            .hint("set it to the address where the site will be: base_url: https://…"),
+        );
+    }
+    Ok(findings)
+}
+
+/// Shows every finding with its line, file by file.
+fn show(root: &Path, findings: &[Finding], strict: bool, terminal: &Terminal) {
+    for of_file in findings.chunk_by(|a, b| a.places[0].file == b.places[0].file) {
+        let shown = of_file.iter().filter(|finding| {
+            strict || finding.severity == Severity::Error || !terminal.is_quiet()
+        });
+        // The file was let go when it had been read; what it says is needed again for these lines.
+        let text = read_text(root, Path::new(&of_file[0].places[0].file)).ok();
+        let problems: Vec<Problem> = shown.map(|f| problem(f, text.as_deref())).collect();
+        if !problems.is_empty() {
+            terminal.problems(&Problems(problems));
+        }
+    }
+}
+
+/// A finding as all problems are shown: its first place, and how many more there are.
+fn problem(finding: &Finding, text: Option<&str>) -> Problem {
+    let place = &finding.places[0];
+    let message = format!("{}{}", finding.message, finding.elsewhere());
+    let problem = match (text, place.spot) {
+        (Some(text), Some(spot)) => Problem::at(&place.file, text, spot.offset, spot.len, message),
+        _ => Problem::in_file(&place.file, message),
+    };
+    let problem = match &finding.hint {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    };
+    match finding.severity {
+        Severity::Error => problem,
+        Severity::Warning => problem.as_warning(),
+    }
+}
+
+#[cfg(feature = "external-links")]
+fn external_asked(args: &Check) -> bool {
+    args.external
+}
+
+/// Without the network there is nothing to ask for.
+#[cfg(not(feature = "external-links"))]
+fn external_asked(_: &Check) -> bool {
+    false
+}
+
+/// Asks every address elsewhere whether it answers; says how many were asked.
+#[cfg(feature = "external-links")]
+fn check_external(report: &mut Report, terminal: &Terminal) -> String {
+    let links = std::mem::take(&mut report.external);
+    let addresses = check::external::addresses(links);
+    let asked = count(addresses.len(), "other site's page");
+    terminal.did("asking", &asked);
+    report.findings.extend(check::external::check(addresses, &check::external::Manners::default()));
+    format!(", {asked}")
+}
+
+#[cfg(not(feature = "external-links"))]
+fn check_external(_: &mut Report, _: &Terminal) -> String {
+    String::new()
+}

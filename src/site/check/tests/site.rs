@@ -1,0 +1,379 @@
+//! How the files of a site hang together.
+
+use super::{found, page, report};
+
+/// A front page of this body beside `about/index.html`, which has an id `team` and leads back.
+fn beside_about(body: &str) -> Vec<String> {
+    let about = page("", "<p id=\"team\">T</p><a name=\"old\"></a><a href=\"../index.html\">H</a>");
+    let body = format!("<a href=\"about/index.html\">A</a>\n{body}");
+    found("", &[("index.html", page("", &body)), ("about/index.html", about)])
+}
+
+#[test]
+fn nothing_is_wrong_with_what_is_right() {
+    for body in [
+        "<a href=\"about/index.html#team\">x</a>",
+        "<a href=\"about/index.html#old\">x</a>",
+        "<a href=\"./about/../about/index.html?q=1#:~:text=T\">x</a>",
+        "<a href=\"#top\">x</a> <a href=\"#\">x</a> <a href=\"mailto:a@b.example\">x</a>",
+        "<a href=\"https://elsewhere.example/#x\">x</a>",
+        "<img src=\"data:image/png;base64,AA\" alt=\"\">",
+    ] {
+        assert_eq!(beside_about(body), Vec::<String>::new(), "{body}");
+    }
+}
+
+#[test]
+fn a_link_to_a_file_that_is_not_there() {
+    assert_eq!(
+        beside_about("<a href=\"tags/x.html\">x</a>"),
+        ["link index.html:6:10 `tags/x.html` is not in the output"]
+    );
+    assert_eq!(
+        beside_about("<a href=\"About/index.html\">x</a>"),
+        ["link index.html:6:10 `About/index.html` is not in the output"]
+    );
+    assert_eq!(
+        beside_about("<a href=\"../x.html\">x</a>"),
+        ["link index.html:6:10 `../x.html` leads out of the site"]
+    );
+}
+
+#[test]
+fn wrong_case_is_told_with_the_right_one() {
+    let files =
+        [("index.html", page("", "<img src=\"A.png\" alt=\"\">")), ("a.png", String::new())];
+    let report = report("", &files);
+    let hint = report.findings[0].hint.as_deref().unwrap();
+    assert_eq!(hint, "there is `a.png`, and most hosts tell upper from lower case");
+}
+
+#[test]
+fn every_kind_of_address_is_followed() {
+    for tag in [
+        "<img src=\"x\" alt=\"\">",
+        "<img srcset=\"about/index.html 1x, x 2x\" alt=\"\">",
+        "<script src=\"x\"></script>",
+        "<video src=\"x\"></video>",
+        "<video poster=\"x\"></video>",
+        "<audio><source src=\"x\"></audio>",
+        "<picture><source srcset=\"x\"></picture>",
+        "<track src=\"x\">",
+        "<object data=\"x\"></object>",
+        "<embed src=\"x\">",
+        "<iframe src=\"x\" title=\"T\"></iframe>",
+        "<form action=\"x\"></form>",
+        "<button formaction=\"x\">B</button>",
+        "<blockquote cite=\"x\"></blockquote>",
+        "<map><area href=\"x\" alt=\"A\"></map>",
+        "<svg><use xlink:href=\"x\"/></svg>",
+        "<p style=\"background: url(x)\"></p>",
+        "<style>p { background: url(x) }</style>",
+        "<noscript><img src=\"x\" alt=\"\"></noscript>",
+        "<link rel=\"icon\" href=\"x\">",
+        "<meta http-equiv=\"refresh\" content=\"0; url=x\">",
+    ] {
+        let found = beside_about(tag);
+        assert_eq!(found.len(), 1, "{tag}: {found:?}");
+        assert!(found[0].ends_with("`x` is not in the output"), "{tag}: {found:?}");
+    }
+}
+
+#[test]
+fn an_anchor_that_is_not_there() {
+    assert_eq!(
+        beside_about("<a href=\"about/index.html#staff\">x</a>"),
+        ["anchor index.html:6:10 `about/index.html` has no element with the id `staff`"]
+    );
+    let own = "this page has no element with the id `x`";
+    assert_eq!(beside_about("<a href=\"#x\">x</a>"), [format!("anchor index.html:6:10 {own}")]);
+    for body in [
+        "<p aria-labelledby=\"x\">P</p>",
+        "<p aria-describedby=\"x\">P</p>",
+        "<label for=\"x\">L</label>",
+    ] {
+        let found = beside_about(body);
+        assert!(found.len() == 1 && found[0].ends_with(own), "{found:?}");
+    }
+}
+
+#[test]
+fn an_id_inside_a_drawing_is_an_anchor() {
+    let body = "<svg><use href=\"a.svg#in\"/><use href=\"a.svg#out\"/></svg>";
+    let svg = "<svg xmlns=\"http://www.w3.org/2000/svg\"><g id=\"in\"/></svg>".to_owned();
+    assert_eq!(
+        found("", &[("index.html", page("", body)), ("a.svg", svg)]),
+        ["anchor index.html:5:39 `a.svg` has no element with the id `out`"]
+    );
+}
+
+#[test]
+fn what_holds_on_a_host_alone_is_a_warning() {
+    let folder = "portable index.html:6:10 a link to the folder of `about/index.html`";
+    for address in ["about/", "about", "about/#team"] {
+        assert_eq!(beside_about(&format!("<a href=\"{address}\">x</a>")), [folder], "{address}");
+    }
+    assert_eq!(
+        beside_about("<a href=\"/about/index.html\">x</a>"),
+        [
+            "portable index.html:6:10 `/about/index.html` opens neither under another path nor from the disk"
+        ]
+    );
+}
+
+#[test]
+fn addresses_are_compared_with_base_url() {
+    let with = |body: &str| {
+        let files = [("index.html", page("", body)), ("a.txt", String::new())];
+        found("base_url: https://venti.example/blog\n", &files)
+    };
+    assert!(with("<a href=\"https://venti.example/blog/a.txt\">x</a>").is_empty());
+    assert!(with("<a href=\"https://venti.example/blog/\">x</a>").is_empty());
+    assert!(with("<a href=\"https://venti.example/other/\">x</a>").is_empty());
+    assert_eq!(
+        with("<a href=\"https://venti.example/blog/b.txt\">x</a>"),
+        ["link index.html:5:10 `b.txt` is not in the output"]
+    );
+    assert_eq!(
+        with("<a href=\"/a.txt\">x</a>"),
+        ["link index.html:5:10 `/a.txt` leads out of the site"]
+    );
+    assert_eq!(with("<a href=\"/blog/a.txt\">x</a>").len(), 1);
+}
+
+#[test]
+fn the_page_for_what_is_not_there_has_no_relative_links() {
+    let with = |body: &str| {
+        let files =
+            [("index.html", page("", "")), ("404.html", page("", body)), ("a.txt", String::new())];
+        found("base_url: https://venti.example/blog\n", &files)
+    };
+    assert!(
+        with("<a href=\"/blog/a.txt\">x</a> <a href=\"/blog/\">x</a> <a href=\"#top\">x</a>")
+            .is_empty()
+    );
+    assert_eq!(with("<a href=\"a.txt\">x</a>"), ["link 404.html:5:10 `a.txt` is relative"]);
+    assert!(with("<base href=\"/blog/\"><a href=\"a.txt\">x</a>").is_empty());
+}
+
+#[test]
+fn what_programs_are_told_is_absolute_and_there() {
+    let with =
+        |head: &str| found("base_url: https://venti.example\n", &[("index.html", page(head, ""))]);
+    for head in [
+        "<link rel=\"canonical\" href=\"ADDRESS\">",
+        "<meta property=\"og:image\" content=\"ADDRESS\">",
+        "<meta property=\"og:url\" content=\"ADDRESS\">",
+        "<meta name=\"twitter:image\" content=\"ADDRESS\">",
+    ] {
+        let told = |address: &str| with(&head.replace("ADDRESS", address));
+        assert!(told("https://venti.example/").is_empty(), "{head}");
+        assert!(told("index.html")[0].ends_with("`index.html` is not absolute"), "{head}");
+        assert!(told("https://venti.example/x")[0].ends_with("`x` is not in the output"), "{head}");
+    }
+}
+
+#[test]
+fn style_sheets_feeds_and_data_are_followed() {
+    let at = |path: &str, text: &str| {
+        let files = [("index.html", page("", "")), (path, text.to_owned())];
+        found("base_url: https://venti.example\n", &files)
+    };
+    let gone = "`x` is not in the output";
+    assert_eq!(at("a/b.css", "p{}\n@import '../x';"), [format!("link a/b.css:2:10 {gone}")]);
+    assert_eq!(
+        at("atom.xml", "<feed>\n<link href=\"https://venti.example/x\"/></feed>"),
+        [format!("link atom.xml:2:13 {gone}")]
+    );
+    assert_eq!(
+        at("rss.xml", "<rss><item><link>https://venti.example/x</link></item></rss>"),
+        [format!("link rss.xml:1:18 {gone}")]
+    );
+    assert_eq!(
+        at("atom.xml", "<feed><content type=\"html\">&lt;a href=\"x\"&gt;</content></feed>"),
+        ["link atom.xml:1:28 `x` is not absolute"]
+    );
+    assert_eq!(
+        at("sitemap.xml", "<urlset><url><loc>https://venti.example/x</loc></url></urlset>"),
+        [format!("link sitemap.xml:1:19 {gone}")]
+    );
+    assert_eq!(
+        at("feed.json", "{\"items\": [\n{\"url\": \"https://venti.example/x\"}]}"),
+        [format!("link feed.json:2:10 {gone}")]
+    );
+    assert_eq!(
+        at("site.webmanifest", "{\"icons\": [{\"src\": \"x\"}]}"),
+        [format!("link site.webmanifest:1:21 {gone}")]
+    );
+    assert_eq!(
+        at("robots.txt", "User-agent: *\nSitemap: https://venti.example/x\n"),
+        [format!("link robots.txt:2:10 {gone}")]
+    );
+    assert!(at("a.svg", "<svg><image href=\"../x\"/></svg>")[0].contains("leads out"));
+    assert!(at("feed.json", "{\"text\": \"see https://venti.example/x\"}").is_empty());
+}
+
+#[test]
+fn data_in_a_page_is_followed() {
+    let script =
+        "<script type=\"application/ld+json\">{\"url\":\"https://venti.example/x\"}</script>";
+    assert_eq!(
+        found("base_url: https://venti.example\n", &[("index.html", page("", script))]),
+        ["link index.html:5:44 `x` is not in the output"]
+    );
+}
+
+#[test]
+fn files_are_what_their_names_promise() {
+    let at = |path: &str, text: &str| {
+        found("", &[("index.html", page("", "")), (path, text.to_owned())])
+    };
+    assert_eq!(
+        at("a.json", "{\n \"a\": x}"),
+        ["syntax a.json:2:7 this is no valid JSON from here on"]
+    );
+    assert_eq!(
+        at("a.xml", "<a>\n</b>"),
+        ["syntax a.xml:2:1 this is no well-formed XML from here on"]
+    );
+    assert_eq!(
+        found("", &[("index.html", page("", "<script type=\"application/json\">{</script>"))]),
+        ["syntax index.html:5:33 this is no valid JSON from here on"]
+    );
+}
+
+#[test]
+fn bytes_that_are_no_text_have_a_place() {
+    let root = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        crate::fs::write_atomic(&root.path().join("output").join(name), bytes).unwrap();
+    };
+    write("index.html", page("", "").as_bytes());
+    write("a.css", b"p {\n\xff}");
+    let config =
+        crate::config::Config::parse("title: T", std::path::Path::new("venti.yaml")).unwrap();
+    let report = super::check(root.path(), &config, false).unwrap();
+    assert_eq!(report.findings[0].message, "this file is not UTF-8 from here on");
+    assert_eq!(report.findings[0].places[0].spot.unwrap().line, 2);
+}
+
+#[test]
+fn the_front_page_leads_to_every_page() {
+    let link = |to: &str| page("", &format!("<a href=\"{to}\">x</a>"));
+    let files = [
+        ("index.html", link("a.html")),
+        ("a.html", link("old.html")),
+        ("old.html", page("<meta http-equiv=\"refresh\" content=\"0;url=b.html\">", "")),
+        ("b.html", page("", "")),
+        // These two lead to each other alone.
+        ("c.html", link("d.html")),
+        ("d.html", link("c.html")),
+        ("404.html", page("", "")),
+        ("alias.html", page("<meta http-equiv=\"refresh\" content=\"0;url=b.html\">", "")),
+    ];
+    assert_eq!(
+        found("", &files),
+        ["unlinked c.html no links lead from the front page to this page (and in 1 more file)"]
+    );
+}
+
+#[test]
+fn one_fault_of_a_template_is_told_once() {
+    let link = |to: &str| {
+        page(
+            "",
+            &format!(
+                "<a href=\"{to}x.html\">x</a> <a href=\"{to}a/index.html\">a</a> <a href=\"{to}b/c/index.html\">b</a>"
+            ),
+        )
+    };
+    let files = [
+        ("index.html", link("")),
+        ("a/index.html", link("../")),
+        ("b/c/index.html", link("../../")),
+    ];
+    assert_eq!(
+        found("", &files),
+        ["link a/index.html:5:10 `x.html` is not in the output (and in 2 more files)"]
+    );
+}
+
+#[test]
+fn pages_links_and_addresses_elsewhere_are_counted() {
+    let body = "<a href=\"https://a.example/x\">x</a> <img src=\"//b.example/y\" alt=\"\"> <a href=\"#top\">t</a>";
+    let report = report("", &[("index.html", page("", body)), ("a.txt", String::new())]);
+    assert_eq!((report.pages, report.links), (1, 3));
+    let urls: Vec<&str> = report.external.iter().map(|(url, _)| url.as_str()).collect();
+    assert_eq!(urls, ["https://a.example/x", "https://b.example/y"]);
+}
+
+#[test]
+fn no_site_is_an_error_with_a_hint() {
+    let root = tempfile::tempdir().unwrap();
+    let config =
+        crate::config::Config::parse("title: T", std::path::Path::new("venti.yaml")).unwrap();
+    let error = super::check(root.path(), &config, false).unwrap_err();
+    assert_eq!(error.to_string(), "there is no site in output yet");
+    assert_eq!(error.help().unwrap().to_string(), "`venti build` writes it");
+}
+
+/// The contrast findings of a site with this style sheet, and how many pairs were compared.
+fn colours(css: &str) -> (usize, Vec<String>) {
+    let head = "<link rel=\"stylesheet\" href=\"a.css\">";
+    let files = [("index.html", page(head, "")), ("a.css", css.to_owned())];
+    (report("", &files).colours, found("", &files))
+}
+
+#[test]
+fn text_can_be_read_on_paper() {
+    let (pairs, found) =
+        colours(":root { --ink: #222; --paper: #fff; --accent: #999;\n --wash: #eee }");
+    assert_eq!(pairs, 8);
+    assert_eq!(
+        found,
+        [
+            "contrast a.css:1:47 --accent (#999999) on --paper (#ffffff) has a contrast of 2.84 to 1 in the dark scheme",
+            "contrast a.css:1:47 --accent (#999999) on --paper (#ffffff) has a contrast of 2.84 to 1 in the light scheme",
+            "contrast a.css:1:47 --accent (#999999) on --wash (#eeeeee) has a contrast of 2.45 to 1 in the dark scheme",
+            "contrast a.css:1:47 --accent (#999999) on --wash (#eeeeee) has a contrast of 2.45 to 1 in the light scheme",
+        ]
+    );
+    assert_eq!(colours("body { --ink: #222 }"), (0, Vec::new()));
+}
+
+#[test]
+fn both_schemes_are_looked_at_however_they_are_chosen() {
+    let light = ":root { --ink: #222; --paper: #fff }";
+    let dark = "--ink: #333; --paper: #111";
+    for css in [
+        format!("{light} @media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}"),
+        format!("{light} @media screen and (prefers-color-scheme:dark) {{ html {{}} :root:not([data-theme=light]) {{ {dark} }} }}"),
+        format!("{light} [data-theme=\"dark\"] {{ {dark} }}"),
+        format!("{light} @layer x {{ html[data-theme=dark] {{ {dark} }} }}"),
+        ":root { --ink: light-dark(#222, var(--n, rgb(51, 51 51))); --paper: light-dark(white, #111) }".to_owned(),
+        ":root { --ink: var(--i); --i: #222; --paper: #fff } :where(html):is([data-theme=dark]) { --ink: #333; --paper: #111 }".to_owned(),
+    ] {
+        let (_, found) = colours(&css);
+        assert_eq!(found.len(), 1, "{css}: {found:?}");
+        assert!(found[0].contains("--ink (#333333) on --paper (#111111)"), "{css}: {found:?}");
+        assert!(found[0].ends_with("in the dark scheme"), "{css}: {found:?}");
+    }
+}
+
+#[test]
+fn a_readers_choice_is_laid_over_the_systems() {
+    let sheet = |chosen: &str| {
+        colours(&format!(
+            ":root {{ --ink: #222; --paper: #fff }}\n\
+             @media (prefers-color-scheme: dark) {{ :root {{ --ink: #eee; --paper: #111 }} }}\n\
+             :root[data-theme=light] {{ {chosen} }}\n\
+             @media print {{ :root {{ --paper: #222 }} }}"
+        ))
+    };
+    assert_eq!(sheet("--ink: #222; --paper: #fff"), (6, Vec::new()));
+    // Chosen light on a dark system leaves the system's dark paper.
+    let (_, found) = sheet("--ink: #222");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("--ink (#222222) on --paper (#111111)"), "{found:?}");
+    assert!(found[0].ends_with("in the light scheme"), "{found:?}");
+}
