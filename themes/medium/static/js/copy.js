@@ -1,0 +1,39 @@
+// Buttons that copy: the page's address (`data-copy`), or the text of an element (`data-copy-text`).
+"use strict";
+(() => {
+  // `navigator.clipboard` is there only where the page came over https or from a disk.
+  function copyOldWay(text) {
+    const field = document.createElement("textarea");
+    const before = document.activeElement;
+    field.value = text;
+    field.className = "visually-hidden";
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    if (before) before.focus({ preventScroll: true });
+    return done;
+  }
+
+  // Copies and says how it went.
+  venti.copy = async (text, copied, failed) => {
+    let done = true;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      done = copyOldWay(text);
+    }
+    venti.say(done ? copied : failed);
+  };
+
+  // Where the page is, without what follows "#"; the site's own idea of it where it has one.
+  venti.address = given => given || location.href.split("#")[0];
+
+  document.addEventListener("click", event => {
+    const button = event.target.closest("[data-copy], [data-copy-text]");
+    if (!button) return;
+    const source = button.dataset.copyText && document.getElementById(button.dataset.copyText);
+    const text = source ? source.textContent : venti.address(button.dataset.copy);
+    venti.copy(text, button.dataset.copied, button.dataset.failed);
+  });
+})();

@@ -1,0 +1,43 @@
+// A random thinkpiece at once, where the plain link leads to a list of some. The list of all
+// is a script of its own, loaded when somebody asks.
+"use strict";
+(() => {
+  const root = document.documentElement.dataset.root;
+
+  let leave = address => location.assign(address);
+
+  function go() {
+    const here = location.href.split("#")[0];
+    const others = window.ventiPieces
+      .map(path => new URL(root + path, location.href).href)
+      .filter(address => address !== here);
+    if (others.length) leave(others[Math.floor(Math.random() * others.length)]);
+  }
+
+  function random(otherwise) {
+    if (window.ventiPieces) {
+      go();
+      return;
+    }
+    const script = document.createElement("script");
+    script.src = `${root}random/pieces.js`;
+    script.onload = go;
+    script.onerror = otherwise;
+    document.head.append(script);
+  }
+
+  document.addEventListener("click", event => {
+    const link = event.target.closest("a[data-random]");
+    const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+    if (!link || !plain) return;
+    event.preventDefault();
+    random(() => location.assign(link.href));
+  });
+
+  // The page of random thinkpieces stays a page; only this address leads on from it,
+  // and is not come back to.
+  if (location.hash === "#go" && document.querySelector(".random-head")) {
+    leave = address => location.replace(address);
+    random(() => {});
+  }
+})();
