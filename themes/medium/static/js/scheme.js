@@ -12,7 +12,7 @@
   function show() {
     button.setAttribute("aria-label", button.dataset[chosen()]);
     button.title = button.dataset[chosen()];
-    const paper = getComputedStyle(document.body).backgroundColor;
+    const paper = getComputedStyle(root).backgroundColor;
     for (const meta of document.querySelectorAll("meta[name=theme-color]")) {
       if (chosen() === "auto") meta.content = meta.dataset.content || meta.content;
       else {
