@@ -12,6 +12,7 @@ mod waiting;
 
 mod archive;
 mod json_ld;
+mod lazily;
 mod outline;
 mod page;
 mod provenance;
@@ -26,6 +27,7 @@ mod js;
 mod minify;
 mod policy;
 mod render;
+mod reuse;
 mod strings;
 mod theme;
 
@@ -45,8 +47,9 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use blake3::Hash;
 use jiff::civil::Date;
 use miette::{IntoDiagnostic, miette};
 use rayon::prelude::*;
@@ -59,9 +62,13 @@ use crate::project::Project;
 
 use article::Article;
 use catalog::Catalog;
+use lazily::Lazily;
 use outline::{Outline, Page, Pictures};
 use plain::Plain;
 use render::Renderer;
+use reuse::{File, Inputs};
+pub use reuse::{Nothing, Standing};
+use strings::{Missing, Strings};
 use theme::Theme;
 pub use waiting::Waiting;
 
@@ -86,57 +93,79 @@ pub struct Input<'a> {
 /// A site, and what its author may want to know about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Built {
+    /// The files that were made.
     pub tree: Tree,
+    /// The files that stand as they should and were not made again.
+    pub kept: BTreeSet<String>,
+    /// What each file of the tree was made from.
+    pub inputs: BTreeMap<String, Hash>,
     /// Sentences for the summary: what was left out, and why.
     pub notes: Vec<String>,
     /// What is written but not published yet.
     pub waiting: Waiting,
 }
 
-/// Builds the site.
+impl Built {
+    /// The site as [`output`] takes it.
+    pub fn wanted(&self) -> output::Wanted<'_> {
+        output::Wanted { tree: &self.tree, kept: &self.kept, inputs: &self.inputs }
+    }
+}
+
+/// Builds the site, but for what need not be made again.
 ///
 /// # Errors
 /// If the theme or a plain page is at fault, or two things want one address.
-pub fn build(input: &Input<'_>) -> miette::Result<Built> {
+pub fn build(input: &Input<'_>, standing: &dyn Standing) -> miette::Result<Built> {
     let config = &input.project.config;
     let theme = Theme::load(input.project)?;
+    let strings = &theme.strings;
     let plain = Plain::read(input.project)?;
     let catalog = Catalog::new(input);
     let articles = articles(&catalog, config.words_per_minute);
+    let cards = cards(&catalog, &articles, strings)?;
+    let menu = page::Site::new(config, &plain.pages, input.generator, &theme)?;
+    let inputs = Inputs::new(&(format!("{config:?}"), &menu, theme.identity()), &catalog);
 
-    let cards = cards(&catalog, &articles, &theme)?;
     let pictures = Pictures::default();
     let outline =
-        Outline::new(config, &theme.strings, &catalog, &articles, cards, pictures, &plain.pages)?;
-    let menu = page::Site::new(config, &plain.pages, input.generator, &theme)?;
+        Outline::new(config, strings, &catalog, &articles, &cards, pictures, &plain.pages)?;
     let renderer = Renderer::new(&theme, config.minify)?.with_site(&menu);
-
-    let mut site = Collected::default();
     let pages = outline.pages()?;
-    site.add_all(rendered(&outline, &renderer, &pages)?)?;
-    site.add(
-        route::DATA,
-        data::thinkpieces(&config.title, &catalog.pieces, &articles).into_diagnostic()?,
-    )?;
+    let feeds = config.base_url.as_deref().map(|base_url| feed::Site {
+        config,
+        base_url,
+        generator: input.generator,
+        strings,
+    });
+    let parts = feeds.map(|site| feed::parts(site, &catalog, &articles));
+
+    let mut files: Vec<File<'_>> = Vec::new();
+    for page in &pages {
+        let path = outline.path(page);
+        let input = outline.input(&inputs, page, &path);
+        files.push(File::new(path, input, || outline.render(&renderer, page)));
+    }
+    files.extend(data::files(&config.title, &catalog, &articles, &inputs));
+    if let (Some(site), Some(parts)) = (feeds, &parts) {
+        files.extend(feed::files(site, &catalog, &articles, parts, &inputs));
+    }
+
+    let mut site = Collected::new(standing);
+    site.make(files)?;
+    site.search(&catalog, &articles, strings, &inputs)?;
     site.add(route::RANDOM_PIECES, random::script(&catalog).into_diagnostic()?)?;
-    let searched = search::entries(&catalog, &articles, &theme.strings)?;
-    site.add_all(search::files(&searched).into_diagnostic()?)?;
     site.add(route::ROBOTS, sitemap::robots(config.base_url.as_deref(), config.noindex))?;
     site.add(policy::HEADERS, policy::headers(&theme.policy))?;
-    if let Some(base_url) = &config.base_url {
-        let (strings, generator) = (&theme.strings, input.generator);
-        let shared = feed::Site { config, base_url, generator, strings };
-        site.add_all(feed::files(shared, &catalog, &articles)?)?;
-        if !config.noindex {
-            site.add(route::SITEMAP, site_map(base_url, &outline, &pages, &catalog))?;
-        }
+    if let Some(base_url) = config.base_url.as_deref().filter(|_| !config.noindex) {
+        site.add(route::SITEMAP, site_map(base_url, &outline, &pages, &catalog))?;
     }
     site.add_all(theme.assets.files().clone())?;
     site.add_all(plain.files)?;
-    let tree = site.finish()?;
+    site.check_folders()?;
 
     let mut notes = plain.notes;
-    notes.extend(menu_notes(&menu, &tree));
+    notes.extend(menu_notes(&menu, &site));
     if config.base_url.is_none() {
         notes.push(
             "without `base_url` in venti.yaml the site has no feeds, sitemap or canonical links"
@@ -144,38 +173,38 @@ pub fn build(input: &Input<'_>) -> miette::Result<Built> {
         );
     }
     notes.extend(catalog.waiting.notes());
-    Ok(Built { tree, notes, waiting: catalog.waiting })
+    let Collected { tree, kept, inputs, .. } = site;
+    Ok(Built { tree, kept, inputs, notes, waiting: catalog.waiting.clone() })
 }
 
-/// Every piece's text, rendered, in the catalog's order.
-fn articles(catalog: &Catalog<'_>, words_per_minute: usize) -> Vec<Article> {
-    let article = |piece: &catalog::Piece<'_>| {
-        let essay = piece.essay;
+/// Every piece's text, rendered when it is asked for.
+fn articles<'a>(catalog: &'a Catalog<'_>, words_per_minute: usize) -> Lazily<'a, Article> {
+    Lazily::new(catalog.pieces.len(), move |at| {
+        let piece = &catalog.pieces[at];
         let root = route::root_from(&piece.path);
-        Article::new(&essay.body, essay.front.pull_quote.as_deref(), &root, words_per_minute)
-    };
-    catalog.pieces.par_iter().map(article).collect()
+        let quote = piece.essay.front.pull_quote.as_deref();
+        Article::new(&piece.essay.body, quote, &root, words_per_minute)
+    })
 }
 
 /// Every piece's card, ready for templates: lists share them instead of making their own.
-fn cards(catalog: &Catalog<'_>, articles: &[Article], theme: &Theme) -> miette::Result<Vec<Value>> {
-    let card = |(piece, article): (&catalog::Piece<'_>, &Article)| {
-        let card = page::Card::new(piece, article, catalog, &theme.strings)?;
-        Ok(Value::from_serializable(&card))
+///
+/// # Errors
+/// If the theme cannot write a date.
+fn cards<'a>(
+    catalog: &'a Catalog<'_>,
+    articles: &'a Lazily<'a, Article>,
+    strings: &'a Strings,
+) -> Result<Lazily<'a, Value>, Missing> {
+    let card = move |at: usize| {
+        page::Card::new(&catalog.pieces[at], &articles[at], catalog, strings)
+            .map(|card| Value::from_serializable(&card))
     };
-    catalog.pieces.par_iter().zip(articles).map(card).collect()
-}
-
-/// Every page with its path, in the outline's order. The first page that fails in that order
-/// is the one reported, whichever thread meets its error first.
-fn rendered(
-    outline: &Outline<'_>,
-    renderer: &Renderer,
-    pages: &[Page],
-) -> miette::Result<Vec<(String, Vec<u8>)>> {
-    let results: Vec<miette::Result<Vec<u8>>> =
-        pages.par_iter().map(|page| outline.render(renderer, page)).collect();
-    pages.iter().zip(results).map(|(page, html)| Ok((outline.path(page), html?))).collect()
+    // Dates are all that can fail, and if one can be written, so can all.
+    (0..catalog.pieces.len().min(1)).try_for_each(|first| card(first).map(drop))?;
+    Ok(Lazily::new(catalog.pieces.len(), move |at| {
+        card(at).expect("the theme's strings have no placeholder that a date does not give")
+    }))
 }
 
 /// What search engines should read.
@@ -193,26 +222,48 @@ fn site_map(
 }
 
 /// Entries of the menu that lead nowhere.
-fn menu_notes(menu: &page::Site<'_>, tree: &Tree) -> Vec<String> {
-    let lost = menu.nav.iter().filter(|item| !item.external && !tree.contains_key(&item.href));
+fn menu_notes(menu: &page::Site<'_>, site: &Collected<'_>) -> Vec<String> {
+    let lost = menu.nav.iter().filter(|item| !item.external && !site.contains(&item.href));
     lost.map(|item| {
         format!("the menu's entry `{}` leads nowhere: there is no {}", item.name, item.href)
     })
     .collect()
 }
 
-/// A tree under construction, in which every address is taken once.
-#[derive(Default)]
-struct Collected(Tree);
+/// A site under construction, in which every address is taken once.
+struct Collected<'s> {
+    standing: &'s dyn Standing,
+    tree: Tree,
+    kept: BTreeSet<String>,
+    inputs: BTreeMap<String, Hash>,
+}
 
-impl Collected {
+impl<'s> Collected<'s> {
+    fn new(standing: &'s dyn Standing) -> Self {
+        let (tree, kept, inputs) = Default::default();
+        Self { standing, tree, kept, inputs }
+    }
+
+    /// Makes these files, but for those that stand. The first that fails in their order is the one
+    /// reported, whichever thread meets its error first.
+    fn make(&mut self, files: Vec<File<'_>>) -> miette::Result<()> {
+        let (kept, wanted): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|file| self.standing.has(&file.path, file.input));
+        kept.into_iter().try_for_each(|file| self.keep(file.path))?;
+        let made: Vec<_> = wanted.par_iter().map(|file| (file.make)()).collect();
+        wanted
+            .into_iter()
+            .zip(made)
+            .try_for_each(|(file, bytes)| self.put(file.path, file.input, bytes?))
+    }
+
+    /// Adds a file that is there already.
     fn add(&mut self, path: impl Into<String>, bytes: Vec<u8>) -> miette::Result<()> {
-        let path = path.into();
-        if self.0.contains_key(&path) {
-            return Err(taken(&path));
+        let (path, input) = (path.into(), blake3::hash(&bytes));
+        if self.standing.has(&path, input) {
+            return self.keep(path);
         }
-        self.0.insert(path, bytes);
-        Ok(())
+        self.put(path, input, bytes)
     }
 
     fn add_all(
@@ -222,16 +273,64 @@ impl Collected {
         files.into_iter().try_for_each(|(path, bytes)| self.add(path, bytes))
     }
 
-    /// The tree, once no file is where another one's folder must be.
-    fn finish(self) -> miette::Result<Tree> {
-        for path in self.0.keys() {
+    /// Adds the search index. How many files it has is known only once it is made: the input of its
+    /// first has their number, and all the others have one input.
+    fn search(
+        &mut self,
+        catalog: &Catalog<'_>,
+        articles: &Lazily<'_, Article>,
+        strings: &Strings,
+        inputs: &Inputs,
+    ) -> miette::Result<()> {
+        let input = inputs.of(&"search", 0..catalog.pieces.len());
+        let with_count = |count: usize| reuse::input_of(&(input.to_hex().as_str(), count));
+        let parts = self.standing.made_from(input);
+        if self.standing.has(search::INDEX, with_count(parts.len())) {
+            return parts
+                .into_iter()
+                .try_for_each(|part| self.keep(part))
+                .and_then(|()| self.keep(search::INDEX.to_owned()));
+        }
+        let entries = search::entries(catalog, articles, strings)?;
+        let files = search::files(&entries).into_diagnostic()?;
+        let count = files.len() - 1;
+        files.into_iter().try_for_each(|(path, bytes)| {
+            let input = if path == search::INDEX { with_count(count) } else { input };
+            self.put(path, input, bytes)
+        })
+    }
+
+    fn keep(&mut self, path: String) -> miette::Result<()> {
+        self.claim(&path)?;
+        self.kept.insert(path);
+        Ok(())
+    }
+
+    fn put(&mut self, path: String, input: Hash, bytes: Vec<u8>) -> miette::Result<()> {
+        self.claim(&path)?;
+        self.inputs.insert(path.clone(), input);
+        self.tree.insert(path, bytes);
+        Ok(())
+    }
+
+    fn claim(&self, path: &str) -> miette::Result<()> {
+        if self.contains(path) { Err(taken(path)) } else { Ok(()) }
+    }
+
+    fn contains(&self, path: &str) -> bool {
+        self.tree.contains_key(path) || self.kept.contains(path)
+    }
+
+    /// Checks that no file is where another one's folder must be.
+    fn check_folders(&self) -> miette::Result<()> {
+        for path in self.tree.keys().chain(&self.kept) {
             for (at, _) in path.match_indices('/') {
-                if self.0.contains_key(&path[..at]) {
+                if self.contains(&path[..at]) {
                     return Err(taken(&path[..at]));
                 }
             }
         }
-        Ok(self.0)
+        Ok(())
     }
 }
 

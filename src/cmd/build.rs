@@ -8,7 +8,7 @@ use super::summary::Summary;
 use super::terminal::{Terminal, print};
 use super::writing::{self, Asked};
 use crate::cli::{Build, Global};
-use crate::site::{self, output};
+use crate::site::{self, output::Output};
 
 /// The program as pages and feeds name it.
 const GENERATOR: &str = concat!("venti ", env!("CARGO_PKG_VERSION"));
@@ -25,8 +25,11 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
     };
     let project = &site.project;
     let today = environment::today()?;
+    let folder = project.path(&project.config.output);
+    // Opened for the moment: nobody else should wait while essays are written.
     let render = |essays: &_| {
-        site::build(&site::Input {
+        let output = Output::open(&folder, &project.scratch())?;
+        let input = site::Input {
             project,
             seeds: &seeds,
             essays,
@@ -34,7 +37,8 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
             future: args.future,
             today,
             generator: GENERATOR,
-        })
+        };
+        Ok((site::build(&input, &output)?, output))
     };
     let written = if args.frozen {
         writing::check_frozen(&site, &seeds, &asked)?
@@ -43,9 +47,8 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
     };
 
     let started = Instant::now();
-    let built = render(&written.essays)?;
-    let changes =
-        output::commit(&built.tree, &project.path(&project.config.output), &project.scratch())?;
+    let (built, output) = render(&written.essays)?;
+    let changes = output.commit(&built.wanted())?;
     let summary = Summary::new(&written).with_site(
         &built,
         changes,

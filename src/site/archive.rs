@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use tera::Value;
 
 use super::catalog::Piece;
+use super::lazily::Lazily;
 use super::page::Link;
 use super::route;
 use super::strings::{Missing, Strings};
@@ -57,9 +58,9 @@ pub fn months(pieces: &[Piece<'_>], strings: &Strings) -> Result<Vec<Month>, Mis
 /// What `archive.html` is given as `years`: newest first, each `{year, months}`, a month
 /// `{name, path, count, cards}`. `cards` belong to the catalog's pieces; where they are too
 /// many for one page, every month's are left to its own.
-pub fn years(months: &[Month], cards: &[Value]) -> Value {
+pub fn years(months: &[Month], cards: &Lazily<'_, Value>) -> Value {
     let shown = |month: &Month| match cards.len() {
-        0..=PER_PAGE => cards[month.pieces.clone()].to_vec(),
+        0..=PER_PAGE => month.pieces.clone().map(|at| cards[at].clone()).collect(),
         _ => Vec::new(),
     };
     let month = |month: &Month| {
@@ -103,7 +104,7 @@ mod tests {
         let catalog = Catalog::new(&input);
         let strings = Theme::load(&sample.project).unwrap().strings;
         let months = months(&catalog.pieces, &strings).unwrap();
-        let cards: Vec<Value> = (0..pieces).map(Value::from).collect();
+        let cards = Lazily::new(pieces, Value::from);
         let years = serde_json::to_value(years(&months, &cards)).unwrap();
         let mut lines = Vec::new();
         for year in years.as_array().unwrap() {

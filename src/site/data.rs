@@ -1,19 +1,28 @@
 //! `thinkpieces.json`: every published essay as data, for those who want the
 //! texts without the pages.
 
+use miette::IntoDiagnostic;
 use serde::Serialize;
 
 use super::article::Article;
-use super::catalog::Piece;
+use super::catalog::{Catalog, Piece};
 use super::json::inside_script;
+use super::lazily::Lazily;
+use super::reuse::{File, Inputs};
 use super::route;
 use crate::content::essay::FrontMatter;
+
+/// Essays in one file.
+const PER_FILE: usize = 500;
 
 #[derive(Serialize)]
 struct Data<'a> {
     /// Raised when a reader of the version before would misread this one.
     version: u32,
     title: &'a str,
+    /// The file with the next essays, relative to this one; none in the last.
+    next: Option<String>,
+    /// Oldest first.
     thinkpieces: Vec<Thinkpiece<'a>>,
 }
 
@@ -38,16 +47,52 @@ struct Thinkpiece<'a> {
     provenance: &'a FrontMatter,
 }
 
-/// All of `pieces` with their articles, in their order.
-pub fn thinkpieces(
-    title: &str,
-    pieces: &[Piece<'_>],
-    articles: &[Article],
-) -> serde_json::Result<Vec<u8>> {
-    let thinkpieces = pieces.iter().zip(articles).map(|(piece, article)| Thinkpiece {
+/// All published essays by their files: the first has the oldest, so that a new essay changes
+/// only the last, and each names the next.
+pub fn files<'a>(
+    title: &'a str,
+    catalog: &'a Catalog<'a>,
+    articles: &'a Lazily<'a, Article>,
+    inputs: &Inputs,
+) -> Vec<File<'a>> {
+    let count = catalog.pieces.len();
+    let total = count.div_ceil(PER_FILE).max(1);
+    let file = |number: usize| {
+        let first = (number - 1) * PER_FILE;
+        // The catalog is newest first.
+        let held = (first..count.min(first + PER_FILE)).map(move |at| count - 1 - at);
+        let next = (number < total).then(|| relative(number, number + 1));
+        let input = inputs.of(&("data", number, &next), held.clone());
+        File::new(path(number), input, move || {
+            let root = route::root_from(&path(number));
+            let piece = |at: usize| thinkpiece(&catalog.pieces[at], &articles[at], &root);
+            let thinkpieces = held.clone().map(piece).collect();
+            let data = Data { version: 2, title, next: next.clone(), thinkpieces };
+            let json = serde_json::to_string_pretty(&data).into_diagnostic()?;
+            Ok(inside_script(&json).into_bytes())
+        })
+    };
+    (1..=total).map(file).collect()
+}
+
+/// Where a file of the data lies; they count from 1.
+fn path(number: usize) -> String {
+    match number {
+        1 => route::DATA.to_owned(),
+        n => format!("thinkpieces/{n}.json"),
+    }
+}
+
+/// What leads from one file of the data to another.
+fn relative(from: usize, to: usize) -> String {
+    format!("{}{}", route::root_from(&path(from)), path(to))
+}
+
+fn thinkpiece<'a>(piece: &'a Piece<'_>, article: &'a Article, root: &str) -> Thinkpiece<'a> {
+    Thinkpiece {
         slug: &piece.seed.slug,
         take: piece.essay.front.take,
-        path: route::href(&piece.path),
+        path: format!("{root}{}", route::href(&piece.path)),
         title: &piece.essay.front.title,
         quote: &piece.essay.front.quote,
         author: piece.seed.author.as_deref(),
@@ -58,7 +103,31 @@ pub fn thinkpieces(
         text: &article.text,
         edited: piece.edited,
         provenance: &piece.essay.front,
-    });
-    let data = Data { version: 1, title, thinkpieces: thinkpieces.collect() };
-    Ok(inside_script(&serde_json::to_string_pretty(&data)?).into_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+
+    #[test]
+    fn a_large_site_has_several_files_each_naming_the_next() {
+        let mut sample = sample::site();
+        for at in 0..=super::PER_FILE {
+            sample.add(sample::seed(&format!("piece-{at:04}")));
+        }
+        let tree = sample.build().tree;
+        let read =
+            |path: &str| -> serde_json::Value { serde_json::from_slice(&tree[path]).unwrap() };
+        let (first, second) = (read("thinkpieces.json"), read("thinkpieces/2.json"));
+        assert_eq!(first["next"], "thinkpieces/2.json");
+        assert_eq!(second["next"], serde_json::Value::Null);
+        assert_eq!(first["thinkpieces"].as_array().unwrap().len(), super::PER_FILE);
+        let last = &second["thinkpieces"][0];
+        // One day's pieces are listed by slug, and here the other way round.
+        assert_eq!(
+            (last["slug"].as_str(), last["path"].as_str()),
+            (Some("piece-0000"), Some("../piece-0000/index.html"))
+        );
+    }
 }

@@ -10,12 +10,13 @@ mod rss;
 
 use jiff::civil::Date;
 use miette::IntoDiagnostic;
-use rayon::prelude::*;
 
 use super::article::Article;
 use super::catalog::Catalog;
+use super::lazily::Lazily;
+use super::reuse::{File, Inputs};
 use super::route;
-use super::strings::Strings;
+use super::strings::{Missing, Strings};
 use crate::config::Config;
 
 use entry::Entry;
@@ -39,44 +40,51 @@ struct Channel {
     pieces: Vec<usize>,
 }
 
-/// Every feed of the site by its path. `articles` belong to the catalog's pieces, in its order.
-///
-/// # Errors
-/// If the theme lacks the string that labels a text as written by a machine.
-pub fn files(
-    site: Site<'_>,
-    catalog: &Catalog<'_>,
-    articles: &[Article],
-) -> miette::Result<Vec<(String, Vec<u8>)>> {
-    let entry = |at: usize| Entry::new(&catalog.pieces[at], &articles[at], site);
+/// What stands in Atom feeds for each piece of the catalog; a piece is in several, and rendered for
+/// all of them once.
+pub fn parts<'a>(
+    site: Site<'a>,
+    catalog: &'a Catalog<'a>,
+    articles: &'a Lazily<'a, Article>,
+) -> Parts<'a> {
+    Lazily::new(catalog.pieces.len(), move |at| {
+        Entry::new(&catalog.pieces[at], &articles[at], site).map(|entry| atom::part(&entry))
+    })
+}
 
+/// What [`parts`] gives; not even one if the theme lacks the string that labels a text as written
+/// by a machine.
+pub type Parts<'a> = Lazily<'a, Result<atom::Part, Missing>>;
+
+/// Every feed of the site.
+pub fn files<'a>(
+    site: Site<'a>,
+    catalog: &'a Catalog<'a>,
+    articles: &'a Lazily<'a, Article>,
+    parts: &'a Parts<'a>,
+    inputs: &Inputs,
+) -> Vec<File<'a>> {
     let home = home(site.config, catalog);
-    let newest: Vec<Entry<'_>> =
-        home.pieces.iter().map(|&at| entry(at)).collect::<Result<_, _>>()?;
+    let newest = home.pieces.clone();
+    let entries = move || -> Result<Vec<Entry<'a>>, Missing> {
+        newest.iter().map(|&at| Entry::new(&catalog.pieces[at], &articles[at], site)).collect()
+    };
+    let input = inputs.of(&"feed", home.pieces.iter().copied());
+    let rss = entries.clone();
     let mut files = vec![
-        (route::RSS.to_owned(), rss::feed(site, &newest)),
-        (route::JSON_FEED.to_owned(), json::feed(site, &newest).into_diagnostic()?),
+        File::new(route::RSS, input, move || Ok(rss::feed(site, &rss()?))),
+        File::new(route::JSON_FEED, input, move || json::feed(site, &entries()?).into_diagnostic()),
     ];
-    drop(newest);
-
-    let mut channels = vec![home];
-    channels.extend(lists(site.config, catalog));
-    // A piece is in several feeds, and rendered for all of them once.
-    let mut wanted = vec![false; catalog.pieces.len()];
-    for channel in &channels {
-        channel.pieces.iter().for_each(|&at| wanted[at] = true);
-    }
-    let entries: Vec<Option<atom::Part>> = wanted
-        .into_par_iter()
-        .enumerate()
-        .map(|(at, wanted)| wanted.then(|| entry(at).map(|entry| atom::part(&entry))).transpose())
-        .collect::<Result<_, _>>()?;
-    files.par_extend(channels.par_iter().map(|channel| {
-        let entries: Vec<&atom::Part> =
-            channel.pieces.iter().filter_map(|&at| entries[at].as_ref()).collect();
-        (route::feed_of(&channel.page), atom::feed(site, channel, &entries))
+    files.extend([home].into_iter().chain(lists(site.config, catalog)).map(|channel| {
+        let path = route::feed_of(&channel.page);
+        let input = inputs.of(&(&channel.title, &channel.page), channel.pieces.iter().copied());
+        File::new(path, input, move || {
+            let part = |at: &usize| parts[*at].as_ref().map_err(Clone::clone);
+            let parts = channel.pieces.iter().map(part).collect::<Result<Vec<_>, _>>()?;
+            Ok(atom::feed(site, &channel, &parts))
+        })
     }));
-    Ok(files)
+    files
 }
 
 /// The feed of the whole site.

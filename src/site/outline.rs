@@ -3,6 +3,7 @@
 
 mod context;
 mod head;
+mod input;
 
 use tera::Value;
 
@@ -11,6 +12,7 @@ pub use head::Pictures;
 use super::archive::{self, Month};
 use super::article::Article;
 use super::catalog::Catalog;
+use super::lazily::Lazily;
 use super::page::Topic;
 use super::plain;
 use super::related::Related;
@@ -68,11 +70,11 @@ pub struct Outline<'a> {
     config: &'a Config,
     strings: &'a Strings,
     catalog: &'a Catalog<'a>,
-    articles: &'a [Article],
+    articles: &'a Lazily<'a, Article>,
     plain: &'a [plain::Page],
     pictures: Pictures,
     /// One for each piece of the catalog; lists share them.
-    cards: Vec<Value>,
+    cards: &'a Lazily<'a, Value>,
     /// The fullest tags.
     topics: Value,
     months: Vec<Month>,
@@ -88,8 +90,8 @@ impl<'a> Outline<'a> {
         config: &'a Config,
         strings: &'a Strings,
         catalog: &'a Catalog<'a>,
-        articles: &'a [Article],
-        cards: Vec<Value>,
+        articles: &'a Lazily<'a, Article>,
+        cards: &'a Lazily<'a, Value>,
         pictures: Pictures,
         plain: &'a [plain::Page],
     ) -> Result<Self, Missing> {

@@ -24,6 +24,7 @@ use miette::Diagnostic;
 use crate::fs;
 use crate::lock::Lock;
 use crate::site::Tree;
+use crate::site::reuse::Standing;
 
 mod manifest;
 mod paths;
@@ -138,7 +139,7 @@ fn halfway(source: fs::Error) -> Stopped {
 pub struct Wanted<'a> {
     /// Files with their content.
     pub tree: &'a Tree,
-    /// Files that stand as they should, which [`Output::has`] said.
+    /// Files that stand as they should, which [`Output`] said.
     pub kept: &'a BTreeSet<String>,
     /// What files of `tree` were made from, as a hash of all that decides their content.
     pub inputs: &'a BTreeMap<String, Hash>,
@@ -195,12 +196,6 @@ impl Output {
         Ok(Self { folder: folder.to_owned(), manifest, standing, _lock: lock })
     }
 
-    /// Whether the file at `path` is there as Venti made it from this input: it need not be made
-    /// again.
-    pub fn has(&self, path: &str, input: Hash) -> bool {
-        self.standing.get(path) == Some(&input)
-    }
-
     /// Makes the folder hold exactly what is wanted, beside what is not Venti's.
     ///
     /// # Errors
@@ -209,6 +204,17 @@ impl Output {
     pub fn commit(self, wanted: &Wanted<'_>) -> miette::Result<Changes> {
         paths::check(wanted.paths())?;
         replace(wanted, &self.manifest, &self.folder)
+    }
+}
+
+impl Standing for Output {
+    fn has(&self, path: &str, input: Hash) -> bool {
+        self.standing.get(path) == Some(&input)
+    }
+
+    fn made_from(&self, input: Hash) -> Vec<String> {
+        let made = self.standing.iter().filter(|(_, made_from)| **made_from == input);
+        made.map(|(path, _)| path.clone()).collect()
     }
 }
 

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::Tree;
 use super::markdown::{self, Links};
 use super::route::{self, Target};
@@ -15,7 +17,7 @@ use crate::project::Project;
 use crate::yaml;
 
 /// A rendered plain page.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Page {
     /// Its page under `output/`.
     pub path: String,

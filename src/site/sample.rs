@@ -72,7 +72,7 @@ impl Sample {
     }
 
     pub fn build(&self) -> Built {
-        build(&self.input()).unwrap_or_else(|error| panic!("{error:?}"))
+        build(&self.input(), &super::Nothing).unwrap_or_else(|error| panic!("{error:?}"))
     }
 }
 

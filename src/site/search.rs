@@ -26,6 +26,7 @@ use serde::Serialize;
 use super::article::{self, Article};
 use super::catalog::{Catalog, Piece};
 use super::json::inside_script;
+use super::lazily::Lazily;
 use super::route;
 use super::strings::{Missing, Strings};
 
@@ -34,6 +35,9 @@ use shard::Shard;
 /// The script that reads the index. It is part of it, so that the two always fit each other,
 /// and costs nothing on pages where nobody searches.
 const READER: &str = include_str!("search/reader.js");
+
+/// The file that is loaded first.
+pub const INDEX: &str = "search/index.js";
 
 /// Texts in one `docs-N.js`: ten results of ten files are then about 100 kB.
 const DOCS_PER_FILE: usize = 32;
@@ -102,36 +106,17 @@ impl<'a> Entry<'a> {
 /// If the theme cannot write a date or the number of a take.
 pub fn entries<'a>(
     catalog: &Catalog<'a>,
-    articles: &'a [Article],
+    articles: &'a Lazily<'a, Article>,
     strings: &Strings,
 ) -> Result<Vec<Entry<'a>>, Missing> {
-    let pieces = catalog.pieces.par_iter().zip(articles);
-    let mut entries = pieces
-        .map(|(piece, article)| Entry::new(piece, article, catalog, strings))
+    let mut entries = catalog
+        .pieces
+        .par_iter()
+        .enumerate()
+        .map(|(at, piece)| Entry::new(piece, &articles[at], catalog, strings))
         .collect::<Result<Vec<_>, _>>()?;
     entries.par_sort_unstable_by_key(|entry| entry.id);
     Ok(entries)
-}
-
-/// What decides every byte of [`files`]: equal fingerprints, equal files.
-pub fn fingerprint(entries: &[Entry<'_>]) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(READER.as_bytes());
-    for entry in entries {
-        let Entry { id: (slug, number), path, title, quote, author, tags, text, date, take } =
-            entry;
-        hasher.update(&number.to_le_bytes());
-        hasher.update(&[u8::from(author.is_some()), u8::from(take.is_some())]);
-        hasher.update(&(tags.len() as u64).to_le_bytes());
-        let author = author.unwrap_or_default();
-        let take = take.as_deref().unwrap_or_default();
-        let fields = [*slug, path, title, quote, author, text, date, take];
-        for field in fields.into_iter().chain(tags.iter().copied()) {
-            hasher.update(&(field.len() as u64).to_le_bytes());
-            hasher.update(field.as_bytes());
-        }
-    }
-    hasher.finalize()
 }
 
 /// `index.js`: what must be known before anything else is loaded.

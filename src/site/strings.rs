@@ -16,7 +16,7 @@ const MONTH_LISTS: [&str; 2] = ["months", "months_short"];
 pub struct Strings(BTreeMap<String, String>);
 
 /// A string could not be made.
-#[derive(Debug, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum Missing {
     #[error("the theme has no string `{0}`")]
     String(String),

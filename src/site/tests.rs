@@ -2,6 +2,7 @@
 
 mod finding;
 mod hostile;
+mod reuse;
 
 use std::collections::BTreeSet;
 
@@ -317,7 +318,7 @@ fn a_draft_is_marked_and_kept_from_search_engines() {
 }
 
 fn failure(sample: &Sample) -> String {
-    let error = build(&sample.input()).unwrap_err();
+    let error = build(&sample.input(), &super::Nothing).unwrap_err();
     match error.help() {
         Some(help) => format!("{error} ({help})"),
         None => error.to_string(),
@@ -467,14 +468,14 @@ fn a_project_overrides_the_theme_file_by_file() {
 fn a_mistake_in_a_template_is_shown_at_its_line() {
     let sample = full();
     sample.write("themes/medium/templates/404.html", "<p>fine</p>\n<p>{{ site.titel }}</p>");
-    let error = build(&sample.input()).unwrap_err();
+    let error = build(&sample.input(), &super::Nothing).unwrap_err();
     let problem = error.downcast_ref::<crate::problem::Problem>().expect("a problem with a place");
     assert_eq!(problem.file(), "themes/medium/templates/404.html");
     assert_eq!(problem.place().unwrap().0, 2);
     assert!(problem.message.contains("titel"), "{}", problem.message);
 
     sample.write("themes/medium/templates/404.html", "{% if %}");
-    let error = build(&sample.input()).unwrap_err();
+    let error = build(&sample.input(), &super::Nothing).unwrap_err();
     assert!(error.downcast_ref::<crate::problem::Problem>().is_some());
 }
 

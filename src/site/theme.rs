@@ -120,6 +120,13 @@ impl Theme {
         let policy = policy::content_security_policy(&early_script);
         Ok(Self { templates, strings, assets, early_script, policy })
     }
+
+    /// What decides how pages look: everything of the theme that a page is rendered from.
+    pub fn identity(&self) -> String {
+        let Self { templates, strings, assets, early_script, policy } = self;
+        let assets: Vec<&String> = assets.files().keys().collect();
+        format!("{templates:?} {strings:?} {assets:?} {early_script} {policy}")
+    }
 }
 
 /// Lays a theme over the one it extends: first what is in the binary, then what the project has.

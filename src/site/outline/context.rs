@@ -38,7 +38,7 @@ impl Outline<'_> {
             }
             Page::Thinkpiece(at) => ("thinkpiece.html", self.thinkpiece(*at)?),
             Page::Takes(first) => {
-                let gallery = Gallery::new(*first, catalog, self.articles, &self.cards, root);
+                let gallery = Gallery::new(*first, catalog, self.articles, self.cards, root);
                 ("takes.html", context(&gallery)?)
             }
             Page::Tags => {
@@ -52,7 +52,7 @@ impl Outline<'_> {
                 ("authors.html", one("authors", Value::from_serializable(&people)))
             }
             Page::Archive => {
-                let mut context = one("years", archive::years(&self.months, &self.cards));
+                let mut context = one("years", archive::years(&self.months, self.cards));
                 context.insert("count", &catalog.pieces.len());
                 ("archive.html", context)
             }

@@ -131,13 +131,18 @@ impl Outline<'_> {
         })
     }
 
-    fn image(&self, page: &Page, alt: &str) -> Option<Image> {
-        let path = match page {
+    /// Where the picture lies that a link to the page shows.
+    pub(super) fn picture(&self, page: &Page) -> Option<&String> {
+        let own = match page {
             Page::Thinkpiece(at) | Page::Takes(at) => self.pictures.pieces.get(*at),
             Page::Redirect { .. } | Page::NotFound => return None,
             _ => None,
         };
-        let url = self.absolute(path.or(self.pictures.site.as_ref())?)?;
+        own.or(self.pictures.site.as_ref())
+    }
+
+    fn image(&self, page: &Page, alt: &str) -> Option<Image> {
+        let url = self.absolute(self.picture(page)?)?;
         let (width, height) = CARD_SIZE;
         Some(Image { url, width, height, alt: alt.to_owned() })
     }
@@ -153,6 +158,7 @@ mod tests {
     use super::*;
     use crate::site::article::Article;
     use crate::site::catalog::Catalog;
+    use crate::site::lazily::Lazily;
     use crate::site::sample;
     use crate::site::theme::Theme;
 
@@ -163,7 +169,8 @@ mod tests {
         sample.project.config.base_url = Some("https://a.example".to_owned());
         let input = sample.input();
         let catalog = Catalog::new(&input);
-        let articles = [1, 2].map(|_| Article::new("One.", None, "../", 200));
+        let articles = Lazily::new(2, |_| Article::new("One.", None, "../", 200));
+        let cards = Lazily::new(2, |_| tera::Value::none());
         let strings = Theme::load(&sample.project).unwrap().strings;
         let config = &sample.project.config;
         let head = |pieces: &[&str], site: Option<&str>, page: &Page| {
@@ -171,8 +178,7 @@ mod tests {
                 pieces: pieces.iter().map(|path| (*path).to_owned()).collect(),
                 site: site.map(str::to_owned),
             };
-            let cards = vec![tera::Value::none(); 2];
-            Outline::new(config, &strings, &catalog, &articles, cards, pictures, &[])
+            Outline::new(config, &strings, &catalog, &articles, &cards, pictures, &[])
                 .unwrap()
                 .head(page, "x/index.html")
                 .unwrap()

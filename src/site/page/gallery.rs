@@ -8,6 +8,7 @@ use super::{Link, paragraphs, quoted};
 use crate::content::essay::FrontMatter;
 use crate::site::article::Article;
 use crate::site::catalog::{Catalog, Piece};
+use crate::site::lazily::Lazily;
 use crate::site::provenance::{self, Setting};
 use crate::site::route;
 
@@ -42,8 +43,8 @@ impl<'a> Gallery<'a> {
     pub fn new(
         first: usize,
         catalog: &Catalog<'a>,
-        articles: &[Article],
-        cards: &[Value],
+        articles: &Lazily<'_, Article>,
+        cards: &Lazily<'_, Value>,
         root: &str,
     ) -> Self {
         let shown = &catalog.pieces[first];

@@ -6,15 +6,15 @@ use super::super::theme::Theme;
 use super::*;
 use crate::site;
 
-/// The index of a sample, and its fingerprint.
-fn index(sample: &Sample) -> (BTreeMap<String, String>, blake3::Hash) {
+/// The index of a sample.
+fn index(sample: &Sample) -> BTreeMap<String, String> {
     let input = sample.input();
     let catalog = Catalog::new(&input);
     let articles = site::articles(&catalog, 200);
     let theme = Theme::load(&sample.project).unwrap();
     let entries = entries(&catalog, &articles, &theme.strings).unwrap();
     let text = |(path, bytes)| (path, String::from_utf8(bytes).unwrap());
-    (files(&entries).unwrap().into_iter().map(text).collect(), fingerprint(&entries))
+    files(&entries).unwrap().into_iter().map(text).collect()
 }
 
 /// A site of so many thinkpieces; `edit` may replace the text of some.
@@ -41,7 +41,7 @@ fn a_small_site_has_one_file_and_shows_what_it_must() {
             .takes(2),
     );
     sample.add(sample::seed("a"));
-    let (files, _) = index(&sample);
+    let files = index(&sample);
     assert_eq!(files.keys().collect::<Vec<_>>(), ["search/index.js"]);
     let script = files["search/index.js"].strip_prefix(READER).unwrap();
     assert!(script.starts_with("ventiSearch.add(\"index\",\""), "{script}");
@@ -57,7 +57,7 @@ fn a_small_site_has_one_file_and_shows_what_it_must() {
 
 #[test]
 fn a_site_without_thinkpieces_can_be_searched_in_vain() {
-    let (files, _) = index(&sample::site());
+    let files = index(&sample::site());
     let script = &files["search/index.js"];
     assert!(script.contains("\"docs\":0") && script.contains("\"terms\":[]"), "{script}");
 }
@@ -69,21 +69,20 @@ fn the_order_of_seeds_and_dates_changes_nothing_but_what_is_shown() {
     sample.seeds.reverse();
     assert_eq!(index(&sample), before);
     sample.seeds[3].date = Some(jiff::civil::date(2027, 1, 1));
-    let (files, fingerprint) = index(&sample);
-    assert_ne!(fingerprint, before.1);
+    let files = index(&sample);
+    assert_ne!(files, before);
     let terms = |files: &BTreeMap<String, String>| -> Vec<String> {
         let script = &files["search/index.js"];
         script.lines().filter(|line| !line.contains("\"docs-")).map(str::to_owned).collect()
     };
-    assert_eq!(terms(&files), terms(&before.0));
+    assert_eq!(terms(&files), terms(&before));
 }
 
 #[test]
 fn a_large_site_is_split_and_a_change_reaches_few_files() {
     let before = many(900, |_| None);
     let edited = many(900, |at| (at == 400).then_some("Only w5 remains."));
-    let ((before, old), (after, new)) = (index(&before), index(&edited));
-    assert_ne!(old, new);
+    let (before, after) = (index(&before), index(&edited));
     assert!(before.keys().filter(|path| path.contains("/terms-")).count() > 2);
     assert_eq!(
         before.keys().filter(|path| path.contains("/docs-")).count(),
@@ -99,7 +98,7 @@ fn a_large_site_is_split_and_a_change_reaches_few_files() {
 #[test]
 fn another_text_is_another_edition() {
     let edition = |count| {
-        let script = index(&many(count, |_| None)).0.remove("search/index.js").unwrap();
+        let script = index(&many(count, |_| None)).remove("search/index.js").unwrap();
         let data = script.strip_prefix(READER).unwrap();
         data.split('"').nth(3).unwrap().to_owned()
     };

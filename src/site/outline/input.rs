@@ -1,0 +1,95 @@
+//! What each page is made from.
+
+use std::ops::Range;
+
+use blake3::Hash;
+use serde::Serialize;
+
+use super::{Outline, Page};
+use crate::site::catalog::{Quoted, Shelf};
+use crate::site::reuse::{Inputs, input_of};
+use crate::site::{archive, random};
+
+impl Outline<'_> {
+    /// The input of the page at `path`: its own facts, and the pieces it shows anything of.
+    pub fn input(&self, inputs: &Inputs, page: &Page, path: &str) -> Hash {
+        let catalog = self.catalog;
+        let count = catalog.pieces.len();
+        let (facts, pieces): (Hash, Vec<usize>) = match page {
+            Page::Home { number } => {
+                (input_of(&(count, &self.topics)), self.part(count, *number).collect())
+            }
+            Page::Tag { shelf, number } => {
+                let shelf = &catalog.shelves[*shelf];
+                let facts = (&shelf.tag, shelf.pieces.len(), &self.topics);
+                let shown = self.part(shelf.pieces.len(), *number);
+                (input_of(&facts), shelf.pieces[shown].to_vec())
+            }
+            Page::Author { person, number } => {
+                let person = &catalog.people[*person];
+                let facts = (person.name, person.pieces.len(), &self.topics);
+                let shown = self.part(person.pieces.len(), *number);
+                (input_of(&facts), person.pieces[shown].to_vec())
+            }
+            Page::Thinkpiece(at) => {
+                let takes = catalog.takes_of(&catalog.pieces[*at]);
+                let related = self.related.to(*at);
+                let previous = Some(at + 1).filter(|&at| at < count);
+                let facts = (takes.len(), related.len(), previous.is_some());
+                let mut shown = vec![*at];
+                shown.extend(takes.iter().chain(related));
+                shown.extend(previous.into_iter().chain(at.checked_sub(1)));
+                (input_of(&facts), shown)
+            }
+            Page::Takes(first) => {
+                (input_of(&()), catalog.takes_of(&catalog.pieces[*first]).to_vec())
+            }
+            Page::Tags => {
+                let tag = |shelf: &Shelf<'_>| input_of(&(shelf.tag, shelf.pieces.len()));
+                (input_of(&hexes(catalog.shelves.iter().map(tag))), Vec::new())
+            }
+            Page::Authors => {
+                let person = |person: &Quoted<'_>| input_of(&(person.name, person.pieces.len()));
+                (input_of(&hexes(catalog.people.iter().map(person))), Vec::new())
+            }
+            Page::Archive => {
+                let month = |month: &archive::Month| input_of(&(&month.name, &month.pieces));
+                let shown = if count <= archive::PER_PAGE { count } else { 0 };
+                let months = hexes(self.months.iter().map(month));
+                (input_of(&(count, months)), (0..shown).collect())
+            }
+            Page::Month { month: at, number } => {
+                let month = &self.months[*at];
+                let neighbour = |at: Option<usize>| {
+                    at.and_then(|at| self.months.get(at)).map(archive::Month::prefix)
+                };
+                let newer = neighbour(at.checked_sub(1));
+                let facts = (month.pieces.len(), newer, neighbour(Some(at + 1)));
+                let shown = part(month.pieces.len(), archive::PER_PAGE, *number);
+                let first = month.pieces.start;
+                (input_of(&facts), shown.map(|at| first + at).collect())
+            }
+            Page::Random => (input_of(&()), random::shown(catalog)),
+            Page::Search | Page::NotFound => (input_of(&()), Vec::new()),
+            Page::Plain(at) => (input_of(&self.plain[*at]), Vec::new()),
+            Page::Redirect { piece, .. } => (input_of(&()), vec![*piece]),
+        };
+        // Where it lies says what kind of page it is, and which part of a list.
+        let facts = (path, self.picture(page), facts.to_hex().to_string());
+        inputs.of(&facts, pieces.into_iter())
+    }
+
+    /// The positions on page `number` of a list of this length.
+    fn part(&self, length: usize, number: usize) -> Range<usize> {
+        part(length, self.config.paginate, number)
+    }
+}
+
+fn part(length: usize, per_page: usize, number: usize) -> Range<usize> {
+    let first = (number - 1) * per_page.max(1);
+    first..length.min(first + per_page.max(1))
+}
+
+fn hexes(hashes: impl Iterator<Item = Hash>) -> impl Serialize {
+    hashes.map(|hash| hash.to_hex().to_string()).collect::<Vec<_>>()
+}

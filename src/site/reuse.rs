@@ -1,0 +1,90 @@
+//! What need not be made again: every file of the site has an input, a hash of all that decides its
+//! content, and a file that stands as it was made from the same input is left as it is. The work
+//! of a build is then that of what changed.
+//!
+//! An input may say too much, and then a file is made again for nothing. It must never say too
+//! little: what a page shows and its input does not know of would stay on the site.
+
+use blake3::Hash;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::catalog::Catalog;
+
+/// The site as it stands.
+pub trait Standing: Sync {
+    /// Whether the file at `path` stands as it was made from this input.
+    fn has(&self, path: &str, input: Hash) -> bool;
+
+    /// Every file that stands as it was made from this input.
+    fn made_from(&self, input: Hash) -> Vec<String>;
+}
+
+/// Where nothing stands, and so everything is made.
+pub struct Nothing;
+
+impl Standing for Nothing {
+    fn has(&self, _: &str, _: Hash) -> bool {
+        false
+    }
+
+    fn made_from(&self, _: Hash) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// A file that can be made.
+pub struct File<'a> {
+    pub path: String,
+    pub input: Hash,
+    pub make: Box<dyn Fn() -> miette::Result<Vec<u8>> + Send + Sync + 'a>,
+}
+
+impl<'a> File<'a> {
+    pub fn new(
+        path: impl Into<String>,
+        input: Hash,
+        make: impl Fn() -> miette::Result<Vec<u8>> + Send + Sync + 'a,
+    ) -> Self {
+        Self { path: path.into(), input, make: Box::new(make) }
+    }
+}
+
+/// The hash of data, by its form as JSON: lists and texts cannot run into each other there.
+pub fn input_of(data: &impl Serialize) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    let written = serde_json::to_writer(std::io::BufWriter::new(&mut hasher), data);
+    written.expect("plain data has a form as JSON, and a hash takes all of it");
+    hasher.finalize()
+}
+
+/// The inputs of what files are made of.
+#[derive(Debug)]
+pub struct Inputs {
+    /// What every page depends on: this Venti, the theme, the configuration, the menu.
+    pub site: Hash,
+    /// One for each piece of the catalog, in its order: its seed and its essay.
+    pub pieces: Vec<Hash>,
+}
+
+impl Inputs {
+    /// `site` is everything that all pages depend on.
+    pub fn new(site: &impl Serialize, catalog: &Catalog<'_>) -> Self {
+        let site = input_of(&(env!("VENTI_IDENTITY"), site));
+        let piece = |piece: &super::catalog::Piece<'_>| {
+            let takes = catalog.takes_of(piece).len();
+            input_of(&(piece.seed, piece.essay, piece.edited, piece.date, &piece.path, takes))
+        };
+        Self { site, pieces: catalog.pieces.par_iter().map(piece).collect() }
+    }
+
+    /// The input of something that is made of `facts` and of these pieces, in this order.
+    pub fn of(&self, facts: &impl Serialize, pieces: impl Iterator<Item = usize>) -> Hash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.site.as_bytes()).update(input_of(facts).as_bytes());
+        pieces.for_each(|at| {
+            hasher.update(self.pieces[at].as_bytes());
+        });
+        hasher.finalize()
+    }
+}

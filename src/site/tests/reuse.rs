@@ -1,0 +1,135 @@
+//! A build that makes only what changed gives the site that a build of everything gives, whatever
+//! changed.
+
+use std::collections::BTreeMap;
+
+use blake3::Hash;
+use jiff::civil::date;
+
+use super::super::sample::{self, Sample};
+use super::super::{Nothing, Standing, Tree, build};
+use super::full;
+use crate::config::Config;
+
+/// The site as the last build left it.
+#[derive(Default)]
+struct Disk {
+    tree: Tree,
+    inputs: BTreeMap<String, Hash>,
+}
+
+impl Standing for Disk {
+    fn has(&self, path: &str, input: Hash) -> bool {
+        self.inputs.get(path) == Some(&input)
+    }
+
+    fn made_from(&self, input: Hash) -> Vec<String> {
+        let made = self.inputs.iter().filter(|(_, made_from)| **made_from == input);
+        made.map(|(path, _)| path.clone()).collect()
+    }
+}
+
+impl Disk {
+    /// Builds what changed, checks it against a build of everything, and says what was made.
+    fn build(&mut self, sample: &Sample, change: &str) -> Vec<String> {
+        let built = build(&sample.input(), self).unwrap();
+        let all = build(&sample.input(), &Nothing).unwrap();
+        let made: Vec<String> = built.tree.keys().cloned().collect();
+        let mut next = Self { tree: built.tree, inputs: built.inputs };
+        for path in built.kept {
+            next.tree.insert(path.clone(), self.tree[&path].clone());
+            next.inputs.insert(path.clone(), self.inputs[&path]);
+        }
+        *self = next;
+        for (path, bytes) in &all.tree {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let stands = self.tree.get(path).map(|bytes| text(bytes));
+            assert_eq!(stands, Some(text(bytes)), "{change}: {path} was not made again");
+        }
+        assert!(self.tree.keys().eq(all.tree.keys()), "{change}: other files");
+        assert_eq!(built.notes, all.notes, "{change}");
+        made
+    }
+}
+
+#[test]
+fn nothing_is_made_where_nothing_changed() {
+    let sample = full();
+    let mut disk = Disk::default();
+    assert!(disk.build(&sample, "at first").len() > 40);
+    assert_eq!(disk.build(&sample, "nothing"), Vec::<String>::new());
+}
+
+#[test]
+fn whatever_changed_the_site_is_that_of_a_whole_build() {
+    type Change = (&'static str, fn(&mut Sample));
+    let changes: [Change; 32] = [
+        ("a text", |s| first(s).essay.body = "Quite another text.\n\nIn two parts.\n".into()),
+        ("a title", |s| first(s).essay.front.title = "Another <title>".into()),
+        ("a pull quote", |s| first(s).essay.front.pull_quote = Some("In two parts.".into())),
+        ("an edit", |s| first(s).edited = true),
+        ("a review", |s| first(s).essay.front.reviewed = true),
+        ("a flag", |s| first(s).essay.front.flagged = Some("too short".into())),
+        ("a setting", |s| first(s).essay.front.generation.temperature = 0.7),
+        ("a key", |s| first(s).essay.front.key = "another".into()),
+        ("the day of writing", |s| first(s).essay.front.written = date(2026, 5, 5)),
+        ("a quote", |s| first(s).essay.front.quote = "Another quote.".into()),
+        ("an author", |s| s.seeds[0].author = Some("Grace Ledger".into())),
+        ("no author", |s| s.seeds[1].author = None),
+        ("a source", |s| s.seeds[0].source = None),
+        ("a date", |s| s.seeds[0].date = Some(date(2025, 12, 24))),
+        ("tags", |s| s.seeds[2].tags = s.seeds[1].tags.clone()),
+        ("no tags", |s| s.seeds[3].tags.clear()),
+        ("an alias", |s| s.seeds[4].aliases = vec!["/before/".into()]),
+        ("another place for an alias", |s| s.seeds[4].aliases = vec!["/earlier/".into()]),
+        ("a draft", |s| s.seeds[5].draft = true),
+        ("drafts shown", |s| s.drafts = true),
+        ("one more", |s| s.add(sample::seed("one-more").tagged(&["odd"]).dated(date(2026, 6, 1)))),
+        ("one more with takes", |s| s.add(sample::seed("more").takes(2))),
+        ("one less", |s| drop(s.seeds.remove(6))),
+        ("a page", |s| s.write("content/pages/about.md", "---\ntitle: Us\n---\nWe.")),
+        ("another page", |s| {
+            s.write("content/pages/more.md", "---\ntitle: More\n---\n[us](about.md)")
+        }),
+        ("a picture", |s| s.write("content/pages/img/me.svg", "<svg/>")),
+        ("a template", |s| s.write("themes/medium/templates/404.html", "<p>{{ site.title }}")),
+        ("a style", |s| s.write("themes/medium/static/css/print.css", "p { color: red }")),
+        ("the title", |s| configure(s, "title: Other thoughts\nbase_url: https://a.example\n")),
+        ("words", |s| configure(s, "title: T\nstrings: {reading_time: '{minutes} minutes'}\n")),
+        ("the length of lists", |s| configure(s, "title: T\npaginate: 5\n")),
+        ("the speed of reading", |s| configure(s, "title: T\nwords_per_minute: 1\n")),
+    ];
+    let mut sample = full();
+    let mut disk = Disk::default();
+    disk.build(&sample, "at first");
+    for (name, change) in changes {
+        change(&mut sample);
+        let made = disk.build(&sample, name);
+        assert!(!made.is_empty() || name == "no such change", "{name} made nothing");
+        assert_eq!(disk.build(&sample, "nothing more"), Vec::<String>::new(), "after {name}");
+    }
+}
+
+#[test]
+fn one_text_of_many_is_little_work() {
+    let mut sample = sample::site();
+    for at in 0..60 {
+        sample.add(sample::seed(&format!("piece-{at:02}")).tagged(&["all"]));
+    }
+    let mut disk = Disk::default();
+    let all = disk.build(&sample, "at first").len();
+    sample.essays.values_mut().nth(30).unwrap().essay.body = "Changed.".into();
+    let made = disk.build(&sample, "a text");
+    assert!(made.contains(&"piece-30/index.html".to_owned()), "{made:?}");
+    assert!(made.len() < all / 4, "{} of {all}: {made:?}", made.len());
+}
+
+fn first(sample: &mut Sample) -> &mut crate::content::store::Stored {
+    let slug = sample.seeds[0].slug.clone();
+    let stored = sample.essays.iter_mut().find(|(id, _)| id.slug == slug);
+    stored.expect("the sample has essays").1
+}
+
+fn configure(sample: &mut Sample, text: &str) {
+    sample.project.config = Config::parse(text, "venti.yaml".as_ref()).unwrap();
+}
