@@ -27,7 +27,7 @@ mod js;
 mod minify;
 mod policy;
 mod render;
-mod reuse;
+mod strict;
 mod strings;
 mod theme;
 

@@ -119,6 +119,8 @@ struct Output {
     gap: Gap,
     /// The last token, where it was a mark.
     last: Option<char>,
+    /// The last token ends in an escape that would take white space after it for its own.
+    escaped: bool,
 }
 
 impl Output {
@@ -127,12 +129,13 @@ impl Output {
         let alone = self.css.is_empty()
             || matches!(self.last, Some('{' | '}' | ';' | ',' | '>' | ':' | '('));
         match std::mem::take(&mut self.gap) {
-            Gap::Space if !alone => self.css.push(' '),
+            Gap::Space if !alone => self.css.push_str(if self.escaped { "  " } else { " " }),
             Gap::Comment if !alone => self.css.push_str("/**/"),
             _ => {}
         }
         self.css.push_str(text);
         self.last = None;
+        self.escaped = token::ends_in_open_escape(text);
     }
 
     /// One of the characters beside which white space means nothing, or little.
@@ -210,6 +213,7 @@ mod tests {
     #[test]
     fn comments_part_only_what_would_join() {
         assert_eq!(small("a/* x */ /* y */b{/* z */c:/**/d;/**/}"), "a b{c:d}");
+        assert_eq!(small("\\2c/**/ a{b:c}"), "\\2c  a{b:c}");
         assert_eq!(small("a{b:c}/* never closed"), "a{b:c}");
     }
 
@@ -266,7 +270,8 @@ mod tests {
                 while !css.is_empty() {
                     let (token, len) = Token::at(css);
                     if !matches!(token, Token::Comment | Token::Space | Token::Mark(';')) {
-                        found.push(css[..len].to_owned());
+                        // An escape may have got white space to end it.
+                        found.push(css[..len].trim_end().to_owned());
                     }
                     css = &css[len..];
                 }

@@ -11,6 +11,7 @@ use super::assets::Assets;
 use super::minify::minify;
 use super::page::{Head, Site};
 use super::route;
+use super::strict::{GIVEN, Strict};
 use super::strings::Strings;
 use super::theme::{Template, Theme};
 use crate::problem::Problem;
@@ -37,7 +38,7 @@ const REQUIRED: [&str; 14] = [
 pub struct Renderer {
     tera: Tera,
     /// By name, for showing mistakes.
-    sources: BTreeMap<String, Template>,
+    sources: BTreeMap<String, (Template, Strict)>,
     minify: bool,
 }
 
@@ -48,8 +49,8 @@ impl Renderer {
     /// # Errors
     /// If a template is missing or is not a template.
     pub fn new(theme: &Theme, minify: bool) -> miette::Result<Self> {
-        let sources: BTreeMap<String, Template> =
-            theme.templates.iter().map(|t| (t.name.clone(), t.clone())).collect();
+        let source = |t: &Template| (t.name.clone(), (t.clone(), Strict::new(&t.source)));
+        let sources: BTreeMap<_, _> = theme.templates.iter().map(source).collect();
         if let Some(missing) = REQUIRED.iter().find(|name| !sources.contains_key(**name)) {
             return Err(miette!(
                 help = "a theme of its own needs every template that `medium` has",
@@ -61,11 +62,13 @@ impl Renderer {
         let mut tera = Tera::new();
         tera.register_function("t", move |kwargs: Kwargs, _: &State| string(&strings, &kwargs));
         tera.register_function("asset", move |kwargs: Kwargs, _: &State| asset(&assets, &kwargs));
+        tera.register_filter(GIVEN, given);
+        tera.register_filter("urlencode", |text: &str, _: Kwargs, _: &State| urlencode(text));
         let mut renderer = Self { tera, sources, minify };
         let named: Vec<(&str, &str)> = renderer
             .sources
             .iter()
-            .map(|(name, template)| (name.as_str(), template.source.as_str()))
+            .map(|(name, (_, strict))| (name.as_str(), strict.source.as_str()))
             .collect();
         let parsed = renderer.tera.add_raw_templates(named);
         parsed.map_err(|error| renderer.shown(&error))?;
@@ -103,10 +106,20 @@ impl Renderer {
         else {
             return miette!("the theme's templates do not fit together: {error}");
         };
-        let Some(Template { origin, source, .. }) = self.sources.get(report.filename()) else {
+        let Some((Template { origin, source, .. }, strict)) = self.sources.get(report.filename())
+        else {
             return miette!("{error}");
         };
-        let range = &report.span().range;
+        let span = &report.span().range;
+        if report.message().contains(UNDEFINED)
+            && let Some(name) = strict.refused(span)
+        {
+            let message = format!("`{}` is not defined", &source[name.clone()]);
+            return Problem::at(origin, source, name.start, name.len(), message)
+                .hint("themes/README.md lists what each template is given; `is defined` asks first")
+                .into();
+        }
+        let range = strict.written(span.clone());
         Problem::at(origin, source, range.start, range.len(), report.message()).into()
     }
 }
@@ -114,6 +127,19 @@ impl Renderer {
 /// The context of a view struct's fields.
 pub fn context(view: &impl Serialize) -> miette::Result<Context> {
     Context::from_serialize(view).map_err(|error| miette!("{error}"))
+}
+
+/// What [`given`] says of an undefined value.
+const UNDEFINED: &str = "this is not defined";
+
+/// Lets through what is defined; see [`super::strict`].
+fn given(value: &Value, _: Kwargs, _: &State) -> tera::TeraResult<Value> {
+    if value.is_undefined() { Err(tera::Error::message(UNDEFINED)) } else { Ok(value.clone()) }
+}
+
+/// Percent-encodes all but letters, digits and `-._~`, so that a text can be a part of a query.
+fn urlencode(text: &str) -> String {
+    route::href(text).replace('/', "%2F")
 }
 
 fn string(strings: &Strings, kwargs: &Kwargs) -> tera::TeraResult<String> {

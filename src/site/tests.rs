@@ -480,6 +480,46 @@ fn a_mistake_in_a_template_is_shown_at_its_line() {
 }
 
 #[test]
+fn a_text_can_stand_in_the_query_of_a_link() {
+    let mut sample = full();
+    sample.project.config.title = "A/b & \"ç\"".to_owned();
+    sample.write("themes/medium/templates/404.html", "{{ site.title | urlencode }}");
+    assert_eq!(text(&sample.build().tree, "404.html"), "A%2Fb%20%26%20%22%C3%A7%22");
+}
+
+#[test]
+fn a_name_that_is_not_defined_is_a_mistake_wherever_it_decides() {
+    let sample = full();
+    for (template, name) in [
+        ("{% if crad %}x{% endif %}", "crad"),
+        ("{% if site.titel %}x{% endif %}", "site.titel"),
+        ("{% if not site.titel %}x{% endif %}", "site.titel"),
+        ("{% if site.title and pth == \"x\" %}x{% endif %}", "pth"),
+        ("{% set x = site.titel %}", "site.titel"),
+        ("{{ t(key=\"made_with\", generator=site.generatr) }}", "site.generatr"),
+        ("{{ <avatar author={site.authr} root={root} /> }}", "site.authr"),
+    ] {
+        let before = "é {% if site.title == 1 %}{% endif %}";
+        sample.write("themes/medium/templates/404.html", &format!("<p>\n{before}{template}"));
+        let error = build(&sample.input()).unwrap_err();
+        let problem = error.downcast_ref::<crate::problem::Problem>().expect(template);
+        assert_eq!(problem.message, format!("`{name}` is not defined"));
+        let column = before.chars().count() + template.find(name).unwrap() + 1;
+        assert_eq!(problem.place(), Some((2, column)), "{template}");
+    }
+    for template in ["{% for x in crads %}{% endfor %}", "{{ site.titel | upper }}"] {
+        sample.write("themes/medium/templates/404.html", template);
+        let error = build(&sample.input()).unwrap_err();
+        assert!(error.downcast_ref::<crate::problem::Problem>().is_some(), "{template}");
+    }
+    sample.write(
+        "themes/medium/templates/404.html",
+        "{% if crad is defined %}a{% endif %}{{ site.titel | default(value=\"b\") }}",
+    );
+    assert_eq!(text(&sample.build().tree, "404.html"), "b");
+}
+
+#[test]
 fn every_page_carries_the_policy_and_nothing_that_it_forbids() {
     let sample = full();
     let manifest = "name: m\napi: 1\nearly: early.js\nscripts: [a.js]\n";

@@ -68,6 +68,19 @@ fn url(css: &str) -> usize {
     css[from..].find(')').map_or(css.len(), |end| from + end + 1)
 }
 
+/// Whether a word ends in hexadecimal digits of an escape, with no white space to end them.
+pub fn ends_in_open_escape(word: &str) -> bool {
+    let mut rest = word;
+    while let Some(at) = rest.find('\\') {
+        let (escaped, after) = rest[at..].split_at(escape(&rest[at..]));
+        if after.is_empty() {
+            return escaped.len() > 1 && escaped[1..].bytes().all(|b| b.is_ascii_hexdigit());
+        }
+        rest = after;
+    }
+    false
+}
+
 /// The length of the name at the start, its escapes included.
 fn name(css: &str) -> usize {
     let mut at = 0;
