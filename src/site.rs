@@ -39,7 +39,7 @@ mod search;
 mod sitemap;
 mod xml;
 
-pub mod check;
+pub mod cover;
 pub mod output;
 
 #[cfg(test)]

@@ -1,0 +1,64 @@
+//! Discs cut in two whose halves have slid along the cut, in Taeuber-Arp's manner. Their
+//! sizes follow the golden section and each touches the next.
+
+use crate::site::cover::geometry::{PHI, at, circle, line, rect, segment};
+use crate::site::cover::palette::Role;
+use crate::site::cover::paper::Paper;
+use crate::site::cover::stream::Stream;
+
+pub fn draw(paper: &mut Paper, stream: &mut Stream) {
+    let upright = stream.chance(0.5);
+    let big = stream.between(205.0, 225.0);
+    let (radii, paints) = (
+        [big, big * PHI, big * 0.382],
+        stream.shuffled([
+            (Role::Lead, Role::Mass),
+            (Role::Reply, Role::Veil),
+            (Role::Spark, Role::Ink),
+        ]),
+    );
+    let total = 2.0 * (radii[0] + radii[1] + radii[2]);
+    let mut x = (1200.0 - total) / 2.0;
+    let order = [[0, 1, 2], [1, 0, 2], [2, 0, 1], [0, 2, 1]][stream.below(4)];
+    let level = stream.between(390.0, 430.0);
+
+    // A plane on one side of the line they are strung on.
+    let plane = if stream.chance(0.5) { 0.0 } else { level };
+    paper.fill(
+        rect(at(0.0, plane), 1200.0, if plane > 0.0 { 800.0 - level } else { level }),
+        Role::Tone,
+    );
+    paper.stroke(line(at(0.0, level), at(1200.0, level)), 3.0, Role::Ink);
+
+    let mut side = stream.sign();
+    for which in order {
+        let radius = radii[which];
+        let centre = at(x + radius, level);
+        let (one, two) = paints[which];
+        if upright {
+            let slip = radius * if which == 0 { 0.382 } else { PHI } * side;
+            // Cut upright: the halves move up and down.
+            paper.fill(segment(at(centre.x, level - slip), radius, 90.0, 270.0), one);
+            paper.fill(segment(at(centre.x, level + slip), radius, 270.0, 450.0), two);
+        } else {
+            // Cut along the line: all halves move along it by the least of the radii, and so
+            // go on touching.
+            let slip = radii[2];
+            paper.fill(segment(at(centre.x - slip, level), radius, 180.0, 360.0), one);
+            paper.fill(segment(at(centre.x + slip, level), radius, 0.0, 180.0), two);
+        }
+        x += 2.0 * radius;
+        side = -side;
+    }
+
+    // Bars that measure the discs: as long as a radius, at the picture's quiet edges.
+    let bars =
+        [(90.0, 110.0, radii[0], 36.0, Role::Reply), (90.0, 160.0, radii[1], 14.0, Role::Ink)];
+    for (bar_x, bar_y, length, thick, paint) in bars {
+        let y = if plane > 0.0 { bar_y } else { 800.0 - bar_y - thick };
+        paper.fill(rect(at(bar_x, y), length, thick), paint);
+    }
+    let y = if plane > 0.0 { 690.0 } else { 110.0 };
+    paper.fill(circle(at(1060.0, y), 34.0), Role::Lead);
+    paper.fill(circle(at(970.0, y), 13.0), Role::Ink);
+}

@@ -1,0 +1,155 @@
+//! Points, directions and outlines.
+//!
+//! Everything is made of additions, products, quotients and square roots, which IEEE 754
+//! rounds alike on every machine; the platform's sine is not asked. Numbers are written
+//! with one decimal at most.
+
+use std::fmt::Write;
+
+/// The golden section: the smaller of two parts is to the larger as the larger to both.
+pub const PHI: f64 = 0.618;
+
+/// A place on the paper: x to the right, y down.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    pub x: f64,
+    pub y: f64,
+}
+
+/// The point `x`, `y`.
+pub fn at(x: f64, y: f64) -> Point {
+    Point { x, y }
+}
+
+impl Point {
+    /// The point `distance` away in the direction of `degrees`.
+    pub fn go(self, degrees: f64, distance: f64) -> Self {
+        let (x, y) = direction(degrees);
+        at(self.x + x * distance, self.y + y * distance)
+    }
+
+    /// The point `share` of the way to `other`.
+    pub fn towards(self, other: Self, share: f64) -> Self {
+        at(self.x + (other.x - self.x) * share, self.y + (other.y - self.y) * share)
+    }
+}
+
+/// Cosine and sine of an angle: 0 points right, 90 points down.
+pub fn direction(degrees: f64) -> (f64, f64) {
+    let turns = (degrees / 90.0).floor();
+    let x = (degrees - turns * 90.0 - 45.0) * (std::f64::consts::PI / 180.0);
+    // Taylor's series around the middle of the quadrant: exact to 1e-9 for |x| <= PI / 4.
+    let s = x * x;
+    let sin = x * (1.0 - s / 6.0 * (1.0 - s / 20.0 * (1.0 - s / 42.0 * (1.0 - s / 72.0))));
+    let cos =
+        1.0 - s / 2.0 * (1.0 - s / 12.0 * (1.0 - s / 30.0 * (1.0 - s / 56.0 * (1.0 - s / 90.0))));
+    let half = std::f64::consts::FRAC_1_SQRT_2;
+    let (c, s) = ((cos - sin) * half, (cos + sin) * half);
+    match turns.rem_euclid(4.0) {
+        0.0 => (c, s),
+        1.0 => (-s, c),
+        2.0 => (-c, -s),
+        _ => (s, -c),
+    }
+}
+
+/// An outline: an SVG element that still lacks its paint and its end.
+#[derive(Debug, Clone)]
+pub struct Outline(pub String);
+
+/// A disc's rim.
+pub fn circle(centre: Point, radius: f64) -> Outline {
+    Outline(format!("<circle cx=\"{}\" cy=\"{}\" r=\"{}\"", n(centre.x), n(centre.y), n(radius)))
+}
+
+/// The rectangle whose top left corner is `corner`.
+pub fn rect(corner: Point, width: f64, height: f64) -> Outline {
+    Outline(format!(
+        "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"",
+        n(corner.x),
+        n(corner.y),
+        n(width),
+        n(height)
+    ))
+}
+
+/// A straight line.
+pub fn line(from: Point, to: Point) -> Outline {
+    Outline(format!("<path d=\"M{}L{}\"", pair(from), pair(to)))
+}
+
+/// Several lines drawn as one.
+pub fn lines(all: &[(Point, Point)]) -> Outline {
+    let mut d = String::new();
+    for (from, to) in all {
+        let _ = write!(d, "M{}L{}", pair(*from), pair(*to));
+    }
+    Outline(format!("<path d=\"{d}\""))
+}
+
+/// A closed outline with straight sides.
+pub fn polygon(corners: &[Point]) -> Outline {
+    let d: Vec<String> = corners.iter().map(|corner| pair(*corner)).collect();
+    Outline(format!("<path d=\"M{}Z\"", d.join("L")))
+}
+
+/// A part of a circle's line, clockwise from one angle to another less than 360 away.
+pub fn arc(centre: Point, radius: f64, from: f64, to: f64) -> Outline {
+    Outline(format!("<path d=\"M{}\"", swept(centre, radius, from, to)))
+}
+
+/// A slice of a disc, clockwise from one angle to another less than 360 away.
+pub fn sector(centre: Point, radius: f64, from: f64, to: f64) -> Outline {
+    Outline(format!("<path d=\"M{}L{}Z\"", swept(centre, radius, from, to), pair(centre)))
+}
+
+/// The part of a disc that a chord cuts off: a half disc when the angles are 180 apart.
+pub fn segment(centre: Point, radius: f64, from: f64, to: f64) -> Outline {
+    Outline(format!("<path d=\"M{}Z\"", swept(centre, radius, from, to)))
+}
+
+/// An outline from path data of one's own.
+pub fn path(d: &str) -> Outline {
+    Outline(format!("<path d=\"{d}\""))
+}
+
+fn swept(centre: Point, radius: f64, from: f64, to: f64) -> String {
+    let large = u8::from(to - from > 180.0);
+    let (start, end) = (centre.go(from, radius), centre.go(to, radius));
+    format!("{}A{} {} 0 {large} 1 {}", pair(start), n(radius), n(radius), pair(end))
+}
+
+/// A point as path data writes it.
+pub fn pair(point: Point) -> String {
+    let (x, y) = (n(point.x), n(point.y));
+    if y.starts_with('-') { format!("{x}{y}") } else { format!("{x} {y}") }
+}
+
+/// A number with one decimal at most, and no more characters than it needs.
+pub fn n(value: f64) -> String {
+    let rounded = (value * 10.0).round() / 10.0;
+    // `-0` would be the same place in more characters.
+    format!("{}", if rounded == 0.0 { 0.0 } else { rounded })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directions_agree_with_the_machine_s_sine() {
+        for degrees in -1440..1440 {
+            let degrees = f64::from(degrees) / 2.0;
+            let (x, y) = direction(degrees);
+            let (sine, cosine) = degrees.to_radians().sin_cos();
+            assert!((x - cosine).abs() < 1e-8 && (y - sine).abs() < 1e-8, "{degrees}");
+        }
+    }
+
+    #[test]
+    fn numbers_take_no_more_room_than_they_need() {
+        let written = [3.0, 3.04, -3.05, 0.25, -0.04, 1199.96].map(n);
+        assert_eq!(written, ["3", "3", "-3.1", "0.3", "0", "1200"]);
+        assert_eq!(pair(at(1.0, -2.0)), "1-2");
+    }
+}

@@ -1,0 +1,216 @@
+//! What must hold of every cover, whichever key it is drawn from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg;
+
+use super::composition::COMPOSITIONS;
+use super::palette::{PALETTES, Palette, Role};
+use super::paper::Paper;
+use super::stream::Stream;
+use super::{HEIGHT, WIDTH, hash, path, svg};
+use crate::site::accent::Colour;
+
+/// Keys as essays have them: the hex digits of a hash.
+fn keys(count: u32) -> impl Iterator<Item = String> {
+    (0..count).map(|number| blake3::hash(&number.to_le_bytes()).to_hex().to_string())
+}
+
+fn tree(svg: &str) -> usvg::Tree {
+    usvg::Tree::from_str(svg, &usvg::Options::default()).unwrap()
+}
+
+/// Every composition in both orientations, drawn from several streams and in every palette.
+fn gallery() -> impl Iterator<Item = (usize, String)> {
+    (0..COMPOSITIONS.len()).flat_map(|which| {
+        (0..16).map(move |number: usize| {
+            let mut paper = Paper::new();
+            let mut stream = Stream::new(&hash(&format!("{which} {number}")));
+            (COMPOSITIONS[which].draw)(&mut paper, &mut stream);
+            let palette = &PALETTES[number % PALETTES.len()];
+            (which, paper.finish(palette, number % 2 == 1, number % 4 > 1))
+        })
+    })
+}
+
+#[test]
+fn the_same_key_gives_the_same_picture() {
+    for key in keys(20) {
+        assert_eq!(svg(&key), svg(&key));
+        assert_eq!(path(&key), path(&key));
+    }
+}
+
+/// Published covers must not change by accident. A change on purpose raises `REVISION`.
+#[test]
+fn drawings_stay_as_they_were_published() {
+    let all: String = gallery().map(|(_, svg)| svg).chain(keys(50).map(|key| svg(&key))).collect();
+    assert_eq!(
+        (blake3::hash(all.as_bytes()).to_hex().as_str(), path("3f9a").as_str()),
+        (
+            "2f4ff9729765254296dba7335e605d9021a1c1021dda1d4144e5819727600549",
+            "covers/14f0bd18ee8b177e.svg"
+        )
+    );
+}
+
+#[test]
+fn different_keys_give_different_pictures() {
+    let pictures: BTreeSet<String> = keys(600).map(|key| svg(&key)).collect();
+    assert_eq!(pictures.len(), 600);
+    let paths: BTreeSet<String> = keys(600).map(|key| path(&key)).collect();
+    assert_eq!(paths.len(), 600);
+}
+
+#[test]
+fn any_text_is_a_key() {
+    for key in ["", "é", "../../x", "<script>", &"k".repeat(100_000)] {
+        let path = path(key);
+        let hex = path.strip_prefix("covers/").and_then(|name| name.strip_suffix(".svg")).unwrap();
+        assert_eq!(hex.len(), 16);
+        assert!(hex.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)));
+        tree(&svg(key));
+    }
+}
+
+#[test]
+fn every_composition_and_every_palette_is_reached() {
+    let mut compositions = BTreeSet::new();
+    let mut grounds = BTreeSet::new();
+    for key in keys(600) {
+        // A cover's first choice.
+        compositions.insert(Stream::new(&hash(&key)).below(COMPOSITIONS.len()));
+        let svg = svg(&key);
+        let (_, rest) = svg.split_once(".g{fill:").unwrap();
+        grounds.insert(rest[..7].to_owned());
+    }
+    assert_eq!(compositions.len(), COMPOSITIONS.len());
+    assert_eq!(grounds.len(), PALETTES.len());
+}
+
+#[test]
+fn every_picture_is_a_document_of_the_stated_size_that_loses_nothing_when_read() {
+    for (which, svg) in gallery() {
+        let tree = tree(&svg);
+        assert_eq!(f64::from(tree.size().width()), WIDTH);
+        assert_eq!(f64::from(tree.size().height()), HEIGHT);
+        // usvg leaves out what it cannot draw: an empty path, a circle without a radius.
+        let drawn = svg.matches("class=").count();
+        assert_eq!(painted(tree.root()), drawn, "composition {which}: {svg}");
+    }
+}
+
+fn painted(group: &usvg::Group) -> usize {
+    group
+        .children()
+        .iter()
+        .map(|node| match node {
+            usvg::Node::Group(group) => painted(group),
+            usvg::Node::Path(_) => 1,
+            _ => 0,
+        })
+        .sum()
+}
+
+#[test]
+fn numbers_are_short_and_within_reach_of_the_picture() {
+    for (which, svg) in gallery() {
+        let (_, body) = svg.split_once("</style>").unwrap();
+        for attribute in body.split(['<', ' ']).filter(|part| !part.contains("opacity")) {
+            for number in attribute.split(|c: char| !c.is_ascii_digit() && c != '.' && c != '-') {
+                // Path data joins a number to the minus of the next.
+                for number in number.split('-').filter(|number| !number.is_empty()) {
+                    let value: f64 = number.parse().unwrap_or_else(|_| panic!("{number} in {svg}"));
+                    assert!(value <= 3300.0, "{number} in composition {which}: {svg}");
+                    let decimals = number.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+                    assert!(decimals <= 1, "{number} in composition {which}: {svg}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn files_are_small() {
+    let mut sizes: Vec<usize> = keys(400).map(|key| svg(&key).len()).collect();
+    sizes.sort_unstable();
+    assert!(sizes[200] < 3_000, "median {}", sizes[200]);
+    for (which, svg) in gallery() {
+        assert!(svg.len() < 8_000, "{} bytes in composition {which}", svg.len());
+    }
+}
+
+/// Whoever knows no colour schemes, resvg among them, sees the day.
+#[test]
+fn the_day_is_what_a_simple_renderer_sees() {
+    for palette in &PALETTES {
+        let svg = Paper::new().finish(palette, false, false);
+        let pixel = render(&svg, 6).pixel(1, 1).unwrap();
+        let seen = format!("#{:02x}{:02x}{:02x}", pixel.red(), pixel.green(), pixel.blue());
+        assert_eq!(seen, palette.day[Role::Ground as usize]);
+        assert!(svg.contains("@media(prefers-color-scheme:dark){.g{fill:"));
+    }
+}
+
+fn render(svg: &str, width: u32) -> Pixmap {
+    let mut pixmap = Pixmap::new(width, width * 2 / 3).unwrap();
+    let scale = width as f32 / WIDTH as f32;
+    resvg::render(&tree(svg), Transform::from_scale(scale, scale), &mut pixmap.as_mut());
+    pixmap
+}
+
+/// A picture is neither an empty sheet nor a single blot, also in the square that a card
+/// cuts from its middle.
+#[test]
+fn every_picture_holds_something_and_leaves_something() {
+    for (which, svg) in gallery() {
+        let pixmap = render(&svg, 60);
+        for columns in [0..60, 10..50] {
+            let mut shades = BTreeMap::new();
+            let pixels = 40 * columns.len();
+            for y in 0..40 {
+                for x in columns.clone() {
+                    let pixel = pixmap.pixel(x, y).unwrap();
+                    let shade = (pixel.red() / 8, pixel.green() / 8, pixel.blue() / 8);
+                    *shades.entry(shade).or_insert(0_usize) += 1;
+                }
+            }
+            let most = shades.values().max().unwrap();
+            assert!(most * 100 < pixels * 88, "{most} of {pixels} alike in {which}: {svg}");
+            let planes = shades.values().filter(|count| **count * 100 > pixels).count();
+            assert!(planes >= 3, "{planes} planes in composition {which}: {svg}");
+        }
+    }
+}
+
+#[test]
+fn colours_stand_out_from_their_ground_by_day_and_by_night() {
+    for (number, palette) in PALETTES.iter().enumerate() {
+        let Palette { day, night } = palette;
+        for (scheme, colours) in [("day", day), ("night", night)] {
+            let colour = |role: Role| Colour::parse(colours[role as usize]).unwrap();
+            for (role, ground, least) in [
+                (Role::Ink, Role::Ground, 4.0),
+                (Role::Mass, Role::Ground, 2.0),
+                (Role::Lead, Role::Ground, 2.0),
+                (Role::Reply, Role::Ground, 1.8),
+                // A yellow on cream stands out by its hue.
+                (Role::Spark, Role::Ground, 1.38),
+                (Role::Veil, Role::Ground, 1.25),
+                (Role::Deep, Role::Ground, 1.3),
+                (Role::Spark, Role::Deep, 2.9),
+                (Role::Lead, Role::Deep, 1.4),
+            ] {
+                let contrast = colour(role).contrast(colour(ground));
+                assert!(
+                    contrast >= least,
+                    "{role:?} on {ground:?}: {contrast:.2}, palette {number}, {scheme}"
+                );
+            }
+            // The second ground is a breath, no more.
+            let breath = colour(Role::Tone).contrast(colour(Role::Ground));
+            assert!((1.02..1.3).contains(&breath), "{breath:.2}, palette {number}, {scheme}");
+        }
+    }
+}
