@@ -137,7 +137,26 @@ def source(package, name):
     return importlib.resources.files(package) / "files" / name
 
 
-def cut(package, name, weights, ranges, features):
+def with_lining_figures(font):
+    """Figures as tall as capitals by default: in a title 10 must not look like IO."""
+    table = font["GSUB"].table
+    lookups = {
+        index
+        for record in table.FeatureList.FeatureRecord
+        if record.FeatureTag == "lnum"
+        for index in record.Feature.LookupListIndex
+    }
+    lining = {}
+    for index in lookups:
+        for subtable in table.LookupList.Lookup[index].SubTable:
+            lining.update(getattr(subtable, "ExtSubTable", subtable).mapping)
+    for cmap in font["cmap"].tables:
+        for digit in range(ord("0"), ord("9") + 1):
+            # Subtables may share their mapping, so this may be done already.
+            cmap.cmap[digit] = lining.get(cmap.cmap[digit], cmap.cmap[digit])
+
+
+def cut(package, name, weights, ranges, features, lining=False):
     """The face at these weights with only these characters."""
     font = TTFont(io.BytesIO(source(package, name).read_bytes()), recalcTimestamp=False)
     font = instancer.instantiateVariableFont(
@@ -146,11 +165,13 @@ def cut(package, name, weights, ranges, features):
     whole = io.BytesIO()
     font.save(whole)
     font = TTFont(whole, recalcTimestamp=False)
+    if lining:
+        with_lining_figures(font)
     options = subset.Options(
         layout_features=features,
         hinting=False,
         notdef_outline=True,
-        name_IDs=[0, 1, 2, 4, 6, 13, 14],
+        name_IDs=[0, 1, 2, 4, 6, 13, 14, 16, 17],
     )
     options.drop_tables += ["STAT", "meta"]
     subsetter = subset.Subsetter(options)
@@ -253,7 +274,8 @@ def main():
             write(STATIC / "fonts" / f"{stem}{suffix}.woff2", font, "woff2")
     for stem, package, name, weight in CARD_FACES:
         features = ["kern", "ccmp", "locl", "liga"]
-        write(CARDS / f"{stem}.ttf", cut(package, name, weight, CARD, features))
+        font = cut(package, name, weight, CARD, features, lining=package == VOLLKORN)
+        write(CARDS / f"{stem}.ttf", font)
     for package in (VOLLKORN, FIGTREE):
         licence = (importlib.resources.files(package) / "LICENSE").read_text()
         licence = "".join(line.rstrip() + "\n" for line in licence.splitlines())

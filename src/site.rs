@@ -39,7 +39,9 @@ mod search;
 mod sitemap;
 mod xml;
 
-pub mod cover;
+pub mod card;
+mod raster;
+
 pub mod output;
 
 #[cfg(test)]

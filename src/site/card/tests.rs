@@ -1,0 +1,109 @@
+//! What holds for every card, read off its pixels.
+
+use super::*;
+
+const COVER: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1200 800"><style>.a{fill:#d8432f}text,rect{fill:#0f0}@media (prefers-color-scheme: dark){.a{fill:#000}}</style><path class="a" d="M0 0h1200v800H0z"/><circle cx="600" cy="400" r="180" fill="#1f3a5f"/></svg>"##;
+
+fn card<'a>(title: &'a str) -> Card<'a> {
+    Card {
+        title,
+        byline: "On a quote by Ada Runway",
+        site: "Venti",
+        label: "Written by a language model",
+        cover_svg: COVER,
+        accent: Colour::parse("#1a8917").unwrap(),
+    }
+}
+
+fn drawn(card: &Card<'_>) -> Pixmap {
+    Pixmap::decode_png(&card.png().unwrap()).unwrap()
+}
+
+/// The colour at a place, as `#rrggbb`.
+fn colour(picture: &Pixmap, x: u32, y: u32) -> String {
+    let pixel = picture.pixel(x, y).unwrap();
+    format!("#{:02x}{:02x}{:02x}", pixel.red(), pixel.green(), pixel.blue())
+}
+
+/// Whether anything but paper is in a part of the picture.
+fn inked(picture: &Pixmap, x: std::ops::Range<u32>, y: std::ops::Range<u32>) -> bool {
+    y.into_iter().any(|y| x.clone().any(|x| colour(picture, x, y) != "#fbfaf7"))
+}
+
+#[test]
+fn a_card_has_the_size_that_networks_ask_for_and_the_same_bytes_twice() {
+    let card = card("Return to Sender");
+    let bytes = card.png().unwrap();
+    assert_eq!(bytes, card.png().unwrap());
+    let picture = Pixmap::decode_png(&bytes).unwrap();
+    assert_eq!((picture.width(), picture.height()), (1200, 630));
+}
+
+#[test]
+fn lettering_is_on_the_left_and_the_cover_on_the_right() {
+    let picture = drawn(&card("Return to Sender"));
+    assert_eq!(colour(&picture, 5, 5), "#fbfaf7");
+    assert_eq!(colour(&picture, 690, 20), "#d8432f");
+    assert_eq!(colour(&picture, 672 + 264, 315), "#1f3a5f", "the cover's middle is in the middle");
+    assert!(inked(&picture, 64..616, 124..474), "the title");
+    assert!(inked(&picture, 64..616, 500..530), "the byline");
+    assert!(!inked(&picture, 620..670, 0..630), "the gap before the cover");
+}
+
+#[test]
+fn a_cover_styles_nothing_but_itself() {
+    // The cover's own style sheet would paint every text and rectangle green.
+    let picture = drawn(&card("Return to Sender"));
+    assert!((0..672).all(|x| colour(&picture, x, 300) != "#00ff00"));
+}
+
+#[test]
+fn hostile_and_foreign_titles_are_drawn_or_give_way_to_the_cover() {
+    for title in [
+        "</text></svg><script>alert(1)</script>",
+        "a & b < c \" ' ]]> &amp; \u{0}\u{7}",
+        "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 \u{202e}right to left",
+        &"Donaudampfschifffahrtsgesellschaft".repeat(40),
+        &"w ".repeat(4000),
+    ] {
+        assert!(!inked(&drawn(&card(title)), 620..672, 0..630), "{title}: runs into the cover");
+    }
+    for title in ["", "東京の展望", "🚀🚀"] {
+        let picture = drawn(&card(title));
+        assert_eq!(colour(&picture, 5, 5), "#d8432f", "{title}: the cover is everywhere");
+        assert!(inked(&picture, 64..300, 540..600), "{title}: the site is named");
+    }
+}
+
+#[test]
+fn a_card_without_site_byline_or_label_is_a_card() {
+    let bare = Card { site: "", byline: "", label: "", ..card("Venti") };
+    assert!(inked(&drawn(&bare), 64..616, 64..474));
+    assert!(!inked(&drawn(&bare), 0..672, 500..630));
+    drawn(&Card { title: "", ..bare });
+}
+
+#[test]
+fn whatever_shows_is_in_the_fingerprint() {
+    let one = card("Return to Sender");
+    let others = [
+        Card { title: "Return to sender", ..one },
+        Card { byline: "", ..one },
+        Card { site: "Grande", ..one },
+        Card { label: "", ..one },
+        Card { cover_svg: "<svg/>", ..one },
+        Card { accent: Colour::parse("#123456").unwrap(), ..one },
+        // The same letters, divided otherwise.
+        Card { title: "Return to", byline: " SenderOn a quote by Ada Runway", ..one },
+    ];
+    for other in others {
+        assert_ne!(other.fingerprint(), one.fingerprint(), "{other:?}");
+    }
+    assert_eq!(one.path(), format!("cards/{}.png", &one.fingerprint()[..16]));
+}
+
+#[test]
+fn a_cover_that_is_no_svg_is_an_error_with_the_title() {
+    let error = Card { cover_svg: "<svg", ..card("Return to Sender") }.png().unwrap_err();
+    assert!(error.to_string().contains("Return to Sender"), "{error}");
+}
