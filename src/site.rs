@@ -40,6 +40,7 @@ mod sitemap;
 mod xml;
 
 pub mod card;
+pub mod icons;
 mod raster;
 
 pub mod output;

@@ -36,6 +36,11 @@ impl Colour {
         format!("#{r:02x}{g:02x}{b:02x}")
     }
 
+    /// Red, green and blue.
+    pub fn channels(self) -> [u8; 3] {
+        self.0
+    }
+
     /// Relative luminance, 0 (black) to 1 (white), as WCAG defines it.
     fn luminance(self) -> f64 {
         let [r, g, b] = self.0.map(|channel| {
