@@ -9,6 +9,9 @@ use crate::site::page::{
 use crate::site::render::context;
 use crate::site::{archive, random, route};
 
+/// Thinkpieces offered to whoever asked for a page that is not there.
+const NEWEST_SHOWN: usize = 5;
+
 impl Outline<'_> {
     /// The template of `page` and what it is given; `root` leads to the site's root.
     pub(super) fn context(
@@ -65,7 +68,10 @@ impl Outline<'_> {
                 let page = &self.plain[*at];
                 ("page.html", context(&Plain { title: &page.title, body: &page.body })?)
             }
-            Page::NotFound => ("404.html", Context::new()),
+            Page::NotFound => {
+                let newest = 0..NEWEST_SHOWN.min(catalog.pieces.len());
+                ("404.html", one("cards", self.cards(newest)))
+            }
             Page::Redirect { piece, .. } => {
                 let piece = &catalog.pieces[*piece];
                 let target = format!("{root}{}", route::href(&piece.path));
