@@ -229,7 +229,7 @@ def web_faces():
                 f'font-family: "{stem.split("-")[0].title()}"',
                 f"font-style: {style}",
                 f"font-weight: {weight_range(weights)}",
-                "font-display: swap",
+                "font-display: optional",
                 f'src: url("../fonts/{stem}{suffix}.woff2") format("woff2")',
                 f"unicode-range: {', '.join(ranges.split())}",
             ])

@@ -34,6 +34,8 @@ pub struct Site<'a> {
     pub footer: Option<&'a str>,
     /// The site has an absolute address, and so feeds and a sitemap.
     pub has_feeds: bool,
+    /// The site chose typefaces, so the theme's may never be shown.
+    pub own_fonts: bool,
     pub noindex: bool,
     /// `venti 0.1.0`.
     pub generator: &'a str,
@@ -353,6 +355,7 @@ impl<'a> Site<'a> {
             nav: menu(config, pages, &theme.strings)?,
             footer: config.footer.as_deref(),
             has_feeds: config.base_url.is_some(),
+            own_fonts: config.fonts != crate::config::Fonts::default(),
             noindex: config.noindex,
             generator,
             policy: &theme.policy,

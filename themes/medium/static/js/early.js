@@ -1,4 +1,6 @@
-// Runs before the first paint: the reader's choice of colours, and the sign that scripts run.
+// Runs before the first paint: the reader's choice of colours, the sign that scripts run, and
+// the faces of the text, asked for early. They are optional: a page shows them if they are there
+// when it is first painted, and else does without, so that no text ever moves under a reader.
 (root => {
   root.dataset.script = "";
   try {
@@ -6,5 +8,14 @@
     if (scheme === "light" || scheme === "dark") root.dataset.theme = scheme;
   } catch {
     // A browser that keeps nothing follows the device.
+  }
+  // Browsers preload no font from a disk.
+  const faces = document.currentScript.dataset.faces;
+  if (!faces || location.protocol === "file:") return;
+  for (const href of faces.split(" ")) {
+    const link = document.createElement("link");
+    Object.assign(link, { rel: "preload", as: "font", type: "font/woff2", crossOrigin: "" });
+    link.href = href;
+    document.head.append(link);
   }
 })(document.documentElement);
