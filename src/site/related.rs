@@ -30,6 +30,9 @@ struct Seeds<'c, 'a> {
     tags: Vec<Vec<usize>>,
     /// The seeds on each shelf, newest first.
     shelves: Vec<Vec<usize>>,
+    /// What each shelf's tag counts: the root of its rarity, in 1/1024. Whole numbers are the same
+    /// on every machine.
+    weights: Vec<u64>,
 }
 
 impl Related {
@@ -51,7 +54,9 @@ impl Related {
                 shelves[at].push(seeds[piece]);
             }
         }
-        let all = Seeds { catalog, firsts, tags, shelves };
+        let rarity = |shelf: &Vec<usize>| ((firsts.len() as u64) << 20) / shelf.len().max(1) as u64;
+        let weights = shelves.iter().map(|shelf| rarity(shelf).isqrt()).collect();
+        let all = Seeds { catalog, firsts, tags, shelves, weights };
         let found = (0..all.firsts.len()).into_par_iter().map(|seed| all.related(seed)).collect();
         Self { seeds, found }
     }
@@ -87,12 +92,7 @@ impl Seeds<'_, '_> {
     /// What the tags of two seeds have in common; a tag weighs the more the rarer it is.
     fn shared(&self, seed: usize, other: usize) -> u64 {
         let common = self.tags[seed].iter().filter(|tag| self.tags[other].contains(tag));
-        common.map(|&tag| self.weight(tag)).sum()
-    }
-
-    /// The root of a tag's rarity, in 1/1024: whole numbers are the same on every machine.
-    fn weight(&self, tag: usize) -> u64 {
-        (((self.firsts.len() as u64) << 20) / self.shelves[tag].len() as u64).isqrt()
+        common.map(|&tag| self.weights[tag]).sum()
     }
 
     /// Adds the seeds nearest in date, of two equally near the newer.
