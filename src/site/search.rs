@@ -20,6 +20,9 @@ mod postings;
 mod shard;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -49,7 +52,7 @@ const ONE_FILE: usize = 96 * 1024;
 const EDITION_DIGITS: usize = 8;
 
 /// What can be found of a thinkpiece, and what its result shows.
-#[derive(Debug, Clone, Hash)]
+#[derive(Debug, Clone)]
 pub struct Entry<'a> {
     /// What texts are numbered by: seed and take.
     id: (&'a str, u32),
@@ -190,6 +193,3 @@ fn script(
     let script = format!("ventiSearch.add(\"{name}\",\"{edition}\",{data});\n");
     Ok((name, script))
 }
-
-#[cfg(test)]
-mod tests;

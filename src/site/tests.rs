@@ -86,6 +86,7 @@ fn a_site_has_these_files() {
         "robots.txt",
         "rss.xml",
         "search/index.html",
+        "search/index.js",
         "several/index.html",
         "several/takes/atom.xml",
         "several/takes/index.html",

@@ -102,16 +102,24 @@
         || (word.length >= STEM && other.length <= word.length + ENDING));
   }
 
+  /** How many characters of a word as written are marked: of one still typed, those typed. */
+  function reach(written, wanted) {
+    const one = wanted.find((one) => words(written).some((word) => means(one, word)));
+    if (!one) return 0;
+    const { length } = one.word;
+    return one.open && words(written.slice(0, length))[0] === one.word ? length : written.length;
+  }
+
   /** A text in pieces, [text, marked] each: marked where it has one of the words. */
   function marked(text, wanted) {
     const pieces = [];
     let end = 0;
     for (const { 0: written, index } of text.matchAll(WRITTEN)) {
-      if (words(written).some((word) => wanted.some((one) => means(one, word)))) {
-        if (index > end) pieces.push([text.slice(end, index), false]);
-        end = index + written.length;
-        pieces.push([written, true]);
-      }
+      const length = reach(written, wanted);
+      if (!length) continue;
+      if (index > end) pieces.push([text.slice(end, index), false]);
+      end = index + length;
+      pieces.push([text.slice(index, end), true]);
     }
     if (end < text.length) pieces.push([text.slice(end), false]);
     return pieces;
@@ -162,7 +170,8 @@
     return data;
   }
 
-  const begin = () => received.get("index")[1];
+  /** How many texts there are, and which file holds what. */
+  const contents = () => received.get("index")[1];
 
   async function terms(at) {
     if (!unpacked.has(at)) unpacked.set(at, unpack(await part(`terms-${at}`)));
@@ -171,7 +180,7 @@
 
   /** The loaded words where this one would stand, and those that begin with it. */
   async function around(word) {
-    const { terms: firsts } = begin();
+    const { terms: firsts } = contents();
     const after = firsts.findIndex((first) => first > word);
     const from = Math.max((after < 0 ? firsts.length : after) - 1, 0);
     let to = from + 1;
@@ -182,7 +191,7 @@
 
   /** The texts of one word of a query: `scores` by number, and how it was read. */
   async function texts(wanted) {
-    const { docs } = begin();
+    const { docs } = contents();
     const known = await around(wanted.word);
     let found = known.filter((term) => means(wanted, term.word));
     let read = wanted;
@@ -237,7 +246,7 @@
 
   /** What the results show, for numbers of texts: [path, title, quote, facts] each. */
   async function shown(numbers) {
-    const { docs_per_file: size } = begin();
+    const { docs_per_file: size } = contents();
     const text = async (doc) => (await part(`docs-${Math.floor(doc / size)}`))[doc % size];
     return Promise.all(numbers.map(text));
   }

@@ -83,6 +83,7 @@ fn a_large_site_is_split_and_a_change_reaches_few_files() {
     let before = many(900, |_| None);
     let edited = many(900, |at| (at == 400).then_some("Only w5 remains."));
     let (before, after) = (index(&before), index(&edited));
+    assert_ne!(before, after);
     assert!(before.keys().filter(|path| path.contains("/terms-")).count() > 2);
     assert_eq!(
         before.keys().filter(|path| path.contains("/docs-")).count(),

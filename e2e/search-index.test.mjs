@@ -1,0 +1,138 @@
+// The index behind search, read as a browser reads it, but without one: are the words cut alike,
+// is every text found, and what happens when a file is missing or newer than the others.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import vm from 'node:vm';
+
+import { sites } from './sites.mjs';
+
+const folder = join(import.meta.dirname, '..', 'src', 'site', 'search');
+const reader = readFileSync(join(folder, 'reader.js'), 'utf8');
+const shared = JSON.parse(readFileSync(join(folder, 'words.json'), 'utf8'));
+
+/** A page that has run the reader, and then what `files` gives for each name asked for. */
+function page(files) {
+  const context = vm.createContext({});
+  const asked = [];
+  const load = async (name) => {
+    asked.push(name);
+    vm.runInContext(files(name), context);
+    context.ventiSearch.load = load;
+  };
+  return {
+    asked,
+    start: () => load('index.js'),
+    search: (query, limit = 8) => context.ventiSearch.search(query, limit),
+    words: (text) => [...context.ventiSearch.words(text)],
+    marked: (text, words) => [...context.ventiSearch.marked(text, words)].map((piece) => [...piece]),
+  };
+}
+
+/** A site's index, opened. */
+async function opened(site) {
+  const here = page((name) => site.read(`search/${name.split('?')[0]}`));
+  await here.start();
+  return here;
+}
+
+const only = () => page(() => reader);
+
+/** Some of a site's texts, from the first to the last. */
+function sample(site) {
+  const step = Math.ceil(site.pieces.length / 40);
+  return site.pieces.filter((_, at) => at % step === 0);
+}
+
+test('texts are cut into words as the index cuts them', async () => {
+  const here = only();
+  await here.start();
+  for (const [text, words] of shared) assert.deepEqual(here.words(text), words, text);
+});
+
+test('what was found is marked, of a word still typed what was typed', async () => {
+  const here = only();
+  await here.start();
+  const marks = (text, words) =>
+    here.marked(text, words).filter(([, marked]) => marked).map(([piece]) => piece);
+  assert.deepEqual(marks('Café, cafés; cafeteria', [{ word: 'cafe', open: false }]), ['Café', 'cafés']);
+  assert.deepEqual(marks('Roads, a roadmap', [{ word: 'road', open: true }]), ['Road', 'road']);
+  const text = 'a <b> c’s';
+  assert.equal(here.marked(text, [{ word: 'b', open: false }]).map(([piece]) => piece).join(''), text);
+});
+
+for (const site of sites) {
+  test(`${site.name}: a text is found by its title, its author and its tags`, async () => {
+    const here = await opened(site);
+    for (const { title, author, tags, path: address } of sample(site)) {
+      for (const query of [title, ...author ? [author] : [], ...tags]) {
+        const { docs, complete } = await here.search(`${query} `, 0);
+        assert.ok(complete && docs.length, `nothing has ${query}`);
+        const { shown } = await here.search(`${query} `, docs.length);
+        assert.ok(shown.some(([found]) => found === address), `${query} does not lead to ${address}`);
+      }
+    }
+  });
+
+  test(`${site.name}: a title that says it all comes first`, async () => {
+    const here = await opened(site);
+    for (const { title } of sample(site).filter(({ title }) => here.words(title).length > 3)) {
+      const { shown } = await here.search(`${title} `);
+      const titles = shown.slice(0, 3).map(([, found]) => found);
+      assert.ok(titles.includes(title), `${title} is not among ${titles.join(', ')}`);
+    }
+  });
+
+  test(`${site.name}: the beginning of the last word is enough, and a slip is forgiven`, async () => {
+    const here = await opened(site);
+    const long = sample(site).flatMap(({ title }) => here.words(title)).filter((word) => word.length > 6);
+    for (const word of long.slice(0, 20)) {
+      assert.ok((await here.search(word.slice(0, -2))).docs.length, word);
+      const slip = `${word.slice(0, -3)}${word.at(-2)}${word.at(-3)}${word.at(-1)}`;
+      assert.ok((await here.search(`${slip} `)).docs.length, slip);
+    }
+  });
+
+  test(`${site.name}: some of the words are better than nothing, and it says so`, async () => {
+    const here = await opened(site);
+    const [{ title }] = sample(site);
+    const { docs, complete } = await here.search(`${title} qqqqqqqqqq`);
+    assert.ok(docs.length && !complete);
+    const nothing = await here.search('qqqqqqqqqq');
+    assert.equal(nothing.docs.length, 0);
+  });
+}
+
+// An index of one text, "A", in which one word stands: "a".
+const added = (name, edition, data) => `ventiSearch.add("${name}","${edition}",${JSON.stringify(data)});`;
+const index = (edition) => reader + added('index', edition, { docs: 1, docs_per_file: 32, terms: ['a'] });
+const part = (name, edition) => added(name, edition, name === 'docs-0' ? [['a/', 'A', '', []]] : '!a , ');
+
+test('a file that does not come is an error now and asked for again later', async () => {
+  let down = true;
+  const here = page((name) => {
+    if (name === 'index.js') return index('one');
+    if (down) throw new Error(name);
+    return part(name.split('.')[0], 'one');
+  });
+  await here.start();
+  await assert.rejects(here.search('a'));
+  down = false;
+  assert.equal((await here.search('a')).shown[0][1], 'A');
+  assert.deepEqual(here.asked, ['index.js', 'terms-0.js?one', 'terms-0.js?one', 'docs-0.js?one']);
+});
+
+test('a site that changes under a reader is read anew, once', async () => {
+  const here = page((name) => {
+    if (name === 'index.js') return index('old');
+    if (name === 'index.js?new') return index('new');
+    return part(name.split('.')[0], 'new');
+  });
+  await here.start();
+  assert.equal((await here.search('a')).docs.length, 1);
+  const never = page((name) => name.startsWith('index') ? index('old') : part(name.split('.')[0], 'new'));
+  await never.start();
+  await assert.rejects(never.search('a'), /the site has changed/);
+});
