@@ -18,6 +18,7 @@ mod page;
 mod provenance;
 mod random;
 mod related;
+mod reuse;
 
 mod accent;
 mod assets;
@@ -31,6 +32,11 @@ mod strict;
 mod strings;
 mod theme;
 
+mod card;
+mod cover;
+mod icons;
+mod raster;
+
 mod data;
 mod feed;
 mod json;
@@ -39,10 +45,7 @@ mod search;
 mod sitemap;
 mod xml;
 
-pub mod card;
-pub mod icons;
-mod raster;
-
+pub mod check;
 pub mod output;
 
 #[cfg(test)]

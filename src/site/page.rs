@@ -17,6 +17,7 @@ pub use list::{AuthorList, List, MonthList, Pager, Person, Topic};
 
 use super::article::Article;
 use super::catalog::{Catalog, Piece};
+use super::cover;
 use super::provenance::Provenance;
 use super::route::{self, Target};
 use super::strings::{Missing, Strings};
@@ -178,7 +179,7 @@ impl<'a> Card<'a> {
             title: &front.title,
             quote: front.quote.split_whitespace().collect::<Vec<_>>().join(" "),
             quote_author: quoted(piece, catalog),
-            cover: cover(&front.key),
+            cover: cover::path(&front.key),
             date: Day::new(piece.date, strings)?,
             minutes: article.minutes,
             tags: piece.seed.tags.iter().map(tag).collect(),
@@ -188,11 +189,6 @@ impl<'a> Card<'a> {
             draft: piece.seed.draft,
         })
     }
-}
-
-/// The path of the image drawn for the essay with this key.
-pub fn cover(key: &str) -> String {
-    format!("covers/{}.svg", &blake3::hash(key.as_bytes()).to_hex()[..16])
 }
 
 /// Who said a piece's quote.

@@ -126,7 +126,9 @@ fn values<'c>(sheets: &[Vec<Block<'c>>], situation: Situation) -> BTreeMap<&'c s
 fn holds(rule: &str, situation: Situation) -> bool {
     let rule = rule.to_ascii_lowercase();
     let Some(query) = rule.strip_prefix("@media") else {
-        return ["@supports", "@layer"].iter().any(|name| rule.starts_with(name));
+        // A browser of today supports what a theme asks for.
+        let lets_through = ["@supports", "@layer"].iter().any(|name| rule.starts_with(name));
+        return lets_through && !rule.starts_with("@supports not");
     };
     query.split(',').any(|query| {
         query.split(" and ").all(|part| {

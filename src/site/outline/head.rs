@@ -4,11 +4,8 @@
 use miette::IntoDiagnostic;
 
 use super::{Outline, Page};
-use crate::site::page::{FeedLink, Head, Image, cover};
-use crate::site::{json_ld, route};
-
-/// The size of a social card, in pixels.
-const CARD_SIZE: (u32, u32) = (1200, 630);
+use crate::site::page::{FeedLink, Head, Image};
+use crate::site::{card, cover, json_ld, route};
 
 /// Where the pictures lie that a shared link shows, under `output/`.
 #[derive(Debug, Default)]
@@ -52,7 +49,7 @@ impl Outline<'_> {
                 head.published = Some(piece.date.to_string());
                 head.modified = Some(piece.changed().to_string());
                 let image = head.image.as_ref().map(|image| image.url.clone());
-                let image = image.or_else(|| self.absolute(&cover(&piece.essay.front.key)));
+                let image = image.or_else(|| self.absolute(&cover::path(&piece.essay.front.key)));
                 head.json_ld =
                     Some(json_ld::thinkpiece(piece, article, config, image).into_diagnostic()?);
             }
@@ -143,8 +140,7 @@ impl Outline<'_> {
 
     fn image(&self, page: &Page, alt: &str) -> Option<Image> {
         let url = self.absolute(self.picture(page)?)?;
-        let (width, height) = CARD_SIZE;
-        Some(Image { url, width, height, alt: alt.to_owned() })
+        Some(Image { url, width: card::WIDTH, height: card::HEIGHT, alt: alt.to_owned() })
     }
 
     /// The absolute address of a path; none without `base_url`.
@@ -194,7 +190,7 @@ mod tests {
         assert_eq!(url(&Page::NotFound), None);
         let bare = head(&[], None, &Page::Thinkpiece(0));
         assert_eq!(bare.image, None);
-        let cover = format!("https://a.example/{}", cover("key"));
+        let cover = format!("https://a.example/{}", cover::path("key"));
         assert!(bare.json_ld.unwrap().contains(&format!("\"image\":\"{cover}\"")));
         assert_eq!(bare.published.as_deref(), Some("2026-01-31"));
     }

@@ -1,6 +1,11 @@
 //! How the files of a site hang together.
 
+use std::path::Path;
+
+use super::super::{Finding, Rule, Severity};
 use super::{found, page, report};
+use crate::config::Config;
+use crate::site::sample;
 
 /// A front page of this body beside `about/index.html`, which has an id `team` and leads back.
 fn beside_about(body: &str) -> Vec<String> {
@@ -109,7 +114,7 @@ fn an_id_inside_a_drawing_is_an_anchor() {
 
 #[test]
 fn what_holds_on_a_host_alone_is_a_warning() {
-    let folder = "portable index.html:6:10 a link to the folder of `about/index.html`";
+    let folder = "portable index.html:6:10 this names the folder of `about/index.html`";
     for address in ["about/", "about", "about/#team"] {
         assert_eq!(beside_about(&format!("<a href=\"{address}\">x</a>")), [folder], "{address}");
     }
@@ -250,8 +255,7 @@ fn bytes_that_are_no_text_have_a_place() {
     };
     write("index.html", page("", "").as_bytes());
     write("a.css", b"p {\n\xff}");
-    let config =
-        crate::config::Config::parse("title: T", std::path::Path::new("venti.yaml")).unwrap();
+    let config = Config::parse("title: T", Path::new("venti.yaml")).unwrap();
     let report = super::check(root.path(), &config, false).unwrap();
     assert_eq!(report.findings[0].message, "this file is not UTF-8 from here on");
     assert_eq!(report.findings[0].places[0].spot.unwrap().line, 2);
@@ -273,7 +277,7 @@ fn the_front_page_leads_to_every_page() {
     ];
     assert_eq!(
         found("", &files),
-        ["unlinked c.html no links lead from the front page to this page (and in 1 more file)"]
+        ["unlinked c.html no link leads here from the front page (and in 1 more file)"]
     );
 }
 
@@ -310,8 +314,7 @@ fn pages_links_and_addresses_elsewhere_are_counted() {
 #[test]
 fn no_site_is_an_error_with_a_hint() {
     let root = tempfile::tempdir().unwrap();
-    let config =
-        crate::config::Config::parse("title: T", std::path::Path::new("venti.yaml")).unwrap();
+    let config = Config::parse("title: T", Path::new("venti.yaml")).unwrap();
     let error = super::check(root.path(), &config, false).unwrap_err();
     assert_eq!(error.to_string(), "there is no site in output yet");
     assert_eq!(error.help().unwrap().to_string(), "`venti build` writes it");
@@ -367,7 +370,8 @@ fn a_readers_choice_is_laid_over_the_systems() {
             ":root {{ --ink: #222; --paper: #fff }}\n\
              @media (prefers-color-scheme: dark) {{ :root {{ --ink: #eee; --paper: #111 }} }}\n\
              :root[data-theme=light] {{ {chosen} }}\n\
-             @media print {{ :root {{ --paper: #222 }} }}"
+             @media print {{ :root {{ --paper: #222 }} }}\n\
+             @supports not (color: light-dark(#000, #fff)) {{ :root {{ --paper: #222 }} }}"
         ))
     };
     assert_eq!(sheet("--ink: #222; --paper: #fff"), (6, Vec::new()));
@@ -376,4 +380,26 @@ fn a_readers_choice_is_laid_over_the_systems() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("--ink (#222222) on --paper (#111111)"), "{found:?}");
     assert!(found[0].ends_with("in the light scheme"), "{found:?}");
+}
+
+#[test]
+fn the_built_in_theme_has_no_fault_that_a_reader_meets() {
+    let mut site = sample::site();
+    for slug in ["one", "two"] {
+        site.add(sample::seed(slug).tagged(&["a tag"]).takes(2).author("Ada Runway"));
+    }
+    let address = "title: T\nbase_url: https://venti.example/blog\n";
+    for config in ["title: T\npaginate: 1\n", address] {
+        site.project.config = Config::parse(config, Path::new("venti.yaml")).unwrap();
+        let output = site.project.root.join("output");
+        let scratch = site.project.scratch();
+        crate::site::output::commit(&site.build().tree, &output, &scratch).unwrap();
+        let report = super::check(&site.project.root, &site.project.config, false).unwrap();
+        assert!(report.pages > 5 && report.links > 50 && report.colours > 0, "{report:?}");
+        // Covers, cards and icons are drawn elsewhere, and are no matter of the theme's.
+        let drawn = |f: &&Finding| !matches!(f.rule, Rule::Link | Rule::Anchor);
+        let errors = report.findings.iter().filter(|f| f.severity == Severity::Error).filter(drawn);
+        let errors: Vec<_> = errors.map(|f| (&f.message, &f.places)).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
 }
