@@ -35,6 +35,7 @@ mod theme;
 mod card;
 mod cover;
 mod icons;
+mod pictures;
 mod raster;
 
 mod data;
@@ -69,7 +70,7 @@ use crate::project::Project;
 use article::Article;
 use catalog::Catalog;
 use lazily::Lazily;
-use outline::{Outline, Page, Pictures};
+use outline::{Outline, Page};
 use plain::Plain;
 use render::Renderer;
 use reuse::{File, Inputs};
@@ -133,9 +134,8 @@ pub fn build(input: &Input<'_>, standing: &dyn Standing) -> miette::Result<Built
     let menu = page::Site::new(config, &plain.pages, input.generator, &theme)?;
     let inputs = Inputs::new(&(format!("{config:?}"), &menu, theme.identity()), &catalog);
 
-    let pictures = Pictures::default();
-    let outline =
-        Outline::new(config, strings, &catalog, &articles, &cards, pictures, &plain.pages)?;
+    let (social, drawings) = pictures::cards(config, &catalog, &theme)?;
+    let outline = Outline::new(config, strings, &catalog, &articles, &cards, social, &plain.pages)?;
     let renderer = Renderer::new(&theme, config.minify)?.with_site(&menu);
     let pages = outline.pages()?;
     let feeds = config.base_url.as_deref().map(|base_url| feed::Site {
@@ -157,8 +157,14 @@ pub fn build(input: &Input<'_>, standing: &dyn Standing) -> miette::Result<Built
         files.extend(feed::files(site, &catalog, &articles, parts, &inputs));
     }
 
+    files.extend(pictures::covers(&catalog));
+    files.extend(drawings);
+
     let mut site = Collected::new(standing);
     site.make(files)?;
+    if let Some(icons) = pictures::icons(config, &theme) {
+        site.make_together(&icons::PATHS, icons.input(), || icons.files())?;
+    }
     site.search(&catalog, &articles, strings, &inputs)?;
     site.add(route::RANDOM_PIECES, random::script(&catalog).into_diagnostic()?)?;
     site.add(route::ROBOTS, sitemap::robots(config.base_url.as_deref(), config.noindex))?;
@@ -261,6 +267,19 @@ impl<'s> Collected<'s> {
             .into_iter()
             .zip(made)
             .try_for_each(|(file, bytes)| self.put(file.path, file.input, bytes?))
+    }
+
+    /// Makes these files, which come from one hand, unless all of them stand.
+    fn make_together(
+        &mut self,
+        paths: &[&str],
+        input: Hash,
+        make: impl FnOnce() -> miette::Result<Tree>,
+    ) -> miette::Result<()> {
+        if paths.iter().all(|path| self.standing.has(path, input)) {
+            return paths.iter().try_for_each(|path| self.keep((*path).to_owned()));
+        }
+        make()?.into_iter().try_for_each(|(path, bytes)| self.put(path, input, bytes))
     }
 
     /// Adds a file that is there already.

@@ -9,15 +9,16 @@ mod typeface;
 
 use std::sync::Arc;
 
+use blake3::Hash;
 use miette::miette;
 use resvg::tiny_skia::{Pixmap, PixmapPaint, Transform};
 use resvg::usvg::{self, fontdb};
 
 use super::accent::Colour;
 use super::raster;
-use typeface::{DATABASE, SERIF};
+use typeface::{DATABASE, FINGERPRINT, SERIF};
 
-/// Raised when the same card would be drawn differently.
+/// Raised when the same card would be drawn differently, be it by a new resvg.
 const REVISION: u32 = 1;
 
 /// Pixels.
@@ -25,7 +26,7 @@ pub const WIDTH: u32 = 1200;
 /// Pixels.
 pub const HEIGHT: u32 = 630;
 
-/// Hex digits of the fingerprint in a file's name.
+/// Hex digits of the input's hash in a file's name.
 const NAME_DIGITS: usize = 16;
 
 /// What a card shows. Every text is data, whatever is in it.
@@ -43,24 +44,17 @@ pub struct Card<'a> {
     pub accent: Colour,
 }
 
+/// What decides how a card looks besides what it shows: the drawing's revision and its faces.
+pub fn edition() -> (u32, String) {
+    (REVISION, FINGERPRINT.to_hex().to_string())
+}
+
+/// Where the card with this input lies under `output/`.
+pub fn path(input: Hash) -> String {
+    format!("cards/{}.png", &input.to_hex()[..NAME_DIGITS])
+}
+
 impl Card<'_> {
-    /// A hash of all that decides how the card looks, in hex.
-    pub fn fingerprint(&self) -> String {
-        let mut hash = blake3::Hasher::new();
-        hash.update(&REVISION.to_le_bytes());
-        let accent = self.accent.hex();
-        for text in [self.title, self.byline, self.site, self.label, self.cover_svg, &accent] {
-            hash.update(&(text.len() as u64).to_le_bytes());
-            hash.update(text.as_bytes());
-        }
-        hash.finalize().to_hex().to_string()
-    }
-
-    /// Where the card lies under `output/`.
-    pub fn path(&self) -> String {
-        format!("cards/{}.png", &self.fingerprint()[..NAME_DIGITS])
-    }
-
     /// Draws the card. Characters that the faces lack are left out; a title that would lose
     /// most of its characters gives way to the cover.
     ///

@@ -1,6 +1,7 @@
 //! Icons of the site: the theme's `favicon.svg` in the sizes and formats that browsers and
 //! telephones still ask for, and the web manifest that lists them.
 
+use blake3::Hash;
 use miette::{IntoDiagnostic, miette};
 use resvg::tiny_skia::{Color, Pixmap};
 use resvg::usvg;
@@ -10,13 +11,17 @@ use super::Tree;
 use super::accent::{Colour, Paper};
 use super::card::fonts;
 use super::raster;
+use super::reuse::input_of;
 
-/// Raised when the same icons would be drawn differently.
+/// Raised when the same icons would be drawn differently, be it by a new resvg.
 const REVISION: u32 = 1;
 
 pub const FAVICON: &str = "favicon.ico";
 pub const TOUCH: &str = "apple-touch-icon.png";
 pub const MANIFEST: &str = "site.webmanifest";
+
+/// Where all of them lie under `output/`.
+pub const PATHS: [&str; 5] = [FAVICON, TOUCH, "icon-192.png", "icon-512.png", MANIFEST];
 
 const FAVICON_SIZES: [u32; 2] = [16, 32];
 const TOUCH_SIZE: u32 = 180;
@@ -67,26 +72,15 @@ struct Icon {
 }
 
 impl Icons<'_> {
-    /// A hash of all that decides the files, in hex.
-    pub fn fingerprint(&self) -> String {
-        let mut hash = blake3::Hasher::new();
-        hash.update(&REVISION.to_le_bytes());
+    /// A hash of all that decides the files.
+    pub fn input(&self) -> Hash {
         let colours = [self.accent, self.paper.light, self.paper.dark].map(Colour::hex);
-        let texts = [self.favicon_svg, self.name, self.language];
-        for text in texts.into_iter().chain(colours.iter().map(String::as_str)) {
-            hash.update(&(text.len() as u64).to_le_bytes());
-            hash.update(text.as_bytes());
-        }
-        hash.finalize().to_hex().to_string()
+        input_of(&(REVISION, self.favicon_svg, self.name, self.language, colours))
     }
 
-    /// The icon as it is published: `var(--accent, …)` and `var(--accent-dark, …)` replaced by
-    /// the site's accent, which an image cannot see.
+    /// The icon as it is published.
     pub fn favicon(&self) -> String {
-        let light = self.accent.readable_on(self.paper.light).hex();
-        let dark = self.accent.readable_on(self.paper.dark).hex();
-        let svg = with_property(self.favicon_svg, "--accent", &light);
-        with_property(&svg, "--accent-dark", &dark)
+        with_accent(self.favicon_svg, self.accent, self.paper)
     }
 
     /// Every file by its path under `output/`, but not `favicon.svg` itself.
@@ -184,6 +178,13 @@ fn with_property(svg: &str, name: &str, value: &str) -> String {
     out + rest
 }
 
+/// A mark with `var(--accent, …)` and `var(--accent-dark, …)` replaced by the site's accent, which
+/// an image cannot see.
+pub fn with_accent(mark: &str, accent: Colour, paper: Paper) -> String {
+    let svg = with_property(mark, "--accent", &accent.readable_on(paper.light).hex());
+    with_property(&svg, "--accent-dark", &accent.readable_on(paper.dark).hex())
+}
+
 /// An ICO file: a folder of PNGs, which every browser that asks for it has read since Vista.
 fn ico(mark: &usvg::Tree) -> miette::Result<Vec<u8>> {
     const HEADER: usize = 6;
@@ -240,6 +241,8 @@ mod tests {
     fn every_size_is_drawn_and_twice_the_same() {
         let files = icons().files().unwrap();
         assert_eq!(files, icons().files().unwrap());
+        let paths: std::collections::BTreeSet<&str> = files.keys().map(String::as_str).collect();
+        assert_eq!(paths, PATHS.into());
         for (path, side) in [(TOUCH, 180), ("icon-192.png", 192), ("icon-512.png", 512)] {
             let picture = picture(&files, path);
             assert_eq!((picture.width(), picture.height()), (side, side), "{path}");
@@ -312,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_shows_is_in_the_fingerprint() {
+    fn whatever_shows_is_in_the_input() {
         let one = icons();
         let others = [
             Icons { favicon_svg: "<svg/>", ..one },
@@ -322,7 +325,7 @@ mod tests {
             Icons { paper: Paper { dark: one.accent, ..one.paper }, ..one },
         ];
         for other in others {
-            assert_ne!(other.fingerprint(), one.fingerprint(), "{other:?}");
+            assert_ne!(other.input(), one.input(), "{other:?}");
         }
     }
 

@@ -7,13 +7,12 @@ mod input;
 
 use tera::Value;
 
-pub use head::Pictures;
-
 use super::archive::{self, Month};
 use super::article::Article;
 use super::catalog::Catalog;
 use super::lazily::Lazily;
 use super::page::Topic;
+use super::pictures::Cards;
 use super::plain;
 use super::related::Related;
 use super::render::Renderer;
@@ -72,7 +71,7 @@ pub struct Outline<'a> {
     catalog: &'a Catalog<'a>,
     articles: &'a Lazily<'a, Article>,
     plain: &'a [plain::Page],
-    pictures: Pictures,
+    social: Cards,
     /// One for each piece of the catalog; lists share them.
     cards: &'a Lazily<'a, Value>,
     /// The fullest tags.
@@ -82,7 +81,7 @@ pub struct Outline<'a> {
 }
 
 impl<'a> Outline<'a> {
-    /// `cards`, `articles` and `pictures` belong to the catalog's pieces, in its order.
+    /// `cards`, `articles` and `social` cards belong to the catalog's pieces, in its order.
     ///
     /// # Errors
     /// If the theme cannot write the name of a month.
@@ -92,7 +91,7 @@ impl<'a> Outline<'a> {
         catalog: &'a Catalog<'a>,
         articles: &'a Lazily<'a, Article>,
         cards: &'a Lazily<'a, Value>,
-        pictures: Pictures,
+        social: Cards,
         plain: &'a [plain::Page],
     ) -> Result<Self, Missing> {
         let fullest = catalog.shelves_by_size().into_iter().take(TOPICS_SHOWN);
@@ -104,7 +103,7 @@ impl<'a> Outline<'a> {
             catalog,
             articles,
             plain,
-            pictures,
+            social,
             cards,
             topics: Value::from_serializable(&topics),
             months: archive::months(&catalog.pieces, strings)?,

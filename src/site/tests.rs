@@ -502,7 +502,7 @@ fn a_name_that_is_not_defined_is_a_mistake_wherever_it_decides() {
     ] {
         let before = "é {% if site.title == 1 %}{% endif %}";
         sample.write("themes/medium/templates/404.html", &format!("<p>\n{before}{template}"));
-        let error = build(&sample.input()).unwrap_err();
+        let error = build(&sample.input(), &super::Nothing).unwrap_err();
         let problem = error.downcast_ref::<crate::problem::Problem>().expect(template);
         assert_eq!(problem.message, format!("`{name}` is not defined"));
         let column = before.chars().count() + template.find(name).unwrap() + 1;
@@ -510,7 +510,7 @@ fn a_name_that_is_not_defined_is_a_mistake_wherever_it_decides() {
     }
     for template in ["{% for x in crads %}{% endfor %}", "{{ site.titel | upper }}"] {
         sample.write("themes/medium/templates/404.html", template);
-        let error = build(&sample.input()).unwrap_err();
+        let error = build(&sample.input(), &super::Nothing).unwrap_err();
         assert!(error.downcast_ref::<crate::problem::Problem>().is_some(), "{template}");
     }
     sample.write(

@@ -12,10 +12,10 @@ use std::path::PathBuf;
 use miette::miette;
 use rust_embed::Embed;
 
-use super::accent::{self, Colour};
+use super::accent::{self, Colour, Paper};
 use super::assets::{Assets, Bundles};
 use super::strings::Strings;
-use super::{fonts, js, policy};
+use super::{fonts, icons, js, policy};
 use crate::fs;
 use crate::problem::Problem;
 use crate::project::Project;
@@ -35,7 +35,20 @@ pub struct Theme {
     pub early_script: String,
     /// The Content-Security-Policy of every page.
     pub policy: String,
+    pub colours: Colours,
+    /// The mark that icons are drawn from, as it lies in `static/favicon.svg`.
+    pub mark: Option<String>,
 }
+
+/// The colours that Venti itself draws with.
+#[derive(Debug, Clone, Copy)]
+pub struct Colours {
+    pub accent: Colour,
+    pub paper: Paper,
+}
+
+/// The theme's mark, from which icons are drawn.
+const MARK: &str = "favicon.svg";
 
 /// A template's source and where it came from.
 #[derive(Debug, Clone)]
@@ -107,6 +120,15 @@ impl Theme {
             scripts: settings.scripts.iter().map(&mut listed).collect::<Result<_, _>>()?,
             first_style: accent::css(accent, paper) + &fonts::css(&config.fonts),
         };
+        let colours = Colours { accent, paper };
+        let mark = match static_files.get_mut(MARK) {
+            None => None,
+            Some(file) => {
+                let mark = file.text()?.to_owned();
+                file.bytes = icons::with_accent(&mark, accent, paper).into_bytes();
+                Some(mark)
+            }
+        };
         let assets = Assets::publish(static_files, &bundles, config.minify)?;
         if let Some(avatar) =
             config.author.avatar.as_ref().filter(|name| assets.path(name).is_none())
@@ -118,12 +140,12 @@ impl Theme {
             ));
         }
         let policy = policy::content_security_policy(&early_script);
-        Ok(Self { templates, strings, assets, early_script, policy })
+        Ok(Self { templates, strings, assets, early_script, policy, colours, mark })
     }
 
     /// What decides how pages look: everything of the theme that a page is rendered from.
     pub fn identity(&self) -> String {
-        let Self { templates, strings, assets, early_script, policy } = self;
+        let Self { templates, strings, assets, early_script, policy, .. } = self;
         let assets: Vec<&String> = assets.files().keys().collect();
         format!("{templates:?} {strings:?} {assets:?} {early_script} {policy}")
     }

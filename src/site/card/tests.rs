@@ -84,25 +84,6 @@ fn a_card_without_site_byline_or_label_is_a_card() {
 }
 
 #[test]
-fn whatever_shows_is_in_the_fingerprint() {
-    let one = card("Return to Sender");
-    let others = [
-        Card { title: "Return to sender", ..one },
-        Card { byline: "", ..one },
-        Card { site: "Grande", ..one },
-        Card { label: "", ..one },
-        Card { cover_svg: "<svg/>", ..one },
-        Card { accent: Colour::parse("#123456").unwrap(), ..one },
-        // The same letters, divided otherwise.
-        Card { title: "Return to", byline: " SenderOn a quote by Ada Runway", ..one },
-    ];
-    for other in others {
-        assert_ne!(other.fingerprint(), one.fingerprint(), "{other:?}");
-    }
-    assert_eq!(one.path(), format!("cards/{}.png", &one.fingerprint()[..16]));
-}
-
-#[test]
 fn a_cover_that_is_no_svg_is_an_error_with_the_title() {
     let error = Card { cover_svg: "<svg", ..card("Return to Sender") }.png().unwrap_err();
     assert!(error.to_string().contains("Return to Sender"), "{error}");

@@ -25,6 +25,15 @@ pub static DATABASE: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     Arc::new(database)
 });
 
+/// A hash of the faces: with others the same card looks different.
+pub static FINGERPRINT: LazyLock<blake3::Hash> = LazyLock::new(|| {
+    let mut hash = blake3::Hasher::new();
+    for face in [&SERIF, &SANS] {
+        hash.update(face.bytes);
+    }
+    hash.finalize()
+});
+
 /// One weight of one family.
 pub struct Typeface {
     pub family: &'static str,

@@ -7,15 +7,6 @@ use super::{Outline, Page};
 use crate::site::page::{FeedLink, Head, Image};
 use crate::site::{card, cover, json_ld, route};
 
-/// Where the pictures lie that a shared link shows, under `output/`.
-#[derive(Debug, Default)]
-pub struct Pictures {
-    /// One for each piece of the catalog, in its order; empty if they have none.
-    pub pieces: Vec<String>,
-    /// For every other page.
-    pub site: Option<String>,
-}
-
 impl Outline<'_> {
     /// What the page at `path` says about itself.
     pub(super) fn head(&self, page: &Page, path: &str) -> miette::Result<Head> {
@@ -131,11 +122,11 @@ impl Outline<'_> {
     /// Where the picture lies that a link to the page shows.
     pub(super) fn picture(&self, page: &Page) -> Option<&String> {
         let own = match page {
-            Page::Thinkpiece(at) | Page::Takes(at) => self.pictures.pieces.get(*at),
+            Page::Thinkpiece(at) | Page::Takes(at) => self.social.pieces.get(*at),
             Page::Redirect { .. } | Page::NotFound => return None,
             _ => None,
         };
-        own.or(self.pictures.site.as_ref())
+        own.or(self.social.site.as_ref())
     }
 
     fn image(&self, page: &Page, alt: &str) -> Option<Image> {
@@ -155,6 +146,7 @@ mod tests {
     use crate::site::article::Article;
     use crate::site::catalog::Catalog;
     use crate::site::lazily::Lazily;
+    use crate::site::pictures::Cards;
     use crate::site::sample;
     use crate::site::theme::Theme;
 
@@ -170,11 +162,11 @@ mod tests {
         let strings = Theme::load(&sample.project).unwrap().strings;
         let config = &sample.project.config;
         let head = |pieces: &[&str], site: Option<&str>, page: &Page| {
-            let pictures = Pictures {
+            let social = Cards {
                 pieces: pieces.iter().map(|path| (*path).to_owned()).collect(),
                 site: site.map(str::to_owned),
             };
-            Outline::new(config, &strings, &catalog, &articles, &cards, pictures, &[])
+            Outline::new(config, &strings, &catalog, &articles, &cards, social, &[])
                 .unwrap()
                 .head(page, "x/index.html")
                 .unwrap()
