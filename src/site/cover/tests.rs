@@ -49,7 +49,7 @@ fn drawings_stay_as_they_were_published() {
     assert_eq!(
         (blake3::hash(all.as_bytes()).to_hex().as_str(), path("3f9a").as_str()),
         (
-            "2f4ff9729765254296dba7335e605d9021a1c1021dda1d4144e5819727600549",
+            "81b656420347f8d7b431c126ac3790a2c0c3655e68a99724c1940b611f4e2c5c",
             "covers/14f0bd18ee8b177e.svg"
         )
     );

@@ -70,6 +70,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
 
     // The weight, out and small, below the chain.
     let weight = centre.go(axis + stream.between(46.0, 66.0), radius * 1.55);
+    let weight = at(weight.x, weight.y.min(770.0 - radius * 0.28));
     paper.fill(circle(weight, radius * 0.18), Role::Mass);
     paper.stroke(circle(weight, radius * 0.28), 3.0, Role::Ink);
 

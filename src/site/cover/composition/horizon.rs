@@ -64,7 +64,7 @@ fn halves(paper: &mut Paper, stream: &mut Stream) {
     // Below, the disc is whole but slit by the water.
     paper.within(segment(centre, radius, 0.0, 180.0), |paper| {
         let (mut y, mut thick, mut gap) = (level + 10.0, radius * 0.3, 8.0);
-        while y < level + radius {
+        while y + thick < level + radius {
             paper.fill(rect(at(centre.x - radius, y), 2.0 * radius, thick), colours[1]);
             y += thick + gap;
             thick = (thick * 0.66).max(8.0);

@@ -51,14 +51,19 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
         side = -side;
     }
 
-    // Bars that measure the discs: as long as a radius, at the picture's quiet edges.
-    let bars =
-        [(90.0, 110.0, radii[0], 36.0, Role::Reply), (90.0, 160.0, radii[1], 14.0, Role::Ink)];
-    for (bar_x, bar_y, length, thick, paint) in bars {
-        let y = if plane > 0.0 { bar_y } else { 800.0 - bar_y - thick };
-        paper.fill(rect(at(bar_x, y), length, thick), paint);
+    // Bars that measure the discs, each as long as a radius, stand in the corner that the
+    // great one leaves empty; two dots are in the corner across from it.
+    let left = order[0] != 0;
+    let lower = plane == 0.0;
+    for (inset, length, thick, paint) in
+        [(110.0, radii[0], 36.0, Role::Reply), (160.0, radii[1], 14.0, Role::Ink)]
+    {
+        let x = if left { 90.0 } else { 1110.0 - length };
+        let y = if lower { 800.0 - inset - thick } else { inset };
+        paper.fill(rect(at(x, y), length, thick), paint);
     }
-    let y = if plane > 0.0 { 690.0 } else { 110.0 };
-    paper.fill(circle(at(1060.0, y), 34.0), Role::Lead);
-    paper.fill(circle(at(970.0, y), 13.0), Role::Ink);
+    let y = if lower { 110.0 } else { 690.0 };
+    let (far, near) = if left { (1060.0, 970.0) } else { (140.0, 230.0) };
+    paper.fill(circle(at(far, y), 34.0), Role::Lead);
+    paper.fill(circle(at(near, y), 13.0), Role::Ink);
 }

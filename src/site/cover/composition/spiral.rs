@@ -25,8 +25,12 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
             2 => (at(left + wide - side, top), at(left + wide - side, top), 0.0),
             _ => (at(left, top + high - side), at(left + side, top + high - side), 90.0),
         };
-        let field = grounds[step % 3];
         let paint = paints[step % 4];
+        // Mass would drown in the dark.
+        let field = match grounds[step % 3] {
+            Role::Deep if paint == Role::Mass => Role::Veil,
+            field => field,
+        };
         if step < 7 {
             paper.fill(rect(corner, side, side), field);
             paper.fill(sector(centre, side, from, from + 90.0), paint);
