@@ -4,20 +4,24 @@ use std::collections::BTreeSet;
 
 use super::finding::{Notes, Rule};
 use super::html::Tag;
+use super::nesting::Nesting;
 
 /// The ids seen so far.
 #[derive(Debug, Default)]
 pub struct Ids {
     ids: BTreeSet<String>,
-    /// Names that links lead to as they do to ids: `<a name>`.
+    /// What links and labels find besides: `<a name>`, and ids in a template.
     names: Vec<String>,
 }
 
 impl Ids {
-    /// Takes in a start tag.
-    pub fn open(&mut self, tag: &Tag, notes: &mut Notes) {
+    /// Takes in a start tag that `nesting` has not taken in yet.
+    pub fn open(&mut self, tag: &Tag, nesting: &Nesting, notes: &mut Notes) {
         if let Some(id) = tag.attribute("id") {
-            if id.value.is_empty() || id.value.contains(|c: char| c.is_ascii_whitespace()) {
+            // A template is in the page as often as a script puts it there.
+            if nesting.has("template") {
+                self.names.push(id.value.clone());
+            } else if id.value.is_empty() || id.value.contains(|c: char| c.is_ascii_whitespace()) {
                 notes
                     .add(Rule::DuplicateId, id.at.clone(), format!("`{}` is no id", id.value))
                     .hint("an id has at least one character and no white space");

@@ -6,8 +6,19 @@ use super::css;
 use super::html::{Attribute, Tag};
 use super::reading::{Reading, Use};
 
-/// Follows every address in a tag, and every id that it names.
+/// Follows every address in a tag, and every id that it names. Programs that follow links are
+/// asked to leave `rel="nofollow"` alone, so such a link is not asked whether it answers.
 pub fn follow(tag: &Tag, reading: &mut Reading<'_>) {
+    let known = reading.external.len();
+    follow_all(tag, reading);
+    let rel = tag.value("rel").unwrap_or_default();
+    let asks_not_to = ["nofollow", "preconnect", "dns-prefetch"];
+    if rel.split_ascii_whitespace().any(|one| asks_not_to.contains(&one)) {
+        reading.external.truncate(known);
+    }
+}
+
+fn follow_all(tag: &Tag, reading: &mut Reading<'_>) {
     for attribute in &tag.attributes {
         match attribute.name.as_str() {
             "srcset" | "imagesrcset" => {

@@ -38,12 +38,11 @@ enum What {
 impl Names {
     /// Takes in a start tag that `nesting` has not taken in yet.
     pub fn open(&mut self, tag: &Tag, nesting: &Nesting, notes: &mut Notes) {
+        // A label may be hidden and still name what is not.
+        self.label(tag);
         if nesting.silent() || hides_from_readers(tag) || tag.attribute("hidden").is_some() {
-            // A label or description may be hidden and still name what is not.
-            self.label(tag);
             return;
         }
-        self.label(tag);
         let named = names_itself(tag);
         if named || (tag.name == "img" && tag.says("alt")) {
             self.speak();

@@ -57,10 +57,7 @@ enum Language {
 impl Page<'_, '_> {
     fn open(&mut self, tag: &Tag) {
         let notes = &mut self.reading.notes;
-        // Nothing in a template is in the page until a script puts it there.
-        if !self.nesting.has("template") {
-            self.ids.open(tag, notes);
-        }
+        self.ids.open(tag, &self.nesting, notes);
         self.head.open(tag, &self.nesting, notes);
         self.headings.open(tag, &self.nesting, notes);
         self.names.open(tag, &self.nesting, notes);

@@ -1,5 +1,6 @@
 //! Each check against the smallest site that it finds fault with, and one that it does not.
 
+mod colours;
 mod pages;
 mod site;
 

@@ -7,6 +7,7 @@ fn an_id_is_there_once() {
     fine(&[
         "<p id=\"a\">A</p><p id=\"b\">B</p>",
         "<p id=\"a\">A</p><template><p id=\"a\">B</p></template>",
+        "<template><label for=\"a\">A</label><input id=\"a\"></template>",
     ]);
     assert_eq!(
         in_body("<p id=\"a\">A</p><p id=\"a\">B</p>"),
