@@ -1,5 +1,6 @@
 //! `venti check`: looks at the built site, and says everything that is wrong with it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use miette::miette;
@@ -9,16 +10,22 @@ use super::Site;
 use super::summary::count;
 use super::terminal::{Terminal, print};
 use crate::cli::Check;
+use crate::config::Config;
+use crate::content::essay::EssayId;
+use crate::content::seed::Seed;
+use crate::content::store::Stored;
 use crate::problem::{Problem, Problems, read_text};
+use crate::project::CONFIG_FILE;
 use crate::site::check::{self, Finding, Report, Rule, Severity, gathered};
 use crate::write::plan::orphans;
 
 /// Checks the site. Errors end the command with status 1, and with `--strict` warnings do, too.
 pub fn run(site: &Site, args: &Check, terminal: &Terminal) -> miette::Result<()> {
     let project = &site.project;
-    let of_project = project_findings(site)?;
+    // Seeds that cannot be read end the command as they end a build.
+    let (seeds, essays) = (site.load_seeds()?, site.load_essays()?);
     let mut report = check::check(&project.root, &project.config, external_asked(args))?;
-    report.findings.extend(of_project);
+    report.findings.extend(project_findings(&seeds, &essays, &project.config));
     let mut summary = summary(&report);
     if external_asked(args) {
         summary += &check_external(&mut report, terminal);
@@ -68,28 +75,26 @@ fn summary(report: &Report) -> String {
     summary
 }
 
-/// What is wrong beside the output: seeds that cannot be read end the command as they end a build.
-fn project_findings(site: &Site) -> miette::Result<Vec<Finding>> {
-    let (seeds, essays) = (site.load_seeds()?, site.load_essays()?);
-    let mut findings = Vec::new();
-    for id in orphans(&seeds, &essays) {
+/// What is wrong beside the output.
+fn project_findings(
+    seeds: &[Seed],
+    essays: &BTreeMap<EssayId, Stored>,
+    config: &Config,
+) -> Vec<Finding> {
+    let orphan = |id: EssayId| {
         let path = essays[&id].path.to_string_lossy().replace('\\', "/");
+        Finding::in_file(Rule::Orphan, path, "no seed asks for this essay, so it has no page")
+            .hint("bring its seed back, or remove it with `venti clean --orphans`")
+    };
+    let mut findings: Vec<Finding> = orphans(seeds, essays).into_iter().map(orphan).collect();
+    if config.base_url.is_none() {
+        let message = "without `base_url` the site has no feeds, sitemap or canonical links";
         findings.push(
-            Finding::in_file(Rule::Orphan, path, "no seed asks for this essay, so it has no page")
-                .hint("bring its seed back, or remove it with `venti clean --orphans`"),
+            Finding::in_file(Rule::BaseUrl, CONFIG_FILE, message)
+                .hint("set it to the address where the site will be: base_url: https://…"),
         );
     }
-    if site.project.config.base_url.is_none() {
-        findings.push(
-            Finding::in_file(
-                Rule::BaseUrl,
-                crate::project::CONFIG_FILE,
-                "without `base_url` the site has no feeds, sitemap or canonical links",
-            )
-            .hint("set it to the address where the site will be: base_url: https://…"),
-        );
-    }
-    Ok(findings)
+    findings
 }
 
 /// Shows every finding with its line, file by file.
@@ -141,7 +146,10 @@ fn external_asked(_: &Check) -> bool {
 fn check_external(report: &mut Report, terminal: &Terminal) -> String {
     let links = std::mem::take(&mut report.external);
     let addresses = check::external::addresses(links);
-    let asked = count(addresses.len(), "other site's page");
+    let asked = match addresses.len() {
+        1 => "1 address elsewhere".to_owned(),
+        n => format!("{n} addresses elsewhere"),
+    };
     terminal.did("asking", &asked);
     report.findings.extend(check::external::check(addresses, &check::external::Manners::default()));
     format!(", {asked}")
@@ -150,4 +158,28 @@ fn check_external(report: &mut Report, terminal: &Terminal) -> String {
 #[cfg(not(feature = "external-links"))]
 fn check_external(_: &mut Report, _: &Terminal) -> String {
     String::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::essay::tests::essay;
+
+    #[test]
+    fn an_essay_without_a_seed_and_a_site_without_an_address_are_told() {
+        let path = Path::new("content/essays/gone.md").to_owned();
+        let essays = BTreeMap::from([(
+            EssayId { slug: "gone".to_owned(), take: 1 },
+            Stored { essay: essay("gone", 1), edited: false, path },
+        )]);
+        let told = |config: &str| {
+            let config = Config::parse(config, Path::new(CONFIG_FILE)).unwrap();
+            let found = project_findings(&[], &essays, &config);
+            found.iter().map(|f| (f.rule, f.places[0].file.clone())).collect::<Vec<_>>()
+        };
+        let orphan = (Rule::Orphan, "content/essays/gone.md".to_owned());
+        let no_address = (Rule::BaseUrl, CONFIG_FILE.to_owned());
+        assert_eq!(told("title: T"), [orphan.clone(), no_address]);
+        assert_eq!(told("title: T\nbase_url: https://venti.example"), [orphan]);
+    }
 }

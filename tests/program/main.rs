@@ -10,6 +10,7 @@ mod project;
 
 #[cfg(feature = "embedded-model")]
 mod build;
+mod check;
 #[cfg(feature = "embedded-model")]
 mod generate;
 #[cfg(all(feature = "hub", feature = "embedded-model"))]

@@ -129,10 +129,25 @@ fn status(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Resu
     match answer {
         Ok(response) => Ok(response.status().as_u16()),
         Err(ureq::Error::HostNotFound) => Err(Verdict::Gone("has no such host".to_owned())),
-        Err(ureq::Error::BadUri(why)) => Err(Verdict::Gone(format!("is no address: {why}"))),
+        Err(ureq::Error::Io(error)) if no_such_host(&error) => {
+            Err(Verdict::Gone("has no such host".to_owned()))
+        }
+        Err(ureq::Error::BadUri(_) | ureq::Error::Http(_)) => {
+            Err(Verdict::Gone("is no whole address".to_owned()))
+        }
         Err(ureq::Error::Timeout(_)) => Err(Verdict::Unsure("does not answer in time".to_owned())),
         Err(error) => Err(Verdict::Unsure(format!("cannot be reached: {error}"))),
     }
+}
+
+/// Whether the system said that a host is not there, and not that it could not find out. Rust
+/// gives such answers no kind of their own.
+fn no_such_host(error: &std::io::Error) -> bool {
+    const WSAHOST_NOT_FOUND: i32 = 11_001;
+    let said = error.to_string();
+    error.raw_os_error() == Some(WSAHOST_NOT_FOUND)
+        || (said.starts_with("failed to lookup address information")
+            && !["Temporary failure", "Try again"].iter().any(|passing| said.contains(passing)))
 }
 
 #[cfg(test)]
@@ -219,12 +234,27 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_answer_is_a_warning_and_what_has_no_host_an_error() {
+    fn what_does_not_answer_is_a_warning_and_what_is_no_address_an_error() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let silent = format!("http://{}/", listener.local_addr().unwrap());
         let manners = Manners { patience: Duration::from_millis(50), ..quick() };
         let ask = |url: &str| check(addresses(vec![(url.to_owned(), place("a"))]), &manners);
         assert_eq!(ask(&silent)[0].rule, Rule::ExternalUnsure);
         assert_eq!(ask("http://")[0].rule, Rule::External);
+    }
+
+    #[test]
+    fn a_host_that_is_not_there_is_gone_and_one_that_nobody_could_look_up_is_not() {
+        let lookup = |why: &str| {
+            let said = format!("failed to lookup address information: {why}");
+            status(Err(ureq::Error::Io(std::io::Error::other(said)))).unwrap_err()
+        };
+        assert_eq!(
+            lookup("Name or service not known"),
+            Verdict::Gone("has no such host".to_owned())
+        );
+        for passing in ["Temporary failure in name resolution", "Try again"] {
+            assert!(matches!(lookup(passing), Verdict::Unsure(_)), "{passing}");
+        }
     }
 }

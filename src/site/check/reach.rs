@@ -53,7 +53,7 @@ pub fn unlinked(read: &[Gathered], files: &Files, prefix: &str) -> Vec<Finding> 
     });
     lost.map(|file| {
         let path = format!("{prefix}{}", files.path(file.id));
-        Finding::in_file(Rule::Unlinked, path, "no links lead from the front page to this page")
+        Finding::in_file(Rule::Unlinked, path, "no link leads here from the front page")
     })
     .collect()
 }

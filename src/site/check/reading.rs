@@ -190,8 +190,8 @@ impl<'a> Reading<'a> {
         let id = match found {
             Found::File(id) => id,
             Found::Folder(id) => {
-                if matches!(form, Form::Relative | Form::Rooted) && self.from != NOT_FOUND {
-                    let message = format!("a link to the folder of `{}`", files.path(id));
+                if form == Form::Relative && self.from != NOT_FOUND {
+                    let message = format!("this names the folder of `{}`", files.path(id));
                     self.notes
                         .add(Rule::Portable, at.clone(), message)
                         .hint("name the file: from the disk, browsers open no folder");
