@@ -7,9 +7,9 @@
 //! - `search/terms-N.js`: words, and in which texts they occur; see [`shard`].
 //! - `search/docs-N.js`: what a result shows, for [`DOCS_PER_FILE`] texts.
 //!
-//! A query loads the files of its words and those of the results it shows, so its cost hardly
-//! grows with the site. The libraries for this put the whole index into one file: for 300 essays
-//! elasticlunr's has ELASTIC, this one OURS.
+//! A query loads the files of its words and those of the results it shows: about 200 kB of the
+//! 6 MB of 10,000 essays. The libraries for this put everything into one file, which a reader
+//! loads whole: for 300 essays of 300 words elasticlunr's has 2.1 MB, all of these 0.2 MB.
 //!
 //! Texts are numbered by seed and take, not by date, so that a new text on top of every list
 //! moves only the numbers after its own; and a file changes only with what it holds. Its name

@@ -189,16 +189,21 @@
     return (await Promise.all(files)).flat();
   }
 
+  /** The loaded words that this one may be a slip of, also where two first letters are swapped. */
+  async function near(word) {
+    const swapped = [0, 1, 2].map((at) =>
+      word.slice(0, at) + word[at + 1] + word[at] + word.slice(at + 2));
+    const known = (await Promise.all([word, ...swapped].map(around))).flat();
+    return known.filter((term) => areNear(term.word, word)).map(postings);
+  }
+
   /** The texts of one word of a query: `scores` by number, and how it was read. */
   async function texts(wanted) {
     const { docs } = contents();
-    const known = await around(wanted.word);
-    let found = known.filter((term) => means(wanted, term.word));
+    let found = (await around(wanted.word)).filter((term) => means(wanted, term.word));
     let read = wanted;
     if (!found.length && wanted.word.length >= STEM) {
-      const near = known.filter((term) => areNear(term.word, wanted.word)).map(postings);
-      near.sort((a, b) => b.count - a.count);
-      found = near.slice(0, 1);
+      found = (await near(wanted.word)).sort((a, b) => b.count - a.count).slice(0, 1);
       if (found.length) read = { word: found[0].word, open: false };
     }
     const scores = new Map();

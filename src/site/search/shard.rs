@@ -19,11 +19,11 @@ use super::postings::{LEVELS, Posting, Term};
 
 /// A file is cut between words once it has so many bytes, at the next word that chance picks:
 /// by the word itself, so that one new word moves no cut but its own.
-const USUAL_BYTES: usize = 40 * 1024;
+const USUAL_BYTES: usize = 24 * 1024;
 /// Of 256 words, so many are picked.
 const PICKED: u8 = 4;
 /// A file is cut in any case here.
-const MAX_BYTES: usize = 56 * 1024;
+const MAX_BYTES: usize = 40 * 1024;
 
 /// The most texts that are listed for one word.
 const MAX_POSTINGS: usize = 4096;
