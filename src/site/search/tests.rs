@@ -21,7 +21,7 @@ fn index(sample: &Sample) -> BTreeMap<String, String> {
 fn many(count: usize, edit: impl Fn(usize) -> Option<&'static str>) -> Sample {
     let mut sample = sample::site();
     for at in 0..count {
-        let words = (0..40).map(|word| format!("w{:x} ", (at * 7919 + word * word * 31) % 9_973));
+        let words = (0..40).map(|word| format!("w{:x} ", (at * 7919 + word * word * 31) % 1_973));
         let body: String = words.collect();
         let body = edit(at).map_or(body, str::to_owned);
         sample.add(sample::seed(&format!("piece-{at:04}")).body(&body));
@@ -68,7 +68,7 @@ fn the_order_of_seeds_and_dates_changes_nothing_but_what_is_shown() {
     let before = index(&sample);
     sample.seeds.reverse();
     assert_eq!(index(&sample), before);
-    sample.seeds[3].date = Some(jiff::civil::date(2027, 1, 1));
+    sample.seeds[3].date = Some(jiff::civil::date(2025, 1, 1));
     let files = index(&sample);
     assert_ne!(files, before);
     let terms = |files: &BTreeMap<String, String>| -> Vec<String> {
