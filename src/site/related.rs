@@ -186,5 +186,16 @@ mod tests {
         }
         // 84 share the tag; the newest of the 25 around are shown.
         assert_eq!(related(&sample, "p-2-14"), ["p-2-26", "p-2-25", "p-2-24"]);
+
+        // The oldest has as much in common with the newest as a seed can, but is too far away.
+        let mut sample = sample::site();
+        sample.add(sample::seed("newest").dated(date(2026, 4, 1)).tagged(&["x", "y"]));
+        sample.add(sample::seed("oldest").dated(date(2026, 1, 1)).tagged(&["x", "y"]));
+        for day in 1..=28 {
+            let tags = if day % 2 == 0 { &["x"] } else { &["y"] };
+            sample.add(sample::seed(&format!("p-{day}")).dated(date(2026, 3, day)).tagged(tags));
+        }
+        assert_eq!(related(&sample, "newest"), ["p-28", "p-27", "p-26"]);
+        assert_eq!(related(&sample, "oldest"), ["p-24", "p-23", "p-22"]);
     }
 }
