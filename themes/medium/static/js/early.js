@@ -9,13 +9,15 @@
   } catch {
     // A browser that keeps nothing follows the device.
   }
-  // Browsers preload no font from a disk.
-  const faces = document.currentScript.dataset.faces;
-  if (!faces || location.protocol === "file:") return;
-  for (const href of faces.split(" ")) {
-    const link = document.createElement("link");
-    Object.assign(link, { rel: "preload", as: "font", type: "font/woff2", crossOrigin: "" });
-    link.href = href;
-    document.head.append(link);
+  for (const [family, href] of Object.entries(document.currentScript.dataset)) {
+    if (location.protocol === "file:") {
+      // Browsers preload no font from a disk, but there they need not wait long for one.
+      const face = new FontFace(family, `url("${href}")`, { weight: "400 700", display: "swap" });
+      document.fonts.add(face);
+    } else {
+      const link = document.createElement("link");
+      Object.assign(link, { rel: "preload", as: "font", type: "font/woff2", crossOrigin: "", href });
+      document.head.append(link);
+    }
   }
 })(document.documentElement);
