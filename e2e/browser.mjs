@@ -74,6 +74,8 @@ async function watchPolicy(context, faults, scripts) {
 
 function watch(page, place, faults, requests) {
   page.on('console', (message) => {
+    // Those are told below, with their addresses.
+    if (message.text().startsWith('Failed to load resource')) return;
     if (['error', 'warning'].includes(message.type())) faults.push(`console: ${message.text()}`);
   });
   page.on('pageerror', (error) => faults.push(`script: ${error.message}`));

@@ -6,6 +6,9 @@ import { after, before, describe, it } from 'node:test';
 import { launch, reader } from './browser.mjs';
 import { closeAll, places } from './sites.mjs';
 
+/** Milliseconds for one test: where a script waits for what never comes, somebody must say so. */
+const PATIENCE = 120_000;
+
 export const all = await places();
 
 let browser;
