@@ -32,14 +32,24 @@ describe('what is not to be read yet is nowhere', () => {
   }
 });
 
+/** In a page: what makes it wider than the window, and by how much. */
+function tooWide() {
+  const { clientWidth, scrollWidth } = document.documentElement;
+  if (scrollWidth <= clientWidth) return [];
+  const culprits = [...document.body.querySelectorAll('*')]
+    .filter((element) => element.getBoundingClientRect().right > clientWidth + 1)
+    .filter((element) => getComputedStyle(element).visibility !== 'hidden')
+    .map((element) => `${element.localName}.${element.className}`);
+  return [`${scrollWidth - clientWidth} px too wide: ${[...new Set(culprits)].slice(0, 6).join(', ')}`];
+}
+
 everywhere('no page has a fault or is wider than a phone', { width: 320, height: 640 }, async (page, { place, faults }) => {
   for (const [kind, path] of pagesOf(place)) {
     await page.setViewportSize({ width: 320, height: 640 });
     await page.goto(place.url(path));
     for (const width of [320, 360]) {
       await page.setViewportSize({ width, height: 640 });
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      if (wide > 0) faults.push(`overflow: ${kind} (${path}) is ${wide} px wider than ${width} px`);
+      for (const fault of await page.evaluate(tooWide)) faults.push(`overflow: ${kind} (${path}) at ${width} px: ${fault}`);
     }
   }
 });

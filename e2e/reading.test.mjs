@@ -84,20 +84,23 @@ everywhere('reduced motion moves nothing', { motion: 'reduce', scripts: [true] }
 
 everywhere('a clap is counted, and kept in this browser', { scripts: [true] }, async (page, { place, site, requests }) => {
   await page.goto(place.url(site.kinds().thinkpiece));
-  const before = requests.length;
+  const before = told(requests);
   const count = page.locator('.clap-count').first();
   assert.ok(await count.isHidden(), 'no count is invented');
   const clap = page.locator('[data-clap]').first();
   await clap.click();
   await clap.press('Enter');
   assert.equal(await count.textContent(), '2');
-  assert.equal(requests.length, before, 'nobody is told');
+  assert.deepEqual(told(requests), before, 'nobody is told');
   await page.reload();
   assert.equal(await count.textContent(), '2');
   const other = site.pieces.find((piece) => piece.take === 1 && !site.kinds().thinkpiece.startsWith(piece.slug));
   await page.goto(place.url(`${other.slug}/index.html`));
   assert.ok(await count.isHidden(), 'another thinkpiece has its own');
 });
+
+/** What was asked for, but for pictures, faces and icons, which come when the browser sees fit. */
+const told = (requests) => requests.filter(({ kind }) => !['image', 'font', 'other'].includes(kind));
 
 everywhere('the link is copied', { scripts: [true] }, async (page, { context, place, site }) => {
   if (place.served) await context.grantPermissions(['clipboard-read', 'clipboard-write']);
