@@ -127,7 +127,7 @@ pub fn build(input: &Input<'_>, standing: &dyn Standing) -> miette::Result<Built
     let config = &input.project.config;
     let theme = Theme::load(input.project)?;
     let strings = &theme.strings;
-    let plain = Plain::read(input.project)?;
+    let plain = Plain::read(input.project, input.drafts, &theme.ids())?;
     let catalog = Catalog::new(input);
     let articles = articles(&catalog, config.words_per_minute);
     let cards = cards(&catalog, &articles, strings)?;

@@ -1,7 +1,7 @@
 //! An essay's text as a page shows it: rendered, measured, and opened in the
 //! middle for its pull quote.
 
-use super::markdown::{self, Block, Links};
+use super::markdown::{self, Block, Dialect, Image, Links};
 use super::route::{self, Target};
 
 /// Longest summary, in characters: what search engines and feed readers show.
@@ -29,7 +29,7 @@ pub struct Article {
 impl Article {
     /// Renders `body` (Markdown) for a page whose root is `root`.
     pub fn new(body: &str, pull_quote: Option<&str>, root: &str, words_per_minute: usize) -> Self {
-        let blocks = markdown::render(body, &EssayLinks { root, here: "" });
+        let blocks = markdown::render(body, Dialect::Essay, &EssayLinks { root, here: "" });
         let split = pull_quote.and_then(|quote| place_for(quote, &blocks)).unwrap_or(blocks.len());
         let text = markdown::text_of(&blocks);
         let words = text.split_whitespace().count();
@@ -49,7 +49,11 @@ impl Article {
         let mut html = [self.before.as_str(), &self.after].concat();
         // Nothing but a link depends on the place.
         if html.contains("href=") {
-            html = markdown::html_of(&markdown::render(body, &EssayLinks { root, here }));
+            html = markdown::html_of(&markdown::render(
+                body,
+                Dialect::Essay,
+                &EssayLinks { root, here },
+            ));
         }
         html
     }
@@ -83,7 +87,7 @@ impl Links for EssayLinks<'_> {
         }
     }
 
-    fn image(&self, _: Target<'_>) -> Option<String> {
+    fn image(&self, _: Target<'_>) -> Option<Image> {
         None
     }
 }

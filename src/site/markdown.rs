@@ -2,17 +2,57 @@
 //! where [`Links`] lets them, images load only from the site itself, and
 //! headings continue below the page's own title.
 
-use pulldown_cmark::{CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, html};
+mod highlight;
+mod image;
+mod writer;
+
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
 use super::route::Target;
+pub use image::size as image_size;
+use writer::Writer;
 
 /// Decides where the addresses in a text lead.
 pub trait Links {
     /// The `href` to use, or none: then only the link's text remains.
     fn link(&self, target: Target<'_>) -> Option<String>;
-    /// The `src` to use, or none: then the image's alternative text remains.
+    /// The image to show, or none: then its alternative text remains.
     /// Only called for images of the site itself.
-    fn image(&self, target: Target<'_>) -> Option<String>;
+    fn image(&self, target: Target<'_>) -> Option<Image>;
+    /// Something that whoever wrote the text may want to know.
+    fn note(&self, _note: String) {}
+}
+
+/// An image of the site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    pub src: String,
+    /// Width and height in pixels, where they are known.
+    pub size: Option<(usize, usize)>,
+}
+
+/// What a text may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect<'a> {
+    /// CommonMark.
+    Essay,
+    /// CommonMark with tables, footnotes, task lists and struck text; its headings can be linked
+    /// to, by ids that are none of these.
+    Page { taken_ids: &'a [String] },
+}
+
+impl Dialect<'_> {
+    fn options(self) -> Options {
+        match self {
+            Self::Essay => Options::empty(),
+            Self::Page { .. } => {
+                Options::ENABLE_TABLES
+                    | Options::ENABLE_FOOTNOTES
+                    | Options::ENABLE_TASKLISTS
+                    | Options::ENABLE_STRIKETHROUGH
+            }
+        }
+    }
 }
 
 /// One top-level block of a text: a paragraph, a heading, a list, …
@@ -25,64 +65,18 @@ pub struct Block {
     pub is_paragraph: bool,
 }
 
-/// Renders CommonMark, block by block.
-pub fn render(source: &str, links: &dyn Links) -> Vec<Block> {
-    let lift = heading_lift(source);
+/// Renders a text, block by block.
+pub fn render(source: &str, dialect: Dialect<'_>, links: &dyn Links) -> Vec<Block> {
+    let mut writer = Writer::new(dialect, heading_lift(source, dialect), links);
     let mut blocks = Vec::new();
-    let mut events: Vec<Event<'_>> = Vec::new();
     let mut text = String::new();
     let mut depth = 0usize;
     let mut is_paragraph = false;
-    // Whether each link and image that is open was kept, innermost last.
-    let mut kept: Vec<bool> = Vec::new();
-
-    for event in Parser::new_ext(source, Options::empty()) {
-        let event = match event {
-            Event::Html(raw) | Event::InlineHtml(raw) => Some(Event::Text(raw)),
-            Event::Start(Tag::HtmlBlock) => Some(Event::Start(Tag::Paragraph)),
-            Event::End(TagEnd::HtmlBlock) => Some(Event::End(TagEnd::Paragraph)),
-            Event::Start(Tag::Heading { level, .. }) => Some(Event::Start(Tag::Heading {
-                level: shifted(level, lift),
-                id: None,
-                classes: Vec::new(),
-                attrs: Vec::new(),
-            })),
-            Event::End(TagEnd::Heading(level)) => {
-                Some(Event::End(TagEnd::Heading(shifted(level, lift))))
-            }
-            Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-                let href = if link_type == LinkType::Email {
-                    None
-                } else {
-                    Target::parse(&dest_url).and_then(|target| links.link(target))
-                };
-                kept.push(href.is_some());
-                href.map(|href| {
-                    let dest_url = CowStr::from(href);
-                    Event::Start(Tag::Link { link_type, dest_url, title, id })
-                })
-            }
-            Event::Start(Tag::Image { link_type, dest_url, title, id }) => {
-                let src = match Target::parse(&dest_url) {
-                    Some(target @ (Target::Site(_) | Target::Relative(_))) => links.image(target),
-                    _ => None,
-                };
-                kept.push(src.is_some());
-                src.map(|src| {
-                    let dest_url = CowStr::from(src);
-                    Event::Start(Tag::Image { link_type, dest_url, title, id })
-                })
-            }
-            end @ Event::End(TagEnd::Link | TagEnd::Image) => {
-                kept.pop().unwrap_or(false).then_some(end)
-            }
-            other => Some(other),
-        };
-        let Some(event) = event else { continue };
+    for event in Parser::new_ext(source, dialect.options()) {
         match &event {
             Event::Start(tag) => {
                 if depth == 0 {
-                    is_paragraph = matches!(tag, Tag::Paragraph);
+                    is_paragraph = matches!(tag, Tag::Paragraph | Tag::HtmlBlock);
                 }
                 depth += 1;
             }
@@ -92,15 +86,17 @@ pub fn render(source: &str, links: &dyn Links) -> Vec<Block> {
                     text.push('\n');
                 }
             }
-            Event::Text(run) | Event::Code(run) => text.push_str(run),
+            Event::Text(run) | Event::Code(run) | Event::Html(run) | Event::InlineHtml(run) => {
+                text.push_str(run);
+            }
             Event::SoftBreak => text.push(' '),
             Event::HardBreak => text.push('\n'),
             _ => {}
         }
-        events.push(event);
+        writer.write(event);
         if depth == 0 {
             let mut html = String::new();
-            html::push_html(&mut html, events.drain(..));
+            html::push_html(&mut html, writer.events.drain(..));
             let plain = std::mem::take(&mut text).trim().to_owned();
             blocks.push(Block {
                 html,
@@ -126,8 +122,8 @@ pub fn text_of(blocks: &[Block]) -> String {
 
 /// How many levels each heading moves so that the highest of the text is `h2`,
 /// right below the page's title.
-fn heading_lift(source: &str) -> i8 {
-    let highest = Parser::new_ext(source, Options::empty())
+fn heading_lift(source: &str, dialect: Dialect<'_>) -> i8 {
+    let highest = Parser::new_ext(source, dialect.options())
         .filter_map(|event| match event {
             Event::Start(Tag::Heading { level, .. }) => Some(level as i8),
             _ => None,
@@ -145,6 +141,12 @@ fn shifted(level: HeadingLevel, lift: i8) -> HeadingLevel {
         5 => HeadingLevel::H5,
         6.. => HeadingLevel::H6,
     }
+}
+
+/// Text as it stands in HTML, between tags or in a quoted value.
+fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;")
 }
 
 /// Whether words before and after the end of this element are apart.
@@ -171,13 +173,19 @@ mod tests {
                 | Target::Relative(a) => Some(a.to_owned()),
             }
         }
-        fn image(&self, target: Target<'_>) -> Option<String> {
-            self.link(target)
+        fn image(&self, target: Target<'_>) -> Option<Image> {
+            let size = matches!(target, Target::Relative("sized.png")).then_some((3, 2));
+            self.link(target).map(|src| Image { src, size })
         }
     }
 
     fn html(source: &str) -> String {
-        html_of(&render(source, &Open))
+        html_of(&render(source, Dialect::Essay, &Open))
+    }
+
+    fn page(source: &str) -> String {
+        let taken_ids = ["content".to_owned()];
+        html_of(&render(source, Dialect::Page { taken_ids: &taken_ids }, &Open))
     }
 
     #[test]
@@ -209,7 +217,10 @@ mod tests {
     fn remote_images_become_their_alternative_text() {
         assert_eq!(html("![a *cat*](https://a.example/c.png)"), "<p>a <em>cat</em></p>\n");
         assert_eq!(html("![x](data:image/png;base64,AA)"), "<p>x</p>\n");
-        assert_eq!(html("![a cat](cat.png)"), "<p><img src=\"cat.png\" alt=\"a cat\" /></p>\n");
+        assert_eq!(
+            html("![a cat](cat.png)"),
+            "<p><img src=\"cat.png\" alt=\"a cat\" loading=\"lazy\" decoding=\"async\"></p>\n"
+        );
         assert_eq!(
             html("[![cat](https://a.example/c.png)](https://a.example)"),
             "<p><a href=\"https://a.example\">cat</a></p>\n"
@@ -225,7 +236,7 @@ mod tests {
 
     #[test]
     fn blocks_carry_their_plain_text() {
-        let blocks = render("One *two*\nthree.\n\n- a\n- b\n\n> c `d`", &Open);
+        let blocks = render("One *two*\nthree.\n\n- a\n- b\n\n> c `d`", Dialect::Essay, &Open);
         let texts: Vec<&str> = blocks.iter().map(|b| b.text.as_str()).collect();
         assert_eq!(texts, ["One two three.", "a\nb", "c d"]);
         let paragraphs: Vec<bool> = blocks.iter().map(|b| b.is_paragraph).collect();
@@ -239,5 +250,80 @@ mod tests {
             html(r"\*not\* \<b\> \[x\]\(javascript:y\) \# 1\. \`c\` &amp;lt;"),
             "<p>*not* &lt;b&gt; [x](javascript:y) # 1. `c` &amp;lt;</p>\n"
         );
+    }
+
+    #[test]
+    fn an_image_keeps_its_place_free_and_its_words_apart() {
+        assert_eq!(
+            html("![a *\"cat\"* & <b>](sized.png 'So > it')"),
+            "<p><img src=\"sized.png\" alt=\"a &quot;cat&quot; &amp; &lt;b&gt;\" \
+             title=\"So &gt; it\" width=\"3\" height=\"2\" loading=\"lazy\" decoding=\"async\"></p>\n"
+        );
+        let blocks = render("![a `c`](x.png)", Dialect::Essay, &Open);
+        assert_eq!(blocks[0].text, "a c");
+    }
+
+    #[test]
+    fn code_can_be_scrolled_by_keyboard_and_has_its_languages_colours() {
+        assert_eq!(
+            html("```\n<b>\n```\n\n    x\n"),
+            "<pre tabindex=\"0\"><code>&lt;b&gt;\n</code></pre>\n\
+             <pre tabindex=\"0\"><code>x\n</code></pre>\n"
+        );
+        assert_eq!(
+            html("```rust,ignore\nlet a;\n```"),
+            "<pre tabindex=\"0\"><code class=\"language-rust\">\
+             <span class=\"hl-keyword\">let</span> a;\n</code></pre>\n"
+        );
+        assert_eq!(
+            html("```a\"b\n<\n```"),
+            "<pre tabindex=\"0\"><code class=\"language-a&quot;b\">&lt;\n</code></pre>\n"
+        );
+    }
+
+    #[test]
+    fn headings_of_a_page_can_be_linked_to() {
+        assert_eq!(
+            page("# Über *uns*\n\n# Content\n\n# Über uns\n\n# ?"),
+            "<h2 id=\"uber-uns\">Über <em>uns</em></h2>\n<h2 id=\"content-2\">Content</h2>\n\
+             <h2 id=\"uber-uns-2\">Über uns</h2>\n<h2 id=\"section\">?</h2>\n"
+        );
+        assert_eq!(html("# A"), "<h2>A</h2>\n");
+    }
+
+    #[test]
+    fn a_page_may_have_tables_and_they_need_no_inline_style() {
+        assert_eq!(
+            page("| a | b |\n|---|--:|\n| 1 | *2* |\n"),
+            "<table><thead><tr><th scope=\"col\">a</th><th scope=\"col\" class=\"align-right\">b</th>\
+             </tr></thead><tbody>\n<tr><td>1</td><td class=\"align-right\"><em>2</em></td></tr>\n\
+             </tbody></table>\n"
+        );
+        assert!(html("| a |\n|---|\n| 1 |\n").starts_with("<p>"));
+    }
+
+    #[test]
+    fn a_page_may_have_footnotes_numbered_throughout() {
+        assert_eq!(
+            page("A[^x].\n\nB[^y y], A[^x].\n\n[^x]: One.\n[^y y]: Two.\n"),
+            "<p>A<sup class=\"footnote-reference\"><a href=\"#fn-1\">1</a></sup>.</p>\n\
+             <p>B<sup class=\"footnote-reference\"><a href=\"#fn-2\">2</a></sup>, \
+             A<sup class=\"footnote-reference\"><a href=\"#fn-1\">1</a></sup>.</p>\n\
+             <div class=\"footnote-definition\" id=\"fn-1\"><sup class=\"footnote-definition-label\">1</sup>\n\
+             <p>One.</p>\n</div>\n\
+             <div class=\"footnote-definition\" id=\"fn-2\"><sup class=\"footnote-definition-label\">2</sup>\n\
+             <p>Two.</p>\n</div>\n"
+        );
+    }
+
+    #[test]
+    fn a_page_may_have_tasks_and_struck_text() {
+        let tasks = page("- [x] done\n- [ ] ~~not~~\n");
+        assert_eq!(tasks, "<ul>\n<li>☑ done</li>\n<li>☐ <del>not</del></li>\n</ul>\n");
+    }
+
+    #[test]
+    fn breaks_have_no_trailing_slash() {
+        assert_eq!(html("a\\\nb\n\n---\n"), "<p>a<br>\nb</p>\n<hr>\n");
     }
 }

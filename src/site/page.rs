@@ -375,7 +375,7 @@ fn menu(
         own(strings.text("archive", |_| None)?, route::ARCHIVE),
         own(strings.text("topics", |_| None)?, route::TAGS),
     ];
-    let on_top = pages.iter().filter(|page| page.path.matches('/').count() == 1);
+    let on_top = pages.iter().filter(|page| page.in_menu && page.path.matches('/').count() == 1);
     items.extend(on_top.map(|page| own(page.title.clone(), &page.path)));
     Ok(items)
 }

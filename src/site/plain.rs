@@ -3,12 +3,13 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::Tree;
-use super::markdown::{self, Links};
+use super::markdown::{self, Dialect, Image, Links};
 use super::route::{self, Target};
 use crate::content::front_matter;
 use crate::fs;
@@ -25,6 +26,10 @@ pub struct Page {
     pub description: Option<String>,
     /// HTML.
     pub body: String,
+    /// Not for readers yet.
+    pub draft: bool,
+    /// Listed in a menu that nobody configured.
+    pub in_menu: bool,
 }
 
 /// Everything in `content/pages/`.
@@ -34,16 +39,17 @@ pub struct Plain {
     pub pages: Vec<Page>,
     /// The other files, each where it lies beside the pages.
     pub files: Tree,
-    /// Links that lead nowhere.
+    /// Links that lead nowhere, images without words, code without colours.
     pub notes: Vec<String>,
 }
 
 impl Plain {
-    /// Reads and renders the folder; one that does not exist has no pages.
+    /// Reads and renders the folder; one that does not exist has no pages. Headings get none of
+    /// `taken_ids`, which the theme has.
     ///
     /// # Errors
     /// If a file cannot be read, or a page is not UTF-8 or has bad front matter.
-    pub fn read(project: &Project) -> miette::Result<Self> {
+    pub fn read(project: &Project, drafts: bool, taken_ids: &[String]) -> miette::Result<Self> {
         let folder = &project.config.pages;
         let mut plain = Self::default();
         let mut sources = Vec::new();
@@ -51,44 +57,64 @@ impl Plain {
             match name.strip_suffix(".md") {
                 Some(stem) => {
                     let text = read_text(&project.root, &folder.join(&name))?;
-                    sources.push((stem.to_owned(), text));
+                    let source = Source::read(&folder.join(&name), stem, text)?;
+                    if drafts || !source.page.draft {
+                        sources.push(source);
+                    }
                 }
                 None => {
                     plain.files.insert(name, fs::read(&path)?);
                 }
             }
         }
-        let stems: BTreeSet<String> = sources.iter().map(|(stem, _)| stem.clone()).collect();
-        for (stem, text) in sources {
-            let file = folder.join(format!("{stem}.md"));
+        let stems: BTreeSet<String> = sources.iter().map(|source| source.stem.clone()).collect();
+        for Source { stem, text, body, mut page } in sources {
             let links = PlainLinks {
-                root: route::root_from(&route::plain(&stem)),
+                root: route::root_from(&page.path),
                 folder: stem.rsplit_once('/').map_or("", |(folder, _)| folder),
                 stems: &stems,
                 files: &plain.files,
-                broken: RefCell::default(),
+                notes: RefCell::default(),
             };
-            plain.pages.push(page(&file, &stem, &text, &links)?);
-            let note = |address| format!("{}: nothing is at `{address}`", file.display());
-            plain.notes.extend(links.broken.into_inner().into_iter().map(note));
+            let blocks = markdown::render(&text[body], Dialect::Page { taken_ids }, &links);
+            page.body = markdown::html_of(&blocks);
+            plain.pages.push(page);
+            let file = folder.join(format!("{stem}.md"));
+            let note = |note| format!("{}: {note}", file.display());
+            plain.notes.extend(links.notes.into_inner().into_iter().map(note));
         }
         Ok(plain)
     }
 }
 
-fn page(file: &Path, stem: &str, text: &str, links: &PlainLinks<'_>) -> miette::Result<Page> {
-    let parts = front_matter::split(file, text)?;
-    let start = parts.body.start;
-    let document = yaml::Document::parse(file, text, parts.yaml.unwrap_or(start..start))?;
-    let fields = document.root().fields(&["title", "description"])?;
-    let text_of = |key: &str| fields.get(key).map(|field| field.some_text()).transpose();
-    let blocks = markdown::render(&text[parts.body], links);
-    Ok(Page {
-        path: route::plain(stem),
-        title: text_of("title")?.unwrap_or_else(|| title_from(stem)),
-        description: text_of("description")?,
-        body: markdown::html_of(&blocks),
-    })
+/// A page that is not rendered yet.
+struct Source {
+    /// Its path in the folder, without `.md`.
+    stem: String,
+    text: String,
+    /// Where its Markdown is in the text.
+    body: Range<usize>,
+    page: Page,
+}
+
+impl Source {
+    fn read(file: &Path, stem: &str, text: String) -> miette::Result<Self> {
+        let parts = front_matter::split(file, &text)?;
+        let start = parts.body.start;
+        let document = yaml::Document::parse(file, &text, parts.yaml.unwrap_or(start..start))?;
+        let fields = document.root().fields(&["title", "description", "draft", "nav"])?;
+        let text_of = |key: &str| fields.get(key).map(|field| field.some_text()).transpose();
+        let flag = |key: &str| fields.get(key).map(|field| field.flag()).transpose();
+        let page = Page {
+            path: route::plain(stem),
+            title: text_of("title")?.unwrap_or_else(|| title_from(stem)),
+            description: text_of("description")?,
+            body: String::new(),
+            draft: flag("draft")?.unwrap_or(false),
+            in_menu: flag("nav")?.unwrap_or(true),
+        };
+        Ok(Self { stem: stem.to_owned(), body: parts.body, page, text })
+    }
 }
 
 /// `legal/our-imprint` -> `Our imprint`.
@@ -106,7 +132,7 @@ struct PlainLinks<'a> {
     folder: &'a str,
     stems: &'a BTreeSet<String>,
     files: &'a Tree,
-    broken: RefCell<Vec<String>>,
+    notes: RefCell<Vec<String>>,
 }
 
 impl PlainLinks<'_> {
@@ -135,7 +161,7 @@ impl PlainLinks<'_> {
     fn within(&self, address: &str) -> Option<String> {
         let found = self.resolve(address);
         if found.is_none() {
-            self.broken.borrow_mut().push(address.to_owned());
+            self.note(format!("nothing is at `{address}`"));
         }
         found.map(|(path, rest)| format!("{}{}{rest}", self.root, route::href(&path)))
     }
@@ -154,12 +180,18 @@ impl Links for PlainLinks<'_> {
         }
     }
 
-    fn image(&self, target: Target<'_>) -> Option<String> {
-        match target {
-            Target::Relative(address) => self.within(address),
-            Target::Site(address) => self.link(Target::Site(address)),
+    fn image(&self, target: Target<'_>) -> Option<Image> {
+        let path = match target {
+            Target::Relative(address) => self.resolve(address).map(|(path, _)| path),
+            Target::Site(address) => route::from_site(address),
             Target::External(_) | Target::Fragment(_) => None,
-        }
+        };
+        let size = path.and_then(|path| markdown::image_size(self.files.get(&path)?));
+        Some(Image { src: self.link(target)?, size })
+    }
+
+    fn note(&self, note: String) {
+        self.notes.borrow_mut().push(note);
     }
 }
 
@@ -173,7 +205,7 @@ mod tests {
         for (name, text) in files {
             sample.write(&format!("content/pages/{name}"), text);
         }
-        Plain::read(&sample.project).unwrap()
+        Plain::read(&sample.project, false, &[]).unwrap()
     }
 
     #[test]
@@ -196,11 +228,11 @@ mod tests {
         assert_eq!(
             plain.pages[0].body,
             "<p><a href=\"../legal/imprint/index.html#top\">i</a> \
-             <img src=\"../img/me.png\" alt=\"me\" /> <a href=\"../tags/index.html\">t</a></p>\n"
+             <img src=\"../img/me.png\" alt=\"me\" loading=\"lazy\" decoding=\"async\"> <a href=\"../tags/index.html\">t</a></p>\n"
         );
         assert_eq!(
             plain.pages[1].body,
-            "<p><a href=\"../../about/index.html\">a</a> <img src=\"../../img/me.png\" alt=\"me\" /></p>\n"
+            "<p><a href=\"../../about/index.html\">a</a> <img src=\"../../img/me.png\" alt=\"me\" loading=\"lazy\" decoding=\"async\"></p>\n"
         );
         assert_eq!(plain.files.keys().collect::<Vec<_>>(), ["img/me.png"]);
     }
@@ -229,7 +261,39 @@ mod tests {
     fn an_unknown_key_is_refused_at_its_place() {
         let sample = sample::site();
         sample.write("content/pages/about.md", "---\ntitle: A\ncolour: red\n---\n");
-        let error = Plain::read(&sample.project).unwrap_err();
+        let error = Plain::read(&sample.project, false, &[]).unwrap_err();
         assert!(error.to_string().contains("unknown key `colour`"), "{error}");
+    }
+
+    #[test]
+    fn an_image_is_given_its_place_and_headings_their_ids() {
+        let plain = read(&[
+            ("a.md", "# See\n\n![it](i/b.svg) ![it](/i/b.svg)\n\n```none\nx\n```"),
+            ("i/b.svg", "<svg viewBox=\"0 0 30 20\"/>"),
+        ]);
+        let image = "<img src=\"../i/b.svg\" alt=\"it\" width=\"30\" height=\"20\" \
+                     loading=\"lazy\" decoding=\"async\">";
+        assert!(
+            plain.pages[0]
+                .body
+                .starts_with(&format!("<h2 id=\"see\">See</h2>\n<p>{image} {image}</p>\n"))
+        );
+        assert_eq!(
+            plain.notes,
+            ["content/pages/a.md: code in `none` has no colours: its syntax is not known"]
+        );
+    }
+
+    #[test]
+    fn a_draft_is_no_page_until_it_is_asked_for() {
+        let sample = sample::site();
+        sample.write("content/pages/a.md", "---\ndraft: true\nnav: false\n---\nx");
+        sample.write("content/pages/b.md", "[a](a.md)");
+        let plain = Plain::read(&sample.project, false, &[]).unwrap();
+        assert_eq!((plain.pages.len(), plain.pages[0].in_menu), (1, true));
+        assert_eq!(plain.notes, ["content/pages/b.md: nothing is at `a.md`"]);
+        let plain = Plain::read(&sample.project, true, &[]).unwrap();
+        assert_eq!((plain.pages.len(), plain.pages[0].in_menu), (2, false));
+        assert!(plain.pages[0].draft && plain.notes.is_empty());
     }
 }

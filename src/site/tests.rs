@@ -178,8 +178,12 @@ fn absolute_addresses_stand_only_where_a_format_needs_them() {
         let html = std::str::from_utf8(bytes).unwrap();
         for line in html.lines().filter(|line| line.contains("a.example/blog")) {
             for part in line.split('<').filter(|part| part.contains("a.example/blog")) {
-                let allowed =
-                    ["link rel=\"canonical\"", "meta property=\"og:url\"", "script type="];
+                let allowed = [
+                    "link rel=\"canonical\"",
+                    "meta property=\"og:url\"",
+                    "script type=",
+                    "button",
+                ];
                 assert!(allowed.iter().any(|start| part.starts_with(start)), "{path}: {part}");
             }
         }
@@ -579,6 +583,10 @@ fn tags(html: &str) -> Vec<String> {
 #[test]
 fn minified_pages_show_the_same_words() {
     let mut sample = full();
+    // A script whose hash, which stands in the pages, does not change by minifying it.
+    sample.write("themes/medium/theme.yaml", "name: m\napi: 1\nearly: early.js\nscripts: [a.js]\n");
+    sample.write("themes/medium/static/early.js", "a();");
+    sample.write("themes/medium/static/a.js", "a();\n");
     let style = |tree: &Tree| -> String {
         tree.keys().find(|path| path.starts_with("assets/style.")).cloned().unwrap()
     };

@@ -149,6 +149,20 @@ impl Theme {
         let assets: Vec<&String> = assets.files().keys().collect();
         format!("{templates:?} {strings:?} {assets:?} {early_script} {policy}")
     }
+
+    /// The ids that the templates give to elements, so that no heading of a page gets them too.
+    pub fn ids(&self) -> Vec<String> {
+        let mut ids = Vec::new();
+        for template in &self.templates {
+            for (at, marker) in template.source.match_indices(" id=\"") {
+                let id = template.source[at + marker.len()..].split('"').next().unwrap_or_default();
+                if !id.contains('{') {
+                    ids.push(id.to_owned());
+                }
+            }
+        }
+        ids
+    }
 }
 
 /// Lays a theme over the one it extends: first what is in the binary, then what the project has.

@@ -1,5 +1,7 @@
 //! What each page's template is given.
 
+use std::ops::Range;
+
 use tera::{Context, Value};
 
 use super::{Outline, Page, list_pages};
@@ -69,8 +71,7 @@ impl Outline<'_> {
                 ("page.html", context(&Plain { title: &page.title, body: &page.body })?)
             }
             Page::NotFound => {
-                let newest = 0..NEWEST_SHOWN.min(catalog.pieces.len());
-                ("404.html", one("cards", self.cards(newest)))
+                ("404.html", one("cards", self.cards(self.offered())))
             }
             Page::Redirect { piece, .. } => {
                 let piece = &catalog.pieces[*piece];
@@ -79,6 +80,11 @@ impl Outline<'_> {
                 ("redirect.html", context(&Redirect { title, target })?)
             }
         })
+    }
+
+    /// Positions of what is offered to whoever asked for a page that is not there.
+    pub(super) fn offered(&self) -> Range<usize> {
+        0..NEWEST_SHOWN.min(self.catalog.pieces.len())
     }
 
     fn thinkpiece(&self, at: usize) -> miette::Result<Context> {

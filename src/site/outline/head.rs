@@ -50,6 +50,7 @@ impl Outline<'_> {
                 head.noindex |= piece.seed.draft;
             }
             Page::Plain(at) => {
+                head.noindex |= self.plain[*at].draft;
                 if let Some(description) = &self.plain[*at].description {
                     head.description.clone_from(description);
                 }

@@ -70,7 +70,8 @@ impl Outline<'_> {
                 (input_of(&facts), shown.map(|at| first + at).collect())
             }
             Page::Random => (input_of(&()), random::shown(catalog)),
-            Page::Search | Page::NotFound => (input_of(&()), Vec::new()),
+            Page::NotFound => (input_of(&count), self.offered().collect()),
+            Page::Search => (input_of(&()), Vec::new()),
             Page::Plain(at) => (input_of(&self.plain[*at]), Vec::new()),
             Page::Redirect { piece, .. } => (input_of(&()), vec![*piece]),
         };

@@ -76,13 +76,14 @@ fn the_accent_comes_first_and_a_site_may_choose_it() {
 #[test]
 fn the_palette_is_readable_in_both_schemes() {
     let tokens = embedded("medium/static/css/tokens.css");
-    let (light, dark) = tokens.split_once("@media").unwrap();
-    for scheme in [light, dark] {
+    for scheme in [0, 1] {
         let colour = |name: &str| {
-            let value = scheme.split(&format!("--{name}: ")).nth(1).unwrap();
-            Colour::parse(&value[..7]).unwrap()
+            let both = tokens.split(&format!("--{name}: light-dark(")).nth(1).unwrap();
+            let both = both.split(')').next().unwrap();
+            Colour::parse(both.split(", ").nth(scheme).unwrap()).unwrap()
         };
-        for ink in ["ink", "ink-soft"] {
+        let inks = ["ink", "ink-soft", "code-comment", "code-keyword", "code-string"];
+        for ink in inks.into_iter().chain(["code-number", "code-name"]) {
             for paper in ["paper", "wash"] {
                 let contrast = colour(ink).contrast(colour(paper));
                 assert!(contrast >= AA, "--{ink} on --{paper}: {contrast:.2}");
@@ -158,4 +159,16 @@ fn what_a_theme_extends_must_be_there_and_end() {
     assert_eq!(failure(&sample), "the theme `a` extends itself");
     sample.write("themes/b/theme.yaml", "name: x\napi: 1\n");
     assert_eq!(failure(&sample), "`accent` is missing");
+}
+
+#[test]
+fn the_ids_of_a_theme_are_known() {
+    let sample = sample::site();
+    sample.write(
+        "themes/medium/templates/404.html",
+        "<p id=\"lost\"><p id=\"y{{ path }}\"><p data-id=\"x\">",
+    );
+    let ids = Theme::load(&sample.project).unwrap().ids();
+    assert!(ids.contains(&"lost".to_owned()) && ids.contains(&"content".to_owned()), "{ids:?}");
+    assert!(!ids.iter().any(|id| id == "x" || id.contains('{')), "{ids:?}");
 }
