@@ -78,10 +78,8 @@ impl<'a> Writer<'a> {
         if self.image.is_some() {
             return self.within_image(&event);
         }
-        if let Some((_, code)) = &mut self.code {
-            if let Event::Text(run) = &event {
-                return code.push_str(run);
-            }
+        if let (Some((_, code)), Event::Text(run)) = (&mut self.code, &event) {
+            return code.push_str(run);
         }
         if let (Some((_, heading)), Event::Text(run) | Event::Code(run)) =
             (&mut self.heading, &event)
