@@ -70,9 +70,7 @@ impl Outline<'_> {
                 let page = &self.plain[*at];
                 ("page.html", context(&Plain { title: &page.title, body: &page.body })?)
             }
-            Page::NotFound => {
-                ("404.html", one("cards", self.cards(self.offered())))
-            }
+            Page::NotFound => ("404.html", one("cards", self.cards(self.offered()))),
             Page::Redirect { piece, .. } => {
                 let piece = &catalog.pieces[*piece];
                 let target = format!("{root}{}", route::href(&piece.path));
