@@ -27,13 +27,16 @@
   };
 
   // Where the page is, without what follows "#"; the site's own idea of it where it has one.
-  venti.address = given => given || location.href.split("#")[0];
+  venti.address = () => {
+    const canonical = document.querySelector("link[rel=canonical]");
+    return canonical ? canonical.href : location.href.split("#")[0];
+  };
 
   document.addEventListener("click", event => {
     const button = event.target.closest("[data-copy], [data-copy-text]");
     if (!button) return;
     const source = button.dataset.copyText && document.getElementById(button.dataset.copyText);
-    const text = source ? source.textContent : venti.address(button.dataset.copy);
+    const text = source ? source.textContent : venti.address();
     venti.copy(text, button.dataset.copied, button.dataset.failed);
   });
 })();

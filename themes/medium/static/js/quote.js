@@ -17,7 +17,7 @@
       all.length > 12
         ? `${part(all.slice(0, 5).join(" "))},${part(all.slice(-5).join(" "))}`
         : part(text);
-    return `${venti.address(bar.dataset.address)}#:~:text=${wanted}`;
+    return `${venti.address()}#:~:text=${wanted}`;
   }
 
   function place() {

@@ -9,7 +9,7 @@
   for (const button of document.querySelectorAll("[data-share]")) {
     button.hidden = false;
     button.addEventListener("click", () =>
-      venti.share({ title: button.dataset.title, url: venti.address(button.dataset.share) }),
+      venti.share({ title: button.dataset.share, url: venti.address() }),
     );
   }
 })();
