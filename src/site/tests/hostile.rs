@@ -62,6 +62,8 @@ fn hostile_text_stays_text_everywhere() {
         assert!(!xml.contains("<script") && !xml.contains("]]>"), "{path}");
     }
     let data: serde_json::Value = serde_json::from_str(text(&tree, "thinkpieces.json")).unwrap();
-    assert_eq!(data["thinkpieces"][0]["quote"], HOSTILE);
-    assert_eq!(data["thinkpieces"][0]["source"], serde_json::Value::Null);
+    // Oldest first.
+    let newest = data["thinkpieces"].as_array().unwrap().last().unwrap();
+    assert_eq!(newest["quote"], HOSTILE);
+    assert_eq!(newest["source"], serde_json::Value::Null);
 }
