@@ -29,27 +29,47 @@ async function violations(page) {
   );
 }
 
+/** What axe says about the page as it is now, on a phone and on a desk, in both schemes. */
+async function everyLook(page) {
+  const found = new Set();
+  await page.evaluate(AXE);
+  for (const width of [360, 1440]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme });
+      for (const violation of await violations(page)) found.add(`${width} px, ${colorScheme}: ${violation}`);
+    }
+  }
+  return [...found];
+}
+
+// Without motion, so that nothing is judged half faded in.
+const STILL = { motion: 'reduce' };
+
 for (const place of homes) {
   describe(`axe finds nothing: ${place.name}`, () => {
     for (const [kind, path] of Object.entries(place.site.kinds()).filter(([, path]) => path)) {
-      it(kind, async () => {
-        const found = new Set();
-        // Without motion, so that nothing is judged half faded in.
-        await reader(browser, place, { motion: 'reduce' }, async (page) => {
-          await page.goto(place.url(path));
-          // What is folded away is read by somebody, too.
-          await page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)));
-          await page.evaluate(AXE);
-          for (const width of [360, 1440]) {
-            await page.setViewportSize({ width, height: 900 });
-            for (const colorScheme of ['light', 'dark']) {
-              await page.emulateMedia({ colorScheme });
-              for (const violation of await violations(page)) found.add(`${width} px, ${colorScheme}: ${violation}`);
-            }
-          }
-        });
-        assert.deepEqual([...found], []);
-      });
+      it(kind, () => reader(browser, place, STILL, async (page) => {
+        await page.goto(place.url(path));
+        // What is folded away is read by somebody, too.
+        await page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)));
+        assert.deepEqual(await everyLook(page), []);
+      }));
     }
+
+    it('the search dialog with what it found', () => reader(browser, place, STILL, async (page) => {
+      await page.goto(place.url('index.html'));
+      await page.keyboard.press('/');
+      await page.keyboard.type('the');
+      await page.locator('dialog [role=option]').first().waitFor();
+      assert.deepEqual(await everyLook(page), []);
+    }));
+
+    it('the menu of a phone', () => reader(browser, place, { ...STILL, width: 360 }, async (page) => {
+      await page.goto(place.url('index.html'));
+      await page.locator('[popovertarget]').click();
+      await page.locator('.menu a').first().waitFor();
+      assert.deepEqual(await everyLook(page), []);
+    }));
   });
 }

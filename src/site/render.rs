@@ -17,7 +17,7 @@ use super::theme::{Template, Theme};
 use crate::problem::Problem;
 
 /// Every template a theme must have.
-const REQUIRED: [&str; 14] = [
+pub const REQUIRED: [&str; 14] = [
     "index.html",
     "thinkpiece.html",
     "takes.html",
@@ -63,6 +63,7 @@ impl Renderer {
         tera.register_function("t", move |kwargs: Kwargs, _: &State| string(&strings, &kwargs));
         tera.register_function("asset", move |kwargs: Kwargs, _: &State| asset(&assets, &kwargs));
         tera.register_filter(GIVEN, given);
+        tera.register_filter("json", json);
         tera.register_filter("urlencode", |text: &str, _: Kwargs, _: &State| urlencode(text));
         let mut renderer = Self { tera, sources, minify };
         let named: Vec<(&str, &str)> = renderer
@@ -135,6 +136,12 @@ const UNDEFINED: &str = "this is not defined";
 /// Lets through what is defined; see [`super::strict`].
 fn given(value: &Value, _: Kwargs, _: &State) -> tera::TeraResult<Value> {
     if value.is_undefined() { Err(tera::Error::message(UNDEFINED)) } else { Ok(value.clone()) }
+}
+
+/// Any value as JSON, its keys in order, so that an author of templates can look at it.
+fn json(value: &Value, _: Kwargs, _: &State) -> tera::TeraResult<String> {
+    let sorted = serde_json::to_value(value).map_err(tera::Error::message)?;
+    Ok(sorted.to_string())
 }
 
 /// Percent-encodes all but letters, digits and `-._~`, so that a text can be a part of a query.

@@ -3,6 +3,7 @@
 mod finding;
 mod hostile;
 mod reuse;
+mod theme_api;
 
 use std::collections::BTreeSet;
 
