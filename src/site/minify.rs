@@ -25,31 +25,24 @@ pub fn minify(html: &str) -> String {
     while !rest.is_empty() {
         if let Some(after) = rest.strip_prefix("<!--") {
             rest = after.find("-->").map_or("", |end| &after[end + 3..]);
-        } else if is_tag(rest) {
-            let end = tag_end(rest);
-            let (tag, after) = rest.split_at(end);
-            push_tag(tag, &mut out);
+        } else if is_tag(rest.as_bytes()) {
+            let (tag, after) = rest.split_at(push_tag(rest, &mut out));
             rest = after;
             spaced = false;
             let name = tag_name(tag);
             if name.eq_ignore_ascii_case("head") {
                 in_head = !tag.starts_with("</");
             }
-            if let Some(element) = VERBATIM.iter().find(|known| name.eq_ignore_ascii_case(known))
-                && !tag.starts_with("</")
+            if !tag.starts_with("</")
+                && let Some(element) =
+                    VERBATIM.iter().find(|known| name.eq_ignore_ascii_case(known))
             {
                 let (content, closing) = rest.split_at(closing_tag(rest, element));
                 out.push_str(content);
                 rest = closing;
             }
         } else {
-            // Text up to the next `<` that opens something; a lone `<` is text.
-            let end = rest
-                .match_indices('<')
-                .map(|(at, _)| at)
-                .find(|&at| is_tag(&rest[at..]) || rest[at..].starts_with("<!--"))
-                .unwrap_or(rest.len());
-            let (text, after) = rest.split_at(end);
+            let (text, after) = rest.split_at(text_end(rest));
             rest = after;
             if !(in_head && is_blank(text)) {
                 push_text(text, &mut spaced, &mut out);
@@ -59,43 +52,31 @@ pub fn minify(html: &str) -> String {
     out
 }
 
-fn is_space(c: char) -> bool {
-    c.is_ascii_whitespace()
-}
-
 fn is_blank(text: &str) -> bool {
-    text.chars().all(is_space)
+    text.bytes().all(|byte| byte.is_ascii_whitespace())
 }
 
 /// Whether `html` starts with a tag or the doctype.
-fn is_tag(html: &str) -> bool {
-    let mut bytes = html.bytes();
-    bytes.next() == Some(b'<')
-        && match bytes.next() {
-            Some(b'/') => bytes.next().is_some_and(|b| b.is_ascii_alphabetic()),
-            Some(b'!') => bytes.next().is_some_and(|b| b.is_ascii_alphabetic()),
-            Some(b) => b.is_ascii_alphabetic(),
-            None => false,
-        }
+fn is_tag(html: &[u8]) -> bool {
+    match html {
+        [b'<', b'/' | b'!', letter, ..] | [b'<', letter, ..] => letter.is_ascii_alphabetic(),
+        _ => false,
+    }
 }
 
-/// Where the tag at the start of `html` ends, its `>` included; quoted values may hold `>`.
-fn tag_end(html: &str) -> usize {
-    let mut quote = None;
-    for (at, byte) in html.bytes().enumerate() {
-        match (quote, byte) {
-            (None, b'"' | b'\'') => quote = Some(byte),
-            (None, b'>') => return at + 1,
-            (Some(open), _) if open == byte => quote = None,
-            _ => {}
-        }
-    }
-    html.len()
+/// Where text ends: at the next `<` that opens something; a lone `<` is text.
+fn text_end(html: &str) -> usize {
+    let opens = |&(at, _): &(usize, &str)| {
+        let here = &html.as_bytes()[at..];
+        is_tag(here) || here.starts_with(b"<!--")
+    };
+    html.match_indices('<').find(opens).map_or(html.len(), |(at, _)| at)
 }
 
 fn tag_name(tag: &str) -> &str {
     let name = tag.trim_start_matches(['<', '/']);
-    name.split(|c: char| is_space(c) || matches!(c, '/' | '>')).next().unwrap_or_default()
+    let ends = |byte: u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'>');
+    &name[..name.bytes().position(ends).unwrap_or(name.len())]
 }
 
 /// Where `</element` begins, or the end.
@@ -106,49 +87,91 @@ fn closing_tag(html: &str, element: &str) -> usize {
         .unwrap_or(html.len())
 }
 
-fn push_tag(tag: &str, out: &mut String) {
-    let mut quote = None;
+/// Writes the tag at the start of `html`, and says where it ends, its `>` included; quoted values
+/// may hold `>`.
+fn push_tag(html: &str, out: &mut String) -> usize {
+    let bytes = html.as_bytes();
     let mut pending = false;
-    for c in tag.chars() {
-        match quote {
-            Some(open) => {
-                out.push(c);
-                if c == open {
-                    quote = None;
-                }
+    // What is kept is written in runs; this is where the current one began.
+    let mut run = 0;
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            quote @ (b'"' | b'\'') => {
+                let inside = &bytes[at + 1..];
+                let length = inside.iter().position(|&byte| byte == quote);
+                begin(&mut pending, &mut run, at, out);
+                at += length.map_or(bytes.len() - at, |length| length + 2);
             }
-            None if is_space(c) => pending = true,
-            None => {
-                if pending && c != '>' {
-                    out.push(' ');
+            b'>' => {
+                if pending {
+                    run = at;
                 }
-                pending = false;
-                out.push(c);
-                if matches!(c, '"' | '\'') {
-                    quote = Some(c);
+                out.push_str(&html[run..=at]);
+                return at + 1;
+            }
+            byte if byte.is_ascii_whitespace() => {
+                if !pending {
+                    out.push_str(&html[run..at]);
+                    pending = true;
                 }
+                at += 1;
+            }
+            _ => {
+                begin(&mut pending, &mut run, at, out);
+                at += 1;
             }
         }
+    }
+    if !pending {
+        out.push_str(&html[run..]);
+    }
+    html.len()
+}
+
+/// Starts a run of what is kept, after whitespace.
+fn begin(pending: &mut bool, run: &mut usize, at: usize, out: &mut String) {
+    if *pending {
+        out.push(' ');
+        *run = at;
+        *pending = false;
     }
 }
 
 fn push_text(text: &str, spaced: &mut bool, out: &mut String) {
     let mut rest = text;
     while !rest.is_empty() {
-        let run = rest.len() - rest.trim_start_matches(is_space).len();
-        if run > 0 {
+        let first = rest.bytes().position(|byte| !byte.is_ascii_whitespace());
+        let (space, after) = rest.split_at(first.unwrap_or(rest.len()));
+        if !space.is_empty() {
             if !*spaced {
-                out.push(if rest[..run].contains('\n') { '\n' } else { ' ' });
+                out.push(if space.contains('\n') { '\n' } else { ' ' });
             }
             *spaced = true;
-            rest = &rest[run..];
-        } else {
-            let word = rest.find(is_space).unwrap_or(rest.len());
-            out.push_str(&rest[..word]);
-            *spaced = false;
-            rest = &rest[word..];
         }
+        // Single spaces between words are as they should be, and are taken with them.
+        let end = words_end(after.as_bytes());
+        if end > 0 {
+            out.push_str(&after[..end]);
+            *spaced = false;
+        }
+        rest = &after[end..];
     }
+}
+
+/// How far words with one space or line feed between each two go.
+fn words_end(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(space) = text[at..].iter().position(u8::is_ascii_whitespace) {
+        let space = at + space;
+        let single = matches!(text[space], b' ' | b'\n')
+            && text.get(space + 1).is_some_and(|next| !next.is_ascii_whitespace());
+        if !single {
+            return space;
+        }
+        at = space + 1;
+    }
+    text.len()
 }
 
 #[cfg(test)]
@@ -220,6 +243,6 @@ mod tests {
     }
 
     fn is_tag_inside(text: &str) -> bool {
-        text.match_indices('<').any(|(at, _)| is_tag(&text[at..]))
+        text.match_indices('<').any(|(at, _)| is_tag(&text.as_bytes()[at..]))
     }
 }
