@@ -4,7 +4,7 @@
 //! A move is atomic, so a file is old or new, never half. All that can fail for want of space or
 //! rights fails while staging, with the old site untouched.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -161,19 +161,34 @@ fn touched(plan: &Plan<'_>, output: &Path) -> fs::Result<BTreeSet<PathBuf>> {
 fn make_folders(write: &[Write<'_>], output: &Path) -> fs::Result<()> {
     let needed: BTreeSet<&str> =
         write.iter().flat_map(|write| paths::folders(write.path)).collect();
-    let mut made: Vec<PathBuf> = Vec::new();
+    let mut by_depth: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     for folder in needed {
-        let folder = output.join(folder);
-        if fs::stat(&folder)?.is_some() {
-            continue;
-        }
-        if let Err(error) = fs::create_dir(&folder) {
-            for folder in made.iter().rev() {
-                fs::remove_empty_dir(folder)?;
+        by_depth.entry(folder.matches('/').count()).or_default().push(folder);
+    }
+    let mut made: Vec<PathBuf> = Vec::new();
+    // Those of one depth do not depend on each other.
+    for folders in by_depth.into_values() {
+        let create = |folder: &&str| {
+            let folder = output.join(folder);
+            match fs::stat(&folder) {
+                Ok(Some(_)) => Ok(None),
+                Ok(None) => fs::create_dir(&folder).map(|()| Some(folder)),
+                Err(error) => Err(error),
             }
+        };
+        let created: Vec<fs::Result<Option<PathBuf>>> = folders.par_iter().map(create).collect();
+        let mut failed = None;
+        for folder in created {
+            match folder {
+                Ok(folder) => made.extend(folder),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        if let Some(error) = failed {
+            // Innermost first.
+            made.iter().rev().try_for_each(|folder| fs::remove_empty_dir(folder).map(drop))?;
             return Err(error);
         }
-        made.push(folder);
     }
     Ok(())
 }
