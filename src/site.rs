@@ -70,7 +70,7 @@ use crate::project::Project;
 use article::Article;
 use catalog::Catalog;
 use lazily::Lazily;
-use outline::{Outline, Page};
+use outline::Outline;
 use plain::Plain;
 use render::Renderer;
 use reuse::{File, Inputs};
@@ -170,7 +170,10 @@ pub fn build(input: &Input<'_>, standing: &dyn Standing) -> miette::Result<Built
     site.add(route::ROBOTS, sitemap::robots(config.base_url.as_deref(), config.noindex))?;
     site.add(policy::HEADERS, policy::headers(&theme.policy))?;
     if let Some(base_url) = config.base_url.as_deref().filter(|_| !config.noindex) {
-        site.add(route::SITEMAP, site_map(base_url, &outline, &pages, &catalog))?;
+        let listed = pages
+            .iter()
+            .filter_map(|page| Some((outline.path(page), sitemap::listed(page, &catalog)?)));
+        site.add_all(sitemap::files(base_url, &listed.collect::<Vec<_>>()))?;
     }
     site.add_all(theme.assets.files().clone())?;
     site.add_all(plain.files)?;
@@ -217,20 +220,6 @@ fn cards<'a>(
     Ok(Lazily::new(catalog.pieces.len(), move |at| {
         card(at).expect("the theme's strings have no placeholder that a date does not give")
     }))
-}
-
-/// What search engines should read.
-fn site_map(
-    base_url: &str,
-    outline: &Outline<'_>,
-    pages: &[Page],
-    catalog: &Catalog<'_>,
-) -> Vec<u8> {
-    let listed: Vec<_> = pages
-        .iter()
-        .filter_map(|page| Some((outline.path(page), sitemap::listed(page, catalog)?)))
-        .collect();
-    sitemap::sitemap(base_url, listed.iter().map(|(path, changed)| (path.as_str(), *changed)))
 }
 
 /// Entries of the menu that lead nowhere.

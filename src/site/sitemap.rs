@@ -36,13 +36,34 @@ pub fn listed(page: &Page, catalog: &Catalog<'_>) -> Option<Option<Date>> {
     }
 }
 
-/// The sitemap of `pages` (path under `output/` and the day it last changed), in their order.
-pub fn sitemap<'a>(
-    base_url: &str,
-    pages: impl IntoIterator<Item = (&'a str, Option<Date>)>,
-) -> Vec<u8> {
+/// Addresses in one file: what sitemaps.org allows.
+const PER_FILE: usize = 50_000;
+
+const NAMESPACE: (&str, &str) = ("xmlns", "http://www.sitemaps.org/schemas/sitemap/0.9");
+
+/// The sitemap of `pages` (path under `output/` and the day it last changed), in their order: one
+/// file, or for more than [`PER_FILE`] pages several and one that lists them.
+pub fn files(base_url: &str, pages: &[(String, Option<Date>)]) -> Vec<(String, Vec<u8>)> {
+    if pages.len() <= PER_FILE {
+        return vec![(route::SITEMAP.to_owned(), urls(base_url, pages))];
+    }
+    let mut files = Vec::new();
+    let mut index = Xml::new();
+    index.open("sitemapindex", &[NAMESPACE]);
+    for (number, part) in (1..).zip(pages.chunks(PER_FILE)) {
+        let path = format!("sitemap-{number}.xml");
+        index.open("sitemap", &[]);
+        index.text("loc", &route::absolute(base_url, &path));
+        index.close();
+        files.push((path, urls(base_url, part)));
+    }
+    files.push((route::SITEMAP.to_owned(), index.finish()));
+    files
+}
+
+fn urls(base_url: &str, pages: &[(String, Option<Date>)]) -> Vec<u8> {
     let mut xml = Xml::new();
-    xml.open("urlset", &[("xmlns", "http://www.sitemaps.org/schemas/sitemap/0.9")]);
+    xml.open("urlset", &[NAMESPACE]);
     for (path, changed) in pages {
         xml.open("url", &[]);
         xml.text("loc", &route::absolute(base_url, path));
@@ -67,6 +88,22 @@ pub fn robots(base_url: Option<&str>, noindex: bool) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_large_site_has_several_files_and_one_that_lists_them() {
+        let pages: Vec<_> = (0..=PER_FILE).map(|at| (format!("p{at}/index.html"), None)).collect();
+        let one = files("https://a.example", &pages[1..]);
+        assert_eq!(one.len(), 1);
+        let several = files("https://a.example", &pages);
+        let names: Vec<&str> = several.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(names, ["sitemap-1.xml", "sitemap-2.xml", "sitemap.xml"]);
+        let text = |at: usize| std::str::from_utf8(&several[at].1).unwrap();
+        assert_eq!(
+            (text(0).matches("<url>").count(), text(1).matches("<url>").count()),
+            (PER_FILE, 1)
+        );
+        assert!(text(2).contains("<loc>https://a.example/sitemap-2.xml</loc>"), "{}", text(2));
+    }
 
     #[test]
     fn robots_follow_noindex() {
