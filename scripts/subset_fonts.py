@@ -218,20 +218,25 @@ def font_face(lines):
     return "@font-face {\n" + "".join(f"  {line};\n" for line in lines) + "}\n"
 
 
-def weight_range(weights):
-    return " ".join(map(str, weights)) if isinstance(weights, tuple) else str(weights)
+def kind_of_face(style, weights):
+    """What is not said is normal and 400."""
+    weight = " ".join(map(str, weights)) if isinstance(weights, tuple) else str(weights)
+    if style != "normal":
+        yield f"font-style: {style}"
+    if weight != "400":
+        yield f"font-weight: {weight}"
 
 
 def web_faces():
+    # The first of a family says no range: it is for all that the second does not claim.
     for stem, _, _, style, weights in FACES:
-        for suffix, ranges in (("", LATIN), ("-ext", LATIN_EXT)):
+        for suffix, ranges in (("", None), ("-ext", LATIN_EXT)):
             yield font_face([
                 f'font-family: "{stem.split("-")[0].title()}"',
-                f"font-style: {style}",
-                f"font-weight: {weight_range(weights)}",
+                *kind_of_face(style, weights),
                 "font-display: optional",
                 f'src: url("../fonts/{stem}{suffix}.woff2") format("woff2")',
-                f"unicode-range: {', '.join(ranges.split())}",
+                *([f"unicode-range: {', '.join(ranges.split())}"] if ranges else []),
             ])
 
 
@@ -247,8 +252,7 @@ def fallback_faces(node_modules, family, fallbacks, text):
             hhea, em = web["hhea"], web["head"].unitsPerEm * adjust
             yield font_face([
                 f'font-family: "{family} like {name}"',
-                f"font-style: {'italic' if kind == ITALIC else 'normal'}",
-                f"font-weight: {400 if kind == ITALIC else kind}",
+                *kind_of_face(*("italic", 400) if kind == ITALIC else ("normal", kind)),
                 "src: " + ", ".join(f'local("{local}")' for local in names),
                 f"size-adjust: {adjust:.2%}",
                 f"ascent-override: {hhea.ascent / em:.2%}",

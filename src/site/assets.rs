@@ -58,7 +58,12 @@ impl Assets {
         let (sheets, others): (Vec<_>, Vec<_>) =
             files.into_iter().partition(|(name, _)| name.ends_with(".css"));
         for (name, file) in others {
-            assets.add(name, file.bytes);
+            let bytes = if name.ends_with(".js") {
+                js::published(file.text()?, minify).into_bytes()
+            } else {
+                file.bytes
+            };
+            assets.add(name, bytes);
         }
         // Sheets name other files by their published names, so they come after them.
         for (name, file) in sheets {
@@ -229,6 +234,12 @@ mod tests {
         let assets = publish(&[], &[], &[("b.js", "b()"), ("a.js", "a()")]);
         assert_eq!(text(&assets, SCRIPT), "b()\n;\na()\n");
         assert_eq!(publish(&[], &[], &[]).path(SCRIPT), None);
+    }
+
+    #[test]
+    fn a_script_of_its_own_is_as_small_as_one_in_the_bundle() {
+        let assets = publish(&[("js/a.js", "// why\n  a();\n")], &[], &[]);
+        assert_eq!(text(&assets, "js/a.js"), "a();\n");
     }
 
     #[test]

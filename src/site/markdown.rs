@@ -294,10 +294,14 @@ mod tests {
     #[test]
     fn a_page_may_have_tables_and_they_need_no_inline_style() {
         assert_eq!(
-            page("| a | b |\n|---|--:|\n| 1 | *2* |\n"),
-            "<table><thead><tr><th scope=\"col\">a</th><th scope=\"col\" class=\"align-right\">b</th>\
+            page("| a | `b` & *c* |\n|---|--:|\n| 1 | *2* |\n"),
+            "<div class=\"table\" role=\"group\" tabindex=\"0\" aria-label=\"a, b &amp; c\"><table><thead><tr><th scope=\"col\">a</th><th scope=\"col\" class=\"align-right\">\
+             <code>b</code> &amp; <em>c</em></th>\
              </tr></thead><tbody>\n<tr><td>1</td><td class=\"align-right\"><em>2</em></td></tr>\n\
-             </tbody></table>\n"
+             </tbody></table>\n</div>\n"
+        );
+        assert!(
+            page("| |\n|---|\n| 1 |\n").starts_with("<div class=\"table\" tabindex=\"0\"><table>")
         );
         assert!(html("| a |\n|---|\n| 1 |\n").starts_with("<p>"));
     }

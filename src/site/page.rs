@@ -67,6 +67,9 @@ pub struct NavItem {
     pub external: bool,
 }
 
+/// The longest title that lists of results show whole, in characters.
+pub const LONGEST_TITLE: usize = 70;
+
 /// What a page says about itself to programs.
 #[derive(Debug, Default, Serialize)]
 pub struct Head {

@@ -97,11 +97,15 @@ pub fn json(text: &str, start: usize, reading: &mut Reading<'_>) {
                 waiting.extend(items.iter().rev().map(|value| (key.clone(), value)));
             }
             Value::String(address) => {
+                let purpose = match key.as_str() {
+                    "start_url" if manifest => Use::Start,
+                    _ => Use::Load,
+                };
                 let relative = manifest && matches!(key.as_str(), "src" | "start_url" | "url");
                 if relative || is_own(address, reading) {
                     let at = place_of(text, address)
                         .map_or(start..start, |at| at + start..at + start + address.len());
-                    reading.follow(Use::Load, address, at);
+                    reading.follow(purpose, address, at);
                 }
             }
             _ => {}

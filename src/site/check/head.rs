@@ -5,9 +5,7 @@ use std::ops::Range;
 use super::finding::{Notes, Rule};
 use super::html::Tag;
 use super::nesting::Nesting;
-
-/// The longest title that lists of results show whole, in characters.
-const TITLE: usize = 70;
+use crate::site::page::LONGEST_TITLE;
 
 /// The longest description that lists of results show whole, in characters, and the sign that
 /// stands for the rest.
@@ -66,10 +64,10 @@ impl Head {
         let length = title.trim().chars().count();
         if length == 0 {
             notes.add(Rule::Title, at, "the title is empty");
-        } else if length > TITLE {
+        } else if length > LONGEST_TITLE {
             notes
                 .add(Rule::TitleLength, at, format!("the title has {length} characters"))
-                .hint(format!("lists of results show about {TITLE}"));
+                .hint(format!("lists of results show about {LONGEST_TITLE}"));
         }
     }
 

@@ -26,6 +26,9 @@ pub enum Use {
     Visit,
     /// A browser fetches it with the page.
     Load,
+    /// A reader who installed the site begins there. From the disk nothing can be installed, so
+    /// it may name a folder.
+    Start,
     /// Programs are told of it: canonical links, cards, feeds. Such an address stands alone, so it
     /// is absolute.
     Tell,
@@ -190,7 +193,8 @@ impl<'a> Reading<'a> {
         let id = match found {
             Found::File(id) => id,
             Found::Folder(id) => {
-                if form == Form::Relative && self.from != NOT_FOUND {
+                let from_disk = form == Form::Relative && self.from != NOT_FOUND;
+                if from_disk && purpose != Use::Start {
                     let message = format!("this names the folder of `{}`", files.path(id));
                     self.notes
                         .add(Rule::Portable, at.clone(), message)
@@ -213,7 +217,7 @@ impl<'a> Reading<'a> {
             }
         };
         match purpose {
-            Use::Visit => self.leads_to.push(id),
+            Use::Visit | Use::Start => self.leads_to.push(id),
             Use::Load => self.loads.push(id),
             Use::Tell => {}
         }

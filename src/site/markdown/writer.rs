@@ -44,6 +44,10 @@ struct Table {
     alignments: Vec<Alignment>,
     column: usize,
     in_head: bool,
+    /// Which event opens the box around it.
+    opened_at: usize,
+    /// What stands in each cell of its head.
+    heads: Vec<String>,
 }
 
 impl<'a> Writer<'a> {
@@ -85,6 +89,9 @@ impl<'a> Writer<'a> {
             (&mut self.heading, &event)
         {
             heading.push_str(run);
+        }
+        if let Event::Text(run) | Event::Code(run) = &event {
+            self.table.read(run);
         }
         match event {
             Event::Rule => self.raw("<hr>\n"),
@@ -152,7 +159,9 @@ impl<'a> Writer<'a> {
                 ));
             }
             Tag::Table(alignments) => {
-                self.table = Table { alignments, ..Table::default() };
+                let opened_at = self.events.len();
+                self.table = Table { alignments, opened_at, ..Table::default() };
+                self.raw("");
                 // The writer would align by inline styles.
                 self.events.push(Event::Start(Tag::Table(Vec::new())));
             }
@@ -162,6 +171,7 @@ impl<'a> Writer<'a> {
                 self.events.push(Event::Start(tag));
             }
             Tag::TableCell => {
+                self.table.heads.extend(self.table.in_head.then(String::new));
                 let cell = self.table.cell();
                 self.raw(cell);
             }
@@ -195,6 +205,15 @@ impl<'a> Writer<'a> {
                 }
             }
             TagEnd::FootnoteDefinition => self.raw("</div>\n"),
+            TagEnd::TableHead => {
+                self.events[self.table.opened_at] = Event::InlineHtml(self.table.open_box().into());
+                self.table.in_head = false;
+                self.events.push(Event::End(end));
+            }
+            TagEnd::Table => {
+                self.events.push(Event::End(end));
+                self.raw("</div>\n");
+            }
             TagEnd::TableCell => {
                 self.raw(if self.table.in_head { "</th>" } else { "</td>" });
                 self.table.column += 1;
@@ -265,6 +284,27 @@ impl OpenImage {
 }
 
 impl Table {
+    /// Text within the table.
+    fn read(&mut self, run: &str) {
+        if self.in_head
+            && let Some(head) = self.heads.last_mut()
+        {
+            head.push_str(run);
+        }
+    }
+
+    /// The tag of a box in which a table that is too wide is scrolled, with the keyboard, too.
+    /// What has the focus needs a name: that of its columns.
+    fn open_box(&self) -> String {
+        let heads: Vec<&str> =
+            self.heads.iter().map(|head| head.trim()).filter(|head| !head.is_empty()).collect();
+        if heads.is_empty() {
+            return "<div class=\"table\" tabindex=\"0\">".to_owned();
+        }
+        let name = escaped(&heads.join(", "));
+        format!("<div class=\"table\" role=\"group\" tabindex=\"0\" aria-label=\"{name}\">")
+    }
+
     /// The tag that opens the next cell.
     fn cell(&self) -> String {
         let class = match self.alignments.get(self.column) {

@@ -4,7 +4,7 @@
 use miette::IntoDiagnostic;
 
 use super::{Outline, Page};
-use crate::site::page::{FeedLink, Head, Image};
+use crate::site::page::{FeedLink, Head, Image, LONGEST_TITLE};
 use crate::site::{card, cover, json_ld, route};
 
 impl Outline<'_> {
@@ -19,13 +19,12 @@ impl Outline<'_> {
             feed: self.feed(page),
             ..Head::default()
         };
-        head.title = match (page, config.tagline.as_str()) {
-            (Page::Home { number: 1 }, tagline) if !tagline.is_empty() => {
-                format!("{} · {tagline}", config.title)
-            }
-            (Page::Home { .. }, _) => head.headline.clone(),
-            _ => format!("{} · {}", head.headline, config.title),
+        let beside = match page {
+            Page::Home { number: 1 } => &config.tagline,
+            Page::Home { .. } => "",
+            _ => &config.title,
         };
+        head.title = title(&head.headline, beside);
         head.description = match config.tagline.as_str() {
             "" => config.title.clone(),
             tagline => tagline.to_owned(),
@@ -141,6 +140,15 @@ impl Outline<'_> {
     }
 }
 
+/// The page's name with another beside it, where there is room for both.
+fn title(name: &str, beside: &str) -> String {
+    let whole = format!("{name} · {beside}");
+    if beside.is_empty() || whole.chars().count() > LONGEST_TITLE {
+        return name.to_owned();
+    }
+    whole
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +158,15 @@ mod tests {
     use crate::site::pictures::Cards;
     use crate::site::sample;
     use crate::site::theme::Theme;
+
+    #[test]
+    fn a_title_names_the_site_where_there_is_room() {
+        assert_eq!(title("On Work", "Thoughts"), "On Work · Thoughts");
+        assert_eq!(title("Thoughts", ""), "Thoughts");
+        let room = "x".repeat(LONGEST_TITLE - "On Work · ".chars().count());
+        assert_eq!(title("On Work", &room), format!("On Work · {room}"));
+        assert_eq!(title("On Work", &format!("{room}x")), "On Work");
+    }
 
     #[test]
     fn a_thinkpiece_shows_its_own_picture_and_every_other_page_the_sites() {

@@ -216,6 +216,12 @@ fn style_sheets_feeds_and_data_are_followed() {
     );
     assert!(at("a.svg", "<svg><image href=\"../x\"/></svg>")[0].contains("leads out"));
     assert!(at("feed.json", "{\"text\": \"see https://venti.example/x\"}").is_empty());
+    // A site is installed from a host, which opens folders.
+    assert!(at("site.webmanifest", "{\"start_url\": \".\"}").is_empty());
+    assert_eq!(
+        at("site.webmanifest", "{\"start_url\": \"x/\"}"),
+        ["link site.webmanifest:1:16 `x/` is not in the output"]
+    );
 }
 
 #[test]

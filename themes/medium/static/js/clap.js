@@ -4,7 +4,7 @@
   const MOST = 50;
   const buttons = document.querySelectorAll("[data-clap]");
   if (!buttons.length) return;
-  const key = `venti-clap:${buttons[0].dataset.clap}`;
+  const key = "venti-clap:" + buttons[0].dataset.clap;
   let claps = 0;
   try {
     const kept = Number.parseInt(localStorage.getItem(key), 10);

@@ -1,7 +1,7 @@
-// Buttons that copy: the page's address (`data-copy`), or the text of an element (`data-copy-text`).
+// Buttons that copy: the page's address ("data-copy"), or the text of an element ("data-copy-text").
 "use strict";
 (() => {
-  // `navigator.clipboard` is there only where the page came over https or from a disk.
+  // navigator.clipboard is there only where the page came over https or from a disk.
   function copyOldWay(text) {
     const field = document.createElement("textarea");
     const before = document.activeElement;

@@ -12,7 +12,7 @@
   for (const [family, href] of Object.entries(document.currentScript.dataset)) {
     if (location.protocol === "file:") {
       // Browsers preload no font from a disk, but there they need not wait long for one.
-      const face = new FontFace(family, `url("${href}")`, { weight: "400 700", display: "swap" });
+      const face = new FontFace(family, 'url("' + href + '")', { weight: "400 700", display: "swap" });
       document.fonts.add(face);
     } else {
       const link = document.createElement("link");

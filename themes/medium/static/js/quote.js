@@ -15,9 +15,9 @@
     const all = text.split(" ");
     const wanted =
       all.length > 12
-        ? `${part(all.slice(0, 5).join(" "))},${part(all.slice(-5).join(" "))}`
+        ? part(all.slice(0, 5).join(" ")) + "," + part(all.slice(-5).join(" "))
         : part(text);
-    return `${venti.address()}#:~:text=${wanted}`;
+    return venti.address() + "#:~:text=" + wanted;
   }
 
   function place() {
@@ -36,8 +36,8 @@
     // Above the words; below them where the header would cover it, or fingers do.
     const above = chosen.top - bar.offsetHeight - 10;
     const under = above < 72 || matchMedia("(pointer: coarse)").matches;
-    bar.style.left = `${left + scrollX}px`;
-    bar.style.top = `${(under ? chosen.bottom + 14 : above) + scrollY}px`;
+    bar.style.left = left + scrollX + "px";
+    bar.style.top = (under ? chosen.bottom + 14 : above) + scrollY + "px";
   }
 
   let waiting = 0;
@@ -57,7 +57,7 @@
     if (!button || !text) return;
     const quoted = bar.dataset.quoted.replace("{text}", () => text);
     if (button === share) venti.share({ text: quoted, url: link(text) });
-    else venti.copy(`${quoted}\n${link(text)}`, bar.dataset.copied, bar.dataset.failed);
+    else venti.copy(quoted + "\n" + link(text), bar.dataset.copied, bar.dataset.failed);
     bar.hidden = true;
   });
 })();

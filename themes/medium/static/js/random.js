@@ -20,7 +20,7 @@
       return;
     }
     const script = document.createElement("script");
-    script.src = `${root}random/pieces.js`;
+    script.src = root + "random/pieces.js";
     script.onload = go;
     script.onerror = otherwise;
     document.head.append(script);

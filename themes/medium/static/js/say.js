@@ -1,5 +1,5 @@
 // A short message at the foot of the window, read out by screen readers.
-// `venti` is what the scripts of this theme share.
+// "venti" is what the scripts of this theme share.
 "use strict";
 window.venti = {
   say(text) {

@@ -1,6 +1,5 @@
-// Search, shown: in a dialog that `/`, Ctrl+K and every `a[data-search]` open, and on the page
-// search/. Nothing is loaded before one of them is used: the index then brings a reader of its
-// own, `ventiSearch`. Without this script the links lead to the page.
+// Search, shown: in the dialog and on the page search/. Loaded by find.js once one of them is
+// used; the index then brings a reader of its own, "ventiSearch".
 "use strict";
 
 (() => {
@@ -12,13 +11,13 @@
   function ready() {
     reader = reader || new Promise((resolve, reject) => {
       const script = document.createElement("script");
-      script.src = `${root}search/index.js`;
+      script.src = root + "search/index.js";
       script.onload = resolve;
       script.onerror = () => {
         script.remove();
         // The next attempt may have better luck.
         reader = null;
-        reject(new Error(`${script.src} could not be loaded`));
+        reject(new Error(script.src + " could not be loaded"));
       };
       document.head.append(script);
     });
@@ -100,9 +99,9 @@
         if (!ventiSearch.words(query).length) return show("", [], 0);
         const found = await ventiSearch.search(query, limit);
         if (asked !== query) return;
-        const hits = found.shown.map((doc, at) => hit(doc, `${box.id}-${at}`, found.words));
+        const hits = found.shown.map((doc, at) => hit(doc, box.id + "-" + at, found.words));
         show(summary(query, found), hits, found.docs.length - hits.length);
-        if (dialog) more.href = `${root}search/index.html?q=${encodeURIComponent(query.trim())}`;
+        if (dialog) more.href = root + "search/index.html?q=" + encodeURIComponent(query.trim());
       } catch {
         if (asked === query) show(box.dataset.failed, [], 0);
       }
@@ -140,66 +139,32 @@
       });
     }
 
-    return {
-      input,
-      begin: () => ready().catch(() => show(box.dataset.failed, [], 0)),
-      search,
-    };
+    // What was typed before this script was there, or stands in the page's address.
+    if (input.value) search();
+    else ready().catch(() => show(box.dataset.failed, [], 0));
   }
 
   /** Keeps the query in the page's address, so that it can be linked to and come back to. */
   function remember(query) {
     try {
-      history.replaceState(null, "", query ? `?q=${encodeURIComponent(query)}` : location.pathname);
+      history.replaceState(null, "", query ? "?q=" + encodeURIComponent(query) : location.pathname);
     } catch {
       // A page from the file system may not do so everywhere.
     }
   }
 
-  const dialog = document.querySelector("dialog[data-search-dialog]");
-  const inDialog = dialog && Box(dialog.querySelector("[data-search-box]"));
-  const onPage = document.querySelector("main [data-search-box]");
-  const page = onPage && Box(onPage);
-
-  function open() {
-    const box = page || inDialog;
-    if (!page && !dialog.open) dialog.showModal();
-    box.input.focus();
-    box.input.select();
-    box.begin();
-  }
-
+  const page = document.querySelector("main [data-search-box]");
   if (page) {
-    page.begin();
+    const input = page.querySelector("input");
     const query = new URLSearchParams(location.search).get("q");
-    if (query && !page.input.value) page.input.value = query;
-    if (page.input.value) page.search();
-  }
-  if (!page && !dialog) return;
-
-  if (dialog) {
-    dialog.addEventListener("click", (event) => {
-      if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
-    });
+    if (query && !input.value) input.value = query;
+    Box(page);
+    return;
   }
 
-  for (const link of document.querySelectorAll("a[data-search]")) {
-    link.addEventListener("click", (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-      event.preventDefault();
-      open();
-    });
-  }
-
-  document.addEventListener("keydown", (event) => {
-    const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    const slash = event.key === "/" && plain && !typing;
-    const k = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)
-      && !event.altKey && !event.shiftKey;
-    if (slash || k) {
-      event.preventDefault();
-      open();
-    }
+  const dialog = document.querySelector("[data-search-dialog]");
+  Box(dialog.querySelector("[data-search-box]"));
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
   });
 })();

@@ -1,0 +1,47 @@
+// Opens search: the dialog, or on the page search/ its field. What searches is a script of its
+// own, loaded when somebody does. Without this one the links lead to the page.
+"use strict";
+(() => {
+  const dialog = document.querySelector("[data-search-dialog]");
+  const page = document.querySelector("main [data-search-box]");
+  const box = page || dialog.querySelector("[data-search-box]");
+  let loaded = false;
+
+  function load() {
+    if (loaded) return;
+    loaded = true;
+    const script = document.createElement("script");
+    script.src = box.dataset.script;
+    script.onerror = () => {
+      // The next attempt may have better luck.
+      loaded = false;
+      script.remove();
+      box.querySelector("[role=status]").textContent = box.dataset.failed;
+    };
+    document.head.append(script);
+  }
+
+  function open(event) {
+    event.preventDefault();
+    if (!page && !dialog.open) dialog.showModal();
+    const input = box.querySelector("input");
+    input.focus();
+    input.select();
+    load();
+  }
+
+  document.addEventListener("click", event => {
+    const plain = !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+    if (plain && event.target.closest("a[data-search]")) open(event);
+  });
+
+  document.addEventListener("keydown", event => {
+    const held = event.ctrlKey || event.metaKey;
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    const slash = event.key === "/" && !held && !typing;
+    const k = event.key.toLowerCase() === "k" && held && !event.shiftKey;
+    if ((slash || k) && !event.altKey) open(event);
+  });
+
+  if (page) load();
+})();
