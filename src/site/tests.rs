@@ -602,11 +602,14 @@ fn minified_pages_show_the_same_words() {
     sample.write("themes/medium/static/a.js", "a();\n");
     // Style sheets and scripts are minified, too, and so have other names.
     let without_hashes = |html: &str, tree: &Tree| -> String {
-        tree.keys().filter(|path| path.starts_with("assets/")).fold(html.to_owned(), |html, path| {
-            let mut parts: Vec<&str> = path.split('.').collect();
-            parts.remove(1);
-            html.replace(path.as_str(), &parts.join("."))
-        })
+        tree.keys().filter(|path| path.starts_with("assets/")).fold(
+            html.to_owned(),
+            |html, path| {
+                let mut parts: Vec<&str> = path.split('.').collect();
+                parts.remove(1);
+                html.replace(path.as_str(), &parts.join("."))
+            },
+        )
     };
     let words = |html: &str| -> Vec<String> {
         let spaced = html.replace('<', " <").replace('>', "> ");
