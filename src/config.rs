@@ -62,6 +62,8 @@ pub struct Config {
     /// Entries in each feed.
     pub feed_limit: usize,
     pub words_per_minute: usize,
+    /// Draw a picture for each page that a shared link shows.
+    pub social_cards: bool,
     pub minify: bool,
     /// Ask search engines to stay away.
     pub noindex: bool,

@@ -202,7 +202,7 @@ pub fn count(n: usize, noun: &str) -> String {
 }
 
 /// `12345` as `12,345`.
-fn thousands(n: usize) -> String {
+pub fn thousands(n: usize) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -9,7 +9,7 @@ use super::{
 use crate::problem::Problem;
 use crate::yaml::{Document, Field, Fields};
 
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 29] = [
     "title",
     "tagline",
     "base_url",
@@ -36,6 +36,7 @@ const KEYS: [&str; 28] = [
     "paginate",
     "feed_limit",
     "words_per_minute",
+    "social_cards",
     "minify",
     "noindex",
 ];
@@ -82,6 +83,7 @@ impl Config {
             paginate: count(&fields, "paginate", 12)?,
             feed_limit: count(&fields, "feed_limit", 20)?,
             words_per_minute: count(&fields, "words_per_minute", 265)?,
+            social_cards: get("social_cards").map(|f| f.flag()).transpose()?.unwrap_or(true),
             minify: get("minify").map(|f| f.flag()).transpose()?.unwrap_or(true),
             noindex: get("noindex").map(|f| f.flag()).transpose()?.unwrap_or(false),
         };

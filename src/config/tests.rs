@@ -48,7 +48,7 @@ fn each_mistake_is_shown_where_it_is() {
         ),
         (
             "title: x\nzebra: 1\n",
-            "venti.yaml:2:1: unknown key `zebra` (the keys are: title, tagline, base_url, language, author, theme, accent, fonts, nav, footer, strings, seeds, essays, pages, output, model, device, dtype, batch_size, threads, generation, blocklist, publish, paginate, feed_limit, words_per_minute, minify, noindex)",
+            "venti.yaml:2:1: unknown key `zebra` (the keys are: title, tagline, base_url, language, author, theme, accent, fonts, nav, footer, strings, seeds, essays, pages, output, model, device, dtype, batch_size, threads, generation, blocklist, publish, paginate, feed_limit, words_per_minute, social_cards, minify, noindex)",
         ),
         (
             "title: x\ntitle: y\n",
@@ -285,6 +285,7 @@ publish: reviewed
 paginate: 3
 feed_limit: 4
 words_per_minute: 200
+social_cards: false
 minify: false
 noindex: true
 "##;
@@ -374,6 +375,7 @@ noindex: true
         paginate: 3,
         feed_limit: 4,
         words_per_minute: 200,
+        social_cards: false,
         minify: false,
         noindex: true,
     }

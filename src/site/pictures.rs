@@ -34,7 +34,7 @@ pub struct Cards {
 }
 
 /// The cards and where they lie. A site that has no address of its own has none, since a link to
-/// a card must be absolute.
+/// a card must be absolute; nor has one that wants none.
 ///
 /// # Errors
 /// If the theme lacks the string that labels a text as written by a machine.
@@ -43,7 +43,7 @@ pub fn cards<'a>(
     catalog: &'a Catalog<'a>,
     theme: &Theme,
 ) -> Result<(Cards, Vec<File<'a>>), Missing> {
-    if config.base_url.is_none() {
+    if config.base_url.is_none() || !config.social_cards {
         return Ok(Default::default());
     }
     let label = label(&theme.strings)?;

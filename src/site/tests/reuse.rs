@@ -72,7 +72,7 @@ fn nothing_is_made_where_nothing_changed() {
 #[test]
 fn whatever_changed_the_site_is_that_of_a_whole_build() {
     type Change = (&'static str, fn(&mut Sample));
-    let changes: [Change; 32] = [
+    let changes: [Change; 33] = [
         ("a text", |s| first(s).essay.body = "Quite another text.\n\nIn two parts.\n".into()),
         ("a title", |s| first(s).essay.front.title = "Another <title>".into()),
         ("a pull quote", |s| first(s).essay.front.pull_quote = Some("In two parts.".into())),
@@ -103,6 +103,7 @@ fn whatever_changed_the_site_is_that_of_a_whole_build() {
         ("a picture", |s| s.write("content/pages/img/me.svg", "<svg/>")),
         ("a template", |s| s.write("themes/medium/templates/404.html", "<p>{{ site.title }}")),
         ("a style", |s| s.write("themes/medium/static/css/print.css", "p { color: red }")),
+        ("no cards", |s| s.project.config.social_cards = false),
         ("the title", |s| configure(s, "title: Other thoughts\nbase_url: https://a.example\n")),
         ("words", |s| configure(s, "title: T\nstrings: {reading_time: '{minutes} minutes'}\n")),
         ("the length of lists", |s| configure(s, "title: T\npaginate: 5\n")),
