@@ -27,6 +27,20 @@ fn style(sample: &Sample) -> String {
     asset(sample, STYLE)
 }
 
+/// One template literal, or a backtick in a comment, and a script is published as it was written.
+#[test]
+fn every_script_of_the_theme_can_be_made_small() {
+    let theme = Theme::load(&sample::site().project).unwrap();
+    let scripts = theme.assets.files().iter().filter(|(path, _)| path.ends_with(".js"));
+    let mut texts: Vec<&str> =
+        scripts.map(|(_, bytes)| std::str::from_utf8(bytes).unwrap()).collect();
+    texts.push(&theme.early_script);
+    assert_eq!(texts.len(), 3);
+    for line in texts.iter().flat_map(|text| text.lines()) {
+        assert!(!line.starts_with([' ', '/']), "{line}");
+    }
+}
+
 #[test]
 fn the_manifest_is_checked_at_its_place() {
     let broken = embedded(MANIFEST_OF_MEDIUM).replace("licence:", "license:");
