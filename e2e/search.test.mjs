@@ -89,6 +89,18 @@ everywhere('a search has an address', { scripts }, async (page, { place, site })
   assert.equal(await page.locator('main [data-search-box] input').inputValue(), title);
 });
 
+everywhere('what cannot be loaded is said to be missing, and asked for again', { scripts, expected: /search/ }, async (page, { place, site }) => {
+  await page.route(/assets\/js\/search\./, (route) => route.abort('failed'), { times: 1 });
+  await page.goto(place.url(site.kinds().index));
+  await page.keyboard.press('/');
+  await page.waitForFunction(() => document.querySelector('dialog [role=status]').textContent);
+  await page.locator('dialog [data-close]').click();
+  await page.locator('dialog[open]').waitFor({ state: 'detached' });
+  await page.keyboard.press('/');
+  await page.keyboard.type('the');
+  await page.locator('dialog [role=option]').first().waitFor();
+});
+
 everywhere('without scripts the page says where else to look', { scripts: [false] }, async (page, { place, site }) => {
   await page.goto(place.url(site.kinds().index));
   await page.locator('a[data-search]').first().click();

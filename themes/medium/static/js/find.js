@@ -33,6 +33,7 @@
   document.addEventListener("click", event => {
     const plain = !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
     if (plain && event.target.closest("a[data-search]")) open(event);
+    if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
   });
 
   document.addEventListener("keydown", event => {

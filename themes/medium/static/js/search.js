@@ -162,9 +162,5 @@
     return;
   }
 
-  const dialog = document.querySelector("[data-search-dialog]");
-  Box(dialog.querySelector("[data-search-box]"));
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
-  });
+  Box(document.querySelector("[data-search-dialog] [data-search-box]"));
 })();
