@@ -57,6 +57,8 @@ everywhere('a gallery puts the takes of one seed side by side', { width: 1440 },
   await page.goto(place.url(`${slug}/index.html`));
   await page.locator(`a[href$="${slug}/takes/index.html"]`).first().click();
   await page.locator('.gallery').waitFor();
+  // Before its sheet is there, nothing is drawn yet, but a script would measure it all the same.
+  await page.waitForLoadState();
   const columns = await page.locator('.column').evaluateAll((all) => all.map((column) => {
     const { left, top } = column.getBoundingClientRect();
     return { left, top, words: column.querySelector('.prose').textContent.split(/\s+/).length };
