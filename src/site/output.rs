@@ -29,14 +29,19 @@ use crate::site::reuse::Standing;
 mod manifest;
 mod paths;
 mod plan;
+mod stamps;
 mod survey;
 mod swap;
 
 use manifest::Manifest;
+use stamps::Stamps;
 use swap::Workplace;
 
 /// How long a commit waits for another one to end. Even a large site takes seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where the stamps of the site's files are, in the project's folder for working files.
+const STAMPS_FILE: &str = "output.stamps";
 
 /// What a commit did, in files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -172,6 +177,9 @@ impl<'a> Wanted<'a> {
 pub struct Output {
     folder: PathBuf,
     manifest: Manifest,
+    stamps: Stamps,
+    /// Where the stamps are kept.
+    stamps_file: PathBuf,
     /// What each file that stands as Venti left it was made from.
     standing: HashMap<String, Hash>,
     _lock: Lock,
@@ -192,8 +200,11 @@ impl Output {
             return Err(Refusal::Link { path: paths::RESERVED.to_owned() }.into());
         }
         let manifest = Manifest::load(&at.manifest)?;
-        let standing = survey::standing(&manifest, folder);
-        Ok(Self { folder: folder.to_owned(), manifest, standing, _lock: lock })
+        let stamps_file = scratch.join(STAMPS_FILE);
+        let stamps = stamps::load(&stamps_file);
+        let standing = survey::standing(&manifest, &stamps, folder);
+        let folder = folder.to_owned();
+        Ok(Self { folder, manifest, stamps, stamps_file, standing, _lock: lock })
     }
 
     /// Makes the folder hold exactly what is wanted, beside what is not Venti's.
@@ -203,7 +214,11 @@ impl Output {
     /// the site is in.
     pub fn commit(self, wanted: &Wanted<'_>) -> miette::Result<Changes> {
         paths::check(wanted.paths())?;
-        replace(wanted, &self.manifest, &self.folder)
+        let (changes, stamps) = replace(wanted, &self.manifest, &self.stamps, &self.folder)?;
+        if stamps != self.stamps {
+            stamps::save(&self.stamps_file, &stamps);
+        }
+        Ok(changes)
     }
 }
 
@@ -239,38 +254,43 @@ pub fn clear(output: &Path, scratch: &Path) -> miette::Result<Changes> {
     }
     let (tree, kept, inputs) = Default::default();
     let nothing = Wanted { tree: &tree, kept: &kept, inputs: &inputs };
-    let changes = replace(&nothing, &opened.manifest, output)?;
+    let (changes, _) = replace(&nothing, &opened.manifest, &Stamps::new(), output)?;
     Workplace::of(output).remove().map_err(halfway)?;
     fs::remove_empty_dir(output).map_err(halfway)?;
     Ok(changes)
 }
 
-fn replace(wanted: &Wanted<'_>, old: &Manifest, output: &Path) -> miette::Result<Changes> {
+/// Brings the folder from what the manifest says to what is wanted; also gives the stamps then.
+fn replace(
+    wanted: &Wanted<'_>,
+    old: &Manifest,
+    stamps: &Stamps,
+    output: &Path,
+) -> miette::Result<(Changes, Stamps)> {
     let at = Workplace::of(output);
-    let mut plan = plan::plan(wanted, old, output)?;
+    let mut plan = plan::plan(wanted, old, stamps, output)?;
     at.sweep().map_err(untouched)?;
     if plan.changes_nothing() {
         if plan.result != *old {
-            swap::stage(&mut plan, wanted, &at)
-                .and_then(|()| swap::finish(&at))
-                .map_err(untouched)?;
+            swap::stage(&mut plan, &at).and_then(|()| swap::finish(&at)).map_err(untouched)?;
         }
     } else {
         let new = fs::stat(output)?.is_none();
-        if let Err(error) = swap::stage(&mut plan, wanted, &at) {
+        if let Err(error) = swap::stage(&mut plan, &at) {
             // The reason it failed is the one to tell; what cannot be removed now is swept later.
             let _ = at.abandon(output, new);
             return Err(untouched(error).into());
         }
         swap::swap(&plan, old, &at, output).map_err(halfway)?;
     }
-    Ok(Changes {
+    let changes = Changes {
         written: plan.write.len(),
         unchanged: plan.unchanged,
         removed: plan.clear.len() + plan.remove.len(),
         restored: plan.restored,
         released: plan.released,
-    })
+    };
+    Ok((changes, plan.stamps))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::path::Path;
 use blake3::Hash;
 
 use super::{Refusal, paths};
-use crate::fs::{self, Stamp};
+use crate::fs;
 
 const HEADER: &str = "venti manifest 2";
 
@@ -30,28 +30,14 @@ pub struct Record {
     pub written: Option<Hash>,
     /// Hash of what an unfinished build meant to write.
     pub planned: Option<Hash>,
-    /// What it was made from; none for a file that is made anew each time.
-    pub made: Option<Made>,
-}
-
-/// How a file came about, so that it need not be made again from the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Made {
-    /// Hash of all that decides the content.
-    pub input: Hash,
-    /// The file's, once it was in place.
-    pub stamp: Stamp,
+    /// Hash of all that decides the content; none for a file that is made anew each time.
+    pub input: Option<Hash>,
 }
 
 impl Record {
     /// Whether a file with this content came from Venti.
     pub fn knows(&self, hash: Hash) -> bool {
         self.written == Some(hash) || self.planned == Some(hash)
-    }
-
-    /// The stamp of the file as Venti left it, where that is known.
-    pub fn stamp(&self) -> Option<Stamp> {
-        self.made.map(|made| made.stamp)
     }
 }
 
@@ -79,8 +65,8 @@ impl Manifest {
     }
 
     /// One line a fact: `=` and the hash for what was written, `+` and the hash for what is
-    /// planned, `@` and input, size and time for how it was made, `/` for a folder; then the path,
-    /// which holds no line break.
+    /// planned, `@` and the hash for what it was made from, `/` for a folder; then the path, which
+    /// holds no line break.
     pub fn text(&self) -> String {
         let mut text = format!("{HEADER}\n");
         let mut line = |arguments: std::fmt::Arguments<'_>| {
@@ -93,8 +79,8 @@ impl Manifest {
             if let Some(hash) = record.planned {
                 line(format_args!("+ {} {path}\n", hash.to_hex()));
             }
-            if let Some(Made { input, stamp: Stamp { size, modified } }) = record.made {
-                line(format_args!("@ {} {size} {modified} {path}\n", input.to_hex()));
+            if let Some(input) = record.input {
+                line(format_args!("@ {} {path}\n", input.to_hex()));
             }
         }
         for path in &self.folders {
@@ -122,13 +108,8 @@ impl Manifest {
                     path
                 }
                 "@" => {
-                    let mut parts = rest.splitn(4, ' ');
-                    let input = Hash::from_hex(parts.next()?).ok()?;
-                    let (size, modified) =
-                        (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-                    let path = parts.next()?;
-                    let made = Made { input, stamp: Stamp { size, modified } };
-                    manifest.files.get_mut(path)?.made = Some(made);
+                    let (input, path) = rest.split_once(' ')?;
+                    manifest.files.get_mut(path)?.input = Some(Hash::from_hex(input).ok()?);
                     path
                 }
                 _ => return None,
@@ -148,11 +129,11 @@ mod tests {
     fn example() -> Manifest {
         let (old, new) = (Some(blake3::hash(b"old")), Some(blake3::hash(b"new")));
         let mut manifest = Manifest::default();
-        let made = Some(Made { input: blake3::hash(b"in"), stamp: Stamp { size: 3, modified: 9 } });
+        let input = Some(blake3::hash(b"in"));
         let mut add = |path: &str, record| manifest.files.insert(path.to_owned(), record);
-        add("a b/é.html", Record { written: old, planned: new, made: None });
-        add("index.html", Record { written: old, planned: None, made });
-        add("new.html", Record { written: None, planned: new, made: None });
+        add("a b/é.html", Record { written: old, planned: new, input: None });
+        add("index.html", Record { written: old, planned: None, input });
+        add("new.html", Record { written: None, planned: new, input: None });
         manifest.folders.insert("a b".into());
         manifest
     }

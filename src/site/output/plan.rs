@@ -12,7 +12,8 @@ use std::path::Path;
 use blake3::Hash;
 use rayon::prelude::*;
 
-use super::manifest::{Made, Manifest, Record};
+use super::manifest::{Manifest, Record};
+use super::stamps::Stamps;
 use super::survey::{Found, Survey};
 use super::{Refusal, Wanted, paths};
 use crate::fs::{self, Stamp};
@@ -47,6 +48,8 @@ pub struct Plan<'a> {
     pub intent: Manifest,
     /// Describes the site once it is.
     pub result: Manifest,
+    /// Of the files that will not be written, and once the others are staged of those, too.
+    pub stamps: Stamps,
 }
 
 impl Plan<'_> {
@@ -66,6 +69,7 @@ impl Plan<'_> {
 pub fn plan<'a>(
     wanted: &Wanted<'a>,
     manifest: &Manifest,
+    stamps: &Stamps,
     output: &Path,
 ) -> miette::Result<Plan<'a>> {
     let survey = Survey::take(wanted, manifest, output)?;
@@ -79,6 +83,7 @@ pub fn plan<'a>(
     for path in wanted.kept {
         let record = manifest.files.get(path).copied().unwrap_or_default();
         let record = Record { planned: None, ..record };
+        plan.stamps.extend(stamps.get(path).map(|stamp| (path.clone(), *stamp)));
         plan.unchanged += 1;
         plan.intent.files.insert(path.clone(), record);
         plan.result.files.insert(path.clone(), record);
@@ -94,9 +99,8 @@ pub fn plan<'a>(
                 continue;
             }
             Standing::Right(stamp) => {
-                let made =
-                    wanted.input(path).zip(stamp).map(|(input, stamp)| Made { input, stamp });
-                let record = Record { made, ..as_written(Some(hash)) };
+                plan.stamps.extend(stamp.map(|stamp| (path.clone(), stamp)));
+                let record = Record { input: wanted.input(path), ..as_written(Some(hash)) };
                 plan.unchanged += 1;
                 plan.intent.files.insert(path.clone(), record);
                 plan.result.files.insert(path.clone(), record);
@@ -110,9 +114,10 @@ pub fn plan<'a>(
             }
         };
         plan.write.push(Write { path, bytes, over: written.is_some() });
-        let meant = Record { written, planned: Some(hash), made: None };
+        let meant = Record { written, planned: Some(hash), input: None };
         plan.intent.files.insert(path.clone(), meant);
-        plan.result.files.insert(path.clone(), as_written(Some(hash)));
+        let done = Record { input: wanted.input(path), ..as_written(Some(hash)) };
+        plan.result.files.insert(path.clone(), done);
     }
     if !foreign.is_empty() {
         return Err(Refusal::Foreign { paths: foreign.into_iter().collect() }.into());

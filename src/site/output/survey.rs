@@ -7,7 +7,8 @@ use std::path::Path;
 use blake3::Hash;
 use rayon::prelude::*;
 
-use super::manifest::{Made, Manifest, Record};
+use super::manifest::{Manifest, Record};
+use super::stamps::Stamps;
 use super::{Wanted, paths};
 use crate::fs::{self, Stamp};
 
@@ -57,9 +58,7 @@ impl Survey {
         let look_at = |path: &&str| {
             let found = match survey.above(path) {
                 // Looked at when the output folder was opened.
-                Found::Folder if wanted.keeps(path) => {
-                    Found::Same(manifest.files.get(*path).and_then(|record| record.stamp()))
-                }
+                Found::Folder if wanted.keeps(path) => Found::Same(None),
                 Found::Folder => look(&output.join(path), wanted.bytes(path))?,
                 other => other,
             };
@@ -91,9 +90,10 @@ impl Survey {
 
 /// What each file was made from that stands as Venti left it, by size and time, and that need not
 /// be read for it. A folder or file that cannot be looked at counts as changed.
-pub fn standing(manifest: &Manifest, output: &Path) -> HashMap<String, Hash> {
+pub fn standing(manifest: &Manifest, stamps: &Stamps, output: &Path) -> HashMap<String, Hash> {
     let stands = |(path, record): (&String, &Record)| {
-        let Made { input, stamp } = record.made.filter(|_| record.planned.is_none())?;
+        let input = record.input.filter(|_| record.planned.is_none())?;
+        let stamp = *stamps.get(path)?;
         let metadata = fs::stat(&output.join(path)).ok()??;
         let same = metadata.is_file() && Stamp::new(&metadata) == Some(stamp);
         same.then(|| (path.clone(), input))

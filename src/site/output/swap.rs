@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::manifest::{Made, Manifest};
+use super::manifest::Manifest;
+use super::paths;
 use super::plan::{Plan, Write};
-use super::{Wanted, paths};
 use crate::fs::{self, Stamp};
 
 /// Folders that staged files are spread over: threads that create files in one folder wait for each
@@ -85,8 +85,8 @@ impl Workplace {
 }
 
 /// Writes every new file of the plan, and both manifests, where no reader sees them. A staged file
-/// keeps its stamp when it is moved, so the last manifest can have it already.
-pub fn stage(plan: &mut Plan<'_>, wanted: &Wanted<'_>, at: &Workplace) -> fs::Result<()> {
+/// keeps its stamp when it is moved, so it can be taken here.
+pub fn stage(plan: &mut Plan<'_>, at: &Workplace) -> fs::Result<()> {
     let shelves = plan.write.len().min(SHELVES);
     fs::create_dir_all(&at.staging)?;
     (0..shelves).try_for_each(|shelf| fs::create_dir(&at.staging.join(shelf.to_string())))?;
@@ -94,11 +94,7 @@ pub fn stage(plan: &mut Plan<'_>, wanted: &Wanted<'_>, at: &Workplace) -> fs::Re
         plan.write.iter().enumerate().map(|(i, write)| (at.staged(i), write.bytes)).collect();
     let metadata = fs::create_new_durably(&pages)?;
     for (write, metadata) in plan.write.iter().zip(metadata) {
-        let made = wanted.input(write.path).zip(Stamp::new(&metadata));
-        if let (Some((input, stamp)), Some(record)) = (made, plan.result.files.get_mut(write.path))
-        {
-            record.made = Some(Made { input, stamp });
-        }
+        plan.stamps.extend(Stamp::new(&metadata).map(|stamp| (write.path.to_owned(), stamp)));
     }
     let (intent, result) = (plan.intent.text(), plan.result.text());
     let manifests = [(at.staged_intent(), intent), (at.staged_result(), result)];

@@ -296,8 +296,8 @@ fn what_a_killed_build_left_is_venti_s_and_goes() {
     let at = Workplace::of(&scene.output());
     let next = tree(&[("index.html", "2"), ("new/a.html", "a"), ("new/b.html", "b")]);
     let old = Manifest::load(&at.manifest).unwrap();
-    let mut plan = plan::plan(&all_of(&next), &old, &scene.output()).unwrap();
-    swap::stage(&mut plan, &all_of(&next), &at).unwrap();
+    let mut plan = plan::plan(&all_of(&next), &old, &Stamps::new(), &scene.output()).unwrap();
+    swap::stage(&mut plan, &at).unwrap();
     fs::write(&at.manifest, plan.intent.text()).unwrap();
     scene.put("new/a.html", "a");
     scene.put("index.html", "2");
@@ -315,8 +315,9 @@ fn a_file_that_appears_where_a_killed_build_only_planned_one_is_foreign() {
     let scene = Scene::new();
     let at = Workplace::of(&scene.output());
     let site = tree(&[("a.html", "a")]);
-    let mut plan = plan::plan(&all_of(&site), &Manifest::default(), &scene.output()).unwrap();
-    swap::stage(&mut plan, &all_of(&site), &at).unwrap();
+    let mut plan =
+        plan::plan(&all_of(&site), &Manifest::default(), &Stamps::new(), &scene.output()).unwrap();
+    swap::stage(&mut plan, &at).unwrap();
     fs::write(&at.manifest, plan.intent.text()).unwrap();
     scene.put("a.html", "mine");
     let message = scene.commit(&site).unwrap_err().to_string();
@@ -329,8 +330,9 @@ fn a_file_that_appears_while_a_build_runs_is_not_overwritten() {
     let scene = Scene::new();
     let at = Workplace::of(&scene.output());
     let site = tree(&[("a.html", "a")]);
-    let mut plan = plan::plan(&all_of(&site), &Manifest::default(), &scene.output()).unwrap();
-    swap::stage(&mut plan, &all_of(&site), &at).unwrap();
+    let mut plan =
+        plan::plan(&all_of(&site), &Manifest::default(), &Stamps::new(), &scene.output()).unwrap();
+    swap::stage(&mut plan, &at).unwrap();
     scene.put("a.html", "mine");
     let error = swap::swap(&plan, &Manifest::default(), &at, &scene.output()).unwrap_err();
     assert_eq!(error.source.kind(), std::io::ErrorKind::AlreadyExists);
