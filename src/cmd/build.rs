@@ -16,6 +16,7 @@ const GENERATOR: &str = concat!("venti ", env!("CARGO_PKG_VERSION"));
 /// Writes what is missing, renders the site, and says what was done.
 pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result<()> {
     let site = Site::open(global, terminal)?;
+    environment::use_threads(&args.model.engine, &site.project.config)?;
     let seeds = site.load_seeds()?;
     let asked = Asked {
         only: &[],

@@ -4,8 +4,11 @@
 use jiff::civil::Date;
 use miette::miette;
 
-/// The day an essay is written on, and up to which a site is published: today here, or what `SOURCE_DATE_EPOCH` says,
-/// as reproducible builds have it.
+use crate::cli::Engine;
+use crate::config::Config;
+
+/// The day an essay is written on, and up to which a site is published: today here, or what
+/// `SOURCE_DATE_EPOCH` says, as reproducible builds have it.
 pub fn today() -> miette::Result<Date> {
     let Some(epoch) = std::env::var_os("SOURCE_DATE_EPOCH") else {
         return Ok(jiff::Zoned::now().date());
@@ -19,4 +22,21 @@ pub fn today() -> miette::Result<Date> {
             epoch.display()
         )
     })
+}
+
+/// Sets the number of threads that this process computes with: the flag's, else the
+/// configuration's, else one a core. Before any work: the threads are started by what first needs
+/// them.
+///
+/// # Errors
+/// When work was begun before with another number.
+pub fn use_threads(flags: &Engine, config: &Config) -> miette::Result<()> {
+    let Some(threads) = flags.threads.map(usize::from).or(config.threads) else { return Ok(()) };
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
+        Err(_) if rayon::current_num_threads() != threads => Err(miette!(
+            "cannot use {threads} threads: this process already runs with {}",
+            rayon::current_num_threads()
+        )),
+        _ => Ok(()),
+    }
 }

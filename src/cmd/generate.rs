@@ -5,6 +5,7 @@ mod stream;
 use miette::{IntoDiagnostic, miette};
 use serde_json::{Value, json};
 
+use super::environment;
 use super::models;
 use super::site;
 use super::summary::Summary;
@@ -25,6 +26,7 @@ pub fn run(global: &Global, args: Generate, terminal: &Terminal) -> miette::Resu
         return one_text(global, &args, text, terminal);
     }
     let site = site::Site::open(global, terminal)?;
+    environment::use_threads(&args.model.engine, &site.project.config)?;
     let seeds = site.load_seeds()?;
     let asked = Asked {
         only: &args.seeds,

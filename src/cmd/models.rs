@@ -39,15 +39,14 @@ pub fn open(
     pins: Pins,
     terminal: &Terminal,
 ) -> miette::Result<crate::write::generator::models::Gpt2Models> {
+    use super::environment;
     use super::progress::DownloadBar;
     use crate::config::HubSettings;
-    use crate::write::generator::gpt2::{Engine, use_threads};
+    use crate::write::generator::gpt2::Engine;
     use crate::write::generator::models::Gpt2Models;
 
     let config = &project.config;
-    if let Some(threads) = flags.threads.map(usize::from).or(config.threads) {
-        use_threads(threads)?;
-    }
+    environment::use_threads(flags, config)?;
     let engine = Engine {
         device: flags.device.unwrap_or(config.device),
         dtype: flags.dtype.unwrap_or(config.dtype),

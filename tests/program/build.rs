@@ -156,7 +156,7 @@ fn orphans_are_listed_not_rendered_and_removed_only_when_asked() {
 #[test]
 fn drafts_appear_only_with_drafts() {
     let project = Project::with_quotes(&QUOTES[..1]);
-    project.write("content/seeds/hidden.md", "---\ndraft: true\ndate: 2026-01-02\n---\nNot yet.\n");
+    project.write("content/seeds/hidden.md", "---\ndraft: true\ndate: 2025-12-31\n---\nNot yet.\n");
     project.run(&["build"]);
     assert!(!project.path("content/essays/hidden.md").exists());
     project.run(&["build", "--drafts"]);

@@ -75,7 +75,7 @@ fn a_stored_essay_can_be_written_again_from_its_provenance() {
     let project = Project::new(SMALL);
     project.write(
         "content/seeds/letter.md",
-        format!("---\nquote: {QUOTE:?}\ntitle: A Letter\nrng_seed: 7\ndate: 2026-01-02\n---\n"),
+        format!("---\nquote: {QUOTE:?}\ntitle: A Letter\nrng_seed: 7\ndate: 2025-12-31\n---\n"),
     );
     project.run(&["build"]);
     let essay = project.read("content/essays/letter.md");

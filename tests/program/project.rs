@@ -58,7 +58,7 @@ impl Project {
 
     /// A dated seed with a quote.
     pub fn seed(&self, slug: &str, quote: &str) {
-        let seed = format!("---\nquote: {quote:?}\ndate: 2026-01-02\ntags: [tests]\n---\n");
+        let seed = format!("---\nquote: {quote:?}\ndate: 2025-12-31\ntags: [tests]\n---\n");
         self.write(&format!("content/seeds/{slug}.md"), seed);
     }
 

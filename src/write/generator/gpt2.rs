@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use gpt2::sampling::Settings;
 use gpt2::{Checkpoint, DType, Gpt2};
-use miette::{IntoDiagnostic, WrapErr, miette};
+use miette::{IntoDiagnostic, WrapErr};
 
 use super::{Completion, FinishReason, Generator, Provenance, Request, Work};
 use crate::config::{Device, Dtype, Generation};
@@ -53,20 +53,6 @@ impl Engine {
             Dtype::F16 => DType::F16,
             Dtype::Bf16 => DType::BF16,
         }
-    }
-}
-
-/// Sets the number of threads that this process computes with. Once a process, before any work.
-///
-/// # Errors
-/// When another number was set or work was begun before.
-pub fn use_threads(threads: usize) -> miette::Result<()> {
-    match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
-        Err(_) if rayon::current_num_threads() != threads => Err(miette!(
-            "cannot use {threads} threads: this process already runs with {}",
-            rayon::current_num_threads()
-        )),
-        _ => Ok(()),
     }
 }
 
