@@ -5,6 +5,8 @@ mod context;
 mod head;
 mod input;
 
+use std::ops::Range;
+
 use tera::Value;
 
 use super::archive::{self, Month};
@@ -164,6 +166,18 @@ impl<'a> Outline<'a> {
         1..=list_pages(pieces, self.config.paginate)
     }
 
+    /// What page `number` of a list of this length shows.
+    fn part(&self, length: usize, number: usize) -> Range<usize> {
+        part(length, self.config.paginate, number)
+    }
+
+    /// Positions in the catalog of what page `number` of a month shows.
+    fn part_of_month(&self, month: &Month, number: usize) -> Range<usize> {
+        let shown = part(month.pieces.len(), archive::PER_PAGE, number);
+        let first = month.pieces.start;
+        first + shown.start..first + shown.end
+    }
+
     /// Where a page lies under `output/`.
     pub fn path(&self, page: &Page) -> String {
         let catalog = self.catalog;
@@ -206,6 +220,12 @@ impl<'a> Outline<'a> {
         let head = self.head(page, &path)?;
         renderer.page(template, &route::href(&path), &root, &head, context)
     }
+}
+
+/// The part of a list of this length that its page `number` shows.
+fn part(length: usize, per_page: usize, number: usize) -> Range<usize> {
+    let first = (number - 1) * per_page.max(1);
+    first..length.min(first + per_page.max(1))
 }
 
 /// Pages that a list of so many thinkpieces takes; an empty list still has one.

@@ -26,20 +26,22 @@ impl Outline<'_> {
             Page::Home { number } => {
                 let pager = self.pager("", catalog.pieces.len(), *number);
                 let list = context(&List { topic: None, pager })?;
-                ("index.html", self.list(list, 0..catalog.pieces.len(), *number))
+                ("index.html", self.list(list, self.part(catalog.pieces.len(), *number)))
             }
             Page::Tag { shelf, number } => {
                 let shelf = &catalog.shelves[*shelf];
                 let pager = self.pager(&route::tag(&shelf.tag.slug), shelf.pieces.len(), *number);
                 let list = context(&List { topic: Some(Topic::new(shelf)), pager })?;
-                ("tag.html", self.list(list, shelf.pieces.iter().copied(), *number))
+                let shown = self.part(shelf.pieces.len(), *number);
+                ("tag.html", self.list(list, shelf.pieces[shown].iter().copied()))
             }
             Page::Author { person, number } => {
                 let person = &catalog.people[*person];
                 let prefix = route::author(&person.slug);
                 let pager = self.pager(&prefix, person.pieces.len(), *number);
                 let list = context(&AuthorList { author: Person::new(person), pager })?;
-                ("author.html", self.list(list, person.pieces.iter().copied(), *number))
+                let shown = self.part(person.pieces.len(), *number);
+                ("author.html", self.list(list, person.pieces[shown].iter().copied()))
             }
             Page::Thinkpiece(at) => ("thinkpiece.html", self.thinkpiece(*at)?),
             Page::Takes(first) => {
@@ -110,9 +112,7 @@ impl Outline<'_> {
             older: self.months.get(at + 1).map(archive::Month::link),
             pager: Pager::new(&month.prefix(), number, total),
         })?;
-        let first = month.pieces.start + (number - 1) * archive::PER_PAGE;
-        let shown = first..month.pieces.end.min(first + archive::PER_PAGE);
-        context.insert_value("cards", self.cards(shown));
+        context.insert_value("cards", self.cards(self.part_of_month(month, number)));
         Ok(context)
     }
 
@@ -125,15 +125,8 @@ impl Outline<'_> {
         Pager::new(prefix, number, list_pages(pieces, self.config.paginate))
     }
 
-    /// `context` with page `number` of a list of these positions in the catalog.
-    fn list(
-        &self,
-        mut context: Context,
-        pieces: impl Iterator<Item = usize>,
-        number: usize,
-    ) -> Context {
-        let per_page = self.config.paginate.max(1);
-        let shown = pieces.skip((number - 1) * per_page).take(per_page);
+    /// `context` with the pieces at these positions in the catalog, one page of a list.
+    fn list(&self, mut context: Context, shown: impl Iterator<Item = usize>) -> Context {
         context.insert_value("cards", self.cards(shown));
         context.insert_value("topics", self.topics.clone());
         context

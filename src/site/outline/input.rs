@@ -1,7 +1,5 @@
 //! What each page is made from.
 
-use std::ops::Range;
-
 use blake3::Hash;
 use serde::Serialize;
 
@@ -65,9 +63,7 @@ impl Outline<'_> {
                 };
                 let newer = neighbour(at.checked_sub(1));
                 let facts = (month.pieces.len(), newer, neighbour(Some(at + 1)));
-                let shown = part(month.pieces.len(), archive::PER_PAGE, *number);
-                let first = month.pieces.start;
-                (input_of(&facts), shown.map(|at| first + at).collect())
+                (input_of(&facts), self.part_of_month(month, *number).collect())
             }
             Page::Random => (input_of(&()), random::shown(catalog)),
             Page::NotFound => (input_of(&count), self.offered().collect()),
@@ -79,16 +75,6 @@ impl Outline<'_> {
         let facts = (path, self.picture(page), facts.to_hex().to_string());
         inputs.of(&facts, pieces.into_iter())
     }
-
-    /// The positions on page `number` of a list of this length.
-    fn part(&self, length: usize, number: usize) -> Range<usize> {
-        part(length, self.config.paginate, number)
-    }
-}
-
-fn part(length: usize, per_page: usize, number: usize) -> Range<usize> {
-    let first = (number - 1) * per_page.max(1);
-    first..length.min(first + per_page.max(1))
 }
 
 fn hexes(hashes: impl Iterator<Item = Hash>) -> impl Serialize {
