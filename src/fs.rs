@@ -7,8 +7,6 @@ use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
-
 /// An IO error and the path it happened at.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}", path.display())]
@@ -208,23 +206,41 @@ pub fn create_dir(path: &Path) -> Result<()> {
     std::fs::create_dir(path).map_err(error("create", path))
 }
 
-/// Creates files with these contents, which survive a loss of power once this returns, and says
-/// what the file system knows of each. They must not exist, and must be on one file system.
-pub fn create_new_durably(files: &[(PathBuf, &[u8])]) -> Result<Vec<Metadata>> {
-    let together = flushed_together(files.len());
-    let create = |(path, bytes): &(PathBuf, &[u8])| {
-        let mut file = File::create_new(path).map_err(error("write", path))?;
-        file.write_all(bytes).map_err(error("write", path))?;
-        if !together {
-            file.sync_all().map_err(error("write", path))?;
+/// Creates a file and the folders above it that are missing; the file must not exist. Says what the
+/// file system knows of it.
+pub fn create_new(path: &Path, bytes: &[u8]) -> Result<Metadata> {
+    let created = match File::create_new(path) {
+        Err(source) if source.kind() == ErrorKind::NotFound => {
+            create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+            File::create_new(path)
         }
-        file.metadata().map_err(error("write", path))
+        created => created,
     };
-    let metadata = files.par_iter().map(create).collect::<Result<_>>()?;
-    if let Some((any, _)) = files.first().filter(|_| together) {
-        flush_file_system(any)?;
+    let write = |mut file: File| {
+        file.write_all(bytes)?;
+        file.metadata()
+    };
+    created.and_then(write).map_err(error("write", path))
+}
+
+/// Makes all that is in a folder, about so many files, survive a loss of power.
+pub fn sync_tree(dir: &Path, count: usize) -> Result<()> {
+    if flushed_together(count) {
+        return flush_file_system(dir);
     }
-    Ok(metadata)
+    let mut dirs = BTreeSet::new();
+    for entry in walkdir::WalkDir::new(dir) {
+        let entry = entry.map_err(|e| error("sync", dir)(e.into()))?;
+        let path = entry.path();
+        if entry.file_type().is_dir() {
+            dirs.insert(path.to_owned());
+        } else {
+            // Windows flushes only what may be written to.
+            let file = File::options().write(true).open(path);
+            file.and_then(|file| file.sync_all()).map_err(error("write", path))?;
+        }
+    }
+    sync_dirs(&dirs)
 }
 
 /// Makes what was created, renamed and removed in these folders, all of one file system, survive
@@ -261,6 +277,14 @@ fn flush_file_system(_: &Path) -> Result<()> {
 /// Moves a file over whatever file has the new name, in one step.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(error("replace", to))
+}
+
+/// Moves a folder to a name that must be free, in one step.
+pub fn rename_dir(from: &Path, to: &Path) -> Result<()> {
+    if stat(to)?.is_some() {
+        return Err(error("create", to)(ErrorKind::AlreadyExists.into()));
+    }
+    std::fs::rename(from, to).map_err(error("create", to))
 }
 
 /// Moves a file to a name that must be free: in one step, or where the file system has no such

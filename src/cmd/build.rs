@@ -8,6 +8,7 @@ use super::summary::Summary;
 use super::terminal::{Terminal, print};
 use super::writing::{self, Asked};
 use crate::cli::{Build, Global};
+use crate::site::destination::{Destination, Rehearsal};
 use crate::site::{self, output::Output};
 
 /// The program as pages and feeds name it.
@@ -27,9 +28,7 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
     let project = &site.project;
     let today = environment::today()?;
     let folder = project.path(&project.config.output);
-    // Opened for the moment: nobody else should wait while essays are written.
-    let render = |essays: &_| {
-        let output = Output::open(&folder, &project.scratch())?;
+    let build = |essays: &_, destination: &dyn Destination| {
         let input = site::Input {
             project,
             seeds: &seeds,
@@ -39,17 +38,22 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
             today,
             generator: GENERATOR,
         };
-        Ok((site::build(&input, &output)?, output))
+        site::build(&input, destination)
     };
+    // Opened for the moment: nobody else should wait while essays are written.
+    let open = || Output::open(&folder, &project.scratch());
     let written = if args.frozen {
         writing::check_frozen(&site, &seeds, &asked)?
     } else {
-        writing::write(&site, &seeds, &asked, terminal, |essays| render(essays).map(drop))?
+        writing::write(&site, &seeds, &asked, terminal, |essays| {
+            build(essays, &Rehearsal(&open()?)).map(drop)
+        })?
     };
 
     let started = Instant::now();
-    let (built, output) = render(&written.essays)?;
-    let changes = output.commit(&built.wanted())?;
+    let output = open()?;
+    let built = build(&written.essays, &output)?;
+    let changes = output.commit(&built.files)?;
     let summary = Summary::new(&written).with_site(
         &built,
         changes,

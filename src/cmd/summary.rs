@@ -41,8 +41,8 @@ impl<'a> Summary<'a> {
         output: &'a Path,
         took: Duration,
     ) -> Self {
-        let Built { tree, kept, notes, waiting, .. } = built;
-        let files = tree.len() + kept.len();
+        let Built { files, notes, waiting } = built;
+        let files = files.kept.len() + files.made.len();
         Self { site: Some(Rendered { files, notes, waiting, changes, output, took }), ..self }
     }
 

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::article::Article;
 use super::catalog::{Catalog, Piece};
+use super::files::File;
 use super::json::inside_script;
 use super::lazily::Lazily;
-use super::reuse::{File, Inputs};
+use super::reuse::Inputs;
 use super::route;
 use crate::content::essay::FrontMatter;
 

@@ -13,8 +13,9 @@ use miette::IntoDiagnostic;
 
 use super::article::Article;
 use super::catalog::Catalog;
+use super::files::File;
 use super::lazily::Lazily;
-use super::reuse::{File, Inputs};
+use super::reuse::Inputs;
 use super::route;
 use super::strings::{Missing, Strings};
 use crate::config::Config;

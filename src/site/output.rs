@@ -1,10 +1,11 @@
 //! The built site on disk. Nothing else writes under `output/`.
 //!
-//! A site arrives here rendered in full and is brought to the disk in four steps: look at what
-//! stands there, plan, stage the new files, swap them in. What holds at every moment:
+//! Files arrive as they are made and are staged, where no reader sees them; once all are there, a
+//! commit looks at what stands, plans, and swaps the new site in. What holds at every moment:
 //!
 //! - Each file is whole, old or new, whenever the process is killed or the power fails; the next
-//!   commit then gives the exact tree and leaves nothing behind.
+//!   commit then gives the exact tree and leaves nothing behind. A new folder appears whole, with
+//!   all that is in it, and so does a first site.
 //! - A file whose content is already right is not written again.
 //! - What Venti did not write is not touched: not overwritten, not deleted, and a symbolic link
 //!   is not written through. Which files are Venti's is kept in `output/.venti/manifest`.
@@ -14,17 +15,18 @@
 //! manifest counts on them. Many files are flushed with one call for their file system where there
 //! is one (10,000 files: 0.2 s, against 27 s with a call a file).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use blake3::Hash;
 use miette::Diagnostic;
 
-use crate::fs;
+use crate::fs::{self, Stamp};
 use crate::lock::Lock;
-use crate::site::Tree;
-use crate::site::reuse::Standing;
+use crate::site::destination::Destination;
+use crate::site::{Inventory, Tree};
 
 mod manifest;
 mod paths;
@@ -34,7 +36,9 @@ mod survey;
 mod swap;
 
 use manifest::Manifest;
+pub use paths::check;
 use stamps::Stamps;
+use survey::Found;
 use swap::Workplace;
 
 /// How long a commit waits for another one to end. Even a large site takes seconds.
@@ -139,49 +143,52 @@ fn halfway(source: fs::Error) -> Stopped {
     Stopped { source, state: "each file is whole, old or new, and the next build completes it" }
 }
 
+/// A file that was brought here.
+#[derive(Debug, Clone, Copy)]
+struct Brought {
+    /// Of its content.
+    hash: Hash,
+    /// What stood at its path then. It was staged if that was anything but the same.
+    found: Found,
+    /// Of the file that stands or is staged.
+    stamp: Option<Stamp>,
+}
+
 /// What a site wants under `output/`.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
-    /// Files with their content.
-    pub tree: &'a Tree,
-    /// Files that stand as they should, which [`Output`] said.
-    pub kept: &'a BTreeSet<String>,
-    /// What files of `tree` were made from, as a hash of all that decides their content.
-    pub inputs: &'a BTreeMap<String, Hash>,
+struct Wanted<'a> {
+    brought: &'a BTreeMap<String, Brought>,
+    files: &'a Inventory,
 }
 
 impl<'a> Wanted<'a> {
     fn paths(&self) -> impl Iterator<Item = &'a str> {
-        self.tree.keys().chain(self.kept).map(String::as_str)
+        self.brought.keys().chain(&self.files.kept).map(String::as_str)
     }
 
     fn contains(&self, path: &str) -> bool {
-        self.tree.contains_key(path) || self.keeps(path)
+        self.brought.contains_key(path) || self.files.kept.contains(path)
     }
 
-    fn keeps(&self, path: &str) -> bool {
-        self.kept.contains(path)
-    }
-
-    fn bytes(&self, path: &str) -> Option<&'a [u8]> {
-        self.tree.get(path).map(Vec::as_slice)
-    }
-
+    /// What the file at this path was made from.
     fn input(&self, path: &str) -> Option<Hash> {
-        self.inputs.get(path).copied()
+        self.files.made.get(path).copied()
     }
 }
 
-/// An output folder, this process's alone until it is dropped.
+/// An output folder, this process's alone until it is dropped. What was staged and not committed
+/// is gone then.
 #[derive(Debug)]
 pub struct Output {
     folder: PathBuf,
+    at: Workplace,
     manifest: Manifest,
     stamps: Stamps,
     /// Where the stamps are kept.
     stamps_file: PathBuf,
     /// What each file that stands as Venti left it was made from.
     standing: HashMap<String, Hash>,
+    brought: Mutex<Vec<(String, Brought)>>,
     _lock: Lock,
 }
 
@@ -195,34 +202,69 @@ impl Output {
     pub fn open(folder: &Path, scratch: &Path) -> miette::Result<Self> {
         let lock =
             Lock::take(&scratch.join("output.lock"), "writing the site", PATIENCE, &mut |_| ())?;
-        let at = Workplace::of(folder);
+        let at = Workplace::of(folder)?;
         if fs::stat(&at.folder)?.is_some_and(|found| !found.is_dir()) {
             return Err(Refusal::Link { path: paths::RESERVED.to_owned() }.into());
         }
         let manifest = Manifest::load(&at.manifest)?;
+        at.sweep().map_err(untouched)?;
         let stamps_file = scratch.join(STAMPS_FILE);
         let stamps = stamps::load(&stamps_file);
         let standing = survey::standing(&manifest, &stamps, folder);
-        let folder = folder.to_owned();
-        Ok(Self { folder, manifest, stamps, stamps_file, standing, _lock: lock })
+        let (folder, brought) = (folder.to_owned(), Mutex::default());
+        Ok(Self { folder, at, manifest, stamps, stamps_file, standing, brought, _lock: lock })
     }
 
-    /// Makes the folder hold exactly what is wanted, beside what is not Venti's.
+    /// Makes the folder hold exactly these files, beside what is not Venti's. Those that were made
+    /// must have been brought here.
     ///
     /// # Errors
     /// A [`Refusal`], or a disk that is full, read-only or forbidden; the message says what state
     /// the site is in.
-    pub fn commit(self, wanted: &Wanted<'_>) -> miette::Result<Changes> {
-        paths::check(wanted.paths())?;
-        let (changes, stamps) = replace(wanted, &self.manifest, &self.stamps, &self.folder)?;
+    pub fn commit(self, files: &Inventory) -> miette::Result<Changes> {
+        let brought = std::mem::take(&mut *self.brought());
+        let brought: BTreeMap<String, Brought> = brought.into_iter().collect();
+        let wanted = Wanted { brought: &brought, files };
+        let (changes, stamps) = self.replace(&wanted)?;
         if stamps != self.stamps {
             stamps::save(&self.stamps_file, &stamps);
         }
         Ok(changes)
     }
+
+    /// Brings the folder from what the manifest says to what is wanted; also gives the stamps then.
+    fn replace(&self, wanted: &Wanted<'_>) -> miette::Result<(Changes, Stamps)> {
+        let Self { at, manifest, folder, .. } = self;
+        let mut plan = plan::plan(wanted, manifest, &self.stamps, folder)?;
+        for path in &plan.again {
+            let standing = folder.join(path);
+            let bytes = fs::read(&standing).map_err(untouched)?;
+            let stamp = at.stage(path, &bytes).map_err(untouched)?;
+            plan.stamps.extend(stamp.map(|stamp| (path.clone(), stamp)));
+        }
+        if !plan.changes_nothing() {
+            swap::make_safe(&plan, at).map_err(untouched)?;
+            swap::swap(&plan, manifest, at, folder).map_err(halfway)?;
+        } else if plan.result != *manifest {
+            swap::make_safe(&plan, at).and_then(|()| swap::finish(at)).map_err(untouched)?;
+        }
+        let changes = Changes {
+            written: plan.write.len(),
+            unchanged: plan.unchanged,
+            removed: plan.clear.len() + plan.remove.len(),
+            restored: plan.restored,
+            released: plan.released,
+        };
+        Ok((changes, plan.stamps))
+    }
+
+    /// Nobody fails while holding it.
+    fn brought(&self) -> std::sync::MutexGuard<'_, Vec<(String, Brought)>> {
+        self.brought.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
-impl Standing for Output {
+impl Destination for Output {
     fn has(&self, path: &str, input: Hash) -> bool {
         self.standing.get(path) == Some(&input)
     }
@@ -231,6 +273,30 @@ impl Standing for Output {
         let made = self.standing.iter().filter(|(_, made_from)| **made_from == input);
         made.map(|(path, _)| path.clone()).collect()
     }
+
+    fn put(&self, path: &str, bytes: Vec<u8>) -> miette::Result<()> {
+        if let Some(fault) = paths::fault(path) {
+            return Err(Refusal::BadPath { path: path.to_owned(), fault }.into());
+        }
+        let found = match self.at.is_new() {
+            true => Found::Nothing,
+            false => survey::compare(&self.folder, path, &bytes).map_err(untouched)?,
+        };
+        let stamp = match found {
+            Found::Same(stamp) => stamp,
+            _ => self.at.stage(path, &bytes).map_err(untouched)?,
+        };
+        let brought = Brought { hash: blake3::hash(&bytes), found, stamp };
+        self.brought().push((path.to_owned(), brought));
+        Ok(())
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        // What cannot be removed now is swept by the next.
+        let _ = self.at.abandon();
+    }
 }
 
 /// Makes `output` hold exactly the site `tree`, beside what is not Venti's.
@@ -238,8 +304,10 @@ impl Standing for Output {
 /// # Errors
 /// As for [`Output::open`] and [`Output::commit`].
 pub fn commit(tree: &Tree, output: &Path, scratch: &Path) -> miette::Result<Changes> {
-    let (kept, inputs) = Default::default();
-    Output::open(output, scratch)?.commit(&Wanted { tree, kept: &kept, inputs: &inputs })
+    check(tree.keys().map(String::as_str))?;
+    let opened = Output::open(output, scratch)?;
+    tree.iter().try_for_each(|(path, bytes)| opened.put(path, bytes.clone()))?;
+    opened.commit(&Inventory::default())
 }
 
 /// Removes the site from `output`: every file and folder that is Venti's, and `output` itself if
@@ -252,45 +320,11 @@ pub fn clear(output: &Path, scratch: &Path) -> miette::Result<Changes> {
     if fs::stat(output)?.is_none() {
         return Ok(Changes::default());
     }
-    let (tree, kept, inputs) = Default::default();
-    let nothing = Wanted { tree: &tree, kept: &kept, inputs: &inputs };
-    let (changes, _) = replace(&nothing, &opened.manifest, &Stamps::new(), output)?;
-    Workplace::of(output).remove().map_err(halfway)?;
+    let (brought, files) = Default::default();
+    let (changes, _) = opened.replace(&Wanted { brought: &brought, files: &files })?;
+    opened.at.remove().map_err(halfway)?;
     fs::remove_empty_dir(output).map_err(halfway)?;
     Ok(changes)
-}
-
-/// Brings the folder from what the manifest says to what is wanted; also gives the stamps then.
-fn replace(
-    wanted: &Wanted<'_>,
-    old: &Manifest,
-    stamps: &Stamps,
-    output: &Path,
-) -> miette::Result<(Changes, Stamps)> {
-    let at = Workplace::of(output);
-    let mut plan = plan::plan(wanted, old, stamps, output)?;
-    at.sweep().map_err(untouched)?;
-    if plan.changes_nothing() {
-        if plan.result != *old {
-            swap::stage(&mut plan, &at).and_then(|()| swap::finish(&at)).map_err(untouched)?;
-        }
-    } else {
-        let new = fs::stat(output)?.is_none();
-        if let Err(error) = swap::stage(&mut plan, &at) {
-            // The reason it failed is the one to tell; what cannot be removed now is swept later.
-            let _ = at.abandon(output, new);
-            return Err(untouched(error).into());
-        }
-        swap::swap(&plan, old, &at, output).map_err(halfway)?;
-    }
-    let changes = Changes {
-        written: plan.write.len(),
-        unchanged: plan.unchanged,
-        removed: plan.clear.len() + plan.remove.len(),
-        restored: plan.restored,
-        released: plan.released,
-    };
-    Ok((changes, plan.stamps))
 }
 
 #[cfg(test)]

@@ -11,45 +11,6 @@ use serde::Serialize;
 
 use super::catalog::Catalog;
 
-/// The site as it stands.
-pub trait Standing: Sync {
-    /// Whether the file at `path` stands as it was made from this input.
-    fn has(&self, path: &str, input: Hash) -> bool;
-
-    /// Every file that stands as it was made from this input.
-    fn made_from(&self, input: Hash) -> Vec<String>;
-}
-
-/// Where nothing stands, and so everything is made.
-pub struct Nothing;
-
-impl Standing for Nothing {
-    fn has(&self, _: &str, _: Hash) -> bool {
-        false
-    }
-
-    fn made_from(&self, _: Hash) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-/// A file that can be made.
-pub struct File<'a> {
-    pub path: String,
-    pub input: Hash,
-    pub make: Box<dyn Fn() -> miette::Result<Vec<u8>> + Send + Sync + 'a>,
-}
-
-impl<'a> File<'a> {
-    pub fn new(
-        path: impl Into<String>,
-        input: Hash,
-        make: impl Fn() -> miette::Result<Vec<u8>> + Send + Sync + 'a,
-    ) -> Self {
-        Self { path: path.into(), input, make: Box::new(make) }
-    }
-}
-
 /// The hash of data, by its form as JSON: lists and texts cannot run into each other there.
 pub fn input_of(data: &impl Serialize) -> Hash {
     let mut hasher = blake3::Hasher::new();

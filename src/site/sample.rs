@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
+use blake3::Hash;
 use jiff::civil::{Date, date};
 
-use super::{Built, Input, build};
+use super::destination::Destination;
+use super::{Built, Input, Tree, Waiting, build};
 use crate::config::{Config, Generation, GenerationOverrides};
 use crate::content::essay::{Essay, EssayId, Figures, FrontMatter};
 use crate::content::seed::{Seed, Tag, Take};
@@ -71,8 +74,47 @@ impl Sample {
         }
     }
 
-    pub fn build(&self) -> Built {
-        build(&self.input(), &super::Nothing).unwrap_or_else(|error| panic!("{error:?}"))
+    /// Builds all of it.
+    pub fn build(&self) -> InMemory {
+        self.attempt().unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    pub fn attempt(&self) -> miette::Result<InMemory> {
+        let memory = Memory::default();
+        let Built { files, notes, waiting } = build(&self.input(), &memory)?;
+        let tree = memory.tree.into_inner().unwrap();
+        assert!(tree.keys().eq(files.made.keys()) && files.kept.is_empty());
+        Ok(InMemory { tree, notes, waiting })
+    }
+}
+
+/// A site that was built in memory.
+#[derive(Debug, PartialEq, Eq)]
+pub struct InMemory {
+    pub tree: Tree,
+    pub notes: Vec<String>,
+    pub waiting: Waiting,
+}
+
+/// Takes every file, and has none.
+#[derive(Debug, Default)]
+struct Memory {
+    tree: Mutex<Tree>,
+}
+
+impl Destination for Memory {
+    fn has(&self, _: &str, _: Hash) -> bool {
+        false
+    }
+
+    fn made_from(&self, _: Hash) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn put(&self, path: &str, bytes: Vec<u8>) -> miette::Result<()> {
+        let before = self.tree.lock().unwrap().insert(path.to_owned(), bytes);
+        assert_eq!(before, None, "{path} was made twice");
+        Ok(())
     }
 }
 

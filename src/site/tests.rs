@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use jiff::civil::date;
 
+use super::Tree;
 use super::sample::{self, Sample};
-use super::{Tree, build};
 use crate::config::Config;
 
 fn text<'a>(tree: &'a Tree, path: &str) -> &'a str {
@@ -336,7 +336,7 @@ fn a_draft_is_marked_and_kept_from_search_engines() {
 }
 
 fn failure(sample: &Sample) -> String {
-    let error = build(&sample.input(), &super::Nothing).unwrap_err();
+    let error = sample.attempt().unwrap_err();
     match error.help() {
         Some(help) => format!("{error} ({help})"),
         None => error.to_string(),
@@ -355,7 +355,7 @@ fn an_address_is_taken_once() {
     let mut sample = full();
     sample.add(sample::seed("a").aliases(&["/img"]));
     sample.write("content/pages/img/index.html/x.png", "x");
-    assert!(failure(&sample).starts_with("two things want the address img/index.html"));
+    assert!(failure(&sample).starts_with("the site has a file `img/index.html` and a file `img/"));
     let mut sample = full();
     sample.add(sample::seed("a").aliases(&["/../out/"]));
     assert!(failure(&sample).starts_with("content/seeds/a.md: the alias `/../out/` is no place"));
@@ -486,14 +486,14 @@ fn a_project_overrides_the_theme_file_by_file() {
 fn a_mistake_in_a_template_is_shown_at_its_line() {
     let sample = full();
     sample.write("themes/medium/templates/404.html", "<p>fine</p>\n<p>{{ site.titel }}</p>");
-    let error = build(&sample.input(), &super::Nothing).unwrap_err();
+    let error = sample.attempt().unwrap_err();
     let problem = error.downcast_ref::<crate::problem::Problem>().expect("a problem with a place");
     assert_eq!(problem.file(), "themes/medium/templates/404.html");
     assert_eq!(problem.place().unwrap().0, 2);
     assert!(problem.message.contains("titel"), "{}", problem.message);
 
     sample.write("themes/medium/templates/404.html", "{% if %}");
-    let error = build(&sample.input(), &super::Nothing).unwrap_err();
+    let error = sample.attempt().unwrap_err();
     assert!(error.downcast_ref::<crate::problem::Problem>().is_some());
 }
 
@@ -519,7 +519,7 @@ fn a_name_that_is_not_defined_is_a_mistake_wherever_it_decides() {
     ] {
         let before = "é {% if site.title == 1 %}{% endif %}";
         sample.write("themes/medium/templates/404.html", &format!("<p>\n{before}{template}"));
-        let error = build(&sample.input(), &super::Nothing).unwrap_err();
+        let error = sample.attempt().unwrap_err();
         let problem = error.downcast_ref::<crate::problem::Problem>().expect(template);
         assert_eq!(problem.message, format!("`{name}` is not defined"));
         let column = before.chars().count() + template.find(name).unwrap() + 1;
@@ -527,7 +527,7 @@ fn a_name_that_is_not_defined_is_a_mistake_wherever_it_decides() {
     }
     for template in ["{% for x in crads %}{% endfor %}", "{{ site.titel | upper }}"] {
         sample.write("themes/medium/templates/404.html", template);
-        let error = build(&sample.input(), &super::Nothing).unwrap_err();
+        let error = sample.attempt().unwrap_err();
         assert!(error.downcast_ref::<crate::problem::Problem>().is_some(), "{template}");
     }
     sample.write(

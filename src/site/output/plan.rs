@@ -9,20 +9,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use blake3::Hash;
-use rayon::prelude::*;
-
 use super::manifest::{Manifest, Record};
 use super::stamps::Stamps;
 use super::survey::{Found, Survey};
-use super::{Refusal, Wanted, paths};
+use super::{Brought, Refusal, Wanted, paths};
 use crate::fs::{self, Stamp};
+use blake3::Hash;
 
 /// One file to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Write<'a> {
     pub path: &'a str,
-    pub bytes: &'a [u8],
     /// A file of Venti's own stands there and will be replaced; otherwise the path must be free.
     pub over: bool,
 }
@@ -31,6 +28,9 @@ pub struct Write<'a> {
 #[derive(Debug, Default)]
 pub struct Plan<'a> {
     pub write: Vec<Write<'a>>,
+    /// Those of them that are not staged yet, since the same stands there: it goes, with the old
+    /// spelling of its path.
+    pub again: Vec<String>,
     /// Stale files that stand where the new site needs a folder, a file or another spelling:
     /// removed before anything is written.
     pub clear: Vec<String>,
@@ -48,7 +48,7 @@ pub struct Plan<'a> {
     pub intent: Manifest,
     /// Describes the site once it is.
     pub result: Manifest,
-    /// Of the files that will not be written, and once the others are staged of those, too.
+    /// Of the site's files.
     pub stamps: Stamps,
 }
 
@@ -79,31 +79,31 @@ pub fn plan<'a>(
 
     let mut plan = Plan { released, ..Plan::default() };
     let mut foreign = BTreeSet::new();
-    let hashes: Vec<Hash> = wanted.tree.par_iter().map(|(_, bytes)| blake3::hash(bytes)).collect();
-    for path in wanted.kept {
+    let mut files: Vec<(String, Record)> = Vec::new();
+    let mut stamped: Vec<(String, Stamp)> = Vec::new();
+    // What files to be written have until then, and will have.
+    let mut meant: Vec<(String, Record)> = Vec::new();
+    for path in &wanted.files.kept {
         let record = manifest.files.get(path).copied().unwrap_or_default();
-        let record = Record { planned: None, ..record };
-        plan.stamps.extend(stamps.get(path).map(|stamp| (path.clone(), *stamp)));
+        files.push((path.clone(), Record { planned: None, ..record }));
+        stamped.extend(stamps.get(path).map(|stamp| (path.clone(), *stamp)));
         plan.unchanged += 1;
-        plan.intent.files.insert(path.clone(), record);
-        plan.result.files.insert(path.clone(), record);
     }
-    for ((path, bytes), hash) in wanted.tree.iter().zip(hashes) {
+    for (path, brought) in wanted.brought {
         if let Some(folder) = site.blocked_above(path)? {
             foreign.insert(folder);
             continue;
         }
-        let written = match site.standing(path)? {
+        let done = Record { input: wanted.input(path), ..as_written(Some(brought.hash)) };
+        files.push((path.clone(), done));
+        stamped.extend(brought.stamp.map(|stamp| (path.clone(), stamp)));
+        let written = match site.standing(path, brought)? {
             Standing::Foreign(path) => {
                 foreign.insert(path);
                 continue;
             }
-            Standing::Right(stamp) => {
-                plan.stamps.extend(stamp.map(|stamp| (path.clone(), stamp)));
-                let record = Record { input: wanted.input(path), ..as_written(Some(hash)) };
+            Standing::Right => {
                 plan.unchanged += 1;
-                plan.intent.files.insert(path.clone(), record);
-                plan.result.files.insert(path.clone(), record);
                 continue;
             }
             Standing::Free => None,
@@ -113,19 +113,27 @@ pub fn plan<'a>(
                 Some(hash)
             }
         };
-        plan.write.push(Write { path, bytes, over: written.is_some() });
-        let meant = Record { written, planned: Some(hash), input: None };
-        plan.intent.files.insert(path.clone(), meant);
-        let done = Record { input: wanted.input(path), ..as_written(Some(hash)) };
-        plan.result.files.insert(path.clone(), done);
+        plan.write.push(Write { path, over: written.is_some() });
+        if matches!(brought.found, Found::Same(_)) {
+            plan.again.push(path.clone());
+        }
+        meant.push((path.clone(), Record { written, planned: Some(brought.hash), input: None }));
     }
     if !foreign.is_empty() {
         return Err(Refusal::Foreign { paths: foreign.into_iter().collect() }.into());
     }
 
+    plan.result.files = files.into_iter().collect();
+    plan.stamps = stamped.into_iter().collect();
     site.plan_folders(wanted, &mut plan)?;
-    for (path, hash) in &stale {
-        plan.intent.files.insert(path.clone(), as_written(Some(*hash)));
+    if !(meant.is_empty() && stale.is_empty() && plan.empty.is_empty()) {
+        plan.intent.files.clone_from(&plan.result.files);
+        plan.intent.files.extend(meant);
+        let removed = stale.iter().map(|(path, hash)| (path.clone(), as_written(Some(*hash))));
+        plan.intent.files.extend(removed);
+    }
+    if stale.is_empty() {
+        return Ok(plan);
     }
     let places: BTreeSet<String> = wanted
         .paths()
@@ -149,7 +157,7 @@ fn as_written(written: Option<Hash>) -> Record {
 fn stale(
     wanted: &Wanted<'_>,
     manifest: &Manifest,
-    survey: &Survey,
+    survey: &Survey<'_>,
 ) -> (BTreeMap<String, Hash>, Vec<String>) {
     let mut remove = BTreeMap::new();
     let mut released = Vec::new();
@@ -168,7 +176,7 @@ fn stale(
 
 /// How a path of the new site stands.
 enum Standing {
-    Right(Option<Stamp>),
+    Right,
     Free,
     /// Venti's file, with other content than the new site's.
     Ours(Hash),
@@ -181,7 +189,7 @@ enum Standing {
 /// What is known while planning.
 struct Site<'a> {
     manifest: &'a Manifest,
-    survey: &'a Survey,
+    survey: &'a Survey<'a>,
     stale: &'a BTreeMap<String, Hash>,
     /// The stale files by their path without regard to case.
     spellings: BTreeMap<String, (&'a String, Hash)>,
@@ -202,15 +210,15 @@ impl Site<'_> {
         Ok(None)
     }
 
-    fn standing(&self, path: &str) -> miette::Result<Standing> {
+    fn standing(&self, path: &str, brought: &Brought) -> miette::Result<Standing> {
         let record = self.manifest.files.get(path).copied().unwrap_or_default();
-        Ok(match self.survey.file(path) {
+        Ok(match brought.found {
             Found::Nothing => Standing::Free,
             // The old spelling will be removed, and on a file system that ignores case the file
             // with it.
-            Found::Same(stamp) => match self.old_spelling(path) {
+            Found::Same(_) => match self.old_spelling(path) {
                 Some(hash) => Standing::Ours(hash),
-                None => Standing::Right(stamp),
+                None => Standing::Right,
             },
             Found::File(hash) if record.knows(hash) || self.old_spelling(path) == Some(hash) => {
                 Standing::Ours(hash)

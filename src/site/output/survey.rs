@@ -25,50 +25,48 @@ pub enum Found {
     Link,
 }
 
-/// What stands at every path of the new site and of the old manifest.
+/// What stands at the old manifest's paths that the new site lacks, and where folders are, were or
+/// will be.
 #[derive(Debug, Default)]
-pub struct Survey {
-    files: BTreeMap<String, Found>,
-    folders: BTreeMap<String, Found>,
+pub struct Survey<'a> {
+    files: HashMap<&'a str, Found>,
+    folders: HashMap<&'a str, Found>,
 }
 
-impl Survey {
-    /// Looks at every path the new site or the manifest names, and at the folders above them.
+impl<'a> Survey<'a> {
+    /// Looks at every one of these paths.
     ///
     /// # Errors
     /// A file or folder cannot be read.
-    pub fn take(wanted: &Wanted<'_>, manifest: &Manifest, output: &Path) -> fs::Result<Self> {
-        let known = manifest.files.keys().map(String::as_str);
-        let files: BTreeSet<&str> = wanted.paths().chain(known).collect();
-        let mut folders: BTreeSet<&str> = manifest.folders.iter().map(String::as_str).collect();
-        folders.extend(files.iter().flat_map(|path| paths::folders(path)));
-        for folder in folders.clone() {
-            folders.extend(paths::folders(folder));
-        }
-
+    pub fn take(wanted: &Wanted<'a>, manifest: &'a Manifest, output: &Path) -> fs::Result<Self> {
         let mut survey = Self::default();
-        // Sorted, so a folder comes after those above it.
-        for folder in folders {
-            let found = match survey.above(folder) {
-                Found::Folder => look(&output.join(folder), None)?,
-                other => other,
-            };
-            survey.folders.insert(folder.to_owned(), found);
+        if fs::stat(output)?.is_none() {
+            return Ok(survey);
         }
-        let look_at = |path: &&str| {
-            let found = match survey.above(path) {
-                // Looked at when the output folder was opened.
-                Found::Folder if wanted.keeps(path) => Found::Same(None),
-                Found::Folder => look(&output.join(path), wanted.bytes(path))?,
-                other => other,
-            };
-            Ok(((*path).to_owned(), found))
-        };
-        survey.files = files.par_iter().map(look_at).collect::<fs::Result<_>>()?;
+        let known = manifest.files.keys().chain(&manifest.folders).map(String::as_str);
+        let mut by_depth: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+        for folder in wanted.paths().chain(known.clone()).flat_map(paths::folders) {
+            by_depth.entry(folder.matches('/').count()).or_default().insert(folder);
+        }
+        for folder in &manifest.folders {
+            by_depth.entry(folder.matches('/').count()).or_default().insert(folder);
+        }
+        for folders in by_depth.into_values() {
+            let found: Vec<(&str, Found)> = folders
+                .into_par_iter()
+                .map(|folder| Ok((folder, survey.look(output, folder)?)))
+                .collect::<fs::Result<_>>()?;
+            survey.folders.extend(found);
+        }
+        let files = manifest.files.par_iter().map(|(path, _)| path.as_str());
+        survey.files = files
+            .filter(|path| !wanted.contains(path))
+            .map(|path| Ok((path, survey.look(output, path)?)))
+            .collect::<fs::Result<_>>()?;
         Ok(survey)
     }
 
-    /// What stands at a path of the new site or the manifest.
+    /// What stands at a path of the manifest that the new site lacks.
     pub fn file(&self, path: &str) -> Found {
         self.files.get(path).copied().unwrap_or(Found::Nothing)
     }
@@ -78,14 +76,29 @@ impl Survey {
         self.folders.get(path).copied().unwrap_or(Found::Nothing)
     }
 
-    /// What a path would be found as because of the folder it is in: `Folder` if one has to look.
-    fn above(&self, path: &str) -> Found {
+    /// Looks at a path, if the folder above it is one.
+    fn look(&self, output: &Path, path: &str) -> fs::Result<Found> {
         match path.rsplit_once('/').map(|(folder, _)| self.folder(folder)) {
-            None | Some(Found::Folder) => Found::Folder,
-            Some(Found::Link) => Found::Link,
-            Some(_) => Found::Nothing,
+            None | Some(Found::Folder) => look(&output.join(path), None),
+            Some(Found::Link) => Ok(Found::Link),
+            Some(_) => Ok(Found::Nothing),
         }
     }
+}
+
+/// What stands where the new site has a file with these bytes.
+///
+/// # Errors
+/// A file or folder cannot be read.
+pub fn compare(output: &Path, path: &str, bytes: &[u8]) -> fs::Result<Found> {
+    for folder in paths::folders(path) {
+        match fs::stat(&output.join(folder))? {
+            Some(found) if found.is_dir() => {}
+            Some(found) if !found.is_file() => return Ok(Found::Link),
+            _ => return Ok(Found::Nothing),
+        }
+    }
+    look(&output.join(path), Some(bytes))
 }
 
 /// What each file was made from that stands as Venti left it, by size and time, and that need not

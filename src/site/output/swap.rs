@@ -1,7 +1,8 @@
-//! From the old site to the new: first every new file is staged in full and made safe on the
-//! disk, then the files are moved into place one by one.
+//! From the old site to the new: every new file is staged in full, under the path it will have,
+//! and made safe on the disk; then what is staged is moved into place.
 //!
-//! A move is atomic, so a file is old or new, never half. All that can fail for want of space or
+//! A move is atomic, so a file is old or new, never half. A folder that was not there is moved with
+//! all that is in it, and so is the whole of a first site. All that can fail for want of space or
 //! rights fails while staging, with the old site untouched.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,47 +12,67 @@ use rayon::prelude::*;
 
 use super::manifest::Manifest;
 use super::paths;
-use super::plan::{Plan, Write};
+use super::plan::Plan;
 use crate::fs::{self, Stamp};
 
-/// Folders that staged files are spread over: threads that create files in one folder wait for each
-/// other.
-const SHELVES: usize = 64;
-
-/// Venti's own folder under `output/` and what is in it.
+/// Venti's own folder under `output/`, and where files are staged.
 #[derive(Debug)]
 pub struct Workplace {
-    /// All of it, `output/.venti`.
+    /// Venti's folder, `output/.venti`.
     pub folder: PathBuf,
-    staging: PathBuf,
     /// Where the manifest is.
     pub manifest: PathBuf,
+    /// Where files are staged if there is an output folder.
+    within: PathBuf,
+    /// Where a first site is staged: beside its folder, which it then becomes.
+    beside: PathBuf,
+    /// There is no output folder yet.
+    new: bool,
 }
 
 impl Workplace {
     /// The workplace of an output folder; nothing is created.
-    pub fn of(output: &Path) -> Self {
+    pub fn of(output: &Path) -> fs::Result<Self> {
         let folder = output.join(paths::RESERVED);
-        Self { staging: folder.join("staging"), manifest: folder.join("manifest"), folder }
+        let name = output.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Self {
+            within: folder.join("staging"),
+            beside: output.with_file_name(format!(".{name}.staging")),
+            manifest: folder.join("manifest"),
+            folder,
+            new: fs::stat(output)?.is_none(),
+        })
     }
 
-    /// Removes what a killed build left staged.
+    /// Whether nothing stands yet.
+    pub fn is_new(&self) -> bool {
+        self.new
+    }
+
+    /// What is staged under the paths it will have.
+    fn site(&self) -> PathBuf {
+        if self.new { self.beside.clone() } else { self.within.join("site") }
+    }
+
+    /// Stages a file. It keeps its stamp when it is moved.
+    pub fn stage(&self, path: &str, bytes: &[u8]) -> fs::Result<Option<Stamp>> {
+        fs::create_new(&self.site().join(path), bytes).map(|metadata| Stamp::new(&metadata))
+    }
+
+    /// Removes what is staged, be it by a build that was killed.
     pub fn sweep(&self) -> fs::Result<()> {
-        match fs::stat(&self.staging)? {
-            Some(found) if found.is_dir() => fs::remove_dir_all(&self.staging),
-            Some(_) => fs::remove_file(&self.staging),
+        [&self.within, &self.beside].into_iter().try_for_each(|staging| match fs::stat(staging)? {
+            Some(found) if found.is_dir() => fs::remove_dir_all(staging),
+            Some(_) => fs::remove_file(staging),
             None => Ok(()),
-        }
+        })
     }
 
-    /// Removes what was staged in vain, and the folders above it if this commit created them.
-    pub fn abandon(&self, output: &Path, new: bool) -> fs::Result<()> {
+    /// Removes what is staged and the folder above it, if that is of no use.
+    pub fn abandon(&self) -> fs::Result<()> {
         self.sweep()?;
         if fs::stat(&self.manifest)?.is_none() {
             fs::remove_empty_dir(&self.folder)?;
-        }
-        if new {
-            fs::remove_empty_dir(output)?;
         }
         Ok(())
     }
@@ -71,57 +92,55 @@ impl Workplace {
         fs::sync_dirs(&BTreeSet::from([self.folder.clone()]))
     }
 
-    fn staged(&self, index: usize) -> PathBuf {
-        self.staging.join((index % SHELVES).to_string()).join(index.to_string())
-    }
-
     fn staged_intent(&self) -> PathBuf {
-        self.staging.join("intent")
+        self.within.join("intent")
     }
 
     fn staged_result(&self) -> PathBuf {
-        self.staging.join("result")
+        self.within.join("result")
     }
 }
 
-/// Writes every new file of the plan, and both manifests, where no reader sees them. A staged file
-/// keeps its stamp when it is moved, so it can be taken here.
-pub fn stage(plan: &mut Plan<'_>, at: &Workplace) -> fs::Result<()> {
-    let shelves = plan.write.len().min(SHELVES);
-    fs::create_dir_all(&at.staging)?;
-    (0..shelves).try_for_each(|shelf| fs::create_dir(&at.staging.join(shelf.to_string())))?;
-    let pages: Vec<(PathBuf, &[u8])> =
-        plan.write.iter().enumerate().map(|(i, write)| (at.staged(i), write.bytes)).collect();
-    let metadata = fs::create_new_durably(&pages)?;
-    for (write, metadata) in plan.write.iter().zip(metadata) {
-        plan.stamps.extend(Stamp::new(&metadata).map(|stamp| (write.path.to_owned(), stamp)));
+/// Adds the manifests to what is staged and makes all of it survive a loss of power.
+pub fn make_safe(plan: &Plan<'_>, at: &Workplace) -> fs::Result<()> {
+    let result = plan.result.text();
+    if at.new {
+        let manifest = at.beside.join(paths::RESERVED).join("manifest");
+        fs::create_new(&manifest, result.as_bytes())?;
+        return fs::sync_tree(&at.beside, plan.write.len());
     }
-    let (intent, result) = (plan.intent.text(), plan.result.text());
-    let manifests = [(at.staged_intent(), intent), (at.staged_result(), result)];
-    let manifests = manifests.iter().map(|(path, text)| (path.clone(), text.as_bytes()));
-    fs::create_new_durably(&manifests.collect::<Vec<_>>()).map(drop)
+    fs::create_new(&at.staged_intent(), plan.intent.text().as_bytes())?;
+    fs::create_new(&at.staged_result(), result.as_bytes())?;
+    fs::sync_tree(&at.within, plan.write.len())
 }
 
 /// Moves what is staged into place and removes what is stale.
 pub fn swap(plan: &Plan<'_>, old: &Manifest, at: &Workplace, output: &Path) -> fs::Result<()> {
+    if at.new {
+        fs::rename_dir(&at.beside, output)?;
+        let above = output.parent().filter(|above| !above.as_os_str().is_empty());
+        return fs::sync_dirs(&BTreeSet::from([above.unwrap_or(Path::new(".")).to_owned()]));
+    }
     if plan.intent != *old {
         at.put_manifest(&at.staged_intent())?;
     }
     remove(&plan.clear, &plan.empty, output)?;
-    make_folders(&plan.write, output)?;
+    let moves = moves(plan, output)?;
     // What pages refer to comes before the pages, for a reader who looks in between.
-    let staged = plan.write.iter().enumerate();
-    let (pages, assets): (Vec<_>, Vec<_>) =
-        staged.partition(|(_, write)| write.path.ends_with(".html"));
-    for stage in [assets, pages] {
-        stage.into_par_iter().try_for_each(|(i, write)| {
-            let move_to = if write.over { fs::rename } else { fs::rename_new };
-            move_to(&at.staged(i), &output.join(write.path))
+    let (pages, assets): (Vec<_>, Vec<_>) = moves.iter().partition(|(_, moved)| moved.has_page);
+    for moves in [assets, pages] {
+        moves.into_par_iter().try_for_each(|(path, moved)| {
+            let (from, to) = (at.site().join(path), output.join(path));
+            match moved.what {
+                What::Folder => fs::rename_dir(&from, &to),
+                What::OldFile => fs::rename(&from, &to),
+                What::NewFile => fs::rename_new(&from, &to),
+            }
         })?;
     }
     remove(&plan.remove, &plan.empty, output)?;
     // Or, the power lost, an old file could come back that the last manifest does not know.
-    fs::sync_dirs(&touched(plan, output)?)?;
+    fs::sync_dirs(&touched(plan, moves.into_keys(), output)?)?;
     finish(at)
 }
 
@@ -131,17 +150,57 @@ pub fn finish(at: &Workplace) -> fs::Result<()> {
     at.sweep()
 }
 
+/// What is moved in one step.
+struct Move {
+    what: What,
+    /// It is a page, or a folder with one.
+    has_page: bool,
+}
+
+enum What {
+    /// A folder that is not there, with all that is staged in it.
+    Folder,
+    /// A file of Venti's own stands there and is replaced.
+    OldFile,
+    NewFile,
+}
+
+/// What has to be moved for all new files to be in place, by path.
+fn moves<'p>(plan: &Plan<'p>, output: &Path) -> fs::Result<BTreeMap<&'p str, Move>> {
+    let mut stands: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut moves: BTreeMap<&str, Move> = BTreeMap::new();
+    for write in &plan.write {
+        let mut path = write.path;
+        let mut what = if write.over { What::OldFile } else { What::NewFile };
+        for folder in paths::folders(write.path) {
+            if !stands.contains_key(folder) {
+                stands.insert(folder, fs::stat(&output.join(folder))?.is_some());
+            }
+            if !stands[folder] {
+                (path, what) = (folder, What::Folder);
+                break;
+            }
+        }
+        let moved = moves.entry(path).or_insert(Move { what, has_page: false });
+        moved.has_page |= write.path.ends_with(".html");
+    }
+    Ok(moves)
+}
+
 /// Removes files, then those folders that are empty now.
 fn remove(files: &[String], folders: &[String], output: &Path) -> fs::Result<()> {
     files.iter().try_for_each(|path| fs::remove_file(&output.join(path)))?;
     folders.iter().try_for_each(|path| fs::remove_empty_dir(&output.join(path)).map(drop))
 }
 
-/// The folders in which the plan created, replaced or removed something, as far as they are left.
-fn touched(plan: &Plan<'_>, output: &Path) -> fs::Result<BTreeSet<PathBuf>> {
-    let written = plan.write.iter().map(|write| write.path);
+/// The folders in which something was moved or removed, as far as they are left.
+fn touched<'p>(
+    plan: &'p Plan<'_>,
+    moved: impl Iterator<Item = &'p str>,
+    output: &Path,
+) -> fs::Result<BTreeSet<PathBuf>> {
     let removed = plan.clear.iter().chain(&plan.remove).chain(&plan.empty).map(String::as_str);
-    let paths: BTreeSet<&str> = written.chain(removed).flat_map(paths::folders).collect();
+    let paths: BTreeSet<&str> = moved.chain(removed).flat_map(paths::folders).collect();
     let mut dirs = BTreeSet::from([output.to_owned()]);
     for path in paths {
         let dir = output.join(path);
@@ -150,41 +209,4 @@ fn touched(plan: &Plan<'_>, output: &Path) -> fs::Result<BTreeSet<PathBuf>> {
         }
     }
     Ok(dirs)
-}
-
-/// Creates the folders that the new files need. If one cannot be created, for want of space, those
-/// made so far go again.
-fn make_folders(write: &[Write<'_>], output: &Path) -> fs::Result<()> {
-    let needed: BTreeSet<&str> =
-        write.iter().flat_map(|write| paths::folders(write.path)).collect();
-    let mut by_depth: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
-    for folder in needed {
-        by_depth.entry(folder.matches('/').count()).or_default().push(folder);
-    }
-    let mut made: Vec<PathBuf> = Vec::new();
-    // Those of one depth do not depend on each other.
-    for folders in by_depth.into_values() {
-        let create = |folder: &&str| {
-            let folder = output.join(folder);
-            match fs::stat(&folder) {
-                Ok(Some(_)) => Ok(None),
-                Ok(None) => fs::create_dir(&folder).map(|()| Some(folder)),
-                Err(error) => Err(error),
-            }
-        };
-        let created: Vec<fs::Result<Option<PathBuf>>> = folders.par_iter().map(create).collect();
-        let mut failed = None;
-        for folder in created {
-            match folder {
-                Ok(folder) => made.extend(folder),
-                Err(error) => failed = failed.or(Some(error)),
-            }
-        }
-        if let Some(error) = failed {
-            // Innermost first.
-            made.iter().rev().try_for_each(|folder| fs::remove_empty_dir(folder).map(drop))?;
-            return Err(error);
-        }
-    }
-    Ok(())
 }

@@ -1,10 +1,12 @@
 //! What a commit promises, one rule a test. `tests/output.rs` has the rules that take whole
 //! processes: kills, two at once, full and read-only disks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
+use std::mem::take;
 use std::path::Path;
 
+use super::plan::Plan;
 use super::*;
 
 /// A folder with an `output/` in it.
@@ -19,8 +21,16 @@ impl Scene {
         self.0.path().join("output")
     }
 
+    fn scratch(&self) -> PathBuf {
+        self.0.path().join(".venti")
+    }
+
+    fn open(&self) -> Output {
+        Output::open(&self.output(), &self.scratch()).unwrap()
+    }
+
     fn commit(&self, tree: &Tree) -> miette::Result<Changes> {
-        commit(tree, &self.output(), &self.0.path().join(".venti"))
+        commit(tree, &self.output(), &self.scratch())
     }
 
     /// Puts a file there as a person would.
@@ -45,12 +55,18 @@ impl Scene {
     }
 }
 
-static NONE_KEPT: BTreeSet<String> = BTreeSet::new();
-static NO_INPUTS: BTreeMap<String, Hash> = BTreeMap::new();
-
-/// All of a site, made anew.
-fn all_of(tree: &Tree) -> Wanted<'_> {
-    Wanted { tree, kept: &NONE_KEPT, inputs: &NO_INPUTS }
+/// A build that is killed once all is staged and `last` is done: a part of what would have followed.
+fn killed<T>(scene: &Scene, tree: &Tree, last: impl FnOnce(&Plan<'_>, &Workplace) -> T) -> T {
+    let mut opened = scene.open();
+    tree.iter().try_for_each(|(path, bytes)| opened.put(path, bytes.clone())).unwrap();
+    let brought = take(&mut *opened.brought()).into_iter().collect();
+    let wanted = Wanted { brought: &brought, files: &Inventory::default() };
+    let plan = plan::plan(&wanted, &opened.manifest, &opened.stamps, &opened.folder).unwrap();
+    swap::make_safe(&plan, &opened.at).unwrap();
+    let done = last(&plan, &opened.at);
+    // So that it cleans up where nothing is.
+    opened.at = Workplace::of(&scene.0.path().join("nowhere")).unwrap();
+    done
 }
 
 /// Every path below a folder with its text; a folder is `(folder)`, a link where it leads.
@@ -293,12 +309,8 @@ fn what_a_killed_build_left_is_venti_s_and_goes() {
     let scene = Scene::new();
     scene.commit(&tree(&[("old.html", "old"), ("index.html", "1")])).unwrap();
     // The state of a build killed midway: the intent stored, part of the files moved.
-    let at = Workplace::of(&scene.output());
     let next = tree(&[("index.html", "2"), ("new/a.html", "a"), ("new/b.html", "b")]);
-    let old = Manifest::load(&at.manifest).unwrap();
-    let mut plan = plan::plan(&all_of(&next), &old, &Stamps::new(), &scene.output()).unwrap();
-    swap::stage(&mut plan, &at).unwrap();
-    fs::write(&at.manifest, plan.intent.text()).unwrap();
+    killed(&scene, &next, |plan, at| fs::write(&at.manifest, plan.intent.text()).unwrap());
     scene.put("new/a.html", "a");
     scene.put("index.html", "2");
 
@@ -313,12 +325,9 @@ fn what_a_killed_build_left_is_venti_s_and_goes() {
 #[test]
 fn a_file_that_appears_where_a_killed_build_only_planned_one_is_foreign() {
     let scene = Scene::new();
-    let at = Workplace::of(&scene.output());
+    scene.put("CNAME", "example.com");
     let site = tree(&[("a.html", "a")]);
-    let mut plan =
-        plan::plan(&all_of(&site), &Manifest::default(), &Stamps::new(), &scene.output()).unwrap();
-    swap::stage(&mut plan, &at).unwrap();
-    fs::write(&at.manifest, plan.intent.text()).unwrap();
+    killed(&scene, &site, |plan, at| fs::write(&at.manifest, plan.intent.text()).unwrap());
     scene.put("a.html", "mine");
     let message = scene.commit(&site).unwrap_err().to_string();
     assert!(message.contains("did not write a.html"), "{message}");
@@ -328,15 +337,48 @@ fn a_file_that_appears_where_a_killed_build_only_planned_one_is_foreign() {
 #[test]
 fn a_file_that_appears_while_a_build_runs_is_not_overwritten() {
     let scene = Scene::new();
-    let at = Workplace::of(&scene.output());
-    let site = tree(&[("a.html", "a")]);
-    let mut plan =
-        plan::plan(&all_of(&site), &Manifest::default(), &Stamps::new(), &scene.output()).unwrap();
-    swap::stage(&mut plan, &at).unwrap();
-    scene.put("a.html", "mine");
-    let error = swap::swap(&plan, &Manifest::default(), &at, &scene.output()).unwrap_err();
+    scene.put("CNAME", "example.com");
+    let error = killed(&scene, &tree(&[("a.html", "a"), ("b/c.html", "c")]), |plan, at| {
+        scene.put("a.html", "mine");
+        swap::swap(plan, &Manifest::default(), at, &scene.output()).unwrap_err()
+    });
     assert_eq!(error.source.kind(), std::io::ErrorKind::AlreadyExists);
     assert_eq!(scene.site()["a.html"], "mine");
+}
+
+#[test]
+fn a_first_site_appears_whole_or_not_at_all() {
+    let scene = Scene::new();
+    let site = tree(&[("a/index.html", "a"), ("index.html", "home")]);
+    killed(&scene, &site, |_, _| ());
+    assert!(!scene.output().exists());
+    // Somebody else's folder is there all of a sudden.
+    let error = killed(&scene, &site, |plan, at| {
+        scene.put("mine", "mine");
+        swap::swap(plan, &Manifest::default(), at, &scene.output()).unwrap_err()
+    });
+    assert_eq!(error.source.kind(), std::io::ErrorKind::AlreadyExists);
+    assert_eq!(scene.site(), texts(&[("mine", "mine")]));
+
+    scene.commit(&site).unwrap();
+    let left: Vec<_> = fs::read_dir(scene.0.path()).unwrap().flatten().collect();
+    assert_eq!(left.len(), 2, "beside output/ and .venti/ there is nothing: {left:?}");
+}
+
+#[test]
+fn what_was_brought_and_not_committed_leaves_nothing() {
+    let scene = Scene::new();
+    for _ in 0..2 {
+        let opened = scene.open();
+        opened.put("a/index.html", b"a".to_vec()).unwrap();
+        drop(opened);
+        assert!(scene.site().is_empty());
+        let left: Vec<_> = fs::read_dir(scene.0.path()).unwrap().flatten().collect();
+        assert!(left.len() <= 2, "{left:?}");
+        // And where there is a folder.
+        fs::create_dir_all(scene.output()).unwrap();
+    }
+    assert_eq!(on_disk(&scene.output()), texts(&[]));
 }
 
 #[test]
@@ -393,10 +435,11 @@ fn an_unwritable_tree_is_refused_before_anything_is_touched() {
 
 /// Commits `tree`, each file made from the input of its own path, and keeps `kept`.
 fn commit_made(scene: &Scene, tree: &Tree, kept: &[&str]) -> Changes {
-    let opened = Output::open(&scene.output(), &scene.0.path().join(".venti")).unwrap();
+    let opened = scene.open();
     let kept = kept.iter().map(|path| (*path).to_owned()).collect();
     let inputs = tree.keys().map(|path| (path.clone(), input(path))).collect();
-    opened.commit(&Wanted { tree, kept: &kept, inputs: &inputs }).unwrap()
+    tree.iter().try_for_each(|(path, bytes)| opened.put(path, bytes.clone())).unwrap();
+    opened.commit(&Inventory { kept, made: inputs }).unwrap()
 }
 
 fn input(path: &str) -> Hash {
@@ -404,7 +447,7 @@ fn input(path: &str) -> Hash {
 }
 
 fn has(scene: &Scene, path: &str) -> bool {
-    let opened = Output::open(&scene.output(), &scene.0.path().join(".venti")).unwrap();
+    let opened = scene.open();
     opened.has(path, input(path))
 }
 
@@ -415,7 +458,7 @@ fn a_file_made_from_the_same_need_not_be_made_again() {
     assert!(!has(&scene, "b.html"));
     commit_made(&scene, &site, &[]);
     assert!(has(&scene, "a/index.html") && has(&scene, "b.html"));
-    let opened = Output::open(&scene.output(), &scene.0.path().join(".venti")).unwrap();
+    let opened = scene.open();
     assert!(!opened.has("b.html", input("another")) && !opened.has("c.html", input("c.html")));
     drop(opened);
 

@@ -2,12 +2,15 @@
 //! changed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
+use std::sync::Mutex;
 
 use blake3::Hash;
 use jiff::civil::date;
 
+use super::super::destination::Destination;
 use super::super::sample::{self, Sample};
-use super::super::{Standing, Tree, build};
+use super::super::{Tree, build};
 use super::full;
 use crate::config::Config;
 
@@ -16,9 +19,11 @@ use crate::config::Config;
 struct Disk {
     tree: Tree,
     inputs: BTreeMap<String, Hash>,
+    /// What this build made.
+    made: Mutex<Tree>,
 }
 
-impl Standing for Disk {
+impl Destination for Disk {
     fn has(&self, path: &str, input: Hash) -> bool {
         self.inputs.get(path) == Some(&input)
     }
@@ -26,6 +31,11 @@ impl Standing for Disk {
     fn made_from(&self, input: Hash) -> Vec<String> {
         let made = self.inputs.iter().filter(|(_, made_from)| **made_from == input);
         made.map(|(path, _)| path.clone()).collect()
+    }
+
+    fn put(&self, path: &str, bytes: Vec<u8>) -> miette::Result<()> {
+        self.made.lock().unwrap().insert(path.to_owned(), bytes);
+        Ok(())
     }
 }
 
@@ -35,26 +45,29 @@ impl Disk {
         let picture = |path: &str| path.ends_with(".png") || path.ends_with(".ico");
         let mut inputs = self.inputs.clone();
         inputs.retain(|path, _| picture(path) || path == "site.webmanifest");
-        Self { tree: Tree::new(), inputs }
+        Self { inputs, ..Self::default() }
     }
 
     /// Builds what changed, checks it against a build of everything, and says what was made.
     fn build(&mut self, sample: &Sample, change: &str) -> Vec<String> {
         let built = build(&sample.input(), self).unwrap();
-        let made: Vec<String> = built.tree.keys().cloned().collect();
-        let mut next = Self { tree: built.tree, inputs: built.inputs };
-        for path in built.kept {
+        let made: Vec<String> = built.files.made.keys().cloned().collect();
+        let (tree, inputs) = (take(&mut *self.made.lock().unwrap()), built.files.made);
+        let mut next = Self { tree, inputs, ..Self::default() };
+        assert!(next.tree.keys().eq(&made), "{change}");
+        for path in built.files.kept {
             next.tree.insert(path.clone(), self.tree[&path].clone());
             next.inputs.insert(path.clone(), self.inputs[&path]);
         }
         *self = next;
-        let all = build(&sample.input(), &self.pictures()).unwrap();
-        for (path, bytes) in &all.tree {
+        let whole = self.pictures();
+        let all = build(&sample.input(), &whole).unwrap();
+        for (path, bytes) in &*whole.made.lock().unwrap() {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let stands = self.tree.get(path).map(|bytes| text(bytes));
             assert_eq!(stands, Some(text(bytes)), "{change}: {path} was not made again");
         }
-        let paths: BTreeSet<&String> = all.tree.keys().chain(&all.kept).collect();
+        let paths: BTreeSet<&String> = all.files.made.keys().chain(&all.files.kept).collect();
         assert!(self.tree.keys().eq(paths), "{change}: other files");
         assert_eq!(built.notes, all.notes, "{change}");
         made
