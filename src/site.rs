@@ -60,6 +60,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use miette::IntoDiagnostic;
+use rayon::prelude::*;
 use tera::Value;
 
 use crate::content::essay::EssayId;
@@ -139,11 +140,12 @@ pub fn build(input: &Input<'_>, destination: &dyn Destination) -> miette::Result
     let icons = pictures::icons(config, &theme);
 
     let mut files = Files::new(destination);
-    files.add(pages.iter().map(|page| {
+    let file = |page| {
         let path = outline.path(page);
         let input = outline.input(&inputs, page, &path);
         File::new(path, input, || outline.render(&renderer, page))
-    }))?;
+    };
+    files.add(pages.par_iter().map(file).collect::<Vec<_>>())?;
     files.add(data::files(&config.title, &catalog, &articles, &inputs))?;
     if let (Some(site), Some(parts)) = (feeds, &parts) {
         files.add(feed::files(site, &catalog, &articles, parts, &inputs))?;

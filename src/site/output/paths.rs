@@ -2,7 +2,9 @@
 //! Every path of a tree is held against these rules before a file is touched, and so is every
 //! path of the manifest, which says what may be deleted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
+
+use rayon::prelude::*;
 
 use super::Refusal;
 
@@ -54,22 +56,34 @@ pub fn folded(path: &str) -> String {
 /// A path with a [`fault`], two paths that differ in case only, a path that is both a file and
 /// a folder.
 pub fn check<'p>(paths: impl Iterator<Item = &'p str>) -> Result<(), Refusal> {
-    let paths: BTreeSet<&str> = paths.collect();
-    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-    for &path in &paths {
-        if let Some(fault) = fault(path) {
-            return Err(Refusal::BadPath { path: path.to_owned(), fault });
+    let paths: Vec<&str> = paths.collect();
+    let faults = paths.par_iter().filter_map(|path| Some((*path, fault(path)?)));
+    if let Some((path, fault)) = faults.min() {
+        return Err(Refusal::BadPath { path: path.to_owned(), fault });
+    }
+    let mut above: HashMap<&str, &str> = HashMap::new();
+    for path in &paths {
+        for folder in folders(path) {
+            let inside = above.entry(folder).or_insert(path);
+            *inside = path.min(inside);
         }
-        for part in folders(path).chain([path]) {
-            match seen.insert(folded(part), part) {
-                Some(other) if other != part => {
-                    return Err(Refusal::SameName { one: other.into(), other: part.into() });
-                }
-                _ => {}
-            }
+    }
+    // Files and folders, each folder with something inside, side by side where case does not count.
+    let files = paths.into_par_iter().map(|file| (folded(file), file, None));
+    let folders =
+        above.into_par_iter().map(|(folder, inside)| (folded(folder), folder, Some(inside)));
+    let mut names: Vec<(String, &str, Option<&str>)> = files.chain(folders).collect();
+    names.par_sort_unstable();
+    for pair in names.windows(2) {
+        let [(one_folded, one, _), (other_folded, other, inside)] = pair else { continue };
+        if one_folded != other_folded {
+            continue;
         }
-        if let Some(folder) = folders(path).find(|folder| paths.contains(folder)) {
-            return Err(Refusal::FileAndFolder { path: folder.into(), inside: path.into() });
+        if one != other {
+            return Err(Refusal::SameName { one: (*one).into(), other: (*other).into() });
+        }
+        if let Some(inside) = inside {
+            return Err(Refusal::FileAndFolder { path: (*one).into(), inside: (*inside).into() });
         }
     }
     Ok(())
