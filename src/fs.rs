@@ -3,8 +3,9 @@
 #![expect(clippy::disallowed_methods, reason = "these are the wrappers the ban points to")]
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{File, Metadata};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// An IO error and the path it happened at.
@@ -42,6 +43,32 @@ pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
         Ok(bytes) => Ok(Some(bytes)),
         Err(source) if source.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(error("read", path)(source)),
+    }
+}
+
+/// A file opened for reading, and what the file system says of it.
+#[derive(Debug)]
+pub struct Opened {
+    file: File,
+    pub metadata: Metadata,
+}
+
+/// Opens a file that is there.
+pub fn open(path: &Path) -> Result<Opened> {
+    let file = File::open(path).map_err(error("read", path))?;
+    let metadata = file.metadata().map_err(error("read", path))?;
+    Ok(Opened { file, metadata })
+}
+
+impl Opened {
+    /// The bytes of the file, which was opened as `path`.
+    pub fn read(self, path: &Path) -> Result<Vec<u8>> {
+        let size = usize::try_from(self.metadata.len()).unwrap_or_default();
+        let mut bytes = Vec::with_capacity(size);
+        // Limited, since a bare file asks for its size again. It may have grown since.
+        let read = self.file.take(u64::MAX).read_to_end(&mut bytes);
+        read.map_err(error("read", path))?;
+        Ok(bytes)
     }
 }
 
@@ -87,6 +114,28 @@ pub fn list(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = paths.map_err(error("list", dir))?;
     paths.sort();
     Ok(paths)
+}
+
+/// The names of what is in a folder and is no folder itself, in order; links are followed. None
+/// where there is no such folder.
+pub fn file_names(dir: &Path) -> Result<Vec<OsString>> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(source) if source.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(error("list", dir)(source)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(error("list", dir))?;
+        let kind = entry.file_type().map_err(error("list", dir))?;
+        // What a link leads to has to be looked at; of all else the folder itself knows the kind.
+        let is_folder = if kind.is_symlink() { entry.path().is_dir() } else { kind.is_dir() };
+        if !is_folder {
+            names.push(entry.file_name());
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// The files under a folder, at any depth: path from the folder (`/`-separated) and path on

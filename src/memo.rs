@@ -3,8 +3,8 @@
 //! Venti's, every file is read.
 //!
 //! A memo is a folder of shards, and a file's shard depends on its name alone, so that one changed
-//! file makes little to write. A shard has a head that names this Venti and the hash of what
-//! follows, and a line a file: size, time, path, and what the file said, as JSON.
+//! file makes little to write. A shard has a line a file: size, time, path, and what the file said,
+//! as JSON; and a last line that names this Venti and the hash of those above.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,25 +12,25 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::fs::{self, Stamp};
-use crate::problem::Problem;
+use crate::fs::{self, Opened, Stamp};
+use crate::problem::{self, Problem};
 use crate::project::SCRATCH;
 
 /// Files in a shard, about.
-const FILES_IN_A_SHARD: usize = 512;
+const FILES_IN_A_SHARD: usize = 256;
 
 /// A file written so shortly before its memo may have been written again without another stamp,
 /// since file systems count time in ticks (FAT's is the longest). In nanoseconds.
 const TICK: u64 = 2_000_000_000;
 
 /// What `read` says of each of `paths` (relative to the project's `root`), in their order; from the
-/// memo called `name` where the file has the stamp it had then. `read` must depend on nothing but the path
-/// and the content of its file. Problems are not remembered.
+/// memo called `name` where the file has the stamp it had then. `read` is given the path and its
+/// file, and must depend on nothing else. Problems are not remembered.
 pub fn read_all<T>(
     name: &str,
     root: &Path,
     paths: &[PathBuf],
-    read: impl Fn(&Path) -> Result<T, Problem> + Sync,
+    read: impl Fn(&Path, Opened) -> Result<T, Problem> + Sync,
 ) -> Vec<Result<T, Problem>>
 where
     T: Serialize + DeserializeOwned + Send,
@@ -40,7 +40,8 @@ where
     let mut shards: Vec<Vec<(usize, &Path)>> = vec![Vec::new(); count];
     for (at, path) in paths.iter().enumerate() {
         let hash = blake3::hash(path.as_os_str().as_encoded_bytes());
-        shards[usize::from(hash.as_bytes()[0]) % count].push((at, path));
+        let [first, second, ..] = *hash.as_bytes();
+        shards[usize::from(u16::from_le_bytes([first, second])) % count].push((at, path));
     }
     let file = |shard: usize| folder.join(format!("{shard}-of-{count}"));
     let mut all: Vec<(usize, Result<T, Problem>)> = shards
@@ -57,38 +58,46 @@ fn read_shard<T: Serialize + DeserializeOwned>(
     file: &Path,
     root: &Path,
     members: &[(usize, &Path)],
-    read: impl Fn(&Path) -> Result<T, Problem>,
+    read: impl Fn(&Path, Opened) -> Result<T, Problem>,
 ) -> Vec<(usize, Result<T, Problem>)> {
     let text = remembered(file).unwrap_or_default();
     let written = fs::metadata(file).ok().and_then(|file| Stamp::new(&file));
     let trusted = written.map_or(0, |stamp| stamp.modified.saturating_sub(TICK));
     let entries: HashMap<&str, Entry<'_>> = text.lines().filter_map(Entry::parse).collect();
 
-    let mut lines: Vec<std::borrow::Cow<'_, str>> = Vec::with_capacity(members.len());
-    let mut news = entries.len() != members.len();
+    // What is to be remembered of each file: the line it has, or a new one of this stamp.
+    let mut lines: Vec<Result<&str, Option<Stamp>>> = Vec::with_capacity(members.len());
     let said = members.iter().map(|&(at, path)| {
-        let stamp = fs::metadata(&root.join(path)).ok().and_then(|file| Stamp::new(&file));
-        let entry = path.to_str().and_then(|path| entries.get(path));
-        let same =
-            entry.filter(|entry| Some(entry.stamp) == stamp && entry.stamp.modified < trusted);
-        if let Some(entry) = same
+        let known = path.to_str().and_then(|path| entries.get(path)).filter(|entry| {
+            let stamp = fs::metadata(&root.join(path)).ok().and_then(|file| Stamp::new(&file));
+            Some(entry.stamp) == stamp && entry.stamp.modified < trusted
+        });
+        if let Some(entry) = known
             && let Ok(value) = serde_json::from_str(entry.json)
         {
-            lines.push(entry.line.into());
+            lines.push(Ok(entry.line));
             return (at, Ok(value));
         }
-        news = true;
-        let value = read(path);
-        if let (Ok(value), Some(stamp)) = (&value, stamp) {
-            lines.extend(line(path, stamp, value).map(Into::into));
-        }
-        (at, value)
+        let opened = problem::open(root, path);
+        lines.push(Err(opened.as_ref().ok().and_then(|file| Stamp::new(&file.metadata))));
+        (at, opened.and_then(|file| read(path, file)))
     });
-    let said = said.collect();
-    if news {
-        let body = lines.join("\n");
+    let said: Vec<(usize, Result<T, Problem>)> = said.collect();
+    if entries.len() != members.len() || lines.iter().any(Result::is_err) {
+        let mut shard = Vec::with_capacity(text.len());
+        for ((&(_, path), line), (_, value)) in members.iter().zip(lines).zip(&said) {
+            match (line, value) {
+                (Ok(line), _) => {
+                    shard.extend_from_slice(line.as_bytes());
+                    shard.push(b'\n');
+                }
+                (Err(Some(stamp)), Ok(value)) => push_line(path, stamp, value, &mut shard),
+                _ => {}
+            }
+        }
+        shard.extend_from_slice(last_line(&shard).as_bytes());
         // A full or read-only disk costs the shortcut, not the build.
-        let _ = fs::write_cache(file, format!("{}\n{body}", head(&body)).as_bytes());
+        let _ = fs::write_cache(file, &shard);
     }
     said
 }
@@ -110,24 +119,29 @@ impl<'t> Entry<'t> {
     }
 }
 
-/// The line of a file; none where its name cannot stand in one.
-fn line(path: &Path, stamp: Stamp, value: &impl Serialize) -> Option<String> {
-    let path = path.to_str().filter(|path| !path.contains(['\t', '\n', '\r']))?;
-    let json = serde_json::to_string(value).ok()?;
-    Some(format!("{}\t{}\t{path}\t{json}", stamp.size, stamp.modified))
+/// Adds the line of a file; none where its name cannot stand in one, or its value not in JSON.
+fn push_line(path: &Path, stamp: Stamp, value: &impl Serialize, shard: &mut Vec<u8>) {
+    let path = path.to_str().filter(|path| !path.contains(['\t', '\n', '\r']));
+    let Some(path) = path else { return };
+    let start = shard.len();
+    shard.extend_from_slice(format!("{}\t{}\t{path}\t", stamp.size, stamp.modified).as_bytes());
+    match serde_json::to_writer(&mut *shard, value) {
+        Ok(()) => shard.push(b'\n'),
+        Err(_) => shard.truncate(start),
+    }
 }
 
-fn head(body: &str) -> String {
-    format!("venti {} {}", env!("VENTI_IDENTITY"), blake3::hash(body.as_bytes()).to_hex())
+/// The last line of a shard: it comes after what it proves, so that neither is moved for the other.
+fn last_line(lines: &[u8]) -> String {
+    format!("venti {} {}", env!("VENTI_IDENTITY"), blake3::hash(lines).to_hex())
 }
 
 /// A shard's lines, if they are whole and this Venti's.
 fn remembered(file: &Path) -> Option<String> {
     let mut text = String::from_utf8(fs::read_if_there(file).ok()??).ok()?;
-    let (first, body) = text.split_once('\n')?;
-    (first == head(body)).then_some(())?;
-    let start = first.len() + 1;
-    text.drain(..start);
+    let end = text.rfind('\n').map_or(0, |end| end + 1);
+    (text[end..] == last_line(&text.as_bytes()[..end])).then_some(())?;
+    text.truncate(end);
     Some(text)
 }
 
@@ -166,10 +180,10 @@ mod tests {
         fn read(&self, names: &[&str]) -> (Vec<Option<String>>, usize) {
             let paths: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
             let count = AtomicUsize::new(0);
-            let said = read_all("memo", self.0.path(), &paths, |path| {
+            let said = read_all("memo", self.0.path(), &paths, |path, file| {
                 count.fetch_add(1, Ordering::Relaxed);
-                let text = std::fs::read_to_string(self.0.path().join(path));
-                text.map_err(|_| Problem::in_file(path, "gone"))
+                let text = problem::text_of(file, path)?;
+                if text == "bad" { Err(Problem::in_file(path, "bad")) } else { Ok(text) }
             });
             (said.into_iter().map(Result::ok).collect(), count.into_inner())
         }
@@ -211,8 +225,9 @@ mod tests {
     #[test]
     fn a_problem_is_met_each_time() {
         let folder = Folder::new();
-        assert_eq!(folder.read(&["a"]), (vec![None], 1));
-        assert_eq!(folder.read(&["a"]), (vec![None], 1));
+        folder.write("a", "bad", 100);
+        assert_eq!(folder.read(&["a", "gone"]), (vec![None, None], 1));
+        assert_eq!(folder.read(&["a", "gone"]), (vec![None, None], 1));
     }
 
     #[test]
@@ -241,7 +256,7 @@ mod tests {
         names.iter().for_each(|name| folder.write(name, name, 100));
         assert_eq!(folder.read(&names[..9]), (texts(&names[..9]), 9));
         assert_eq!(folder.read(&names), (texts(&names), 1100));
-        assert_eq!(fs::list(&folder.memo()).unwrap().len(), 4);
+        assert_eq!(fs::list(&folder.memo()).unwrap().len(), 8);
         assert_eq!(folder.read(&names), (texts(&names), 0));
     }
 }

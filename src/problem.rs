@@ -9,6 +9,8 @@ use miette::{
     MietteSpanContents, Severity, SourceCode, SourceSpan, SpanContents,
 };
 
+use crate::fs;
+
 /// One thing wrong at one place of one file.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
@@ -147,9 +149,17 @@ impl SourceCode for Code {
 
 /// Reads a file that must be text. `path` is relative to `root`, and problems name it so.
 pub fn read_text(root: &Path, path: &Path) -> Result<String, Problem> {
-    let bytes = crate::fs::read(&root.join(path)).map_err(|error| {
-        Problem::in_file(path, format!("this file cannot be read: {}", error.source))
-    })?;
+    text_of(open(root, path)?, path)
+}
+
+/// Opens a file that is to be read with [`text_of`].
+pub fn open(root: &Path, path: &Path) -> Result<fs::Opened, Problem> {
+    fs::open(&root.join(path)).map_err(|error| unreadable(path, &error))
+}
+
+/// The text of the file that was opened as `path`.
+pub fn text_of(file: fs::Opened, path: &Path) -> Result<String, Problem> {
+    let bytes = file.read(path).map_err(|error| unreadable(path, &error))?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         // Each wrong byte is shown as a replacement character; the text before them keeps its place.
@@ -157,6 +167,10 @@ pub fn read_text(root: &Path, path: &Path) -> Result<String, Problem> {
         Problem::at(path, &text, at, '\u{fffd}'.len_utf8(), "this file is not UTF-8 from here on")
             .hint("save it as UTF-8 in your editor")
     })
+}
+
+fn unreadable(path: &Path, error: &fs::Error) -> Problem {
+    Problem::in_file(path, format!("this file cannot be read: {}", error.source))
 }
 
 /// The start of the character that `offset` is in, or the end of the text.
@@ -315,8 +329,7 @@ mod tests {
     #[test]
     fn bytes_that_are_not_utf_8_have_a_place() {
         let root = tempfile::tempdir().expect("a folder");
-        crate::fs::write_atomic(&root.path().join("a.md"), b"\xc3\xa9\n\xc3\xa9 \xff b")
-            .expect("written");
+        fs::write_atomic(&root.path().join("a.md"), b"\xc3\xa9\n\xc3\xa9 \xff b").expect("written");
         let problem = read_text(root.path(), Path::new("a.md")).expect_err("not UTF-8");
         assert_eq!(
             problem.to_line(),

@@ -1,15 +1,16 @@
 //! The store: the essays on disk, `content/essays/*.md`. Nothing else writes there.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::content::essay::{Essay, EssayId, Extra};
-use crate::fs;
+use crate::fs::{self, Opened};
 use crate::memo;
-use crate::problem::{Problem, Problems, read_text};
+use crate::problem::{Problem, Problems, text_of};
 
 /// The folder of essays.
 #[derive(Debug, Clone)]
@@ -45,19 +46,16 @@ impl Store {
     /// # Errors
     /// A file that is named like an essay and cannot be read as the one of its name.
     pub fn load(&self) -> Result<BTreeMap<EssayId, Stored>, Problems> {
-        let files = fs::list(&self.root.join(&self.dir)).map_err(|error| {
+        let names = fs::file_names(&self.root.join(&self.dir)).map_err(|error| {
             Problem::in_file(&self.dir, format!("this folder cannot be read: {}", error.source))
         })?;
-        let name =
-            |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let paths: Vec<PathBuf> = files
-            .par_iter()
-            .filter(|file| EssayId::of_file_name(&name(file)).is_some() && !file.is_dir())
-            .map(|file| self.dir.join(name(file)))
-            .collect();
+        let is_essay = |name: &&OsString| name.to_str().and_then(EssayId::of_file_name).is_some();
+        let paths: Vec<PathBuf> =
+            names.par_iter().filter(is_essay).map(|name| self.dir.join(name)).collect();
         let mut essays = BTreeMap::new();
         let mut problems = Vec::new();
-        for said in memo::read_all("essays", &self.root, &paths, |path| self.read(path)) {
+        for said in memo::read_all("essays", &self.root, &paths, |path, file| self.read(path, file))
+        {
             match said {
                 Ok(stored) => {
                     essays.insert(stored.essay.id(), stored);
@@ -68,9 +66,9 @@ impl Store {
         Problems::none_or(essays, problems)
     }
 
-    fn read(&self, path: &Path) -> Result<Stored, Problem> {
+    fn read(&self, path: &Path, file: Opened) -> Result<Stored, Problem> {
         let path = path.to_owned();
-        let text = read_text(&self.root, &path)?;
+        let text = text_of(file, &path)?;
         let essay = Essay::parse(&path, &text)?;
         if path != self.path(&essay.id()) {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -114,9 +112,11 @@ impl Store {
     /// Removes what a killed process left half written, and says how many files that were. Only for
     /// the holder of the project's lock: another process may be writing otherwise.
     pub fn sweep(&self) -> fs::Result<usize> {
-        let files = fs::list(&self.root.join(&self.dir))?;
-        let leftovers: Vec<&PathBuf> = files.iter().filter(|file| fs::is_temporary(file)).collect();
-        leftovers.iter().try_for_each(|file| fs::remove_file(file))?;
+        let dir = self.root.join(&self.dir);
+        let names = fs::file_names(&dir)?;
+        let leftovers: Vec<&OsString> =
+            names.iter().filter(|name| fs::is_temporary(name.as_ref())).collect();
+        leftovers.iter().try_for_each(|name| fs::remove_file(&dir.join(name)))?;
         Ok(leftovers.len())
     }
 }

@@ -1,7 +1,7 @@
 //! All the seeds of a project: every file is read, then what they have in
 //! common is compared.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
@@ -9,8 +9,9 @@ use walkdir::{DirEntry, WalkDir};
 use super::read::{Spot, alias_page, problem_at, same_tag};
 use super::{Seed, Tag};
 use crate::content::slug;
+use crate::fs::Opened;
 use crate::memo;
-use crate::problem::{Problem, Problems, read_text};
+use crate::problem::{Problem, Problems, read_text, text_of};
 
 /// A longer file holds no quote.
 const MAX_BYTES: u64 = 1 << 20;
@@ -30,7 +31,6 @@ pub fn load_all(root: &Path, dir: &Path, routes: &[String]) -> Result<Vec<Seed>,
     let mut problems = Vec::new();
     let mut seeds: Vec<Seed> = Vec::new();
     let paths = seed_files(root, dir, &mut problems);
-    let read = |path: &Path| Seed::parse(path, &read_text(root, path)?);
     for said in memo::read_all("seeds", root, &paths, read) {
         match said {
             Ok(seed) => seeds.push(seed),
@@ -71,12 +71,6 @@ fn seed_files(root: &Path, dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathB
                 problems
                     .push(Problem::in_file(relative(entry.path()), "this is not a regular file"));
             }
-            Ok(entry) if entry.metadata().is_ok_and(|file| file.len() > MAX_BYTES) => {
-                problems.push(
-                    Problem::in_file(relative(entry.path()), "this file is larger than 1 MiB")
-                        .hint("a seed is a quote; shorten it, or move the file elsewhere"),
-                );
-            }
             Ok(entry) => paths.push(relative(entry.path())),
             Err(error) => {
                 problems.extend(walk_problem(&relative(error.path().unwrap_or(dir)), &error))
@@ -84,6 +78,14 @@ fn seed_files(root: &Path, dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathB
         }
     }
     paths
+}
+
+fn read(path: &Path, file: Opened) -> Result<Seed, Problem> {
+    if file.metadata.len() > MAX_BYTES {
+        return Err(Problem::in_file(path, "this file is larger than 1 MiB")
+            .hint("a seed is a quote; shorten it, or move the file elsewhere"));
+    }
+    Seed::parse(path, &text_of(file, path)?)
 }
 
 fn walk_problem(path: &Path, error: &walkdir::Error) -> Option<Problem> {
@@ -106,7 +108,7 @@ fn is_markdown(path: &Path) -> bool {
 }
 
 fn compare_slugs(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: &mut Vec<Problem>) {
-    let mut first: BTreeMap<&str, &Path> = BTreeMap::new();
+    let mut first: HashMap<&str, &Path> = HashMap::with_capacity(seeds.len());
     for seed in seeds {
         let slug = seed.slug.as_str();
         let problem = |message| show(seed, Spot::Slug, message);
@@ -174,18 +176,17 @@ fn compare_authors(seeds: &[Seed], show: Show<'_>, problems: &mut Vec<Problem>) 
 }
 
 fn compare_aliases(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: &mut Vec<Problem>) {
-    let mut taken: BTreeMap<String, String> = seeds
-        .iter()
-        .map(|seed| (seed.slug.clone(), format!("the page of {}", seed.path.display())))
-        .collect();
+    let pages: HashMap<&str, &Seed> = seeds.iter().map(|seed| (&*seed.slug, seed)).collect();
+    let mut taken: HashMap<String, &Seed> = HashMap::new();
     for seed in seeds {
         for (index, alias) in seed.aliases.iter().enumerate() {
             let page = alias_page(alias);
             let head = page.split('/').next().unwrap_or_default();
-            let clash = match taken.get(&page) {
-                Some(owner) => Some(owner.clone()),
-                None if is_route(head, routes) => Some(format!("where the site keeps /{head}")),
-                None => None,
+            let clash = match (taken.get(&page), pages.get(&*page)) {
+                (Some(owner), _) => Some(format!("also an alias of {}", owner.path.display())),
+                (_, Some(owner)) => Some(format!("the page of {}", owner.path.display())),
+                _ if is_route(head, routes) => Some(format!("where the site keeps /{head}")),
+                _ => None,
             };
             match clash {
                 Some(owner) => {
@@ -197,7 +198,7 @@ fn compare_aliases(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: 
                     break;
                 }
                 None => {
-                    taken.insert(page, format!("also an alias of {}", seed.path.display()));
+                    taken.insert(page, seed);
                 }
             }
         }
