@@ -158,7 +158,15 @@ impl Essay {
 
 /// Line ends as LF, no white space before them, no empty lines at either end.
 fn normalised(text: &str) -> String {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    lines.join("\n").trim_matches('\n').to_owned()
+    let text = file::with_lf(text);
+    let mut normal = String::with_capacity(text.len());
+    for line in text.lines() {
+        let line = line.trim_end();
+        if !(normal.is_empty() && line.is_empty()) {
+            normal.push_str(line);
+            normal.push('\n');
+        }
+    }
+    normal.truncate(normal.trim_end_matches('\n').len());
+    normal
 }

@@ -1,5 +1,6 @@
 //! An essay as a Markdown file: its front matter, an empty line, its body.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 
@@ -57,7 +58,7 @@ impl Essay {
             yaml::problem(path, text, &range, &error)
                 .hint("restore this line, or delete the file and its essay is written anew")
         })?;
-        let body = text[parts.body].replace("\r\n", "\n").replace('\r', "\n");
+        let body = with_lf(&text[parts.body]);
         let body = body.trim_start_matches('\n').trim_end().to_owned();
         Ok((Self { front, body }, extra))
     }
@@ -69,6 +70,15 @@ impl Essay {
             yaml += &serde_yaml::to_string(extra)?;
         }
         Ok(format!("---\n{yaml}---\n\n{}\n", self.body))
+    }
+}
+
+/// A text with LF for line ends.
+pub(super) fn with_lf(text: &str) -> Cow<'_, str> {
+    if text.contains('\r') {
+        text.replace("\r\n", "\n").replace('\r', "\n").into()
+    } else {
+        text.into()
     }
 }
 
