@@ -1,8 +1,9 @@
 //! The plan: which essays are to be written, and why the others are not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use miette::{Diagnostic, Result};
+use rayon::prelude::*;
 
 use super::generator::{Identity, Models};
 use super::judge::Blocklist;
@@ -28,6 +29,13 @@ pub struct Site<'a> {
     pub blocklist: &'a Blocklist,
     /// Takes the place of every seed's `rng_seed`: `--rng-seed`.
     pub rng_seed: Option<u64>,
+}
+
+impl<'a> Site<'a> {
+    /// The name of the model that writes a take.
+    fn model_of(&self, take: &'a Take) -> &'a str {
+        self.model_flag.or(take.model.as_deref()).unwrap_or(self.model)
+    }
 }
 
 /// What was asked of this run.
@@ -138,28 +146,32 @@ pub fn plan(
     choice: &Choice,
 ) -> Result<Plan> {
     known(seeds, choice)?;
+    let asked_for = seeds.iter().filter(|seed| is_asked_for(seed, choice));
+    let takes: Vec<(&Seed, &Take)> =
+        asked_for.flat_map(|seed| seed.takes.iter().map(move |take| (seed, take))).collect();
+    let mut identities: HashMap<&str, Identity> = HashMap::new();
+    for (_, take) in &takes {
+        let model = site.model_of(take);
+        if !identities.contains_key(model) {
+            identities.insert(model, models.identity(model)?);
+        }
+    }
+    let decided: Vec<(Job, Decision)> = takes
+        .into_par_iter()
+        .map(|(seed, take)| {
+            let model = site.model_of(take);
+            let job = job(seed, take, site, model, &identities[model]);
+            let decision = decide(&job, stored.get(&job.id), choice);
+            (job, decision)
+        })
+        .collect();
     let mut plan = Plan::default();
-    let mut identities: BTreeMap<String, Identity> = BTreeMap::new();
-    for seed in seeds.iter().filter(|seed| is_asked_for(seed, choice)) {
-        for take in &seed.takes {
-            let model = site.model_flag.or(take.model.as_deref()).unwrap_or(site.model);
-            let identity = match identities.get(model) {
-                Some(identity) => identity,
-                None => {
-                    let identity = models.identity(model)?;
-                    identities.entry(model.to_owned()).or_insert(identity)
-                }
-            };
-            let mut job = job(seed, take, site, model, identity);
-            match decide(&job, stored.get(&job.id), choice) {
-                Decision::Write(reason) => {
-                    job.reason = reason;
-                    plan.jobs.push(job);
-                }
-                Decision::Fresh => plan.fresh.push(job.id),
-                Decision::Stale => plan.stale.push(job.id),
-                Decision::Edited => plan.edited.push(job.id),
-            }
+    for (job, decision) in decided {
+        match decision {
+            Decision::Write(reason) => plan.jobs.push(Job { reason, ..job }),
+            Decision::Fresh => plan.fresh.push(job.id),
+            Decision::Stale => plan.stale.push(job.id),
+            Decision::Edited => plan.edited.push(job.id),
         }
     }
     plan.orphans = orphans(seeds, stored);
@@ -168,9 +180,10 @@ pub fn plan(
 
 /// The essays of the store that no take of a seed asks for.
 pub fn orphans(seeds: &[Seed], stored: &BTreeMap<EssayId, Stored>) -> Vec<EssayId> {
-    let wanted: BTreeSet<EssayId> =
-        seeds.iter().flat_map(|seed| seed.takes.iter().map(|take| id(seed, take))).collect();
-    stored.keys().filter(|id| !wanted.contains(id)).cloned().collect()
+    let takes = seeds.iter().flat_map(|seed| seed.takes.iter().map(move |take| (seed, take)));
+    let wanted: HashSet<(&str, u32)> =
+        takes.map(|(seed, take)| (seed.slug.as_str(), take.number)).collect();
+    stored.keys().filter(|id| !wanted.contains(&(id.slug.as_str(), id.take))).cloned().collect()
 }
 
 enum Decision {
