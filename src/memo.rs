@@ -6,7 +6,7 @@
 //! file makes little to write. A shard has a line a file: size, time, path, and what the file said,
 //! as JSON; and a last line that names this Venti and the hash of those above.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -50,7 +50,7 @@ where
         .flat_map_iter(|(shard, members)| read_shard(&file(shard), root, members, &read))
         .collect();
     all.sort_unstable_by_key(|(at, _)| *at);
-    sweep(&folder, &(0..count).map(file).collect::<Vec<_>>());
+    sweep(&folder, &(0..count).map(file).collect());
     all.into_iter().map(|(_, said)| said).collect()
 }
 
@@ -60,7 +60,7 @@ fn read_shard<T: Serialize + DeserializeOwned>(
     members: &[(usize, &Path)],
     read: impl Fn(&Path, Opened) -> Result<T, Problem>,
 ) -> Vec<(usize, Result<T, Problem>)> {
-    let text = remembered(file).unwrap_or_default();
+    let text = recall(file).unwrap_or_default();
     let written = fs::metadata(file).ok().and_then(|file| Stamp::new(&file));
     let trusted = written.map_or(0, |stamp| stamp.modified.saturating_sub(TICK));
     let entries: HashMap<&str, Entry<'_>> = text.lines().filter_map(Entry::parse).collect();
@@ -95,9 +95,7 @@ fn read_shard<T: Serialize + DeserializeOwned>(
                 _ => {}
             }
         }
-        shard.extend_from_slice(last_line(&shard).as_bytes());
-        // A full or read-only disk costs the shortcut, not the build.
-        let _ = fs::write_cache(file, &shard);
+        keep(file, shard);
     }
     said
 }
@@ -136,8 +134,16 @@ fn last_line(lines: &[u8]) -> String {
     format!("venti {} {}", env!("VENTI_IDENTITY"), blake3::hash(lines).to_hex())
 }
 
-/// A shard's lines, if they are whole and this Venti's.
-fn remembered(file: &Path) -> Option<String> {
+/// Keeps `lines`, each with its end, for [`recall`].
+pub fn keep(file: &Path, mut lines: Vec<u8>) {
+    let last = last_line(&lines);
+    lines.extend_from_slice(last.as_bytes());
+    // A full or read-only disk costs the shortcut, not the build.
+    let _ = fs::write_cache(file, &lines);
+}
+
+/// What was kept in a file, if it is whole and this Venti's.
+pub fn recall(file: &Path) -> Option<String> {
     let mut text = String::from_utf8(fs::read_if_there(file).ok()??).ok()?;
     let end = text.rfind('\n').map_or(0, |end| end + 1);
     (text[end..] == last_line(&text.as_bytes()[..end])).then_some(())?;
@@ -145,10 +151,10 @@ fn remembered(file: &Path) -> Option<String> {
     Some(text)
 }
 
-/// Removes the shards of a memo that had more or fewer of them.
-fn sweep(folder: &Path, shards: &[PathBuf]) {
+/// Removes what is in a folder but these files.
+pub fn sweep(folder: &Path, used: &BTreeSet<PathBuf>) {
     for other in fs::list(folder).unwrap_or_default() {
-        if !shards.contains(&other) {
+        if !used.contains(&other) {
             let _ = fs::remove_file(&other);
         }
     }

@@ -159,8 +159,9 @@ pub fn build(input: &Input<'_>, destination: &dyn Destination) -> miette::Result
     }
     let index = inputs.of(&"search", 0..catalog.pieces.len());
     files.add_unknown(search::INDEX, index, || {
+        let kept = search::Kept::new(input.project.scratch().join(search::KEPT));
         let entries = search::entries(&catalog, &articles, strings)?;
-        search::files(&entries).into_diagnostic()
+        search::files(&entries, &inputs, &kept).into_diagnostic()
     })?;
     files.add_quick(route::RANDOM_PIECES, || {
         let script = random::script(&catalog).into_diagnostic()?;

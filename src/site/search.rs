@@ -16,6 +16,8 @@
 //! stays the same, so each file says to which edition of the numbering it belongs: a browser that
 //! has files of two editions sees that and loads the newer one.
 
+mod kept;
+mod packed;
 mod postings;
 mod shard;
 mod words;
@@ -30,9 +32,11 @@ use super::article::{self, Article};
 use super::catalog::{Catalog, Piece};
 use super::json::inside_script;
 use super::lazily::Lazily;
+use super::reuse::Inputs;
 use super::route;
 use super::strings::{Missing, Strings};
 
+pub use kept::Kept;
 use shard::Shard;
 
 /// The script that reads the index. It is part of it, so that the two always fit each other,
@@ -48,22 +52,26 @@ const DOCS_PER_FILE: usize = 32;
 /// Up to so many bytes the index is one file.
 const ONE_FILE: usize = 96 * 1024;
 
+/// The folder of [`Kept`] among the project's working files.
+pub const KEPT: &str = "words";
+
 /// Hex digits of an edition.
 const EDITION_DIGITS: usize = 8;
 
 /// What can be found of a thinkpiece, and what its result shows.
-#[derive(Debug, Clone)]
 pub struct Entry<'a> {
     /// What texts are numbered by: seed and take.
     id: (&'a str, u32),
+    /// Its piece, by its position in the catalog.
+    at: usize,
     /// Its page, from the root, as in an `href`.
     path: String,
     title: &'a str,
     quote: &'a str,
     author: Option<&'a str>,
     tags: Vec<&'a str>,
-    /// The text, plain.
-    text: &'a str,
+    /// The text, plain; to be asked for only if its words are not known.
+    text: Box<dyn Fn() -> &'a str + Send + Sync + 'a>,
     /// The day, as the theme writes it.
     date: String,
     /// Which take, where there are several.
@@ -74,8 +82,9 @@ impl<'a> Entry<'a> {
     /// # Errors
     /// If the theme cannot write the date or the take.
     fn new(
+        at: usize,
         piece: &Piece<'a>,
-        article: &'a Article,
+        articles: &'a Lazily<'a, Article>,
         catalog: &Catalog<'a>,
         strings: &Strings,
     ) -> Result<Self, Missing> {
@@ -84,12 +93,13 @@ impl<'a> Entry<'a> {
         let take = (catalog.takes_of(piece).len() > 1).then(|| strings.text("take", number));
         Ok(Self {
             id: (&piece.seed.slug, front.take),
+            at,
             path: route::href(&piece.path),
             title: &front.title,
             quote: &front.quote,
             author: piece.seed.author.as_deref(),
             tags: piece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
-            text: &article.text,
+            text: Box::new(move || &articles[at].text),
             date: strings.date(piece.date)?,
             take: take.transpose()?,
         })
@@ -116,7 +126,7 @@ pub fn entries<'a>(
         .pieces
         .par_iter()
         .enumerate()
-        .map(|(at, piece)| Entry::new(piece, &articles[at], catalog, strings))
+        .map(|(at, piece)| Entry::new(at, piece, articles, catalog, strings))
         .collect::<Result<Vec<_>, _>>()?;
     entries.par_sort_unstable_by_key(|entry| entry.id);
     Ok(entries)
@@ -132,12 +142,21 @@ struct Index<'a> {
     terms: Vec<&'a str>,
 }
 
-/// The files of the index under `search/`, from all of [`entries`].
+/// The files of the index under `search/`, from all of [`entries`]; what an earlier build gathered
+/// of these inputs is in `kept`.
 ///
 /// # Errors
 /// None that data of this shape can cause; it is JSON's own type.
-pub fn files(entries: &[Entry<'_>]) -> serde_json::Result<Vec<(String, Vec<u8>)>> {
-    let shards = shard::cut(postings::invert(entries));
+pub fn files(
+    entries: &[Entry<'_>],
+    inputs: &Inputs,
+    kept: &Kept,
+) -> serde_json::Result<Vec<(String, Vec<u8>)>> {
+    let input = |group: &[Entry<'_>]| inputs.of(&"words", group.iter().map(|entry| entry.at));
+    let terms =
+        postings::invert(entries, |group| kept.words(input(group), || postings::gather(group)));
+    kept.sweep(postings::groups(entries).map(input));
+    let shards = shard::cut(terms);
     let index = Index {
         docs: entries.len(),
         docs_per_file: DOCS_PER_FILE,

@@ -30,8 +30,9 @@ const LENGTH: f64 = 0.5;
 /// The length, in words, at which it changes nothing.
 const USUAL_WORDS: f64 = 300.0;
 
-/// Texts whose words are gathered at once, on one thread.
-const GATHERED: usize = 512;
+/// A group of texts, whose words are gathered at once, ends before a text that chance picks: by its
+/// name, so that a new text changes no group but its own. Of 256 texts, so many are picked.
+const PICKED: u8 = 2;
 
 /// A word's occurrence in one text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +50,33 @@ pub struct Term {
     pub postings: Vec<Posting>,
 }
 
-/// Every word of the texts, in the order of UTF-16, which is that of strings in a script.
-pub fn invert(entries: &[Entry<'_>]) -> Vec<Term> {
-    let gathered = entries.par_chunks(GATHERED).enumerate();
+/// Every word of the texts, in the order of UTF-16, which is that of strings in a script. `words`
+/// gives those of a group, whose first text is number 0 there: what [`gather`] says, or said before.
+pub fn invert<'e, 'a>(
+    entries: &'e [Entry<'a>],
+    words: impl Fn(&'e [Entry<'a>]) -> Vec<Term> + Sync,
+) -> Vec<Term> {
+    let mut count = 0;
+    let numbered = groups(entries).map(|group| {
+        let first = count;
+        count += group.len() as u32;
+        (first, group)
+    });
+    let numbered: Vec<(u32, &[Entry<'_>])> = numbered.collect();
+    let terms = numbered.into_par_iter().map(|(first, group)| {
+        let mut terms = words(group);
+        let postings = terms.iter_mut().flat_map(|term| &mut term.postings);
+        postings.for_each(|posting| posting.doc += first);
+        terms
+    });
     // Neighbours are merged, so the texts of one word stay in order.
-    gathered.map(|(at, chunk)| gather(at * GATHERED, chunk)).reduce(Vec::new, merge)
+    terms.reduce(Vec::new, merge)
+}
+
+/// The groups of all texts.
+pub fn groups<'e, 'a>(entries: &'e [Entry<'a>]) -> impl Iterator<Item = &'e [Entry<'a>]> {
+    let opens = |entry: &Entry<'_>| blake3::hash(entry.id.0.as_bytes()).as_bytes()[0] < PICKED;
+    entries.chunk_by(move |_, next| !opens(next))
 }
 
 /// The words of two lists in order; every text of `later` comes after those of `earlier`.
@@ -77,15 +100,15 @@ fn in_utf16(a: &str, b: &str) -> std::cmp::Ordering {
     if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
-/// The words of some texts, in order; `first` is the number of the first text.
-fn gather(first: usize, entries: &[Entry<'_>]) -> Vec<Term> {
+/// The words of a group of texts, in order.
+pub fn gather(entries: &[Entry<'_>]) -> Vec<Term> {
     /// A word's texts, by their place in `entries`, with the weight of its occurrences.
     type Weights = Vec<(u32, u32)>;
     let mut weights: HashMap<String, Weights> = HashMap::new();
     let mut lengths = Vec::with_capacity(entries.len());
     for (doc, entry) in (0..).zip(entries) {
         let mut length = 0_u32;
-        let fields = [(entry.title, TITLE), (entry.quote, QUOTE), (entry.text, BODY)];
+        let fields = [(entry.title, TITLE), (entry.quote, QUOTE), ((entry.text)(), BODY)];
         let fields = fields.into_iter().chain(entry.author.map(|author| (author, AUTHOR)));
         for (text, weight) in fields.chain(entry.tags.iter().map(|tag| (*tag, TAG))) {
             each_word(text, |word| {
@@ -103,10 +126,9 @@ fn gather(first: usize, entries: &[Entry<'_>]) -> Vec<Term> {
         }
         lengths.push(length);
     }
-    let number = |doc: u32| u32::try_from(first).map_or(u32::MAX, |first| first + doc);
     let term = |(word, texts): (String, Weights)| {
         let posting = |(doc, weight): (u32, u32)| Posting {
-            doc: number(doc),
+            doc,
             impact: impact(weight, lengths[doc as usize]),
         };
         Term { word, postings: texts.into_iter().map(posting).collect() }
@@ -138,7 +160,8 @@ mod tests {
             quote: "",
             author: None,
             tags: Vec::new(),
-            text,
+            at: 0,
+            text: Box::new(move || text),
             date: String::new(),
             take: None,
         }
@@ -150,9 +173,10 @@ mod tests {
 
     #[test]
     fn words_and_their_texts_come_in_order_whatever_was_gathered_together() {
-        let texts: Vec<String> = (0..GATHERED * 3).map(|at| format!("all {at}")).collect();
-        let entries: Vec<Entry<'_>> = texts.iter().map(|text| entry("", "", text)).collect();
-        let terms = invert(&entries);
+        let texts: Vec<String> = (0..1500).map(|at| format!("all {at}")).collect();
+        let entries: Vec<Entry<'_>> = texts.iter().map(|text| entry(text, "", text)).collect();
+        assert!(groups(&entries).count() > 4);
+        let terms = invert(&entries, gather);
         assert!(terms.is_sorted_by(|a, b| in_utf16(&a.word, &b.word).is_lt()));
         let docs: Vec<u32> = postings(&terms, "all").iter().map(|posting| posting.doc).collect();
         assert_eq!(docs, (0..u32::try_from(entries.len()).unwrap()).collect::<Vec<_>>());
@@ -162,7 +186,8 @@ mod tests {
     #[test]
     fn words_are_in_the_order_of_a_scripts_strings() {
         let entries = [entry("", "", "𐐨 \u{ff9e}z zebra éa 𐐨a ﬀ")];
-        let words: Vec<String> = invert(&entries).into_iter().map(|term| term.word).collect();
+        let words: Vec<String> =
+            invert(&entries, gather).into_iter().map(|term| term.word).collect();
         let units: Vec<Vec<u16>> = words.iter().map(|word| word.encode_utf16().collect()).collect();
         assert!(units.is_sorted(), "{words:?}");
     }
@@ -173,8 +198,10 @@ mod tests {
         let often = format!("heat heat heat {filler}");
         let once = format!("heat {filler}");
         let entries = [entry("a", "heat", &filler), entry("b", "", &often), entry("c", "", &once)];
-        let impacts: Vec<u8> =
-            postings(&invert(&entries), "heat").iter().map(|posting| posting.impact).collect();
+        let impacts: Vec<u8> = postings(&invert(&entries, gather), "heat")
+            .iter()
+            .map(|posting| posting.impact)
+            .collect();
         assert!(impacts[0] > impacts[1] && impacts[1] > impacts[2], "{impacts:?}");
     }
 
@@ -183,7 +210,7 @@ mod tests {
         let one = [entry("a", "roadmap", "a letter")];
         let long = "long ".repeat(999);
         let two = [entry("a", "roadmap", "a letter"), entry("b", "letter", &long)];
-        let (one, two) = (invert(&one), invert(&two));
+        let (one, two) = (invert(&one, gather), invert(&two, gather));
         assert_eq!(postings(&one, "roadmap"), postings(&two, "roadmap"));
         assert_eq!(postings(&one, "letter")[0], postings(&two, "letter")[0]);
     }

@@ -1,10 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::super::catalog::Catalog;
 use super::super::sample::{self, Sample};
 use super::super::theme::Theme;
 use super::*;
-use crate::site;
+use crate::{fs, site};
 
 /// The index of a sample.
 fn index(sample: &Sample) -> BTreeMap<String, String> {
@@ -14,7 +15,13 @@ fn index(sample: &Sample) -> BTreeMap<String, String> {
     let theme = Theme::load(&sample.project).unwrap();
     let entries = entries(&catalog, &articles, &theme.strings).unwrap();
     let text = |(path, bytes)| (path, String::from_utf8(bytes).unwrap());
-    files(&entries).unwrap().into_iter().map(text).collect()
+    let inputs = Inputs::new(&(), &catalog);
+    files(&entries, &inputs, &Kept::new(kept(sample))).unwrap().into_iter().map(text).collect()
+}
+
+/// Where a sample's words are kept.
+fn kept(sample: &Sample) -> PathBuf {
+    sample.project.scratch().join("words")
 }
 
 /// A site of so many thinkpieces; `edit` may replace the text of some.
@@ -105,4 +112,25 @@ fn another_text_is_another_edition() {
     };
     assert_eq!(edition(5).len(), EDITION_DIGITS);
     assert_ne!(edition(5), edition(6));
+}
+
+#[test]
+fn the_words_of_other_texts_are_kept_and_give_the_index_of_a_whole_build() {
+    let mut sample = many(600, |_| None);
+    let files = |sample: &Sample| fs::file_names(&kept(sample)).unwrap();
+    index(&sample);
+    let before: BTreeSet<_> = files(&sample).into_iter().collect();
+    assert!(before.len() > 3, "{before:?}");
+    sample.essays.values_mut().nth(300).unwrap().essay.body = "Only w5 remains.".to_owned();
+    let after = index(&sample);
+    let gathered = files(&sample).iter().filter(|file| !before.contains(*file)).count();
+    assert_eq!((gathered, files(&sample).len()), (1, before.len()));
+    fs::remove_dir_all(&kept(&sample)).unwrap();
+    assert_eq!(index(&sample), after);
+
+    // One more text in between moves the numbers of those after it.
+    sample.add(sample::seed("piece-0100-more"));
+    let after = index(&sample);
+    fs::remove_dir_all(&kept(&sample)).unwrap();
+    assert_eq!(index(&sample), after);
 }
