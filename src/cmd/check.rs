@@ -170,7 +170,7 @@ mod tests {
         let path = Path::new("content/essays/gone.md").to_owned();
         let essays = BTreeMap::from([(
             EssayId { slug: "gone".to_owned(), take: 1 },
-            Stored { essay: essay("gone", 1), edited: false, path },
+            Stored { essay: essay("gone", 1), edited: false, path, file_hash: String::new() },
         )]);
         let told = |config: &str| {
             let config = Config::parse(config, Path::new(CONFIG_FILE)).unwrap();

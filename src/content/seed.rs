@@ -36,6 +36,8 @@ pub struct Seed {
     pub rng_seed: u64,
     /// Site-absolute paths that redirect here.
     pub aliases: Vec<String>,
+    /// BLAKE3 of the file, hex: with `path` it stands for all of the above.
+    pub file_hash: String,
 }
 
 /// One essay asked of a seed: the seed's own model and settings with this take's laid over them.

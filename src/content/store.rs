@@ -27,6 +27,8 @@ pub struct Stored {
     pub edited: bool,
     /// The file, relative to the project's root.
     pub path: PathBuf,
+    /// BLAKE3 of the file, hex: with `path` it stands for all of the above.
+    pub file_hash: String,
 }
 
 impl Store {
@@ -81,7 +83,8 @@ impl Store {
             );
             return Err(Problem::at(&path, &text, 0, 0, message).hint(hint));
         }
-        Ok(Stored { edited: essay.is_edited(), essay, path })
+        let file_hash = blake3::hash(text.as_bytes()).to_hex().to_string();
+        Ok(Stored { edited: essay.is_edited(), essay, path, file_hash })
     }
 
     /// Writes an essay over the one with its id, if any, and keeps the front matter keys that a

@@ -1,7 +1,7 @@
 //! The catalog: which essays are published, in which order, under which tags
 //! and whose words. Everything that lists thinkpieces reads it from here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Date;
 
@@ -17,6 +17,8 @@ use crate::content::slug;
 pub struct Piece<'a> {
     pub seed: &'a Seed,
     pub essay: &'a Essay,
+    /// The hash of the essay's file.
+    pub essay_hash: &'a str,
     /// A person changed the text after it was written.
     pub edited: bool,
     /// The seed's date, else the day it was written.
@@ -60,9 +62,9 @@ pub struct Catalog<'a> {
     pub people: Vec<Quoted<'a>>,
     /// What is written but kept back.
     pub waiting: Waiting,
-    takes: BTreeMap<&'a str, Vec<usize>>,
+    takes: HashMap<&'a str, Vec<usize>>,
     /// Positions of `people` by name.
-    names: BTreeMap<&'a str, usize>,
+    names: HashMap<&'a str, usize>,
 }
 
 impl<'a> Catalog<'a> {
@@ -91,6 +93,7 @@ impl<'a> Catalog<'a> {
                 pieces.push(Piece {
                     seed,
                     essay: &stored.essay,
+                    essay_hash: &stored.file_hash,
                     edited: stored.edited,
                     date: seed.date.unwrap_or(front.written),
                     path: route::thinkpiece(&seed.slug, take.number),
@@ -104,7 +107,7 @@ impl<'a> Catalog<'a> {
         });
 
         let mut shelves: BTreeMap<&str, Shelf<'_>> = BTreeMap::new();
-        let mut takes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut takes: HashMap<&str, Vec<usize>> = HashMap::with_capacity(pieces.len());
         let mut quoted: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, piece) in pieces.iter().enumerate() {
             let mut seen = BTreeSet::new();

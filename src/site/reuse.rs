@@ -24,7 +24,7 @@ pub fn input_of(data: &impl Serialize) -> Hash {
 pub struct Inputs {
     /// What every page depends on: this Venti, the theme, the configuration, the menu.
     pub site: Hash,
-    /// One for each piece of the catalog, in its order: its seed and its essay.
+    /// One for each piece of the catalog, in its order: its seed and its essay, by their files.
     pub pieces: Vec<Hash>,
 }
 
@@ -34,7 +34,8 @@ impl Inputs {
         let site = input_of(&(env!("VENTI_IDENTITY"), site));
         let piece = |piece: &super::catalog::Piece<'_>| {
             let takes = catalog.takes_of(piece).len();
-            input_of(&(piece.seed, piece.essay, piece.edited, piece.date, &piece.path, takes))
+            let files = (&piece.seed.path, &piece.seed.file_hash, piece.essay_hash);
+            input_of(&(files, piece.date, &piece.path, takes))
         };
         Self { site, pieces: catalog.pieces.par_iter().map(piece).collect() }
     }

@@ -6,8 +6,10 @@ use std::sync::Mutex;
 
 use blake3::Hash;
 use jiff::civil::{Date, date};
+use serde::Serialize;
 
 use super::destination::Destination;
+use super::reuse::input_of;
 use super::{Built, Input, Tree, Waiting, build};
 use crate::config::{Config, Generation, GenerationOverrides};
 use crate::content::essay::{Essay, EssayId, Figures, FrontMatter};
@@ -53,9 +55,25 @@ impl Sample {
             essay.front.take = take.number;
             let id = EssayId { slug: seed.slug.clone(), take: take.number };
             let path = PathBuf::from("content/essays").join(id.file_name());
-            self.essays.insert(id, Stored { essay: essay.seal(), edited: false, path });
+            let mut stored =
+                Stored { essay: essay.seal(), edited: false, path, file_hash: String::new() };
+            stored.file_hash = hash_of(&stored);
+            self.essays.insert(id, stored);
         }
-        self.seeds.push(seed);
+        let file_hash = hash_of(&seed);
+        self.seeds.push(Seed { file_hash, ..seed });
+    }
+
+    /// Gives seeds and essays that a test changed the hashes of files that say so.
+    pub fn hash_files(&mut self) {
+        for seed in &mut self.seeds {
+            seed.file_hash.clear();
+            seed.file_hash = hash_of(seed);
+        }
+        for stored in self.essays.values_mut() {
+            stored.file_hash.clear();
+            stored.file_hash = hash_of(stored);
+        }
     }
 
     pub fn write(&self, path: &str, text: &str) {
@@ -118,6 +136,11 @@ impl Destination for Memory {
     }
 }
 
+/// Another hash for whatever else is said.
+fn hash_of(said: &impl Serialize) -> String {
+    input_of(said).to_hex().to_string()
+}
+
 /// A seed and the essay that each of its takes gets.
 pub struct Planned {
     pub seed: Seed,
@@ -140,6 +163,7 @@ pub fn seed(slug: &str) -> Planned {
         takes: Vec::new(),
         rng_seed: 7,
         aliases: Vec::new(),
+        file_hash: String::new(),
     };
     let front = FrontMatter {
         title: format!("Title of {slug}"),

@@ -194,6 +194,7 @@ fn seed(slug: &str) -> Seed {
         takes: vec![take(1)],
         rng_seed: u64::from(blake3::hash(slug.as_bytes()).as_bytes()[0]),
         aliases: vec![],
+        file_hash: String::new(),
     }
 }
 

@@ -70,6 +70,7 @@ impl Seed {
                 .unwrap_or_else(|| default_rng_seed(&slug)),
             aliases: get("aliases").map(aliases).transpose()?.unwrap_or_default(),
             slug,
+            file_hash: blake3::hash(text.as_bytes()).to_hex().to_string(),
         })
     }
 }

@@ -311,6 +311,7 @@ aliases: [/old/path/, /older.html]
             "/old/path/",
             "/older.html",
         ],
+        file_hash: "34c862cca72bb0dd179ae7e728ec2d0a830010d0e0fb4a5cd892077a3f62dd57",
     }
     "#);
 }

@@ -122,6 +122,7 @@ fn the_words_of_other_texts_are_kept_and_give_the_index_of_a_whole_build() {
     let before: BTreeSet<_> = files(&sample).into_iter().collect();
     assert!(before.len() > 3, "{before:?}");
     sample.essays.values_mut().nth(300).unwrap().essay.body = "Only w5 remains.".to_owned();
+    sample.hash_files();
     let after = index(&sample);
     let gathered = files(&sample).iter().filter(|file| !before.contains(*file)).count();
     assert_eq!((gathered, files(&sample).len()), (1, before.len()));

@@ -127,6 +127,7 @@ fn whatever_changed_the_site_is_that_of_a_whole_build() {
     disk.build(&sample, "at first");
     for (name, change) in changes {
         change(&mut sample);
+        sample.hash_files();
         let made = disk.build(&sample, name);
         assert!(!made.is_empty() || name == "no such change", "{name} made nothing");
         assert_eq!(disk.build(&sample, "nothing more"), Vec::<String>::new(), "after {name}");
@@ -142,6 +143,7 @@ fn one_text_of_many_is_little_work() {
     let mut disk = Disk::default();
     let all = disk.build(&sample, "at first").len();
     sample.essays.values_mut().nth(30).unwrap().essay.body = "Changed.".into();
+    sample.hash_files();
     let made = disk.build(&sample, "a text");
     assert!(made.contains(&"piece-30/index.html".to_owned()), "{made:?}");
     assert!(made.len() < all / 4, "{} of {all}: {made:?}", made.len());
