@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "these are the wrappers the ban points to")]
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -63,12 +63,17 @@ pub fn open(path: &Path) -> Result<Opened> {
 impl Opened {
     /// The bytes of the file, which was opened as `path`.
     pub fn read(self, path: &Path) -> Result<Vec<u8>> {
-        let size = usize::try_from(self.metadata.len()).unwrap_or_default();
-        let mut bytes = Vec::with_capacity(size);
-        // Limited, since a bare file asks for its size again. It may have grown since.
-        let read = self.file.take(u64::MAX).read_to_end(&mut bytes);
-        read.map_err(error("read", path))?;
+        let mut bytes = Vec::new();
+        self.read_into(path, &mut bytes)?;
         Ok(bytes)
+    }
+
+    /// Adds the bytes of the file, which was opened as `path`, to others.
+    pub fn read_into(self, path: &Path, bytes: &mut Vec<u8>) -> Result<()> {
+        bytes.reserve(usize::try_from(self.metadata.len()).unwrap_or_default());
+        // Limited, since a bare file asks for its size again. It may have grown since.
+        self.file.take(u64::MAX).read_to_end(bytes).map_err(error("read", path))?;
+        Ok(())
     }
 }
 
@@ -210,11 +215,11 @@ fn write_beside(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
-/// Whether a path is a temporary file of [`write_atomic`]; one that a killed process left behind,
-/// if nobody is writing now.
-pub fn is_temporary(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with(TEMPORARY_START) && name.ends_with(TEMPORARY_END)
+/// Whether a name is that of a temporary file of [`write_atomic`]; one that a killed process left
+/// behind, if nobody is writing now.
+pub fn is_temporary(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(TEMPORARY_START.as_bytes()) && name.ends_with(TEMPORARY_END.as_bytes())
 }
 
 /// Lets others read what a temporary file becomes, as far as the umask allows: temporary

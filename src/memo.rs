@@ -44,30 +44,38 @@ where
         shards[usize::from(u16::from_le_bytes([first, second])) % count].push((at, path));
     }
     let file = |shard: usize| folder.join(format!("{shard}-of-{count}"));
-    let mut all: Vec<(usize, Result<T, Problem>)> = shards
+    let said: Vec<Vec<Result<T, Problem>>> = shards
         .par_iter()
         .enumerate()
-        .flat_map_iter(|(shard, members)| read_shard(&file(shard), root, members, &read))
+        .map_init(Vec::new, |buffer, (shard, members)| {
+            read_shard(&file(shard), buffer, root, members, &read)
+        })
         .collect();
-    all.sort_unstable_by_key(|(at, _)| *at);
+    let mut in_order: Vec<Option<Result<T, Problem>>> = Vec::new();
+    in_order.resize_with(paths.len(), || None);
+    for (members, said) in shards.iter().zip(said) {
+        members.iter().zip(said).for_each(|((at, _), said)| in_order[*at] = Some(said));
+    }
     sweep(&folder, &(0..count).map(file).collect());
-    all.into_iter().map(|(_, said)| said).collect()
+    in_order.into_iter().flatten().collect()
 }
 
+/// `buffer` is for the shard's bytes; one that is used again needs no new memory.
 fn read_shard<T: Serialize + DeserializeOwned>(
     file: &Path,
+    buffer: &mut Vec<u8>,
     root: &Path,
     members: &[(usize, &Path)],
     read: impl Fn(&Path, Opened) -> Result<T, Problem>,
-) -> Vec<(usize, Result<T, Problem>)> {
-    let text = recall(file).unwrap_or_default();
+) -> Vec<Result<T, Problem>> {
+    let text = recall(file, buffer).unwrap_or_default();
     let written = fs::metadata(file).ok().and_then(|file| Stamp::new(&file));
     let trusted = written.map_or(0, |stamp| stamp.modified.saturating_sub(TICK));
     let entries: HashMap<&str, Entry<'_>> = text.lines().filter_map(Entry::parse).collect();
 
     // What is to be remembered of each file: the line it has, or a new one of this stamp.
     let mut lines: Vec<Result<&str, Option<Stamp>>> = Vec::with_capacity(members.len());
-    let said = members.iter().map(|&(at, path)| {
+    let said = members.iter().map(|&(_, path)| {
         let known = path.to_str().and_then(|path| entries.get(path)).filter(|entry| {
             let stamp = fs::metadata(&root.join(path)).ok().and_then(|file| Stamp::new(&file));
             Some(entry.stamp) == stamp && entry.stamp.modified < trusted
@@ -76,16 +84,16 @@ fn read_shard<T: Serialize + DeserializeOwned>(
             && let Ok(value) = serde_json::from_str(entry.json)
         {
             lines.push(Ok(entry.line));
-            return (at, Ok(value));
+            return Ok(value);
         }
         let opened = problem::open(root, path);
         lines.push(Err(opened.as_ref().ok().and_then(|file| Stamp::new(&file.metadata))));
-        (at, opened.and_then(|file| read(path, file)))
+        opened.and_then(|file| read(path, file))
     });
-    let said: Vec<(usize, Result<T, Problem>)> = said.collect();
+    let said: Vec<Result<T, Problem>> = said.collect();
     if entries.len() != members.len() || lines.iter().any(Result::is_err) {
         let mut shard = Vec::with_capacity(text.len());
-        for ((&(_, path), line), (_, value)) in members.iter().zip(lines).zip(&said) {
+        for ((&(_, path), line), value) in members.iter().zip(lines).zip(&said) {
             match (line, value) {
                 (Ok(line), _) => {
                     shard.extend_from_slice(line.as_bytes());
@@ -142,13 +150,13 @@ pub fn keep(file: &Path, mut lines: Vec<u8>) {
     let _ = fs::write_cache(file, &lines);
 }
 
-/// What was kept in a file, if it is whole and this Venti's.
-pub fn recall(file: &Path) -> Option<String> {
-    let mut text = String::from_utf8(fs::read_if_there(file).ok()??).ok()?;
-    let end = text.rfind('\n').map_or(0, |end| end + 1);
-    (text[end..] == last_line(&text.as_bytes()[..end])).then_some(())?;
-    text.truncate(end);
-    Some(text)
+/// What was kept in a file, if it is whole and this Venti's, read into `buffer`.
+pub fn recall<'b>(file: &Path, buffer: &'b mut Vec<u8>) -> Option<&'b str> {
+    buffer.clear();
+    fs::open(file).ok()?.read_into(file, buffer).ok()?;
+    let text = std::str::from_utf8(buffer).ok()?;
+    let (lines, last) = text.split_at(text.rfind('\n').map_or(0, |end| end + 1));
+    (last == last_line(lines.as_bytes())).then_some(lines)
 }
 
 /// Removes what is in a folder but these files.

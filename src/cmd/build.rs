@@ -61,8 +61,11 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
         started.elapsed(),
     );
     if args.json {
-        return print(format_args!("{}\n", summary.to_json()));
+        print(format_args!("{}\n", summary.to_json()))?;
+    } else {
+        summary.say(terminal);
     }
-    summary.say(terminal);
+    // The process ends: the system takes all texts back at once, one by one takes a while.
+    std::mem::forget((seeds, written, built));
     Ok(())
 }

@@ -118,7 +118,7 @@ impl Store {
         let dir = self.root.join(&self.dir);
         let names = fs::file_names(&dir)?;
         let leftovers: Vec<&OsString> =
-            names.iter().filter(|name| fs::is_temporary(name.as_ref())).collect();
+            names.iter().filter(|name| fs::is_temporary(name)).collect();
         leftovers.iter().try_for_each(|name| fs::remove_file(&dir.join(name)))?;
         Ok(leftovers.len())
     }

@@ -13,10 +13,7 @@ use super::catalog::Catalog;
 
 /// The hash of data, by its form as JSON: lists and texts cannot run into each other there.
 pub fn input_of(data: &impl Serialize) -> Hash {
-    let mut hasher = blake3::Hasher::new();
-    let written = serde_json::to_writer(std::io::BufWriter::new(&mut hasher), data);
-    written.expect("plain data has a form as JSON, and a hash takes all of it");
-    hasher.finalize()
+    blake3::hash(&serde_json::to_vec(data).expect("plain data has a form as JSON"))
 }
 
 /// The inputs of what files are made of.

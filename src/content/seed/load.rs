@@ -29,8 +29,8 @@ pub fn load_all(root: &Path, dir: &Path, routes: &[String]) -> Result<Vec<Seed>,
             .into());
     }
     let mut problems = Vec::new();
-    let mut seeds: Vec<Seed> = Vec::new();
     let paths = seed_files(root, dir, &mut problems);
+    let mut seeds: Vec<Seed> = Vec::with_capacity(paths.len());
     for said in memo::read_all("seeds", root, &paths, read) {
         match said {
             Ok(seed) => seeds.push(seed),

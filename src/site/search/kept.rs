@@ -25,7 +25,9 @@ impl Kept {
     /// The words of the group with this input; what `gather` says where they are not kept.
     pub fn words(&self, input: Hash, gather: impl FnOnce() -> Vec<Term>) -> Vec<Term> {
         let file = self.file(input);
-        let kept = memo::recall(&file).and_then(|text| text.lines().map(term).collect());
+        let mut buffer = Vec::new();
+        let kept =
+            memo::recall(&file, &mut buffer).and_then(|text| text.lines().map(term).collect());
         kept.unwrap_or_else(|| {
             let terms = gather();
             let mut lines = String::new();
