@@ -18,7 +18,7 @@ const GENERATOR: &str = concat!("venti ", env!("CARGO_PKG_VERSION"));
 pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result<()> {
     let site = Site::open(global, terminal)?;
     environment::use_threads(&args.model.engine, &site.project.config)?;
-    let seeds = site.load_seeds()?;
+    let (seeds, essays) = site.load()?;
     let asked = Asked {
         only: &[],
         writing: &args.writing,
@@ -43,9 +43,9 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
     // Opened for the moment: nobody else should wait while essays are written.
     let open = || Output::open(&folder, &project.scratch());
     let written = if args.frozen {
-        writing::check_frozen(&site, &seeds, &asked)?
+        writing::check_frozen(&site, &seeds, essays, &asked)?
     } else {
-        writing::write(&site, &seeds, &asked, terminal, |essays| {
+        writing::write(&site, &seeds, essays, &asked, terminal, |essays| {
             build(essays, &Rehearsal(&open()?)).map(drop)
         })?
     };

@@ -23,7 +23,7 @@ use crate::write::plan::orphans;
 pub fn run(site: &Site, args: &Check, terminal: &Terminal) -> miette::Result<()> {
     let project = &site.project;
     // Seeds that cannot be read end the command as they end a build.
-    let (seeds, essays) = (site.load_seeds()?, site.load_essays()?);
+    let (seeds, essays) = site.load()?;
     let mut report = check::check(&project.root, &project.config, external_asked(args))?;
     report.findings.extend(project_findings(&seeds, &essays, &project.config));
     let mut summary = summary(&report);

@@ -30,7 +30,7 @@ pub fn run(site: &Site, args: &Clean, terminal: &Terminal) -> miette::Result<()>
 }
 
 fn remove_orphans(site: &Site, force: bool, terminal: &Terminal) -> miette::Result<()> {
-    let (seeds, essays, store) = (site.load_seeds()?, site.load_essays()?, site.store());
+    let ((seeds, essays), store) = (site.load()?, site.store());
     for id in orphans(&seeds, &essays) {
         let stored = &essays[&id];
         if stored.edited && !force {

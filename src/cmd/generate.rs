@@ -27,14 +27,14 @@ pub fn run(global: &Global, args: Generate, terminal: &Terminal) -> miette::Resu
     }
     let site = site::Site::open(global, terminal)?;
     environment::use_threads(&args.model.engine, &site.project.config)?;
-    let seeds = site.load_seeds()?;
+    let (seeds, essays) = site.load()?;
     let asked = Asked {
         only: &args.seeds,
         writing: &args.writing,
         model: &args.model,
         generation: &args.generation,
     };
-    let written = writing::write(&site, &seeds, &asked, terminal, |_| Ok(()))?;
+    let written = writing::write(&site, &seeds, essays, &asked, terminal, |_| Ok(()))?;
     let summary = Summary::new(&written);
     if args.json {
         return print(format_args!("{}\n", summary.to_json()));

@@ -45,6 +45,12 @@ impl Site {
         Ok(seed::load_all(&self.project.root, &config.seeds, &self.page_names()?)?)
     }
 
+    /// [`Self::load_seeds`] beside [`Self::load_essays`]: half of each is work of one thread.
+    pub fn load(&self) -> miette::Result<(Vec<Seed>, BTreeMap<EssayId, Stored>)> {
+        let (seeds, essays) = rayon::join(|| self.load_seeds(), || self.load_essays());
+        Ok((seeds?, essays?))
+    }
+
     /// The essays' folder.
     pub fn store(&self) -> Store {
         Store::new(&self.project.root, &self.project.config.essays)

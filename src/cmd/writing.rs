@@ -55,17 +55,17 @@ impl Asked<'_> {
     }
 }
 
-/// Writes the essays that are missing, changed, or asked for again. If there are any, `rehearsal`
-/// is called first with those that are there: what is bound to fail later had better fail before
+/// Writes the essays that are missing in `stored`, changed, or asked for again. If there are any,
+/// `rehearsal` is called first with those that are there: what is bound to fail later had better fail before
 /// minutes are spent on writing.
 pub fn write(
     site: &Site,
     seeds: &[Seed],
+    stored: Essays,
     asked: &Asked,
     terminal: &Terminal,
     rehearsal: impl FnOnce(&Essays) -> miette::Result<()>,
 ) -> miette::Result<Written> {
-    let stored = site.load_essays()?;
     let blocklist = blocklist(&site.project.config)?;
     let mut models = models::open(&site.project, &asked.model.engine, Pins::InTheLock, terminal)?;
     let flags = asked.generation.overrides().into_diagnostic()?;
@@ -91,8 +91,12 @@ pub fn write(
 
 /// Checks that every essay is there, and writes none: `--frozen`. It compares seeds with essays
 /// and asks about no model, so it needs neither weights nor a lock file.
-pub fn check_frozen(site: &Site, seeds: &[Seed], asked: &Asked) -> miette::Result<Written> {
-    let stored = site.load_essays()?;
+pub fn check_frozen(
+    site: &Site,
+    seeds: &[Seed],
+    stored: Essays,
+    asked: &Asked,
+) -> miette::Result<Written> {
     let blocklist = blocklist(&site.project.config)?;
     let flags = asked.generation.overrides().into_diagnostic()?;
     let rules = rules(site, asked, &flags, &blocklist);
