@@ -18,16 +18,19 @@ const GENERATOR: &str = concat!("venti ", env!("CARGO_PKG_VERSION"));
 pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result<()> {
     let site = Site::open(global, terminal)?;
     environment::use_threads(&args.model.engine, &site.project.config)?;
-    let (seeds, essays) = site.load()?;
+    let project = &site.project;
+    let folder = project.path(&project.config.output);
+    let open = || Output::open(&folder, &project.scratch());
+    // Before essays are written, it is opened for the moment: nobody else should wait meanwhile.
+    let (content, opened) = rayon::join(|| site.load(), || args.frozen.then(open));
+    let (seeds, essays) = content?;
     let asked = Asked {
         only: &[],
         writing: &args.writing,
         model: &args.model,
         generation: &args.generation,
     };
-    let project = &site.project;
     let today = environment::today()?;
-    let folder = project.path(&project.config.output);
     let build = |essays: &_, destination: &dyn Destination| {
         let input = site::Input {
             project,
@@ -40,8 +43,6 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
         };
         site::build(&input, destination)
     };
-    // Opened for the moment: nobody else should wait while essays are written.
-    let open = || Output::open(&folder, &project.scratch());
     let written = if args.frozen {
         writing::check_frozen(&site, &seeds, essays, &asked)?
     } else {
@@ -51,7 +52,7 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
     };
 
     let started = Instant::now();
-    let output = open()?;
+    let output = opened.unwrap_or_else(open)?;
     let built = build(&written.essays, &output)?;
     let changes = output.commit(&built.files)?;
     let summary = Summary::new(&written).with_site(
