@@ -26,12 +26,17 @@ pub fn script(catalog: &Catalog<'_>) -> serde_json::Result<Vec<u8>> {
 
 /// Positions of the first `most` pieces by key. A piece that is added moves none of the others.
 fn shuffled(catalog: &Catalog<'_>, most: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..catalog.pieces.len()).collect();
-    order.sort_unstable_by_key(|&at| {
+    let key = |&at: &usize| {
         let piece = &catalog.pieces[at];
         (&piece.essay.front.key, &piece.seed.slug, piece.essay.front.take)
-    });
-    order.truncate(most);
+    };
+    let mut order: Vec<usize> = (0..catalog.pieces.len()).collect();
+    // Those beyond the first need no order.
+    if most < order.len() {
+        order.select_nth_unstable_by_key(most, key);
+        order.truncate(most);
+    }
+    order.sort_unstable_by_key(key);
     order
 }
 
