@@ -10,67 +10,128 @@
 //!    none before `>`.
 //! 5. `pre`, `textarea`, `script`, `style` and `title` are copied as they are.
 //!
-//! Minifying twice is minifying once.
+//! Minifying twice is minifying once. Every page passes through here, and most of each is kept:
+//! one pass looks for what goes, and what lies between is copied in one piece.
 
 /// Elements whose text is copied untouched.
 const VERBATIM: [&str; 5] = ["pre", "textarea", "script", "style", "title"];
 
 /// The same page in fewer bytes.
 pub fn minify(html: &str) -> String {
-    let mut out = String::with_capacity(html.len());
-    let mut rest = html;
+    let mut small = Small { html, out: String::with_capacity(html.len()), copied: 0 };
+    let bytes = html.as_bytes();
+    let mut at = 0;
+    // Where the current text began: after a tag or a comment.
+    let mut text = 0;
     let mut in_head = false;
-    // Whether `out` ends in whitespace that came from text: comments must not let two runs meet.
+    // Whether what is kept ends in whitespace of a text: comments must not let two runs meet.
     let mut spaced = true;
-    while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix("<!--") {
-            rest = after.find("-->").map_or("", |end| &after[end + 3..]);
-        } else if is_tag(rest.as_bytes()) {
-            let (tag, after) = rest.split_at(push_tag(rest, &mut out));
-            rest = after;
+    while let Some(&byte) = bytes.get(at) {
+        if byte.is_ascii_whitespace() {
+            let end = space_end(bytes, at);
+            let blank = in_head && at == text && (end == bytes.len() || opens(&bytes[end..]));
+            if blank || spaced {
+                small.replace(at, end, "");
+            } else {
+                small.shrink(at, end);
+            }
+            spaced |= !blank;
+            at = end;
+        } else if byte != b'<' || !opens(&bytes[at..]) {
             spaced = false;
-            let name = tag_name(tag);
-            if name.eq_ignore_ascii_case("head") {
-                in_head = !tag.starts_with("</");
-            }
-            if !tag.starts_with("</")
-                && let Some(element) =
-                    VERBATIM.iter().find(|known| name.eq_ignore_ascii_case(known))
-            {
-                let (content, closing) = rest.split_at(closing_tag(rest, element));
-                out.push_str(content);
-                rest = closing;
-            }
+            at = word_end(bytes, at + 1);
+        } else if bytes[at..].starts_with(b"<!--") {
+            let end = html[at + 4..].find("-->").map_or(html.len(), |end| at + 4 + end + 3);
+            small.replace(at, end, "");
+            (at, text) = (end, end);
         } else {
-            let (text, after) = rest.split_at(text_end(rest));
-            rest = after;
-            if !(in_head && is_blank(text)) {
-                push_text(text, &mut spaced, &mut out);
+            let start = at;
+            spaced = false;
+            at = small.tag(start);
+            let name = tag_name(&html[start..at]);
+            let opening = bytes[start + 1] != b'/';
+            if name.eq_ignore_ascii_case("head") {
+                in_head = opening;
+            } else if opening && VERBATIM.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+                at += closing_tag(&html[at..], name);
             }
+            text = at;
         }
     }
-    out
+    small.replace(at, at, "");
+    small.out
 }
 
-fn is_blank(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_whitespace())
+/// A page on its way to fewer bytes.
+struct Small<'h> {
+    html: &'h str,
+    out: String,
+    /// How far the page is copied, or left out.
+    copied: usize,
 }
 
-/// Whether `html` starts with a tag or the doctype.
-fn is_tag(html: &[u8]) -> bool {
-    match html {
-        [b'<', b'/' | b'!', letter, ..] | [b'<', letter, ..] => letter.is_ascii_alphabetic(),
-        _ => false,
+impl Small<'_> {
+    /// Copies what comes before `from`, and writes something else up to `to`.
+    fn replace(&mut self, from: usize, to: usize, instead: &str) {
+        self.out.push_str(&self.html[self.copied..from]);
+        self.out.push_str(instead);
+        self.copied = to;
+    }
+
+    /// Makes a run of whitespace in text one character.
+    fn shrink(&mut self, from: usize, to: usize) {
+        match &self.html[from..to] {
+            " " | "\n" => {}
+            run => self.replace(from, to, if run.contains('\n') { "\n" } else { " " }),
+        }
+    }
+
+    /// Passes over the tag that starts here, and says where it ends, its `>` included; quoted
+    /// values may hold `>`.
+    fn tag(&mut self, start: usize) -> usize {
+        let bytes = self.html.as_bytes();
+        let mut at = start;
+        while let Some(&byte) = bytes.get(at) {
+            match byte {
+                b'>' => return at + 1,
+                quote @ (b'"' | b'\'') => {
+                    let length = bytes[at + 1..].iter().position(|&byte| byte == quote);
+                    at = length.map_or(bytes.len(), |length| at + length + 2);
+                }
+                byte if byte.is_ascii_whitespace() => {
+                    let end = space_end(bytes, at);
+                    let last = matches!(bytes.get(end), None | Some(b'>'));
+                    if last || &bytes[at..end] != b" " {
+                        self.replace(at, end, if last { "" } else { " " });
+                    }
+                    at = end;
+                }
+                _ => at += 1,
+            }
+        }
+        at
     }
 }
 
-/// Where text ends: at the next `<` that opens something; a lone `<` is text.
-fn text_end(html: &str) -> usize {
-    let opens = |&(at, _): &(usize, &str)| {
-        let here = &html.as_bytes()[at..];
-        is_tag(here) || here.starts_with(b"<!--")
-    };
-    html.match_indices('<').find(opens).map_or(html.len(), |(at, _)| at)
+/// Whether `html` starts with a tag, the doctype or a comment; a lone `<` is text.
+fn opens(html: &[u8]) -> bool {
+    match html {
+        [b'<', b'/' | b'!', letter, ..] if letter.is_ascii_alphabetic() => true,
+        [b'<', letter, ..] if letter.is_ascii_alphabetic() => true,
+        _ => html.starts_with(b"<!--"),
+    }
+}
+
+/// Where the whitespace ends that starts here.
+fn space_end(bytes: &[u8], start: usize) -> usize {
+    let others = bytes[start..].iter().position(|byte| !byte.is_ascii_whitespace());
+    others.map_or(bytes.len(), |length| start + length)
+}
+
+/// Where the next whitespace or `<` stands.
+fn word_end(bytes: &[u8], start: usize) -> usize {
+    let ends = |byte: &u8| *byte == b'<' || byte.is_ascii_whitespace();
+    bytes[start..].iter().position(ends).map_or(bytes.len(), |length| start + length)
 }
 
 fn tag_name(tag: &str) -> &str {
@@ -85,93 +146,6 @@ fn closing_tag(html: &str, element: &str) -> usize {
         .map(|(at, _)| at)
         .find(|&at| tag_name(&html[at..]).eq_ignore_ascii_case(element))
         .unwrap_or(html.len())
-}
-
-/// Writes the tag at the start of `html`, and says where it ends, its `>` included; quoted values
-/// may hold `>`.
-fn push_tag(html: &str, out: &mut String) -> usize {
-    let bytes = html.as_bytes();
-    let mut pending = false;
-    // What is kept is written in runs; this is where the current one began.
-    let mut run = 0;
-    let mut at = 0;
-    while at < bytes.len() {
-        match bytes[at] {
-            quote @ (b'"' | b'\'') => {
-                let inside = &bytes[at + 1..];
-                let length = inside.iter().position(|&byte| byte == quote);
-                begin(&mut pending, &mut run, at, out);
-                at += length.map_or(bytes.len() - at, |length| length + 2);
-            }
-            b'>' => {
-                if pending {
-                    run = at;
-                }
-                out.push_str(&html[run..=at]);
-                return at + 1;
-            }
-            byte if byte.is_ascii_whitespace() => {
-                if !pending {
-                    out.push_str(&html[run..at]);
-                    pending = true;
-                }
-                at += 1;
-            }
-            _ => {
-                begin(&mut pending, &mut run, at, out);
-                at += 1;
-            }
-        }
-    }
-    if !pending {
-        out.push_str(&html[run..]);
-    }
-    html.len()
-}
-
-/// Starts a run of what is kept, after whitespace.
-fn begin(pending: &mut bool, run: &mut usize, at: usize, out: &mut String) {
-    if *pending {
-        out.push(' ');
-        *run = at;
-        *pending = false;
-    }
-}
-
-fn push_text(text: &str, spaced: &mut bool, out: &mut String) {
-    let mut rest = text;
-    while !rest.is_empty() {
-        let first = rest.bytes().position(|byte| !byte.is_ascii_whitespace());
-        let (space, after) = rest.split_at(first.unwrap_or(rest.len()));
-        if !space.is_empty() {
-            if !*spaced {
-                out.push(if space.contains('\n') { '\n' } else { ' ' });
-            }
-            *spaced = true;
-        }
-        // Single spaces between words are as they should be, and are taken with them.
-        let end = words_end(after.as_bytes());
-        if end > 0 {
-            out.push_str(&after[..end]);
-            *spaced = false;
-        }
-        rest = &after[end..];
-    }
-}
-
-/// How far words with one space or line feed between each two go.
-fn words_end(text: &[u8]) -> usize {
-    let mut at = 0;
-    while let Some(space) = text[at..].iter().position(u8::is_ascii_whitespace) {
-        let space = at + space;
-        let single = matches!(text[space], b' ' | b'\n')
-            && text.get(space + 1).is_some_and(|next| !next.is_ascii_whitespace());
-        if !single {
-            return space;
-        }
-        at = space + 1;
-    }
-    text.len()
 }
 
 #[cfg(test)]
@@ -236,13 +210,13 @@ mod tests {
         fn text_keeps_its_words(words in proptest::collection::vec("[a-zäé<&]{1,5}", 0..20), gap in "[ \n\t]{1,3}") {
             let text = words.join(&gap);
             let small = minify(&text);
-            prop_assume!(!is_tag_inside(&text));
+            prop_assume!(!opens_inside(&text));
             let kept: Vec<&str> = small.split_ascii_whitespace().collect();
             prop_assert_eq!(kept, words);
         }
     }
 
-    fn is_tag_inside(text: &str) -> bool {
-        text.match_indices('<').any(|(at, _)| is_tag(&text.as_bytes()[at..]))
+    fn opens_inside(text: &str) -> bool {
+        text.match_indices('<').any(|(at, _)| opens(&text.as_bytes()[at..]))
     }
 }
