@@ -2,8 +2,9 @@
 //! what goes wrong in one is shown at its line.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use miette::miette;
+use miette::{IntoDiagnostic, miette};
 use serde::Serialize;
 use tera::{Context, ErrorKind, Kwargs, State, Tera, Value};
 
@@ -40,6 +41,9 @@ pub struct Renderer {
     /// By name, for showing mistakes.
     sources: BTreeMap<String, (Template, Strict)>,
     minify: bool,
+    /// What pages are rendered into, one after the other: a page is copied once it is done, so
+    /// that it takes no more room than it needs.
+    buffers: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Renderer {
@@ -49,9 +53,8 @@ impl Renderer {
     /// # Errors
     /// If a template is missing or is not a template.
     pub fn new(theme: &Theme, minify: bool) -> miette::Result<Self> {
-        let source = |t: &Template| (t.name.clone(), (t.clone(), Strict::new(&t.source)));
-        let sources: BTreeMap<_, _> = theme.templates.iter().map(source).collect();
-        if let Some(missing) = REQUIRED.iter().find(|name| !sources.contains_key(**name)) {
+        let missing = |name: &&&str| !theme.templates.iter().any(|t| t.name == **name);
+        if let Some(missing) = REQUIRED.iter().find(missing) {
             return Err(miette!(
                 help = "a theme of its own needs every template that `medium` has",
                 "the theme has no templates/{missing}"
@@ -65,15 +68,28 @@ impl Renderer {
         tera.register_filter(GIVEN, given);
         tera.register_filter("json", json);
         tera.register_filter("urlencode", |text: &str, _: Kwargs, _: &State| urlencode(text));
-        let mut renderer = Self { tera, sources, minify };
-        let named: Vec<(&str, &str)> = renderer
-            .sources
-            .iter()
-            .map(|(name, (_, strict))| (name.as_str(), strict.source.as_str()))
-            .collect();
-        let parsed = renderer.tera.add_raw_templates(named);
-        parsed.map_err(|error| renderer.shown(&error))?;
+        let mut renderer =
+            Self { tera, sources: BTreeMap::new(), minify, buffers: Mutex::default() };
+        renderer.read(theme, |_| None)?;
+        let once = renderer.tera.clone();
+        if !sees_callers(&once) {
+            renderer.read(theme, |tag| once.render_str(tag, &Context::new(), true).ok())?;
+        }
         Ok(renderer)
+    }
+
+    /// Parses the theme's templates; `constant` renders a tag that is the same on every page.
+    fn read(
+        &mut self,
+        theme: &Theme,
+        constant: impl Fn(&str) -> Option<String>,
+    ) -> miette::Result<()> {
+        let source =
+            |t: &Template| (t.name.clone(), (t.clone(), Strict::new(&t.source, &constant)));
+        self.sources = theme.templates.iter().map(source).collect();
+        let named = self.sources.iter().map(|(name, (_, strict))| (name, &strict.source));
+        let parsed = self.tera.add_raw_templates(named);
+        parsed.map_err(|error| self.shown(&error))
     }
 
     /// Gives every template the site.
@@ -97,8 +113,18 @@ impl Renderer {
         context.insert("path", path);
         context.insert("root", root);
         context.insert("head", head);
-        let html = self.tera.render(template, &context).map_err(|error| self.shown(&error))?;
-        Ok(if self.minify { minify(&html) } else { html }.into_bytes())
+        let mut html = self.buffers().pop().unwrap_or_default();
+        let rendered = self.tera.render_to(template, &context, &mut html);
+        rendered.map_err(|error| self.shown(&error))?;
+        let page = str::from_utf8(&html).into_diagnostic()?;
+        let page = if self.minify { minify(page) } else { page.to_owned() };
+        html.clear();
+        self.buffers().push(html);
+        Ok(page.into_bytes())
+    }
+
+    fn buffers(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The error at its place in the template's source.
@@ -123,6 +149,13 @@ impl Renderer {
         let range = strict.written(span.clone());
         Problem::at(origin, source, range.start, range.len(), report.message()).into()
     }
+}
+
+/// Whether a component of the theme is given values of the page that it does not name: then
+/// nothing that calls components is the same on every page.
+fn sees_callers(tera: &Tera) -> bool {
+    let definitions = tera.get_component_names().filter_map(|n| tera.get_component_definition(n));
+    definitions.into_iter().any(|component| component.args().iter().any(|arg| arg.is_implicit()))
 }
 
 /// The context of a view struct's fields.

@@ -1,12 +1,20 @@
-//! Templates in which a typing mistake is a mistake everywhere. Tera refuses an
-//! undefined name that is printed, but lets one be false in `{% if card.darft %}`, unequal to
-//! everything in a comparison, and nothing in an argument.
+//! Templates as Tera reads them, which is not quite as they are written.
 //!
-//! So before Tera reads a template, each name whose value decides something is passed through
-//! a filter, [`GIVEN`], that lets through whatever is defined. A template says that it means a
-//! name to be absent with `is defined`, `| default(…)` or `?.`: then it is left alone.
+//! A typing mistake is a mistake everywhere. Tera refuses an undefined name that is printed,
+//! but lets one be false in `{% if card.darft %}`, unequal to everything in a comparison, and
+//! nothing in an argument. So before Tera reads a template, each name whose value decides
+//! something is passed through a filter, [`GIVEN`], that lets through whatever is defined. A
+//! template says that it means a name to be absent with `is defined`, `| default(…)` or `?.`:
+//! then it is left alone.
+//!
+//! And what is the same on every page stands there as text: see [`constant`].
+
+mod constant;
+mod tokens;
 
 use std::ops::Range;
+
+use tokens::{Kind, Token, Tokens, tags};
 
 /// The filter's name.
 pub const GIVEN: &str = "given";
@@ -15,211 +23,114 @@ pub const GIVEN: &str = "given";
 #[derive(Debug, Default)]
 pub struct Strict {
     pub source: String,
-    /// The names passed through the filter: where each stands in the template as it was
-    /// written, in order.
-    names: Vec<Range<usize>>,
+    /// What reads otherwise than it is written, in order.
+    edits: Vec<Edit>,
+}
+
+#[derive(Debug)]
+struct Edit {
+    change: Change,
+    /// Its place in the template as it was written.
+    written: Range<usize>,
+    /// Its place in [`Strict::source`].
+    read: Range<usize>,
+}
+
+#[derive(Debug)]
+enum Change {
+    /// A name is passed through the filter.
+    Asked,
+    /// A tag has become this text.
+    Text(String),
 }
 
 const BEFORE: &str = "(";
 const AFTER: &str = "|given)";
 
 impl Strict {
-    pub fn new(template: &str) -> Self {
-        let names = decisive_names(template);
-        let mut source = String::with_capacity(template.len() + names.len() * 8);
+    /// `constant` renders a tag that is the same on every page; none leaves it as it is.
+    pub fn new(template: &str, constant: impl Fn(&str) -> Option<String>) -> Self {
+        let mut strict = Self::default();
         let mut copied = 0;
-        for name in &names {
-            source.push_str(&template[copied..name.start]);
-            source.push_str(BEFORE);
-            source.push_str(&template[name.clone()]);
-            source.push_str(AFTER);
-            copied = name.end;
+        for (written, change) in changes(template, constant) {
+            strict.source.push_str(&template[copied..written.start]);
+            let start = strict.source.len();
+            match &change {
+                Change::Asked => {
+                    strict.source.extend([BEFORE, &template[written.clone()], AFTER]);
+                }
+                Change::Text(text) => strict.source.push_str(text),
+            }
+            copied = written.end;
+            let read = start..strict.source.len();
+            strict.edits.push(Edit { change, written, read });
         }
-        source.push_str(&template[copied..]);
-        Self { source, names }
+        strict.source.push_str(&template[copied..]);
+        strict
     }
 
     /// A place of [`Self::source`] in the template as it was written.
     pub fn written(&self, place: Range<usize>) -> Range<usize> {
-        let added = BEFORE.len() + AFTER.len();
         let at = |offset: usize, end: bool| {
-            let mut shift = 0;
-            for name in &self.names {
-                let (start, close) = (name.start + shift, name.end + shift + added);
-                if offset >= close && !(end && offset == close) {
-                    shift += added;
-                } else if offset > start || (offset == start && !end) {
-                    // Within a name and what was put around it.
-                    let inside = offset.saturating_sub(shift + BEFORE.len());
-                    return inside.clamp(name.start, name.end);
-                } else {
-                    break;
-                }
+            let begun = |edit: &Edit| {
+                if end { edit.read.start < offset } else { edit.read.start <= offset }
+            };
+            let last = self.edits.partition_point(begun).checked_sub(1);
+            let Some(Edit { written, read, .. }) = last.map(|last| &self.edits[last]) else {
+                return offset;
+            };
+            if offset > read.end || (offset == read.end && !end) {
+                return written.end + (offset - read.end);
             }
-            offset - shift
+            let inside = written.start + (offset - read.start).saturating_sub(BEFORE.len());
+            inside.min(written.end)
         };
         at(place.start, false)..at(place.end, true)
     }
 
     /// The name that the filter refused at a place of [`Self::source`].
     pub fn refused(&self, place: &Range<usize>) -> Option<Range<usize>> {
-        let added = BEFORE.len() + AFTER.len();
-        let around = |(at, name): (usize, &Range<usize>)| {
-            (name.start + at * added, name.end + (at + 1) * added)
+        let asked = |edit: &&Edit| {
+            matches!(edit.change, Change::Asked)
+                && edit.read.start <= place.start
+                && place.end <= edit.read.end
         };
-        let at = self.names.iter().enumerate().position(|entry| {
-            let (start, end) = around(entry);
-            start <= place.start && place.end <= end
-        })?;
-        self.names.get(at).cloned()
+        self.edits.iter().find(asked).map(|edit| edit.written.clone())
     }
 }
 
-/// Where the names stand whose value decides something.
-fn decisive_names(template: &str) -> Vec<Range<usize>> {
-    let mut names = Vec::new();
-    let mut at = 0;
-    let mut raw = false;
-    while let Some(open) = template[at..].find('{').map(|open| at + open) {
-        let kind = template.as_bytes().get(open + 1).copied();
-        let close = match kind {
-            Some(b'#') => "#}",
-            Some(b'%') => "%}",
-            Some(b'{') => "}}",
-            _ => {
-                at = open + 1;
-                continue;
+/// What reads otherwise, in order.
+fn changes(
+    template: &str,
+    constant: impl Fn(&str) -> Option<String>,
+) -> Vec<(Range<usize>, Change)> {
+    let mut changes = Vec::new();
+    for tag in tags(template) {
+        if let Some(text) = constant::text(template, &tag, &constant) {
+            changes.push((tag.place, Change::Text(text)));
+            continue;
+        }
+        let mut names = Vec::new();
+        let word = tag.tokens.first_word(template);
+        match tag.kind {
+            Kind::Statement if matches!(word, "if" | "elif" | "set" | "set_global") => {
+                tag.tokens.decisive(template, 1, &mut names);
             }
-        };
-        let start = open + 2;
-        let end = tag_end(template, start, close, kind == Some(b'#'));
-        let tokens = Tokens::of(&template[start..end], start);
-        let word = tokens.0.iter().find_map(|token| token.name(template)).unwrap_or_default();
-        match kind {
-            Some(b'%') if word == "raw" => raw = true,
-            Some(b'%') if word == "endraw" => raw = false,
-            _ if raw => {}
-            Some(b'%') if matches!(word, "if" | "elif" | "set" | "set_global") => {
-                tokens.decisive(template, 1, &mut names);
+            _ if tag.tokens.is_call(template) => tag.tokens.in_braces(template, &mut names),
+            Kind::Print if tag.tokens.decide(template) => {
+                tag.tokens.decisive(template, 0, &mut names);
             }
-            Some(b'%') if tokens.is_call(template) => tokens.in_braces(template, &mut names),
-            Some(b'{') if tokens.is_call(template) => tokens.in_braces(template, &mut names),
-            Some(b'{') if tokens.decide(template) => tokens.decisive(template, 0, &mut names),
             _ => {}
         }
-        at = (end + 2).min(template.len());
+        changes.extend(names.into_iter().map(|name| (name, Change::Asked)));
     }
-    names
+    changes
 }
-
-/// Where the tag that is open at `start` closes; in strings nothing closes it.
-fn tag_end(template: &str, start: usize, close: &str, comment: bool) -> usize {
-    if comment {
-        return template[start..].find(close).map_or(template.len(), |end| start + end);
-    }
-    let mut at = start;
-    let mut braces = 0usize;
-    while let Some(c) = template[at..].chars().next() {
-        if braces == 0 && template[at..].starts_with(close) {
-            return at;
-        }
-        match c {
-            '{' => braces += 1,
-            '}' => braces = braces.saturating_sub(1),
-            '"' | '\'' | '`' => at += string(&template[at..]) - 1,
-            _ => {}
-        }
-        at += c.len_utf8();
-    }
-    template.len()
-}
-
-/// The length of the string at the start.
-fn string(text: &str) -> usize {
-    let quote = text.chars().next();
-    let mut escaped = false;
-    for (at, c) in text.char_indices().skip(1) {
-        if Some(c) == quote && !escaped {
-            return at + 1;
-        }
-        escaped = c == '\\' && !escaped;
-    }
-    text.len()
-}
-
-/// Something in a tag, with its place in the template.
-#[derive(Debug)]
-enum Token {
-    /// `card`, `card.date.iso`, `takes[0]`, or a keyword.
-    Name(Range<usize>),
-    /// A string or number.
-    Literal,
-    Symbol(char),
-}
-
-impl Token {
-    fn name<'t>(&self, template: &'t str) -> Option<&'t str> {
-        match self {
-            Self::Name(place) => Some(&template[place.clone()]),
-            _ => None,
-        }
-    }
-}
-
-struct Tokens(Vec<Token>);
 
 const KEYWORDS: [&str; 11] =
     ["and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "loop"];
 
 impl Tokens {
-    /// The tokens of `text`, which starts at `offset` of the template.
-    fn of(text: &str, offset: usize) -> Self {
-        let mut tokens = Vec::new();
-        let mut at = 0;
-        while let Some(c) = text[at..].chars().next() {
-            let len = match c {
-                '"' | '\'' | '`' => {
-                    tokens.push(Token::Literal);
-                    string(&text[at..])
-                }
-                c if c.is_ascii_digit() => {
-                    tokens.push(Token::Literal);
-                    text[at..].find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text.len() - at)
-                }
-                c if c.is_alphabetic() || c == '_' => {
-                    let len = name(&text[at..]);
-                    tokens.push(Token::Name(offset + at..offset + at + len));
-                    len
-                }
-                c => {
-                    if !c.is_whitespace() {
-                        tokens.push(Token::Symbol(c));
-                    }
-                    c.len_utf8()
-                }
-            };
-            at += len;
-        }
-        Self(tokens)
-    }
-
-    fn symbol(&self, at: Option<usize>) -> Option<char> {
-        match self.0.get(at?) {
-            Some(Token::Symbol(c)) => Some(*c),
-            _ => None,
-        }
-    }
-
-    fn word<'t>(&self, template: &'t str, at: Option<usize>) -> Option<&'t str> {
-        self.0.get(at?).and_then(|token| token.name(template))
-    }
-
-    /// Whether this is a component's call: `<card …`.
-    fn is_call(&self, template: &str) -> bool {
-        let first = usize::from(self.symbol(Some(0)) == Some('-'));
-        self.symbol(Some(first)) == Some('<') && self.word(template, Some(first + 1)).is_some()
-    }
-
     /// Whether an expression does more than print a name.
     fn decide(&self, template: &str) -> bool {
         self.0.iter().any(|token| match token {
@@ -271,34 +182,13 @@ impl Tokens {
         let filter = self.symbol(before(1)) == Some('|');
         let (earlier, previous) = (self.word(template, before(2)), self.word(template, before(1)));
         let test = previous == Some("is") || (earlier == Some("is") && previous == Some("not"));
-        let argument = next == Some('=') && self.symbol(Some(at + 2)) != Some('=');
         let called = matches!(next, Some('(' | ':'));
         let about_absence = (after(1) == "is" && matches!(after(2), "defined" | "undefined"))
             || (after(1) == "is" && after(2) == "not" && after(3) == "defined")
             || (next == Some('|') && after(2) == "default")
             || name.contains('?');
-        !(keyword || filter || test || argument || called || about_absence)
+        !(keyword || filter || test || self.is_argument(at) || called || about_absence)
     }
-}
-
-/// The length of the name at the start, with its fields and indices.
-fn name(text: &str) -> usize {
-    let mut at = 0;
-    let mut open = 0usize;
-    while let Some(c) = text[at..].chars().next() {
-        match c {
-            '[' => open += 1,
-            ']' if open > 0 => open -= 1,
-            '"' | '\'' if open > 0 => at += string(&text[at..]) - 1,
-            _ if open > 0 => {}
-            '.' if text[at + 1..].starts_with(|c: char| c.is_alphanumeric() || c == '_') => {}
-            '?' if text[at + 1..].starts_with('.') => {}
-            c if c.is_alphanumeric() || c == '_' => {}
-            _ => break,
-        }
-        at += c.len_utf8();
-    }
-    at
 }
 
 #[cfg(test)]
@@ -306,7 +196,7 @@ mod tests {
     use super::*;
 
     fn strict(template: &str) -> String {
-        Strict::new(template).source
+        Strict::new(template, |_| None).source
     }
 
     #[test]
@@ -355,9 +245,21 @@ mod tests {
     }
 
     #[test]
+    fn places_behind_a_text_lead_back_too() {
+        let template = "{{ t(key=\"a\") }} {% if ab %}{{ t(key=\"b\") }}{{ cd }}";
+        let strict = Strict::new(template, |tag| Some(tag.replace(['{', '}'], "").repeat(3)));
+        for name in ["ab", "cd"] {
+            let at = strict.source.find(name).unwrap();
+            assert_eq!(&template[strict.written(at..at + name.len())], name);
+        }
+        let asked = strict.source.find("(ab|given)").unwrap();
+        assert_eq!(strict.refused(&(asked + 4..asked + 9)), Some(23..25));
+    }
+
+    #[test]
     fn places_lead_back_to_the_template_as_it_was_written() {
         let template = "{% if ab == 1 and cd %}{{ ef }}";
-        let strict = Strict::new(template);
+        let strict = Strict::new(template, |_| None);
         assert_eq!(strict.source, "{% if (ab|given) == 1 and (cd|given) %}{{ ef }}");
         for name in ["ab", "cd", "ef", "1"] {
             let at = strict.source.find(name).unwrap();

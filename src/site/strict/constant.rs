@@ -1,0 +1,116 @@
+//! What is the same on every page: words of the interface, paths of static files, and
+//! components that are given nothing but what stands there, such as `{{ <icon name="star" /> }}`.
+//! They are rendered once, when the templates are read, and not thousands of times.
+
+use super::tokens::{Kind, Tag, Token, Tokens};
+
+/// Functions that give the same for the same arguments.
+const FUNCTIONS: [&str; 2] = ["t", "asset"];
+
+/// The text that can stand in a template in place of a tag.
+pub fn text(template: &str, tag: &Tag, render: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let (before, after) = (&template[..tag.place.start], &template[tag.place.end..]);
+    if tag.kind != Kind::Print
+        || !is_constant(&tag.tokens, template)
+        || trims_before(after)
+        || trims_after(before)
+    {
+        return None;
+    }
+    let text = render(&template[tag.place.clone()])?;
+    // The first character behind it could make a tag of its last.
+    let joined: String = text.chars().chain(after.chars().next()).collect();
+    (!opens_tag(&joined)).then_some(text)
+}
+
+/// Whether every name is that of a component, a function or an argument.
+fn is_constant(tokens: &Tokens, template: &str) -> bool {
+    let named = |at: usize, name: &str| {
+        let calls = tokens.symbol(Some(at + 1)) == Some('(') && FUNCTIONS.contains(&name);
+        let component = at == 1 && tokens.is_call(template);
+        calls || component || tokens.is_argument(at) || matches!(name, "true" | "false")
+    };
+    let constant = |(at, token): (usize, &Token)| match token {
+        Token::Name(place) => named(at, &template[place.clone()]),
+        Token::Symbol(c) => *c != '-',
+        Token::Literal => true,
+    };
+    tokens.0.iter().enumerate().all(constant) && !tokens.first_word(template).is_empty()
+}
+
+/// Whether a tag follows that trims what stands before it.
+fn trims_before(after: &str) -> bool {
+    ["{%-", "{{-", "{#-"].iter().any(|open| after.trim_start().starts_with(open))
+}
+
+/// Whether a tag ends here that trims what stands after it.
+fn trims_after(before: &str) -> bool {
+    ["-%}", "-}}", "-#}"].iter().any(|close| before.trim_end().ends_with(close))
+}
+
+fn opens_tag(text: &str) -> bool {
+    ["{%", "{{", "{#"].iter().any(|open| text.contains(open))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::site::strict::Strict;
+
+    /// The template with each constant tag in square brackets.
+    fn folded(template: &str) -> String {
+        Strict::new(template, |tag| Some(tag.replace("{{", "[").replace("}}", "]"))).source
+    }
+
+    #[test]
+    fn what_no_page_can_change_becomes_text() {
+        for (written, read) in [
+            ("a {{ t(key=\"b\") }} c", "a [ t(key=\"b\") ] c"),
+            ("{{ t(key=\"b\", count=3) }}", "[ t(key=\"b\", count=3) ]"),
+            ("{{asset(path='x.css')}}{{ x }}", "[asset(path='x.css')]{{ x }}"),
+            ("{{ <c /> }}é", "[ <c /> ]é"),
+            ("{{ <c a=\"b\" d={8} e={true} /> }}", "[ <c a=\"b\" d={8} e={true} /> ]"),
+        ] {
+            assert_eq!(folded(written), read);
+        }
+    }
+
+    #[test]
+    fn what_a_page_decides_stays() {
+        for template in [
+            "{{ t }}",
+            "{{ a.b }}",
+            "{{ t(key=a.b) }}",
+            "{{ t(key=\"a\", b=c) }}",
+            "{{ random(a=1) }}",
+            "{{ t(key=\"a\") | upper }}",
+            "{{ <c a={b} /> }}",
+            "{{ <c {a} /> }}",
+            "{{ \"a\" }}",
+            "{# {{ t(key=\"a\") }} #}",
+            "{% raw %}{{ t(key=\"a\") }}{% endraw %}",
+        ] {
+            let read = folded(template);
+            assert_eq!(read.replace('(', "").replace("|given)", ""), template.replace('(', ""));
+        }
+    }
+
+    #[test]
+    fn white_space_that_a_tag_trims_is_not_joined_with_a_text() {
+        for template in [
+            "{{- t(key=\"a\") }}",
+            "{{ t(key=\"a\") -}}",
+            "{{ t(key=\"a\") }} {%- if true %}",
+            "{% if true -%}\n{{ t(key=\"a\") }}",
+        ] {
+            assert_eq!(folded(template), template);
+        }
+    }
+
+    #[test]
+    fn a_text_is_never_read_as_a_tag() {
+        for (text, after) in [("{{ x }}", ""), ("{% x", ""), ("a {# b", ""), ("a{", "{{ y }}")] {
+            let template = format!("{{{{ t(key=\"a\") }}}}{after}");
+            assert_eq!(Strict::new(&template, |_| Some(text.to_owned())).source, template);
+        }
+    }
+}
