@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::article::Article;
 use super::catalog::{Catalog, Piece};
 use super::files::File;
-use super::json::inside_script;
+use super::json;
 use super::lazily::Lazily;
 use super::reuse::Inputs;
 use super::route;
@@ -15,6 +15,9 @@ use crate::content::essay::FrontMatter;
 
 /// Essays in one file.
 const PER_FILE: usize = 500;
+
+/// Bytes that an essay takes there besides its text, more or less.
+const BESIDE_TEXT: usize = 2048;
 
 #[derive(Serialize)]
 struct Data<'a> {
@@ -69,8 +72,8 @@ pub fn files<'a>(
             let piece = |at: usize| thinkpiece(&catalog.pieces[at], &articles[at], &root);
             let thinkpieces = held.clone().map(piece).collect();
             let data = Data { version: 2, title, next: next.clone(), thinkpieces };
-            let json = serde_json::to_string_pretty(&data).into_diagnostic()?;
-            Ok(inside_script(&json).into_bytes())
+            let room = held.clone().map(|at| articles[at].text.len() + BESIDE_TEXT).sum();
+            json::pretty(&data, room).into_diagnostic()
         })
     };
     (1..=total).map(file).collect()

@@ -1,19 +1,63 @@
 //! JSON that can stand anywhere in a page, a `script` element included, where
 //! HTML's escapes do not work and templates' auto-escaping does not reach.
+//!
+//! It has none of the characters that could end a `script` element or start a comment in one;
+//! inside JSON they only occur in strings, where an escape means the same.
 
-/// The same JSON without the characters that could end a `script` element or start a comment
-/// in one; inside JSON they only occur in strings, where an escape means the same.
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+/// The same JSON without those characters.
 pub fn inside_script(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '<' => safe.push_str("\\u003c"),
-            '>' => safe.push_str("\\u003e"),
-            '&' => safe.push_str("\\u0026"),
-            c => safe.push(c),
-        }
+    let mut rest = json;
+    while let Some((at, escape)) = first(rest.as_bytes()) {
+        safe.push_str(&rest[..at]);
+        safe.push_str(escape);
+        rest = &rest[at + 1..];
     }
+    safe.push_str(rest);
     safe
+}
+
+/// A value as such JSON, over many lines, to be read by people too; `room` is how many bytes it
+/// will take, as far as that is known.
+pub fn pretty(value: &impl Serialize, room: usize) -> serde_json::Result<Vec<u8>> {
+    let mut json = Escaped(Vec::with_capacity(room));
+    serde_json::to_writer_pretty(&mut json, value)?;
+    Ok(json.0)
+}
+
+/// JSON as it is written, but for those characters.
+struct Escaped(Vec<u8>);
+
+impl Write for Escaped {
+    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
+        let mut rest = json;
+        while let Some((at, escape)) = first(rest) {
+            self.0.extend_from_slice(&rest[..at]);
+            self.0.extend_from_slice(escape.as_bytes());
+            rest = &rest[at + 1..];
+        }
+        self.0.extend_from_slice(rest);
+        Ok(json.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Where the first of those characters stands, and its escape.
+fn first(json: &[u8]) -> Option<(usize, &'static str)> {
+    let at = json.iter().position(|byte| matches!(byte, b'<' | b'>' | b'&'))?;
+    let escape = match json[at] {
+        b'<' => "\\u003c",
+        b'>' => "\\u003e",
+        _ => "\\u0026",
+    };
+    Some((at, escape))
 }
 
 #[cfg(test)]
@@ -22,9 +66,11 @@ mod tests {
 
     #[test]
     fn nothing_in_it_ends_a_script_element() {
-        let safe = inside_script(r#"{"a":"</script><!-- & \" "}"#);
-        assert!(!safe.contains(['<', '>', '&']), "{safe}");
-        let parsed: serde_json::Value = serde_json::from_str(&safe).unwrap();
-        assert_eq!(parsed["a"], "</script><!-- & \" ");
+        let values = ["</script><!-- & \" é ", "", "<"];
+        let json = inside_script(&serde_json::to_string(&values).unwrap());
+        for json in [json, String::from_utf8(pretty(&values, 0).unwrap()).unwrap()] {
+            assert!(!json.contains(['<', '>', '&']), "{json}");
+            assert_eq!(serde_json::from_str::<[String; 3]>(&json).unwrap(), values);
+        }
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::entry::Entry;
 use super::{Site, timestamp};
-use crate::site::json::inside_script;
+use crate::site::json;
 use crate::site::route;
 
 /// The feed of the whole site.
@@ -20,7 +20,7 @@ pub fn feed(site: Site<'_>, entries: &[Entry<'_>]) -> serde_json::Result<Vec<u8>
         date_modified: timestamp(entry.updated),
         tags: &entry.tags,
     });
-    let json = serde_json::to_string_pretty(&Feed {
+    let feed = Feed {
         version: "https://jsonfeed.org/version/1.1",
         title: &config.title,
         description: Some(config.tagline.as_str()).filter(|tagline| !tagline.is_empty()),
@@ -29,8 +29,8 @@ pub fn feed(site: Site<'_>, entries: &[Entry<'_>]) -> serde_json::Result<Vec<u8>
         language: &config.language,
         authors: [Author { name: &config.author.name }],
         items: items.collect(),
-    })?;
-    Ok(inside_script(&json).into_bytes())
+    };
+    json::pretty(&feed, entries.iter().map(|entry| entry.html.len()).sum())
 }
 
 #[derive(Serialize)]
