@@ -67,12 +67,13 @@ pub struct Block {
 
 /// Renders a text, block by block.
 pub fn render(source: &str, dialect: Dialect<'_>, links: &dyn Links) -> Vec<Block> {
-    let mut writer = Writer::new(dialect, heading_lift(source, dialect), links);
+    let events: Vec<Event<'_>> = Parser::new_ext(source, dialect.options()).collect();
+    let mut writer = Writer::new(dialect, heading_lift(&events), links);
     let mut blocks = Vec::new();
     let mut text = String::new();
     let mut depth = 0usize;
     let mut is_paragraph = false;
-    for event in Parser::new_ext(source, dialect.options()) {
+    for event in events {
         match &event {
             Event::Start(tag) => {
                 if depth == 0 {
@@ -122,13 +123,12 @@ pub fn text_of(blocks: &[Block]) -> String {
 
 /// How many levels each heading moves so that the highest of the text is `h2`,
 /// right below the page's title.
-fn heading_lift(source: &str, dialect: Dialect<'_>) -> i8 {
-    let highest = Parser::new_ext(source, dialect.options())
-        .filter_map(|event| match event {
-            Event::Start(Tag::Heading { level, .. }) => Some(level as i8),
-            _ => None,
-        })
-        .min();
+fn heading_lift(events: &[Event<'_>]) -> i8 {
+    let level = |event: &Event<'_>| match event {
+        Event::Start(Tag::Heading { level, .. }) => Some(*level as i8),
+        _ => None,
+    };
+    let highest = events.iter().filter_map(level).min();
     highest.map_or(0, |level| 2 - level)
 }
 

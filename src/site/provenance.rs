@@ -69,12 +69,12 @@ impl<'a> Provenance<'a> {
     /// If the theme cannot write the date.
     pub fn new(piece: &Piece<'a>, strings: &Strings) -> Result<Self, Missing> {
         let front = &piece.essay.front;
+        let settings = settings(&front.generation);
         Ok(Self {
             quote: &front.quote,
             model: &front.model,
             weights: &front.weights,
             weights_short: shortened(&front.weights),
-            settings: settings(&front.generation),
             rng_seed: front.rng_seed,
             take: front.take,
             round: front.round,
@@ -95,7 +95,8 @@ impl<'a> Provenance<'a> {
             edited: piece.edited,
             reviewed: front.reviewed,
             flagged: front.flagged.as_deref(),
-            command: command(piece),
+            command: command(front, &settings),
+            settings,
         })
     }
 }
@@ -176,8 +177,7 @@ impl Setting {
 
 /// The command that writes this text again; every setting is named, so that neither a
 /// project's configuration nor a later default changes it.
-fn command(piece: &Piece<'_>) -> Vec<String> {
-    let front = &piece.essay.front;
+fn command(front: &FrontMatter, settings: &[Setting]) -> Vec<String> {
     let mut command = vec![
         "venti generate".to_owned(),
         format!("--text {}", quoted(&front.quote)),
@@ -188,7 +188,7 @@ fn command(piece: &Piece<'_>) -> Vec<String> {
     if front.take > 1 {
         command.push(format!("--take {}", front.take));
     }
-    for setting in settings(&front.generation) {
+    for setting in settings {
         let flag = setting.name.replace('_', "-");
         command.extend(setting.flags.iter().map(|value| format!("--{flag} {}", quoted(value))));
     }
@@ -236,8 +236,9 @@ mod tests {
         }
         let input = sample.input();
         let catalog = Catalog::new(&input);
+        let front = &catalog.pieces[1].essay.front;
         assert_eq!(
-            command(&catalog.pieces[1]).join(" "),
+            command(front, &settings(&front.generation)).join(" "),
             "venti generate --text 'Don'\\''t.' --title 'Title of a' --model venti-mini --rng-seed 7 --take 2 \
              --temperature 0.8 --top-k 0 --top-p 1 --min-p 0.15 --typical-p 1 \
              --repetition-penalty 1.2 --no-repeat-ngram-size 0 --stop '\n\n' \
