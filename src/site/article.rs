@@ -107,7 +107,17 @@ fn place_for(quote: &str, blocks: &[Block]) -> Option<usize> {
 
 /// The first [`SUMMARY_CHARS`] characters, cut between words.
 pub fn summary(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        // More characters than are shown, whatever they are; what follows is cut anyway.
+        if line.len() > SUMMARY_CHARS * char::MAX.len_utf8() {
+            break;
+        }
+    }
     let Some((cut, _)) = line.char_indices().nth(SUMMARY_CHARS) else { return line };
     let end = line[..cut].rfind(' ').unwrap_or(cut);
     let kept = line[..end].trim_end_matches(|c: char| !c.is_alphanumeric());
