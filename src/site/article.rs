@@ -10,6 +10,13 @@ const SUMMARY_CHARS: usize = 160;
 /// A pull quote needs this many paragraphs around it to be worth its room.
 const PARAGRAPHS_FOR_PULL_QUOTE: usize = 4;
 
+/// A drop cap wants a paragraph of more than this many characters, its tags included.
+const ROOM_FOR_DROP_CAP: usize = 190;
+
+/// What a text may start with that makes no large letter.
+const NO_DROP_CAP: [char; 15] =
+    ['“', '„', '«', '‘', '\'', '&', '"', '(', '[', '…', '.', '-', '–', '—', '<'];
+
 /// A rendered essay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Article {
@@ -17,6 +24,8 @@ pub struct Article {
     pub before: String,
     /// HTML from there on.
     pub after: String,
+    /// The first paragraph starts with a letter and has room for a large one.
+    pub drop_cap: bool,
     /// What a reader reads; paragraphs are separated by one empty line.
     pub text: String,
     pub words: usize,
@@ -33,8 +42,10 @@ impl Article {
         let split = pull_quote.and_then(|quote| place_for(quote, &blocks)).unwrap_or(blocks.len());
         let text = markdown::text_of(&blocks);
         let words = text.split_whitespace().count();
+        let before = markdown::html_of(&blocks[..split]);
         Self {
-            before: markdown::html_of(&blocks[..split]),
+            drop_cap: has_room_for_drop_cap(&before),
+            before,
             after: markdown::html_of(&blocks[split..]),
             summary: summary(&text),
             text,
@@ -105,6 +116,13 @@ fn place_for(quote: &str, blocks: &[Block]) -> Option<usize> {
         .min_by_key(|&gap| (gap * 2).abs_diff(blocks.len()))
 }
 
+/// Whether the HTML starts with a paragraph for a drop cap.
+fn has_room_for_drop_cap(html: &str) -> bool {
+    let first = html.split("</p>").next().unwrap_or(html);
+    let letter = |text: &str| !text.starts_with(NO_DROP_CAP);
+    first.strip_prefix("<p>").is_some_and(letter) && first.chars().count() > ROOM_FOR_DROP_CAP
+}
+
 /// The first [`SUMMARY_CHARS`] characters, cut between words.
 pub fn summary(text: &str) -> String {
     let mut line = String::new();
@@ -154,6 +172,16 @@ mod tests {
         let opened = article("One.\n\nTwo.\n\nThree.", Some("Two."));
         assert_eq!(opened.after, "");
         assert_eq!(article("One.\n\nTwo.\n\nThree.\n\nFour.\n\nFive.", None).after, "");
+    }
+
+    #[test]
+    fn a_drop_cap_wants_a_letter_and_room() {
+        let long = ["word"; 40].join(" ");
+        assert!(article(&long, None).drop_cap);
+        for body in ["Short.", &format!("“{long}”"), &format!("*{long}*"), &format!("# {long}")]
+        {
+            assert!(!article(body, None).drop_cap, "{body}");
+        }
     }
 
     #[test]

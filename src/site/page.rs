@@ -211,6 +211,8 @@ pub struct Thinkpiece<'a> {
     pub before: &'a str,
     /// HTML from there on; empty where the text has no place for a pull quote.
     pub after: &'a str,
+    /// The text starts with a letter, in a paragraph that has room for a large one.
+    pub drop_cap: bool,
     pub pull_quote: Option<&'a str>,
     /// Every take of the same seed, this one included; empty if there is one only.
     pub takes: Vec<TakeLink>,
@@ -275,6 +277,7 @@ impl<'a> Thinkpiece<'a> {
             source: piece.seed.source.as_deref().and_then(Source::new),
             before: &article.before,
             after: &article.after,
+            drop_cap: article.drop_cap,
             pull_quote: front.pull_quote.as_deref().filter(|_| !article.after.is_empty()),
             takes: takes.map(|&at| TakeLink::new(&catalog.pieces[at], piece)).collect(),
             gallery: several.then(|| route::href(&route::takes(&piece.seed.slug))),
