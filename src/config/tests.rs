@@ -196,7 +196,7 @@ fn each_mistake_is_shown_where_it_is() {
         ),
         (
             "title: \"ü\" \nstrings: {ü: ü, é: [1]}\n",
-            "venti.yaml:2:24: `strings.é` must be text, but this is a list",
+            "venti.yaml:2:20: `strings.é` must be text, but this is a list",
         ),
         (
             "title: a\u{0}b\n",

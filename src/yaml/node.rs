@@ -123,10 +123,10 @@ const COMPLAINTS: [(&str, &str, &str); 9] = [
     ("more than one document", "a second YAML document starts here", "remove this line"),
 ];
 
-/// The parser counts characters; we count bytes.
+/// In bytes, as the parser counts.
 fn offset(text: &str, error: &serde_yaml::Error) -> usize {
     let index = error.location().map_or(0, |location| location.index());
-    text.char_indices().nth(index).map_or(text.len(), |(at, _)| at)
+    text.floor_char_boundary(index)
 }
 
 /// One reading: how many nodes were met, where to fail on purpose, and what we complained of.
