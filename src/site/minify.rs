@@ -16,6 +16,9 @@
 /// Elements whose text is copied untouched.
 const VERBATIM: [&str; 5] = ["pre", "textarea", "script", "style", "title"];
 
+/// Bytes of a text that are looked at together.
+const BLOCK: usize = 32;
+
 /// The same page in fewer bytes.
 pub fn minify(html: &str) -> String {
     let mut small = Small { html, out: String::with_capacity(html.len()), copied: 0 };
@@ -38,8 +41,8 @@ pub fn minify(html: &str) -> String {
             spaced |= !blank;
             at = end;
         } else if byte != b'<' || !opens(&bytes[at..]) {
-            spaced = false;
-            at = word_end(bytes, at + 1);
+            at = words_end(bytes, at + 1);
+            spaced = bytes[at - 1].is_ascii_whitespace();
         } else if bytes[at..].starts_with(b"<!--") {
             let end = html[at + 4..].find("-->").map_or(html.len(), |end| at + 4 + end + 3);
             small.replace(at, end, "");
@@ -128,10 +131,27 @@ fn space_end(bytes: &[u8], start: usize) -> usize {
     others.map_or(bytes.len(), |length| start + length)
 }
 
-/// Where the next whitespace or `<` stands.
-fn word_end(bytes: &[u8], start: usize) -> usize {
+/// How far a text goes from here without anything to leave out. Most words have one space between
+/// them, so blocks are looked at as a whole first.
+fn words_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while let Some(block) = bytes.get(at..=at + BLOCK)
+        && is_plain(block)
+    {
+        at += BLOCK;
+    }
     let ends = |byte: &u8| *byte == b'<' || byte.is_ascii_whitespace();
-    bytes[start..].iter().position(ends).map_or(bytes.len(), |length| start + length)
+    bytes[at..].iter().position(ends).map_or(bytes.len(), |length| at + length)
+}
+
+/// Whether a block has neither a `<` nor whitespace other than single spaces and line feeds.
+fn is_plain(block: &[u8]) -> bool {
+    let space = |byte: u8| byte <= b' ';
+    let found = |found: bool, (&byte, &next): (&u8, &u8)| {
+        let odd = byte == b'<' || (space(byte) && (byte != b' ' && byte != b'\n' || space(next)));
+        found | odd
+    };
+    !block.iter().zip(&block[1..]).fold(false, found)
 }
 
 fn tag_name(tag: &str) -> &str {
@@ -142,10 +162,8 @@ fn tag_name(tag: &str) -> &str {
 
 /// Where `</element` begins, or the end.
 fn closing_tag(html: &str, element: &str) -> usize {
-    html.match_indices("</")
-        .map(|(at, _)| at)
-        .find(|&at| tag_name(&html[at..]).eq_ignore_ascii_case(element))
-        .unwrap_or(html.len())
+    let closes = |tag: &str| tag.starts_with("</") && tag_name(tag).eq_ignore_ascii_case(element);
+    html.match_indices('<').map(|(at, _)| at).find(|&at| closes(&html[at..])).unwrap_or(html.len())
 }
 
 #[cfg(test)]
