@@ -4,7 +4,7 @@
 //! rounds alike on every machine; the platform's sine is not asked. Numbers are written
 //! with one decimal at most.
 
-use std::fmt::Write;
+use std::fmt::{self, Display, Formatter, Write};
 
 /// The golden section: the smaller of two parts is to the larger as the larger to both.
 pub const PHI: f64 = 0.618;
@@ -31,6 +31,15 @@ impl Point {
     /// The point `share` of the way to `other`.
     pub fn towards(self, other: Self, share: f64) -> Self {
         at(self.x + (other.x - self.x) * share, self.y + (other.y - self.y) * share)
+    }
+}
+
+/// As path data writes it.
+impl Display for Point {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (x, y) = (n(self.x), n(self.y));
+        let between = if y.tenths < 0 { "" } else { " " };
+        write!(f, "{x}{between}{y}")
     }
 }
 
@@ -75,22 +84,21 @@ pub fn rect(corner: Point, width: f64, height: f64) -> Outline {
 
 /// A straight line.
 pub fn line(from: Point, to: Point) -> Outline {
-    Outline(format!("<path d=\"M{}L{}\"", pair(from), pair(to)))
+    Outline(format!("<path d=\"M{from}L{to}\""))
 }
 
 /// Several lines drawn as one.
 pub fn lines(all: &[(Point, Point)]) -> Outline {
     let mut d = String::new();
     for (from, to) in all {
-        let _ = write!(d, "M{}L{}", pair(*from), pair(*to));
+        let _ = write!(d, "M{from}L{to}");
     }
     Outline(format!("<path d=\"{d}\""))
 }
 
 /// A closed outline with straight sides.
 pub fn polygon(corners: &[Point]) -> Outline {
-    let d: Vec<String> = corners.iter().map(|corner| pair(*corner)).collect();
-    Outline(format!("<path d=\"M{}Z\"", d.join("L")))
+    Outline(format!("<path d=\"M{}Z\"", joined(corners)))
 }
 
 /// A part of a circle's line, clockwise from one angle to another less than 360 away.
@@ -100,7 +108,7 @@ pub fn arc(centre: Point, radius: f64, from: f64, to: f64) -> Outline {
 
 /// A slice of a disc, clockwise from one angle to another less than 360 away.
 pub fn sector(centre: Point, radius: f64, from: f64, to: f64) -> Outline {
-    Outline(format!("<path d=\"M{}L{}Z\"", swept(centre, radius, from, to), pair(centre)))
+    Outline(format!("<path d=\"M{}L{centre}Z\"", swept(centre, radius, from, to)))
 }
 
 /// The part of a disc that a chord cuts off: a half disc when the angles are 180 apart.
@@ -116,20 +124,41 @@ pub fn path(d: &str) -> Outline {
 fn swept(centre: Point, radius: f64, from: f64, to: f64) -> String {
     let large = u8::from(to - from > 180.0);
     let (start, end) = (centre.go(from, radius), centre.go(to, radius));
-    format!("{}A{} {} 0 {large} 1 {}", pair(start), n(radius), n(radius), pair(end))
+    let radius = n(radius);
+    format!("{start}A{radius} {radius} 0 {large} 1 {end}")
 }
 
-/// A point as path data writes it.
-pub fn pair(point: Point) -> String {
-    let (x, y) = (n(point.x), n(point.y));
-    if y.starts_with('-') { format!("{x}{y}") } else { format!("{x} {y}") }
+/// Corners as path data writes them, with straight lines between.
+pub fn joined(corners: &[Point]) -> String {
+    let mut d = String::new();
+    for (at, corner) in corners.iter().enumerate() {
+        let between = if at == 0 { "" } else { "L" };
+        let _ = write!(d, "{between}{corner}");
+    }
+    d
 }
 
 /// A number with one decimal at most, and no more characters than it needs.
-pub fn n(value: f64) -> String {
-    let rounded = (value * 10.0).round() / 10.0;
-    // `-0` would be the same place in more characters.
-    format!("{}", if rounded == 0.0 { 0.0 } else { rounded })
+#[derive(Debug, Clone, Copy)]
+pub struct Tenths {
+    tenths: i64,
+}
+
+/// This many, rounded.
+pub fn n(value: f64) -> Tenths {
+    Tenths { tenths: (value * 10.0).round() as i64 }
+}
+
+impl Display for Tenths {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let size = self.tenths.unsigned_abs();
+        let sign = if self.tenths < 0 { "-" } else { "" };
+        write!(f, "{sign}{}", size / 10)?;
+        match size % 10 {
+            0 => Ok(()),
+            tenth => write!(f, ".{tenth}"),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -148,8 +177,9 @@ mod tests {
 
     #[test]
     fn numbers_take_no_more_room_than_they_need() {
-        let written = [3.0, 3.04, -3.05, 0.25, -0.04, 1199.96].map(n);
-        assert_eq!(written, ["3", "3", "-3.1", "0.3", "0", "1200"]);
-        assert_eq!(pair(at(1.0, -2.0)), "1-2");
+        let written =
+            [3.0, 3.04, -3.05, 0.25, -0.04, -0.3, 1199.96].map(|value| n(value).to_string());
+        assert_eq!(written, ["3", "3", "-3.1", "0.3", "0", "-0.3", "1200"]);
+        assert_eq!(at(1.0, -2.0).to_string(), "1-2");
     }
 }

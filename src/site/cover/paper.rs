@@ -112,23 +112,27 @@ impl Paper {
             let _ = write!(day, ".{class}{{fill:none;stroke:{}}}", palette.day[*role as usize]);
             let _ = write!(night, ".{class}{{stroke:{}}}", palette.night[*role as usize]);
         }
-        let body = match (mirrored, flipped) {
-            (false, false) => self.body,
-            (true, false) => turned(&format!("matrix(-1 0 0 1 {WIDTH} 0)"), &self.body),
-            (false, true) => turned(&format!("matrix(1 0 0 -1 0 {HEIGHT})"), &self.body),
-            (true, true) => turned(&format!("matrix(-1 0 0 -1 {WIDTH} {HEIGHT})"), &self.body),
+        let transform = match (mirrored, flipped) {
+            (false, false) => None,
+            (true, false) => Some(format!("-1 0 0 1 {WIDTH} 0")),
+            (false, true) => Some(format!("1 0 0 -1 0 {HEIGHT}")),
+            (true, true) => Some(format!("-1 0 0 -1 {WIDTH} {HEIGHT}")),
         };
-        format!(
+        let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\">\
              <style>{day}@media(prefers-color-scheme:dark){{{night}}}</style>\
-             <path class=\"g\" d=\"M0 0H{WIDTH}V{HEIGHT}H0Z\"/>{body}</svg>\n"
-        )
+             <path class=\"g\" d=\"M0 0H{WIDTH}V{HEIGHT}H0Z\"/>"
+        );
+        match transform {
+            None => svg.push_str(&self.body),
+            Some(matrix) => {
+                let body = &self.body;
+                let _ = write!(svg, "<g transform=\"matrix({matrix})\">{body}</g>");
+            }
+        }
+        svg.push_str("</svg>\n");
+        svg
     }
-}
-
-/// A drawing moved as a whole.
-fn turned(transform: &str, body: &str) -> String {
-    format!("<g transform=\"{transform}\">{body}</g>")
 }
 
 fn remember(seen: &mut Vec<Role>, role: Role) {

@@ -2,7 +2,7 @@
 //! they make a curve. They are strung over a disc and a dark plane.
 
 use crate::site::cover::geometry::{
-    Outline, PHI, Point, at, circle, lines, pair, path, polygon, rect,
+    Outline, PHI, Point, at, circle, joined, lines, path, polygon, rect,
 };
 use crate::site::cover::palette::Role;
 use crate::site::cover::paper::Paper;
@@ -121,6 +121,5 @@ fn strung([from, corner, to]: [Point; 3], count: usize) -> Outline {
 }
 
 fn polyline(points: &[Point]) -> Outline {
-    let d: Vec<String> = points.iter().map(|point| pair(*point)).collect();
-    path(&format!("M{}", d.join("L")))
+    path(&format!("M{}", joined(points)))
 }
