@@ -1,6 +1,8 @@
 //! An essay's text as a page shows it: rendered, measured, and opened in the
 //! middle for its pull quote.
 
+use std::cell::Cell;
+
 use super::markdown::{self, Block, Dialect, Image, Links};
 use super::route::{self, Target};
 
@@ -33,12 +35,15 @@ pub struct Article {
     pub minutes: usize,
     /// The beginning, cut between words.
     pub summary: String,
+    /// It has links, and so is not the same everywhere.
+    has_links: bool,
 }
 
 impl Article {
     /// Renders `body` (Markdown) for a page whose root is `root`.
     pub fn new(body: &str, pull_quote: Option<&str>, root: &str, words_per_minute: usize) -> Self {
-        let blocks = markdown::render(body, Dialect::Essay, &EssayLinks { root, here: "" });
+        let links = EssayLinks::new(root, "");
+        let blocks = markdown::render(body, Dialect::Essay, &links);
         let split = pull_quote.and_then(|quote| place_for(quote, &blocks)).unwrap_or(blocks.len());
         let text = markdown::text_of(&blocks);
         let words = text.split_whitespace().count();
@@ -51,22 +56,18 @@ impl Article {
             text,
             words,
             minutes: words.div_ceil(words_per_minute.max(1)).max(1),
+            has_links: links.followed.get(),
         }
     }
 
     /// The whole essay as HTML that stands elsewhere: `root` leads from there to the site's
     /// root, and `here` to the essay's own page.
     pub fn elsewhere(&self, body: &str, root: &str, here: &str) -> String {
-        let mut html = [self.before.as_str(), &self.after].concat();
-        // Nothing but a link depends on the place.
-        if html.contains("href=") {
-            html = markdown::html_of(&markdown::render(
-                body,
-                Dialect::Essay,
-                &EssayLinks { root, here },
-            ));
+        if !self.has_links {
+            return [self.before.as_str(), &self.after].concat();
         }
-        html
+        let links = EssayLinks::new(root, here);
+        markdown::html_of(&markdown::render(body, Dialect::Essay, &links))
     }
 
     /// [`Self::elsewhere`], outside the site: every address is absolute.
@@ -82,10 +83,19 @@ struct EssayLinks<'a> {
     root: &'a str,
     /// What leads to the essay's own page; empty on the page itself.
     here: &'a str,
+    /// Whether there was any.
+    followed: Cell<bool>,
+}
+
+impl<'a> EssayLinks<'a> {
+    fn new(root: &'a str, here: &'a str) -> Self {
+        Self { root, here, followed: Cell::new(false) }
+    }
 }
 
 impl Links for EssayLinks<'_> {
     fn link(&self, target: Target<'_>) -> Option<String> {
+        self.followed.set(true);
         match target {
             Target::External(url) => Some(url.to_owned()),
             Target::Fragment(address) | Target::Relative(address) => {
