@@ -517,7 +517,7 @@ fn a_name_that_is_not_defined_is_a_mistake_wherever_it_decides() {
         ("{{ t(key=\"made_with\", generator=site.generatr) }}", "site.generatr"),
         ("{{ <avatar author={site.authr} root={root} /> }}", "site.authr"),
     ] {
-        let before = "é {% if site.title == 1 %}{% endif %}";
+        let before = "é {{ t(key=\"not_found_text\") }}{% if site.title == 1 %}{% endif %}";
         sample.write("themes/medium/templates/404.html", &format!("<p>\n{before}{template}"));
         let error = sample.attempt().unwrap_err();
         let problem = error.downcast_ref::<crate::problem::Problem>().expect(template);

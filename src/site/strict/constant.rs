@@ -54,7 +54,9 @@ fn opens_tag(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crate::problem::Problem;
     use crate::site::strict::Strict;
+    use crate::site::{Nothing, build, sample};
 
     /// The template with each constant tag in square brackets.
     fn folded(template: &str) -> String {
@@ -112,5 +114,26 @@ mod tests {
             let template = format!("{{{{ t(key=\"a\") }}}}{after}");
             assert_eq!(Strict::new(&template, |_| Some(text.to_owned())).source, template);
         }
+    }
+
+    #[test]
+    fn a_component_that_sees_its_caller_is_no_constant() {
+        let sample = sample::site();
+        sample.write(
+            "themes/medium/templates/404.html",
+            "{% component here(@path = \"nowhere\") %}{{ path }}{% endcomponent here %}{{ <here /> }}",
+        );
+        assert_eq!(sample.build().tree["404.html"], b"404.html");
+    }
+
+    #[test]
+    fn a_constant_that_cannot_be_made_is_a_mistake_where_it_stands() {
+        let sample = sample::site();
+        let template = "{{ t(key=\"skip\") }}\n{{ t(key=\"nowhere\") }}";
+        sample.write("themes/medium/templates/404.html", template);
+        let error = build(&sample.input(), &Nothing).unwrap_err();
+        let problem = error.downcast_ref::<Problem>().expect("a problem with a place");
+        assert!(problem.message.contains("`nowhere`"), "{}", problem.message);
+        assert_eq!(problem.place().map(|(line, _)| line), Some(2));
     }
 }
