@@ -10,18 +10,18 @@ use crate::config::{Generation, GenerationOverrides};
 /// sampling, cleaning, judging or the prompt's form change.
 pub const REVISION: u32 = 1;
 
-/// A hash under construction.
-struct Fields(blake3::Hasher);
+/// What is to be hashed. It is hashed at once: a hasher is slow to take in a few bytes at a time.
+struct Fields(Vec<u8>);
 
 impl Fields {
     fn new(purpose: &str) -> Self {
-        Self(blake3::Hasher::new()).with("purpose", purpose)
+        Self(Vec::with_capacity(1024)).with("purpose", purpose)
     }
 
     fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         for bytes in [name.as_bytes(), value.as_ref()] {
-            self.0.update(&(bytes.len() as u64).to_le_bytes());
-            self.0.update(bytes);
+            self.0.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+            self.0.extend_from_slice(bytes);
         }
         self
     }
@@ -77,7 +77,7 @@ impl Fields {
     }
 
     fn hex(self) -> String {
-        self.0.finalize().to_hex().to_string()
+        blake3::hash(&self.0).to_hex().to_string()
     }
 }
 
@@ -168,7 +168,7 @@ pub fn candidate_key(rng_seed: u64, take: u32, round: u32, candidate: u32) -> [u
         .number("take", u64::from(take))
         .number("round", u64::from(round))
         .number("candidate", u64::from(candidate));
-    *fields.0.finalize().as_bytes()
+    *blake3::hash(&fields.0).as_bytes()
 }
 
 #[cfg(test)]

@@ -156,22 +156,22 @@ pub fn plan(
             identities.insert(model, models.identity(model)?);
         }
     }
-    let decided: Vec<(Job, Decision)> = takes
+    let decided: Vec<(Asked<'_>, Decision)> = takes
         .into_par_iter()
         .map(|(seed, take)| {
             let model = site.model_of(take);
-            let job = job(seed, take, site, model, &identities[model]);
-            let decision = decide(&job, stored.get(&job.id), choice);
-            (job, decision)
+            let asked = Asked { seed, take, site, model, identity: &identities[model] };
+            let decision = decide(&asked, stored.get(&asked.id()), choice);
+            (asked, decision)
         })
         .collect();
     let mut plan = Plan::default();
-    for (job, decision) in decided {
+    for (asked, decision) in decided {
         match decision {
-            Decision::Write(reason) => plan.jobs.push(Job { reason, ..job }),
-            Decision::Fresh => plan.fresh.push(job.id),
-            Decision::Stale => plan.stale.push(job.id),
-            Decision::Edited => plan.edited.push(job.id),
+            Decision::Write(reason) => plan.jobs.push(asked.job(reason)),
+            Decision::Fresh => plan.fresh.push(asked.id()),
+            Decision::Stale => plan.stale.push(asked.id()),
+            Decision::Edited => plan.edited.push(asked.id()),
         }
     }
     plan.orphans = orphans(seeds, stored);
@@ -193,17 +193,19 @@ enum Decision {
     Edited,
 }
 
-fn decide(job: &Job, stored: Option<&Stored>, choice: &Choice) -> Decision {
+fn decide(asked: &Asked<'_>, stored: Option<&Stored>, choice: &Choice) -> Decision {
     let Some(stored) = stored else {
         return Decision::Write(Reason::Missing);
     };
     let front = &stored.essay.front;
-    let refresh = choice.refresh.includes(&job.id.slug);
+    let refresh = choice.refresh.includes(&asked.seed.slug);
     let named = choice.only.is_some();
-    let reason = if front.seed_hash != job.seed_hash {
+    // Asked for only where it matters: the prompt is made for it.
+    let is_stale = || front.key != asked.key();
+    let reason = if front.seed_hash != asked.seed_hash() {
         Some(Reason::SeedChanged)
     } else {
-        (refresh && front.key != job.key).then_some(Reason::Refreshed)
+        (refresh && is_stale()).then_some(Reason::Refreshed)
     };
     if stored.edited {
         // Force takes an edit away only where somebody meant this essay: its seed was changed, or
@@ -217,45 +219,75 @@ fn decide(job: &Job, stored: Option<&Stored>, choice: &Choice) -> Decision {
     }
     match reason {
         Some(reason) => Decision::Write(reason),
-        None if front.key == job.key => Decision::Fresh,
-        None => Decision::Stale,
+        None if is_stale() => Decision::Stale,
+        None => Decision::Fresh,
     }
 }
 
-fn job(seed: &Seed, take: &Take, site: Site, model: &str, identity: &Identity) -> Job {
-    let prompt = Prompt::new(seed.title.as_deref(), &seed.quote);
-    let generation = site.generation.with(&site.generation_flags.over(&take.generation));
-    let rng_seed = site.rng_seed.unwrap_or(seed.rng_seed);
-    let key = Inputs {
-        identity,
-        prompt: &prompt.text,
-        generation: &generation,
-        blocklist: site.blocklist.patterns(),
-        rng_seed,
-        take: take.number,
-    };
-    let own = SeedInputs {
-        quote: &seed.quote,
-        title: seed.title.as_deref(),
-        model: take.model.as_deref(),
-        generation: &take.generation,
-        rng_seed: seed.rng_seed,
-        take: take.number,
-    };
-    Job {
-        id: id(seed, take),
-        reason: Reason::Missing,
-        quote: seed.quote.clone(),
-        model: model.to_owned(),
-        identity: identity.clone(),
-        key: key.key(),
-        seed_hash: seed_hash(&own),
-        brief: Brief { prompt, generation, rng_seed, take: take.number },
-    }
+/// A take that was asked for, with all that decides its essay.
+struct Asked<'a> {
+    seed: &'a Seed,
+    take: &'a Take,
+    site: Site<'a>,
+    model: &'a str,
+    identity: &'a Identity,
 }
 
-fn id(seed: &Seed, take: &Take) -> EssayId {
-    EssayId { slug: seed.slug.clone(), take: take.number }
+impl Asked<'_> {
+    fn id(&self) -> EssayId {
+        EssayId { slug: self.seed.slug.clone(), take: self.take.number }
+    }
+
+    fn brief(&self) -> Brief {
+        let flags = self.site.generation_flags;
+        Brief {
+            prompt: Prompt::new(self.seed.title.as_deref(), &self.seed.quote),
+            generation: self.site.generation.with(&flags.over(&self.take.generation)),
+            rng_seed: self.site.rng_seed.unwrap_or(self.seed.rng_seed),
+            take: self.take.number,
+        }
+    }
+
+    fn key(&self) -> String {
+        self.key_of(&self.brief())
+    }
+
+    fn key_of(&self, brief: &Brief) -> String {
+        let inputs = Inputs {
+            identity: self.identity,
+            prompt: &brief.prompt.text,
+            generation: &brief.generation,
+            blocklist: self.site.blocklist.patterns(),
+            rng_seed: brief.rng_seed,
+            take: brief.take,
+        };
+        inputs.key()
+    }
+
+    fn seed_hash(&self) -> String {
+        seed_hash(&SeedInputs {
+            quote: &self.seed.quote,
+            title: self.seed.title.as_deref(),
+            model: self.take.model.as_deref(),
+            generation: &self.take.generation,
+            rng_seed: self.seed.rng_seed,
+            take: self.take.number,
+        })
+    }
+
+    fn job(&self, reason: Reason) -> Job {
+        let brief = self.brief();
+        Job {
+            id: self.id(),
+            reason,
+            quote: self.seed.quote.clone(),
+            model: self.model.to_owned(),
+            identity: self.identity.clone(),
+            key: self.key_of(&brief),
+            seed_hash: self.seed_hash(),
+            brief,
+        }
+    }
 }
 
 fn is_asked_for(seed: &Seed, choice: &Choice) -> bool {
