@@ -155,7 +155,7 @@ fn is_plain(block: &[u8]) -> bool {
 }
 
 fn tag_name(tag: &str) -> &str {
-    let name = tag.trim_start_matches(['<', '/']);
+    let name = tag.strip_prefix("</").unwrap_or(&tag[1..]);
     let ends = |byte: u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'>');
     &name[..name.bytes().position(ends).unwrap_or(name.len())]
 }
