@@ -55,8 +55,8 @@ fn opens_tag(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::problem::Problem;
+    use crate::site::sample;
     use crate::site::strict::Strict;
-    use crate::site::{Nothing, build, sample};
 
     /// The template with each constant tag in square brackets.
     fn folded(template: &str) -> String {
@@ -131,7 +131,7 @@ mod tests {
         let sample = sample::site();
         let template = "{{ t(key=\"skip\") }}\n{{ t(key=\"nowhere\") }}";
         sample.write("themes/medium/templates/404.html", template);
-        let error = build(&sample.input(), &Nothing).unwrap_err();
+        let error = sample.attempt().unwrap_err();
         let problem = error.downcast_ref::<Problem>().expect("a problem with a place");
         assert!(problem.message.contains("`nowhere`"), "{}", problem.message);
         assert_eq!(problem.place().map(|(line, _)| line), Some(2));
