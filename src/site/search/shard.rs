@@ -14,7 +14,7 @@
 use rayon::prelude::*;
 
 use super::packed::{SYMBOLS, push_number, push_postings};
-use super::postings::{Posting, Term};
+use super::postings::{LEVELS, Posting, Term};
 
 /// A file is cut between words once it has so many bytes, at the next word that chance picks:
 /// by the word itself, so that one new word moves no cut but its own.
@@ -78,21 +78,34 @@ fn pack_postings(postings: &[Posting]) -> String {
     if postings.len() <= MAX_POSTINGS {
         push_postings(postings, &mut packed);
     } else {
-        let mut best = postings.to_vec();
-        best.sort_by_key(|posting| (std::cmp::Reverse(posting.impact), posting.doc));
-        best.truncate(MAX_POSTINGS);
-        best.sort_by_key(|posting| posting.doc);
         packed.push('~');
         push_number(u32::try_from(postings.len()).unwrap_or(u32::MAX), &mut packed);
-        push_postings(&best, &mut packed);
+        push_postings(&best(postings), &mut packed);
     }
     packed
+}
+
+/// The [`MAX_POSTINGS`] that count most, of those that count the same the first, in their order.
+fn best(postings: &[Posting]) -> Vec<Posting> {
+    let mut allowed = [0; LEVELS as usize];
+    postings.iter().for_each(|posting| allowed[usize::from(posting.impact)] += 1);
+    let mut room = MAX_POSTINGS;
+    for of_level in allowed.iter_mut().rev() {
+        *of_level = room.min(*of_level);
+        room -= *of_level;
+    }
+    let is_best = |posting: &&Posting| {
+        let left = &mut allowed[usize::from(posting.impact)];
+        let taken = *left > 0;
+        *left -= usize::from(taken);
+        taken
+    };
+    postings.iter().filter(is_best).copied().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::packed::numbers;
-    use super::super::postings::LEVELS;
     use super::*;
 
     fn term(word: &str, postings: &[(u32, u8)]) -> Term {
@@ -131,6 +144,17 @@ mod tests {
         assert_eq!(numbers.len() - 1, MAX_POSTINGS);
         let impacts = numbers[1..].iter().filter(|number| *number % LEVELS == 1).count();
         assert_eq!(impacts, 1000);
+    }
+
+    #[test]
+    fn of_texts_in_which_a_word_counts_the_same_the_first_are_listed() {
+        let texts: Vec<(u32, u8)> = (0..9000).map(|doc| (doc, (doc * 7919 % 13) as u8)).collect();
+        let postings = term("the", &texts).postings;
+        let mut sorted = postings.clone();
+        sorted.sort_by_key(|posting| (std::cmp::Reverse(posting.impact), posting.doc));
+        sorted.truncate(MAX_POSTINGS);
+        sorted.sort_by_key(|posting| posting.doc);
+        assert_eq!(best(&postings), sorted);
     }
 
     #[test]
