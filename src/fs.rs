@@ -322,6 +322,15 @@ fn flush_file_system(any: &Path) -> Result<()> {
     rustix::fs::syncfs(file).map_err(|e| error("sync", any)(e.into()))
 }
 
+/// Begins to write all that waits to be written to the file system that holds a folder, beside what
+/// this thread goes on with; none where there is no such call.
+pub fn start_flush(dir: &Path) -> Option<std::thread::JoinHandle<()>> {
+    let dir = dir.to_owned();
+    // Whoever depends on it flushes again, and meets its error then.
+    let flush = move || drop(flush_file_system(&dir));
+    cfg!(target_os = "linux").then(|| std::thread::spawn(flush))
+}
+
 /// There is no such call here, and [`flushed_together`] does not ask for it.
 #[cfg(not(target_os = "linux"))]
 fn flush_file_system(_: &Path) -> Result<()> {

@@ -17,7 +17,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use blake3::Hash;
@@ -28,6 +28,7 @@ use crate::lock::Lock;
 use crate::site::destination::Destination;
 use crate::site::{Inventory, Tree};
 
+mod flush;
 mod manifest;
 mod paths;
 mod plan;
@@ -35,6 +36,7 @@ mod stamps;
 mod survey;
 mod swap;
 
+use flush::Flush;
 use manifest::Manifest;
 pub use paths::check;
 use stamps::Stamps;
@@ -189,6 +191,7 @@ pub struct Output {
     /// What each file that stands as Venti left it was made from.
     standing: HashMap<String, Hash>,
     brought: Mutex<Vec<(String, Brought)>>,
+    flush: Mutex<Flush>,
     _lock: Lock,
 }
 
@@ -211,8 +214,17 @@ impl Output {
         let stamps_file = scratch.join(STAMPS_FILE);
         let stamps = stamps::load(&stamps_file);
         let standing = survey::standing(&manifest, &stamps, folder);
-        let (folder, brought) = (folder.to_owned(), Mutex::default());
-        Ok(Self { folder, at, manifest, stamps, stamps_file, standing, brought, _lock: lock })
+        Ok(Self {
+            folder: folder.to_owned(),
+            at,
+            manifest,
+            stamps,
+            stamps_file,
+            standing,
+            brought: Mutex::default(),
+            flush: Mutex::default(),
+            _lock: lock,
+        })
     }
 
     /// Makes the folder hold exactly these files, beside what is not Venti's. Those that were made
@@ -222,7 +234,7 @@ impl Output {
     /// A [`Refusal`], or a disk that is full, read-only or forbidden; the message says what state
     /// the site is in.
     pub fn commit(self, files: &Inventory) -> miette::Result<Changes> {
-        let brought = std::mem::take(&mut *self.brought());
+        let brought = std::mem::take(&mut *locked(&self.brought));
         let brought: BTreeMap<String, Brought> = brought.into_iter().collect();
         let wanted = Wanted { brought: &brought, files };
         let (changes, stamps) = self.replace(&wanted)?;
@@ -257,11 +269,11 @@ impl Output {
         };
         Ok((changes, plan.stamps))
     }
+}
 
-    /// Nobody fails while holding it.
-    fn brought(&self) -> std::sync::MutexGuard<'_, Vec<(String, Brought)>> {
-        self.brought.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
+/// What these hold is whole whatever happened to whoever held it last.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Destination for Output {
@@ -284,10 +296,14 @@ impl Destination for Output {
         };
         let stamp = match found {
             Found::Same(stamp) => stamp,
-            _ => self.at.stage(path, &bytes).map_err(untouched)?,
+            _ => {
+                let stamp = self.at.stage(path, &bytes).map_err(untouched)?;
+                locked(&self.flush).wrote(bytes.len(), &self.at.site());
+                stamp
+            }
         };
         let brought = Brought { hash: blake3::hash(&bytes), found, stamp };
-        self.brought().push((path.to_owned(), brought));
+        locked(&self.brought).push((path.to_owned(), brought));
         Ok(())
     }
 }

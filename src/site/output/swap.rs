@@ -50,7 +50,7 @@ impl Workplace {
     }
 
     /// What is staged under the paths it will have.
-    fn site(&self) -> PathBuf {
+    pub fn site(&self) -> PathBuf {
         if self.new { self.beside.clone() } else { self.within.join("site") }
     }
 

@@ -59,7 +59,7 @@ impl Scene {
 fn killed<T>(scene: &Scene, tree: &Tree, last: impl FnOnce(&Plan<'_>, &Workplace) -> T) -> T {
     let mut opened = scene.open();
     tree.iter().try_for_each(|(path, bytes)| opened.put(path, bytes.clone())).unwrap();
-    let brought = take(&mut *opened.brought()).into_iter().collect();
+    let brought = take(&mut *locked(&opened.brought)).into_iter().collect();
     let wanted = Wanted { brought: &brought, files: &Inventory::default() };
     let plan = plan::plan(&wanted, &opened.manifest, &opened.stamps, &opened.folder).unwrap();
     swap::make_safe(&plan, &opened.at).unwrap();
