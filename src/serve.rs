@@ -1,0 +1,16 @@
+//! The preview: the site in memory, built again whenever something changes, and served as a
+//! static host would serve it. What is asked of it by a browser goes through [`guard`].
+
+mod builder;
+mod guard;
+mod headers;
+mod host;
+mod live;
+mod server;
+mod shelf;
+mod watch;
+
+pub use builder::{Attempt, Event};
+pub use server::{Address, Options, listen, run};
+pub use shelf::{Next, Shelf};
+pub use watch::Watched;
