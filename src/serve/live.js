@@ -46,9 +46,10 @@ function restyle(styles) {
   });
 }
 
+// Style sheets are swapped, not loaded again with the page.
 function uses(paths) {
   const used = performance.getEntriesByType("resource").map(entry => decodeURIComponent(new URL(entry.name).pathname));
-  return paths.some(path => used.includes(path));
+  return paths.some(path => !path.endsWith(".css") && used.includes(path));
 }
 
 function element(name, text) {
