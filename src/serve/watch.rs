@@ -32,7 +32,7 @@ impl Watched {
 
     /// Whether a change at this path, or of all below it, is one of the site.
     fn concerns(&self, path: &Path) -> bool {
-        if fs::is_temporary(path) {
+        if path.file_name().is_some_and(fs::is_temporary) {
             return false;
         }
         let of_file = self.files.iter().any(|file| file.starts_with(path));
