@@ -243,7 +243,7 @@ pub struct ModelFlags {
 }
 
 /// What a model runs on.
-#[derive(Debug, Args, Default)]
+#[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Model")]
 pub struct Engine {
     /// Where it runs

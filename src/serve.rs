@@ -1,6 +1,7 @@
 //! The preview: the site in memory, built again whenever something changes, and served as a
 //! static host would serve it. What is asked of it by a browser goes through [`guard`].
 
+mod arriving;
 mod builder;
 mod guard;
 mod headers;
@@ -10,6 +11,7 @@ mod server;
 mod shelf;
 mod watch;
 
+pub use arriving::{Arrivals, Arriving, Teller};
 pub use builder::{Attempt, Event};
 pub use server::{Address, Options, listen, run};
 pub use shelf::{Next, Shelf};

@@ -1,6 +1,9 @@
 //! `venti serve`: the preview, built from the project as it is at each moment.
 
+mod writer;
+
 use std::path::Path;
+use std::sync::mpsc::channel;
 
 use super::build::GENERATOR;
 use super::environment;
@@ -11,6 +14,7 @@ use crate::cli::{Global, Serve};
 use crate::project::Project;
 use crate::serve::{self, Attempt, Event, Next, Options, Shelf, Watched};
 use crate::site::output::Standing;
+use writer::Writer;
 
 /// Where a preview is, unless somebody asks for another port.
 const PORT: u16 = 8501;
@@ -49,9 +53,22 @@ pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result
 
     let shown = Shown { drafts: args.drafts, future: args.future };
     let said = *terminal;
+    let (built, to_write) = channel();
+    let writer = Writer {
+        place: place.clone(),
+        engine: args.engine.clone(),
+        drafts: args.drafts,
+        terminal: *terminal,
+    };
     serve::run(
         listener,
-        move |last| attempt(&place, shown, last),
+        move |last| {
+            let attempt = attempt(&place, shown, last);
+            if cfg!(feature = "model") && attempt.site.is_ok() {
+                let _ = built.send(());
+            }
+            attempt
+        },
         move |event| match event {
             Event::Built { changed, files, took } => said.did(
                 "built",
@@ -62,6 +79,7 @@ pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result
                 "not all files can be watched, so save venti.yaml to have others seen: {reason}"
             )),
         },
+        move |mut teller| writer.run(&to_write, &mut teller),
     )
 }
 

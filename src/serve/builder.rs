@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch::Sender;
 
+use super::arriving::Arrivals;
 use super::shelf::Shelf;
 use super::watch::{Watched, Watcher};
 
@@ -21,6 +22,8 @@ pub struct State {
     pub problem: Option<Arc<str>>,
     /// What is being done meanwhile.
     pub work: Option<Arc<str>>,
+    /// Essays that the site lacks and that are being written.
+    pub arrivals: Arc<Arrivals>,
 }
 
 /// What came of an attempt to build.

@@ -31,19 +31,23 @@ pub enum Found {
 pub fn find(shelf: &Shelf, prefix: &str, path: &str) -> Found {
     let nothing = || Found::Nothing(shelf.get(NOT_FOUND).cloned());
     let file = |path: &str| shelf.get(path).map(|held| Found::File(path.to_owned(), held.clone()));
-    let decoded = percent_encoding::percent_decode_str(path).decode_utf8();
-    let Some(path) = decoded.as_deref().ok() else { return nothing() };
-    if Some(path) == prefix.strip_suffix('/') && !path.is_empty() {
+    if prefix.strip_suffix('/').is_some_and(|folder| !folder.is_empty() && folder == path) {
         return Found::Folder;
     }
-    let Some(path) = path.strip_prefix(prefix) else { return nothing() };
+    let Some(path) = decoded(prefix, path) else { return nothing() };
     if path.is_empty() || path.ends_with('/') {
         return file(&format!("{path}index.html")).unwrap_or_else(nothing);
     }
     if shelf.get(&format!("{path}/index.html")).is_some() {
         return Found::Folder;
     }
-    file(path).or_else(|| file(&format!("{path}.html"))).unwrap_or_else(nothing)
+    file(&path).or_else(|| file(&format!("{path}.html"))).unwrap_or_else(nothing)
+}
+
+/// The path of a request from the site's root; none for what is not text, or not below `prefix`.
+pub fn decoded(prefix: &str, path: &str) -> Option<String> {
+    let path = percent_encoding::percent_decode_str(path).decode_utf8().ok()?;
+    Some(path.strip_prefix(prefix)?.to_owned())
 }
 
 /// Answers a request for a file of the site.

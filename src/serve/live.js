@@ -122,6 +122,11 @@ function show(state) {
 
 function told(state) {
   show(state);
+  const arriving = document.querySelector("[data-arriving]");
+  if (arriving && state.text !== null) {
+    arriving.textContent = state.text;
+    return;
+  }
   if (state.problem) return;
   if (!state.page || state.page.frame !== frame || uses(state.changed)) {
     // A page that is gone is shown as a host would: not at all.

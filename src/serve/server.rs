@@ -17,6 +17,7 @@ use miette::{IntoDiagnostic, miette};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch::{self, Receiver};
 
+use super::arriving::{Arriving, Teller};
 use super::builder::{self, Event, Rebuild, State};
 use super::host::{self, Found};
 use super::shelf::Shelf;
@@ -109,18 +110,26 @@ pub fn listen(options: &Options) -> miette::Result<(TcpListener, Address)> {
 pub trait Tell: Fn(Event<'_>) + Send + Sync + 'static {}
 impl<T: Fn(Event<'_>) + Send + Sync + 'static> Tell for T {}
 
-/// Serves what `rebuild` makes until the process is told to end.
+/// Serves what `rebuild` makes until the process is told to end. `write` runs beside it, with what
+/// tells readers what is on its way.
 ///
 /// # Errors
 /// If files cannot be watched or connections not be taken at all.
-pub fn run(listener: TcpListener, rebuild: impl Rebuild, tell: impl Tell) -> miette::Result<()> {
+pub fn run(
+    listener: TcpListener,
+    rebuild: impl Rebuild,
+    tell: impl Tell,
+    write: impl FnOnce(Teller) + Send + 'static,
+) -> miette::Result<()> {
     let watcher =
         Watcher::new().map_err(|error| miette!("cannot watch the files of this site: {error}"))?;
     let (state, shown) = watch::channel(State::default());
-    std::thread::Builder::new()
-        .name("builder".to_owned())
+    let teller = Teller::new(state.clone());
+    let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
+    thread("builder")
         .spawn(move || builder::run(rebuild, watcher, &state, &tell))
         .into_diagnostic()?;
+    thread("writer").spawn(move || write(teller)).into_diagnostic()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -204,16 +213,39 @@ async fn file(Shared(preview): Shared<Arc<Preview>>, request: Request) -> Respon
             );
         }
     }
+    if let Some(arriving) = arriving(&state, path) {
+        return page(StatusCode::OK, &arriving.page());
+    }
     host::answer(&state.shelf, &state.prefix, request.method(), path, query, request.headers())
+}
+
+/// The essay on its way whose page this would be.
+fn arriving<'s>(state: &'s State, path: &str) -> Option<&'s Arriving> {
+    if state.arrivals.is_empty() {
+        return None;
+    }
+    let path = host::decoded(&state.prefix, path)?;
+    let file = match path.strip_suffix('/') {
+        Some(folder) => format!("{folder}/index.html"),
+        None if path.ends_with(".html") => path,
+        None => format!("{path}/index.html"),
+    };
+    // Once it is there, it is shown.
+    state.arrivals.get(&file).filter(|_| state.shelf.get(&file).is_none())
 }
 
 /// The page while there is no site at all: it shows what is wrong, and goes when that is mended.
 fn unbuilt() -> Response<Body> {
     let html = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
                 <title>Not built yet</title></head><body></body></html>";
+    page(StatusCode::SERVICE_UNAVAILABLE, html)
+}
+
+/// A page of the preview's own.
+fn page(status: StatusCode, html: &str) -> Response<Body> {
     let (body, _) = super::live::with_script(html.as_bytes());
     let mut response = Response::new(Body::from(body));
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -234,6 +266,8 @@ struct Told<'a> {
     work: Option<&'a str>,
     /// The page at its path now.
     page: Option<ToldPage<'a>>,
+    /// What there is of the essay whose page this will be.
+    text: Option<&'a str>,
     /// Paths of files that are no pages and changed since it was last told.
     changed: Vec<String>,
 }
@@ -273,11 +307,13 @@ fn told(state: &State, seen: Option<&Shelf>, path: &str) -> String {
         Found::File(_, held) | Found::Nothing(Some(held)) => Some(held),
         Found::Folder | Found::Nothing(None) => None,
     };
-    let page = held.as_ref().and_then(|held| held.page.as_ref());
+    let arriving = arriving(state, path);
+    let page = held.as_ref().and_then(|held| held.page.as_ref()).filter(|_| arriving.is_none());
     let changed = seen.map(|seen| state.shelf.changes_since(seen)).unwrap_or_default();
     let told = Told {
         problem: state.problem.as_deref(),
         work: state.work.as_deref(),
+        text: arriving.map(|arriving| &*arriving.text),
         page: page.map(|page| ToldPage { frame: &page.frame, styles: &page.styles }),
         changed: changed
             .into_iter()
