@@ -283,20 +283,24 @@ async fn events(
     Query(asked): Query<Asked>,
 ) -> impl IntoResponse {
     let (shown, ending) = (preview.shown.clone(), preview.ending.clone());
-    let start = (shown, ending, None::<Shelf>, asked.path);
+    let start = (shown, ending, None::<(String, Shelf)>, asked.path);
     let stream =
         futures_util::stream::unfold(start, |(mut shown, mut ending, seen, path)| async move {
-            if seen.is_some() {
+            shown.wait_for(|state| state.builds > 0).await.ok()?;
+            loop {
+                let state = shown.borrow_and_update().clone();
+                let told = told(&state, seen.as_ref().map(|(_, shelf)| shelf), &path);
+                // Much of what happens is of no concern to this page.
+                if seen.as_ref().is_none_or(|(before, _)| *before != told) {
+                    let event = sse::Event::default().data(&told);
+                    let next = (shown, ending, Some((told, state.shelf)), path);
+                    return Some((Ok::<_, Infallible>(event), next));
+                }
                 tokio::select! {
                     changed = shown.changed() => changed.ok()?,
                     _ = ending.wait_for(|end| *end) => return None,
                 }
-            } else {
-                shown.wait_for(|state| state.builds > 0).await.ok()?;
             }
-            let state = shown.borrow_and_update().clone();
-            let event = sse::Event::default().data(told(&state, seen.as_ref(), &path));
-            Some((Ok::<_, Infallible>(event), (shown, ending, Some(state.shelf), path)))
         });
     Sse::new(stream).keep_alive(KeepAlive::default())
 }
