@@ -1,9 +1,8 @@
 //! The preview: the site in memory, built again whenever something changes, and served as a
-//! static host would serve it. What is asked of it by a browser goes through [`guard`].
+//! static host would serve it.
 
 mod arriving;
 mod builder;
-mod guard;
 mod headers;
 mod host;
 mod live;
