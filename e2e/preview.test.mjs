@@ -190,6 +190,16 @@ preview('files that come, go and are renamed', {}, async (page, site) => {
   await page.getByText('Set in other type.').waitFor();
 });
 
+preview('an essay that is missing arrives word by word, and then as it is published', {}, async (page, site) => {
+  site.write('content/seeds/new-here.md', '---\nquote: "A pipeline is a promise that nobody signed."\ntitle: Unsigned\n---\n');
+  await page.goto(`${site.base}new-here/`);
+  // It may be there before anybody looks.
+  await page.locator('[data-arriving]:not(:empty), article.thinkpiece').first().waitFor();
+  await page.locator('article.thinkpiece').waitFor({ timeout: 60_000 });
+  assert.equal(await page.locator('h1').textContent(), 'Unsigned');
+  assert.ok(readFileSync(site.path('content/essays/new-here.md'), 'utf8').includes('title: Unsigned'));
+});
+
 preview('of a burst of saves the last is shown, and then there is rest', {}, async (page, site) => {
   await page.goto(site.base);
   site.write('content/pages/burst.md', '---\ntitle: Burst\n---\nnumber 0\n');

@@ -42,7 +42,7 @@ impl<'a> Summary<'a> {
         took: Duration,
     ) -> Self {
         let Built { files, notes, waiting } = built;
-        let files = files.len();
+        let files = files.count();
         Self { site: Some(Rendered { files, notes, waiting, changes, output, took }), ..self }
     }
 

@@ -21,6 +21,8 @@ pub struct Arriving {
     pub text: String,
     /// Which round of candidates that is of.
     pub round: u32,
+    /// It is in the store, and the site will have it as soon as it is to be published.
+    pub stored: bool,
 }
 
 /// All of them, by the path of the page they will have.
@@ -39,9 +41,10 @@ impl Teller {
         Self { state, arrivals: Arrivals::new(), shown: Instant::now() }
     }
 
-    /// These are to be written now, and no others.
-    pub fn begin(&mut self, arrivals: Arrivals) {
-        self.arrivals = arrivals;
+    /// These are to be written now. Of those before, the ones at `known` paths stay.
+    pub fn begin(&mut self, arrivals: Arrivals, known: impl Fn(&str) -> bool) {
+        self.arrivals.retain(|path, arriving| arriving.stored && known(path));
+        self.arrivals.extend(arrivals);
         self.show();
     }
 
@@ -68,9 +71,17 @@ impl Teller {
         });
     }
 
-    /// Nothing is on its way any more.
+    /// An essay is in the store now; the site has it a moment later.
+    pub fn stored(&mut self, path: &str) {
+        if let Some(arriving) = self.arrivals.get_mut(path) {
+            arriving.stored = true;
+        }
+        self.show();
+    }
+
+    /// Nothing more is written for the time being.
     pub fn end(&mut self) {
-        self.arrivals.clear();
+        self.arrivals.retain(|_, arriving| arriving.stored);
         self.show();
         self.work(None);
     }
@@ -90,7 +101,23 @@ impl Arriving {
             include_str!("arriving.html"),
             title = text(&self.title),
             quote = text(&self.quote),
+            note = text(self.note()),
             text = text(&self.text),
         )
+    }
+
+    /// What becomes of it, for its page.
+    pub fn note(&self) -> &'static str {
+        match (self.stored, self.text.is_empty()) {
+            (true, _) => {
+                "This is written and in the folder of essays. Its page is here as soon as it is to be \
+                 published: a draft, a later date or a review that is still to come keep it back."
+            }
+            (false, true) => "This is about to be written.",
+            (false, false) => {
+                "The model is writing this. It is shown raw, and as an essay once the best candidate \
+                 is chosen and cleaned."
+            }
+        }
     }
 }

@@ -77,7 +77,7 @@ pub fn run(
         match attempt.site {
             Ok((shelf, prefix)) => {
                 let changed = shelf.changes_since(&last).len();
-                let files = shelf.len();
+                let files = shelf.count();
                 state.send_if_modified(|state| {
                     let news = changed > 0 || state.problem.is_some() || *state.prefix != prefix;
                     state.builds += 1;

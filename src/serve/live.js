@@ -125,6 +125,7 @@ function told(state) {
   const arriving = document.querySelector("[data-arriving]");
   if (arriving && state.text !== null) {
     arriving.textContent = state.text;
+    document.querySelector("[data-note]").textContent = state.note;
     return;
   }
   if (state.problem) return;

@@ -198,7 +198,7 @@ impl Preview {
 
 async fn file(Shared(preview): Shared<Arc<Preview>>, request: Request) -> Response<Body> {
     let state = preview.state().await;
-    if state.shelf.len() == 0 && state.problem.is_some() {
+    if state.shelf.count() == 0 && state.problem.is_some() {
         return unbuilt();
     }
     let (path, query) = (request.uri().path(), request.uri().query());
@@ -268,6 +268,7 @@ struct Told<'a> {
     page: Option<ToldPage<'a>>,
     /// What there is of the essay whose page this will be.
     text: Option<&'a str>,
+    note: Option<&'a str>,
     /// Paths of files that are no pages and changed since it was last told.
     changed: Vec<String>,
 }
@@ -318,6 +319,7 @@ fn told(state: &State, seen: Option<&Shelf>, path: &str) -> String {
         problem: state.problem.as_deref(),
         work: state.work.as_deref(),
         text: arriving.map(|arriving| &*arriving.text),
+        note: arriving.map(Arriving::note),
         page: page.map(|page| ToldPage { frame: &page.frame, styles: &page.styles }),
         changed: changed
             .into_iter()

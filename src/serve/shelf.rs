@@ -43,7 +43,7 @@ impl Shelf {
     }
 
     /// How many files there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.files.len()
     }
 
@@ -82,7 +82,7 @@ impl<'s> Next<'s> {
     pub fn finish(self, files: &Inventory) -> crate::fs::Result<Shelf> {
         let mut made = unlocked(self.made);
         let taken = unlocked(self.taken);
-        let mut next: HashMap<String, Arc<Held>> = HashMap::with_capacity(files.len());
+        let mut next: HashMap<String, Arc<Held>> = HashMap::with_capacity(files.count());
         for (path, &input) in &files.made {
             let bytes = made.remove(path).unwrap_or_default();
             next.insert(path.clone(), Arc::new(Held::new(path, bytes, input)));

@@ -70,7 +70,7 @@ pub struct Inventory {
 
 impl Inventory {
     /// How many files the site has.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.kept.len() + self.made.len()
     }
 }

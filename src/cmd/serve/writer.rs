@@ -12,6 +12,7 @@ use crate::cmd::terminal::Terminal;
 use crate::cmd::{environment, writing};
 use crate::config::GenerationOverrides;
 use crate::serve::{Arrivals, Arriving, Teller};
+use crate::site::page_of;
 use crate::write::{self, Choice, Event, Plan};
 
 /// Essays that are planned at once.
@@ -58,7 +59,8 @@ impl Writer {
         };
         let choice = Choice { drafts: self.drafts, ..Choice::default() };
         let mut models = models::open(&project, &self.engine, Pins::InTheLock, &self.terminal)?;
-        let mut plan = write::plan(&seeds, &store.load()?, rules, &mut models, &choice)?;
+        let stored = store.load()?;
+        let mut plan = write::plan(&seeds, &stored, rules, &mut models, &choice)?;
         plan.jobs.retain(|job| !hopeless.contains(&job.key));
         let all = plan.jobs.len();
         if all == 0 {
@@ -67,17 +69,19 @@ impl Writer {
         let _lock = project.lock("venti serve", PATIENCE, &mut |holder| {
             teller.work(Some(format!("waiting for {holder} to finish with this site")));
         })?;
-        teller.begin(arrivals(&plan));
+        let pages: BTreeSet<String> = stored.keys().map(page_of).collect();
+        teller.begin(arrivals(&plan), |path| pages.contains(path));
         plan.jobs.truncate(AT_ONCE);
         let mut done = 0;
         let mut events = |event: Event<'_>| match event {
             Event::Loading { model } => teller.work(Some(format!("opening {model}"))),
             Event::Piece { id, round, candidate: 1, piece } => {
-                teller.piece(&crate::site::page_of(id), round, piece);
+                teller.piece(&page_of(id), round, piece);
             }
             Event::Begun { .. } => teller.work(Some(progress(done, all))),
             Event::Written { id, .. } => {
                 done += 1;
+                teller.stored(&page_of(id));
                 teller.work(Some(progress(done, all)));
                 self.terminal.did("written", id);
             }
@@ -110,7 +114,7 @@ fn progress(done: usize, all: usize) -> String {
 fn arrivals(plan: &Plan) -> Arrivals {
     let arriving = |job: &write::Job| {
         let (title, quote) = (job.brief.prompt.title.clone(), job.quote.clone());
-        (crate::site::page_of(&job.id), Arriving { title, quote, ..Arriving::default() })
+        (page_of(&job.id), Arriving { title, quote, ..Arriving::default() })
     };
     plan.jobs.iter().map(arriving).collect()
 }
