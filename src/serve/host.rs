@@ -206,3 +206,117 @@ pub fn plain(
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::shelf::shelf_of;
+
+    fn site() -> Shelf {
+        shelf_of(&[
+            ("index.html", "<p>home"),
+            ("about/index.html", "<p>about"),
+            ("note.html", "<p>note"),
+            ("é ü.txt", "letters"),
+            ("404.html", "<p>lost"),
+            ("_headers", "/*\n  X-All: yes\n/note.html\n  Cache-Control: max-age=9\n"),
+        ])
+    }
+
+    /// `file`, `folder` or `nothing`.
+    fn found(prefix: &str, path: &str) -> String {
+        match find(&site(), prefix, path) {
+            Found::File(path, _) => path,
+            Found::Folder => "folder".to_owned(),
+            Found::Nothing(page) => format!("nothing, {}", page.is_some()),
+        }
+    }
+
+    fn get(method: &str, path: &str, asked: &[(&'static str, &'static str)]) -> Response<Body> {
+        let headers = asked
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        answer(&site(), "/", &method, path, Some("q=1"), &headers.collect())
+    }
+
+    fn header(response: &Response<Body>, name: &str) -> String {
+        response
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap().to_owned())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn a_path_leads_where_it_does_on_a_host() {
+        for (path, file) in [
+            ("/", "index.html"),
+            ("/about/", "about/index.html"),
+            ("/about", "folder"),
+            ("/note", "note.html"),
+            ("/note.html", "note.html"),
+            ("/%C3%A9%20%c3%bc.txt", "é ü.txt"),
+            ("/no", "nothing, true"),
+            ("/about/index.html/", "nothing, true"),
+            ("/../index.html", "nothing, true"),
+            ("/%2e%2e/index.html", "nothing, true"),
+            ("/about%2Findex.html", "about/index.html"),
+            ("/%00", "nothing, true"),
+            ("/%ff", "nothing, true"),
+            ("//", "nothing, true"),
+        ] {
+            assert_eq!(found("/", path), file, "{path}");
+        }
+        for (path, file) in [
+            ("/blog/about/", "about/index.html"),
+            ("/blog", "folder"),
+            ("/about/", "nothing, true"),
+            ("/blogs/about/", "nothing, true"),
+        ] {
+            assert_eq!(found("/blog/", path), file, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_answer_has_the_headers_of_its_path() {
+        let note = get("GET", "/note.html", &[]);
+        assert_eq!((header(&note, "x-all").as_str(), note.status()), ("yes", StatusCode::OK));
+        assert_eq!(header(&note, "cache-control"), "max-age=9");
+        assert_eq!(header(&note, "content-type"), "text/html; charset=utf-8");
+        let lost = get("GET", "/lost", &[]);
+        assert_eq!(lost.status(), StatusCode::NOT_FOUND);
+        assert_eq!(header(&lost, "cache-control"), "no-cache");
+        let folder = get("GET", "//about", &[]);
+        assert_eq!(folder.status(), StatusCode::NOT_FOUND);
+        let folder = get("GET", "/about", &[]);
+        assert_eq!(
+            (folder.status().as_u16(), header(&folder, "location").as_str()),
+            (301, "/about/?q=1")
+        );
+        let post = get("POST", "/", &[]);
+        assert_eq!((post.status().as_u16(), header(&post, "allow").as_str()), (405, "GET, HEAD"));
+    }
+
+    #[test]
+    fn part_of_a_file_can_be_asked_for() {
+        let ask =
+            |range, tag| get("GET", "/%C3%A9%20%c3%bc.txt", &[("range", range), ("if-range", tag)]);
+        let whole = get("GET", "/%C3%A9%20%c3%bc.txt", &[]);
+        let etag: &'static str = header(&whole, "etag").leak();
+        for (range, status, content) in [
+            ("bytes=0-2", 206, "bytes 0-2/7"),
+            ("bytes=5-99", 206, "bytes 5-6/7"),
+            ("bytes=-3", 206, "bytes 4-6/7"),
+            ("bytes=7-", 416, "bytes */7"),
+            ("bytes=0-1,4-5", 200, ""),
+            ("lines=1-2", 200, ""),
+        ] {
+            let part = ask(range, etag);
+            let got = (part.status().as_u16(), header(&part, "content-range"));
+            assert_eq!(got, (status, content.to_owned()), "{range}");
+        }
+        assert_eq!(ask("bytes=0-2", "\"another\"").status(), StatusCode::OK);
+        assert_eq!(get("GET", "/note.html", &[("if-none-match", "*")]).status().as_u16(), 304);
+    }
+}

@@ -32,17 +32,28 @@ function again() {
   location.reload();
 }
 
+// The newest link of each of the page's style sheets, and those it takes the place of.
+let sheets = null;
+
 function restyle(styles) {
-  const links = [...document.querySelectorAll("link[rel=stylesheet]")];
-  if (links.length !== styles.length) return again();
-  links.forEach((old, at) => {
-    if (old.getAttribute("href") === styles[at]) return;
-    const link = old.cloneNode();
+  sheets ??= [...document.querySelectorAll("link[rel=stylesheet]")].map(link => ({ link, old: [] }));
+  if (sheets.length !== styles.length) return again();
+  sheets.forEach((sheet, at) => {
+    if (sheet.link.getAttribute("href") === styles[at]) return;
+    const link = sheet.link.cloneNode();
     link.setAttribute("href", styles[at]);
-    // The old one stays until the new one is there, so that nothing flashes.
-    link.addEventListener("load", () => old.remove());
-    link.addEventListener("error", again);
-    old.after(link);
+    sheet.old.push(sheet.link);
+    sheet.link.after(link);
+    sheet.link = link;
+    // The old ones stay until the newest is there, so that nothing flashes. One that was overtaken
+    // while it was loading is waited for no longer.
+    const settled = loaded => {
+      if (sheet.link !== link) return;
+      if (!loaded) return again();
+      sheet.old.splice(0).forEach(old => old.remove());
+    };
+    link.addEventListener("load", () => settled(true));
+    link.addEventListener("error", () => settled(false));
   });
 }
 

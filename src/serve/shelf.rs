@@ -153,3 +153,52 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn unlocked<T>(mutex: Mutex<T>) -> T {
     mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// A shelf of these files, each made from its own path.
+#[cfg(test)]
+pub fn shelf_of(files: &[(&str, &str)]) -> Shelf {
+    next_of(&Shelf::default(), files, &[])
+}
+
+/// The next shelf after `last`, on which some files are made and some kept.
+#[cfg(test)]
+pub fn next_of(last: &Shelf, files: &[(&str, &str)], kept: &[&str]) -> Shelf {
+    let next = Next::new(last, Standing::default());
+    let input = |path: &str| blake3::hash(path.as_bytes());
+    let put = |(path, text): &(&str, &str)| next.put(path, text.as_bytes().to_vec());
+    files.iter().try_for_each(put).expect("memory takes everything");
+    assert!(kept.iter().all(|path| next.has(path, input(path))));
+    let inventory = Inventory {
+        made: files.iter().map(|(path, _)| ((*path).to_owned(), input(path))).collect(),
+        kept: kept.iter().map(|path| (*path).to_owned()).collect(),
+    };
+    next.finish(&inventory).expect("nothing is read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_is_kept_and_what_changed_is_told() {
+        let first = shelf_of(&[("a.html", "a"), ("b.txt", "b"), ("c.txt", "c")]);
+        let second =
+            next_of(&first, &[("b.txt", "b"), ("d.txt", "d"), ("a.html", "other")], &["c.txt"]);
+        assert_eq!(second.count(), 4);
+        // Made again and the same, it is no change; what is gone is one.
+        assert_eq!(second.changes_since(&first), ["a.html", "d.txt"]);
+        let third = next_of(&second, &[], &["b.txt"]);
+        assert_eq!(third.changes_since(&second), ["a.html", "c.txt", "d.txt"]);
+        assert_eq!(third.get("b.txt").unwrap().body, "b");
+        assert!(!Next::new(&third, Standing::default()).has("c.txt", blake3::hash(b"c.txt")));
+    }
+
+    #[test]
+    fn an_entity_tag_is_that_of_the_content() {
+        let tag = |shelf: &Shelf, path: &str| shelf.get(path).unwrap().etag.clone();
+        let (one, two) = (shelf_of(&[("a", "x"), ("b", "x"), ("c", "y")]), shelf_of(&[("a", "y")]));
+        assert_eq!(tag(&one, "a"), tag(&one, "b"));
+        assert_ne!(tag(&one, "a"), tag(&two, "a"));
+        assert!(tag(&one, "a").starts_with('"') && tag(&one, "a").ends_with('"'));
+    }
+}

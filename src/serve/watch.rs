@@ -127,9 +127,11 @@ impl Watcher {
 
     /// Waits for a change, and for the end of what it is part of. False when nobody can tell of any.
     pub fn wait(&self) -> bool {
-        if self.changes.recv().is_err() {
-            return false;
-        }
+        self.changes.recv().is_ok() && self.settle()
+    }
+
+    /// Waits until no more changes come, or enough have. False when nobody can tell of any.
+    fn settle(&self) -> bool {
         let first = Instant::now();
         while first.elapsed() < LONGEST {
             match self.changes.recv_timeout(QUIET) {
@@ -139,5 +141,66 @@ impl Watcher {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watched() -> (tempfile::TempDir, Watched) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().to_owned();
+        let mut watched = Watched::of_file(root.join("venti.yaml"));
+        watched.folders = ["content/seeds", "themes"].map(|name| root.join(name)).into();
+        (dir, watched)
+    }
+
+    #[test]
+    fn only_what_the_site_is_made_from_concerns_it() {
+        let (dir, watched) = watched();
+        let concerns = |path: &str| watched.concerns(&dir.path().join(path));
+        for path in [
+            "venti.yaml",
+            "content/seeds/a.md",
+            "content/seeds/deep/a.md",
+            "themes/m/x",
+            "content",
+            "themes",
+        ] {
+            assert!(concerns(path), "{path}");
+        }
+        for path in [
+            "output/index.html",
+            "venti.lock",
+            "content/notes",
+            "themes.zip",
+            "content/seeds/.venti-x.tmp",
+        ] {
+            assert!(!concerns(path), "{path}");
+        }
+    }
+
+    /// Whether a change is told within a moment.
+    fn told(watcher: &Watcher) -> bool {
+        watcher.changes.recv_timeout(Duration::from_secs(5)).is_ok()
+    }
+
+    #[test]
+    fn a_folder_that_comes_and_goes_is_seen() {
+        let (dir, watched) = watched();
+        let mut watcher = Watcher::new().unwrap();
+        assert!(watcher.watch(&watched).is_empty());
+        std::fs::create_dir_all(dir.path().join("content/seeds")).unwrap();
+        assert!(told(&watcher) && watcher.settle());
+        assert!(watcher.watch(&watched).is_empty());
+        std::fs::write(dir.path().join("content/seeds/a.md"), "x").unwrap();
+        assert!(told(&watcher) && watcher.settle());
+        std::fs::write(dir.path().join("notes.txt"), "x").unwrap();
+        std::fs::remove_dir_all(dir.path().join("content/seeds")).unwrap();
+        assert!(told(&watcher) && watcher.settle());
+        assert!(watcher.watch(&watched).is_empty());
+        std::fs::create_dir_all(dir.path().join("content/seeds")).unwrap();
+        assert!(told(&watcher));
     }
 }
