@@ -69,6 +69,9 @@ pub enum Command {
     Generate(Generate),
     /// Write the missing essays and render the site
     Build(Build),
+    /// Show the site in a browser while it is made: it is built again whenever something changes
+    #[cfg(feature = "serve")]
+    Serve(Serve),
     /// Check the built site: links, anchors, assets, ids, headings, names, colours
     Check(Check),
     /// Remove the built site and caches; never essays that belong to a seed
@@ -191,6 +194,29 @@ pub struct Build {
     pub generation: GenerationFlags,
 }
 
+/// `venti serve`
+#[cfg(feature = "serve")]
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: String,
+    /// The port to listen on [default: 8501, or the next that is free]
+    #[arg(long, value_name = "N")]
+    pub port: Option<u16>,
+    /// Open the site in the browser
+    #[arg(long)]
+    pub open: bool,
+    /// Show seeds marked as drafts, too
+    #[arg(long)]
+    pub drafts: bool,
+    /// Show seeds dated after today, too
+    #[arg(long)]
+    pub future: bool,
+    #[command(flatten)]
+    pub engine: Engine,
+}
+
 /// Which essays to write.
 #[derive(Debug, Args)]
 pub struct Writing {
@@ -217,7 +243,7 @@ pub struct ModelFlags {
 }
 
 /// What a model runs on.
-#[derive(Debug, Args, Default)]
+#[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Model")]
 pub struct Engine {
     /// Where it runs

@@ -14,6 +14,8 @@ mod model;
 mod models;
 mod new;
 mod progress;
+#[cfg(feature = "serve")]
+mod serve;
 mod site;
 mod summary;
 mod terminal;
@@ -67,6 +69,8 @@ fn run(cli: Cli, terminal: &Terminal) -> miette::Result<()> {
         }
         Command::Generate(args) => generate::run(global, args, terminal),
         Command::Build(args) => build::run(global, &args, terminal),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(global, &args, terminal),
         Command::Check(args) => check::run(&Site::open(global, terminal)?, &args, terminal),
         Command::Clean(args) => clean::run(&Site::open(global, terminal)?, &args, terminal),
 

@@ -14,6 +14,8 @@ pub mod config;
 pub mod project;
 
 pub mod content;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod site;
 pub mod write;
 

@@ -194,6 +194,11 @@ pub fn build(input: &Input<'_>, destination: &dyn Destination) -> miette::Result
     Ok(Built { files: files.make()?, notes, waiting })
 }
 
+/// Where the page of an essay lies under `output/`.
+pub fn page_of(id: &EssayId) -> String {
+    route::thinkpiece(&id.slug, id.take)
+}
+
 /// Every piece's text, rendered when it is asked for.
 fn articles<'a>(catalog: &'a Catalog<'_>, words_per_minute: usize) -> Lazily<'a, Article> {
     Lazily::new(catalog.pieces.len(), move |at| {

@@ -35,8 +35,8 @@ pub enum Event<'a> {
     Loading { model: &'a str },
     /// The first candidate of an essay is begun.
     Begun { id: &'a EssayId },
-    /// About one more token is written.
-    Token,
+    /// A piece of a candidate as the model wrote it, about one token.
+    Piece { id: &'a EssayId, round: u32, candidate: u32, piece: &'a str },
     /// A candidate is finished; the exact count of its tokens.
     Candidate { id: &'a EssayId, new_tokens: usize },
     /// An essay is in the store.
@@ -101,7 +101,9 @@ fn run_model(
     let say = |event: Event| (events.borrow_mut())(event);
     let mut progress = |progress: Progress| match progress {
         Progress::Begun { text } => say(Event::Begun { id: &jobs[text].id }),
-        Progress::Piece { .. } => say(Event::Token),
+        Progress::Piece { text, round, candidate, piece } => {
+            say(Event::Piece { id: &jobs[text].id, round, candidate, piece });
+        }
         Progress::Candidate { text, new_tokens } => {
             say(Event::Candidate { id: &jobs[text].id, new_tokens });
         }

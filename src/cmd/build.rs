@@ -12,7 +12,7 @@ use crate::site::destination::{Destination, Rehearsal};
 use crate::site::{self, output::Output};
 
 /// The program as pages and feeds name it.
-const GENERATOR: &str = concat!("venti ", env!("CARGO_PKG_VERSION"));
+pub const GENERATOR: &str = concat!("venti ", env!("CARGO_PKG_VERSION"));
 
 /// Writes what is missing, renders the site, and says what was done.
 pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result<()> {

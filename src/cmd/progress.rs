@@ -40,7 +40,7 @@ impl<'t> Progress<'t> {
         match event {
             Event::Loading { model } => self.bar.set_message(format!("· opening {model}")),
             Event::Begun { .. } | Event::Candidate { .. } => {}
-            Event::Token => {
+            Event::Piece { .. } => {
                 self.tokens += 1;
                 if self.tokens.is_multiple_of(64) {
                     self.draw();

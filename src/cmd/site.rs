@@ -41,8 +41,7 @@ impl Site {
 
     /// Every seed, checked.
     pub fn load_seeds(&self) -> miette::Result<Vec<Seed>> {
-        let config = &self.project.config;
-        Ok(seed::load_all(&self.project.root, &config.seeds, &self.page_names()?)?)
+        load_seeds(&self.project)
     }
 
     /// [`Self::load_seeds`] beside [`Self::load_essays`]: half of each is work of one thread.
@@ -53,7 +52,7 @@ impl Site {
 
     /// The essays' folder.
     pub fn store(&self) -> Store {
-        Store::new(&self.project.root, &self.project.config.essays)
+        store(&self.project)
     }
 
     /// Every essay, after removing what a killed process left half written.
@@ -61,16 +60,6 @@ impl Site {
         let store = self.store();
         store.sweep()?;
         Ok(store.load()?)
-    }
-
-    /// The plain pages' names: addresses no seed can have.
-    fn page_names(&self) -> miette::Result<Vec<String>> {
-        let files = crate::fs::list(&self.project.path(&self.project.config.pages))?;
-        let pages = files.iter().filter(|path| path.extension().is_some_and(|e| e == "md"));
-        Ok(pages
-            .filter_map(|path| path.file_stem())
-            .map(|stem| stem.to_string_lossy().into_owned())
-            .collect())
     }
 
     /// Writes new seeds, all of them or none, and says where each is from here. A seed without a
@@ -82,7 +71,7 @@ impl Site {
         dry_run: bool,
     ) -> miette::Result<Vec<PathBuf>> {
         let folder = &self.project.config.seeds;
-        let taken = existing.iter().map(|seed| seed.slug.clone()).chain(self.page_names()?);
+        let taken = existing.iter().map(|seed| seed.slug.clone()).chain(page_names(&self.project)?);
         let mut paths = Vec::new();
         for (name, text) in new_seed::checked(new, folder, taken.collect())? {
             let path = folder.join(name);
@@ -101,8 +90,55 @@ impl Site {
     }
 }
 
+/// Every seed of a project, checked.
+pub fn load_seeds(project: &Project) -> miette::Result<Vec<Seed>> {
+    Ok(seed::load_all(&project.root, &project.config.seeds, &page_names(project)?)?)
+}
+
+/// The folder of a project's essays.
+pub fn store(project: &Project) -> Store {
+    Store::new(&project.root, &project.config.essays)
+}
+
+/// The plain pages' names: addresses no seed can have.
+fn page_names(project: &Project) -> miette::Result<Vec<String>> {
+    let files = crate::fs::list(&project.path(&project.config.pages))?;
+    let pages = files.iter().filter(|path| path.extension().is_some_and(|e| e == "md"));
+    Ok(pages
+        .filter_map(|path| path.file_stem())
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .collect())
+}
+
+/// Where a site is, found but not read yet.
+#[derive(Debug, Clone)]
+pub struct Place {
+    root: PathBuf,
+    /// A configuration other than the usual.
+    config: Option<PathBuf>,
+}
+
+impl Place {
+    /// Reads the site's configuration.
+    pub fn open(&self) -> miette::Result<Project> {
+        let config = self.config.as_deref().map(|config| within(&self.root, config));
+        Project::open(&self.root, config)
+    }
+
+    /// Its configuration file.
+    #[cfg(feature = "serve")]
+    pub fn config(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| self.root.join(CONFIG_FILE))
+    }
+}
+
 /// The site that was named, not locked: for commands that only look.
 pub fn find(global: &Global) -> miette::Result<Project> {
+    place(global)?.open()
+}
+
+/// Where the site that was named is.
+pub fn place(global: &Global) -> miette::Result<Place> {
     let here = here()?;
     // Paths of the command line are relative to the current folder, as everywhere.
     let config = global.config.as_ref().map(|path| here.join(path));
@@ -114,7 +150,7 @@ pub fn find(global: &Global) -> miette::Result<Project> {
         },
         (None, None) => Project::find(&here)?,
     };
-    Project::open(&root, config.as_deref().map(|config| within(&root, config)))
+    Ok(Place { root, config })
 }
 
 /// The site that was named, or where none was and there is none here, a site of nothing but

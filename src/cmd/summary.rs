@@ -42,7 +42,7 @@ impl<'a> Summary<'a> {
         took: Duration,
     ) -> Self {
         let Built { files, notes, waiting } = built;
-        let files = files.kept.len() + files.made.len();
+        let files = files.count();
         Self { site: Some(Rendered { files, notes, waiting, changes, output, took }), ..self }
     }
 
@@ -214,7 +214,7 @@ pub fn thousands(n: usize) -> String {
     text
 }
 
-fn seconds(time: Duration) -> String {
+pub fn seconds(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 10.0 { format!("{seconds:.2} s") } else { format!("{seconds:.0} s") }
 }

@@ -72,25 +72,33 @@ impl Terminal {
         let _ = write!(anstream::stderr(), "{}", problems.render(self.color, width()));
     }
 
-    /// The error that ended the command, its causes, and what to do next.
+    /// An error, its causes, and what to do next.
     pub fn error(&self, report: &Report) {
-        let mut out = anstream::stderr();
-        if let Some(problem) = report.downcast_ref::<Problem>() {
-            let shown = Problems::from(problem.clone()).render(self.color, width());
-            let _ = writeln!(out, "{}", shown.trim_end());
-            return;
-        }
-        if let Some(problems) = report.downcast_ref::<Problems>() {
-            let _ = write!(out, "{}", problems.render(self.color, width()));
-        }
-        let _ = writeln!(out, "{ERROR}error{ERROR:#}: {report}");
-        for cause in report.chain().skip(1) {
-            let _ = writeln!(out, "  because: {cause}");
-        }
-        if let Some(help) = report.help() {
-            let _ = writeln!(out, "   {HINT}hint{HINT:#}: {help}");
-        }
+        let _ = writeln!(anstream::stderr(), "{}", text(report, self.color, width()));
     }
+}
+
+/// What [`Terminal::error`] says, without colour, for those who read it elsewhere.
+#[cfg(feature = "serve")]
+pub fn plain_text(report: &Report) -> String {
+    anstream::adapter::strip_str(&text(report, false, 100)).to_string()
+}
+
+fn text(report: &Report, color: bool, width: usize) -> String {
+    if let Some(problem) = report.downcast_ref::<Problem>() {
+        let shown = Problems::from(problem.clone()).render(color, width);
+        return shown.trim_end().to_owned();
+    }
+    let problems = report.downcast_ref::<Problems>();
+    let mut text = problems.map(|all| all.render(color, width)).unwrap_or_default();
+    text += &format!("{ERROR}error{ERROR:#}: {report}");
+    for cause in report.chain().skip(1) {
+        text += &format!("\n  because: {cause}");
+    }
+    if let Some(help) = report.help() {
+        text += &format!("\n   {HINT}hint{HINT:#}: {help}");
+    }
+    text
 }
 
 /// Writes a result to standard output. A reader that went away ends the process

@@ -68,6 +68,13 @@ pub struct Inventory {
     pub made: BTreeMap<String, Hash>,
 }
 
+impl Inventory {
+    /// How many files the site has.
+    pub fn count(&self) -> usize {
+        self.kept.len() + self.made.len()
+    }
+}
+
 impl<'a> Files<'a> {
     /// An empty list.
     pub fn new(destination: &'a dyn Destination) -> Self {

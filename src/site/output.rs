@@ -178,6 +178,40 @@ impl<'a> Wanted<'a> {
     }
 }
 
+/// The site as a build left it in its folder, to be read only.
+#[derive(Debug, Default)]
+pub struct Standing {
+    folder: PathBuf,
+    /// What each file that stands as Venti left it was made from.
+    inputs: HashMap<String, Hash>,
+}
+
+impl Standing {
+    /// Looks what stands. A folder that cannot be read has nothing.
+    pub fn of(folder: &Path, scratch: &Path) -> Self {
+        let manifest = Workplace::of(folder).ok().and_then(|at| Manifest::load(&at.manifest).ok());
+        let stamps = stamps::load(&scratch.join(STAMPS_FILE));
+        let inputs = survey::standing(&manifest.unwrap_or_default(), &stamps, folder);
+        Self { folder: folder.to_owned(), inputs }
+    }
+
+    /// Whether the file at `path` stands as it was made from this input.
+    pub fn has(&self, path: &str, input: Hash) -> bool {
+        self.inputs.get(path) == Some(&input)
+    }
+
+    /// A file's bytes, and what it was made from.
+    ///
+    /// # Errors
+    /// The file is gone, or cannot be read.
+    pub fn read(&self, path: &str) -> fs::Result<(Vec<u8>, Hash)> {
+        let file = self.folder.join(path);
+        let gone = || fs::error("read", &file)(std::io::ErrorKind::NotFound.into());
+        let input = *self.inputs.get(path).ok_or_else(gone)?;
+        Ok((fs::read(&file)?, input))
+    }
+}
+
 /// An output folder, this process's alone until it is dropped. What was staged and not committed
 /// is gone then.
 #[derive(Debug)]

@@ -541,7 +541,7 @@ fn events_tell_what_happens_in_order() {
         said.push(match event {
             Event::Loading { model } => format!("loading {model}"),
             Event::Begun { id } => format!("begun {id}"),
-            Event::Token => "token".into(),
+            Event::Piece { .. } => "token".into(),
             Event::Candidate { new_tokens, .. } => format!("candidate of {new_tokens}"),
             Event::Written { id, flagged } => format!("written {id} {flagged}"),
             Event::Refused { id } => format!("refused {id}"),

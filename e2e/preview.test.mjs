@@ -1,0 +1,310 @@
+// `venti serve` as somebody lives with it: a browser stays on a page while its files are edited,
+// broken, mended, deleted, renamed and added.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { launch, reader } from './browser.mjs';
+
+const venti = resolve(process.env.VENTI ?? 'target/release/venti');
+const project = resolve(process.env.VENTI_PROJECT ?? '.');
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+
+/** A copy of the demo's project, with a preview of it. */
+class Preview {
+  static async start(...flags) {
+    const preview = new Preview();
+    preview.root = mkdtempSync(join(tmpdir(), 'venti-preview-'));
+    for (const name of ['content', 'venti.yaml', 'venti.lock']) {
+      cpSync(join(project, name), preview.path(name), { recursive: true });
+    }
+    preview.process = spawn(venti, ['serve', '--root', preview.root, '--port', '0', ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });
+    preview.said = '';
+    preview.ended = new Promise((done) => preview.process.on('exit', (code, signal) => done({ code, signal })));
+    preview.process.stderr.on('data', (bytes) => {
+      preview.said += bytes;
+    });
+    await preview.says(/http:\/\/\S+/);
+    preview.base = /http:\/\/\S+/.exec(preview.said)[0];
+    return preview;
+  }
+
+  path(...names) {
+    return join(this.root, ...names);
+  }
+
+  write(path, text) {
+    mkdirSync(join(this.path(path), '..'), { recursive: true });
+    writeFileSync(this.path(path), text);
+  }
+
+  /** As many editors save: a new file in the place of the old one. */
+  replace(path, text) {
+    writeFileSync(this.path(`${path}~new`), text);
+    renameSync(this.path(`${path}~new`), this.path(path));
+  }
+
+  edit(path, change) {
+    this.write(path, change(readFileSync(this.path(path), 'utf8')));
+  }
+
+  async says(pattern) {
+    for (let waited = 0; !pattern.test(this.said); waited += 20) {
+      assert.ok(waited < 20_000, `no ${pattern} in what it said:\n${this.said}`);
+      await new Promise((done) => setTimeout(done, 20));
+    }
+  }
+
+  async end() {
+    this.process.kill('SIGTERM');
+    const ended = await this.ended;
+    rmSync(this.root, { recursive: true, force: true });
+    return ended;
+  }
+
+  /** The slug of a seed with one take. */
+  get slug() {
+    const names = readdirSync(this.path('content/essays')).map((name) => name.replace('.md', ''));
+    return names.find((name) => !name.includes('.') && !names.includes(`${name}.take-2`));
+  }
+}
+
+/** `visit(page, preview)` with a preview of its own. */
+function preview(name, options, visit) {
+  test(name, { timeout: 120_000 }, async () => {
+    const { flags = [], ...rest } = options;
+    const preview = await Preview.start(...flags);
+    try {
+      // The stream of events is cut when a page is left.
+      await reader(browser, preview, { expected: /ERR_INCOMPLETE_CHUNKED|status: 404/, ...rest }, (page) => visit(page, preview));
+    } finally {
+      await preview.end();
+    }
+  });
+}
+
+const problem = (page) => page.locator('venti-preview .problem');
+/** A mark that is lost when the page is loaded again. */
+const mark = (page) => page.evaluate(() => {
+  window.mark = true;
+});
+const marked = (page) => page.evaluate(() => window.mark === true);
+
+preview('an edited essay is shown where the reader was', { height: 500 }, async (page, site) => {
+  await page.goto(`${site.base}${site.slug}/`);
+  await page.evaluate(() => scrollTo(0, 700));
+  site.edit(`content/essays/${site.slug}.md`, (text) => `${text}\nThis was added at last.\n`);
+  await page.getByText('This was added at last.').waitFor({ state: 'attached' });
+  assert.ok(Math.abs((await page.evaluate(() => scrollY)) - 700) < 2, 'it is not at its top again');
+  // And once more: nothing was lost by loading it again.
+  site.edit(`content/essays/${site.slug}.md`, (text) => text.replace('at last', 'in the end'));
+  await page.getByText('This was added in the end.').waitFor({ state: 'attached' });
+});
+
+preview('another page is left alone', {}, async (page, site) => {
+  await page.goto(`${site.base}about/`);
+  await mark(page);
+  site.edit(`content/essays/${site.slug}.md`, (text) => `${text}\nMore.\n`);
+  await site.says(/built [1-9]\d* of/g);
+  await page.waitForTimeout(300);
+  assert.ok(await marked(page));
+});
+
+preview('a style is swapped without loading the page again', {}, async (page, site) => {
+  await page.goto(site.base);
+  await mark(page);
+  const links = await page.locator('link[rel=stylesheet]').count();
+  site.write('themes/medium/static/css/print.css', 'h1, h2 { letter-spacing: 7px !important }');
+  await page.waitForFunction(() => getComputedStyle(document.querySelector('h1, h2')).letterSpacing === '7px');
+  // And often, faster than a browser loads them.
+  for (let width = 1; width <= 20; width++) {
+    site.write('themes/medium/static/css/print.css', `h1, h2 { letter-spacing: ${width}px !important }`);
+    await page.waitForTimeout(width * 3);
+  }
+  await page.waitForFunction(() => getComputedStyle(document.querySelector('h1, h2')).letterSpacing === '20px');
+  await page.waitForFunction((links) => document.querySelectorAll('link[rel=stylesheet]').length === links, links);
+  assert.ok(await marked(page), 'the page stayed');
+});
+
+preview('what is broken is said over the last good page, and goes once it is mended', {}, async (page, site) => {
+  await page.goto(site.base);
+  const title = await page.title();
+  const broken = [
+    ['venti.yaml', (text) => `${text}\ntitel: no\n`, /venti\.yaml:\d+:1/],
+    [`content/seeds/${site.slug}.md`, (text) => text.replace('quote:', 'qoute:'), new RegExp(`${site.slug}\\.md:\\d+:1`)],
+    [`content/essays/${site.slug}.md`, (text) => text.slice(0, 200), new RegExp(`${site.slug}\\.md:\\d+:\\d+`)],
+  ];
+  for (const [file, change, place] of broken) {
+    const good = readFileSync(site.path(file), 'utf8');
+    site.write(file, change(good));
+    await problem(page).waitFor();
+    const text = await problem(page).locator('pre').textContent();
+    assert.match(text, place);
+    assert.ok(site.said.includes(text.trim()), 'the terminal says the same');
+    assert.equal(await page.title(), title);
+    // Somebody who comes now sees the last good site and what is wrong with the next.
+    await page.reload();
+    await problem(page).waitFor();
+    assert.equal(await page.title(), title);
+    site.write(file, good);
+    await problem(page).waitFor({ state: 'hidden' });
+  }
+  site.write('themes/medium/templates/404.html', '{{ nothing }}');
+  await problem(page).waitFor();
+  assert.match(await problem(page).locator('pre').textContent(), /themes\/medium\/templates\/404\.html:1:4/);
+  await page.keyboard.press('Escape');
+  await problem(page).waitFor({ state: 'hidden' });
+  unlinkSync(site.path('themes/medium/templates/404.html'));
+  await page.waitForTimeout(300);
+  assert.ok(await problem(page).isHidden());
+});
+
+preview('a site that is broken from the start appears once it is mended', {}, async (page, site) => {
+  const good = readFileSync(site.path('venti.yaml'), 'utf8');
+  site.write('venti.yaml', 'title: [\n');
+  await page.goto(site.base);
+  await problem(page).waitFor();
+  site.write('venti.yaml', good);
+  await problem(page).waitFor({ state: 'hidden' });
+  await page.locator('main').waitFor();
+});
+
+preview('files that come, go and are renamed', {}, async (page, site) => {
+  await page.goto(`${site.base}colophon/`);
+  assert.match(await page.title(), /not/i);
+  site.write('content/pages/colophon.md', '---\ntitle: Colophon\n---\nSet in type.\n');
+  await page.getByText('Set in type.').waitFor();
+  site.replace('content/pages/colophon.md', '---\ntitle: Colophon\n---\nSet in other type.\n');
+  await page.getByText('Set in other type.').waitFor();
+  renameSync(site.path('content/pages/colophon.md'), site.path('content/pages/imprint.md'));
+  await page.waitForFunction(() => !document.body.textContent.includes('Set in other type.'));
+  await page.goto(`${site.base}imprint/`);
+  await page.getByText('Set in other type.').waitFor();
+  // A whole folder goes, and comes back.
+  renameSync(site.path('content/pages'), site.path('content/away'));
+  await page.waitForFunction(() => !document.body.textContent.includes('Set in other type.'));
+  renameSync(site.path('content/away'), site.path('content/pages'));
+  await page.getByText('Set in other type.').waitFor();
+});
+
+preview('an essay that is missing arrives word by word, and then as it is published', {}, async (page, site) => {
+  site.write('content/seeds/new-here.md', '---\nquote: "A pipeline is a promise that nobody signed."\ntitle: Unsigned\n---\n');
+  await page.goto(`${site.base}new-here/`);
+  // It may be there before anybody looks.
+  await page.locator('[data-arriving]:not(:empty), article.thinkpiece').first().waitFor();
+  await page.locator('article.thinkpiece').waitFor({ timeout: 60_000 });
+  assert.equal(await page.locator('h1').textContent(), 'Unsigned');
+  assert.ok(readFileSync(site.path('content/essays/new-here.md'), 'utf8').includes('title: Unsigned'));
+});
+
+preview('of a burst of saves the last is shown, and then there is rest', {}, async (page, site) => {
+  await page.goto(site.base);
+  site.write('content/pages/burst.md', '---\ntitle: Burst\n---\nnumber 0\n');
+  await page.goto(`${site.base}burst/`);
+  for (let number = 1; number <= 60; number++) {
+    site.write('content/pages/burst.md', `---\ntitle: Burst\n---\nnumber ${number}\n`);
+    if (number % 10 === 0) await page.waitForTimeout(25);
+  }
+  await page.getByText('number 60', { exact: true }).waitFor();
+  await page.waitForTimeout(400);
+  const said = site.said;
+  await page.waitForTimeout(600);
+  assert.equal(site.said, said, 'nothing is built where nothing changes');
+});
+
+preview('a site below the root of its host', {}, async (page, site) => {
+  site.edit('venti.yaml', (text) => text.replace(/^base_url:.*$/m, 'base_url: https://a.example/blog'));
+  const origin = new URL(site.base).origin;
+  await site.says(/built[^]*built/);
+  assert.equal((await page.goto(`${origin}/blog/about/`)).status(), 200);
+  await page.goto(origin);
+  assert.equal(new URL(page.url()).pathname, '/blog/');
+  const outside = await fetch(`${origin}/about/`);
+  assert.equal(outside.status, 404);
+});
+
+test('no request leads out of the site, or changes it', async () => {
+  const site = await Preview.start();
+  try {
+    const { port } = new URL(site.base);
+    writeFileSync(site.path('secret.txt'), 'secret');
+    const asked = (line, headers = 'Host: 127.0.0.1') => new Promise((done, fail) => {
+      const socket = connect(Number(port), '127.0.0.1', () => socket.write(`${line} HTTP/1.1\r\n${headers}\r\nConnection: close\r\n\r\n`, 'latin1'));
+      let answer = '';
+      socket.on('data', (bytes) => {
+        answer += bytes.toString('latin1');
+      });
+      socket.on('end', () => done(answer));
+      socket.on('error', fail);
+    });
+    const paths = [
+      '/../secret.txt', '/%2e%2e/secret.txt', '/..%2fsecret.txt', '/.%2e/secret.txt', '/%2e%2e%2fsecret.txt', '/about/../../secret.txt',
+      '//secret.txt', `/${site.root}/secret.txt`, `//${site.root}/secret.txt`, '/..%5csecret.txt', '/..\\secret.txt', '/C:/secret.txt', '/c:%5csecret.txt',
+      '/%5c%5chost%5cshare', '/secret.txt%00.html', '/%00', '/index.html%00', '/%252e%252e/secret.txt', '/%c0%ae%c0%ae/secret.txt', '/%ff',
+      '/.venti/manifest', '/venti.yaml', '/content/seeds', '/CON', '/index.html::$DATA', '/file:///etc/passwd', '/./secret.txt', `/${'a/'.repeat(2000)}`, `/${'a'.repeat(20000)}`,
+    ];
+    for (const path of paths) {
+      const answer = await asked(`GET ${path}`);
+      assert.match(answer, /^HTTP\/1\.1 (404|400|414|431) /, path);
+      assert.ok(!/\r\n\r\nsecret/.test(answer), path);
+    }
+    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
+      assert.match(await asked(`${method} /index.html`), /^HTTP\/1\.1 405 /, method);
+    }
+    const whole = await fetch(`${site.base}robots.txt`);
+    const text = await whole.text();
+    const etag = whole.headers.get('etag');
+    const get = (headers, method = 'GET') => fetch(`${site.base}robots.txt`, { headers, method });
+    assert.equal((await get({ 'if-none-match': etag })).status, 304);
+    assert.equal((await get({ 'if-none-match': `"x", W/${etag}` })).status, 304);
+    assert.equal((await get({ 'if-none-match': '"x"' })).status, 200);
+    const part = await get({ range: 'bytes=2-5' });
+    assert.deepEqual([part.status, part.headers.get('content-range'), await part.text()], [206, `bytes 2-5/${text.length}`, text.slice(2, 6)]);
+    assert.equal(await (await get({ range: 'bytes=-4' })).text(), text.slice(-4));
+    assert.equal((await get({ range: 'bytes=99999-' })).status, 416);
+    assert.equal((await get({ range: 'bytes=0-1', 'if-range': '"other"' })).status, 200);
+    assert.equal((await get({ range: 'bytes=0-1,3-4' })).status, 200);
+    const head = await get({}, 'HEAD');
+    assert.deepEqual([head.headers.get('content-length'), await head.text()], [String(text.length), '']);
+  } finally {
+    await site.end();
+  }
+});
+
+test('it ends at once when it is told to, while browsers listen', async () => {
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    const site = await Preview.start();
+    const listening = await fetch(`${site.base}_venti/events?path=/`);
+    assert.equal(listening.headers.get('content-type'), 'text/event-stream');
+    const begun = performance.now();
+    site.process.kill(signal);
+    const { code } = await site.ended;
+    assert.equal(code, 0, signal);
+    assert.ok(performance.now() - begun < 1000, `${signal} took ${performance.now() - begun} ms`);
+    rmSync(site.root, { recursive: true });
+  }
+});
+
+test('a port that is taken is said, and the next is used unless that one was asked for', async () => {
+  const first = await Preview.start();
+  const { port } = new URL(first.base);
+  const second = spawn(venti, ['serve', '--root', first.root, '--port', port], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  second.stderr.on('data', (bytes) => {
+    said += bytes;
+  });
+  const code = await new Promise((done) => second.on('exit', done));
+  assert.equal(code, 1);
+  assert.match(said, new RegExp(`port ${port} is taken`));
+  await first.end();
+});

@@ -1,0 +1,131 @@
+//! `venti serve`: the preview, built from the project as it is at each moment.
+
+mod writer;
+
+use std::path::Path;
+use std::sync::mpsc::channel;
+
+use super::build::GENERATOR;
+use super::environment;
+use super::site;
+use super::summary::{count, seconds};
+use super::terminal::{Terminal, plain_text};
+use crate::cli::{Global, Serve};
+use crate::project::Project;
+use crate::serve::{self, Attempt, Event, Next, Options, Shelf, Watched};
+use crate::site::output::Standing;
+use writer::Writer;
+
+/// Where a preview is, unless somebody asks for another port.
+const PORT: u16 = 8501;
+
+/// What of a build is shown.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    drafts: bool,
+    future: bool,
+}
+
+/// Shows the site until it is told to end.
+pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result<()> {
+    // What is wrong in the configuration is shown as everything else is, but there must be a site.
+    let place = site::place(global)?;
+    if let Ok(project) = place.open() {
+        environment::use_threads(&args.engine, &project.config)?;
+    }
+    let options = Options {
+        host: args.host.clone(),
+        port: args.port.unwrap_or(PORT),
+        port_asked: args.port.is_some(),
+    };
+    let (listener, address) = serve::listen(&options)?;
+    if let Some(port) = address.instead_of {
+        terminal.warn(format_args!("port {port} is taken, so this is on the next free one"));
+    }
+    let prefix = place.open().map(|project| prefix(&project)).unwrap_or_else(|_| "/".to_owned());
+    let url = address.url(&prefix);
+    terminal.did("serving", format_args!("{url} (Ctrl-C ends it)"));
+    if args.open
+        && let Err(error) = open::that_detached(&url)
+    {
+        terminal.warn(format_args!("cannot open a browser: {error}"));
+    }
+
+    let shown = Shown { drafts: args.drafts, future: args.future };
+    let said = *terminal;
+    let (built, to_write) = channel();
+    let writer = Writer {
+        place: place.clone(),
+        engine: args.engine.clone(),
+        drafts: args.drafts,
+        terminal: *terminal,
+    };
+    serve::run(
+        listener,
+        move |last| {
+            let attempt = attempt(&place, shown, last);
+            if cfg!(feature = "model") && attempt.site.is_ok() {
+                let _ = built.send(());
+            }
+            attempt
+        },
+        move |event| match event {
+            Event::Built { changed, files, took } => said.did(
+                "built",
+                format_args!("{changed} of {} ({})", count(files, "file"), seconds(took)),
+            ),
+            Event::Broken(problem) => said.say(format_args!("{problem}\n")),
+            Event::Unwatched(reason) => said.warn(format_args!(
+                "not all files can be watched, so save venti.yaml to have others seen: {reason}"
+            )),
+        },
+        move |mut teller| writer.run(&to_write, &mut teller),
+    )
+}
+
+/// Builds once.
+fn attempt(place: &site::Place, shown: Shown, last: &Shelf) -> Attempt {
+    let project = match place.open() {
+        Ok(project) => project,
+        Err(report) => {
+            // It may be mended in the file itself.
+            let watched = Some(Watched::of_file(place.config()));
+            return Attempt { watched, site: Err(plain_text(&report)) };
+        }
+    };
+    let config = &project.config;
+    let mut watched = Watched::of_file(place.config());
+    for folder in [&config.seeds, &config.essays, &config.pages, Path::new("themes")] {
+        watched.folders.insert(project.path(folder));
+    }
+    let site = build(&project, shown, last).map(|shelf| (shelf, prefix(&project)));
+    Attempt { watched: Some(watched), site: site.map_err(|report| plain_text(&report)) }
+}
+
+fn build(project: &Project, shown: Shown, last: &Shelf) -> miette::Result<Shelf> {
+    let seeds = site::load_seeds(project)?;
+    let essays = site::store(project).load()?;
+    let input = crate::site::Input {
+        project,
+        seeds: &seeds,
+        essays: &essays,
+        drafts: shown.drafts,
+        future: shown.future,
+        today: environment::today()?,
+        generator: GENERATOR,
+    };
+    let disk = Standing::of(&project.path(&project.config.output), &project.scratch());
+    let next = Next::new(last, disk);
+    let built = crate::site::build(&input, &next)?;
+    Ok(next.finish(&built.files)?)
+}
+
+/// Where the site lies on its host: the path of `base_url`, with slashes around it.
+fn prefix(project: &Project) -> String {
+    let address = project.config.base_url.as_deref().unwrap_or_default();
+    let path = address.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+    match path.map(|(_, path)| path.trim_matches('/')) {
+        None | Some("") => "/".to_owned(),
+        Some(path) => format!("/{path}/"),
+    }
+}

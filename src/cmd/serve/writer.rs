@@ -1,0 +1,120 @@
+//! Essays that are missing are written beside the preview, a few at a time, so that what a person
+//! changes meanwhile is taken into account.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use crate::cli;
+use crate::cmd::models::{self, Pins};
+use crate::cmd::site::{self, Place};
+use crate::cmd::terminal::Terminal;
+use crate::cmd::{environment, writing};
+use crate::config::GenerationOverrides;
+use crate::serve::{Arrivals, Arriving, Teller};
+use crate::site::page_of;
+use crate::write::{self, Choice, Event, Plan};
+
+/// Essays that are planned at once.
+const AT_ONCE: usize = 16;
+
+/// How long another venti at work in this project is waited for.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Writes what is missing.
+pub struct Writer {
+    pub place: Place,
+    pub engine: cli::Engine,
+    pub drafts: bool,
+    pub terminal: Terminal,
+}
+
+impl Writer {
+    /// Writes whenever a site was built, which is when `built` says so, until nobody builds any more.
+    pub fn run(&self, built: &Receiver<()>, teller: &mut Teller) {
+        // By key: what was refused or failed once would be again.
+        let mut hopeless: BTreeSet<String> = BTreeSet::new();
+        while built.recv().is_ok() {
+            while built.try_recv().is_ok() {}
+            if let Err(report) = self.write(&mut hopeless, teller) {
+                self.terminal.error(&report);
+            }
+            teller.end();
+        }
+    }
+
+    fn write(&self, hopeless: &mut BTreeSet<String>, teller: &mut Teller) -> miette::Result<()> {
+        let project = self.place.open()?;
+        let (seeds, store) = (site::load_seeds(&project)?, site::store(&project));
+        let config = &project.config;
+        let blocklist = writing::blocklist(config)?;
+        let flags = GenerationOverrides::default();
+        let rules = write::Site {
+            model: &config.model,
+            model_flag: None,
+            generation: &config.generation,
+            generation_flags: &flags,
+            blocklist: &blocklist,
+            rng_seed: None,
+        };
+        let choice = Choice { drafts: self.drafts, ..Choice::default() };
+        let mut models = models::open(&project, &self.engine, Pins::InTheLock, &self.terminal)?;
+        let stored = store.load()?;
+        let mut plan = write::plan(&seeds, &stored, rules, &mut models, &choice)?;
+        plan.jobs.retain(|job| !hopeless.contains(&job.key));
+        let all = plan.jobs.len();
+        if all == 0 {
+            return Ok(());
+        }
+        let _lock = project.lock("venti serve", PATIENCE, &mut |holder| {
+            teller.work(Some(format!("waiting for {holder} to finish with this site")));
+        })?;
+        let pages: BTreeSet<String> = stored.keys().map(page_of).collect();
+        teller.begin(arrivals(&plan), |path| pages.contains(path));
+        plan.jobs.truncate(AT_ONCE);
+        let mut done = 0;
+        let mut events = |event: Event<'_>| match event {
+            Event::Loading { model } => teller.work(Some(format!("opening {model}"))),
+            Event::Piece { id, round, candidate: 1, piece } => {
+                teller.piece(&page_of(id), round, piece);
+            }
+            Event::Begun { .. } => teller.work(Some(progress(done, all))),
+            Event::Written { id, .. } => {
+                done += 1;
+                teller.stored(&page_of(id));
+                teller.work(Some(progress(done, all)));
+                self.terminal.did("written", id);
+            }
+            Event::Refused { id } => {
+                done += 1;
+                self.terminal.did("refused", id);
+            }
+            Event::Piece { .. } | Event::Candidate { .. } => {}
+        };
+        let written =
+            write::run(&plan, &blocklist, &mut models, &store, environment::today()?, &mut events);
+        match written {
+            Ok(report) => {
+                let refused = plan.jobs.iter().filter(|job| report.refused.contains(&job.id));
+                hopeless.extend(refused.map(|job| job.key.clone()));
+                Ok(())
+            }
+            Err(error) => {
+                hopeless.extend(plan.jobs.iter().map(|job| job.key.clone()));
+                Err(error)
+            }
+        }
+    }
+}
+
+fn progress(done: usize, all: usize) -> String {
+    format!("{done} of {all} essays written")
+}
+
+fn arrivals(plan: &Plan) -> Arrivals {
+    let arriving = |job: &write::Job| {
+        let (title, quote) = (job.brief.prompt.title.clone(), job.quote.clone());
+        (page_of(&job.id), Arriving { title, quote, ..Arriving::default() })
+    };
+    plan.jobs.iter().map(arriving).collect()
+}

@@ -1,0 +1,17 @@
+//! The preview: the site in memory, built again whenever something changes, and served as a
+//! static host would serve it.
+
+mod arriving;
+mod builder;
+mod headers;
+mod host;
+mod live;
+mod server;
+mod shelf;
+mod watch;
+
+pub use arriving::{Arrivals, Arriving, Teller};
+pub use builder::{Attempt, Event};
+pub use server::{Address, Options, listen, run};
+pub use shelf::{Next, Shelf};
+pub use watch::Watched;

@@ -1,0 +1,107 @@
+//! Building again whenever something changed, on a thread of its own. The site that is shown is
+//! always the last that could be built.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch::Sender;
+
+use super::arriving::Arrivals;
+use super::shelf::Shelf;
+use super::watch::{Watched, Watcher};
+
+/// What is shown, and what is to be said about it.
+#[derive(Debug, Default, Clone)]
+pub struct State {
+    /// Builds that have ended.
+    pub builds: usize,
+    pub shelf: Shelf,
+    /// Where the site lies on its host: `/`, or `/blog/`.
+    pub prefix: Arc<str>,
+    /// Why the newest site could not be built, as the terminal has it.
+    pub problem: Option<Arc<str>>,
+    /// What is being done meanwhile.
+    pub work: Option<Arc<str>>,
+    /// Essays that the site lacks and that are being written.
+    pub arrivals: Arc<Arrivals>,
+}
+
+/// What came of an attempt to build.
+pub struct Attempt {
+    /// What the site is made from; none where not even that could be read.
+    pub watched: Option<Watched>,
+    /// The site and where it lies on its host; else what is wrong, for people.
+    pub site: Result<(Shelf, String), String>,
+}
+
+/// Builds, given the last site.
+pub trait Rebuild: FnMut(&Shelf) -> Attempt + Send + 'static {}
+impl<T: FnMut(&Shelf) -> Attempt + Send + 'static> Rebuild for T {}
+
+/// What happens, for the terminal.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A site was built in which so many files are new or gone.
+    Built { changed: usize, files: usize, took: Duration },
+    /// This problem, which is new.
+    Broken(&'a str),
+    /// Some files cannot be watched, for this reason.
+    Unwatched(&'a str),
+}
+
+/// Builds now and whenever something changed, and never ends.
+pub fn run(
+    mut rebuild: impl Rebuild,
+    mut watcher: Watcher,
+    state: &Sender<State>,
+    tell: &(dyn Fn(Event<'_>) + Send + Sync),
+) {
+    let mut watched = Watched::default();
+    let mut told_unwatched = false;
+    loop {
+        let started = Instant::now();
+        let last = state.borrow().shelf.clone();
+        let attempt = rebuild(&last);
+        if let Some(new) = attempt.watched {
+            // Folders may have come since, although the list is the same.
+            let refused = watcher.watch(&new);
+            if let Some(error) = refused.first().filter(|_| !told_unwatched) {
+                told_unwatched = true;
+                tell(Event::Unwatched(&error.to_string()));
+            }
+            if std::mem::replace(&mut watched, new.clone()) != new {
+                // What changed before it was watched was not seen.
+                let _ = watcher.again().send(());
+            }
+        }
+        match attempt.site {
+            Ok((shelf, prefix)) => {
+                let changed = shelf.changes_since(&last).len();
+                let files = shelf.count();
+                state.send_if_modified(|state| {
+                    let news = changed > 0 || state.problem.is_some() || *state.prefix != prefix;
+                    state.builds += 1;
+                    (state.shelf, state.prefix, state.problem) = (shelf, prefix.into(), None);
+                    news || state.builds == 1
+                });
+                if changed > 0 {
+                    tell(Event::Built { changed, files, took: started.elapsed() });
+                }
+            }
+            Err(problem) => {
+                let new = state.borrow().problem.as_deref() != Some(&problem);
+                if new {
+                    tell(Event::Broken(&problem));
+                }
+                state.send_if_modified(|state| {
+                    state.builds += 1;
+                    state.problem = Some(problem.into());
+                    new
+                });
+            }
+        }
+        if !watcher.wait() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,164 @@
+
+(() => {
+"use strict";
+const script = document.currentScript;
+let frame = script.dataset.frame;
+const memory = "venti-scroll";
+let events = null;
+let host = null;
+let parts = null;
+
+// A page that was shown again is where it was.
+try {
+  const kept = JSON.parse(sessionStorage.getItem(memory));
+  sessionStorage.removeItem(memory);
+  if (kept && kept.path === location.pathname) {
+    const back = () => scrollTo({ top: kept.top, left: kept.left, behavior: "instant" });
+    back();
+    addEventListener("load", back);
+  }
+} catch {
+  // Without storage it starts at its top.
+}
+
+function again() {
+  events.close();
+  try {
+    const { pathname: path } = location;
+    sessionStorage.setItem(memory, JSON.stringify({ path, top: scrollY, left: scrollX }));
+  } catch {
+    // As above.
+  }
+  location.reload();
+}
+
+// The newest link of each of the page's style sheets, and those it takes the place of.
+let sheets = null;
+
+function restyle(styles) {
+  sheets ??= [...document.querySelectorAll("link[rel=stylesheet]")].map(link => ({ link, old: [] }));
+  if (sheets.length !== styles.length) return again();
+  sheets.forEach((sheet, at) => {
+    if (sheet.link.getAttribute("href") === styles[at]) return;
+    const link = sheet.link.cloneNode();
+    link.setAttribute("href", styles[at]);
+    sheet.old.push(sheet.link);
+    sheet.link.after(link);
+    sheet.link = link;
+    // The old ones stay until the newest is there, so that nothing flashes. One that was overtaken
+    // while it was loading is waited for no longer.
+    const settled = loaded => {
+      if (sheet.link !== link) return;
+      if (!loaded) return again();
+      sheet.old.splice(0).forEach(old => old.remove());
+    };
+    link.addEventListener("load", () => settled(true));
+    link.addEventListener("error", () => settled(false));
+  });
+}
+
+// Style sheets are swapped, not loaded again with the page.
+function uses(paths) {
+  const used = performance.getEntriesByType("resource").map(entry => decodeURIComponent(new URL(entry.name).pathname));
+  return paths.some(path => !path.endsWith(".css") && used.includes(path));
+}
+
+function element(name, text) {
+  const made = document.createElement(name);
+  if (text) made.textContent = text;
+  return made;
+}
+
+// In a shadow tree, out of reach of the site's own style.
+function build() {
+  host = element("venti-preview");
+  const root = host.attachShadow({ mode: "open" });
+  const style = new CSSStyleSheet();
+  style.replaceSync(`
+    :host { all: initial }
+    * { box-sizing: border-box; font: 15px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace }
+    .problem { position: fixed; inset: 0; z-index: 2147483647; display: grid; place-items: center; padding: 1rem;
+      background: rgb(0 0 0 / .6) }
+    .problem[hidden], .work[hidden] { display: none }
+    .sheet { width: min(100%, 62rem); max-height: 100%; overflow: auto; padding: 1.25rem 1.5rem; border-radius: 8px;
+      background: #1b1b1b; color: #f2f2f2; border-top: 4px solid #ff6b5e }
+    h2 { margin: 0; font-weight: 700; color: #ff8a80 }
+    p { margin: .25rem 0 0; color: #c9c9c9 }
+    pre { margin: 1rem 0 0; white-space: pre; overflow-x: auto }
+    button { float: right; padding: .1rem .7rem; border: 1px solid #8a8a8a; border-radius: 99px; background: none;
+      color: inherit; cursor: pointer }
+    button:focus-visible, pre:focus-visible { outline: 2px solid #fff; outline-offset: 2px }
+    .work { position: fixed; left: 12px; bottom: 12px; z-index: 2147483646; padding: .3rem .8rem; border-radius: 99px;
+      background: #1b1b1b; color: #f2f2f2; font-size: 13px; opacity: .92; pointer-events: none }
+    @media print { :host { display: none } }`);
+  root.adoptedStyleSheets = [style];
+  const problem = element("div");
+  problem.className = "problem";
+  problem.hidden = true;
+  problem.setAttribute("role", "alertdialog");
+  problem.setAttribute("aria-labelledby", "what");
+  const sheet = element("div");
+  sheet.className = "sheet";
+  const close = element("button", "Hide");
+  close.addEventListener("click", () => { problem.hidden = true; });
+  const title = element("h2", "The site could not be built");
+  title.id = "what";
+  const note = element("p", "This is the last version that could. It is shown again as soon as the fault is mended.");
+  const text = element("pre");
+  text.tabIndex = 0;
+  sheet.append(close, title, note, text);
+  problem.append(sheet);
+  problem.addEventListener("keydown", event => { if (event.key === "Escape") problem.hidden = true; });
+  const work = element("div");
+  work.className = "work";
+  work.hidden = true;
+  work.setAttribute("role", "status");
+  root.append(problem, work);
+  document.documentElement.append(host);
+  parts = { problem, text, work, close };
+}
+
+function show(state) {
+  if (!host && !state.problem && !state.work) return;
+  if (!host) build();
+  const { problem, text, work, close } = parts;
+  if (state.problem !== (problem.hidden && !text.textContent ? null : text.textContent || null)) {
+    text.textContent = state.problem || "";
+    problem.hidden = !state.problem;
+    if (state.problem) close.focus({ preventScroll: true });
+  }
+  work.textContent = state.work || "";
+  work.hidden = !state.work;
+}
+
+function told(state) {
+  show(state);
+  const arriving = document.querySelector("[data-arriving]");
+  if (arriving && state.text !== null) {
+    arriving.textContent = state.text;
+    document.querySelector("[data-note]").textContent = state.note;
+    return;
+  }
+  if (state.problem) return;
+  if (!state.page || state.page.frame !== frame || uses(state.changed)) {
+    // A page that is gone is shown as a host would: not at all.
+    if (state.page || frame) again();
+    return;
+  }
+  restyle(state.page.styles);
+}
+
+function listen() {
+  if (events) return;
+  events = new EventSource(`/_venti/events?path=${encodeURIComponent(location.pathname)}`);
+  events.addEventListener("message", event => told(JSON.parse(event.data)));
+}
+
+// A browser has few connections to one host: a tab nobody sees gives its own back.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) return listen();
+  if (events) events.close();
+  events = null;
+});
+if (!document.hidden) listen();
+})();

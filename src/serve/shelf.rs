@@ -1,0 +1,204 @@
+//! The site in memory: what a build makes is put on a shelf, and once all of it is there the shelf
+//! takes the place of the last one. A build that fails leaves the last one where it is.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::Bytes;
+use blake3::Hash;
+
+use super::headers::Rules;
+use super::live;
+use crate::site::Inventory;
+use crate::site::destination::Destination;
+use crate::site::output::Standing;
+
+/// Where hosts read which headers they should send.
+const HEADERS: &str = "_headers";
+
+/// A file of the site, as it is served.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Held {
+    pub body: Bytes,
+    /// A strong entity tag, with its quotes.
+    pub etag: String,
+    /// What a browser that shows it should know; none for what is no page.
+    pub page: Option<live::Page>,
+    /// The hash of what the site made, and of what it was made from.
+    made: Hash,
+    input: Hash,
+}
+
+/// A whole site. Cheap to clone.
+#[derive(Debug, Default, Clone)]
+pub struct Shelf {
+    files: Arc<HashMap<String, Arc<Held>>>,
+    pub headers: Arc<Rules>,
+}
+
+impl Shelf {
+    /// The file at a path under the site's root.
+    pub fn get(&self, path: &str) -> Option<&Arc<Held>> {
+        self.files.get(path)
+    }
+
+    /// How many files there are.
+    pub fn count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// The paths that are not as they were in `before`, gone ones too, in order.
+    pub fn changes_since(&self, before: &Self) -> Vec<String> {
+        let same = |path: &String, file: &Arc<Held>| {
+            before.files.get(path).is_some_and(|old| old.made == file.made)
+        };
+        let new = self.files.iter().filter(|(path, file)| !same(path, file));
+        let gone = before.files.iter().filter(|(path, _)| !self.files.contains_key(*path));
+        let mut paths: Vec<String> = new.chain(gone).map(|(path, _)| path.clone()).collect();
+        paths.sort_unstable();
+        paths
+    }
+}
+
+/// A site that is being built.
+pub struct Next<'s> {
+    last: &'s Shelf,
+    /// What an earlier `venti build` left on the disk: pictures take long to draw.
+    disk: Standing,
+    /// What of that is taken from there.
+    taken: Mutex<HashSet<String>>,
+    made: Mutex<HashMap<String, Vec<u8>>>,
+}
+
+impl<'s> Next<'s> {
+    pub fn new(last: &'s Shelf, disk: Standing) -> Self {
+        Self { last, disk, taken: Mutex::default(), made: Mutex::default() }
+    }
+
+    /// The site, once its build said which files it has.
+    ///
+    /// # Errors
+    /// A file on the disk that was there when the build began and cannot be read now.
+    pub fn finish(self, files: &Inventory) -> crate::fs::Result<Shelf> {
+        let mut made = unlocked(self.made);
+        let taken = unlocked(self.taken);
+        let mut next: HashMap<String, Arc<Held>> = HashMap::with_capacity(files.count());
+        for (path, &input) in &files.made {
+            let bytes = made.remove(path).unwrap_or_default();
+            next.insert(path.clone(), Arc::new(Held::new(path, bytes, input)));
+        }
+        for path in &files.kept {
+            let held = match self.last.get(path) {
+                Some(held) if !taken.contains(path) => held.clone(),
+                _ => {
+                    let (bytes, input) = self.disk.read(path)?;
+                    Arc::new(Held::new(path, bytes, input))
+                }
+            };
+            next.insert(path.clone(), held);
+        }
+        let headers = next.get(HEADERS).map(|file| Rules::parse(&file.body)).unwrap_or_default();
+        Ok(Shelf { files: Arc::new(next), headers: Arc::new(headers) })
+    }
+}
+
+impl Destination for Next<'_> {
+    fn has(&self, path: &str, input: Hash) -> bool {
+        if self.last.get(path).is_some_and(|held| held.input == input) {
+            return true;
+        }
+        let on_disk = is_picture(path) && self.disk.has(path, input);
+        if on_disk {
+            locked(&self.taken).insert(path.to_owned());
+        }
+        on_disk
+    }
+
+    fn made_from(&self, input: Hash) -> Vec<String> {
+        let made = self.last.files.iter().filter(|(_, held)| held.input == input);
+        made.map(|(path, _)| path.clone()).collect()
+    }
+
+    fn put(&self, path: &str, bytes: Vec<u8>) -> miette::Result<()> {
+        locked(&self.made).insert(path.to_owned(), bytes);
+        Ok(())
+    }
+}
+
+impl Held {
+    fn new(path: &str, bytes: Vec<u8>, input: Hash) -> Self {
+        let made = blake3::hash(&bytes);
+        let etag = format!("\"{}\"", &made.to_hex()[..32]);
+        let (body, page) = match path.ends_with(".html") {
+            true => {
+                let (body, page) = live::with_script(&bytes);
+                (body, Some(page))
+            }
+            false => (bytes, None),
+        };
+        Self { body: body.into(), etag, page, made, input }
+    }
+}
+
+/// What takes long to draw.
+fn is_picture(path: &str) -> bool {
+    path.ends_with(".png") || path.ends_with(".ico")
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A thread that panicked while it held this left whole entries.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unlocked<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A shelf of these files, each made from its own path.
+#[cfg(test)]
+pub fn shelf_of(files: &[(&str, &str)]) -> Shelf {
+    next_of(&Shelf::default(), files, &[])
+}
+
+/// The next shelf after `last`, on which some files are made and some kept.
+#[cfg(test)]
+pub fn next_of(last: &Shelf, files: &[(&str, &str)], kept: &[&str]) -> Shelf {
+    let next = Next::new(last, Standing::default());
+    let input = |path: &str| blake3::hash(path.as_bytes());
+    let put = |(path, text): &(&str, &str)| next.put(path, text.as_bytes().to_vec());
+    files.iter().try_for_each(put).expect("memory takes everything");
+    assert!(kept.iter().all(|path| next.has(path, input(path))));
+    let inventory = Inventory {
+        made: files.iter().map(|(path, _)| ((*path).to_owned(), input(path))).collect(),
+        kept: kept.iter().map(|path| (*path).to_owned()).collect(),
+    };
+    next.finish(&inventory).expect("nothing is read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_is_kept_and_what_changed_is_told() {
+        let first = shelf_of(&[("a.html", "a"), ("b.txt", "b"), ("c.txt", "c")]);
+        let second =
+            next_of(&first, &[("b.txt", "b"), ("d.txt", "d"), ("a.html", "other")], &["c.txt"]);
+        assert_eq!(second.count(), 4);
+        // Made again and the same, it is no change; what is gone is one.
+        assert_eq!(second.changes_since(&first), ["a.html", "d.txt"]);
+        let third = next_of(&second, &[], &["b.txt"]);
+        assert_eq!(third.changes_since(&second), ["a.html", "c.txt", "d.txt"]);
+        assert_eq!(third.get("b.txt").unwrap().body, "b");
+        assert!(!Next::new(&third, Standing::default()).has("c.txt", blake3::hash(b"c.txt")));
+    }
+
+    #[test]
+    fn an_entity_tag_is_that_of_the_content() {
+        let tag = |shelf: &Shelf, path: &str| shelf.get(path).unwrap().etag.clone();
+        let (one, two) = (shelf_of(&[("a", "x"), ("b", "x"), ("c", "y")]), shelf_of(&[("a", "y")]));
+        assert_eq!(tag(&one, "a"), tag(&one, "b"));
+        assert_ne!(tag(&one, "a"), tag(&two, "a"));
+        assert!(tag(&one, "a").starts_with('"') && tag(&one, "a").ends_with('"'));
+    }
+}
