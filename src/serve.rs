@@ -10,8 +10,8 @@ mod server;
 mod shelf;
 mod watch;
 
-pub use arriving::{Arrivals, Arriving, Teller};
-pub use builder::{Attempt, Event};
+pub use arriving::{Arrivals, Arriving, Stage, Teller};
+pub use builder::{Attempt, Event, Site};
 pub use server::{Address, Options, listen, run};
 pub use shelf::{Next, Shelf};
 pub use watch::Watched;

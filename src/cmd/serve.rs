@@ -11,9 +11,12 @@ use super::site;
 use super::summary::{count, seconds};
 use super::terminal::{Terminal, plain_text};
 use crate::cli::{Global, Serve};
+use crate::content::essay::EssayId;
 use crate::project::Project;
-use crate::serve::{self, Attempt, Event, Next, Options, Shelf, Watched};
+use crate::serve::{self, Arrivals, Arriving, Attempt, Event, Next, Options, Shelf, Watched};
 use crate::site::output::Standing;
+use crate::site::page_of;
+use crate::write::prompt::title_of;
 use writer::Writer;
 
 /// Where a preview is, unless somebody asks for another port.
@@ -42,8 +45,8 @@ pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result
     if let Some(port) = address.instead_of {
         terminal.warn(format_args!("port {port} is taken, so this is on the next free one"));
     }
-    let prefix = place.open().map(|project| prefix(&project)).unwrap_or_else(|_| "/".to_owned());
-    let url = address.url(&prefix);
+    let base_url = place.open().ok().and_then(|project| project.config.base_url);
+    let url = address.url(&prefix(base_url.as_deref()));
     terminal.did("serving", format_args!("{url} (Ctrl-C ends it)"));
     if args.open
         && let Err(error) = open::that_detached(&url)
@@ -98,11 +101,11 @@ fn attempt(place: &site::Place, shown: Shown, last: &Shelf) -> Attempt {
     for folder in [&config.seeds, &config.essays, &config.pages, Path::new("themes")] {
         watched.folders.insert(project.path(folder));
     }
-    let site = build(&project, shown, last).map(|shelf| (shelf, prefix(&project)));
-    Attempt { watched: Some(watched), site: site.map_err(|report| plain_text(&report)) }
+    let site = build(&project, shown, last).map_err(|report| plain_text(&report));
+    Attempt { watched: Some(watched), site }
 }
 
-fn build(project: &Project, shown: Shown, last: &Shelf) -> miette::Result<Shelf> {
+fn build(project: &Project, shown: Shown, last: &Shelf) -> miette::Result<serve::Site> {
     let seeds = site::load_seeds(project)?;
     let essays = site::store(project).load()?;
     let input = crate::site::Input {
@@ -117,15 +120,52 @@ fn build(project: &Project, shown: Shown, last: &Shelf) -> miette::Result<Shelf>
     let disk = Standing::of(&project.path(&project.config.output), &project.scratch());
     let next = Next::new(last, disk);
     let built = crate::site::build(&input, &next)?;
-    Ok(next.finish(&built.files)?)
+    let missing = if cfg!(feature = "model") { missing(&input) } else { Arrivals::new() };
+    Ok(serve::Site {
+        shelf: next.finish(&built.files)?,
+        prefix: prefix(project.config.base_url.as_deref()),
+        missing,
+    })
+}
+
+/// The essays that seeds ask for and nobody has written.
+fn missing(input: &crate::site::Input<'_>) -> Arrivals {
+    let seeds = input.seeds.iter().filter(|seed| input.drafts || !seed.draft);
+    let takes = seeds.flat_map(|seed| seed.takes.iter().map(move |take| (seed, take.number)));
+    takes
+        .map(|(seed, take)| (seed, EssayId { slug: seed.slug.clone(), take }))
+        .filter(|(_, id)| !input.essays.contains_key(id))
+        .map(|(seed, id)| {
+            let title = seed.title.clone().unwrap_or_else(|| title_of(&seed.quote));
+            (page_of(&id), Arriving::new(title, seed.quote.clone()))
+        })
+        .collect()
 }
 
 /// Where the site lies on its host: the path of `base_url`, with slashes around it.
-fn prefix(project: &Project) -> String {
-    let address = project.config.base_url.as_deref().unwrap_or_default();
+fn prefix(base_url: Option<&str>) -> String {
+    let address = base_url.unwrap_or_default();
     let path = address.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
     match path.map(|(_, path)| path.trim_matches('/')) {
         None | Some("") => "/".to_owned(),
         Some(path) => format!("/{path}/"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_lies_where_its_address_says() {
+        for (base_url, path) in [
+            (None, "/"),
+            (Some("https://a.example"), "/"),
+            (Some("https://a.example/"), "/"),
+            (Some("https://a.example/blog"), "/blog/"),
+            (Some("https://a.example/a/b"), "/a/b/"),
+        ] {
+            assert_eq!(prefix(base_url), path, "{base_url:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch::Sender;
 
-use super::arriving::Arrivals;
+use super::arriving::{self, Arrivals};
 use super::shelf::Shelf;
 use super::watch::{Watched, Watcher};
 
@@ -30,8 +30,17 @@ pub struct State {
 pub struct Attempt {
     /// What the site is made from; none where not even that could be read.
     pub watched: Option<Watched>,
-    /// The site and where it lies on its host; else what is wrong, for people.
-    pub site: Result<(Shelf, String), String>,
+    /// The site; else what is wrong, for people.
+    pub site: Result<Site, String>,
+}
+
+/// A site that was built.
+pub struct Site {
+    pub shelf: Shelf,
+    /// Where it lies on its host.
+    pub prefix: String,
+    /// Essays it lacks, which are about to be written.
+    pub missing: Arrivals,
 }
 
 /// Builds, given the last site.
@@ -75,14 +84,13 @@ pub fn run(
             }
         }
         match attempt.site {
-            Ok((shelf, prefix)) => {
+            Ok(Site { shelf, prefix, missing }) => {
                 let changed = shelf.changes_since(&last).len();
                 let files = shelf.count();
-                state.send_if_modified(|state| {
-                    let news = changed > 0 || state.problem.is_some() || *state.prefix != prefix;
+                state.send_modify(|state| {
                     state.builds += 1;
+                    state.arrivals = Arc::new(arriving::carried_on(missing, &state.arrivals));
                     (state.shelf, state.prefix, state.problem) = (shelf, prefix.into(), None);
-                    news || state.builds == 1
                 });
                 if changed > 0 {
                     tell(Event::Built { changed, files, took: started.elapsed() });
@@ -93,10 +101,9 @@ pub fn run(
                 if new {
                     tell(Event::Broken(&problem));
                 }
-                state.send_if_modified(|state| {
+                state.send_modify(|state| {
                     state.builds += 1;
                     state.problem = Some(problem.into());
-                    new
                 });
             }
         }

@@ -89,7 +89,8 @@ function build() {
       color: inherit; cursor: pointer }
     button:focus-visible, pre:focus-visible { outline: 2px solid #fff; outline-offset: 2px }
     .work { position: fixed; left: 12px; bottom: 12px; z-index: 2147483646; padding: .3rem .8rem; border-radius: 99px;
-      background: #1b1b1b; color: #f2f2f2; font-size: 13px; opacity: .92; pointer-events: none }
+      background: #1b1b1b; color: #f2f2f2;
+      border: 1px solid #6b6b6b; font-size: 13px; pointer-events: none }
     @media print { :host { display: none } }`);
   root.adoptedStyleSheets = [style];
   const problem = element("div");
@@ -103,7 +104,7 @@ function build() {
   close.addEventListener("click", () => { problem.hidden = true; });
   const title = element("h2", "The site could not be built");
   title.id = "what";
-  const note = element("p", "This is the last version that could. It is shown again as soon as the fault is mended.");
+  const note = element("p", "Behind this is the last version that could be. This goes as soon as the fault is mended.");
   const text = element("pre");
   text.tabIndex = 0;
   sheet.append(close, title, note, text);

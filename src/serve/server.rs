@@ -318,7 +318,7 @@ fn told(state: &State, seen: Option<&Shelf>, path: &str) -> String {
     let told = Told {
         problem: state.problem.as_deref(),
         work: state.work.as_deref(),
-        text: arriving.map(|arriving| &*arriving.text),
+        text: arriving.map(Arriving::text),
         note: arriving.map(Arriving::note),
         page: page.map(|page| ToldPage { frame: &page.frame, styles: &page.styles }),
         changed: changed

@@ -1,7 +1,7 @@
 //! Essays that are missing are written beside the preview, a few at a time, so that what a person
 //! changes meanwhile is taken into account.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -11,9 +11,13 @@ use crate::cmd::site::{self, Place};
 use crate::cmd::terminal::Terminal;
 use crate::cmd::{environment, writing};
 use crate::config::GenerationOverrides;
-use crate::serve::{Arrivals, Arriving, Teller};
+use crate::content::essay::EssayId;
+use crate::content::seed::Seed;
+use crate::content::store::Stored;
+use crate::project::Project;
+use crate::serve::{Stage, Teller};
 use crate::site::page_of;
-use crate::write::{self, Choice, Event, Plan};
+use crate::write::{self, Choice, Event};
 
 /// Essays that are planned at once.
 const AT_ONCE: usize = 16;
@@ -29,23 +33,44 @@ pub struct Writer {
     pub terminal: Terminal,
 }
 
+/// What there is to write, and what is written.
+type Content = (Project, Vec<Seed>, BTreeMap<EssayId, Stored>);
+
 impl Writer {
     /// Writes whenever a site was built, which is when `built` says so, until nobody builds any more.
     pub fn run(&self, built: &Receiver<()>, teller: &mut Teller) {
         // By key: what was refused or failed once would be again.
         let mut hopeless: BTreeSet<String> = BTreeSet::new();
+        let mut said = None;
         while built.recv().is_ok() {
             while built.try_recv().is_ok() {}
-            if let Err(report) = self.write(&mut hopeless, teller) {
+            let Ok(content) = self.content() else {
+                // The builder meets the same, and says so.
+                continue;
+            };
+            let fault = self.write(&content, &mut hopeless, teller).err();
+            teller
+                .work(fault.as_ref().map(|_| "essays cannot be written: see the terminal".into()));
+            let new = fault.as_ref().map(ToString::to_string);
+            if let Some(report) = fault.filter(|_| new != said) {
                 self.terminal.error(&report);
             }
-            teller.end();
+            said = new;
         }
     }
 
-    fn write(&self, hopeless: &mut BTreeSet<String>, teller: &mut Teller) -> miette::Result<()> {
+    fn content(&self) -> miette::Result<Content> {
         let project = self.place.open()?;
-        let (seeds, store) = (site::load_seeds(&project)?, site::store(&project));
+        let (seeds, stored) = (site::load_seeds(&project)?, site::store(&project).load()?);
+        Ok((project, seeds, stored))
+    }
+
+    fn write(
+        &self,
+        (project, seeds, stored): &Content,
+        hopeless: &mut BTreeSet<String>,
+        teller: &mut Teller,
+    ) -> miette::Result<()> {
         let config = &project.config;
         let blocklist = writing::blocklist(config)?;
         let flags = GenerationOverrides::default();
@@ -58,9 +83,8 @@ impl Writer {
             rng_seed: None,
         };
         let choice = Choice { drafts: self.drafts, ..Choice::default() };
-        let mut models = models::open(&project, &self.engine, Pins::InTheLock, &self.terminal)?;
-        let stored = store.load()?;
-        let mut plan = write::plan(&seeds, &stored, rules, &mut models, &choice)?;
+        let mut models = models::open(project, &self.engine, Pins::InTheLock, &self.terminal)?;
+        let mut plan = write::plan(seeds, stored, rules, &mut models, &choice)?;
         plan.jobs.retain(|job| !hopeless.contains(&job.key));
         let all = plan.jobs.len();
         if all == 0 {
@@ -69,37 +93,35 @@ impl Writer {
         let _lock = project.lock("venti serve", PATIENCE, &mut |holder| {
             teller.work(Some(format!("waiting for {holder} to finish with this site")));
         })?;
-        let pages: BTreeSet<String> = stored.keys().map(page_of).collect();
-        teller.begin(arrivals(&plan), |path| pages.contains(path));
         plan.jobs.truncate(AT_ONCE);
         let mut done = 0;
         let mut events = |event: Event<'_>| match event {
             Event::Loading { model } => teller.work(Some(format!("opening {model}"))),
             Event::Piece { id, round, candidate: 1, piece } => {
-                teller.piece(&page_of(id), round, piece);
+                teller.piece(page_of(id), round, piece);
             }
             Event::Begun { .. } => teller.work(Some(progress(done, all))),
             Event::Written { id, .. } => {
                 done += 1;
-                teller.stored(&page_of(id));
                 teller.work(Some(progress(done, all)));
                 self.terminal.did("written", id);
             }
             Event::Refused { id } => {
                 done += 1;
+                teller.ended(&page_of(id), Stage::Refused);
                 self.terminal.did("refused", id);
             }
             Event::Piece { .. } | Event::Candidate { .. } => {}
         };
-        let written =
-            write::run(&plan, &blocklist, &mut models, &store, environment::today()?, &mut events);
-        match written {
+        let (store, today) = (site::store(project), environment::today()?);
+        match write::run(&plan, &blocklist, &mut models, &store, today, &mut events) {
             Ok(report) => {
                 let refused = plan.jobs.iter().filter(|job| report.refused.contains(&job.id));
                 hopeless.extend(refused.map(|job| job.key.clone()));
                 Ok(())
             }
             Err(error) => {
+                plan.jobs.iter().for_each(|job| teller.ended(&page_of(&job.id), Stage::Failed));
                 hopeless.extend(plan.jobs.iter().map(|job| job.key.clone()));
                 Err(error)
             }
@@ -108,13 +130,8 @@ impl Writer {
 }
 
 fn progress(done: usize, all: usize) -> String {
-    format!("{done} of {all} essays written")
-}
-
-fn arrivals(plan: &Plan) -> Arrivals {
-    let arriving = |job: &write::Job| {
-        let (title, quote) = (job.brief.prompt.title.clone(), job.quote.clone());
-        (page_of(&job.id), Arriving { title, quote, ..Arriving::default() })
-    };
-    plan.jobs.iter().map(arriving).collect()
+    match all {
+        1 => "writing an essay".to_owned(),
+        _ => format!("{done} of {all} essays written"),
+    }
 }
