@@ -5,7 +5,7 @@ use blake3::Hash;
 
 /// A place for a site's files.
 pub trait Destination: Sync {
-    /// Whether the file at `path` stands as it was made from this input; see [`super::reuse`].
+    /// Whether the file at `path` stands as it was made from this input; see `site::reuse`.
     fn has(&self, path: &str, input: Hash) -> bool;
 
     /// Every file that stands as it was made from this input.

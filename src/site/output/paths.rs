@@ -53,7 +53,7 @@ pub fn folded(path: &str) -> String {
 /// Refuses paths that could not be written the same everywhere.
 ///
 /// # Errors
-/// A path with a [`fault`], two paths that differ in case only, a path that is both a file and
+/// A path with a fault, two paths that differ in case only, a path that is both a file and
 /// a folder.
 pub fn check<'p>(paths: impl Iterator<Item = &'p str>) -> Result<(), Refusal> {
     let paths: Vec<&str> = paths.collect();

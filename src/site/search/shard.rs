@@ -7,7 +7,7 @@
 //! <letters shared with the word before, one symbol><the other letters> <numbers> …
 //! ```
 //!
-//! The numbers are those of [`packed`], one for each text. A word that too many texts have starts
+//! The numbers are those of [`super::packed`], one for each text. A word that too many texts have starts
 //! with `~` and how many those are, and lists only those in which it counts most: it narrows nothing
 //! down, and is there to rank what the other words of a query find.
 
