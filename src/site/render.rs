@@ -1,12 +1,14 @@
 //! Templates to bytes. All templates are parsed once and checked together;
 //! what goes wrong in one is shown at its line.
 
+mod mistakes;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use miette::{IntoDiagnostic, miette};
 use serde::Serialize;
-use tera::{Context, ErrorKind, Kwargs, State, Tera, Value};
+use tera::{Context, Kwargs, State, Tera, Value};
 
 use super::assets::Assets;
 use super::minify::minify;
@@ -15,7 +17,7 @@ use super::route;
 use super::strict::{GIVEN, Strict};
 use super::strings::Strings;
 use super::theme::{Template, Theme};
-use crate::problem::Problem;
+use mistakes::{Sources, UNDEFINED};
 
 /// Every template a theme must have.
 pub const REQUIRED: [&str; 14] = [
@@ -39,7 +41,7 @@ pub const REQUIRED: [&str; 14] = [
 pub struct Renderer {
     tera: Tera,
     /// By name, for showing mistakes.
-    sources: BTreeMap<String, (Template, Strict)>,
+    sources: Sources,
     minify: bool,
     /// What pages are rendered into, one after the other: a page is copied once it is done, so
     /// that it takes no more room than it needs.
@@ -129,25 +131,7 @@ impl Renderer {
 
     /// The error at its place in the template's source.
     fn shown(&self, error: &tera::Error) -> miette::Report {
-        let (ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report)) = error.kind()
-        else {
-            return miette!("the theme's templates do not fit together: {error}");
-        };
-        let Some((Template { origin, source, .. }, strict)) = self.sources.get(report.filename())
-        else {
-            return miette!("{error}");
-        };
-        let span = &report.span().range;
-        if report.message().contains(UNDEFINED)
-            && let Some(name) = strict.refused(span)
-        {
-            let message = format!("`{}` is not defined", &source[name.clone()]);
-            return Problem::at(origin, source, name.start, name.len(), message)
-                .hint("themes/README.md lists what each template is given; `is defined` asks first")
-                .into();
-        }
-        let range = strict.written(span.clone());
-        Problem::at(origin, source, range.start, range.len(), report.message()).into()
+        mistakes::shown(error, &self.sources)
     }
 }
 
@@ -162,9 +146,6 @@ fn sees_callers(tera: &Tera) -> bool {
 pub fn context(view: &impl Serialize) -> miette::Result<Context> {
     Context::from_serialize(view).map_err(|error| miette!("{error}"))
 }
-
-/// What [`given`] says of an undefined value.
-const UNDEFINED: &str = "this is not defined";
 
 /// Lets through what is defined; see [`super::strict`].
 fn given(value: &Value, _: Kwargs, _: &State) -> tera::TeraResult<Value> {
