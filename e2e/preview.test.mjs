@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -276,6 +276,48 @@ test('no request leads out of the site, or changes it', async () => {
     assert.equal((await get({ range: 'bytes=0-1,3-4' })).status, 200);
     const head = await get({}, 'HEAD');
     assert.deepEqual([head.headers.get('content-length'), await head.text()], [String(text.length), '']);
+  } finally {
+    await site.end();
+  }
+});
+
+test('ten thousand requests while it is built again and again', { timeout: 300_000 }, async () => {
+  const site = await Preview.start();
+  try {
+    const { pid } = site.process;
+    // In kilobytes; where there is no /proc, nobody asks.
+    const memory = () => (existsSync('/proc/self/status') ? Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) : 0);
+    const index = await (await fetch(site.base)).text();
+    const paths = ['', 'about/', 'archive/', 'atom.xml', 'search/', 'nope', ...[...index.matchAll(/(?:href|src)="([^"#:]+)"/g)].map(([, path]) => path)];
+    let asked = 0;
+    let edits = 0;
+    const ask = async () => {
+      while (asked < 10_000) {
+        const path = paths[asked++ % paths.length];
+        const response = await fetch(site.base + path);
+        const wanted = path === 'nope' ? [404] : path.startsWith('assets/') ? [200, 404] : [200];
+        assert.ok(wanted.includes(response.status), `${path}: ${response.status}`);
+        const length = Number(response.headers.get('content-length'));
+        assert.equal((await response.arrayBuffer()).byteLength, length, path);
+      }
+    };
+    const edit = async () => {
+      while (asked < 10_000) {
+        edits += 1;
+        site.write('content/pages/soak.md', `---\ntitle: Soak\n---\nedition ${edits}\n`);
+        if (edits % 5 === 0) site.write('themes/medium/static/css/print.css', `p { order: ${edits} }`);
+        if (edits % 7 === 0) site.edit(`content/essays/${site.slug}.md`, (text) => `${text}\n${edits}\n`);
+        await new Promise((done) => setTimeout(done, 40));
+      }
+    };
+    await Promise.all(Array.from({ length: 4 }, ask));
+    const before = memory();
+    asked = 0;
+    await Promise.all([...Array.from({ length: 16 }, ask), edit()]);
+    assert.ok(edits > 10, `${edits} edits`);
+    assert.ok(memory() < before * 2 + 65_536, `${before} kB before, ${memory()} kB after ${edits} edits`);
+    await new Promise((done) => setTimeout(done, 500));
+    assert.match(await (await fetch(`${site.base}soak/`)).text(), new RegExp(`edition ${edits}\\b`));
   } finally {
     await site.end();
   }
