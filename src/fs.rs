@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata};
+use std::fs::{DirEntry, File, Metadata};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -110,28 +110,25 @@ impl Stamp {
 
 /// The paths in a folder, in the order of their names; none where there is no such folder.
 pub fn list(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(source) if source.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(error("list", dir)(source)),
-    };
-    let paths: std::io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
-    let mut paths = paths.map_err(error("list", dir))?;
+    let mut paths: Vec<PathBuf> = entries(dir)?.iter().map(DirEntry::path).collect();
     paths.sort();
     Ok(paths)
+}
+
+/// What is in a folder, in no order; nothing where there is no such folder.
+fn entries(dir: &Path) -> Result<Vec<DirEntry>> {
+    match std::fs::read_dir(dir) {
+        Ok(entries) => entries.collect::<std::io::Result<_>>().map_err(error("list", dir)),
+        Err(source) if source.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(source) => Err(error("list", dir)(source)),
+    }
 }
 
 /// The names of what is in a folder and is no folder itself, in order; links are followed. None
 /// where there is no such folder.
 pub fn file_names(dir: &Path) -> Result<Vec<OsString>> {
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(source) if source.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(error("list", dir)(source)),
-    };
     let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(error("list", dir))?;
+    for entry in entries(dir)? {
         let kind = entry.file_type().map_err(error("list", dir))?;
         // What a link leads to has to be looked at; of all else the folder itself knows the kind.
         let is_folder = if kind.is_symlink() { entry.path().is_dir() } else { kind.is_dir() };

@@ -76,8 +76,10 @@ use files::{File, Files};
 use lazily::Lazily;
 use outline::Outline;
 use plain::Plain;
+pub use policy::HEADERS;
 use render::Renderer;
 use reuse::Inputs;
+pub use route::{NOT_FOUND, root_of_host};
 use strings::{Missing, Strings};
 use theme::Theme;
 pub use waiting::Waiting;
@@ -176,7 +178,7 @@ pub fn build(input: &Input<'_>, destination: &dyn Destination) -> miette::Result
     let robots = sitemap::robots(config.base_url.as_deref(), config.noindex);
     files.add([
         File::ready(route::ROBOTS, robots),
-        File::ready(policy::HEADERS, policy::headers(&theme.policy)),
+        File::ready(HEADERS, policy::headers(&theme.policy)),
     ])?;
     let assets = theme.assets.files().iter().chain(&plain.files);
     files.add(assets.map(|(path, bytes)| File::ready(path, bytes.clone())))?;

@@ -15,8 +15,8 @@ use crate::content::essay::EssayId;
 use crate::project::Project;
 use crate::serve::{self, Arrivals, Arriving, Attempt, Event, Next, Options, Shelf, Watched};
 use crate::site::output::Standing;
-use crate::site::page_of;
-use crate::write::prompt::title_of;
+use crate::site::{page_of, root_of_host};
+use crate::write::prompt::Prompt;
 use writer::Writer;
 
 /// Where a preview is, unless somebody asks for another port.
@@ -33,7 +33,8 @@ struct Shown {
 pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result<()> {
     // What is wrong in the configuration is shown as everything else is, but there must be a site.
     let place = site::place(global)?;
-    if let Ok(project) = place.open() {
+    let project = place.open().ok();
+    if let Some(project) = &project {
         environment::use_threads(&args.engine, &project.config)?;
     }
     let options = Options {
@@ -45,8 +46,8 @@ pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result
     if let Some(port) = address.instead_of {
         terminal.warn(format_args!("port {port} is taken, so this is on the next free one"));
     }
-    let base_url = place.open().ok().and_then(|project| project.config.base_url);
-    let url = address.url(&prefix(base_url.as_deref()));
+    let base_url = project.and_then(|project| project.config.base_url);
+    let url = address.url(&root_of_host(base_url.as_deref()));
     terminal.did("serving", format_args!("{url} (Ctrl-C ends it)"));
     if args.open
         && let Err(error) = open::that_detached(&url)
@@ -92,7 +93,7 @@ fn attempt(place: &site::Place, shown: Shown, last: &Shelf) -> Attempt {
         Ok(project) => project,
         Err(report) => {
             // It may be mended in the file itself.
-            let watched = Some(Watched::of_file(place.config()));
+            let watched = Watched::of_file(place.config());
             return Attempt { watched, site: Err(plain_text(&report)) };
         }
     };
@@ -102,7 +103,7 @@ fn attempt(place: &site::Place, shown: Shown, last: &Shelf) -> Attempt {
         watched.folders.insert(project.path(folder));
     }
     let site = build(&project, shown, last).map_err(|report| plain_text(&report));
-    Attempt { watched: Some(watched), site }
+    Attempt { watched, site }
 }
 
 fn build(project: &Project, shown: Shown, last: &Shelf) -> miette::Result<serve::Site> {
@@ -123,7 +124,7 @@ fn build(project: &Project, shown: Shown, last: &Shelf) -> miette::Result<serve:
     let missing = if cfg!(feature = "model") { missing(&input) } else { Arrivals::new() };
     Ok(serve::Site {
         shelf: next.finish(&built.files)?,
-        prefix: prefix(project.config.base_url.as_deref()),
+        prefix: root_of_host(project.config.base_url.as_deref()),
         missing,
     })
 }
@@ -136,36 +137,8 @@ fn missing(input: &crate::site::Input<'_>) -> Arrivals {
         .map(|(seed, take)| (seed, EssayId { slug: seed.slug.clone(), take }))
         .filter(|(_, id)| !input.essays.contains_key(id))
         .map(|(seed, id)| {
-            let title = seed.title.clone().unwrap_or_else(|| title_of(&seed.quote));
-            (page_of(&id), Arriving::new(title, seed.quote.clone()))
+            let prompt = Prompt::new(seed.title.as_deref(), &seed.quote);
+            (page_of(&id), Arriving::new(prompt.title, seed.quote.clone()))
         })
         .collect()
-}
-
-/// Where the site lies on its host: the path of `base_url`, with slashes around it.
-fn prefix(base_url: Option<&str>) -> String {
-    let address = base_url.unwrap_or_default();
-    let path = address.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
-    match path.map(|(_, path)| path.trim_matches('/')) {
-        None | Some("") => "/".to_owned(),
-        Some(path) => format!("/{path}/"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_site_lies_where_its_address_says() {
-        for (base_url, path) in [
-            (None, "/"),
-            (Some("https://a.example"), "/"),
-            (Some("https://a.example/"), "/"),
-            (Some("https://a.example/blog"), "/blog/"),
-            (Some("https://a.example/a/b"), "/a/b/"),
-        ] {
-            assert_eq!(prefix(base_url), path, "{base_url:?}");
-        }
-    }
 }

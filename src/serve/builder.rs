@@ -28,8 +28,8 @@ pub struct State {
 
 /// What came of an attempt to build.
 pub struct Attempt {
-    /// What the site is made from; none where not even that could be read.
-    pub watched: Option<Watched>,
+    /// What the site is made from.
+    pub watched: Watched,
     /// The site; else what is wrong, for people.
     pub site: Result<Site, String>,
 }
@@ -71,17 +71,16 @@ pub fn run(
         let started = Instant::now();
         let last = state.borrow().shelf.clone();
         let attempt = rebuild(&last);
-        if let Some(new) = attempt.watched {
-            // Folders may have come since, although the list is the same.
-            let refused = watcher.watch(&new);
-            if let Some(error) = refused.first().filter(|_| !told_unwatched) {
-                told_unwatched = true;
-                tell(Event::Unwatched(&error.to_string()));
-            }
-            if std::mem::replace(&mut watched, new.clone()) != new {
-                // What changed before it was watched was not seen.
-                let _ = watcher.again().send(());
-            }
+        // Folders may have come since, although the list is the same.
+        let refused = watcher.watch(&attempt.watched);
+        if let Some(error) = refused.first().filter(|_| !told_unwatched) {
+            told_unwatched = true;
+            tell(Event::Unwatched(&error.to_string()));
+        }
+        if watched != attempt.watched {
+            watched = attempt.watched;
+            // What changed before it was watched was not seen.
+            watcher.again();
         }
         match attempt.site {
             Ok(Site { shelf, prefix, missing }) => {

@@ -12,9 +12,7 @@ use axum::http::{Method, Response, StatusCode};
 
 use super::live;
 use super::shelf::{Held, Shelf};
-
-/// The page for what is not there.
-const NOT_FOUND: &str = "404.html";
+use crate::site::NOT_FOUND;
 
 /// What a path leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,10 +2,9 @@
 (() => {
 "use strict";
 const script = document.currentScript;
-let frame = script.dataset.frame;
+const { frame } = script.dataset;
 const memory = "venti-scroll";
 let events = null;
-let host = null;
 let parts = null;
 
 // A page that was shown again is where it was.
@@ -71,7 +70,7 @@ function element(name, text) {
 
 // In a shadow tree, out of reach of the site's own style.
 function build() {
-  host = element("venti-preview");
+  const host = element("venti-preview");
   const root = host.attachShadow({ mode: "open" });
   const style = new CSSStyleSheet();
   style.replaceSync(`
@@ -120,10 +119,10 @@ function build() {
 }
 
 function show(state) {
-  if (!host && !state.problem && !state.work) return;
-  if (!host) build();
+  if (!parts && !state.problem && !state.work) return;
+  if (!parts) build();
   const { problem, text, work, close } = parts;
-  if (state.problem !== (problem.hidden && !text.textContent ? null : text.textContent || null)) {
+  if (text.textContent !== (state.problem || "")) {
     text.textContent = state.problem || "";
     problem.hidden = !state.problem;
     if (state.problem) close.focus({ preventScroll: true });
@@ -142,9 +141,8 @@ function told(state) {
   }
   if (state.problem) return;
   if (!state.page || state.page.frame !== frame || uses(state.changed)) {
-    // A page that is gone is shown as a host would: not at all.
-    if (state.page || frame) again();
-    return;
+    // A page that is gone, too, is shown as a host would.
+    return again();
   }
   restyle(state.page.styles);
 }

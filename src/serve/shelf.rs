@@ -9,12 +9,9 @@ use blake3::Hash;
 
 use super::headers::Rules;
 use super::live;
-use crate::site::Inventory;
 use crate::site::destination::Destination;
 use crate::site::output::Standing;
-
-/// Where hosts read which headers they should send.
-const HEADERS: &str = "_headers";
+use crate::site::{HEADERS, Inventory};
 
 /// A file of the site, as it is served.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +46,9 @@ impl Shelf {
 
     /// The paths that are not as they were in `before`, gone ones too, in order.
     pub fn changes_since(&self, before: &Self) -> Vec<String> {
+        if Arc::ptr_eq(&self.files, &before.files) {
+            return Vec::new();
+        }
         let same = |path: &String, file: &Arc<Held>| {
             before.files.get(path).is_some_and(|old| old.made == file.made)
         };

@@ -68,7 +68,7 @@ pub struct Watcher {
     watched: Arc<RwLock<Watched>>,
     places: BTreeSet<(PathBuf, bool)>,
     changes: Receiver<()>,
-    /// Keeps the channel open, and lets others ask for a build.
+    /// Keeps the channel open.
     again: Sender<()>,
 }
 
@@ -101,8 +101,8 @@ impl Watcher {
     }
 
     /// Asks for a build as a change would.
-    pub fn again(&self) -> Sender<()> {
-        self.again.clone()
+    pub fn again(&self) {
+        let _ = self.again.send(());
     }
 
     /// Watches these from now on, and no others. Places that cannot be watched are given back with

@@ -332,7 +332,7 @@ impl Destination for Output {
             Found::Same(stamp) => stamp,
             _ => {
                 let stamp = self.at.stage(path, &bytes).map_err(untouched)?;
-                locked(&self.flush).wrote(bytes.len(), &self.at.site());
+                locked(&self.flush).wrote(bytes.len(), &self.at.site);
                 stamp
             }
         };

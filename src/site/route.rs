@@ -213,6 +213,8 @@ mod tests {
         assert_eq!(root_from("a/take-2/index.html"), "../../");
         assert_eq!(root_of_host(None), "/");
         assert_eq!(root_of_host(Some("https://a.example")), "/");
+        assert_eq!(root_of_host(Some("https://a.example/")), "/");
+        assert_eq!(root_of_host(Some("https://a.example/blog")), "/blog/");
         assert_eq!(root_of_host(Some("https://a.example/my/blog")), "/my/blog/");
     }
 

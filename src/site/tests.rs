@@ -2,6 +2,7 @@
 
 mod finding;
 mod hostile;
+mod mistakes;
 mod reuse;
 mod theme_api;
 
@@ -12,7 +13,6 @@ use jiff::civil::date;
 use super::Tree;
 use super::sample::{self, Sample};
 use crate::config::Config;
-use crate::problem::{Problem, Problems};
 
 fn text<'a>(tree: &'a Tree, path: &str) -> &'a str {
     let bytes = tree.get(path).unwrap_or_else(|| panic!("no {path} among {:?}", tree.keys()));
@@ -484,81 +484,11 @@ fn a_project_overrides_the_theme_file_by_file() {
 }
 
 #[test]
-fn a_mistake_in_a_template_is_shown_at_its_line() {
-    let sample = full();
-    sample.write("themes/medium/templates/404.html", "<p>fine</p>\n<p>{{ site.titel }}</p>");
-    let error = sample.attempt().unwrap_err();
-    let problem = error.downcast_ref::<Problem>().expect("a problem with a place");
-    assert_eq!(problem.file(), "themes/medium/templates/404.html");
-    assert_eq!(problem.place().unwrap().0, 2);
-    assert!(problem.message.contains("titel"), "{}", problem.message);
-
-    sample.write("themes/medium/templates/404.html", "{% if %}");
-    let error = sample.attempt().unwrap_err();
-    assert!(error.downcast_ref::<Problem>().is_some());
-}
-
-#[test]
-fn everything_that_templates_name_and_is_not_there_is_shown_at_its_line() {
-    let sample = full();
-    sample.write(
-        "themes/medium/templates/404.html",
-        "é {{ t(key=\"not_found\") }} {{ site.title | shout }}\n{{ <entree card={site.title} /> }}",
-    );
-    sample
-        .write("themes/medium/templates/search.html", "{% include \"none.html\" %}{{ tt(key=1) }}");
-    let error = sample.attempt().unwrap_err();
-    let Problems(problems) = error.downcast_ref().expect("problems with places");
-    let lines: Vec<String> = problems.iter().map(Problem::to_line).collect();
-    assert_eq!(
-        lines,
-        [
-            "themes/medium/templates/404.html:1:44: unknown filter `shout`",
-            "themes/medium/templates/404.html:2:5: unknown component `entree`",
-            "themes/medium/templates/search.html:1:13: unknown template `none.html`",
-            "themes/medium/templates/search.html:1:29: unknown function `tt`",
-        ]
-    );
-}
-
-#[test]
 fn a_text_can_stand_in_the_query_of_a_link() {
     let mut sample = full();
     sample.project.config.title = "A/b & \"ç\"".to_owned();
     sample.write("themes/medium/templates/404.html", "{{ site.title | urlencode }}");
     assert_eq!(text(&sample.build().tree, "404.html"), "A%2Fb%20%26%20%22%C3%A7%22");
-}
-
-#[test]
-fn a_name_that_is_not_defined_is_a_mistake_wherever_it_decides() {
-    let sample = full();
-    for (template, name) in [
-        ("{% if crad %}x{% endif %}", "crad"),
-        ("{% if site.titel %}x{% endif %}", "site.titel"),
-        ("{% if not site.titel %}x{% endif %}", "site.titel"),
-        ("{% if site.title and pth == \"x\" %}x{% endif %}", "pth"),
-        ("{% set x = site.titel %}", "site.titel"),
-        ("{{ t(key=\"made_with\", generator=site.generatr) }}", "site.generatr"),
-        ("{{ <avatar author={site.authr} root={root} /> }}", "site.authr"),
-    ] {
-        let before = "é {{ t(key=\"not_found_text\") }}{% if site.title == 1 %}{% endif %}";
-        sample.write("themes/medium/templates/404.html", &format!("<p>\n{before}{template}"));
-        let error = sample.attempt().unwrap_err();
-        let problem = error.downcast_ref::<Problem>().expect(template);
-        assert_eq!(problem.message, format!("`{name}` is not defined"));
-        let column = before.chars().count() + template.find(name).unwrap() + 1;
-        assert_eq!(problem.place(), Some((2, column)), "{template}");
-    }
-    for template in ["{% for x in crads %}{% endfor %}", "{{ site.titel | upper }}"] {
-        sample.write("themes/medium/templates/404.html", template);
-        let error = sample.attempt().unwrap_err();
-        assert!(error.downcast_ref::<Problem>().is_some(), "{template}");
-    }
-    sample.write(
-        "themes/medium/templates/404.html",
-        "{% if crad is defined %}a{% endif %}{{ site.titel | default(value=\"b\") }}",
-    );
-    assert_eq!(text(&sample.build().tree, "404.html"), "b");
 }
 
 #[test]

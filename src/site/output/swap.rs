@@ -22,12 +22,14 @@ pub struct Workplace {
     pub folder: PathBuf,
     /// Where the manifest is.
     pub manifest: PathBuf,
-    /// Where files are staged if there is an output folder.
+    /// Where all is staged if there is an output folder.
     within: PathBuf,
     /// Where a first site is staged: beside its folder, which it then becomes.
     beside: PathBuf,
     /// There is no output folder yet.
     new: bool,
+    /// What is staged under the paths it will have.
+    pub site: PathBuf,
 }
 
 impl Workplace {
@@ -35,13 +37,11 @@ impl Workplace {
     pub fn of(output: &Path) -> fs::Result<Self> {
         let folder = output.join(paths::RESERVED);
         let name = output.file_name().unwrap_or_default().to_string_lossy();
-        Ok(Self {
-            within: folder.join("staging"),
-            beside: output.with_file_name(format!(".{name}.staging")),
-            manifest: folder.join("manifest"),
-            folder,
-            new: fs::stat(output)?.is_none(),
-        })
+        let beside = output.with_file_name(format!(".{name}.staging"));
+        let within = folder.join("staging");
+        let new = fs::stat(output)?.is_none();
+        let site = if new { beside.clone() } else { within.join("site") };
+        Ok(Self { manifest: folder.join("manifest"), folder, within, beside, new, site })
     }
 
     /// Whether nothing stands yet.
@@ -49,14 +49,9 @@ impl Workplace {
         self.new
     }
 
-    /// What is staged under the paths it will have.
-    pub fn site(&self) -> PathBuf {
-        if self.new { self.beside.clone() } else { self.within.join("site") }
-    }
-
     /// Stages a file. It keeps its stamp when it is moved.
     pub fn stage(&self, path: &str, bytes: &[u8]) -> fs::Result<Option<Stamp>> {
-        fs::create_new(&self.site().join(path), bytes).map(|metadata| Stamp::new(&metadata))
+        fs::create_new(&self.site.join(path), bytes).map(|metadata| Stamp::new(&metadata))
     }
 
     /// Removes what is staged, be it by a build that was killed.
@@ -130,7 +125,7 @@ pub fn swap(plan: &Plan<'_>, old: &Manifest, at: &Workplace, output: &Path) -> f
     let (pages, assets): (Vec<_>, Vec<_>) = moves.iter().partition(|(_, moved)| moved.has_page);
     for moves in [assets, pages] {
         moves.into_par_iter().try_for_each(|(path, moved)| {
-            let (from, to) = (at.site().join(path), output.join(path));
+            let (from, to) = (at.site.join(path), output.join(path));
             match moved.what {
                 What::Folder => fs::rename_dir(&from, &to),
                 What::OldFile => fs::rename(&from, &to),
