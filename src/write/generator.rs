@@ -4,6 +4,7 @@
 //! build and test without one; the `model` feature adds the GPT-2 of `crates/gpt2`.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::config::Generation;
 
@@ -24,11 +25,27 @@ mod seen;
 pub struct Request {
     /// The caller's own name for it; handed back with every event.
     pub id: u64,
-    /// The exact text the model continues.
-    pub prompt: String,
+    /// The tokens of the exact text the model continues: at least one, fewer than `n_positions`.
+    pub prompt: Vec<u32>,
     pub generation: Generation,
     /// Key of this text's ChaCha stream.
     pub rng_key: [u8; 32],
+    /// So many of the likeliest tokens come with each [`Token`].
+    pub likeliest: usize,
+    /// The prompt's tokens come, too, all but the first.
+    pub scores_prompt: bool,
+}
+
+/// A token where it stands, and how likely the model held it before any setting bends that.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Token {
+    /// Its place in prompt and completion, from 0.
+    pub position: usize,
+    pub id: u32,
+    /// Natural-log probability under the raw distribution (temperature 1).
+    pub log_prob: f32,
+    /// The likeliest tokens of that distribution and their log probabilities, likeliest first.
+    pub likeliest: Vec<(u32, f32)>,
 }
 
 /// What the model returned for one request.
@@ -69,6 +86,8 @@ pub struct Provenance {
 pub trait Work {
     /// The next text to write; none when nothing is waiting now.
     fn next(&mut self) -> Option<Request>;
+    /// A token that was chosen, or one of a prompt that is scored, before the text it makes certain.
+    fn token(&mut self, _id: u64, _token: Token) {}
     /// Text that became certain (whole UTF-8, no possible stop string); `Break` cancels this request.
     fn text(&mut self, _id: u64, _text: &str) -> ControlFlow<()> {
         ControlFlow::Continue(())
@@ -77,14 +96,28 @@ pub trait Work {
     fn done(&mut self, id: u64, completion: Completion) -> miette::Result<()>;
 }
 
-/// Writes completions.
-pub trait Generator {
-    /// What runs, for the record.
-    fn provenance(&self) -> Provenance;
-    /// Positions of the model: prompt and completion together end before this.
-    fn n_positions(&self) -> usize;
+/// Text to tokens and back, apart from the model: any thread may ask while the model writes.
+pub trait Vocabulary: Send + Sync {
     /// Token ids of a text.
     fn tokenize(&self, text: &str) -> miette::Result<Vec<u32>>;
+    /// The bytes a token stands for, which may be part of a character; none for a special token.
+    fn bytes(&self, id: u32) -> &[u8];
+    /// How many tokens the model knows; their ids are below.
+    fn size(&self) -> usize;
+    /// The token that ends a text.
+    fn end_of_text(&self) -> Option<u32>;
+}
+
+/// Writes completions.
+pub trait Generator: Send {
+    /// What runs, for the record.
+    fn provenance(&self) -> Provenance;
+    /// Its tokens.
+    fn vocabulary(&self) -> Arc<dyn Vocabulary>;
+    /// Positions of the model: prompt and completion together end before this.
+    fn n_positions(&self) -> usize;
+    /// Texts written together at most.
+    fn batch_size(&self) -> usize;
     /// Runs until `work` has nothing waiting and nothing is being written.
     fn run(&mut self, work: &mut dyn Work) -> miette::Result<()>;
 }

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use miette::{Result, miette};
 
 use super::clean::clean;
-use super::generator::{Completion, Generator, Request, Work};
+use super::generator::{Completion, Generator, Request, Vocabulary, Work};
 use super::judge::{Blocklist, Verdict, figures, judge};
 use super::key::candidate_key;
 use super::prompt::Prompt;
@@ -35,6 +35,57 @@ impl Brief {
         } else {
             self.generation.candidates.max(1) as u32
         }
+    }
+
+    /// What is asked of a generator for the first candidate of the first round. It may have as many
+    /// tokens as are given, or as `max_words` can need, within what the model's `n_positions` leave.
+    ///
+    /// # Errors
+    /// When they leave none.
+    pub fn request(&self, vocabulary: &dyn Vocabulary, n_positions: usize) -> Result<Request> {
+        let prompt = vocabulary.tokenize(&self.prompt.text)?;
+        let left = n_positions.saturating_sub(prompt.len());
+        if left == 0 {
+            return Err(miette!(
+                help = "shorten the quote, or choose a model with more positions",
+                "the prompt {:?} is {} tokens long, and the model has {n_positions} positions",
+                self.prompt.title,
+                prompt.len(),
+            ));
+        }
+        let enough = (self.generation.max_words as f64 * TOKENS_A_WORD).ceil() as usize;
+        let limit = self.generation.max_new_tokens.unwrap_or(enough).min(left);
+        Ok(Request {
+            id: 0,
+            prompt,
+            generation: Generation {
+                max_new_tokens: Some(limit),
+                min_new_tokens: self.generation.min_new_tokens.min(limit),
+                ..self.generation.clone()
+            },
+            rng_key: candidate_key(self.rng_seed, self.take, 1, 1),
+            likeliest: 0,
+            scores_prompt: false,
+        })
+    }
+
+    /// A completion as it would be published, and how good it is.
+    pub fn judged(
+        &self,
+        completion: Completion,
+        blocklist: &Blocklist,
+        (round, candidate): (u32, u32),
+    ) -> Candidate {
+        let raw = match &self.prompt.lead {
+            Some(lead) => format!("{lead}{}", completion.text),
+            None => completion.text.clone(),
+        };
+        let text = clean(&raw, self.generation.max_words);
+        let mut figures = figures(&text, &completion);
+        figures.rounds = round;
+        let quote = self.prompt.quote();
+        let verdict = judge(quote, &text, &completion, &figures, &self.generation, blocklist);
+        Candidate { round, candidate, completion, text, figures, verdict }
     }
 
     /// Rounds before the best is kept whatever it is.
@@ -102,10 +153,8 @@ pub fn write_all(
     progress: &mut dyn FnMut(Progress),
     finished: &mut dyn FnMut(usize, Outcome) -> Result<()>,
 ) -> Result<()> {
-    let texts = briefs
-        .iter()
-        .map(|brief| Ok(Text { brief, limit: token_limit(generator, brief)?, written: Vec::new() }))
-        .collect::<Result<Vec<_>>>()?;
+    let texts =
+        briefs.iter().map(|brief| Text::new(generator, brief)).collect::<Result<Vec<_>>>()?;
     let mut rounds = Rounds {
         texts,
         waiting: VecDeque::new(),
@@ -120,28 +169,18 @@ pub fn write_all(
     generator.run(&mut rounds)
 }
 
-/// The tokens a candidate may have: as given, or what `max_words` can need, within what the model's
-/// positions leave.
-fn token_limit(generator: &dyn Generator, brief: &Brief) -> Result<usize> {
-    let prompt = generator.tokenize(&brief.prompt.text)?.len();
-    let positions = generator.n_positions();
-    let left = positions.saturating_sub(prompt);
-    if left == 0 {
-        return Err(miette!(
-            help = "shorten the quote, or choose a model with more positions",
-            "the prompt {:?} is {prompt} tokens long, and the model has {positions} positions",
-            brief.prompt.title,
-        ));
-    }
-    let enough = (brief.generation.max_words as f64 * TOKENS_A_WORD).ceil() as usize;
-    Ok(brief.generation.max_new_tokens.unwrap_or(enough).min(left))
-}
-
 /// A text and what has been written for it.
 struct Text<'a> {
     brief: &'a Brief,
-    limit: usize,
+    request: Request,
     written: Vec<Candidate>,
+}
+
+impl<'a> Text<'a> {
+    fn new(generator: &dyn Generator, brief: &'a Brief) -> Result<Self> {
+        let request = brief.request(generator.vocabulary().as_ref(), generator.n_positions())?;
+        Ok(Self { brief, request, written: Vec::new() })
+    }
 }
 
 /// A candidate that was or will be asked of the generator.
@@ -176,28 +215,13 @@ impl Rounds<'_> {
             }
         }
     }
-
-    fn judged(&self, ticket: Ticket, completion: Completion) -> Candidate {
-        let brief = self.texts[ticket.text].brief;
-        let raw = match &brief.prompt.lead {
-            Some(lead) => format!("{lead}{}", completion.text),
-            None => completion.text.clone(),
-        };
-        let text = clean(&raw, brief.generation.max_words);
-        let mut figures = figures(&text, &completion);
-        figures.rounds = ticket.round;
-        let quote = brief.prompt.quote();
-        let verdict = judge(quote, &text, &completion, &figures, &brief.generation, self.blocklist);
-        let Ticket { round, candidate, .. } = ticket;
-        Candidate { round, candidate, completion, text, figures, verdict }
-    }
 }
 
 impl Work for Rounds<'_> {
     fn next(&mut self) -> Option<Request> {
         let ticket = self.waiting.pop_front()?;
         let Ticket { text, round, candidate } = ticket;
-        let Text { brief, limit, .. } = self.texts[text];
+        let Text { brief, request, .. } = &self.texts[text];
         if round == 1 && candidate == 1 {
             (self.progress)(Progress::Begun { text });
         }
@@ -205,13 +229,8 @@ impl Work for Rounds<'_> {
         self.asked.push(ticket);
         Some(Request {
             id,
-            prompt: brief.prompt.text.clone(),
-            generation: Generation {
-                max_new_tokens: Some(limit),
-                min_new_tokens: brief.generation.min_new_tokens.min(limit),
-                ..brief.generation.clone()
-            },
             rng_key: candidate_key(brief.rng_seed, brief.take, round, candidate),
+            ..request.clone()
         })
     }
 
@@ -227,9 +246,10 @@ impl Work for Rounds<'_> {
             .asked
             .get(id as usize)
             .ok_or_else(|| miette!("the generator finished request {id}, which nobody made"))?;
-        let Ticket { text, round, .. } = ticket;
+        let Ticket { text, round, candidate } = ticket;
         (self.progress)(Progress::Candidate { text, new_tokens: completion.token_ids.len() });
-        let candidate = self.judged(ticket, completion);
+        let brief = self.texts[text].brief;
+        let candidate = brief.judged(completion, self.blocklist, (round, candidate));
         let Text { brief, written, .. } = &mut self.texts[text];
         written.push(candidate);
         if written.len() < (round * brief.candidates()) as usize {

@@ -1,14 +1,13 @@
 //! The writing half on a generator that needs no model: its words are a function of the request.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use jiff::civil::date;
 use tempfile::TempDir;
 
-use super::generator::{FinishReason, Identity, Request, Work};
+use super::generator::{FinishReason, Identity, Request, Vocabulary, Work};
 use super::*;
 use crate::config::{Generation, GenerationOverrides};
 use crate::content::essay::plain_text;
@@ -23,7 +22,7 @@ struct Fake {
     answer: Answer,
     rows: usize,
     order: u64,
-    asked: Rc<RefCell<Vec<Request>>>,
+    asked: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Generator for Fake {
@@ -35,8 +34,12 @@ impl Generator for Fake {
         768
     }
 
-    fn tokenize(&self, text: &str) -> Result<Vec<u32>> {
-        Ok(text.split_whitespace().map(|word| word.len() as u32).collect())
+    fn vocabulary(&self) -> Arc<dyn Vocabulary> {
+        Arc::new(Characters)
+    }
+
+    fn batch_size(&self) -> usize {
+        self.rows
     }
 
     fn run(&mut self, work: &mut dyn Work) -> Result<()> {
@@ -44,7 +47,7 @@ impl Generator for Fake {
         loop {
             while active.len() < self.rows {
                 let Some(request) = work.next() else { break };
-                self.asked.borrow_mut().push(request.clone());
+                self.asked.lock().unwrap().push(request.clone());
                 active.push(request);
             }
             if active.is_empty() {
@@ -56,7 +59,7 @@ impl Generator for Fake {
             assert!(work.text(request.id, &text).is_continue());
             let tokens = text.split_whitespace().count();
             let completion = Completion {
-                prompt_tokens: request.prompt.split_whitespace().count(),
+                prompt_tokens: request.prompt.len(),
                 token_ids: vec![1; tokens],
                 log_probs: vec![-2.5; tokens],
                 finish_reason: FinishReason::EndOfText,
@@ -65,6 +68,32 @@ impl Generator for Fake {
             work.done(request.id, completion)?;
         }
     }
+}
+
+/// A token for each character.
+struct Characters;
+
+impl Vocabulary for Characters {
+    fn tokenize(&self, text: &str) -> Result<Vec<u32>> {
+        Ok(text.chars().map(u32::from).collect())
+    }
+
+    fn bytes(&self, _id: u32) -> &[u8] {
+        unreachable!("nobody here spells")
+    }
+
+    fn size(&self) -> usize {
+        0x11_0000
+    }
+
+    fn end_of_text(&self) -> Option<u32> {
+        None
+    }
+}
+
+/// The prompt of a request.
+fn text_of(request: &Request) -> String {
+    request.prompt.iter().filter_map(|id| char::from_u32(*id)).collect()
 }
 
 /// Twelve sentences of eight words, different for each stream, with nothing wrong in them.
@@ -89,12 +118,12 @@ struct Library {
     order: u64,
     weights: &'static str,
     opened: Vec<String>,
-    asked: Rc<RefCell<Vec<Request>>>,
+    asked: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Library {
     fn new(answer: Answer) -> Self {
-        Self { answer, rows: 3, order: 1, weights: "v1", opened: vec![], asked: Rc::default() }
+        Self { answer, rows: 3, order: 1, weights: "v1", opened: vec![], asked: Arc::default() }
     }
 }
 
@@ -110,7 +139,7 @@ impl Models for Library {
     fn load(&mut self, model: &str) -> Result<Box<dyn Generator>> {
         self.opened.push(model.into());
         let Self { answer, rows, order, .. } = *self;
-        Ok(Box::new(Fake { answer, rows, order, asked: Rc::clone(&self.asked) }))
+        Ok(Box::new(Fake { answer, rows, order, asked: Arc::clone(&self.asked) }))
     }
 }
 
@@ -248,7 +277,7 @@ fn an_essay_holds_all_that_it_takes_to_write_it_again() {
     );
     assert_eq!((front.written, front.figures.rounds, front.round), (date(2026, 11, 22), 1, 1));
     assert_eq!((front.figures.words, front.figures.new_tokens), (88, 96));
-    let request = desk.models.asked.borrow()[front.candidate as usize - 1].clone();
+    let request = desk.models.asked.lock().unwrap()[front.candidate as usize - 1].clone();
     assert_eq!(
         plain_text(&essay.body).replace("\n\n", " "),
         clean::clean(&prose(&request), 90).replace("\n\n", " ")
@@ -506,17 +535,18 @@ fn temperature_0_is_one_candidate_in_one_round() {
 fn a_request_asks_for_what_the_words_need_within_the_positions() {
     let mut desk = Desk::new(&["a"], prose);
     desk.write(&nothing());
-    let asked = desk.models.asked.take();
+    let asked = std::mem::take(&mut *desk.models.asked.lock().unwrap());
     assert_eq!(asked[0].generation.max_new_tokens, Some(144));
     assert!(
-        asked[0].prompt.starts_with("<|endoftext|>The Quote of a Is a Quote\n\nThe quote of a is")
+        text_of(&asked[0])
+            .starts_with("<|endoftext|>The Quote of a Is a Quote\n\nThe quote of a is")
     );
 
     let mut desk = Desk::new(&["a"], prose);
     (desk.generation.max_words, desk.generation.min_words) = (5000, 0);
     desk.write(&nothing());
-    let asked = desk.models.asked.take();
-    let prompt = asked[0].prompt.split_whitespace().count();
+    let asked = std::mem::take(&mut *desk.models.asked.lock().unwrap());
+    let prompt = asked[0].prompt.len();
     assert_eq!(asked[0].generation.max_new_tokens, Some(768 - prompt));
 }
 
@@ -591,7 +621,7 @@ fn raw_completions_are_untouched() {
         raw(generator.as_mut(), "Exactly  this", &generation, 7, &mut |_, _| ()).unwrap();
     assert_eq!(completions.len(), 2);
     assert_eq!(completions[0].text, "  no sentence,\n\nhttp://x ");
-    assert!(models.asked.borrow().iter().all(|request| request.prompt == "Exactly  this"));
+    assert!(models.asked.lock().unwrap().iter().all(|request| text_of(request) == "Exactly  this"));
 }
 
 #[test]

@@ -6,14 +6,14 @@
 //! so that no pass grows beyond what memory is good for; the pieces change no bit of the result.
 
 use std::error::Error as StdError;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::kv_cache::Token;
 use crate::model::Gpt2;
-use crate::sampling::{Sampled, Sampler, Settings};
+use crate::sampling::{Sampler, Scored, Settings};
 use crate::text::TextStream;
 use crate::tokenizer::Tokenizer;
 
@@ -32,6 +32,10 @@ pub struct Request {
     pub max_new_tokens: usize,
     /// Key of this text's random stream.
     pub rng_key: [u8; 32],
+    /// So many of the likeliest tokens are told with each token.
+    pub likeliest: usize,
+    /// The prompt's tokens are told, too, all but the first, which nothing comes before.
+    pub scores_prompt: bool,
 }
 
 /// One text written.
@@ -70,6 +74,10 @@ pub trait Work {
     /// a finished text may bring new ones.
     fn next(&mut self) -> Option<Request>;
 
+    /// A token that was chosen, or one of a prompt that is to be scored, with its `position` in
+    /// prompt and text. It comes before the text that it makes certain.
+    fn token(&mut self, _id: u64, _position: usize, _token: &Scored) {}
+
     /// Text that no later token can change: whole UTF-8, no possible stop string. `Break` cancels
     /// the text.
     fn text(&mut self, id: u64, text: &str) -> ControlFlow<()>;
@@ -85,6 +93,9 @@ pub trait Work {
 /// Prompt tokens that one pass takes in, over all rows. More would gain nothing: the weights are
 /// long since read once for very many tokens.
 const PROMPT_TOKENS_PER_PASS: usize = 512;
+
+/// Of a prompt that is scored: each of these has a distribution over the whole vocabulary.
+const SCORED_TOKENS_PER_PASS: usize = 64;
 
 /// Writes texts, at most `batch_size` (but at least one) at a time, until `work` has nothing
 /// waiting and every row is finished.
@@ -104,7 +115,7 @@ pub fn generate(
         for row in rows.iter_mut().filter(|row| row.is_none()) {
             *row = admit(model, tokenizer, work)?;
         }
-        let Pass { tokens, ready, wanted } = Pass::plan(&mut rows);
+        let Pass { tokens, asked, wanted } = Pass::plan(&mut rows);
         if tokens.is_empty() {
             return Ok(());
         }
@@ -113,13 +124,12 @@ pub fn generate(
             None => cache.insert(model.new_cache(rows.len())?),
         };
         let logits = model.forward(cache, &tokens, &wanted)?.flatten_all()?.to_vec1()?;
-        let sampled = sample(model, &mut rows, &ready, logits);
-        for (slot, sampled) in ready.into_iter().zip(sampled) {
-            if let Some(mut row) = rows[slot].take() {
-                match row.take(model, sampled, work) {
-                    None => rows[slot] = Some(row),
-                    Some(reason) => row.finish(reason, work)?,
-                }
+        let answers = answer(model, &mut rows, &asked, logits);
+        for (Asked { slot, positions }, scored) in asked.into_iter().zip(answers) {
+            let Some(mut row) = rows[slot].take() else { continue };
+            match row.take(model, positions, &scored, work) {
+                None => rows[slot] = Some(row),
+                Some(reason) => row.finish(reason, work)?,
             }
         }
     }
@@ -129,7 +139,7 @@ pub fn generate(
 fn admit(model: &Gpt2, tokenizer: &Tokenizer, work: &mut dyn Work) -> Result<Option<Row>> {
     while let Some(request) = work.next() {
         let row = Row::new(request, model, tokenizer)?;
-        if row.max_new_tokens > 0 {
+        if row.max_new_tokens > 0 || row.scores_prompt && row.tokens.len() > 1 {
             return Ok(Some(row));
         }
         row.finish(FinishReason::Length, work)?;
@@ -137,14 +147,19 @@ fn admit(model: &Gpt2, tokenizer: &Tokenizer, work: &mut dyn Work) -> Result<Opt
     Ok(None)
 }
 
-/// What one forward pass takes in, and whose next tokens it gives.
+/// What one forward pass takes in, and the distributions it is to give.
 #[derive(Default)]
 struct Pass {
     tokens: Vec<Token>,
-    /// Rows all of whose tokens are in the cache after this pass.
-    ready: Vec<usize>,
-    /// Of each ready row, the index in `tokens` of its last.
+    asked: Vec<Asked>,
+    /// The indices in `tokens` of the positions asked for.
     wanted: Vec<u32>,
+}
+
+/// Positions of a row whose next tokens a pass gives.
+struct Asked {
+    slot: usize,
+    positions: Range<usize>,
 }
 
 impl Pass {
@@ -154,43 +169,54 @@ impl Pass {
         let mut room = PROMPT_TOKENS_PER_PASS;
         for (slot, row) in rows.iter_mut().enumerate() {
             let Some(row) = row else { continue };
-            let pending = row.tokens.len() - row.cached;
-            let fed = if pending == 1 { 1 } else { pending.min(room) };
+            let pending = row.end() - row.cached;
+            let most = if row.is_scored() { room.min(SCORED_TOKENS_PER_PASS) } else { room };
+            let fed = if pending == 1 { 1 } else { pending.min(most) };
             if pending > 1 {
                 room -= fed;
             }
-            for position in row.cached..row.cached + fed {
+            let fed = row.cached..row.cached + fed;
+            let asked = row.asked(&fed);
+            for position in fed.clone() {
+                if asked.contains(&position) {
+                    pass.wanted.push(pass.tokens.len() as u32);
+                }
                 pass.tokens.push(Token { slot, position, id: row.tokens[position] });
             }
-            row.cached += fed;
-            if row.cached == row.tokens.len() {
-                pass.ready.push(slot);
-                pass.wanted.push(pass.tokens.len() as u32 - 1);
+            row.cached = fed.end;
+            if !asked.is_empty() {
+                pass.asked.push(Asked { slot, positions: asked });
             }
         }
         pass
     }
 }
 
-/// Chooses the next token of every ready row from its `logits` (ready rows, V), all at once.
-fn sample(
+/// Takes the next tokens of every row asked about from its `logits` (positions asked for, V), all
+/// rows at once.
+fn answer(
     model: &Gpt2,
     rows: &mut [Option<Row>],
-    ready: &[usize],
+    asked: &[Asked],
     mut logits: Vec<f32>,
-) -> Vec<Sampled> {
-    let (vocab_size, eos) = (model.config().vocab_size, model.config().eos_token_id);
-    let mut is_ready = vec![false; rows.len()];
-    ready.iter().for_each(|slot| is_ready[*slot] = true);
-    rows.iter_mut()
-        .zip(is_ready)
-        .filter_map(|(row, is_ready)| row.as_mut().filter(|_| is_ready))
-        .zip(logits.chunks_exact_mut(vocab_size))
-        .collect::<Vec<_>>()
-        .into_par_iter()
-        .map(|(row, logits)| {
-            let new_tokens = row.tokens.len() - row.prompt_tokens;
-            row.sampler.sample(logits, &row.tokens, new_tokens, eos)
+) -> Vec<Vec<Scored>> {
+    let vocab_size = model.config().vocab_size;
+    let mut rest = logits.as_mut_slice();
+    let mut jobs = Vec::with_capacity(asked.len());
+    let mut asked = asked.iter().peekable();
+    for (slot, row) in rows.iter_mut().enumerate() {
+        let (Some(row), Some(asked)) = (row, asked.next_if(|asked| asked.slot == slot)) else {
+            continue;
+        };
+        let (own, others) = rest.split_at_mut(asked.positions.len() * vocab_size);
+        rest = others;
+        jobs.push((row, asked.positions.clone(), own));
+    }
+    let eos = model.config().eos_token_id;
+    jobs.into_par_iter()
+        .map(|(row, positions, logits)| {
+            let each = positions.zip(logits.chunks_exact_mut(vocab_size));
+            each.map(|(position, logits)| row.next_token(position, logits, eos)).collect()
         })
         .collect()
 }
@@ -204,6 +230,8 @@ struct Row {
     /// How many of `tokens` are in the cache.
     cached: usize,
     max_new_tokens: usize,
+    likeliest: usize,
+    scores_prompt: bool,
     sampler: Sampler,
     stream: TextStream,
     text: String,
@@ -212,7 +240,16 @@ struct Row {
 
 impl Row {
     fn new(request: Request, model: &Gpt2, tokenizer: &Tokenizer) -> Result<Self> {
-        let Request { id, prompt, settings, stop, max_new_tokens, rng_key } = request;
+        let Request {
+            id,
+            prompt,
+            settings,
+            stop,
+            max_new_tokens,
+            rng_key,
+            likeliest,
+            scores_prompt,
+        } = request;
         let (tokens, n_positions) = (prompt.len(), model.config().n_positions);
         if tokens == 0 {
             return Err(Error::EmptyPrompt { id });
@@ -226,6 +263,8 @@ impl Row {
             tokens: prompt,
             cached: 0,
             max_new_tokens,
+            likeliest,
+            scores_prompt,
             sampler: Sampler::new(settings, rng_key),
             stream: TextStream::new(tokenizer.bytes().clone(), stop),
             text: String::new(),
@@ -233,17 +272,65 @@ impl Row {
         })
     }
 
-    /// Takes the token chosen; tells why the text ends with it, if it does.
+    /// Whether its prompt is taken in for its scores.
+    fn is_scored(&self) -> bool {
+        self.scores_prompt && self.cached < self.prompt_tokens
+    }
+
+    /// How many of its tokens the model has to see. What follows the last one of a text that is only
+    /// scored is of no interest.
+    fn end(&self) -> usize {
+        self.tokens.len() - usize::from(self.max_new_tokens == 0)
+    }
+
+    /// The positions among those `fed` whose next tokens are of interest.
+    fn asked(&self, fed: &Range<usize>) -> Range<usize> {
+        let first = if self.is_scored() { 0 } else { self.end() - 1 };
+        first.max(fed.start)..fed.end
+    }
+
+    /// The token after `position`: the prompt's own, or one that is chosen.
+    fn next_token(&mut self, position: usize, logits: &mut [f32], eos: Option<u32>) -> Scored {
+        match self.tokens.get(position + 1) {
+            Some(&given) => Scored::given(logits, given, self.likeliest),
+            None => {
+                let new_tokens = self.tokens.len() - self.prompt_tokens;
+                self.sampler.sample(logits, &self.tokens, new_tokens, eos, self.likeliest)
+            }
+        }
+    }
+
+    /// Takes the tokens that follow `positions`; tells why the text ends with them, if it does.
     fn take(
         &mut self,
         model: &Gpt2,
-        Sampled { token, log_prob }: Sampled,
+        positions: Range<usize>,
+        scored: &[Scored],
         work: &mut dyn Work,
     ) -> Option<FinishReason> {
-        let config = model.config();
+        for (position, scored) in positions.map(|position| position + 1).zip(scored) {
+            if position < self.tokens.len() {
+                work.token(self.id, position, scored);
+            } else {
+                return self.append(model, position, scored, work);
+            }
+        }
+        let is_over = self.max_new_tokens == 0 && self.cached == self.end();
+        is_over.then_some(FinishReason::Length)
+    }
+
+    fn append(
+        &mut self,
+        model: &Gpt2,
+        position: usize,
+        scored: &Scored,
+        work: &mut dyn Work,
+    ) -> Option<FinishReason> {
+        let (config, &Scored { token, log_prob, .. }) = (model.config(), scored);
         if Some(token) == config.eos_token_id {
             return Some(FinishReason::EndOfText);
         }
+        work.token(self.id, position, scored);
         self.tokens.push(token);
         self.log_probs.push(log_prob);
         let certain = self.stream.push(token);

@@ -22,8 +22,11 @@ use std::cmp::Ordering;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+mod scores;
 #[cfg(test)]
 mod tests;
+
+pub use scores::Scored;
 
 /// How a token is chosen from its logits. A value outside its range counts as the nearer end of it,
 /// NaN as off.
@@ -85,7 +88,7 @@ impl Settings {
     }
 }
 
-/// A chosen token.
+/// A token and how likely it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampled {
     /// Its id.
@@ -131,7 +134,8 @@ impl Sampler {
     /// Chooses the token that follows `prompt_and_new`, of whose ids the last `new_tokens` are new.
     ///
     /// `logits` (vocabulary) are those of the last position; they are overwritten with what the
-    /// rules of steps 1 to 3 make of them. `eos` is the end-of-text token.
+    /// rules of steps 1 to 3 make of them. `eos` is the end-of-text token. With the token come so many
+    /// of the `likeliest` of the raw distribution.
     ///
     /// # Panics
     /// When `logits` is empty.
@@ -141,7 +145,8 @@ impl Sampler {
         prompt_and_new: &[u32],
         new_tokens: usize,
         eos: Option<u32>,
-    ) -> Sampled {
+        likeliest: usize,
+    ) -> Scored {
         assert!(!logits.is_empty(), "a distribution over no tokens has no sample");
         for logit in logits.iter_mut() {
             *logit = tame(*logit);
@@ -158,7 +163,7 @@ impl Sampler {
         }
 
         let token = if self.settings.temperature == 0.0 {
-            likeliest(logits)
+            greatest(logits)
         } else {
             let draw = uniform(self.rng.next_u64());
             self.select_candidates(logits);
@@ -167,8 +172,8 @@ impl Sampler {
             self.keep_typical();
             pick(&self.candidates, draw)
         };
-        let token = token.or_else(|| likeliest(&self.raw)).unwrap_or(0);
-        Sampled { token, log_prob: log_probability(&self.raw, token) }
+        let token = token.or_else(|| greatest(&self.raw)).unwrap_or(0);
+        Scored::of(&self.raw, token, likeliest)
     }
 
     fn penalise_repetition(&mut self, logits: &mut [f32], context: &[u32]) {
@@ -310,7 +315,7 @@ fn total(candidates: &[Candidate]) -> f64 {
 }
 
 /// The likeliest token, the lowest id of equals; none when every logit is `-inf`.
-fn likeliest(logits: &[f32]) -> Option<u32> {
+fn greatest(logits: &[f32]) -> Option<u32> {
     let mut best = None;
     let mut max = f32::NEG_INFINITY;
     for (id, &logit) in logits.iter().enumerate() {
@@ -338,15 +343,4 @@ fn pick(candidates: &[Candidate], draw: f64) -> Option<u32> {
     }
     // Only rounding leads here, where `draw` is next to 1.
     candidates.iter().rev().find(|candidate| candidate.weight > 0.0).map(|candidate| candidate.id)
-}
-
-fn log_probability(logits: &[f32], token: u32) -> f32 {
-    let logit = logits[token as usize];
-    if logit == f32::NEG_INFINITY {
-        return f32::NEG_INFINITY;
-    }
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    // f32 carries each term to seven digits, f64 the sum of fifty thousand of them.
-    let sum: f64 = logits.iter().map(|&logit| f64::from((logit - max).exp())).sum();
-    (f64::from(logit) - f64::from(max) - sum.ln()) as f32
 }

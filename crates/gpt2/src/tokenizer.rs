@@ -88,6 +88,11 @@ impl Tokenizer {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// The bytes a token stands for, which may be part of a character; none for a special token.
+    pub fn bytes_of(&self, id: u32) -> &[u8] {
+        self.bytes.of(id)
+    }
+
     /// The bytes of every token.
     pub(crate) fn bytes(&self) -> &Arc<TokenBytes> {
         &self.bytes

@@ -3,12 +3,13 @@
 
 use std::error::Error as StdError;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use gpt2::sampling::Settings;
+use gpt2::sampling::{Scored, Settings};
 use gpt2::{Checkpoint, DType, Gpt2};
 use miette::{IntoDiagnostic, WrapErr};
 
-use super::{Completion, FinishReason, Generator, Provenance, Request, Work};
+use super::{Completion, FinishReason, Generator, Provenance, Request, Token, Vocabulary, Work};
 use crate::config::{Device, Dtype, Generation};
 
 /// More rows gain little on any machine.
@@ -58,7 +59,7 @@ impl Engine {
 
 /// A loaded GPT-2.
 pub struct Gpt2Generator {
-    checkpoint: Checkpoint,
+    checkpoint: Arc<Checkpoint>,
     model: Gpt2,
     batch_size: usize,
 }
@@ -71,7 +72,7 @@ impl Gpt2Generator {
     pub fn new(checkpoint: Checkpoint, engine: Engine) -> miette::Result<Self> {
         let model = Gpt2::load(&checkpoint, &engine.device()?, engine.dtype()).into_diagnostic()?;
         let batch_size = engine.batch_size.unwrap_or_else(|| rows_for(&model));
-        Ok(Self { checkpoint, model, batch_size })
+        Ok(Self { checkpoint: Arc::new(checkpoint), model, batch_size })
     }
 }
 
@@ -91,6 +92,24 @@ pub fn device_name(device: &gpt2::Device) -> &'static str {
     }
 }
 
+impl Vocabulary for Checkpoint {
+    fn tokenize(&self, text: &str) -> miette::Result<Vec<u32>> {
+        self.tokenizer().encode(text).into_diagnostic()
+    }
+
+    fn bytes(&self, id: u32) -> &[u8] {
+        self.tokenizer().bytes_of(id)
+    }
+
+    fn size(&self) -> usize {
+        self.config().vocab_size
+    }
+
+    fn end_of_text(&self) -> Option<u32> {
+        self.config().eos_token_id
+    }
+}
+
 impl Generator for Gpt2Generator {
     fn provenance(&self) -> Provenance {
         Provenance {
@@ -99,19 +118,22 @@ impl Generator for Gpt2Generator {
         }
     }
 
+    fn vocabulary(&self) -> Arc<dyn Vocabulary> {
+        Arc::<Checkpoint>::clone(&self.checkpoint)
+    }
+
     fn n_positions(&self) -> usize {
         self.model.config().n_positions
     }
 
-    fn tokenize(&self, text: &str) -> miette::Result<Vec<u32>> {
-        self.checkpoint.tokenizer().encode(text).into_diagnostic()
+    fn batch_size(&self) -> usize {
+        self.batch_size.max(1)
     }
 
     fn run(&mut self, work: &mut dyn Work) -> miette::Result<()> {
-        let tokenizer = self.checkpoint.tokenizer();
         let n_positions = self.n_positions();
-        let mut adapted =
-            Adapted { work, tokenizer, n_positions, prompts: Vec::new(), failed: None };
+        let mut adapted = Adapted { work, n_positions, prompts: Vec::new(), failed: None };
+        let tokenizer = self.checkpoint.tokenizer();
         let result = gpt2::generate(&self.model, tokenizer, &mut adapted, self.batch_size);
         // The work's own error comes back as it was, with its help and its source code.
         match adapted.failed {
@@ -124,7 +146,6 @@ impl Generator for Gpt2Generator {
 /// Our work as the engine sees it.
 struct Adapted<'a> {
     work: &'a mut dyn Work,
-    tokenizer: &'a gpt2::Tokenizer,
     n_positions: usize,
     /// The running requests and the tokens of their prompts.
     prompts: Vec<(u64, usize)>,
@@ -141,24 +162,25 @@ impl gpt2::Work for Adapted<'_> {
         if self.failed.is_some() {
             return None;
         }
-        let Request { id, prompt, generation, rng_key } = self.work.next()?;
-        match self.tokenizer.encode(&prompt).into_diagnostic() {
-            Ok(prompt) => {
-                self.prompts.push((id, prompt.len()));
-                Some(gpt2::Request {
-                    id,
-                    prompt,
-                    settings: settings(&generation),
-                    max_new_tokens: generation.max_new_tokens.unwrap_or(self.n_positions),
-                    stop: generation.stop,
-                    rng_key,
-                })
-            }
-            Err(error) => {
-                self.failed = Some(error);
-                None
-            }
-        }
+        let Request { id, prompt, generation, rng_key, likeliest, scores_prompt } =
+            self.work.next()?;
+        self.prompts.push((id, prompt.len()));
+        Some(gpt2::Request {
+            id,
+            prompt,
+            settings: settings(&generation),
+            max_new_tokens: generation.max_new_tokens.unwrap_or(self.n_positions),
+            stop: generation.stop,
+            rng_key,
+            likeliest,
+            scores_prompt,
+        })
+    }
+
+    fn token(&mut self, id: u64, position: usize, scored: &Scored) {
+        let Scored { token, log_prob, ref likeliest } = *scored;
+        let likeliest = likeliest.iter().map(|likely| (likely.token, likely.log_prob)).collect();
+        self.work.token(id, Token { position, id: token, log_prob, likeliest });
     }
 
     fn text(&mut self, id: u64, text: &str) -> ControlFlow<()> {

@@ -18,7 +18,7 @@ fn logits_of(probabilities: &[f64]) -> Vec<f32> {
 /// The distribution a sampler draws from, by id; `context` holds new tokens only.
 fn distribution(settings: Settings, logits: &[f32], context: &[u32]) -> Vec<f64> {
     let mut sampler = Sampler::new(settings, KEY);
-    sampler.sample(&mut logits.to_vec(), context, context.len(), Some(0));
+    sampler.sample(&mut logits.to_vec(), context, context.len(), Some(0), 0);
     let sum = total(&sampler.candidates);
     let mut distribution = vec![0.0; logits.len()];
     for candidate in &sampler.candidates {
@@ -35,7 +35,9 @@ fn assert_close(got: &[f64], expected: &[f64]) {
 }
 
 fn first_token(settings: Settings, logits: &[f32], context: &[u32]) -> u32 {
-    Sampler::new(settings, KEY).sample(&mut logits.to_vec(), context, context.len(), Some(0)).token
+    Sampler::new(settings, KEY)
+        .sample(&mut logits.to_vec(), context, context.len(), Some(0), 0)
+        .token
 }
 
 fn greedy() -> Settings {
@@ -144,7 +146,7 @@ fn typical_p_keeps_what_is_closest_to_the_entropy() {
 fn repetition_penalty_shrinks_each_seen_token_once() {
     let settings = Settings { repetition_penalty: 2.0, ..greedy() };
     let mut logits = [3.0, 2.0, -1.0, 1.0, 0.0];
-    Sampler::new(settings, KEY).sample(&mut logits, &[0, 0, 2, 4, 0], 2, None);
+    Sampler::new(settings, KEY).sample(&mut logits, &[0, 0, 2, 4, 0], 2, None, 0);
     assert_eq!(logits, [1.5, 2.0, -2.0, 1.0, 0.0]);
 }
 
@@ -167,7 +169,7 @@ fn min_new_tokens_bans_the_end_until_then() {
     let settings = Settings { min_new_tokens: 2, ..greedy() };
     let token = |new_tokens, eos| {
         Sampler::new(settings.clone(), KEY)
-            .sample(&mut [9.0, 1.0], &[1, 1, 1], new_tokens, eos)
+            .sample(&mut [9.0, 1.0], &[1, 1, 1], new_tokens, eos, 0)
             .token
     };
     assert_eq!(token(0, Some(0)), 1);
@@ -194,7 +196,7 @@ fn nan_counts_as_impossible_and_infinity_as_certain() {
         let settings = Settings { temperature, ..Settings::default() };
         assert_eq!(first_token(settings.clone(), &[nan, 1.0, -inf], &[]), 1);
         assert_eq!(first_token(settings.clone(), &[0.0, inf, 1.0], &[]), 1);
-        let sampled = Sampler::new(settings, KEY).sample(&mut [nan, -inf], &[], 0, None);
+        let sampled = Sampler::new(settings, KEY).sample(&mut [nan, -inf], &[], 0, None, 0);
         assert_eq!((sampled.token, sampled.log_prob), (0, -inf));
     }
     let settings = Settings::default();
@@ -230,7 +232,7 @@ fn the_log_probability_is_the_raw_one_whatever_the_settings() {
     };
     // Tokens 3 and 2 are banned, so 1 or 0 is taken.
     let mut sampler = Sampler::new(settings, KEY);
-    let sampled = sampler.sample(&mut logits_of(&p), &[3, 2], 2, None);
+    let sampled = sampler.sample(&mut logits_of(&p), &[3, 2], 2, None, 0);
     assert!(sampled.token < 2);
     assert!((sampled.log_prob - (p[sampled.token as usize].ln() as f32)).abs() < 1e-6);
 }
@@ -243,7 +245,7 @@ fn draws_have_the_frequencies_of_the_distribution() {
     let mut sampler = Sampler::new(Settings::default(), KEY);
     let mut counts = [0.0; 4];
     for _ in 0..DRAWS {
-        counts[sampler.sample(&mut logits.clone(), &[], 0, None).token as usize] += 1.0;
+        counts[sampler.sample(&mut logits.clone(), &[], 0, None, 0).token as usize] += 1.0;
     }
     // Pearson's chi-squared with 3 degrees of freedom; 16.27 is its 99.9th percentile.
     let chi_squared: f64 = counts
@@ -272,7 +274,7 @@ fn one_draw_a_token_whatever_the_filters_and_none_when_greedy() {
     let next_word = |settings| {
         let mut sampler = Sampler::new(settings, KEY);
         for _ in 0..5 {
-            sampler.sample(&mut logits.clone(), &[], 0, None);
+            sampler.sample(&mut logits.clone(), &[], 0, None, 0);
         }
         sampler.rng.next_u64()
     };
@@ -301,7 +303,7 @@ mod as_candle_transformers_has_it {
             let expected = apply_repeat_penalty(&tensor, penalty, &context).unwrap();
             let settings = Settings { repetition_penalty: penalty.into(), ..greedy() };
             let mut got = logits;
-            Sampler::new(settings, KEY).sample(&mut got, &context, 0, None);
+            Sampler::new(settings, KEY).sample(&mut got, &context, 0, None, 0);
             prop_assert_eq!(got, expected.to_vec1::<f32>().unwrap());
         }
 
@@ -351,7 +353,7 @@ proptest! {
         top_k in 1usize..40,
     ) {
         let mut sampler = Sampler::new(Settings { top_k, ..Settings::default() }, KEY);
-        sampler.sample(&mut logits.clone(), &[], 0, None);
+        sampler.sample(&mut logits.clone(), &[], 0, None, 0);
         let mut got: Vec<u32> = sampler.candidates.iter().map(|candidate| candidate.id).collect();
         let mut expected: Vec<u32> = (0..logits.len() as u32).collect();
         expected.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]));
@@ -380,7 +382,7 @@ proptest! {
         let vocabulary = logits.len() as u32;
         let mut sampler = Sampler::new(settings, KEY);
         for _ in 0..3 {
-            let sampled = sampler.sample(&mut logits.clone(), &context, 0, context.first().copied());
+            let sampled = sampler.sample(&mut logits.clone(), &context, 0, context.first().copied(), 0);
             prop_assert!(sampled.token < vocabulary);
             prop_assert!(!sampled.log_prob.is_nan());
         }

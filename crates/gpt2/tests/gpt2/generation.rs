@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::error::Error as StdError;
 use std::ops::ControlFlow;
 
-use gpt2::sampling::Settings;
+use gpt2::sampling::{Scored, Settings};
 use gpt2::{Checkpoint, Completion, Error, FinishReason, Gpt2, Request, Work, generate};
 
 use crate::fixture::{DEEP, Golden, WIDE, folder, load};
@@ -18,6 +18,7 @@ struct Desk {
     cancel: Option<u64>,
     fail: Option<u64>,
     events: Vec<String>,
+    tokens: BTreeMap<u64, Vec<(usize, Scored)>>,
     pieces: BTreeMap<u64, String>,
     completions: BTreeMap<u64, Completion>,
 }
@@ -27,6 +28,10 @@ impl Work for Desk {
         let request = self.waiting.pop_front()?;
         self.events.push(format!("next {}", request.id));
         Some(request)
+    }
+
+    fn token(&mut self, id: u64, position: usize, token: &Scored) {
+        self.tokens.entry(id).or_default().push((position, token.clone()));
     }
 
     fn text(&mut self, id: u64, text: &str) -> ControlFlow<()> {
@@ -82,6 +87,8 @@ fn greedy(id: u64, prompt: &[u32]) -> Request {
         stop: Vec::new(),
         max_new_tokens: usize::MAX,
         rng_key: [id as u8; 32],
+        likeliest: 0,
+        scores_prompt: false,
     }
 }
 
@@ -104,6 +111,8 @@ fn varied() -> Vec<Request> {
             };
             Request {
                 settings,
+                likeliest: i % 3,
+                scores_prompt: i.is_multiple_of(4),
                 stop: if i.is_multiple_of(5) { vec!["e".into(), "t".into()] } else { vec![] },
                 max_new_tokens: [300, 40, 7][i / 2 % 3],
                 ..greedy(id, &prompt)
@@ -320,4 +329,59 @@ fn an_error_of_the_caller_ends_the_run() {
     let error = Writer::new(DEEP).run(&mut desk, 4).unwrap_err();
     let Error::Work { source } = error else { panic!("{error}") };
     assert_eq!(source.to_string(), "the disk is full");
+}
+
+#[test]
+fn every_token_is_told_with_what_else_was_likely() {
+    let writer = Writer::new(DEEP);
+    let text = Golden::read(DEEP).text();
+    let request = Request { likeliest: 5, max_new_tokens: 30, ..greedy(1, &text[..20]) };
+    let desk = writer.write([request], 1);
+    let (told, completion) = (&desk.tokens[&1], &desk.completions[&1]);
+    let ids: Vec<u32> = told.iter().map(|(_, scored)| scored.token).collect();
+    let positions: Vec<usize> = told.iter().map(|(position, _)| *position).collect();
+    assert_eq!(ids, completion.token_ids);
+    assert_eq!(positions, (20..20 + ids.len()).collect::<Vec<_>>());
+    for ((_, scored), log_prob) in told.iter().zip(&completion.log_probs) {
+        assert_eq!(scored.log_prob, *log_prob);
+        assert_eq!(scored.likeliest.len(), 5);
+        assert!(scored.likeliest.is_sorted_by(|a, b| a.log_prob >= b.log_prob));
+        // Greedy takes the likeliest, but for the end of the text, which is not allowed here.
+        assert!(scored.likeliest[..2].iter().any(|likely| likely.token == scored.token));
+    }
+}
+
+#[test]
+fn a_prompt_is_scored_as_if_the_model_had_written_it() {
+    let writer = Writer::new(DEEP);
+    let text = Golden::read(DEEP).text();
+    let prompt = &text[..3];
+    let written = writer.one(Request { max_new_tokens: 150, ..greedy(1, prompt) });
+    let whole = [prompt, &written.token_ids].concat();
+    assert!(whole.len() > 130, "longer than what one pass scores");
+    let score = |id, max_new_tokens| Request {
+        scores_prompt: true,
+        likeliest: 2,
+        max_new_tokens,
+        ..greedy(id, &whole)
+    };
+    // Beside others, with and without a text that follows.
+    let desk = writer.write([score(1, 0), greedy(9, prompt), score(2, 4)], 3);
+    for (id, new) in [(1, 0), (2, 4)] {
+        let told = &desk.tokens[&id];
+        assert_eq!(told.len(), whole.len() - 1 + new);
+        assert!(told.iter().map(|(position, _)| *position).eq(1..whole.len() + new));
+        for ((position, scored), token) in told.iter().zip(&whole[1..]) {
+            assert_eq!(scored.token, *token);
+            assert_eq!(scored.likeliest.len(), 2);
+            if let Some(new) = position.checked_sub(prompt.len()) {
+                assert_eq!(scored.log_prob.to_bits(), written.log_probs[new].to_bits());
+            }
+        }
+        assert_eq!(desk.completions[&id].token_ids.len(), new);
+        assert_eq!(desk.completions[&id].finish_reason, FinishReason::Length);
+    }
+    // One token has nothing before it, and nothing is to follow.
+    let desk = writer.write([Request { prompt: vec![65], ..score(3, 0) }], 1);
+    assert!(desk.tokens.is_empty() && desk.completions[&3].token_ids.is_empty());
 }

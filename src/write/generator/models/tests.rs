@@ -235,7 +235,7 @@ mod the_embedded_model {
         }
     }
 
-    fn texts(prompts: &[&str]) -> Texts {
+    fn texts(generator: &dyn Generator, prompts: &[&str]) -> Texts {
         let generation = Generation {
             min_new_tokens: 12,
             max_new_tokens: Some(12),
@@ -244,9 +244,11 @@ mod the_embedded_model {
         };
         let waiting = prompts.iter().zip(1..).map(|(prompt, id)| Request {
             id,
-            prompt: (*prompt).to_owned(),
+            prompt: generator.vocabulary().tokenize(prompt).unwrap(),
             generation: generation.clone(),
             rng_key: [id as u8; 32],
+            likeliest: 0,
+            scores_prompt: false,
         });
         Texts { waiting: waiting.collect(), ..Texts::default() }
     }
@@ -258,8 +260,9 @@ mod the_embedded_model {
         let mut generator = models.load(EMBEDDED).unwrap();
         assert_eq!(generator.n_positions(), 768);
         assert_eq!(device_name(&models.engine().device().unwrap()), generator.provenance().device);
-        let mut work = texts(&["On Meetings\n\nA meeting", "On Focus\n\nFocus is"]);
-        let prompt_tokens = generator.tokenize("On Meetings\n\nA meeting").unwrap().len();
+        let prompts = ["On Meetings\n\nA meeting", "On Focus\n\nFocus is"];
+        let mut work = texts(generator.as_ref(), &prompts);
+        let prompt_tokens = generator.vocabulary().tokenize(prompts[0]).unwrap().len();
         generator.run(&mut work).unwrap();
         assert_eq!(work.done.len(), 2);
         assert_eq!(work.done[&1].prompt_tokens, prompt_tokens);
@@ -275,7 +278,7 @@ mod the_embedded_model {
     fn an_error_of_the_work_comes_back_as_it_was() {
         let project = tempfile::tempdir().unwrap();
         let mut generator = models_in(project.path()).load(EMBEDDED).unwrap();
-        let mut work = Texts { fails: true, ..texts(&["A meeting"]) };
+        let mut work = Texts { fails: true, ..texts(generator.as_ref(), &["A meeting"]) };
         let error = generator.run(&mut work).unwrap_err();
         assert_eq!(error.to_string(), "the disk is full");
         assert_eq!(error.help().unwrap().to_string(), "make room");
