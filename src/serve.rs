@@ -3,15 +3,19 @@
 
 mod arriving;
 mod builder;
+mod engine;
 mod headers;
 mod host;
 mod live;
 mod server;
 mod shelf;
+mod surroundings;
 mod watch;
 
 pub use arriving::{Arrivals, Arriving, Stage, Teller};
 pub use builder::{Attempt, Event, Site};
+pub use engine::{Client, Engine, Engines, Listener, Refused};
 pub use server::{Address, Options, listen, run};
 pub use shelf::{Next, Shelf};
+pub use surroundings::{Pen, Surroundings};
 pub use watch::Watched;
