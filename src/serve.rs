@@ -4,6 +4,7 @@
 mod arriving;
 mod builder;
 mod engine;
+mod guard;
 mod headers;
 mod host;
 mod live;

@@ -23,7 +23,7 @@ use queue::Queue;
 pub use queue::Refused;
 
 use crate::write::generator::{
-    Completion, Generator, Identity, Models, Provenance, Request, Token, Vocabulary,
+    Completion, Generator, Identity, Models, Provenance, Token, Vocabulary,
 };
 
 /// Texts that may wait for a place, of all clients together.

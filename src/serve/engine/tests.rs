@@ -3,7 +3,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::fake::{Ear, Fake, request};
 use super::*;
-use crate::write::generator::Work;
+use crate::write::generator::{Request, Work};
 
 /// An engine whose model takes a step for each message sent, and what is heard of it.
 struct Hall {
