@@ -2,12 +2,16 @@
 //! is, and what to do next. All files are read before any problem is shown, so
 //! one run reports at least the first problem of each.
 
+mod report;
+
 use std::path::{Path, PathBuf};
 
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError,
     MietteSpanContents, Severity, SourceCode, SourceSpan, SpanContents,
 };
+
+pub use report::{plain_text, text};
 
 use crate::fs;
 

@@ -12,8 +12,10 @@ use crate::cli::Global;
 use crate::config::Config;
 use crate::content::essay::EssayId;
 use crate::content::new_seed::{self, NewSeed};
-use crate::content::seed::{self, Seed};
+use crate::content::page_names;
+use crate::content::seed::Seed;
 use crate::content::store::{Store, Stored};
+pub use crate::content::{load_seeds, store};
 use crate::lock::Lock;
 use crate::project::{CONFIG_FILE, NoSite, Project};
 
@@ -88,26 +90,6 @@ impl Site {
         let whole = self.project.path(path);
         Ok(whole.strip_prefix(here()?).map(Path::to_owned).unwrap_or(whole))
     }
-}
-
-/// Every seed of a project, checked.
-pub fn load_seeds(project: &Project) -> miette::Result<Vec<Seed>> {
-    Ok(seed::load_all(&project.root, &project.config.seeds, &page_names(project)?)?)
-}
-
-/// The folder of a project's essays.
-pub fn store(project: &Project) -> Store {
-    Store::new(&project.root, &project.config.essays)
-}
-
-/// The plain pages' names: addresses no seed can have.
-fn page_names(project: &Project) -> miette::Result<Vec<String>> {
-    let files = crate::fs::list(&project.path(&project.config.pages))?;
-    let pages = files.iter().filter(|path| path.extension().is_some_and(|e| e == "md"));
-    Ok(pages
-        .filter_map(|path| path.file_stem())
-        .map(|stem| stem.to_string_lossy().into_owned())
-        .collect())
 }
 
 /// Where a site is, found but not read yet.

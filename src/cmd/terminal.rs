@@ -7,11 +7,11 @@ use anstyle::{AnsiColor, Style};
 use miette::Report;
 
 use crate::cli::{Color, Global};
-use crate::problem::{Problem, Problems};
+#[cfg(feature = "serve")]
+pub use crate::problem::plain_text;
+use crate::problem::{self, Problems};
 
-const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-const HINT: Style = AnsiColor::Cyan.on_default().bold();
 const STRONG: Style = Style::new().bold();
 
 /// How to talk to whoever started this process.
@@ -74,31 +74,8 @@ impl Terminal {
 
     /// An error, its causes, and what to do next.
     pub fn error(&self, report: &Report) {
-        let _ = writeln!(anstream::stderr(), "{}", text(report, self.color, width()));
+        let _ = writeln!(anstream::stderr(), "{}", problem::text(report, self.color, width()));
     }
-}
-
-/// What [`Terminal::error`] says, without colour, for those who read it elsewhere.
-#[cfg(feature = "serve")]
-pub fn plain_text(report: &Report) -> String {
-    anstream::adapter::strip_str(&text(report, false, 100)).to_string()
-}
-
-fn text(report: &Report, color: bool, width: usize) -> String {
-    if let Some(problem) = report.downcast_ref::<Problem>() {
-        let shown = Problems::from(problem.clone()).render(color, width);
-        return shown.trim_end().to_owned();
-    }
-    let problems = report.downcast_ref::<Problems>();
-    let mut text = problems.map(|all| all.render(color, width)).unwrap_or_default();
-    text += &format!("{ERROR}error{ERROR:#}: {report}");
-    for cause in report.chain().skip(1) {
-        text += &format!("\n  because: {cause}");
-    }
-    if let Some(help) = report.help() {
-        text += &format!("\n   {HINT}hint{HINT:#}: {help}");
-    }
-    text
 }
 
 /// Writes a result to standard output. A reader that went away ends the process
