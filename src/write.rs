@@ -152,6 +152,7 @@ pub fn compose(
         engine: concat!("venti ", env!("CARGO_PKG_VERSION")).to_owned(),
         device: provenance.device.clone(),
         dtype: provenance.dtype.clone(),
+        steps: Vec::new(),
         figures,
         key: job.key.clone(),
         seed_hash: job.seed_hash.clone(),

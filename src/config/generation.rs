@@ -62,19 +62,33 @@ impl Default for Generation {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenerationOverrides {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub typical_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub repetition_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub no_repeat_ngram_size: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_new_tokens: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_new_tokens: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_words: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_words: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub candidates: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rounds: Option<usize>,
 }
 
@@ -162,6 +176,11 @@ impl GenerationOverrides {
         "candidates",
         "max_rounds",
     ];
+
+    /// Whether no setting was given.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 
     /// These settings where they were given, else those of `under`.
     #[must_use]
@@ -330,7 +349,13 @@ mod tests {
 
     #[test]
     fn every_key_is_a_setting() {
-        let fields = serde_json::to_value(GenerationOverrides::default()).expect("plain data");
+        let nothing: serde_json::Map<_, _> = GenerationOverrides::KEYS
+            .iter()
+            .map(|key| ((*key).to_owned(), serde_json::Value::Null))
+            .collect();
+        let read: GenerationOverrides = serde_json::from_value(nothing.into()).expect("settings");
+        assert!(read.is_empty());
+        let fields = serde_json::to_value(Generation::default()).expect("plain data");
         let mut names: Vec<&str> =
             fields.as_object().expect("a struct").keys().map(String::as_str).collect();
         let mut keys = GenerationOverrides::KEYS.to_vec();

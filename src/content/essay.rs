@@ -2,6 +2,7 @@
 
 mod escape;
 mod file;
+mod step;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use escape::{canonical, escape_markdown, plain_text};
 pub use file::Extra;
+pub use step::{Ending, Step};
 
 use crate::config::Generation;
 use crate::content::slug;
@@ -98,6 +100,9 @@ pub struct FrontMatter {
     pub engine: String,
     pub device: String,
     pub dtype: String,
+    /// How a person steered it at the desk; none for a text that was written in one go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
 
     pub figures: Figures,
 
@@ -150,8 +155,18 @@ impl Essay {
         self
     }
 
-    /// Whether a person changed title or body since the essay was sealed.
+    /// Whether a person had a hand in the text: steered it, or changed it since.
     pub fn is_edited(&self) -> bool {
+        self.is_steered() || self.is_changed()
+    }
+
+    /// Whether a person steered it while it was written.
+    pub fn is_steered(&self) -> bool {
+        !self.front.steps.is_empty()
+    }
+
+    /// Whether a person changed title or body since the essay was sealed.
+    pub fn is_changed(&self) -> bool {
         self.front.hash != self.content_hash()
     }
 }

@@ -23,7 +23,7 @@ pub struct Store {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stored {
     pub essay: Essay,
-    /// A person changed its title or body.
+    /// A person steered it, or changed its title or body.
     pub edited: bool,
     /// The file, relative to the project's root.
     pub path: PathBuf,

@@ -12,7 +12,7 @@ use super::destination::Destination;
 use super::reuse::input_of;
 use super::{Built, Input, Tree, Waiting, build};
 use crate::config::{Config, Generation, GenerationOverrides};
-use crate::content::essay::{Essay, EssayId, Figures, FrontMatter};
+use crate::content::essay::{Ending, Essay, EssayId, Figures, FrontMatter, Step};
 use crate::content::seed::{Seed, Tag, Take};
 use crate::content::slug;
 use crate::content::store::Stored;
@@ -55,8 +55,9 @@ impl Sample {
             essay.front.take = take.number;
             let id = EssayId { slug: seed.slug.clone(), take: take.number };
             let path = PathBuf::from("content/essays").join(id.file_name());
-            let mut stored =
-                Stored { essay: essay.seal(), edited: false, path, file_hash: String::new() };
+            let essay = essay.seal();
+            let edited = essay.is_edited();
+            let mut stored = Stored { essay, edited, path, file_hash: String::new() };
             stored.file_hash = hash_of(&stored);
             self.essays.insert(id, stored);
         }
@@ -184,6 +185,7 @@ pub fn seed(slug: &str) -> Planned {
         engine: "venti 0.1.0".to_owned(),
         device: "cpu".to_owned(),
         dtype: "f32".to_owned(),
+        steps: Vec::new(),
         figures: Figures {
             words: 321,
             prompt_tokens: 24,
@@ -221,6 +223,24 @@ impl Planned {
 
     pub fn reviewed(mut self) -> Self {
         self.essay.front.reviewed = true;
+        self
+    }
+
+    /// Steered: stopped, and gone on with another word and another setting.
+    pub fn steered(mut self) -> Self {
+        let step = |kept, chosen: Option<&str>, ended| Step {
+            kept,
+            chosen: chosen.map(str::to_owned),
+            wrote: 120,
+            ended,
+            generation: GenerationOverrides::default(),
+        };
+        let hotter = GenerationOverrides { temperature: Some(1.5), ..Default::default() };
+        self.essay.front.steps = vec![
+            step(0, None, Ending::Cancelled),
+            Step { generation: hotter, ..step(57, Some(" castle"), Ending::Length) },
+            step(178, Some("\n"), Ending::EndOfText),
+        ];
         self
     }
 

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::config::Generation;
+use crate::content::essay::Ending;
 
 #[cfg(feature = "model")]
 pub mod gpt2;
@@ -72,6 +73,18 @@ pub enum FinishReason {
     ContextFull,
     /// The caller ended it.
     Cancelled,
+}
+
+impl From<FinishReason> for Ending {
+    fn from(reason: FinishReason) -> Self {
+        match reason {
+            FinishReason::EndOfText => Self::EndOfText,
+            FinishReason::Stop => Self::Stop,
+            FinishReason::Length => Self::Length,
+            FinishReason::ContextFull => Self::ContextFull,
+            FinishReason::Cancelled => Self::Cancelled,
+        }
+    }
 }
 
 /// Who wrote a text and on what; recorded with each essay.

@@ -15,7 +15,7 @@ use crate::yaml::{self, Document, closest};
 pub type Extra = Mapping;
 
 /// The keys of [`FrontMatter`].
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "title",
     "pull_quote",
     "reviewed",
@@ -34,6 +34,7 @@ const KEYS: [&str; 22] = [
     "engine",
     "device",
     "dtype",
+    "steps",
     "figures",
     "key",
     "seed_hash",

@@ -3,6 +3,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::GenerationOverrides;
 
 /// An essay that passes for a real one.
 pub fn essay(slug: &str, take: u32) -> Essay {
@@ -25,6 +26,7 @@ pub fn essay(slug: &str, take: u32) -> Essay {
         engine: "venti 0.1.0".into(),
         device: "cpu".into(),
         dtype: "f32".into(),
+        steps: Vec::new(),
         figures: Figures {
             words: 3,
             distinct: [0.1 + 0.2, 1.0, 1.0 / 3.0, 0.0],
@@ -119,6 +121,62 @@ fn what_is_written_is_what_is_read() {
     essay.front.flagged = Some("true".into());
     essay.front.generation.max_new_tokens = Some(7);
     assert_eq!(parse(&markdown(&essay)), Ok(essay));
+}
+
+#[test]
+fn a_steered_essay_says_in_which_steps() {
+    let plain = essay("a", 1);
+    let mut steered = plain.clone();
+    let step = |kept, chosen: Option<&str>, wrote, ended| Step {
+        kept,
+        chosen: chosen.map(str::to_owned),
+        wrote,
+        ended,
+        generation: GenerationOverrides::default(),
+    };
+    steered.front.steps = vec![
+        step(0, None, 210, Ending::Cancelled),
+        Step {
+            generation: GenerationOverrides {
+                temperature: Some(1.5),
+                stop: Some(vec!["\n\n".into()]),
+                ..GenerationOverrides::default()
+            },
+            ..step(57, Some(" castle"), 120, Ending::EndOfText)
+        },
+        step(177, Some("\n"), 0, Ending::ContextFull),
+    ];
+    let text = markdown(&steered);
+    let steps = text.split("dtype: f32\n").nth(1).and_then(|rest| rest.split("figures:").next());
+    insta::assert_snapshot!(steps.expect("before the figures"), @"
+    steps:
+    - kept: 0
+      wrote: 210
+      ended: cancelled
+    - kept: 57
+      chosen: ' castle'
+      wrote: 120
+      ended: end_of_text
+      generation:
+        temperature: 1.5
+        stop:
+        - |2+
+
+
+    - kept: 177
+      chosen: |2+
+
+      wrote: 0
+      ended: context_full
+    ");
+    let (read, extra) =
+        Essay::parse_with_extra(Path::new("content/essays/a.md"), &text).expect("an essay");
+    assert_eq!((&read, extra), (&steered, Extra::new()));
+    assert!(!plain.is_edited() && !plain.is_steered());
+    assert!(read.is_edited() && read.is_steered() && !read.is_changed());
+    assert_eq!(plain.content_hash(), steered.content_hash());
+    let said = parse(&text.replace("ended: cancelled", "ended: bored")).expect_err("no ending");
+    assert!(said.contains("bored") && said.contains(":"), "{said}");
 }
 
 #[test]
