@@ -19,7 +19,7 @@ pub struct Piece<'a> {
     pub essay: &'a Essay,
     /// The hash of the essay's file.
     pub essay_hash: &'a str,
-    /// A person changed the text after it was written.
+    /// A person steered the text, or changed it after it was written.
     pub edited: bool,
     /// The seed's date, else the day it was written.
     pub date: Date,
@@ -28,6 +28,12 @@ pub struct Piece<'a> {
 }
 
 impl Piece<'_> {
+    /// Whether a person changed the text after it was written, steered or not.
+    pub fn edited_since(&self) -> bool {
+        // What was steered counts as edited, so only there it takes another look.
+        self.edited && (!self.essay.is_steered() || self.essay.is_changed())
+    }
+
     /// The day it last changed, as far as it says.
     pub fn changed(&self) -> Date {
         self.essay.front.written.max(self.date)

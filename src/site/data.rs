@@ -45,7 +45,7 @@ struct Thinkpiece<'a> {
     minutes: usize,
     /// Plain text; paragraphs are separated by one empty line.
     text: &'a str,
-    /// A person changed the text after it was written.
+    /// A person steered the text, or changed it after it was written.
     edited: bool,
     /// The essay's own front matter, as in the store.
     provenance: &'a FrontMatter,

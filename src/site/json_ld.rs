@@ -10,7 +10,7 @@ use crate::config::Config;
 
 /// Written by a model.
 const MACHINE: &str = "https://schema.org/TrainedAlgorithmicMediaDigitalSource";
-/// Written by a model and then edited by a person.
+/// Written by a model and steered or edited by a person.
 const MACHINE_AND_PERSON: &str =
     "https://schema.org/CompositeWithTrainedAlgorithmicMediaDigitalSource";
 

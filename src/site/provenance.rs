@@ -1,5 +1,5 @@
-//! Provenance as a reader sees it: what wrote a text, with which settings, and
-//! the command that writes it again.
+//! Provenance as a reader sees it: what wrote a text, with which settings, and the command that
+//! writes it again, or the steps in which a person steered it.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::catalog::Piece;
 use super::page::Day;
 use super::strings::{Missing, Strings};
 use crate::config::Generation;
-use crate::content::essay::FrontMatter;
+use crate::content::essay::{self, Ending, FrontMatter};
 
 /// Hex digits of a hash that are enough to compare by eye.
 const SHORT_HASH: usize = 12;
@@ -30,6 +30,8 @@ pub struct Provenance<'a> {
     pub engine: &'a str,
     pub written: Day,
     pub figures: Figures,
+    /// How a person steered the text at the desk; empty for one that was not.
+    pub steps: Vec<Step>,
     /// A person changed the text after it was written.
     pub edited: bool,
     /// A person has read it.
@@ -37,8 +39,22 @@ pub struct Provenance<'a> {
     /// Why no candidate passed the gate, when none did.
     pub flagged: Option<&'a str>,
     /// A shell command that writes the text again: the program and what it shall do, then a
-    /// flag and its value each.
+    /// flag and its value each. Empty for a steered text: it would write another.
     pub command: Vec<String>,
+}
+
+/// One of the steps in which a text was steered.
+#[derive(Debug, Serialize)]
+pub struct Step {
+    /// Tokens kept of what was there before.
+    pub kept: usize,
+    /// The text of a token that a person put after those, line ends as `↵`.
+    pub chosen: Option<String>,
+    /// Tokens that the model then wrote.
+    pub wrote: usize,
+    pub ended: Ending,
+    /// Those that are not the text's own.
+    pub settings: Vec<Setting>,
 }
 
 /// A setting as text.
@@ -92,10 +108,14 @@ impl<'a> Provenance<'a> {
                 mean_log_likelihood: format!("{:.3}", front.figures.mean_log_likelihood),
                 rounds: front.figures.rounds,
             },
-            edited: piece.edited,
+            steps: steps(front),
+            edited: piece.edited_since(),
             reviewed: front.reviewed,
             flagged: front.flagged.as_deref(),
-            command: command(front, &settings),
+            command: match piece.essay.is_steered() {
+                true => Vec::new(),
+                false => command(front, &settings),
+            },
             settings,
         })
     }
@@ -104,6 +124,22 @@ impl<'a> Provenance<'a> {
 /// As much of a hash as is compared by eye.
 fn shortened(hash: &str) -> &str {
     hash.char_indices().nth(SHORT_HASH).map_or(hash, |(at, _)| &hash[..at])
+}
+
+fn steps(front: &FrontMatter) -> Vec<Step> {
+    let own = settings(&front.generation);
+    let step = |step: &essay::Step| {
+        let mut settings = settings(&front.generation.with(&step.generation));
+        settings.retain(|setting| !own.contains(setting));
+        Step {
+            kept: step.kept,
+            chosen: step.chosen.as_ref().map(|text| text.replace('\n', "↵")),
+            wrote: step.wrote,
+            ended: step.ended,
+            settings,
+        }
+    };
+    front.steps.iter().map(step).collect()
 }
 
 /// Everything that somebody may have chosen about a text, in one order for all texts: which
@@ -225,6 +261,18 @@ mod tests {
         let top_k = &settings(&generation)[1];
         assert_eq!((top_k.name, top_k.value.as_str()), ("top_k", "off"));
         assert_eq!(top_k.flags, ["0"]);
+    }
+
+    #[test]
+    fn a_steered_text_has_its_steps_in_place_of_the_command() {
+        let planned = sample::seed("a").steered();
+        let steps = steps(&planned.essay.front);
+        let chosen: Vec<Option<&str>> = steps.iter().map(|step| step.chosen.as_deref()).collect();
+        assert_eq!(chosen, [None, Some(" castle"), Some("↵")]);
+        let settings: Vec<(&str, &str)> =
+            steps[1].settings.iter().map(|own| (own.name, own.value.as_str())).collect();
+        assert_eq!(settings, [("temperature", "1.5")]);
+        assert!(steps[0].settings.is_empty());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use jiff::civil::date;
 use super::Tree;
 use super::sample::{self, Sample};
 use crate::config::Config;
+use crate::content::essay::EssayId;
 
 fn text<'a>(tree: &'a Tree, path: &str) -> &'a str {
     let bytes = tree.get(path).unwrap_or_else(|| panic!("no {path} among {:?}", tree.keys()));
@@ -276,6 +277,35 @@ fn an_edited_essay_says_so() {
     let tree = sample.build().tree;
     assert!(text(&tree, "piece-1/index.html").contains("A person has edited the text since."));
     assert!(text(&tree, "atom.xml").contains("and then edited by a person"));
+}
+
+#[test]
+fn a_steered_essay_says_so_and_how_and_no_command_pretends_to_write_it_again() {
+    let mut sample = full();
+    sample.add(sample::seed("steered").steered());
+    sample.add(sample::seed("steered-and-edited").steered().dated(date(2026, 8, 8)));
+    let said = "A person steered the text at the desk while it was written.";
+    let since = "A person has edited the text since.";
+    let id = EssayId { slug: "steered-and-edited".to_owned(), take: 1 };
+    sample.essays.get_mut(&id).unwrap().essay.body.push_str("\n\nBy hand.\n");
+    let tree = sample.build().tree;
+    let page = text(&tree, "steered/index.html");
+    assert!(page.contains(said) && !page.contains(since), "{page}");
+    assert!(page.contains("a person chose “ castle”"), "{page}");
+    assert!(page.contains("<code>temperature</code> 1.5"), "{page}");
+    assert!(!page.contains("venti generate"), "{page}");
+    assert!(page.contains("CompositeWithTrainedAlgorithmicMedia"), "{page}");
+    assert!(text(&tree, "atom.xml").contains("and steered by a person"));
+    let edited = text(&tree, "steered-and-edited/index.html");
+    assert!(edited.contains(said) && edited.contains(since), "{edited}");
+    let plain = text(&tree, "piece-1/index.html");
+    assert!(plain.contains("venti generate") && !plain.contains(said), "{plain}");
+    let data: serde_json::Value = serde_json::from_str(text(&tree, "thinkpieces.json")).unwrap();
+    let pieces = data["thinkpieces"].as_array().unwrap();
+    let of = |slug: &str| pieces.iter().find(|piece| piece["slug"] == slug).unwrap();
+    assert_eq!(of("steered")["edited"], true);
+    assert_eq!(of("steered")["provenance"]["steps"][1]["ended"], "length");
+    assert!(of("piece-1")["provenance"].get("steps").is_none());
 }
 
 #[test]

@@ -27,13 +27,17 @@ impl<'a> Entry<'a> {
     /// If the theme lacks the string that labels the text as written by a machine.
     pub fn new(piece: &Piece<'a>, article: &'a Article, site: Site<'_>) -> Result<Self, Missing> {
         let front = &piece.essay.front;
-        let label = site.strings.text(
-            if piece.edited { "machine_written_edited" } else { "machine_written_by" },
-            |placeholder| match placeholder {
-                "model" => Some(front.model.clone()),
-                _ => None,
-            },
-        )?;
+        let label = if piece.edited_since() {
+            "machine_written_edited"
+        } else if piece.essay.is_steered() {
+            "machine_written_steered"
+        } else {
+            "machine_written_by"
+        };
+        let label = site.strings.text(label, |placeholder| match placeholder {
+            "model" => Some(front.model.clone()),
+            _ => None,
+        })?;
         let mut html = String::from("<blockquote>");
         for paragraph in front.quote.split("\n\n") {
             html.push_str(&format!("<p>{}</p>", escaped(paragraph)));

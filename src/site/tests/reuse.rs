@@ -85,11 +85,14 @@ fn nothing_is_made_where_nothing_changed() {
 #[test]
 fn whatever_changed_the_site_is_that_of_a_whole_build() {
     type Change = (&'static str, fn(&mut Sample));
-    let changes: [Change; 33] = [
+    let changes: [Change; 34] = [
         ("a text", |s| first(s).essay.body = "Quite another text.\n\nIn two parts.\n".into()),
         ("a title", |s| first(s).essay.front.title = "Another <title>".into()),
         ("a pull quote", |s| first(s).essay.front.pull_quote = Some("In two parts.".into())),
         ("an edit", |s| first(s).edited = true),
+        ("another text, steered", |s| {
+            first(s).essay.front.steps = sample::seed("a").steered().essay.front.steps;
+        }),
         ("a review", |s| first(s).essay.front.reviewed = true),
         ("a flag", |s| first(s).essay.front.flagged = Some("too short".into())),
         ("a setting", |s| first(s).essay.front.generation.temperature = 0.7),

@@ -19,6 +19,7 @@ fn everything() -> Sample {
     flagged.essay.front.flagged = Some("too short".to_owned());
     flagged.seed.takes[1].model = Some("gpt2".to_owned());
     sample.add(flagged);
+    sample.add(sample::seed("steered").steered());
     for (id, stored) in &mut sample.essays {
         if id.slug == "flagged" && id.take == 2 {
             stored.essay.front.model = "gpt2".to_owned();
