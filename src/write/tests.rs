@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::generator::{FinishReason, Identity, Request, Vocabulary, Work};
 use super::*;
 use crate::config::{Generation, GenerationOverrides};
-use crate::content::essay::plain_text;
+use crate::content::essay::{Step, plain_text};
 use crate::content::seed::{Seed, Take};
 use crate::content::store::Stored;
 
@@ -348,6 +348,27 @@ fn what_a_person_edited_is_kept_unless_forced() {
     assert_eq!(jobs(&desk.plan(&forced)), [("a.md".into(), Reason::Forced)]);
     desk.write(&forced);
     assert_eq!(desk.plan(&nothing()).fresh.len(), 2);
+}
+
+#[test]
+fn what_was_steered_is_kept_as_an_edit_is_and_the_steps_go_with_the_text() {
+    let mut desk = Desk::new(&["a"], prose);
+    desk.write(&nothing());
+    let mut essay = desk.stored().into_values().next().expect("an essay").essay;
+    essay.front.steps = vec![Step {
+        kept: 0,
+        chosen: None,
+        wrote: 9,
+        ended: FinishReason::Cancelled.into(),
+        generation: GenerationOverrides::default(),
+    }];
+    desk.store().write(&essay).expect("the store can be written");
+    let refreshed = Choice { refresh: Refresh::All, ..nothing() };
+    assert_eq!(names(&desk.plan(&refreshed).edited), ["a.md"]);
+    let named = Choice { only: Some(["a".to_owned()].into()), force: true, ..nothing() };
+    desk.write(&named);
+    assert_eq!(desk.plan(&nothing()).fresh.len(), 1);
+    assert!(desk.stored().values().all(|stored| !stored.essay.is_steered()));
 }
 
 #[test]
