@@ -1,5 +1,6 @@
 //! A seed: a quote with front matter, one Markdown file in `content/seeds/`.
 
+mod compare;
 mod load;
 mod read;
 #[cfg(test)]
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-pub use load::load_all;
+pub use load::{Folder, check, files, load_all, survey};
 
 use crate::config::GenerationOverrides;
 

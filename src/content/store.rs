@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::content::essay::{Essay, EssayId, Extra};
 use crate::fs::{self, Opened};
 use crate::memo;
-use crate::problem::{Problem, Problems, text_of};
+use crate::problem::{self, Problem, Problems, text_of};
 
 /// The folder of essays.
 #[derive(Debug, Clone)]
@@ -42,15 +42,25 @@ impl Store {
         self.dir.join(id.file_name())
     }
 
-    /// Every essay. Files that are not named like an essay (`README.md`, `notes.txt`, folders) are
-    /// somebody else's and ignored.
+    /// Every essay; see [`Self::survey`].
     ///
     /// # Errors
     /// A file that is named like an essay and cannot be read as the one of its name.
     pub fn load(&self) -> Result<BTreeMap<EssayId, Stored>, Problems> {
-        let names = fs::file_names(&self.root.join(&self.dir)).map_err(|error| {
-            Problem::in_file(&self.dir, format!("this folder cannot be read: {}", error.source))
-        })?;
+        let (essays, problems) = self.survey();
+        Problems::none_or(essays, problems)
+    }
+
+    /// The essays that can be read, and what is wrong with others. Files that are not named like an
+    /// essay (`README.md`, `notes.txt`, folders) are somebody else's and ignored.
+    pub fn survey(&self) -> (BTreeMap<EssayId, Stored>, Vec<Problem>) {
+        let names = match fs::file_names(&self.root.join(&self.dir)) {
+            Ok(names) => names,
+            Err(error) => {
+                let message = format!("this folder cannot be read: {}", error.source);
+                return (BTreeMap::new(), vec![Problem::in_file(&self.dir, message)]);
+            }
+        };
         let is_essay = |name: &&OsString| name.to_str().and_then(EssayId::of_file_name).is_some();
         let paths: Vec<PathBuf> =
             names.par_iter().filter(is_essay).map(|name| self.dir.join(name)).collect();
@@ -65,7 +75,19 @@ impl Store {
                 Err(problem) => problems.push(problem),
             }
         }
-        Problems::none_or(essays, problems)
+        (essays, problems)
+    }
+
+    /// One essay; none where it has no file.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn find(&self, id: &EssayId) -> Result<Option<Stored>, Problem> {
+        let path = self.path(id);
+        match fs::stat(&self.root.join(&path)) {
+            Ok(None) => Ok(None),
+            _ => problem::open(&self.root, &path).and_then(|file| self.read(&path, file)).map(Some),
+        }
     }
 
     fn read(&self, path: &Path, file: Opened) -> Result<Stored, Problem> {

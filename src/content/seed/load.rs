@@ -1,14 +1,13 @@
 //! All the seeds of a project: every file is read, then what they have in
 //! common is compared.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::read::{Spot, alias_page, problem_at, same_tag};
-use super::{Seed, Tag};
-use crate::content::slug;
+use super::Seed;
+use super::compare::compare;
+use super::read::{Spot, problem_at};
 use crate::fs::Opened;
 use crate::memo;
 use crate::problem::{Problem, Problems, read_text, text_of};
@@ -16,43 +15,102 @@ use crate::problem::{Problem, Problems, read_text, text_of};
 /// A longer file holds no quote.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Reads every `.md` file under `root/dir`, in the order of their paths; hidden files and folders
-/// are none of ours. `routes` are names of pages that the site has besides [`slug::RESERVED`] and
-/// the seeds' own (those of `content/pages/`, without `.md`).
-///
-/// # Errors
-/// The first problem of each file, and what two files quarrel about.
-pub fn load_all(root: &Path, dir: &Path, routes: &[String]) -> Result<Vec<Seed>, Problems> {
+/// What a folder of seeds holds.
+#[derive(Debug)]
+pub struct Folder {
+    /// Every `.md` file at any depth, relative to the project's root, in the order of their paths;
+    /// hidden files and folders are none of ours.
+    pub files: Vec<PathBuf>,
+    /// What could be read, in the same order.
+    pub seeds: Vec<Seed>,
+    /// The first problem of each file, and what two files quarrel about.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads the seeds under `root/dir`. `routes` are names of pages that the site has besides
+/// [`RESERVED`](crate::content::slug::RESERVED) and the seeds' own (those of `content/pages/`,
+/// without `.md`).
+pub fn survey(root: &Path, dir: &Path, routes: &[String]) -> Folder {
     if !root.join(dir).is_dir() {
-        return Err(Problem::in_file(dir, "there is no such folder for seeds")
-            .hint("create it and put a quote into it, or set `seeds:` in venti.yaml")
-            .into());
+        let problem = Problem::in_file(dir, "there is no such folder for seeds")
+            .hint("create it and put a quote into it, or set `seeds:` in venti.yaml");
+        return Folder { files: Vec::new(), seeds: Vec::new(), problems: vec![problem] };
     }
     let mut problems = Vec::new();
-    let paths = seed_files(root, dir, &mut problems);
-    let mut seeds: Vec<Seed> = Vec::with_capacity(paths.len());
-    for said in memo::read_all("seeds", root, &paths, read) {
+    let files = seed_files(root, dir, &mut problems);
+    let mut seeds: Vec<Seed> = Vec::with_capacity(files.len());
+    for said in memo::read_all("seeds", root, &files, read) {
         match said {
             Ok(seed) => seeds.push(seed),
             Err(problem) => problems.push(problem),
         }
     }
-    // What two files quarrel about is rare: the file is read again to show the place.
-    let problem = |seed: &Seed, spot: Spot<'_>, message: String| match read_text(root, &seed.path) {
-        Ok(text) => problem_at(&seed.path, &text, spot, message),
-        Err(unreadable) => unreadable,
-    };
-    compare_slugs(&seeds, routes, &problem, &mut problems);
-    compare_tags(&seeds, &problem, &mut problems);
-    compare_authors(&seeds, &problem, &mut problems);
-    compare_aliases(&seeds, routes, &problem, &mut problems);
-    Problems::none_or(seeds, problems)
+    problems.extend(compare(&seeds, routes, &|seed, spot, message| {
+        problem_on_disk(root, seed, spot, message)
+    }));
+    Folder { files, seeds, problems }
 }
 
-/// Shows what is wrong at a place of a seed's file.
-type Show<'s> = &'s dyn Fn(&Seed, Spot<'_>, String) -> Problem;
+/// Every seed under `root/dir`; see [`survey`].
+///
+/// # Errors
+/// The first problem of each file, and what two files quarrel about.
+pub fn load_all(root: &Path, dir: &Path, routes: &[String]) -> Result<Vec<Seed>, Problems> {
+    let folder = survey(root, dir, routes);
+    Problems::none_or(folder.seeds, folder.problems)
+}
 
-/// The seeds' paths, relative to `root`.
+/// Whether the seed of this path may have this text, beside all others as they are.
+///
+/// # Errors
+/// What would be wrong that is not wrong now: a mistake in the text, or a quarrel with another file.
+pub fn check(
+    root: &Path,
+    dir: &Path,
+    routes: &[String],
+    path: &Path,
+    text: &str,
+) -> Result<(), Problems> {
+    if text.len() as u64 > MAX_BYTES {
+        return Err(too_large(path).into());
+    }
+    let seed = Seed::parse(path, text)?;
+    let files = files(root, dir);
+    let read = memo::read_all("seeds", root, &files, read).into_iter().flatten();
+    let (now, mut seeds): (Vec<Seed>, Vec<Seed>) = read.partition(|seed| seed.path == path);
+    // The seed comes last, so that what it shares with another is shown as its own problem.
+    let others = seeds.len();
+    seeds.extend(now);
+    let before =
+        compare(&seeds, routes, &|seed, spot, message| problem_on_disk(root, seed, spot, message));
+    seeds.truncate(others);
+    seeds.push(seed);
+    let mut problems = compare(&seeds, routes, &|seed, spot, message| {
+        if seed.path == path {
+            problem_at(path, text, spot, message)
+        } else {
+            problem_on_disk(root, seed, spot, message)
+        }
+    });
+    // It may stand at another line now.
+    let same = |a: &Problem, b: &Problem| (a.file(), &a.message) == (b.file(), &b.message);
+    problems.retain(|problem| !before.iter().any(|known| same(known, problem)));
+    Problems::none_or((), problems)
+}
+
+/// What two files quarrel about is rare: the file is read again to show the place.
+fn problem_on_disk(root: &Path, seed: &Seed, spot: Spot<'_>, message: String) -> Problem {
+    match read_text(root, &seed.path) {
+        Ok(text) => problem_at(&seed.path, &text, spot, message),
+        Err(unreadable) => unreadable,
+    }
+}
+
+/// The seeds' paths, relative to `root`, whatever is in them.
+pub fn files(root: &Path, dir: &Path) -> Vec<PathBuf> {
+    seed_files(root, dir, &mut Vec::new())
+}
+
 fn seed_files(root: &Path, dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let relative = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_owned();
     let mut paths = Vec::new();
@@ -82,10 +140,14 @@ fn seed_files(root: &Path, dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathB
 
 fn read(path: &Path, file: Opened) -> Result<Seed, Problem> {
     if file.metadata.len() > MAX_BYTES {
-        return Err(Problem::in_file(path, "this file is larger than 1 MiB")
-            .hint("a seed is a quote; shorten it, or move the file elsewhere"));
+        return Err(too_large(path));
     }
     Seed::parse(path, &text_of(file, path)?)
+}
+
+fn too_large(path: &Path) -> Problem {
+    Problem::in_file(path, "this file is larger than 1 MiB")
+        .hint("a seed is a quote; shorten it, or move the file elsewhere")
 }
 
 fn walk_problem(path: &Path, error: &walkdir::Error) -> Option<Problem> {
@@ -105,104 +167,6 @@ fn walk_problem(path: &Path, error: &walkdir::Error) -> Option<Problem> {
 
 fn is_markdown(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("md"))
-}
-
-fn compare_slugs(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: &mut Vec<Problem>) {
-    let mut first: HashMap<&str, &Path> = HashMap::with_capacity(seeds.len());
-    for seed in seeds {
-        let slug = seed.slug.as_str();
-        let problem = |message| show(seed, Spot::Slug, message);
-        if is_route(slug, routes) {
-            problems.push(
-                problem(format!("the slug `{slug}` is the address of another page of the site"))
-                    .hint("rename the file, or give it another `slug:`"),
-            );
-        } else if let Some(other) = first.get(slug) {
-            problems.push(
-                problem(format!("the slug `{slug}` is also that of {}", other.display()))
-                    .hint("rename one of the files, or give it a `slug:`"),
-            );
-        } else {
-            first.insert(slug, &seed.path);
-        }
-    }
-}
-
-fn is_route(slug: &str, routes: &[String]) -> bool {
-    slug::RESERVED.contains(&slug) || routes.iter().any(|route| route.eq_ignore_ascii_case(slug))
-}
-
-fn compare_tags(seeds: &[Seed], show: Show<'_>, problems: &mut Vec<Problem>) {
-    let mut first: BTreeMap<&str, (&Tag, &Path)> = BTreeMap::new();
-    for seed in seeds {
-        let clash = seed.tags.iter().find_map(|tag| match first.get(tag.slug.as_str()) {
-            Some((other, path)) if other.name != tag.name => Some((tag, *other, *path)),
-            Some(_) => None,
-            None => {
-                first.insert(&tag.slug, (tag, &seed.path));
-                None
-            }
-        });
-        if let Some((tag, other, path)) = clash {
-            let message = format!("{} ({})", same_tag(&tag.name, other), path.display());
-            problems
-                .push(show(seed, Spot::Tag(tag), message).hint("write them alike, or rename one"));
-        }
-    }
-}
-
-fn compare_authors(seeds: &[Seed], show: Show<'_>, problems: &mut Vec<Problem>) {
-    // By name first: most names occur many times, and a slug takes a while to make.
-    let mut names: BTreeSet<&str> = BTreeSet::new();
-    let mut first: BTreeMap<String, (&str, &Path)> = BTreeMap::new();
-    for seed in seeds {
-        let Some(name) = seed.author.as_deref() else { continue };
-        if names.contains(name) {
-            continue;
-        }
-        let slug = slug::of(name);
-        if let Some((other, path)) = first.get(&slug) {
-            let message = format!(
-                "the authors {name:?} and {other:?} would share the address authors/{slug} ({})",
-                path.display()
-            );
-            problems
-                .push(show(seed, Spot::Author, message).hint("write them alike, or rename one"));
-            continue;
-        }
-        names.insert(name);
-        first.insert(slug, (name, &seed.path));
-    }
-}
-
-fn compare_aliases(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: &mut Vec<Problem>) {
-    let pages: HashMap<&str, &Seed> = seeds.iter().map(|seed| (&*seed.slug, seed)).collect();
-    let mut taken: HashMap<String, &Seed> = HashMap::new();
-    for seed in seeds {
-        for (index, alias) in seed.aliases.iter().enumerate() {
-            let page = alias_page(alias);
-            let head = page.split('/').next().unwrap_or_default();
-            let clash = match (taken.get(&page), pages.get(&*page)) {
-                (Some(owner), _) => Some(format!("also an alias of {}", owner.path.display())),
-                (_, Some(owner)) => Some(format!("the page of {}", owner.path.display())),
-                _ if is_route(head, routes) => Some(format!("where the site keeps /{head}")),
-                _ => None,
-            };
-            match clash {
-                Some(owner) => {
-                    let message = format!("the alias {alias} is {owner}");
-                    problems.push(
-                        show(seed, Spot::Alias(index), message)
-                            .hint("remove it, or choose another"),
-                    );
-                    break;
-                }
-                None => {
-                    taken.insert(page, seed);
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -321,5 +285,49 @@ mod tests {
         seeds/loop: this link leads to a folder that it is in (remove the link)
         seeds/socket.md: this is not a regular file
         ");
+    }
+    #[test]
+    fn a_text_is_checked_beside_what_is_there() {
+        let root = tempfile::tempdir().expect("a folder");
+        let files: &[(&str, &[u8])] = &[
+            ("a.md", b"---\ntags: [C]\naliases: [/old]\n---\nq"),
+            ("b.md", b"q"),
+            ("broken.md", b"---\ntitle: 1\n---\nq"),
+            ("c.md", b"---\nslug: b\n---\nq"),
+        ];
+        for (name, bytes) in files {
+            crate::fs::write_atomic(&root.path().join("seeds").join(name), bytes).expect("written");
+        }
+        let checked = |name: &str, text: &str| {
+            let path = Path::new("seeds").join(name);
+            let routes = ["colophon".to_owned()];
+            let checked = check(root.path(), Path::new("seeds"), &routes, &path, text);
+            checked.map_err(|Problems(all)| all.iter().map(Problem::to_line).collect::<Vec<_>>())
+        };
+        // Others' mistakes are no reason, and neither are quarrels that were there before.
+        assert_eq!(checked("a.md", "another"), Ok(()));
+        assert_eq!(checked("b.md", "---\ntitle: x\n---\nstill of c's slug"), Ok(()));
+        assert_eq!(checked("c.md", "mended"), Ok(()));
+        assert_eq!(checked("new.md", "---\ntags: [C]\n---\nq"), Ok(()));
+        insta::assert_snapshot!(
+            [
+                ("b.md", "---\ntitel: x\n---\nq"),
+                ("a.md", "---\nslug: b\n---\nq"),
+                ("a.md", "---\nslug: colophon\n---\nq"),
+                ("b.md", "---\ntags: [C++]\n---\nq"),
+                ("b.md", "---\nslug: old\n---\nq"),
+            ]
+            .map(|(name, text)| checked(name, text).expect_err("a problem").join("\n"))
+            .join("\n"),
+            @r#"
+        seeds/b.md:2:1: unknown key `titel` (did you mean `title`?)
+        seeds/a.md:2:7: the slug `b` is also that of seeds/b.md (rename one of the files, or give it a `slug:`)
+        seeds/a.md:2:7: the slug `colophon` is the address of another page of the site (rename the file, or give it another `slug:`)
+        seeds/b.md:2:8: the tags "C++" and "C" would share the address tags/c (seeds/a.md) (write them alike, or rename one)
+        seeds/a.md:3:11: the alias /old is the page of seeds/b.md (remove it, or choose another)
+        "#
+        );
+        let long = "a".repeat(1 + MAX_BYTES as usize);
+        assert!(checked("b.md", &long).expect_err("too large")[0].contains("larger than 1 MiB"));
     }
 }
