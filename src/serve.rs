@@ -3,6 +3,7 @@
 
 mod arriving;
 mod builder;
+pub mod desk;
 mod engine;
 mod guard;
 mod headers;

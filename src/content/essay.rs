@@ -148,6 +148,25 @@ impl Essay {
         hasher.finalize().to_hex().to_string()
     }
 
+    /// The same essay with title and text as a person wrote them: the title one line, the text as it
+    /// is read from a file. Control characters, which nobody sees, are left out. What was not
+    /// touched stays as it is.
+    #[must_use]
+    pub fn rewritten(mut self, title: &str, body: &str) -> Self {
+        let seen = |text: &str, kept: &[char]| -> String {
+            text.chars().filter(|c| !c.is_control() || kept.contains(c)).collect()
+        };
+        if title != self.front.title {
+            let words: Vec<&str> = title.split_whitespace().collect();
+            self.front.title = seen(&words.join(" "), &[]);
+        }
+        if body != self.body {
+            let body = seen(&file::with_lf(body), &['\n', '\t']);
+            self.body = body.trim_start_matches('\n').trim_end().to_owned();
+        }
+        self
+    }
+
     /// Sets the hash by which a later edit is told.
     #[must_use]
     pub fn seal(mut self) -> Self {
