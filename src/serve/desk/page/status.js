@@ -1,0 +1,11 @@
+// The one line that says what happened: read out politely, and shown for a while.
+
+const line = document.getElementById('status');
+let fading = 0;
+
+export function say(text) {
+  line.textContent = text;
+  line.classList.add('status-shown');
+  clearTimeout(fading);
+  fading = setTimeout(() => line.classList.remove('status-shown'), 6000);
+}
