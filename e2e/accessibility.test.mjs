@@ -2,15 +2,11 @@
 // light and the dark scheme, on a phone and on a desk.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, describe, it } from 'node:test';
 
+import { everyLook } from './axe.mjs';
 import { launch, reader } from './browser.mjs';
 import { served, sites } from './sites.mjs';
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
 const homes = await Promise.all(sites.map((site) => served(site, site.mount)));
 let browser;
@@ -21,27 +17,6 @@ after(async () => {
   await browser.close();
   for (const place of homes) await place.close();
 });
-
-async function violations(page) {
-  const { violations } = await page.evaluate((tags) => axe.run(document, { runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'] }), RULES);
-  return violations.flatMap(({ id, help, nodes }) =>
-    nodes.slice(0, 3).map((node) => `${id} (${help}): ${node.html.slice(0, 160)} ${node.any.concat(node.all).map((check) => check.message).join('; ').slice(0, 200)}`),
-  );
-}
-
-/** What axe says about the page as it is now, on a phone and on a desk, in both schemes. */
-async function everyLook(page) {
-  const found = new Set();
-  await page.evaluate(AXE);
-  for (const width of [360, 1440]) {
-    await page.setViewportSize({ width, height: 900 });
-    for (const colorScheme of ['light', 'dark']) {
-      await page.emulateMedia({ colorScheme });
-      for (const violation of await violations(page)) found.add(`${width} px, ${colorScheme}: ${violation}`);
-    }
-  }
-  return [...found];
-}
 
 // Without motion, so that nothing is judged half faded in.
 const STILL = { motion: 'reduce' };
