@@ -3,12 +3,14 @@
 
 mod arriving;
 mod builder;
-pub mod desk;
+mod desk;
 mod engine;
 mod guard;
 mod headers;
 mod host;
 mod live;
+mod models;
+mod pieces;
 mod server;
 mod shelf;
 mod surroundings;
@@ -16,8 +18,8 @@ mod watch;
 
 pub use arriving::{Arrivals, Arriving, Stage, Teller};
 pub use builder::{Attempt, Event, Site};
-pub use engine::{Client, Engine, Engines, Listener, Refused};
+pub use engine::{Engines, Shared};
 pub use server::{Address, Options, listen, run};
 pub use shelf::{Next, Shelf};
-pub use surroundings::{Pen, Surroundings};
+pub use surroundings::{Pen, Surroundings, Workshop};
 pub use watch::Watched;

@@ -77,6 +77,7 @@ use lazily::Lazily;
 use outline::Outline;
 use plain::Plain;
 pub use policy::HEADERS;
+pub use provenance::command;
 use render::Renderer;
 use reuse::Inputs;
 pub use route::{NOT_FOUND, root_of_host};

@@ -105,14 +105,11 @@ pub fn run(site: &Site, args: &Import, terminal: &Terminal, today: Date) -> miet
             let mut tags = item.tags.names();
             tags.extend(args.tags.iter().cloned());
             NewSeed {
-                quote: paragraphs(&item.quote),
                 title: present(item.title),
                 author: present(item.author),
                 source: present(item.source),
                 tags,
-                date: item.date.unwrap_or(today),
-                draft: false,
-                slug: String::new(),
+                ..NewSeed::new(paragraphs(&item.quote), item.date.unwrap_or(today))
             }
         })
         .collect();

@@ -10,14 +10,13 @@ use crate::content::new_seed::NewSeed;
 pub fn run(site: &Site, args: New, terminal: &Terminal, today: Date) -> miette::Result<()> {
     let seeds = site.load_seeds()?;
     let seed = NewSeed {
-        quote: args.quote.trim().to_owned(),
         title: args.title,
         author: args.author,
         source: args.source,
         tags: args.tags,
-        date: today,
         draft: args.draft,
         slug: args.slug.unwrap_or_default(),
+        ..NewSeed::new(args.quote.trim().to_owned(), today)
     };
     for path in site.add_seeds(&seeds, vec![seed], false)? {
         terminal.did("wrote", path.display());

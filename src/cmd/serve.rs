@@ -7,15 +7,19 @@ use std::sync::mpsc::channel;
 
 use super::build::GENERATOR;
 use super::environment;
+use super::models::{self, Pins};
 use super::site;
 use super::summary::{count, seconds};
 use super::terminal::{Terminal, plain_text};
-use crate::cli::{Global, Serve};
+use crate::cli::{self, Global, Serve};
 use crate::content::essay::EssayId;
 use crate::project::Project;
-use crate::serve::{self, Arrivals, Arriving, Attempt, Event, Next, Options, Shelf, Watched};
+use crate::serve::{
+    self, Arrivals, Arriving, Attempt, Event, Next, Options, Shelf, Surroundings, Watched, Workshop,
+};
 use crate::site::output::Standing;
 use crate::site::{page_of, root_of_host};
+use crate::write::generator::Models;
 use crate::write::prompt::Prompt;
 use writer::Writer;
 
@@ -49,6 +53,7 @@ pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result
     let base_url = project.and_then(|project| project.config.base_url);
     let url = address.url(&root_of_host(base_url.as_deref()));
     terminal.did("serving", format_args!("{url} (Ctrl-C ends it)"));
+    terminal.did("desk", address.url("/_venti/"));
     if args.open
         && let Err(error) = open::that_detached(&url)
     {
@@ -58,12 +63,10 @@ pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result
     let shown = Shown { drafts: args.drafts, future: args.future };
     let said = *terminal;
     let (built, to_write) = channel();
-    let writer = Writer {
-        place: place.clone(),
-        engine: args.engine.clone(),
-        drafts: args.drafts,
-        terminal: *terminal,
-    };
+    let process =
+        Process { place: place.clone(), engine: args.engine.clone(), terminal: *terminal };
+    let workshop = Workshop::new(process);
+    let writer = Writer { workshop: workshop.clone(), drafts: args.drafts, terminal: *terminal };
     serve::run(
         listener,
         move |last| {
@@ -84,7 +87,30 @@ pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result
             )),
         },
         move |mut teller| writer.run(&to_write, &mut teller),
+        workshop,
+        options.own_name(),
     )
+}
+
+/// This process, as the preview needs it.
+struct Process {
+    place: site::Place,
+    engine: cli::Engine,
+    terminal: Terminal,
+}
+
+impl Surroundings for Process {
+    fn project(&self) -> miette::Result<Project> {
+        self.place.open()
+    }
+
+    fn models(&self, project: &Project) -> miette::Result<Box<dyn Models>> {
+        Ok(Box::new(models::open(project, &self.engine, Pins::InTheLock, &self.terminal)?))
+    }
+
+    fn today(&self) -> miette::Result<jiff::civil::Date> {
+        environment::today()
+    }
 }
 
 /// Builds once.

@@ -149,6 +149,35 @@ impl Generation {
     }
 }
 
+impl Generation {
+    /// What has to be said for `with` to make these settings of `base`. Where `base` sets
+    /// `max_new_tokens` and these do not, nothing can be said for it.
+    #[must_use]
+    pub fn differences_from(&self, base: &Self) -> GenerationOverrides {
+        fn said<T: PartialEq + Clone>(value: &T, base: &T) -> Option<T> {
+            (value != base).then(|| value.clone())
+        }
+        GenerationOverrides {
+            temperature: said(&self.temperature, &base.temperature),
+            top_k: said(&self.top_k, &base.top_k),
+            top_p: said(&self.top_p, &base.top_p),
+            min_p: said(&self.min_p, &base.min_p),
+            typical_p: said(&self.typical_p, &base.typical_p),
+            repetition_penalty: said(&self.repetition_penalty, &base.repetition_penalty),
+            no_repeat_ngram_size: said(&self.no_repeat_ngram_size, &base.no_repeat_ngram_size),
+            stop: said(&self.stop, &base.stop),
+            min_new_tokens: said(&self.min_new_tokens, &base.min_new_tokens),
+            max_new_tokens: self
+                .max_new_tokens
+                .filter(|_| self.max_new_tokens != base.max_new_tokens),
+            min_words: said(&self.min_words, &base.min_words),
+            max_words: said(&self.max_words, &base.max_words),
+            candidates: said(&self.candidates, &base.candidates),
+            max_rounds: said(&self.max_rounds, &base.max_rounds),
+        }
+    }
+}
+
 /// `value * numerator / denominator`, without overflow; `value` where there is no proportion.
 fn in_proportion(value: usize, numerator: usize, denominator: usize) -> usize {
     let scaled = (value as u128 * numerator as u128).checked_div(denominator as u128);
@@ -312,6 +341,23 @@ mod tests {
             Generation::default().with(&GenerationOverrides::default()),
             Generation::default()
         );
+    }
+
+    #[test]
+    fn differences_lead_from_one_to_the_other() {
+        let base = Generation::default();
+        let wanted = Generation {
+            temperature: 1.1,
+            top_k: 9,
+            stop: vec!["a".to_owned()],
+            max_new_tokens: Some(3),
+            min_words: 600,
+            max_words: 700,
+            candidates: 1,
+            ..base.clone()
+        };
+        assert_eq!(base.with(&wanted.differences_from(&base)), wanted);
+        assert_eq!(wanted.differences_from(&wanted), GenerationOverrides::default());
     }
 
     #[test]

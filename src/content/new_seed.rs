@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::seed::Seed;
 use super::slug;
+use crate::config::GenerationOverrides;
 use crate::problem::Problems;
 
 /// The front matter of a new seed; absent fields are left out of the file.
@@ -27,6 +28,12 @@ pub struct NewSeed {
     pub date: Date,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub draft: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rng_seed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    #[serde(skip_serializing_if = "GenerationOverrides::is_empty")]
+    pub generation: GenerationOverrides,
     /// Names the file.
     #[serde(skip)]
     pub slug: String,
@@ -38,6 +45,23 @@ fn is_body(quote: &str) -> bool {
 }
 
 impl NewSeed {
+    /// Nothing but a quote.
+    pub fn new(quote: String, date: Date) -> Self {
+        Self {
+            quote,
+            title: None,
+            author: None,
+            source: None,
+            tags: Vec::new(),
+            date,
+            draft: false,
+            rng_seed: None,
+            model: None,
+            generation: GenerationOverrides::default(),
+            slug: String::new(),
+        }
+    }
+
     /// The seed file, as Markdown with YAML front matter.
     ///
     /// # Errors
@@ -113,16 +137,7 @@ mod tests {
     use super::*;
 
     fn seed(quote: &str) -> NewSeed {
-        NewSeed {
-            quote: quote.to_owned(),
-            title: None,
-            author: None,
-            source: None,
-            tags: Vec::new(),
-            date: jiff::civil::date(2026, 1, 2),
-            draft: false,
-            slug: String::new(),
-        }
+        NewSeed::new(quote.to_owned(), jiff::civil::date(2026, 1, 2))
     }
 
     #[test]

@@ -142,3 +142,20 @@ impl Engines {
         Ok((identity.clone(), Arc::clone(engine)))
     }
 }
+
+/// The models of a site, each of which this process shares with whoever else writes with it.
+pub struct Shared<'e> {
+    pub models: Box<dyn Models>,
+    pub engines: &'e Engines,
+}
+
+impl Models for Shared<'_> {
+    fn identity(&mut self, model: &str) -> miette::Result<Identity> {
+        self.models.identity(model)
+    }
+
+    fn load(&mut self, model: &str) -> miette::Result<Box<dyn Generator>> {
+        let (_, engine) = self.engines.get(self.models.as_mut(), model)?;
+        Ok(Box::new(engine.client()))
+    }
+}

@@ -4,7 +4,34 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use axum::extract::{ConnectInfo, Request};
+use axum::http::Method;
 use axum::http::header::{self, HeaderMap};
+
+/// Whether somebody may use what writes to this machine's files: only from this machine itself, and
+/// as [`may_change`] says where it would change something.
+///
+/// # Errors
+/// Why not.
+pub fn may_write(request: &Request, own: Option<&str>) -> Result<(), &'static str> {
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    if from.is_some_and(|ConnectInfo(from)| !from.ip().to_canonical().is_loopback()) {
+        return Err("the desk is only for the machine that it runs on");
+    }
+    match *request.method() {
+        Method::GET | Method::HEAD => is_meant(request.headers(), own),
+        _ => may_change(request.headers(), own),
+    }
+}
+
+/// Whether this server was asked for by a name of its own.
+fn is_meant(asked: &HeaderMap, own: Option<&str>) -> Result<(), &'static str> {
+    let host = asked.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    match is_this_machine(host.unwrap_or_default(), own) {
+        true => Ok(()),
+        false => Err("this preview is not asked for by that name"),
+    }
+}
 
 /// Whether a request that would change something may be answered. `own` is the name the server was
 /// told to listen on, if it was told a name.
@@ -13,10 +40,8 @@ use axum::http::header::{self, HeaderMap};
 /// Why not.
 pub fn may_change(asked: &HeaderMap, own: Option<&str>) -> Result<(), &'static str> {
     let text = |name| asked.get(name).map(|value| value.to_str().unwrap_or_default());
+    is_meant(asked, own)?;
     let host = text(header::HOST).unwrap_or_default();
-    if !is_this_machine(host, own) {
-        return Err("this preview is not asked for by that name");
-    }
     if let Some(origin) = text(header::ORIGIN)
         && origin.strip_prefix("http://") != Some(host)
     {
@@ -89,6 +114,29 @@ mod tests {
             assert!(ask(&[("host", host)]).is_err(), "{host}");
         }
         assert!(ask(&[]).is_err());
+    }
+
+    #[test]
+    fn the_desk_is_for_this_machine() {
+        let ask = |from: &str, method: Method, host: &'static str, origin: &'static str| {
+            let request = Request::builder().method(method).header("host", host);
+            let mut request =
+                request.header("origin", origin).body(axum::body::Body::empty()).unwrap();
+            let from: SocketAddr = from.parse().unwrap();
+            request.extensions_mut().insert(ConnectInfo(from));
+            may_write(&request, None)
+        };
+        let (here, evil) = ("http://localhost:8501", "http://evil.example");
+        for from in ["127.0.0.1:5", "[::1]:5", "[::ffff:127.0.0.1]:5"] {
+            assert_eq!(ask(from, Method::POST, "localhost:8501", here), Ok(()), "{from}");
+            // A link from elsewhere leads to it; what that page sends does not reach it.
+            assert_eq!(ask(from, Method::GET, "localhost:8501", evil), Ok(()));
+            assert!(ask(from, Method::POST, "localhost:8501", evil).is_err());
+            assert!(ask(from, Method::GET, "evil.example", evil).is_err());
+        }
+        for from in ["192.168.1.9:5", "[2001:db8::1]:5"] {
+            assert!(ask(from, Method::GET, "192.168.1.7:8501", here).is_err(), "{from}");
+        }
     }
 
     #[test]

@@ -176,7 +176,8 @@ impl Range {
     }
 }
 
-fn content_type(path: &str) -> HeaderValue {
+/// The type of a file, from its name.
+pub fn content_type(path: &str) -> HeaderValue {
     let guess = mime_guess::from_path(path).first_or_octet_stream();
     let textual = guess.type_() == mime_guess::mime::TEXT
         || matches!(guess.subtype().as_str(), "javascript" | "json" | "manifest+json")

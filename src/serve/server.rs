@@ -19,8 +19,10 @@ use tokio::sync::watch::{self, Receiver};
 
 use super::arriving::{Arriving, Teller};
 use super::builder::{self, Event, Rebuild, State};
+use super::desk::{self, Desk};
 use super::host::{self, Found};
 use super::shelf::Shelf;
+use super::surroundings::Workshop;
 use super::watch::Watcher;
 
 /// Ports tried after the first.
@@ -36,6 +38,13 @@ pub struct Options {
     pub port: u16,
     /// Somebody asked for this port and no other.
     pub port_asked: bool,
+}
+
+impl Options {
+    /// The name to listen on, if it is one.
+    pub fn own_name(&self) -> Option<String> {
+        Some(self.host.clone()).filter(|host| host.parse::<std::net::IpAddr>().is_err())
+    }
 }
 
 /// Where it listens.
@@ -120,6 +129,8 @@ pub fn run(
     rebuild: impl Rebuild,
     tell: impl Tell,
     write: impl FnOnce(Teller) + Send + 'static,
+    workshop: Workshop,
+    own: Option<String>,
 ) -> miette::Result<()> {
     let watcher =
         Watcher::new().map_err(|error| miette!("cannot watch the files of this site: {error}"))?;
@@ -135,19 +146,28 @@ pub fn run(
         .enable_all()
         .build()
         .into_diagnostic()?;
-    let ended = runtime.block_on(answer(listener, shown));
+    let ended = runtime.block_on(answer(listener, shown, workshop, own));
     // A builder that is busy is not waited for: it writes nothing but caches.
     runtime.shutdown_background();
     ended
 }
 
-async fn answer(listener: TcpListener, shown: Receiver<State>) -> miette::Result<()> {
+async fn answer(
+    listener: TcpListener,
+    shown: Receiver<State>,
+    workshop: Workshop,
+    own: Option<String>,
+) -> miette::Result<()> {
     listener.set_nonblocking(true).into_diagnostic()?;
     let listener = tokio::net::TcpListener::from_std(listener).into_diagnostic()?;
     let (end, ending) = watch::channel(false);
     let preview = Arc::new(Preview { shown, ending: ending.clone() });
-    let router =
-        Router::new().route("/_venti/events", get(events)).fallback(file).with_state(preview);
+    let router = Router::new()
+        .route("/_venti/events", get(events))
+        .fallback(file)
+        .with_state(preview)
+        .merge(desk::router(Desk::new(workshop, own, ending.clone())))
+        .into_make_service_with_connect_info::<SocketAddr>();
     let mut ended = ending.clone();
     let server = axum::serve(listener, router).with_graceful_shutdown(async move {
         let _ = ended.wait_for(|end| *end).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
+use super::engine::Engines;
 use crate::lock::{Held, Lock};
 use crate::project::Project;
 use crate::write::generator::Models;
@@ -32,6 +33,22 @@ pub trait Surroundings: Send + Sync {
     /// # Errors
     /// When it is not known.
     fn today(&self) -> miette::Result<Date>;
+}
+
+/// What everything that writes in this process shares. Cheap to clone.
+#[derive(Clone)]
+pub struct Workshop {
+    pub surroundings: Arc<dyn Surroundings>,
+    /// The models that are open.
+    pub engines: Arc<Engines>,
+    pub pen: Arc<Pen>,
+}
+
+impl Workshop {
+    /// With no model open yet.
+    pub fn new(surroundings: impl Surroundings + 'static) -> Self {
+        Self { surroundings: Arc::new(surroundings), engines: Arc::default(), pen: Arc::default() }
+    }
 }
 
 /// The right to write to the project, which all of this process share: one venti at a time has it.

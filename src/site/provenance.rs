@@ -114,7 +114,7 @@ impl<'a> Provenance<'a> {
             flagged: front.flagged.as_deref(),
             command: match piece.essay.is_steered() {
                 true => Vec::new(),
-                false => command(front, &settings),
+                false => command(front),
             },
             settings,
         })
@@ -213,7 +213,7 @@ impl Setting {
 
 /// The command that writes this text again; every setting is named, so that neither a
 /// project's configuration nor a later default changes it.
-fn command(front: &FrontMatter, settings: &[Setting]) -> Vec<String> {
+pub fn command(front: &FrontMatter) -> Vec<String> {
     let mut command = vec![
         "venti generate".to_owned(),
         format!("--text {}", quoted(&front.quote)),
@@ -224,7 +224,7 @@ fn command(front: &FrontMatter, settings: &[Setting]) -> Vec<String> {
     if front.take > 1 {
         command.push(format!("--take {}", front.take));
     }
-    for setting in settings {
+    for setting in settings(&front.generation) {
         let flag = setting.name.replace('_', "-");
         command.extend(setting.flags.iter().map(|value| format!("--{flag} {}", quoted(value))));
     }
@@ -286,7 +286,7 @@ mod tests {
         let catalog = Catalog::new(&input);
         let front = &catalog.pieces[1].essay.front;
         assert_eq!(
-            command(front, &settings(&front.generation)).join(" "),
+            command(front).join(" "),
             "venti generate --text 'Don'\\''t.' --title 'Title of a' --model venti-mini --rng-seed 7 --take 2 \
              --temperature 0.8 --top-k 0 --top-p 1 --min-p 0.15 --typical-p 1 \
              --repetition-penalty 1.2 --no-repeat-ngram-size 0 --stop '\n\n' \

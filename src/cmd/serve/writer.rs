@@ -5,17 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use crate::cli;
-use crate::cmd::models::{self, Pins};
-use crate::cmd::site::{self, Place};
 use crate::cmd::terminal::Terminal;
-use crate::cmd::{environment, writing};
+use crate::cmd::{site, writing};
 use crate::config::GenerationOverrides;
 use crate::content::essay::EssayId;
 use crate::content::seed::Seed;
 use crate::content::store::Stored;
 use crate::project::Project;
-use crate::serve::{Stage, Teller};
+use crate::serve::{Shared, Stage, Teller, Workshop};
 use crate::site::page_of;
 use crate::write::{self, Choice, Event};
 
@@ -27,8 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Writes what is missing.
 pub struct Writer {
-    pub place: Place,
-    pub engine: cli::Engine,
+    pub workshop: Workshop,
     pub drafts: bool,
     pub terminal: Terminal,
 }
@@ -60,7 +56,7 @@ impl Writer {
     }
 
     fn content(&self) -> miette::Result<Content> {
-        let project = self.place.open()?;
+        let project = self.workshop.surroundings.project()?;
         let (seeds, stored) = (site::load_seeds(&project)?, site::store(&project).load()?);
         Ok((project, seeds, stored))
     }
@@ -83,14 +79,15 @@ impl Writer {
             rng_seed: None,
         };
         let choice = Choice { drafts: self.drafts, ..Choice::default() };
-        let mut models = models::open(project, &self.engine, Pins::InTheLock, &self.terminal)?;
+        let Workshop { surroundings, engines, pen } = &self.workshop;
+        let mut models = Shared { models: surroundings.models(project)?, engines };
         let mut plan = write::plan(seeds, stored, rules, &mut models, &choice)?;
         plan.jobs.retain(|job| !hopeless.contains(&job.key));
         let all = plan.jobs.len();
         if all == 0 {
             return Ok(());
         }
-        let _lock = project.lock("venti serve", PATIENCE, &mut |holder| {
+        let _lock = pen.take(project, PATIENCE, &mut |holder| {
             teller.work(Some(format!("waiting for {holder} to finish with this site")));
         })?;
         plan.jobs.truncate(AT_ONCE);
@@ -113,7 +110,7 @@ impl Writer {
             }
             Event::Piece { .. } | Event::Candidate { .. } => {}
         };
-        let (store, today) = (site::store(project), environment::today()?);
+        let (store, today) = (site::store(project), surroundings.today()?);
         match write::run(&plan, &blocklist, &mut models, &store, today, &mut events) {
             Ok(report) => {
                 let refused = plan.jobs.iter().filter(|job| report.refused.contains(&job.id));

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub use essay_file::{EssayEdit, EssayFile, essay, save_essay};
 pub use refusal::{Now, Refusal};
-pub use seed_file::{Saved, SeedEdit, SeedFile, save_seed, seed};
+pub use seed_file::{SeedEdit, SeedFile, save_seed, seed};
 
 use crate::content::essay::{EssayId, plain_text};
 use crate::content::seed::{self, Seed};

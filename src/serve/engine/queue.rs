@@ -89,10 +89,12 @@ impl Queue {
     /// Nothing of what this client waits for is wanted any more.
     pub fn forget(&self, client: u64) {
         let mut state = self.state();
-        if let Some(waiting) = state.clients.get_mut(&client) {
-            waiting.texts.clear();
-        }
+        let waiting = state.clients.get_mut(&client);
+        let left = waiting.map(|waiting| std::mem::take(&mut waiting.texts));
         state.tidy(client);
+        // Listeners may hold what asks this queue for something when it is dropped.
+        drop(state);
+        drop(left);
     }
 
     /// No text is taken any more.

@@ -1,0 +1,190 @@
+//! Keeping a draft: it becomes a seed and an essay.
+//!
+//! The seed of an untouched draft names all that decides its words, so that `venti generate` writes
+//! the same essay from it, and a build finds nothing to do. A draft that a person steered is kept
+//! with its steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::civil::Date;
+use miette::{IntoDiagnostic, miette};
+use serde::{Deserialize, Serialize};
+
+use super::draft::Draft;
+use crate::config::GenerationOverrides;
+use crate::content::essay::EssayId;
+use crate::content::new_seed::{self, NewSeed};
+use crate::content::seed::Seed;
+use crate::content::{load_seeds, page_names, store};
+use crate::fs;
+use crate::project::Project;
+use crate::serve::surroundings::Pen;
+use crate::site::{page_of, root_of_host};
+use crate::write::generator::{Generator, Identity, Models, Provenance};
+use crate::write::{self, Choice, Job, Outcome};
+
+/// How long another venti at work in the project is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a person adds to a draft.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Details {
+    pub author: String,
+    pub source: String,
+    pub tags: Vec<String>,
+    /// Names the address; empty for one made from the title or the quote.
+    pub slug: String,
+    /// Keep it as a draft seed.
+    pub unlisted: bool,
+}
+
+/// Where a draft is kept.
+#[derive(Debug, Serialize)]
+pub struct Kept {
+    pub slug: String,
+    /// Of its page.
+    pub url: String,
+    pub seed: String,
+    pub essay: String,
+    /// It counts as edited.
+    pub edited: bool,
+    /// The shell command that writes the same text.
+    pub command: Option<String>,
+}
+
+/// Writes a draft's seed and essay.
+///
+/// # Errors
+/// A draft that may not be published; details that no seed can have; what the disk said.
+pub fn keep(
+    draft: &Draft,
+    details: Details,
+    project: &Project,
+    pen: &Pen,
+    provenance: &Provenance,
+    today: Date,
+) -> miette::Result<Kept> {
+    let candidate = draft.candidate();
+    if candidate.text.is_empty() {
+        return Err(miette!(help = "write on, or keep another", "there is no text to keep"));
+    }
+    if let Some(pattern) = &candidate.verdict.blocked {
+        return Err(miette!(
+            help = "rewrite it from there, or keep another",
+            "this text holds what the blocklist forbids: {pattern}"
+        ));
+    }
+    let config = &project.config;
+    let _lock = pen.take(project, PATIENCE, &mut |_| {})?;
+    let taken = taken(project)?;
+    let files =
+        new_seed::checked(vec![new_seed(draft, details, project, today)], &config.seeds, taken)?;
+    let [(name, text)] = files.as_slice() else { return Err(miette!("one seed has one file")) };
+    let path = config.seeds.join(name);
+    let seed = Seed::parse(&path, text)?;
+    let job = job(draft, &seed, project)?;
+    let edited = draft.is_steered();
+    let outcome = Outcome { candidates: vec![candidate], best: Some(0) };
+    let mut essay = write::compose(&job, &outcome, provenance, today)
+        .ok_or_else(|| miette!("there is no text to keep"))?;
+    if edited {
+        essay.front.steps.clone_from(&draft.steps);
+    }
+    // The essay first: a seed without one would be written to by the preview.
+    let store = store(project);
+    store.write(&essay)?;
+    fs::write_atomic(&project.path(&path), text.as_bytes())?;
+    let command = (!edited).then(|| crate::site::command(&essay.front).join(" "));
+    let folder = page_of(&job.id);
+    let folder = folder.strip_suffix("index.html").unwrap_or(&folder);
+    Ok(Kept {
+        url: format!("{}{folder}", root_of_host(config.base_url.as_deref())),
+        seed: path.display().to_string(),
+        essay: store.path(&job.id).display().to_string(),
+        slug: seed.slug,
+        edited,
+        command,
+    })
+}
+
+/// The addresses that a new seed cannot have: those of seeds and pages, and of essays whose seed is
+/// gone.
+fn taken(project: &Project) -> miette::Result<BTreeSet<String>> {
+    let config = &project.config;
+    let stems = |folder| -> miette::Result<Vec<String>> {
+        let names = fs::file_names(&project.path(folder))?;
+        let names = names.iter().filter_map(|name| name.to_str());
+        Ok(names.filter_map(|name| name.strip_suffix(".md")).map(str::to_owned).collect())
+    };
+    let mut taken: BTreeSet<String> = stems(&config.seeds)?.into_iter().collect();
+    taken.extend(page_names(project)?);
+    // Seeds may name another slug than their file has; with mistakes in them nobody knows.
+    taken.extend(load_seeds(project).into_iter().flatten().map(|seed| seed.slug));
+    let essays = stems(&config.essays)?;
+    taken.extend(
+        essays.iter().filter_map(|stem| Some(EssayId::of_file_name(&format!("{stem}.md"))?.slug)),
+    );
+    Ok(taken)
+}
+
+fn new_seed(draft: &Draft, details: Details, project: &Project, today: Date) -> NewSeed {
+    let Details { author, source, tags, slug, unlisted } = details;
+    let given = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let order = &draft.order;
+    let config = &project.config;
+    let tags = tags.into_iter().filter_map(given).collect();
+    NewSeed {
+        quote: order.quote.clone(),
+        title: order.title.clone(),
+        author: given(author),
+        source: given(source),
+        tags,
+        date: today,
+        draft: unlisted,
+        rng_seed: Some(order.brief.rng_seed),
+        model: Some(order.model.clone()).filter(|model| *model != config.model),
+        generation: order.brief.generation.differences_from(&config.generation),
+        slug: slug.trim().to_owned(),
+    }
+}
+
+/// What a build would do about the seed: write the very text that the draft is.
+fn job(draft: &Draft, seed: &Seed, project: &Project) -> miette::Result<Job> {
+    let config = &project.config;
+    let blocklist = write::Blocklist::new(&config.blocklist).into_diagnostic()?;
+    let flags = GenerationOverrides::default();
+    let rules = write::Site {
+        model: &config.model,
+        model_flag: None,
+        generation: &config.generation,
+        generation_flags: &flags,
+        blocklist: &blocklist,
+        rng_seed: None,
+    };
+    let choice = Choice { drafts: true, ..Choice::default() };
+    let mut models = Known(&draft.order.identity);
+    let seeds = std::slice::from_ref(seed);
+    let mut plan = write::plan(seeds, &BTreeMap::new(), rules, &mut models, &choice)?;
+    match plan.jobs.pop() {
+        Some(job) if job.brief == draft.order.brief => Ok(job),
+        _ => Err(miette!(
+            help = "write it again with the settings as they are now",
+            "the site's settings changed since this was written"
+        )),
+    }
+}
+
+/// The one model that wrote the draft.
+struct Known<'i>(&'i Identity);
+
+impl Models for Known<'_> {
+    fn identity(&mut self, _model: &str) -> miette::Result<Identity> {
+        Ok(self.0.clone())
+    }
+
+    fn load(&mut self, model: &str) -> miette::Result<Box<dyn Generator>> {
+        Err(miette!("{model} is not to write anything here"))
+    }
+}

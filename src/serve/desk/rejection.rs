@@ -1,0 +1,113 @@
+//! Why something asked of the desk is not done, as the page gets it.
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use miette::Diagnostic;
+use serde_json::{Value, json};
+
+use super::library;
+use super::session::Fault;
+use crate::lock::Held;
+use crate::problem::{Problem, Problems, plain_text};
+use crate::serve::engine::Refused;
+
+/// A status, what happened, and what to do next.
+#[derive(Debug)]
+pub struct Rejection {
+    pub status: StatusCode,
+    pub error: String,
+    pub help: Option<String>,
+    /// What else the page should know.
+    pub more: Value,
+}
+
+impl Rejection {
+    pub fn new(status: StatusCode, error: impl Into<String>) -> Self {
+        Self { status, error: error.into(), help: None, more: json!({}) }
+    }
+
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// What was sent cannot be done.
+    pub fn invalid(error: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, error)
+    }
+
+    /// Nobody could help it.
+    pub fn failed(error: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error)
+    }
+}
+
+/// Most of what goes wrong is in what was sent, or in the site's own files.
+impl From<miette::Report> for Rejection {
+    fn from(report: miette::Report) -> Self {
+        if report.downcast_ref::<Problem>().is_some() || report.downcast_ref::<Problems>().is_some()
+        {
+            return Self::invalid(plain_text(&report));
+        }
+        let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
+        let status = match report.downcast_ref::<Held>() {
+            Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+            None => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let help = report.help().map(|help| help.to_string());
+        Self { help, ..Self::new(status, causes.join(": ")) }
+    }
+}
+
+impl From<Refused> for Rejection {
+    fn from(refused: Refused) -> Self {
+        let status = match refused {
+            Refused::Full { .. } | Refused::Closed => StatusCode::SERVICE_UNAVAILABLE,
+            Refused::Empty | Refused::TooLong { .. } | Refused::NoToken { .. } => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+        };
+        Self::new(status, refused.to_string())
+    }
+}
+
+impl From<library::Refusal> for Rejection {
+    fn from(refusal: library::Refusal) -> Self {
+        use library::Refusal;
+        let status = match refusal {
+            Refusal::NotFound(_) => StatusCode::NOT_FOUND,
+            Refusal::Conflict(_) => StatusCode::CONFLICT,
+            Refusal::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Refusal::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let help = refusal.help().map(|help| help.to_string());
+        let rejection = Self { help, ..Self::new(status, refusal.to_string()) };
+        match refusal {
+            Refusal::Conflict(now) => Self { more: json!(now), ..rejection },
+            _ => rejection,
+        }
+    }
+}
+
+impl From<Fault> for Rejection {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::NotThere => Self::new(StatusCode::NOT_FOUND, "there is no such draft any more"),
+            Fault::Cannot(why) => Self::new(StatusCode::CONFLICT, why),
+            Fault::Refused(refused) => refused.into(),
+        }
+    }
+}
+
+impl IntoResponse for Rejection {
+    fn into_response(self) -> Response {
+        let Self { status, error, help, more } = self;
+        let mut body = json!({ "error": error, "help": help });
+        if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
+            body.extend(more);
+        }
+        (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+    }
+}
