@@ -1,6 +1,7 @@
 //! The preview: the site in memory, built again whenever something changes, and served as a
 //! static host would serve it.
 
+pub mod api;
 mod arriving;
 mod builder;
 mod desk;

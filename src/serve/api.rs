@@ -1,0 +1,278 @@
+//! The endpoint: completions in OpenAI's form, so that programs which know that form can write with
+//! a GPT-2 that Venti runs. There is nothing below `/v1/` unless somebody asked for it.
+//!
+//! A request becomes texts asked of an engine, as the essays' writer and the desk ask for theirs,
+//! and is answered as they come. Whoever leaves before the end is written for no longer.
+
+mod answer;
+mod asked;
+mod body;
+mod problem;
+#[cfg(test)]
+mod tests;
+mod text;
+mod told;
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use miette::miette;
+
+use super::engine::{Engine, Engines};
+use super::guard;
+use super::surroundings::Surroundings;
+use crate::content::lockfile::Lockfile;
+use crate::write::generator::Identity;
+use answer::{Answer, Deadline};
+use asked::Asked;
+use problem::Problem;
+use told::{Completion, Model, Models};
+
+/// The endpoint, and what it is given.
+pub struct Api {
+    pub surroundings: Arc<dyn Surroundings>,
+    pub engines: Arc<Engines>,
+    /// What a request must bring to be answered, from wherever it comes. Without one, only programs
+    /// of this machine and its own pages are answered.
+    pub key: Option<String>,
+    /// The name the server was told to listen on, if it was told a name.
+    pub own: Option<String>,
+    pub limits: Limits,
+}
+
+/// How much one request may ask for.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of its body.
+    pub body: usize,
+    /// How long its body may take to come.
+    pub body_time: Duration,
+    /// Choices of all its prompts together.
+    pub choices: usize,
+    /// How long its answer may take.
+    pub time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 1 << 20,
+            body_time: Duration::from_secs(10),
+            choices: 64,
+            time: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Whether the endpoint may listen there.
+///
+/// # Errors
+/// When others can reach it and it asks for no key.
+pub fn may_listen(ip: IpAddr, key: Option<&str>) -> miette::Result<()> {
+    if ip.is_loopback() || key.is_some() {
+        return Ok(());
+    }
+    Err(miette!(
+        help = "set VENTI_API_KEY or give --api-key, or listen on 127.0.0.1",
+        "whoever can reach {ip} could write with this machine: --api needs a key there"
+    ))
+}
+
+/// Whether a client can send this as its key.
+///
+/// # Errors
+/// When it is empty, or holds what a header cannot carry.
+pub fn check_key(key: &str) -> miette::Result<()> {
+    if !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(miette!(
+        help = "a key is printable ASCII without spaces, such as `openssl rand -hex 24` prints",
+        "the API key is empty or holds what no client can send"
+    ))
+}
+
+/// Everything below `/v1/`.
+pub fn router(api: Api) -> Router {
+    let api = Arc::new(api);
+    Router::new()
+        .route("/v1/completions", post(complete).fallback(not_so))
+        .route("/v1/models", get(models).fallback(not_so))
+        .route("/v1/models/{*id}", get(model).fallback(not_so))
+        .route("/v1", any(nowhere))
+        .route("/v1/", any(nowhere))
+        .route("/v1/{*path}", any(nowhere))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&api), admitted))
+        .with_state(api)
+}
+
+type Shared = State<Arc<Api>>;
+
+/// Answers those only who may ask.
+async fn admitted(State(api): Shared, request: Request, next: Next) -> Response {
+    match api.admits(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+impl Api {
+    fn admits(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let Some(key) = &self.key else {
+            return guard::may_change(headers, self.own.as_deref())
+                .map_err(|why| Problem::new(StatusCode::FORBIDDEN, why));
+        };
+        let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+        let scheme = b"bearer ";
+        let given = given.and_then(|given| given.split_at_checked(scheme.len()));
+        match given.filter(|(begin, _)| begin.eq_ignore_ascii_case(scheme)) {
+            // Hashes are compared in the same time wherever they differ.
+            Some((_, given)) if blake3::hash(given) == blake3::hash(key.as_bytes()) => Ok(()),
+            Some(_) => Err("this is not the API key".to_owned()),
+            None => Err("an API key is needed: send `Authorization: Bearer KEY`".to_owned()),
+        }
+        .map_err(|why| Problem::new(StatusCode::UNAUTHORIZED, why).code("invalid_api_key"))
+    }
+
+    /// The names of the models that can be asked: the site's, then the others.
+    fn names(&self) -> miette::Result<Vec<String>> {
+        let project = self.surroundings.project()?;
+        let pinned = Lockfile::read(&project.root)?.models.into_keys();
+        let mut names = vec![project.config.model];
+        for name in pinned.chain(built_in()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn knows(&self, model: &str) -> Result<(), Problem> {
+        let names = self.names().map_err(|report| failed(&report))?;
+        if names.iter().any(|name| name == model) {
+            return Ok(());
+        }
+        let message = format!("there is no model `{model}` here, but: {}", names.join(", "));
+        let problem = Problem::new(StatusCode::NOT_FOUND, message).code("model_not_found");
+        Err(Problem { param: Some("model".to_owned()), ..problem })
+    }
+
+    fn open(&self, model: &str) -> miette::Result<(Identity, Arc<Engine>)> {
+        let project = self.surroundings.project()?;
+        let mut models = self.surroundings.models(&project)?;
+        self.engines.get(models.as_mut(), model)
+    }
+
+    /// Finds the model, which may have to be opened, and asks it.
+    fn begin(&self, asked: &Asked) -> Result<Answer, Problem> {
+        self.knows(&asked.model)?;
+        let (identity, engine) = self.open(&asked.model).map_err(|report| failed(&report))?;
+        Answer::begin(asked, &identity, &engine)
+    }
+}
+
+/// The model in this program, if there is one.
+fn built_in() -> Option<String> {
+    #[cfg(feature = "embedded-model")]
+    return Some(crate::write::generator::models::EMBEDDED.to_owned());
+    #[cfg(not(feature = "embedded-model"))]
+    None
+}
+
+fn failed(report: &miette::Report) -> Problem {
+    Problem::ours(format!("{report:#}"))
+}
+
+async fn complete(State(api): Shared, request: Request) -> Result<Response, Problem> {
+    let limits = api.limits.clone();
+    let body = body::read(request, limits.body, limits.body_time).await?;
+    let asked = Asked::read(&body, limits.choices)?;
+    let deadline = Deadline::after(limits.time);
+    let (is_streamed, include_usage) = (asked.stream, asked.include_usage);
+    let begun = blocking(move || api.begin(&asked));
+    let begun = tokio::time::timeout_at(deadline.at, begun).await;
+    let mut answer = begun.map_err(|_| deadline.problem())??;
+    if is_streamed {
+        return Ok(stream(answer, deadline, include_usage));
+    }
+    let choices = answer.whole(deadline).await?;
+    let usage = Some(Some(answer.usage));
+    Ok(json(Completion { heading: &answer.heading, choices: &choices, usage }.to_json()))
+}
+
+/// The pieces of an answer as they come.
+fn stream(answer: Answer, deadline: Deadline, include_usage: bool) -> Response {
+    enum Stage {
+        Choices(Answer),
+        Done,
+        Over,
+    }
+    let events = futures_util::stream::unfold(Stage::Choices(answer), move |stage| async move {
+        let (told, next) = match stage {
+            Stage::Choices(mut answer) => match answer.next(deadline).await {
+                Ok(Some(choice)) => {
+                    let usage = include_usage.then_some(None);
+                    let heading = &answer.heading;
+                    let told = Completion { heading, choices: &[choice], usage }.to_json();
+                    (told, Stage::Choices(answer))
+                }
+                Ok(None) if include_usage => {
+                    let (heading, usage) = (&answer.heading, Some(Some(answer.usage)));
+                    (Completion { heading, choices: &[], usage }.to_json(), Stage::Done)
+                }
+                Ok(None) => ("[DONE]".to_owned(), Stage::Over),
+                Err(problem) => (problem.to_json(), Stage::Over),
+            },
+            Stage::Done => ("[DONE]".to_owned(), Stage::Over),
+            Stage::Over => return None,
+        };
+        Some((Ok::<_, Infallible>(Event::default().data(told)), next))
+    });
+    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+}
+
+async fn models(State(api): Shared) -> Result<Response, Problem> {
+    let names = blocking(move || api.names().map_err(|report| failed(&report))).await?;
+    let data = names.into_iter().map(Model::new).collect();
+    let told = serde_json::to_string(&Models { object: "list", data });
+    told.map(json).map_err(|error| Problem::ours(error.to_string()))
+}
+
+async fn model(State(api): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
+    let known = id.clone();
+    blocking(move || api.knows(&known)).await?;
+    let told = serde_json::to_string(&Model::new(id));
+    told.map(json).map_err(|error| Problem::ours(error.to_string()))
+}
+
+async fn nowhere(request: Request) -> Problem {
+    let message = format!("there is no {}", request.uri().path());
+    Problem::new(StatusCode::NOT_FOUND, message).code("unknown_url")
+}
+
+async fn not_so(request: Request) -> Problem {
+    let message = format!("{} does not answer {}", request.uri().path(), request.method());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, message).code("method_not_supported")
+}
+
+/// Does what may wait for files, or for a model to open, where it holds nobody up.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Problem::ours(error.to_string())))
+}
+
+fn json(body: String) -> Response {
+    let kind = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, kind)], body).into_response()
+}
