@@ -104,14 +104,10 @@ impl Row {
         let token = self.token_at(self.bytes.len());
         work.token(id, self.scored(prompt + self.bytes.len(), token));
         self.bytes.push(token as u8);
-        if let Ok(text) = std::str::from_utf8(&self.bytes[self.told..]) {
-            self.told = self.bytes.len();
-            if work.text(id, text) == ControlFlow::Break(()) {
-                return Some(FinishReason::Cancelled);
-            }
+        if self.tell(self.certain(), work).is_break() {
+            return Some(FinishReason::Cancelled);
         }
-        let stop = |text: &String| self.bytes.ends_with(text.as_bytes());
-        if self.request.generation.stop.iter().any(stop) {
+        if self.stop().is_some() {
             return Some(FinishReason::Stop);
         }
         if prompt + self.bytes.len() == n_positions {
@@ -120,13 +116,50 @@ impl Row {
         (self.bytes.len() == most).then_some(FinishReason::Length)
     }
 
-    fn completion(self, finish_reason: FinishReason) -> Completion {
-        let mut text = String::from_utf8_lossy(&self.bytes).into_owned();
-        if finish_reason == FinishReason::Stop {
-            let stops = self.request.generation.stop.iter();
-            let end = stops.filter_map(|stop| text.find(stop.as_str())).min();
-            text.truncate(end.unwrap_or(text.len()));
+    /// Where the first stop string begins.
+    fn stop(&self) -> Option<usize> {
+        let stops = self.request.generation.stop.iter().map(String::as_bytes);
+        let at = |stop: &[u8]| self.bytes.windows(stop.len()).position(|bytes| bytes == stop);
+        stops.filter_map(at).min()
+    }
+
+    /// How many bytes no later one can change: those before a stop string, or what may begin one,
+    /// or a character that is broken off.
+    fn certain(&self) -> usize {
+        if let Some(stop) = self.stop() {
+            return stop;
         }
+        let begun = |stop: &String| {
+            (1..stop.len()).rev().find(|&begun| self.bytes.ends_with(&stop.as_bytes()[..begun]))
+        };
+        let held = self.request.generation.stop.iter().filter_map(begun).max().unwrap_or(0);
+        let end = self.bytes.len() - held;
+        // A first byte of an accent, which the next step completes.
+        if held == 0 && self.bytes.ends_with(b"\xc3") { end - 1 } else { end }
+    }
+
+    /// Hands out the text up to there.
+    fn tell(&mut self, end: usize, work: &mut dyn Work) -> ControlFlow<()> {
+        if end <= self.told {
+            return ControlFlow::Continue(());
+        }
+        let text = String::from_utf8_lossy(&self.bytes[self.told..end]).into_owned();
+        self.told = end;
+        work.text(self.request.id, &text)
+    }
+
+    fn end(mut self, finish_reason: FinishReason, work: &mut dyn Work) -> miette::Result<()> {
+        let end = self.stop().unwrap_or(self.bytes.len());
+        if finish_reason != FinishReason::Cancelled {
+            // The text is over: there is nothing left to cancel.
+            let _ = self.tell(end, work);
+        }
+        work.done(self.request.id, self.completion(finish_reason))
+    }
+
+    fn completion(self, finish_reason: FinishReason) -> Completion {
+        let end = self.stop().unwrap_or(self.bytes.len());
+        let text = String::from_utf8_lossy(&self.bytes[..end]).into_owned();
         Completion {
             text,
             prompt_tokens: self.request.prompt.len(),
@@ -173,7 +206,7 @@ impl Generator for Fake {
             for mut row in std::mem::take(&mut rows) {
                 match row.step(work, self.n_positions) {
                     None => rows.push(row),
-                    Some(reason) => work.done(row.request.id, row.completion(reason))?,
+                    Some(reason) => row.end(reason, work)?,
                 }
             }
         }
