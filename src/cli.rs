@@ -213,6 +213,13 @@ pub struct Serve {
     /// Show seeds dated after today, too
     #[arg(long)]
     pub future: bool,
+    /// Answer OpenAI's completions at /v1/, too
+    #[arg(long)]
+    pub api: bool,
+    /// With --api: the key that its clients must have; VENTI_API_KEY says it without showing it to
+    /// other users of this machine
+    #[arg(long, value_name = "KEY", requires = "api")]
+    pub api_key: Option<String>,
     #[command(flatten)]
     pub engine: Engine,
 }

@@ -20,7 +20,7 @@ mod watch;
 pub use arriving::{Arrivals, Arriving, Stage, Teller};
 pub use builder::{Attempt, Event, Site};
 pub use engine::{Engines, Shared};
-pub use server::{Address, Options, listen, run};
+pub use server::{Address, Beside, Options, listen, run};
 pub use shelf::{Next, Shelf};
 pub use surroundings::{Pen, Surroundings, Workshop};
 pub use watch::Watched;

@@ -24,6 +24,20 @@ pub fn today() -> miette::Result<Date> {
     })
 }
 
+/// The key that the endpoint's clients must have: the flag's, else that of `VENTI_API_KEY`.
+///
+/// # Errors
+/// When it is none that a client could send.
+#[cfg(feature = "serve")]
+pub fn api_key(flag: Option<&str>) -> miette::Result<Option<String>> {
+    let key = flag.map(Into::into).or_else(|| std::env::var_os("VENTI_API_KEY"));
+    let Some(key) = key else { return Ok(None) };
+    // What is not Unicode is refused with what is not ASCII.
+    let key = key.to_string_lossy().into_owned();
+    crate::serve::api::check_key(&key)?;
+    Ok(Some(key))
+}
+
 /// Sets the number of threads that this process computes with: the flag's, else the
 /// configuration's, else one a core. Before any work: the threads are started by what first needs
 /// them.

@@ -1,5 +1,6 @@
 //! `venti serve`: the preview, built from the project as it is at each moment.
 
+mod surroundings;
 mod writer;
 
 use std::path::Path;
@@ -7,20 +8,21 @@ use std::sync::mpsc::channel;
 
 use super::build::GENERATOR;
 use super::environment;
-use super::models::{self, Pins};
 use super::site;
 use super::summary::{count, seconds};
 use super::terminal::{Terminal, plain_text};
-use crate::cli::{self, Global, Serve};
+use crate::cli::{Global, Serve};
 use crate::content::essay::EssayId;
 use crate::project::Project;
+use crate::serve::api::{self, Api, Limits};
 use crate::serve::{
-    self, Arrivals, Arriving, Attempt, Event, Next, Options, Shelf, Surroundings, Watched, Workshop,
+    self, Address, Arrivals, Arriving, Attempt, Beside, Event, Next, Options, Shelf, Watched,
+    Workshop,
 };
 use crate::site::output::Standing;
 use crate::site::{page_of, root_of_host};
-use crate::write::generator::Models;
 use crate::write::prompt::Prompt;
+use surroundings::Process;
 use writer::Writer;
 
 /// Where a preview is, unless somebody asks for another port.
@@ -46,27 +48,25 @@ pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result
         port: args.port.unwrap_or(PORT),
         port_asked: args.port.is_some(),
     };
+    let key = if args.api { environment::api_key(args.api_key.as_deref())? } else { None };
     let (listener, address) = serve::listen(&options)?;
-    if let Some(port) = address.instead_of {
-        terminal.warn(format_args!("port {port} is taken, so this is on the next free one"));
+    if args.api {
+        api::may_listen(address.socket.ip(), key.as_deref())?;
     }
     let base_url = project.and_then(|project| project.config.base_url);
     let url = address.url(&root_of_host(base_url.as_deref()));
-    terminal.did("serving", format_args!("{url} (Ctrl-C ends it)"));
-    terminal.did("desk", address.url("/_venti/"));
-    if args.open
-        && let Err(error) = open::that_detached(&url)
-    {
-        terminal.warn(format_args!("cannot open a browser: {error}"));
-    }
+    announce(&address, &url, args, terminal);
 
-    let shown = Shown { drafts: args.drafts, future: args.future };
-    let said = *terminal;
-    let (built, to_write) = channel();
     let process =
         Process { place: place.clone(), engine: args.engine.clone(), terminal: *terminal };
     let workshop = Workshop::new(process);
+    let own = options.own_name();
+    let limits = Limits::default();
+    let api = args.api.then(|| Api { workshop: workshop.clone(), key, own: own.clone(), limits });
     let writer = Writer { workshop: workshop.clone(), drafts: args.drafts, terminal: *terminal };
+    let shown = Shown { drafts: args.drafts, future: args.future };
+    let said = *terminal;
+    let (built, to_write) = channel();
     serve::run(
         listener,
         move |last| {
@@ -76,40 +76,39 @@ pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result
             }
             attempt
         },
-        move |event| match event {
-            Event::Built { changed, files, took } => said.did(
-                "built",
-                format_args!("{changed} of {} ({})", count(files, "file"), seconds(took)),
-            ),
-            Event::Broken(problem) => said.say(format_args!("{problem}\n")),
-            Event::Unwatched(reason) => said.warn(format_args!(
-                "not all files can be watched, so save venti.yaml to have others seen: {reason}"
-            )),
-        },
+        move |event| say(&said, event),
         move |mut teller| writer.run(&to_write, &mut teller),
-        workshop,
-        options.own_name(),
+        Beside { workshop, own, api },
     )
 }
 
-/// This process, as the preview needs it.
-struct Process {
-    place: site::Place,
-    engine: cli::Engine,
-    terminal: Terminal,
+/// Says where everything is, and opens it if that was asked for.
+fn announce(address: &Address, url: &str, args: &Serve, terminal: &Terminal) {
+    if let Some(port) = address.instead_of {
+        terminal.warn(format_args!("port {port} is taken, so this is on the next free one"));
+    }
+    terminal.did("serving", format_args!("{url} (Ctrl-C ends it)"));
+    terminal.did("desk", address.url("/_venti/"));
+    if args.api {
+        terminal.did("endpoint", address.url("/v1/"));
+    }
+    if args.open
+        && let Err(error) = open::that_detached(url)
+    {
+        terminal.warn(format_args!("cannot open a browser: {error}"));
+    }
 }
 
-impl Surroundings for Process {
-    fn project(&self) -> miette::Result<Project> {
-        self.place.open()
-    }
-
-    fn models(&self, project: &Project) -> miette::Result<Box<dyn Models>> {
-        Ok(Box::new(models::open(project, &self.engine, Pins::InTheLock, &self.terminal)?))
-    }
-
-    fn today(&self) -> miette::Result<jiff::civil::Date> {
-        environment::today()
+fn say(terminal: &Terminal, event: Event<'_>) {
+    match event {
+        Event::Built { changed, files, took } => terminal.did(
+            "built",
+            format_args!("{changed} of {} ({})", count(files, "file"), seconds(took)),
+        ),
+        Event::Broken(problem) => terminal.say(format_args!("{problem}\n")),
+        Event::Unwatched(reason) => terminal.warn(format_args!(
+            "not all files can be watched, so save venti.yaml to have others seen: {reason}"
+        )),
     }
 }
 

@@ -27,10 +27,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use miette::miette;
 
-use super::engine::{Engine, Engines};
+use super::engine::Engine;
 use super::guard;
-use super::surroundings::Surroundings;
-use crate::content::lockfile::Lockfile;
+use super::models;
+use super::surroundings::Workshop;
 use crate::write::generator::Identity;
 use answer::{Answer, Deadline};
 use asked::Asked;
@@ -39,8 +39,7 @@ use told::{Completion, Model, Models};
 
 /// The endpoint, and what it is given.
 pub struct Api {
-    pub surroundings: Arc<dyn Surroundings>,
-    pub engines: Arc<Engines>,
+    pub workshop: Workshop,
     /// What a request must bring to be answered, from wherever it comes. Without one, only programs
     /// of this machine and its own pages are answered.
     pub key: Option<String>,
@@ -145,15 +144,7 @@ impl Api {
 
     /// The names of the models that can be asked: the site's, then the others.
     fn names(&self) -> miette::Result<Vec<String>> {
-        let project = self.surroundings.project()?;
-        let pinned = Lockfile::read(&project.root)?.models.into_keys();
-        let mut names = vec![project.config.model];
-        for name in pinned.chain(built_in()) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        Ok(names)
+        models::names(&self.workshop.surroundings.project()?)
     }
 
     fn knows(&self, model: &str) -> Result<(), Problem> {
@@ -167,9 +158,9 @@ impl Api {
     }
 
     fn open(&self, model: &str) -> miette::Result<(Identity, Arc<Engine>)> {
-        let project = self.surroundings.project()?;
-        let mut models = self.surroundings.models(&project)?;
-        self.engines.get(models.as_mut(), model)
+        let Workshop { surroundings, engines, .. } = &self.workshop;
+        let mut models = surroundings.models(&surroundings.project()?)?;
+        engines.get(models.as_mut(), model)
     }
 
     /// Finds the model, which may have to be opened, and asks it.
@@ -178,14 +169,6 @@ impl Api {
         let (identity, engine) = self.open(&asked.model).map_err(|report| failed(&report))?;
         Answer::begin(asked, &identity, &engine)
     }
-}
-
-/// The model in this program, if there is one.
-fn built_in() -> Option<String> {
-    #[cfg(feature = "embedded-model")]
-    return Some(crate::write::generator::models::EMBEDDED.to_owned());
-    #[cfg(not(feature = "embedded-model"))]
-    None
 }
 
 fn failed(report: &miette::Report) -> Problem {

@@ -17,6 +17,7 @@ use miette::{IntoDiagnostic, miette};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch::{self, Receiver};
 
+use super::api::{self, Api};
 use super::arriving::{Arriving, Teller};
 use super::builder::{self, Event, Rebuild, State};
 use super::desk::{self, Desk};
@@ -115,6 +116,16 @@ pub fn listen(options: &Options) -> miette::Result<(TcpListener, Address)> {
     Err(miette!("there is no port {port}"))
 }
 
+/// What is answered beside the site.
+pub struct Beside {
+    /// What the desk writes with.
+    pub workshop: Workshop,
+    /// The name to listen on, if it is one: nobody else can have made it mean this machine.
+    pub own: Option<String>,
+    /// The endpoint, if there is to be one.
+    pub api: Option<Api>,
+}
+
 /// What happens, for whoever started the preview.
 pub trait Tell: Fn(Event<'_>) + Send + Sync + 'static {}
 impl<T: Fn(Event<'_>) + Send + Sync + 'static> Tell for T {}
@@ -129,8 +140,7 @@ pub fn run(
     rebuild: impl Rebuild,
     tell: impl Tell,
     write: impl FnOnce(Teller) + Send + 'static,
-    workshop: Workshop,
-    own: Option<String>,
+    beside: Beside,
 ) -> miette::Result<()> {
     let watcher =
         Watcher::new().map_err(|error| miette!("cannot watch the files of this site: {error}"))?;
@@ -146,7 +156,7 @@ pub fn run(
         .enable_all()
         .build()
         .into_diagnostic()?;
-    let ended = runtime.block_on(answer(listener, shown, workshop, own));
+    let ended = runtime.block_on(answer(listener, shown, beside));
     // A builder that is busy is not waited for: it writes nothing but caches.
     runtime.shutdown_background();
     ended
@@ -155,9 +165,9 @@ pub fn run(
 async fn answer(
     listener: TcpListener,
     shown: Receiver<State>,
-    workshop: Workshop,
-    own: Option<String>,
+    beside: Beside,
 ) -> miette::Result<()> {
+    let Beside { workshop, own, api } = beside;
     listener.set_nonblocking(true).into_diagnostic()?;
     let listener = tokio::net::TcpListener::from_std(listener).into_diagnostic()?;
     let (end, ending) = watch::channel(false);
@@ -167,6 +177,7 @@ async fn answer(
         .fallback(file)
         .with_state(preview)
         .merge(desk::router(Desk::new(workshop, own, ending.clone())))
+        .merge(api.map(api::router).unwrap_or_default())
         .into_make_service_with_connect_info::<SocketAddr>();
     let mut ended = ending.clone();
     let server = axum::serve(listener, router).with_graceful_shutdown(async move {

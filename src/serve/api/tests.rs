@@ -4,6 +4,7 @@ mod answers;
 mod leaving;
 mod refusals;
 
+use crate::serve::Surroundings;
 use std::sync::Mutex;
 
 use axum::body::{Body, to_bytes};
@@ -68,8 +69,7 @@ impl Desk {
     fn with(fake: Fake, change: impl FnOnce(&mut Api)) -> Self {
         let root = tempfile::tempdir().unwrap();
         let mut api = Api {
-            surroundings: Arc::new(Studio { root, fake: Arc::new(Mutex::new(Some(fake))) }),
-            engines: Arc::default(),
+            workshop: Workshop::new(Studio { root, fake: Arc::new(Mutex::new(Some(fake))) }),
             key: None,
             own: None,
             limits: Limits { time: Duration::from_secs(60), ..Limits::default() },

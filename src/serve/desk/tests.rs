@@ -176,7 +176,7 @@ impl Studio {
         Project::open(self.root.path(), None).unwrap()
     }
 
-    fn essay(&self, slug: &str) -> crate::content::store::Stored {
+    fn essay(&self, slug: &str) -> store::Stored {
         let id = EssayId { slug: slug.into(), take: 1 };
         store(&self.project()).load().unwrap().remove(&id).unwrap()
     }

@@ -132,7 +132,7 @@ fn pinned_models_can_be_asked() {
                 weights: w\n    tokenizer: t\n";
     run(async {
         let desk = Desk::with(Fake::default(), |api| {
-            let root = api.surroundings.project().unwrap().root;
+            let root = api.workshop.surroundings.project().unwrap().root;
             crate::fs::write_atomic(&root.join("venti.lock"), lock.as_bytes()).unwrap();
         });
         for path in ["/v1/models/openai-community/gpt2", "/v1/models/openai-community%2Fgpt2"] {

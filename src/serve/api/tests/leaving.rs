@@ -100,8 +100,8 @@ fn a_model_that_fails_says_why() {
         assert!(!done, "it did not come to its end");
         assert_eq!(events.last().unwrap()["error"]["message"], "the device is on fire");
         let gone = Desk::with(Fake::default(), |api| {
-            let project = api.surroundings.project().unwrap();
-            api.surroundings.models(&project).unwrap().load("fake").unwrap();
+            let project = api.workshop.surroundings.project().unwrap();
+            api.workshop.surroundings.models(&project).unwrap().load("fake").unwrap();
         });
         let (status, told) = gone.told(post_of(&json!({}))).await;
         assert_eq!((status, &told["error"]["message"]), (500, &json!("fake is gone")));

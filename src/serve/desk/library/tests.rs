@@ -47,7 +47,11 @@ impl Scene {
     }
 
     /// Opens a seed, changes its text and saves it.
-    fn edit(&self, file: &str, change: impl Fn(&str) -> String) -> Result<Saved, Refusal> {
+    fn edit(
+        &self,
+        file: &str,
+        change: impl Fn(&str) -> String,
+    ) -> Result<seed_file::Saved, Refusal> {
         let SeedFile { file, text, version } = seed(&self.project, file)?;
         let edit = SeedEdit { file, text: change(&text), version };
         save_seed(&self.project, &self.pen, &edit)
