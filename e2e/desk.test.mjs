@@ -341,12 +341,13 @@ desk('a tab that is loaded again has its drafts again', {}, async (page) => {
 });
 
 desk('a closed tab stops its generation', {}, async (page, { context }) => {
-  await write(page, { candidates: 8, words: 500, wait: false });
+  // More than can be written while the server waits for a tab that is loaded again.
+  for (const seed of ['1', '2']) await write(page, { candidates: 8, words: 800, seed, wait: false });
   await words(candidate(page)).nth(2).waitFor();
   const session = await page.evaluate(() => sessionStorage.getItem('venti-desk-session'));
   await context.newPage();
   await page.close();
-  await new Promise((done) => setTimeout(done, 1500));
+  await new Promise((done) => setTimeout(done, 5000));
   const listening = await fetch(`${site.base}_venti/desk/events?session=${session}`);
   let heard = '';
   for await (const bytes of listening.body) {
@@ -355,7 +356,7 @@ desk('a closed tab stops its generation', {}, async (page, { context }) => {
   }
   const all = JSON.parse(/data: ?(.*)/.exec(heard)[1]);
   assert.equal(all.type, 'all');
-  assert.equal(all.drafts.length, 8);
+  assert.equal(all.drafts.length, 16);
   const states = all.drafts.map(({ state }) => state);
   assert.ok(states.includes('stopped') && !states.includes('writing') && !states.includes('waiting'), states.join(', '));
 });

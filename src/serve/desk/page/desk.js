@@ -18,6 +18,8 @@ async function openSite() {
     const link = document.getElementById('site');
     link.textContent = answer.title;
     link.href = answer.home;
+    // While nothing can be read of the site, there is nothing to write with.
+    if (!answer.models) return;
     if (!site) openWriting(answer);
     site = answer;
   } catch (refusal) {

@@ -15,7 +15,7 @@ const NUMBERS = [
 ];
 
 export class Settings {
-  #site = {};
+  #site = null;
   /** What min_words was set to because of max_words; a person's own number is left alone. */
   #followed = '';
 
@@ -23,6 +23,7 @@ export class Settings {
     this.form = form;
     this.fields = form.elements;
     form.addEventListener('input', ({ target }) => {
+      if (!this.ready) return;
       if (target.name === 'max_words') this.#follow();
       this.#remember();
     });
@@ -32,6 +33,11 @@ export class Settings {
     });
   }
 
+  /** Whether the site is known. Until then only the quote and its title can be typed. */
+  get ready() {
+    return this.#site !== null;
+  }
+
   /** Fills the form from the site, and with what was typed before in this tab. */
   open(site) {
     this.#site = site;
@@ -39,9 +45,13 @@ export class Settings {
     model.replaceChildren(...site.models.map((name) => new Option(name, name)));
     this.fields.candidates.max = site.most_candidates;
     this.#fill();
+    const { quote, title } = this.fields;
+    const typed = { quote: quote.value, title: title.value };
     for (const [name, value] of Object.entries(recall())) {
-      if (this.fields[name]) this.fields[name].value = value;
+      if (this.fields[name] && !typed[name]) this.fields[name].value = value;
     }
+    document.getElementById('ask-rest').disabled = false;
+    this.#remember();
     if (model.selectedIndex < 0) model.value = site.model;
     document.getElementById('settings').open = NUMBERS.some((name) => !['max_words', 'min_words'].includes(name) && name in this.differing());
   }

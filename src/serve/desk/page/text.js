@@ -4,8 +4,7 @@
 import { element } from './element.js';
 import { addToken, certainty, percent, shade } from './words.js';
 
-const described = element('p', { id: 'word-described', className: 'visually-hidden' });
-document.body.append(described);
+const described = document.getElementById('word-described');
 
 export class Text {
   #words = [];

@@ -52,7 +52,7 @@ const acts = {
 
 form.addEventListener('submit', async (event) => {
   event.preventDefault();
-  if (go.getAttribute('aria-disabled') === 'true') return;
+  if (!settings.ready || go.getAttribute('aria-disabled') === 'true') return;
   accept(form, failed);
   go.setAttribute('aria-disabled', 'true');
   try {
