@@ -31,7 +31,7 @@ function desk(name, options, visit) {
     const { hash = '', ...rest } = options;
     // The stream of events is cut when a page is left.
     return reader(browser, site, { expected: /ERR_INCOMPLETE_CHUNKED/, ...rest }, async (page, more) => {
-      page.setDefaultTimeout(60_000);
+      page.setDefaultTimeout(30_000);
       await page.goto(`${site.base}_venti/${hash}`);
       await visit(page, more);
     });

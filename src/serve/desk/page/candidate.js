@@ -72,6 +72,8 @@ export class Candidate {
     const before = this.draft.state;
     Object.assign(this.draft, { state, ended, message, essay });
     if (ended === 'cancelled') this.draft.steered = true;
+    const step = this.draft.steps.at(-1);
+    if (step) Object.assign(step, { wrote: this.text.length - step.kept - (isChosen(step) ? 1 : 0), ended });
     this.#render();
     if (state === before) return;
     const words = essay ? `: ${count(essay.words)}` : '';
@@ -192,10 +194,15 @@ function count(words) {
   return words === 1 ? '1 word' : `${words} words`;
 }
 
+/** Whether a step begins with a token that a person chose. */
+export function isChosen({ chosen }) {
+  return chosen !== null && chosen !== undefined;
+}
+
 /** The places of the tokens that a person chose and that are still there. */
 function chosenPlaces({ steps }) {
-  return steps.reduce((places, { kept, chosen }) => {
-    const left = places.filter((place) => place < kept);
-    return chosen === null || chosen === undefined ? left : [...left, kept];
+  return steps.reduce((places, step) => {
+    const left = places.filter((place) => place < step.kept);
+    return isChosen(step) ? [...left, step.kept] : left;
   }, []);
 }

@@ -1,6 +1,7 @@
 // Keeping: a draft becomes a seed and an essay in the content folders. The dialog says first as
 // what it is kept, and afterwards where.
 
+import { isChosen } from './candidate.js';
 import { copy, element, part } from './element.js';
 import { accept, acceptChanges, refuse } from './fields.js';
 import { post } from './server.js';
@@ -60,11 +61,12 @@ function steered({ steps }) {
   ];
 }
 
-function told({ kept, chosen, wrote, ended }, at) {
+function told(step, at) {
+  const { kept, chosen, wrote, ended } = step;
   const wrotes = `${wrote === 1 ? '1 token' : `${wrote} tokens`} written`;
   const begun = [];
   if (at > 0) begun.push(`${kept} kept`);
-  if (chosen !== null && chosen !== undefined) begun.push(`“${chosen.trim()}” chosen`);
+  if (isChosen(step)) begun.push(`“${chosen.trim()}” chosen`);
   return [...begun, ended === 'cancelled' ? `${wrotes}, then stopped` : wrotes].join(', ');
 }
 
@@ -76,7 +78,7 @@ function done(dialog, draft, kept, unlisted) {
   title.textContent = `Kept: “${draft.title}”`;
   title.id = 'keep-title';
   dialog.querySelector('form h2').removeAttribute('id');
-  const lines = [kept.edited ? 'As you steered it; it counts as edited.' : 'Untouched.'];
+  const lines = [kept.edited ? 'As you steered it; it counts as edited.' : 'Untouched, as the model wrote it.'];
   if (unlisted) lines.push('It is a draft: the site shows it only under “venti serve --drafts”.');
   part(dialog, 'result').textContent = lines.join(' ');
   const files = [['Seed', kept.seed], ['Essay', kept.essay]];

@@ -122,6 +122,7 @@ function place(draft) {
     const next = [...list.children].find((other) => Number(other.dataset.number) > draft.number) ?? null;
     candidate.element.dataset.number = draft.number;
     list.insertBefore(candidate.element, next);
+    list.dataset.count = list.children.length;
     const kept = keptBefore(draft);
     if (kept) candidate.kept(kept);
   }
@@ -165,8 +166,10 @@ function remove(candidate) {
   const run = candidate.element.closest('.run');
   const beside = candidate.element.nextElementSibling ?? candidate.element.previousElementSibling;
   panel.hide();
+  const list = candidate.element.parentElement;
   candidate.element.remove();
-  if (!run.querySelector('.candidate')) run.remove();
+  list.dataset.count = list.children.length;
+  if (!list.children.length) run.remove();
   written.hidden = runs.children.length === 0;
   say(`${candidate.name} is discarded`);
   if (held || document.activeElement === document.body) (beside?.querySelector('button:not([hidden], :disabled)') ?? form.elements.quote).focus({ preventScroll: true });
