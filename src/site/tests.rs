@@ -291,7 +291,7 @@ fn a_steered_essay_says_so_and_how_and_no_command_pretends_to_write_it_again() {
     let tree = sample.build().tree;
     let page = text(&tree, "steered/index.html");
     assert!(page.contains(said) && !page.contains(since), "{page}");
-    assert!(page.contains("a person chose “ castle”"), "{page}");
+    assert!(page.contains("a person chose “castle”"), "{page}");
     assert!(page.contains("<code>temperature</code> 1.5"), "{page}");
     assert!(!page.contains("venti generate"), "{page}");
     assert!(page.contains("CompositeWithTrainedAlgorithmicMedia"), "{page}");
