@@ -224,11 +224,12 @@ impl Draft {
         let replaced = self.written.get(kept).map(|written| written.likeliest.clone());
         self.keep(kept);
         let said = generation.differences_from(&self.order.brief.generation);
-        self.open_step(kept, chosen.map(|id| self.named(id)), said);
         if ends {
+            self.open_step(kept, None, GenerationOverrides::default());
             self.close(FinishReason::EndOfText);
             return Ok(None);
         }
+        self.open_step(kept, chosen.map(|id| self.spelled(id)), said);
         if let Some(id) = chosen {
             let likeliest = replaced.unwrap_or_default();
             let known = likeliest.iter().find(|(likely, ..)| *likely == id);
@@ -269,13 +270,6 @@ impl Draft {
             rng_key: candidate_key(brief.rng_seed, brief.take, round, 1),
             likeliest: LIKELIEST,
             scores_prompt: false,
-        }
-    }
-
-    fn named(&self, id: u32) -> String {
-        match Some(id) == self.vocabulary.end_of_text() {
-            true => "<|endoftext|>".to_owned(),
-            false => self.spelled(id),
         }
     }
 

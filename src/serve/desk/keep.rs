@@ -7,11 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use jiff::civil::Date;
 use miette::{IntoDiagnostic, miette};
 use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
+use super::rejection::Rejection;
 use crate::config::GenerationOverrides;
 use crate::content::essay::EssayId;
 use crate::content::new_seed::{self, NewSeed};
@@ -65,37 +67,43 @@ pub fn keep(
     pen: &Pen,
     provenance: &Provenance,
     today: Date,
-) -> miette::Result<Kept> {
+) -> Result<Kept, Rejection> {
     let candidate = draft.candidate();
     if candidate.text.is_empty() {
-        return Err(miette!(help = "write on, or keep another", "there is no text to keep"));
+        let nothing = Rejection::invalid("there is no text to keep");
+        return Err(nothing.help("write on, or keep another"));
     }
     if let Some(pattern) = &candidate.verdict.blocked {
-        return Err(miette!(
-            help = "rewrite it from there, or keep another",
-            "this text holds what the blocklist forbids: {pattern}"
-        ));
+        let why = format!("this text holds what the blocklist forbids: {pattern}");
+        return Err(Rejection::invalid(why).help("rewrite it from there, or keep another"));
     }
     let config = &project.config;
     let _lock = pen.take(project, PATIENCE, &mut |_| {})?;
     let taken = taken(project)?;
+    if taken.contains(details.slug.trim()) {
+        let why = format!("the address {:?} is taken", details.slug.trim());
+        let taken = Rejection::new(StatusCode::CONFLICT, why);
+        return Err(taken.help("choose another, or leave it empty for one that is free"));
+    }
     let files =
         new_seed::checked(vec![new_seed(draft, details, project, today)], &config.seeds, taken)?;
-    let [(name, text)] = files.as_slice() else { return Err(miette!("one seed has one file")) };
+    let [(name, text)] = files.as_slice() else {
+        return Err(Rejection::failed("one seed has one file"));
+    };
     let path = config.seeds.join(name);
-    let seed = Seed::parse(&path, text)?;
+    let seed = Seed::parse(&path, text).map_err(miette::Report::from)?;
     let job = job(draft, &seed, project)?;
     let edited = draft.is_steered();
     let outcome = Outcome { candidates: vec![candidate], best: Some(0) };
     let mut essay = write::compose(&job, &outcome, provenance, today)
-        .ok_or_else(|| miette!("there is no text to keep"))?;
+        .ok_or_else(|| Rejection::invalid("there is no text to keep"))?;
     if edited {
         essay.front.steps.clone_from(&draft.steps);
     }
     // The essay first: a seed without one would be written to by the preview.
     let store = store(project);
-    store.write(&essay)?;
-    fs::write_atomic(&project.path(&path), text.as_bytes())?;
+    store.write(&essay).map_err(miette::Report::from)?;
+    fs::write_atomic(&project.path(&path), text.as_bytes()).map_err(miette::Report::from)?;
     let command = (!edited).then(|| crate::site::command(&essay.front).join(" "));
     let folder = page_of(&job.id);
     let folder = folder.strip_suffix("index.html").unwrap_or(&folder);

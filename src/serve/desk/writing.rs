@@ -282,8 +282,7 @@ pub async fn keep(desk: Asked, Json(asked): Json<Keep>) -> Answer {
                 ));
             }
             let pen = &desk.workshop.pen;
-            let kept = keep::keep(draft, details, &project, pen, engine.provenance(), today);
-            Ok(kept.map_err(Rejection::from))
+            Ok(keep::keep(draft, details, &project, pen, engine.provenance(), today))
         })??;
         Ok(axum::Json(json!(kept)))
     })
