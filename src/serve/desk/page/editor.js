@@ -27,13 +27,13 @@ export async function openEssay(slug, take) {
   });
 }
 
-function showEssay(form, { title, take, path, url, edited, flagged }) {
+function showEssay(form, { title, take, path, url, edited, steered, flagged }) {
   form.querySelector('h1').textContent = title;
-  const facts = [path, take > 1 ? `take ${take}` : null, edited ? 'edited' : 'as the model wrote it'].filter(Boolean);
+  const facts = [path, take > 1 ? `take ${take}` : null, edited ? 'edited' : null, steered ? 'steered at the desk' : null, edited || steered ? null : 'as the model wrote it'].filter(Boolean);
   const seen = element('span', {}, element('a', { href: url, textContent: 'On the site' }));
   part(form, 'facts').replaceChildren(...facts.map((fact) => element('span', { textContent: fact })), seen);
   tell(part(form, 'flagged'), flagged ? `Flagged: ${flagged}` : null);
-  part(form, 'hint').textContent = edited
+  part(form, 'hint').textContent = edited || steered
     ? 'It counts as edited, and the site says so. Venti does not write over it.'
     : 'Once its title or text is changed, it counts as edited: the site says so, and Venti does not write over it.';
 }

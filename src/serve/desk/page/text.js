@@ -49,7 +49,6 @@ export class Text {
 
   /** Adds tokens at the end. */
   add(tokens) {
-    const last = this.#words.length - 1;
     const added = document.createDocumentFragment();
     for (const token of tokens) {
       const length = this.#words.length;
@@ -59,7 +58,8 @@ export class Text {
     }
     this.#count += tokens.length;
     this.place.append(added);
-    if (last < 0) this.#rove(0);
+    const current = this.#spans[this.#current];
+    if (current?.tabIndex !== 0) this.#rove(current ? this.#current : this.#spans.findIndex(Boolean));
   }
 
   #draw(at, place) {
