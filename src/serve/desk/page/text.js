@@ -93,8 +93,8 @@ export class Text {
       rest = word.tokens.slice(0, Math.max(0, count - word.from));
     }
     this.#count = count - rest.length;
-    this.add(rest);
     this.#rove(Math.min(this.#current, this.#words.length - 1));
+    this.add(rest);
     if (held && !this.place.contains(document.activeElement)) this.focus();
   }
 
