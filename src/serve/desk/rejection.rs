@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::library;
 use super::session::Fault;
+use crate::fs;
 use crate::lock::Held;
 use crate::problem::{Problem, Problems, plain_text};
 use crate::serve::engine::Refused;
@@ -51,9 +52,12 @@ impl From<miette::Report> for Rejection {
             return Self::invalid(plain_text(&report));
         }
         let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
-        let status = match report.downcast_ref::<Held>() {
-            Some(_) => StatusCode::SERVICE_UNAVAILABLE,
-            None => StatusCode::UNPROCESSABLE_ENTITY,
+        let status = if report.downcast_ref::<Held>().is_some() {
+            StatusCode::SERVICE_UNAVAILABLE
+        } else if report.downcast_ref::<fs::Error>().is_some() {
+            StatusCode::INTERNAL_SERVER_ERROR
+        } else {
+            StatusCode::UNPROCESSABLE_ENTITY
         };
         let help = report.help().map(|help| help.to_string());
         Self { help, ..Self::new(status, causes.join(": ")) }
