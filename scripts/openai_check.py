@@ -348,6 +348,20 @@ def refusals(check: Checks, server: Server) -> None:
     check("another method", (status, headers["Allow"]) == (405, "POST") and "message" in answer["error"])
 
 
+def refused_start(venti: Path, key: str | None) -> str:
+    """What is said when it does not start where others can reach it."""
+    environment = {name: value for name, value in os.environ.items() if name != "VENTI_API_KEY"}
+    with tempfile.TemporaryDirectory() as scratch:
+        Path(scratch, "venti.yaml").write_text("title: Asked\n", encoding="utf-8")
+        command = [venti, "serve", "--api", "--host", "0.0.0.0", "--port", "0"]
+        if key is not None:
+            command += ["--api-key", key]
+        done = subprocess.run(
+            command, cwd=scratch, env=environment, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    return done.stderr if done.returncode == 1 else ""
+
+
 def keys(check: Checks, server: Server) -> None:
     """An endpoint with a key."""
     listed = server.client(key="sesame").models.list()
@@ -417,6 +431,8 @@ def main() -> int:
     if not only_soak:
         with serving(venti, key="sesame") as server:
             keys(check, server)
+        check("where others can reach it, it needs a key", "VENTI_API_KEY" in refused_start(venti, None))
+        check("which is not empty", "printable" in refused_start(venti, ""))
     print(f"{check.passed} passed, {check.failed} failed")
     return 1 if check.failed else 0
 

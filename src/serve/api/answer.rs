@@ -156,7 +156,7 @@ fn fits(prompt: usize, max_tokens: usize, n_positions: usize) -> Result<(), Prob
         return Ok(());
     }
     Err(too_long(format!(
-        "the model has {n_positions} positions, fewer than the {prompt} tokens of the prompt and \
+        "the model has {n_positions} positions, too few for the {prompt} tokens of the prompt and \
          the {max_tokens} of `max_tokens`: shorten the prompt or ask for less"
     )))
 }

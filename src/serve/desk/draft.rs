@@ -60,6 +60,7 @@ pub struct Written {
 }
 
 /// What a draft is asked for with.
+#[derive(Clone)]
 pub struct Order {
     pub number: usize,
     pub model: String,

@@ -12,10 +12,10 @@ use jiff::civil::Date;
 use miette::{IntoDiagnostic, miette};
 use serde::{Deserialize, Serialize};
 
-use super::draft::Draft;
+use super::draft::{Draft, Order};
 use super::rejection::Rejection;
 use crate::config::GenerationOverrides;
-use crate::content::essay::EssayId;
+use crate::content::essay::{EssayId, Step};
 use crate::content::new_seed::{self, NewSeed};
 use crate::content::seed::Seed;
 use crate::content::{load_seeds, page_names, store};
@@ -24,7 +24,7 @@ use crate::project::Project;
 use crate::serve::surroundings::Pen;
 use crate::site::{page_of, root_of_host};
 use crate::write::generator::{Generator, Identity, Models, Provenance};
-use crate::write::{self, Choice, Job, Outcome};
+use crate::write::{self, Candidate, Choice, Job, Outcome};
 
 /// How long another venti at work in the project is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,19 +56,42 @@ pub struct Kept {
     pub command: Option<String>,
 }
 
+/// A draft as it is kept. Taken out of its session first, which must not wait for the disk.
+pub struct Finished {
+    order: Order,
+    candidate: Candidate,
+    /// None for one that is untouched.
+    steps: Vec<Step>,
+}
+
+impl Finished {
+    /// The draft as it is now.
+    ///
+    /// # Errors
+    /// While it is being written.
+    pub fn of(draft: &Draft) -> Result<Self, Rejection> {
+        if draft.state.is_running() {
+            let writing = Rejection::invalid("it is still being written");
+            return Err(writing.help("stop it first"));
+        }
+        let steps = if draft.is_steered() { draft.steps.clone() } else { Vec::new() };
+        Ok(Self { order: draft.order.clone(), candidate: draft.candidate(), steps })
+    }
+}
+
 /// Writes a draft's seed and essay.
 ///
 /// # Errors
 /// A draft that may not be published; details that no seed can have; what the disk said.
 pub fn keep(
-    draft: &Draft,
+    finished: Finished,
     details: Details,
     project: &Project,
     pen: &Pen,
     provenance: &Provenance,
     today: Date,
 ) -> Result<Kept, Rejection> {
-    let candidate = draft.candidate();
+    let Finished { order, candidate, steps } = finished;
     if candidate.text.is_empty() {
         let nothing = Rejection::invalid("there is no text to keep");
         return Err(nothing.help("write on, or keep another"));
@@ -86,20 +109,18 @@ pub fn keep(
         return Err(taken.help("choose another, or leave it empty for one that is free"));
     }
     let files =
-        new_seed::checked(vec![new_seed(draft, details, project, today)], &config.seeds, taken)?;
+        new_seed::checked(vec![new_seed(&order, details, project, today)], &config.seeds, taken)?;
     let [(name, text)] = files.as_slice() else {
         return Err(Rejection::failed("one seed has one file"));
     };
     let path = config.seeds.join(name);
     let seed = Seed::parse(&path, text).map_err(miette::Report::from)?;
-    let job = job(draft, &seed, project)?;
-    let edited = draft.is_steered();
+    let job = job(&order, &seed, project)?;
+    let edited = !steps.is_empty();
     let outcome = Outcome { candidates: vec![candidate], best: Some(0) };
     let mut essay = write::compose(&job, &outcome, provenance, today)
         .ok_or_else(|| Rejection::invalid("there is no text to keep"))?;
-    if edited {
-        essay.front.steps.clone_from(&draft.steps);
-    }
+    essay.front.steps = steps;
     // The essay first: a seed without one would be written to by the preview.
     let store = store(project);
     store.write(&essay).map_err(miette::Report::from)?;
@@ -137,10 +158,9 @@ fn taken(project: &Project) -> miette::Result<BTreeSet<String>> {
     Ok(taken)
 }
 
-fn new_seed(draft: &Draft, details: Details, project: &Project, today: Date) -> NewSeed {
+fn new_seed(order: &Order, details: Details, project: &Project, today: Date) -> NewSeed {
     let Details { author, source, tags, slug, unlisted } = details;
     let given = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    let order = &draft.order;
     let config = &project.config;
     let tags = tags.into_iter().filter_map(given).collect();
     NewSeed {
@@ -159,7 +179,7 @@ fn new_seed(draft: &Draft, details: Details, project: &Project, today: Date) -> 
 }
 
 /// What a build would do about the seed: write the very text that the draft is.
-fn job(draft: &Draft, seed: &Seed, project: &Project) -> miette::Result<Job> {
+fn job(order: &Order, seed: &Seed, project: &Project) -> miette::Result<Job> {
     let config = &project.config;
     let blocklist = write::Blocklist::new(&config.blocklist).into_diagnostic()?;
     let flags = GenerationOverrides::default();
@@ -172,11 +192,11 @@ fn job(draft: &Draft, seed: &Seed, project: &Project) -> miette::Result<Job> {
         rng_seed: None,
     };
     let choice = Choice { drafts: true, ..Choice::default() };
-    let mut models = Known(&draft.order.identity);
+    let mut models = Known(&order.identity);
     let seeds = std::slice::from_ref(seed);
     let mut plan = write::plan(seeds, &BTreeMap::new(), rules, &mut models, &choice)?;
     match plan.jobs.pop() {
-        Some(job) if job.brief == draft.order.brief => Ok(job),
+        Some(job) if job.brief == order.brief => Ok(job),
         _ => Err(miette!(
             help = "write it again with the settings as they are now",
             "the site's settings changed since this was written"

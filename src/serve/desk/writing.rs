@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::draft::{Draft, Order};
-use super::keep::{self, Details};
+use super::keep::{self, Details, Finished};
 use super::rejection::Rejection;
 use super::session::Session;
 use super::{Answer, Asked, Desk, Json, aside};
@@ -275,15 +275,9 @@ pub async fn keep(desk: Asked, Json(asked): Json<Keep>) -> Answer {
         let model = session.with(draft, |draft| Ok(draft.order.model.clone()))?;
         let (_, engine) = open(&desk, &project, &model)?;
         let today = desk.workshop.surroundings.today()?;
-        let kept = session.with(draft, |draft| {
-            if draft.state.is_running() {
-                return Ok(Err(
-                    Rejection::invalid("it is still being written").help("stop it first")
-                ));
-            }
-            let pen = &desk.workshop.pen;
-            Ok(keep::keep(draft, details, &project, pen, engine.provenance(), today))
-        })??;
+        let finished = session.with(draft, |draft| Ok(Finished::of(draft)))??;
+        let pen = &desk.workshop.pen;
+        let kept = keep::keep(finished, details, &project, pen, engine.provenance(), today)?;
         Ok(axum::Json(json!(kept)))
     })
     .await

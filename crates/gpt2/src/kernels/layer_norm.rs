@@ -115,7 +115,9 @@ mod tests {
     #[test]
     fn agrees_with_candle_at_any_width() {
         for width in [1, 2, 7, 16, 48, 100, 320] {
-            let x = Tensor::randn(0.3f32, 2.0, (5, width), &Device::Cpu).unwrap();
+            // Two numbers by chance next to each other have a variance that rounding decides.
+            let spread = (0..5 * width).map(|i| (i as f32 * 1.7).sin() * 2.0 + 0.3).collect();
+            let x = Tensor::from_vec(spread, (5, width), &Device::Cpu).unwrap();
             let norm = norm(width);
             let distance = (norm.forward(&x).unwrap() - norm.reference(&x).unwrap()).unwrap();
             let distance = distance.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
