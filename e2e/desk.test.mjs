@@ -160,8 +160,11 @@ desk('the keyboard alone does all of it', {}, async (page) => {
   assert.ok(await panel(page).isHidden());
   await page.keyboard.press('r');
   await state(page, 'done').getByText(/steered/).waitFor();
-  assert.deepEqual((await wordsOf(candidate(page))).slice(0, 5), list.slice(0, 5));
-  assert.equal(await focused(page), list[4], 'the focus stays in the text');
+  const after = await wordsOf(candidate(page));
+  assert.deepEqual(after.slice(0, 4), list.slice(0, 4));
+  // The model may have put a full stop at the last word that was kept.
+  assert.ok(after[4].startsWith(list[4]));
+  assert.equal(await focused(page), after[4], 'the focus stays in the text');
 });
 
 desk('stopping and continuing', {}, async (page) => {
