@@ -59,7 +59,8 @@ const wordsOf = (place) => words(place).allTextContents();
 const button = (place, name) => place.getByRole('button', { name, exact: true });
 const state = (page, name) => page.locator(`.candidate[data-state=${name}]`);
 const panel = (page) => page.locator('.panel');
-const focused = (page) => page.evaluate(() => document.activeElement.textContent);
+/** Which of the page's words has the focus. */
+const focusedAt = (page) => page.evaluate(() => [...document.querySelectorAll('.candidate .word')].indexOf(document.activeElement));
 const body = (path) => readFileSync(path, 'utf8').split(/^---$/m).slice(2).join('---');
 
 /** Waits for a page of the site that shows `text`. */
@@ -140,23 +141,23 @@ desk('the keyboard alone does all of it', {}, async (page) => {
     assert.ok(presses < 40, 'Tab comes to the text');
     await page.keyboard.press('Tab');
   }
-  assert.equal(await focused(page), list[0]);
+  assert.equal(await focusedAt(page), 0);
   assert.ok(await panel(page).isVisible(), 'focus shows the panel');
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('ArrowRight');
-  assert.equal(await focused(page), list[2]);
+  assert.equal(await focusedAt(page), 2);
   await page.keyboard.press('ArrowDown');
-  assert.notEqual(await focused(page), list[2]);
+  assert.ok(await focusedAt(page) > 2);
   await page.keyboard.press('ArrowUp');
-  assert.equal(await focused(page), list[2]);
+  assert.equal(await focusedAt(page), 2);
   await page.keyboard.press('End');
-  assert.equal(await focused(page), list.at(-1));
+  assert.equal(await focusedAt(page), list.length - 1);
   await page.keyboard.press('Home');
   for (let at = 0; at < 5; at++) await page.keyboard.press('ArrowRight');
   await page.keyboard.press('Enter');
   assert.ok(await panel(page).evaluate((panel) => panel.contains(document.activeElement)));
   await page.keyboard.press('Escape');
-  assert.equal(await focused(page), list[5]);
+  assert.equal(await focusedAt(page), 5);
   assert.ok(await panel(page).isHidden());
   await page.keyboard.press('r');
   await state(page, 'done').getByText(/steered/).waitFor();
@@ -164,7 +165,7 @@ desk('the keyboard alone does all of it', {}, async (page) => {
   assert.deepEqual(after.slice(0, 4), list.slice(0, 4));
   // The model may have put a full stop at the last word that was kept.
   assert.ok(after[4].startsWith(list[4]));
-  assert.equal(await focused(page), after[4], 'the focus stays in the text');
+  assert.equal(await focusedAt(page), 4, 'the focus stays in the text');
 });
 
 desk('stopping and continuing', {}, async (page) => {

@@ -11,6 +11,8 @@ export class Text {
   #spans = [];
   #count = 0;
   #current = 0;
+  // Where Up and Down aim at, so that Up undoes Down.
+  #goal = null;
   #lead = null;
 
   constructor(place, panel) {
@@ -132,6 +134,7 @@ export class Text {
 
   #focused({ target }) {
     if (target.at === undefined) return;
+    this.#goal = null;
     this.#rove(target.at);
     described.textContent = `${percent(certainty(this.#words[target.at]))} sure`;
     target.setAttribute('aria-describedby', described.id);
@@ -188,7 +191,7 @@ export class Text {
   // To the word of the next line that stands nearest.
   #goLine(at, step) {
     const here = this.#spans[at].getBoundingClientRect();
-    const middle = (here.left + here.right) / 2;
+    const middle = this.#goal ?? (here.left + here.right) / 2;
     let line = null;
     let best = { at: null, distance: Infinity };
     for (let next = at + step; next >= 0 && next < this.#spans.length; next += step) {
@@ -200,6 +203,7 @@ export class Text {
       if (distance < best.distance) best = { at: next, distance };
     }
     if (best.at !== null) this.#land(best.at);
+    this.#goal = middle;
   }
 
   #land(at) {
