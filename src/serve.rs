@@ -1,6 +1,7 @@
 //! The preview: the site in memory, built again whenever something changes, and served as a
 //! static host would serve it.
 
+mod address;
 pub mod api;
 mod arriving;
 mod builder;
@@ -17,10 +18,11 @@ mod shelf;
 mod surroundings;
 mod watch;
 
+pub use address::{Address, Options, listen};
 pub use arriving::{Arrivals, Arriving, Stage, Teller};
 pub use builder::{Attempt, Event, Site};
 pub use engine::{Engines, Shared};
-pub use server::{Address, Beside, Options, listen, run};
+pub use server::{Beside, run};
 pub use shelf::{Next, Shelf};
 pub use surroundings::{Pen, Surroundings, Workshop};
 pub use watch::Watched;

@@ -131,11 +131,8 @@ fn rules<'a>(
     blocklist: &'a Blocklist,
 ) -> write::Site<'a> {
     write::Site {
-        model: &site.project.config.model,
         model_flag: asked.model.model.as_deref(),
-        generation: &site.project.config.generation,
-        generation_flags: flags,
-        blocklist,
         rng_seed: asked.generation.rng_seed,
+        ..write::Site::of(&site.project.config, flags, blocklist)
     }
 }

@@ -11,6 +11,7 @@ mod rejection;
 mod session;
 #[cfg(test)]
 mod tests;
+mod told;
 mod writing;
 
 use std::convert::Infallible;

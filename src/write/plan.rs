@@ -10,7 +10,7 @@ use super::judge::Blocklist;
 use super::key::{Inputs, SeedInputs, seed_hash};
 use super::prompt::Prompt;
 use super::rounds::Brief;
-use crate::config::{Generation, GenerationOverrides};
+use crate::config::{Config, Generation, GenerationOverrides};
 use crate::content::essay::EssayId;
 use crate::content::seed::{Seed, Take};
 use crate::content::store::Stored;
@@ -32,6 +32,22 @@ pub struct Site<'a> {
 }
 
 impl<'a> Site<'a> {
+    /// A site as its configuration has it, with `flags` laid over its seeds' settings.
+    pub fn of(
+        config: &'a Config,
+        flags: &'a GenerationOverrides,
+        blocklist: &'a Blocklist,
+    ) -> Self {
+        Self {
+            model: &config.model,
+            model_flag: None,
+            generation: &config.generation,
+            generation_flags: flags,
+            blocklist,
+            rng_seed: None,
+        }
+    }
+
     /// The name of the model that writes a take.
     fn model_of(&self, take: &'a Take) -> &'a str {
         self.model_flag.or(take.model.as_deref()).unwrap_or(self.model)

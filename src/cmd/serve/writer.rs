@@ -70,14 +70,7 @@ impl Writer {
         let config = &project.config;
         let blocklist = writing::blocklist(config)?;
         let flags = GenerationOverrides::default();
-        let rules = write::Site {
-            model: &config.model,
-            model_flag: None,
-            generation: &config.generation,
-            generation_flags: &flags,
-            blocklist: &blocklist,
-            rng_seed: None,
-        };
+        let rules = write::Site::of(config, &flags, &blocklist);
         let choice = Choice { drafts: self.drafts, ..Choice::default() };
         let Workshop { surroundings, engines, pen } = &self.workshop;
         let mut models = Shared { models: surroundings.models(project)?, engines };

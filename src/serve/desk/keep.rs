@@ -183,14 +183,7 @@ fn job(order: &Order, seed: &Seed, project: &Project) -> miette::Result<Job> {
     let config = &project.config;
     let blocklist = write::Blocklist::new(&config.blocklist).into_diagnostic()?;
     let flags = GenerationOverrides::default();
-    let rules = write::Site {
-        model: &config.model,
-        model_flag: None,
-        generation: &config.generation,
-        generation_flags: &flags,
-        blocklist: &blocklist,
-        rng_seed: None,
-    };
+    let rules = write::Site::of(config, &flags, &blocklist);
     let choice = Choice { drafts: true, ..Choice::default() };
     let mut models = Known(&order.identity);
     let seeds = std::slice::from_ref(seed);

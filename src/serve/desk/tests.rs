@@ -209,14 +209,8 @@ fn what_is_written_arrives_with_what_else_was_likely() {
 /// The essays that a build would write, and what it says of each.
 fn planned(project: &Project) -> write::Plan {
     let flags = GenerationOverrides::default();
-    let rules = write::Site {
-        model: &project.config.model,
-        model_flag: None,
-        generation: &project.config.generation,
-        generation_flags: &flags,
-        blocklist: &Blocklist::default(),
-        rng_seed: None,
-    };
+    let nothing = Blocklist::default();
+    let rules = write::Site::of(&project.config, &flags, &nothing);
     let stored = store(project).load().unwrap();
     let seeds = load_seeds(project).unwrap();
     write::plan(&seeds, &stored, rules, &mut One(None), &Choice::default()).unwrap()

@@ -1,0 +1,78 @@
+//! What a page is told of a draft.
+
+use serde::Serialize;
+
+use super::draft::{Draft, Order, State, Written};
+use crate::content::essay::{Ending, Step};
+use crate::write::Candidate;
+
+/// A draft as a whole.
+#[derive(Serialize)]
+pub struct Told<'d> {
+    id: u64,
+    number: usize,
+    model: &'d str,
+    /// In digits: a script's numbers have 53 bits.
+    rng_seed: String,
+    quote: &'d str,
+    title: &'d str,
+    lead: Option<&'d str>,
+    steered: bool,
+    steps: &'d [Step],
+    tokens: &'d [Written],
+    #[serde(flatten)]
+    standing: Standing<'d>,
+}
+
+/// How far it is.
+#[derive(Serialize)]
+pub struct Standing<'d> {
+    state: State,
+    ended: Option<Ending>,
+    message: Option<&'d str>,
+    essay: Option<ToldEssay>,
+}
+
+/// The essay it would be.
+#[derive(Serialize)]
+struct ToldEssay {
+    text: String,
+    words: usize,
+    faults: Vec<String>,
+    blocked: Option<String>,
+}
+
+impl Draft {
+    /// All of it.
+    pub fn told(&self, id: u64) -> Told<'_> {
+        let Order { number, model, quote, brief, .. } = &self.order;
+        Told {
+            id,
+            number: *number,
+            model,
+            rng_seed: brief.rng_seed.to_string(),
+            quote,
+            title: &brief.prompt.title,
+            lead: brief.prompt.lead.as_deref(),
+            steered: self.is_steered(),
+            steps: &self.steps,
+            tokens: &self.written,
+            standing: self.standing(),
+        }
+    }
+
+    /// How far it is.
+    pub fn standing(&self) -> Standing<'_> {
+        let essay = (!self.state.is_running()).then(|| {
+            let Candidate { text, figures, verdict, .. } = self.candidate();
+            let (faults, blocked) = (verdict.faults, verdict.blocked);
+            ToldEssay { text, words: figures.words, faults, blocked }
+        });
+        Standing {
+            state: self.state,
+            ended: self.ended.map(Ending::from),
+            message: self.message.as_deref(),
+            essay,
+        }
+    }
+}
