@@ -104,16 +104,21 @@ def serving(venti: Path, key: str | None = None):
             stderr=subprocess.PIPE,
             text=True,
         )
+        # Whatever keeps it from its address must not keep the check from its end.
+        late = threading.Timer(60, process.kill)
+        late.start()
         try:
             said = []
             for line in process.stderr:
                 said.append(line)
-                if "completions at http://" in line:
+                if line.strip().startswith("endpoint http://"):
                     break
             else:
                 sys.exit("venti did not start:\n" + "".join(said))
+            late.cancel()
             yield Server(process, said[-1].split("http://")[1].split("/")[0])
         finally:
+            late.cancel()
             process.terminate()
             process.communicate()
 
