@@ -69,6 +69,7 @@ use crate::content::store::Stored;
 use crate::project::Project;
 
 use article::Article;
+pub use assets::FOLDER as ASSETS;
 use catalog::Catalog;
 use destination::Destination;
 pub use files::Inventory;

@@ -39,7 +39,9 @@ pub fn find(shelf: &Shelf, prefix: &str, path: &str) -> Found {
     if shelf.get(&format!("{path}/index.html")).is_some() {
         return Found::Folder;
     }
-    file(&path).or_else(|| file(&format!("{path}.html"))).unwrap_or_else(nothing)
+    let lately = || shelf.lately(&path).map(|held| Found::File(path.clone(), held.clone()));
+    let found = file(&path).or_else(|| file(&format!("{path}.html"))).or_else(lately);
+    found.unwrap_or_else(nothing)
 }
 
 /// The path of a request from the site's root; none for what is not text, or not below `prefix`.

@@ -11,7 +11,7 @@ use super::headers::Rules;
 use super::live;
 use crate::site::destination::Destination;
 use crate::site::output::Standing;
-use crate::site::{HEADERS, Inventory};
+use crate::site::{ASSETS, HEADERS, Inventory};
 
 /// A file of the site, as it is served.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,13 +30,34 @@ pub struct Held {
 #[derive(Debug, Default, Clone)]
 pub struct Shelf {
     files: Arc<HashMap<String, Arc<Held>>>,
+    /// Files named by their content that went lately, the last of them last. Whoever was told of one
+    /// may be about to ask for it while the next site is already here.
+    gone: Arc<Vec<(String, Arc<Held>)>>,
     pub headers: Arc<Rules>,
 }
+
+/// Files that are remembered after they went.
+const MOST_GONE: usize = 32;
 
 impl Shelf {
     /// The file at a path under the site's root.
     pub fn get(&self, path: &str) -> Option<&Arc<Held>> {
         self.files.get(path)
+    }
+
+    /// The file at this path, which the site had until lately and no longer has.
+    pub fn lately(&self, path: &str) -> Option<&Arc<Held>> {
+        self.gone.iter().rev().find(|(gone, _)| gone == path).map(|(_, held)| held)
+    }
+
+    /// What will be gone lately once these files are there.
+    fn gone_after(&self, next: &HashMap<String, Arc<Held>>) -> Vec<(String, Arc<Held>)> {
+        let goes = |path: &str| path.starts_with(ASSETS) && !next.contains_key(path);
+        let going = self.files.iter().filter(|(path, _)| goes(path));
+        let going = going.map(|(path, held)| (path.clone(), held.clone()));
+        let mut gone: Vec<_> = self.gone.iter().cloned().chain(going).collect();
+        gone.drain(..gone.len().saturating_sub(MOST_GONE));
+        gone
     }
 
     /// How many files there are.
@@ -98,7 +119,8 @@ impl<'s> Next<'s> {
             next.insert(path.clone(), held);
         }
         let headers = next.get(HEADERS).map(|file| Rules::parse(&file.body)).unwrap_or_default();
-        Ok(Shelf { files: Arc::new(next), headers: Arc::new(headers) })
+        let gone = Arc::new(self.last.gone_after(&next));
+        Ok(Shelf { files: Arc::new(next), gone, headers: Arc::new(headers) })
     }
 }
 
@@ -191,6 +213,19 @@ mod tests {
         assert_eq!(third.changes_since(&second), ["a.html", "c.txt", "d.txt"]);
         assert_eq!(third.get("b.txt").unwrap().body, "b");
         assert!(!Next::new(&third, Standing::default()).has("c.txt", blake3::hash(b"c.txt")));
+    }
+
+    #[test]
+    fn what_is_named_by_its_content_can_be_had_a_little_longer() {
+        let (mut shelf, file) = (Shelf::default(), |n: usize| format!("assets/style.{n}.css"));
+        for n in 0..40 {
+            shelf = next_of(&shelf, &[(&file(n), "x"), ("page.html", "y")], &[]);
+        }
+        shelf = next_of(&shelf, &[], &[&file(39)]);
+        let lately = |n| shelf.lately(&file(n)).is_some();
+        assert!(lately(38) && lately(7) && !lately(6), "no longer than that");
+        assert!(!lately(39), "it is there");
+        assert!(shelf.lately("page.html").is_none(), "a page is as it is now");
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub const STYLE: &str = "style.css";
 pub const SCRIPT: &str = "script.js";
 
 /// Where published files lie under `output/`.
-const FOLDER: &str = "assets/";
+pub const FOLDER: &str = "assets/";
 
 /// Hex digits of the content hash in a file's name.
 const HASH_DIGITS: usize = 12;
