@@ -95,6 +95,8 @@ preview('what is broken is said over the last good page, and goes once it is men
     assert.equal(await page.title(), title);
     site.write(file, good);
     await problem(page).waitFor({ state: 'hidden' });
+    await site.says(/mended/);
+    site.said = '';
   }
   site.write('themes/medium/templates/404.html', '{{ nothing }}');
   await problem(page).waitFor();

@@ -105,6 +105,7 @@ fn say(terminal: &Terminal, event: Event<'_>) {
             "built",
             format_args!("{changed} of {} ({})", count(files, "file"), seconds(took)),
         ),
+        Event::Mended => terminal.did("mended", "the site is as it was"),
         Event::Broken(problem) => terminal.say(format_args!("{problem}\n")),
         Event::Unwatched(reason) => terminal.warn(format_args!(
             "not all files can be watched, so save venti.yaml to have others seen: {reason}"

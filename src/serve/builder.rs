@@ -52,6 +52,8 @@ impl<T: FnMut(&Shelf) -> Attempt + Send + 'static> Rebuild for T {}
 pub enum Event<'a> {
     /// A site was built in which so many files are new or gone.
     Built { changed: usize, files: usize, took: Duration },
+    /// What was wrong is no longer so, and all files are as they were before.
+    Mended,
     /// This problem, which is new.
     Broken(&'a str),
     /// Some files cannot be watched, for this reason.
@@ -86,6 +88,7 @@ pub fn run(
             Ok(Site { shelf, prefix, missing }) => {
                 let changed = shelf.changes_since(&last).len();
                 let files = shelf.count();
+                let mended = state.borrow().problem.is_some();
                 state.send_modify(|state| {
                     state.builds += 1;
                     state.arrivals = Arc::new(arriving::carried_on(missing, &state.arrivals));
@@ -93,6 +96,8 @@ pub fn run(
                 });
                 if changed > 0 {
                     tell(Event::Built { changed, files, took: started.elapsed() });
+                } else if mended {
+                    tell(Event::Mended);
                 }
             }
             Err(problem) => {
