@@ -10,9 +10,11 @@ use super::build::GENERATOR;
 use super::environment;
 use super::site;
 use super::summary::{count, seconds};
-use super::terminal::{Terminal, plain_text};
+use super::terminal::Terminal;
 use crate::cli::{Global, Serve};
+use crate::content;
 use crate::content::essay::EssayId;
+use crate::problem::plain_text;
 use crate::project::Project;
 use crate::serve::api::{self, Api, Limits};
 use crate::serve::{
@@ -133,8 +135,8 @@ fn attempt(place: &site::Place, shown: Shown, last: &Shelf) -> Attempt {
 }
 
 fn build(project: &Project, shown: Shown, last: &Shelf) -> miette::Result<serve::Site> {
-    let seeds = site::load_seeds(project)?;
-    let essays = site::store(project).load()?;
+    let seeds = content::load_seeds(project)?;
+    let essays = content::store(project).load()?;
     let input = crate::site::Input {
         project,
         seeds: &seeds,

@@ -15,7 +15,7 @@ use crate::content::new_seed::{self, NewSeed};
 use crate::content::page_names;
 use crate::content::seed::Seed;
 use crate::content::store::{Store, Stored};
-pub use crate::content::{load_seeds, store};
+use crate::content::{load_seeds, store};
 use crate::lock::Lock;
 use crate::project::{CONFIG_FILE, NoSite, Project};
 

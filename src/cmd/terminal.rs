@@ -7,8 +7,6 @@ use anstyle::{AnsiColor, Style};
 use miette::Report;
 
 use crate::cli::{Color, Global};
-#[cfg(feature = "serve")]
-pub use crate::problem::plain_text;
 use crate::problem::{self, Problems};
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();

@@ -27,11 +27,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use miette::miette;
 
-use super::engine::Engine;
 use super::guard;
 use super::models;
 use super::surroundings::Workshop;
-use crate::write::generator::Identity;
+use crate::project::Project;
 use answer::{Answer, Deadline};
 use asked::Asked;
 use problem::Problem;
@@ -142,13 +141,12 @@ impl Api {
         .map_err(|why| Problem::new(StatusCode::UNAUTHORIZED, why).code("invalid_api_key"))
     }
 
-    /// The names of the models that can be asked: the site's, then the others.
-    fn names(&self) -> miette::Result<Vec<String>> {
-        models::names(&self.workshop.surroundings.project()?)
+    fn project(&self) -> Result<Project, Problem> {
+        self.workshop.surroundings.project().map_err(|report| failed(&report))
     }
 
-    fn knows(&self, model: &str) -> Result<(), Problem> {
-        let names = self.names().map_err(|report| failed(&report))?;
+    fn knows(project: &Project, model: &str) -> Result<(), Problem> {
+        let names = names(project)?;
         if names.iter().any(|name| name == model) {
             return Ok(());
         }
@@ -157,18 +155,19 @@ impl Api {
         Err(Problem { param: Some("model".to_owned()), ..problem })
     }
 
-    fn open(&self, model: &str) -> miette::Result<(Identity, Arc<Engine>)> {
-        let Workshop { surroundings, engines, .. } = &self.workshop;
-        let mut models = surroundings.models(&surroundings.project()?)?;
-        engines.get(models.as_mut(), model)
-    }
-
     /// Finds the model, which may have to be opened, and asks it.
     fn begin(&self, asked: &Asked) -> Result<Answer, Problem> {
-        self.knows(&asked.model)?;
-        let (identity, engine) = self.open(&asked.model).map_err(|report| failed(&report))?;
+        let project = self.project()?;
+        Self::knows(&project, &asked.model)?;
+        let opened = self.workshop.open(&project, &asked.model);
+        let (identity, engine) = opened.map_err(|report| failed(&report))?;
         Answer::begin(asked, &identity, &engine)
     }
+}
+
+/// The names of the models that can be asked: the site's, then the others.
+fn names(project: &Project) -> Result<Vec<String>, Problem> {
+    models::names(project).map_err(|report| failed(&report))
 }
 
 fn failed(report: &miette::Report) -> Problem {
@@ -224,7 +223,7 @@ fn stream(answer: Answer, deadline: Deadline, include_usage: bool) -> Response {
 }
 
 async fn models(State(api): Shared) -> Result<Response, Problem> {
-    let names = blocking(move || api.names().map_err(|report| failed(&report))).await?;
+    let names = blocking(move || names(&api.project()?)).await?;
     let data = names.into_iter().map(Model::new).collect();
     let told = serde_json::to_string(&Models { object: "list", data });
     told.map(json).map_err(|error| Problem::ours(error.to_string()))
@@ -232,7 +231,7 @@ async fn models(State(api): Shared) -> Result<Response, Problem> {
 
 async fn model(State(api): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
     let known = id.clone();
-    blocking(move || api.knows(&known)).await?;
+    blocking(move || Api::knows(&api.project()?, &known)).await?;
     let told = serde_json::to_string(&Model::new(id));
     told.map(json).map_err(|error| Problem::ours(error.to_string()))
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
-use super::engine::Engines;
+use super::engine::{Engine, Engines};
 use crate::lock::{Held, Lock};
 use crate::project::Project;
-use crate::write::generator::Models;
+use crate::write::generator::{Identity, Models};
 
 /// How often a project that another venti writes to is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -48,6 +48,18 @@ impl Workshop {
     /// With no model open yet.
     pub fn new(surroundings: impl Surroundings + 'static) -> Self {
         Self { surroundings: Arc::new(surroundings), engines: Arc::default(), pen: Arc::default() }
+    }
+
+    /// A model of the site at work, which is opened if it is not.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub(super) fn open(
+        &self,
+        project: &Project,
+        model: &str,
+    ) -> miette::Result<(Identity, Arc<Engine>)> {
+        self.engines.get(self.surroundings.models(project)?.as_mut(), model)
     }
 }
 

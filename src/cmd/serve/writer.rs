@@ -6,8 +6,9 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use crate::cmd::terminal::Terminal;
-use crate::cmd::{site, writing};
+use crate::cmd::writing;
 use crate::config::GenerationOverrides;
+use crate::content;
 use crate::content::essay::EssayId;
 use crate::content::seed::Seed;
 use crate::content::store::Stored;
@@ -57,7 +58,7 @@ impl Writer {
 
     fn content(&self) -> miette::Result<Content> {
         let project = self.workshop.surroundings.project()?;
-        let (seeds, stored) = (site::load_seeds(&project)?, site::store(&project).load()?);
+        let (seeds, stored) = (content::load_seeds(&project)?, content::store(&project).load()?);
         Ok((project, seeds, stored))
     }
 
@@ -103,7 +104,7 @@ impl Writer {
             }
             Event::Piece { .. } | Event::Candidate { .. } => {}
         };
-        let (store, today) = (site::store(project), surroundings.today()?);
+        let (store, today) = (content::store(project), surroundings.today()?);
         match write::run(&plan, &blocklist, &mut models, &store, today, &mut events) {
             Ok(report) => {
                 let refused = plan.jobs.iter().filter(|job| report.refused.contains(&job.id));

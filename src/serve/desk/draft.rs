@@ -11,7 +11,9 @@ use serde::Serialize;
 use crate::config::{Generation, GenerationOverrides};
 use crate::content::essay::{Ending, Step};
 use crate::serve::pieces::Pieces;
-use crate::write::generator::{Completion, FinishReason, Identity, Request, Token, Vocabulary};
+use crate::write::generator::{
+    Completion, FinishReason, Identity, Provenance, Request, Token, Vocabulary,
+};
 use crate::write::key::candidate_key;
 use crate::write::{Blocklist, Brief, Candidate};
 
@@ -65,6 +67,8 @@ pub struct Order {
     pub number: usize,
     pub model: String,
     pub identity: Identity,
+    /// What it is written on.
+    pub provenance: Provenance,
     pub quote: String,
     /// The title that was given.
     pub title: Option<String>,

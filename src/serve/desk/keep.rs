@@ -5,7 +5,6 @@
 //! with its steps.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use axum::http::StatusCode;
 use jiff::civil::Date;
@@ -13,6 +12,7 @@ use miette::{IntoDiagnostic, miette};
 use serde::{Deserialize, Serialize};
 
 use super::draft::{Draft, Order};
+use super::library;
 use super::rejection::Rejection;
 use crate::config::GenerationOverrides;
 use crate::content::essay::{EssayId, Step};
@@ -22,12 +22,8 @@ use crate::content::{load_seeds, page_names, store};
 use crate::fs;
 use crate::project::Project;
 use crate::serve::surroundings::Pen;
-use crate::site::{page_of, root_of_host};
-use crate::write::generator::{Generator, Identity, Models, Provenance};
+use crate::write::generator::{Generator, Identity, Models};
 use crate::write::{self, Candidate, Choice, Job, Outcome};
-
-/// How long another venti at work in the project is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a person adds to a draft.
 #[derive(Debug, Default, Deserialize)]
@@ -88,7 +84,6 @@ pub fn keep(
     details: Details,
     project: &Project,
     pen: &Pen,
-    provenance: &Provenance,
     today: Date,
 ) -> Result<Kept, Rejection> {
     let Finished { order, candidate, steps } = finished;
@@ -101,7 +96,7 @@ pub fn keep(
         return Err(Rejection::invalid(why).help("rewrite it from there, or keep another"));
     }
     let config = &project.config;
-    let _lock = pen.take(project, PATIENCE, &mut |_| {})?;
+    let _lock = pen.take(project, library::PATIENCE, &mut |_| {})?;
     let taken = taken(project)?;
     if taken.contains(details.slug.trim()) {
         let why = format!("the address {:?} is taken", details.slug.trim());
@@ -118,7 +113,7 @@ pub fn keep(
     let job = job(&order, &seed, project)?;
     let edited = !steps.is_empty();
     let outcome = Outcome { candidates: vec![candidate], best: Some(0) };
-    let mut essay = write::compose(&job, &outcome, provenance, today)
+    let mut essay = write::compose(&job, &outcome, &order.provenance, today)
         .ok_or_else(|| Rejection::invalid("there is no text to keep"))?;
     essay.front.steps = steps;
     // The essay first: a seed without one would be written to by the preview.
@@ -126,10 +121,8 @@ pub fn keep(
     store.write(&essay).map_err(miette::Report::from)?;
     fs::write_atomic(&project.path(&path), text.as_bytes()).map_err(miette::Report::from)?;
     let command = (!edited).then(|| crate::site::command(&essay.front).join(" "));
-    let folder = page_of(&job.id);
-    let folder = folder.strip_suffix("index.html").unwrap_or(&folder);
     Ok(Kept {
-        url: format!("{}{folder}", root_of_host(config.base_url.as_deref())),
+        url: library::url(project, &job.id),
         seed: path.display().to_string(),
         essay: store.path(&job.id).display().to_string(),
         slug: seed.slug,

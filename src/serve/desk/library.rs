@@ -30,7 +30,7 @@ use crate::write::prompt::Prompt;
 use crate::write::words::words;
 
 /// How long a save waits for another venti that is at work in the project; tests do not.
-const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 5 });
+pub(super) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 5 });
 
 /// The longest text that is saved, in bytes: more is no seed, and no essay of a model.
 const MAX_BYTES: usize = 1 << 20;
@@ -223,7 +223,7 @@ fn listed(stored: &Stored, url: Option<String>) -> ListedEssay {
 }
 
 /// Where an essay's page is at the preview.
-fn url(project: &Project, id: &EssayId) -> String {
+pub(super) fn url(project: &Project, id: &EssayId) -> String {
     let page = page_of(id);
     let page = page.strip_suffix("index.html").unwrap_or(&page);
     format!("{}{page}", root_of_host(project.config.base_url.as_deref()))

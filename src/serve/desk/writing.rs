@@ -113,6 +113,7 @@ pub async fn write(desk: Asked, Json(asked): Json<Write>) -> Answer {
                 number,
                 model: asked.model.clone(),
                 identity: identity.clone(),
+                provenance: engine.provenance().clone(),
                 quote: seed.quote.clone(),
                 title: seed.title.clone(),
                 brief: Brief {
@@ -176,8 +177,7 @@ fn open(desk: &Desk, project: &Project, model: &str) -> Result<(Identity, Arc<En
         return Err(Rejection::invalid(format!("this site uses no model {model:?}"))
             .help("name it in venti.yaml or in a seed to have it pinned"));
     }
-    let mut models = desk.workshop.surroundings.models(project)?;
-    Ok(desk.workshop.engines.get(models.as_mut(), model)?)
+    Ok(desk.workshop.open(project, model)?)
 }
 
 #[derive(Deserialize)]
@@ -272,12 +272,10 @@ pub async fn keep(desk: Asked, Json(asked): Json<Keep>) -> Answer {
     aside(move || {
         let project = desk.project()?;
         let session = desk.sessions.get(&session)?;
-        let model = session.with(draft, |draft| Ok(draft.order.model.clone()))?;
-        let (_, engine) = open(&desk, &project, &model)?;
         let today = desk.workshop.surroundings.today()?;
         let finished = session.with(draft, |draft| Ok(Finished::of(draft)))??;
         let pen = &desk.workshop.pen;
-        let kept = keep::keep(finished, details, &project, pen, engine.provenance(), today)?;
+        let kept = keep::keep(finished, details, &project, pen, today)?;
         Ok(axum::Json(json!(kept)))
     })
     .await
