@@ -116,6 +116,7 @@ pub enum Dtype {
     F32,
     F16,
     Bf16,
+    Int8,
 }
 
 /// When an essay appears on the site.

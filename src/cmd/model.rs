@@ -62,6 +62,7 @@ pub fn info(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result
     let checkpoint = found.open()?;
     let config = checkpoint.config();
     let engine = models.engine();
+    let device = engine.device()?;
     let bytes: u64 = found.pin.files.values().map(|file| file.size).sum();
     let size = match &found.files {
         Some(_) => format!("{:.1} MB in {} files", bytes as f64 / 1e6, found.pin.files.len()),
@@ -79,8 +80,8 @@ pub fn info(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result
         ("positions", config.n_positions.to_string()),
         ("vocabulary", thousands(config.vocab_size)),
         ("size", size),
-        ("device", device_name(&engine.device()?).to_owned()),
-        ("dtype", engine.dtype().as_str().to_owned()),
+        ("device", device_name(&device).to_owned()),
+        ("dtype", engine.dtype(&device).name().to_owned()),
     ];
     for (name, value) in rows {
         writeln!(out, "{name:<11} {value}").into_diagnostic()?;

@@ -135,8 +135,13 @@ const DEVICES: [(&str, Device); 4] = [
     ("cuda", Device::Cuda),
     ("metal", Device::Metal),
 ];
-const DTYPES: [(&str, Dtype); 4] =
-    [("auto", Dtype::Auto), ("f32", Dtype::F32), ("f16", Dtype::F16), ("bf16", Dtype::Bf16)];
+const DTYPES: [(&str, Dtype); 5] = [
+    ("auto", Dtype::Auto),
+    ("f32", Dtype::F32),
+    ("f16", Dtype::F16),
+    ("bf16", Dtype::Bf16),
+    ("int8", Dtype::Int8),
+];
 const PUBLISH: [(&str, Publish); 2] = [("auto", Publish::Auto), ("reviewed", Publish::Reviewed)];
 
 fn base_url(field: Field) -> Result<String, Problem> {

@@ -122,6 +122,18 @@ impl Config {
     pub fn head_dim(&self) -> usize {
         self.n_embd / self.n_head
     }
+
+    /// What a block's attention scores are multiplied by.
+    pub fn attention_scale(&self, layer: usize) -> f64 {
+        let mut scale = 1.0;
+        if self.scale_attn_weights {
+            scale /= (self.head_dim() as f64).sqrt();
+        }
+        if self.scale_attn_by_inverse_layer_idx {
+            scale /= (layer + 1) as f64;
+        }
+        scale
+    }
 }
 
 impl Written {

@@ -89,7 +89,7 @@ pub enum Error {
 
     /// A number format that this device does not compute in.
     #[error("{dtype} is not computed on the {device}, expected {expected}")]
-    DType { dtype: String, device: &'static str, expected: &'static str },
+    DType { dtype: &'static str, device: &'static str, expected: &'static str },
 
     /// A prompt without a token has nothing to continue.
     #[error(
@@ -116,6 +116,22 @@ pub enum Error {
     /// A row that the cache has no room for.
     #[error("the cache has no slot {slot}, expected one below {slots}")]
     SlotOutOfRange { slot: usize, slots: usize },
+
+    /// Two tokens of a pass in one place.
+    #[error("position {position} of slot {slot} is given twice in a pass")]
+    PlaceTakenTwice { slot: usize, position: usize },
+
+    /// Logits after a token that the pass does not have.
+    #[error("logits are wanted after token {index} of a pass of {tokens}")]
+    WantedOutOfRange { index: u32, tokens: usize },
+
+    /// A cache that another kind of model made.
+    #[error("the cache belongs to a model of other sizes or another number format")]
+    ForeignCache,
+
+    /// Memory that the system does not give.
+    #[error("{bytes} bytes of memory for keys and values are not to be had")]
+    Memory { bytes: usize, source: std::io::Error },
 
     /// The caller's own error, handed through.
     #[error("a finished text could not be handed over")]

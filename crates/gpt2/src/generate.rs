@@ -111,6 +111,7 @@ pub fn generate(
 ) -> Result<()> {
     let mut rows: Vec<Option<Row>> = (0..batch_size.max(1)).map(|_| None).collect();
     let mut cache = None;
+    let mut logits = Vec::new();
     loop {
         for row in rows.iter_mut().filter(|row| row.is_none()) {
             *row = admit(model, tokenizer, work)?;
@@ -123,8 +124,8 @@ pub fn generate(
             Some(cache) => cache,
             None => cache.insert(model.new_cache(rows.len())?),
         };
-        let logits = model.forward(cache, &tokens, &wanted)?.flatten_all()?.to_vec1()?;
-        let answers = answer(model, &mut rows, &asked, logits);
+        model.forward(cache, &tokens, &wanted, &mut logits)?;
+        let answers = answer(model, &mut rows, &asked, &mut logits);
         for (Asked { slot, positions }, scored) in asked.into_iter().zip(answers) {
             let Some(mut row) = rows[slot].take() else { continue };
             match row.take(model, positions, &scored, work) {
@@ -198,10 +199,10 @@ fn answer(
     model: &Gpt2,
     rows: &mut [Option<Row>],
     asked: &[Asked],
-    mut logits: Vec<f32>,
+    logits: &mut [f32],
 ) -> Vec<Vec<Scored>> {
     let vocab_size = model.config().vocab_size;
-    let mut rest = logits.as_mut_slice();
+    let mut rest = logits;
     let mut jobs = Vec::with_capacity(asked.len());
     let mut asked = asked.iter().peekable();
     for (slot, row) in rows.iter_mut().enumerate() {

@@ -5,8 +5,8 @@
 //!          \_ Tokenizer              \_________________ generate _________________/
 //! ```
 //!
-//! On the CPU in f32 a text is a function of weights, prompt, settings and key alone, bit for bit:
-//! no number computed for one token depends on which other tokens are computed beside it, how many
+//! On the CPU a text is a function of weights, number format, prompt, settings and key alone, bit for
+//! bit: no number computed for one token depends on which other tokens are computed beside it, how many
 //! they are, or how many threads share the work. `kernels` says how.
 
 mod config;
@@ -26,9 +26,9 @@ pub use config::{Activation, Config};
 pub use error::Error;
 pub use generate::{Completion, FinishReason, Request, Work, generate};
 pub use kv_cache::{KvCache, Token};
-pub use model::Gpt2;
+pub use model::{Dtype, Gpt2};
 pub use tokenizer::Tokenizer;
 pub use weights::{Checkpoint, CheckpointFiles, hash_files};
 
-/// Where and in what a model computes, named so that callers need no candle of their own.
-pub use candle_core::{DType, Device};
+/// Where a model computes, named so that callers need no candle of their own.
+pub use candle_core::Device;

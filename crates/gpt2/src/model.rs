@@ -1,73 +1,127 @@
-//! GPT-2, the whole network (Radford et al. 2019, "Language Models are Unsupervised Multitask
-//! Learners"), under the names of its checkpoints.
+//! GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"), under the
+//! names of its checkpoints.
 //!
-//! Shapes stand at line ends. N: tokens of this pass, of any texts, side by side (see `kv_cache`).
-//! C: `n_embd`. H: heads, of width D = C / H. I: `n_inner`. V: `vocab_size`. S: slots of the cache,
-//! each with T = `n_positions` places.
+//! The network is written down twice. `tensors` has it in candle's operations, and runs on GPUs;
+//! `cpu` has it on hand-written kernels, in whichever number format is asked for, and is held to the
+//! other in the tests.
 
-use candle_core::{DType, Device, Tensor};
-use candle_nn::Embedding;
-use candle_nn::Module;
+pub(crate) mod cpu;
+mod packing;
+pub(crate) mod tensors;
 
-use crate::config::{Activation, Config};
+use std::path::Path;
+
+use candle_core::{DType, Device};
+
+use self::packing::Packing;
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::kernels::attention::attention;
-use crate::kernels::gelu::gelu_tanh;
-use crate::kernels::layer_norm::LayerNorm;
-use crate::kernels::linear::Linear;
-use crate::kv_cache::{KvCache, Pass, Token};
-use crate::weights::{Checkpoint, Weights};
+use crate::kernels::format::{Bf16, F32, Format, Int8};
+use crate::kernels::simd::Level;
+use crate::kv_cache::{KvCache, Layers, Token};
+use crate::weights::Checkpoint;
+
+/// What a network's weights, its products' inputs and its cache are kept as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dtype {
+    /// Everywhere.
+    F32,
+    /// On a GPU.
+    F16,
+    /// Everywhere.
+    Bf16,
+    /// On the CPU: eight bits, with a scale for every 64 numbers.
+    Int8,
+}
+
+impl Dtype {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
+        }
+    }
+
+    /// Bytes of a number.
+    pub fn size_in_bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+            Self::Int8 => 1,
+        }
+    }
+}
 
 /// A GPT-2 ready to compute.
 pub struct Gpt2 {
     config: Config,
     device: Device,
-    dtype: DType,
-    wte: Embedding,
-    wpe: Embedding,
-    h: Vec<Block>,
-    ln_f: LayerNorm,
-    lm_head: Linear,
+    dtype: Dtype,
+    network: Network,
+}
+
+enum Network {
+    Tensors(tensors::Network),
+    F32(cpu::Network<F32>),
+    Bf16(cpu::Network<Bf16>),
+    Int8(cpu::Network<Int8>),
 }
 
 impl Gpt2 {
     /// Converts a checkpoint's weights to `dtype` on `device`.
     ///
-    /// On the CPU f32 is the number format to use: it runs on hand-written kernels whose results do
-    /// not depend on the batch. f16 goes through candle there, slowly, and bf16 not at all, whatever
-    /// the checkpoint holds.
+    /// # Errors
+    /// When the device does not compute in this format, or a tensor is missing or of another shape
+    /// than the configuration says, each by name.
+    pub fn load(checkpoint: &Checkpoint, device: &Device, dtype: Dtype) -> Result<Self> {
+        Self::load_packed(checkpoint, device, dtype, None)
+    }
+
+    /// The same, by way of a file that keeps what the conversion for a CPU makes of the weights. It
+    /// is written when converting takes long enough to be worth it, and mapped when it is there.
+    /// Its name must change with the weights; the format's is added to it.
     ///
     /// # Errors
-    /// When a tensor is missing or of another shape than the configuration says, each by name.
-    pub fn load(checkpoint: &Checkpoint, device: &Device, dtype: DType) -> Result<Self> {
-        let computed = match device {
-            Device::Cpu => matches!(dtype, DType::F32 | DType::F16),
-            _ => matches!(dtype, DType::F32 | DType::F16 | DType::BF16),
+    /// As [`Gpt2::load`]. A file that cannot be written or is of no use is left alone.
+    pub fn load_packed(
+        checkpoint: &Checkpoint,
+        device: &Device,
+        dtype: Dtype,
+        packed: Option<&Path>,
+    ) -> Result<Self> {
+        let network = match (device, dtype) {
+            (Device::Cpu, Dtype::F32) => Network::F32(on_cpu(checkpoint, dtype, packed)?),
+            (Device::Cpu, Dtype::Bf16) => Network::Bf16(on_cpu(checkpoint, dtype, packed)?),
+            (Device::Cpu, Dtype::Int8) => Network::Int8(on_cpu(checkpoint, dtype, packed)?),
+            _ => return Self::load_tensors(checkpoint, device, dtype),
         };
-        if !computed {
-            return Err(Error::DType {
-                dtype: format!("{dtype:?}").to_lowercase(),
-                device: if device.is_cpu() { "CPU" } else { "GPU" },
-                expected: if device.is_cpu() { "f32 or f16" } else { "f32, f16 or bf16" },
-            });
-        }
-        let config = checkpoint.config().clone();
-        let (c, v) = (config.n_embd, config.vocab_size);
-        let weights = checkpoint.weights(device, dtype)?;
+        Ok(Self { config: checkpoint.config().clone(), device: device.clone(), dtype, network })
+    }
 
-        let wte = weights.get(&[v, c], "wte.weight")?;
-        let wpe = weights.get(&[config.n_positions, c], "wpe.weight")?;
-        let h = (0..config.n_layer)
-            .map(|layer| Block::new(&weights.pp(&format!("h.{layer}")), &config, layer))
-            .collect::<Result<_>>()?;
-        let ln_f = layer_norm(&weights.pp("ln_f"), &config)?;
-        let lm_head = if config.tie_word_embeddings {
-            Linear::new(&wte.t()?, None)?
-        } else {
-            Linear::new(&weights.outside().get(&[v, c], "lm_head.weight")?.t()?, None)?
+    /// The same in candle's operations, which is how it runs on GPUs. On the CPU it is slow, and there
+    /// to be compared with.
+    ///
+    /// # Errors
+    /// As [`Gpt2::load`].
+    pub fn load_tensors(checkpoint: &Checkpoint, device: &Device, dtype: Dtype) -> Result<Self> {
+        let computed = match dtype {
+            Dtype::F32 => Some(DType::F32),
+            Dtype::F16 if !device.is_cpu() => Some(DType::F16),
+            Dtype::Bf16 if !device.is_cpu() => Some(DType::BF16),
+            _ => None,
         };
-        let (wte, wpe) = (Embedding::new(wte, c), Embedding::new(wpe, c));
-        Ok(Self { config, device: device.clone(), dtype, wte, wpe, h, ln_f, lm_head })
+        let Some(computed) = computed else {
+            return Err(Error::DType {
+                dtype: dtype.name(),
+                device: if device.is_cpu() { "CPU" } else { "GPU" },
+                expected: if device.is_cpu() { "f32, bf16 or int8" } else { "f32, f16 or bf16" },
+            });
+        };
+        let network = Network::Tensors(tensors::Network::new(checkpoint, device, computed)?);
+        Ok(Self { config: checkpoint.config().clone(), device: device.clone(), dtype, network })
     }
 
     /// Sizes and choices.
@@ -81,7 +135,7 @@ impl Gpt2 {
     }
 
     /// What it computes in.
-    pub fn dtype(&self) -> DType {
+    pub fn dtype(&self) -> Dtype {
         self.dtype
     }
 
@@ -90,122 +144,65 @@ impl Gpt2 {
     /// # Errors
     /// When the device has too little memory.
     pub fn new_cache(&self, slots: usize) -> Result<KvCache> {
-        KvCache::new(&self.config, slots, &self.device, self.dtype)
+        let config = &self.config;
+        let layers = match &self.network {
+            Network::Tensors(network) => {
+                Layers::Tensors(tensors::Cache::new(config, slots, &self.device, network.dtype())?)
+            }
+            Network::F32(_) => Layers::Cpu(cpu::Cache::new::<F32>(config, slots)?),
+            Network::Bf16(_) => Layers::Cpu(cpu::Cache::new::<Bf16>(config, slots)?),
+            Network::Int8(_) => Layers::Cpu(cpu::Cache::new::<Int8>(config, slots)?),
+        };
+        Ok(KvCache { slots, config: config.clone(), dtype: self.dtype, layers })
     }
 
-    /// Takes `tokens` (N) into the cache; gives the logits (W, V) that follow the W of them whose
-    /// indices are `wanted`, in f32.
+    /// Takes `tokens` (N) into the cache, which this model made, and gives the logits (W, V) that
+    /// follow the W of them whose indices are `wanted`, in f32, row after row.
     ///
     /// # Errors
-    /// When a token, position or slot does not exist, or the device fails.
-    pub fn forward(&self, cache: &mut KvCache, tokens: &[Token], wanted: &[u32]) -> Result<Tensor> {
-        let pass = Pass::new(tokens, &self.config, cache, &self.device)?;
-        let wte = self.wte.forward(&pass.ids)?; // (N, C)
-        let wpe = self.wpe.forward(&pass.positions)?; // (N, C)
-        let mut x = (wte + wpe)?; // (N, C)
-        for (block, (keys, values)) in self.h.iter().zip(&cache.layers) {
-            x = block.forward(&x, &pass, keys, values)?; // (N, C)
+    /// When a token, position or slot does not exist, the cache is another kind of model's, or the
+    /// device fails.
+    pub fn forward(
+        &self,
+        cache: &mut KvCache,
+        tokens: &[Token],
+        wanted: &[u32],
+        logits: &mut Vec<f32>,
+    ) -> Result<()> {
+        cache.check(tokens, &self.config)?;
+        if let Some(&index) = wanted.iter().find(|index| **index as usize >= tokens.len()) {
+            return Err(Error::WantedOutOfRange { index, tokens: tokens.len() });
         }
-        let x = x.index_select(&Tensor::new(wanted, &self.device)?, 0)?; // (W, C)
-        let x = self.ln_f.forward(&x)?; // (W, C)
-        let logits = self.lm_head.forward(&x)?; // (W, V)
-        Ok(logits.to_dtype(DType::F32)?)
-    }
-}
-
-struct Block {
-    ln_1: LayerNorm,
-    attn: Attention,
-    ln_2: LayerNorm,
-    mlp: Mlp,
-}
-
-impl Block {
-    fn new(weights: &Weights, config: &Config, layer: usize) -> Result<Self> {
-        Ok(Self {
-            ln_1: layer_norm(&weights.pp("ln_1"), config)?,
-            attn: Attention::new(&weights.pp("attn"), config, layer)?,
-            ln_2: layer_norm(&weights.pp("ln_2"), config)?,
-            mlp: Mlp::new(&weights.pp("mlp"), config)?,
-        })
-    }
-
-    fn forward(&self, x: &Tensor, pass: &Pass, keys: &Tensor, values: &Tensor) -> Result<Tensor> {
-        let x = (x + self.attn.forward(&self.ln_1.forward(x)?, pass, keys, values)?)?; // (N, C)
-        let x = (&x + self.mlp.forward(&self.ln_2.forward(&x)?)?)?; // (N, C)
-        Ok(x)
-    }
-}
-
-struct Attention {
-    c_attn: Linear,
-    c_proj: Linear,
-    /// What scores are multiplied by.
-    scale: f64,
-}
-
-impl Attention {
-    fn new(weights: &Weights, config: &Config, layer: usize) -> Result<Self> {
-        let c = config.n_embd;
-        let mut scale = 1.0;
-        if config.scale_attn_weights {
-            scale /= (config.head_dim() as f64).sqrt();
+        if !cache.fits(self) {
+            return Err(Error::ForeignCache);
         }
-        if config.scale_attn_by_inverse_layer_idx {
-            scale /= (layer + 1) as f64;
+        match (&self.network, &mut cache.layers) {
+            (Network::Tensors(network), Layers::Tensors(cache)) => {
+                network.forward(cache, tokens, wanted, logits)?;
+            }
+            (Network::F32(network), Layers::Cpu(cache)) => {
+                network.forward(cache, tokens, wanted, logits);
+            }
+            (Network::Bf16(network), Layers::Cpu(cache)) => {
+                network.forward(cache, tokens, wanted, logits);
+            }
+            (Network::Int8(network), Layers::Cpu(cache)) => {
+                network.forward(cache, tokens, wanted, logits);
+            }
+            _ => return Err(Error::ForeignCache),
         }
-        Ok(Self {
-            c_attn: linear(&weights.pp("c_attn"), c, 3 * c)?,
-            c_proj: linear(&weights.pp("c_proj"), c, c)?,
-            scale,
-        })
-    }
-
-    /// `keys` and `values` (S, H, T, D) are this block's cache.
-    fn forward(&self, x: &Tensor, pass: &Pass, keys: &Tensor, values: &Tensor) -> Result<Tensor> {
-        let c = x.dim(1)?;
-        let qkv = self.c_attn.forward(x)?; // (N, 3C)
-        pass.write(keys, &qkv.narrow(1, c, c)?)?;
-        pass.write(values, &qkv.narrow(1, 2 * c, c)?)?;
-        let y = attention(&qkv, keys, values, pass.tokens, self.scale)?; // (N, C)
-        Ok(self.c_proj.forward(&y)?) // (N, C)
+        Ok(())
     }
 }
 
-struct Mlp {
-    c_fc: Linear,
-    c_proj: Linear,
-    activation: Activation,
-}
-
-impl Mlp {
-    fn new(weights: &Weights, config: &Config) -> Result<Self> {
-        let (c, i) = (config.n_embd, config.n_inner);
-        Ok(Self {
-            c_fc: linear(&weights.pp("c_fc"), c, i)?,
-            c_proj: linear(&weights.pp("c_proj"), i, c)?,
-            activation: config.activation,
-        })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = self.c_fc.forward(x)?; // (N, I)
-        let x = match self.activation {
-            Activation::GeluTanh => gelu_tanh(&x)?,
-            Activation::GeluErf => x.gelu_erf()?,
-        }; // (N, I)
-        Ok(self.c_proj.forward(&x)?) // (N, C)
-    }
-}
-
-fn layer_norm(weights: &Weights, config: &Config) -> Result<LayerNorm> {
-    let shape = &[config.n_embd];
-    let (weight, bias) = (weights.get(shape, "weight")?, weights.get(shape, "bias")?);
-    Ok(LayerNorm::new(weight, bias, config.layer_norm_epsilon)?)
-}
-
-/// GPT-2's checkpoints hold a linear layer's weight as (inputs, outputs).
-fn linear(weights: &Weights, inputs: usize, outputs: usize) -> Result<Linear> {
-    let weight = weights.get(&[inputs, outputs], "weight")?;
-    Ok(Linear::new(&weight, Some(&weights.get(&[outputs], "bias")?))?)
+fn on_cpu<F: Format>(
+    checkpoint: &Checkpoint,
+    dtype: Dtype,
+    packed: Option<&Path>,
+) -> Result<cpu::Network<F>> {
+    let level = Level::best();
+    let mut packing = Packing::new(checkpoint, dtype, level, packed)?;
+    let network = cpu::Network::new(checkpoint.config(), &mut packing, level)?;
+    packing.keep(network.layers());
+    Ok(network)
 }

@@ -3,10 +3,11 @@
 
 use std::error::Error as StdError;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 use gpt2::sampling::{Scored, Settings};
-use gpt2::{Checkpoint, DType, Gpt2};
+use gpt2::{Checkpoint, Gpt2};
 use miette::{IntoDiagnostic, WrapErr};
 
 use super::{Completion, FinishReason, Generator, Provenance, Request, Token, Vocabulary, Work};
@@ -47,12 +48,15 @@ impl Engine {
         })
     }
 
-    /// What is computed in.
-    pub fn dtype(self) -> DType {
+    /// What is computed in on a device. Left open, it is the fastest whose quality is proved: see
+    /// `docs/performance.md`.
+    pub fn dtype(self, device: &gpt2::Device) -> gpt2::Dtype {
         match self.dtype {
-            Dtype::Auto | Dtype::F32 => DType::F32,
-            Dtype::F16 => DType::F16,
-            Dtype::Bf16 => DType::BF16,
+            Dtype::Auto if device.is_cpu() => gpt2::Dtype::Int8,
+            Dtype::Auto | Dtype::F32 => gpt2::Dtype::F32,
+            Dtype::F16 => gpt2::Dtype::F16,
+            Dtype::Bf16 => gpt2::Dtype::Bf16,
+            Dtype::Int8 => gpt2::Dtype::Int8,
         }
     }
 }
@@ -65,12 +69,19 @@ pub struct Gpt2Generator {
 }
 
 impl Gpt2Generator {
-    /// Loads the checkpoint's weights onto the engine's device.
+    /// Loads the checkpoint's weights onto the engine's device. What a CPU makes of them is kept in
+    /// `packed`.
     ///
     /// # Errors
     /// When the device is not to be had, or the weights do not fit the configuration.
-    pub fn new(checkpoint: Checkpoint, engine: Engine) -> miette::Result<Self> {
-        let model = Gpt2::load(&checkpoint, &engine.device()?, engine.dtype()).into_diagnostic()?;
+    pub fn new(
+        checkpoint: Checkpoint,
+        engine: Engine,
+        packed: Option<&Path>,
+    ) -> miette::Result<Self> {
+        let device = engine.device()?;
+        let model = Gpt2::load_packed(&checkpoint, &device, engine.dtype(&device), packed);
+        let model = model.into_diagnostic()?;
         let batch_size = engine.batch_size.unwrap_or_else(|| rows_for(&model));
         Ok(Self { checkpoint: Arc::new(checkpoint), model, batch_size })
     }
@@ -114,7 +125,7 @@ impl Generator for Gpt2Generator {
     fn provenance(&self) -> Provenance {
         Provenance {
             device: device_name(self.model.device()).to_owned(),
-            dtype: self.model.dtype().as_str().to_owned(),
+            dtype: self.model.dtype().name().to_owned(),
         }
     }
 

@@ -25,6 +25,7 @@ use super::{Generator, Identity, Models};
 use crate::config::HubSettings;
 use crate::content::lockfile::{Lockfile, Pin, PinnedFile, Source};
 use crate::fs;
+use crate::project::SCRATCH;
 
 #[cfg(feature = "embedded-model")]
 use super::embedded;
@@ -215,8 +216,10 @@ impl Models for Gpt2Models {
     }
 
     fn load(&mut self, model: &str) -> miette::Result<Box<dyn Generator>> {
-        let checkpoint = self.find(model)?.open()?;
-        Ok(Box::new(Gpt2Generator::new(checkpoint, self.engine)?))
+        let found = self.find(model)?;
+        let packed = self.root.join(SCRATCH).join("packed").join(&found.pin.weights);
+        let packed = (!self.without_lock).then_some(packed);
+        Ok(Box::new(Gpt2Generator::new(found.open()?, self.engine, packed.as_deref())?))
     }
 }
 

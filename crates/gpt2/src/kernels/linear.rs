@@ -1,265 +1,272 @@
 //! A linear layer, y = x W + b: nearly all of a GPT-2's arithmetic.
 //!
-//! On the CPU, W is packed once at load into panels as wide as two vector registers, row after row,
-//! so that a product streams through memory. A task takes a panel past all rows of x, a register
-//! tile of rows at a time: the weights are read once, however many texts there are.
+//! W is packed once into panels of [`PANEL`] columns, so that a product streams through memory. A
+//! task takes two panels past all rows of x, a register tile of rows at a time: the weights are read
+//! once, however many texts there are, and while one task computes, its successor's are fetched.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
-use pulp::{Arch, Simd, WithSimd};
+use std::marker::PhantomData;
+use std::ops::Range;
+
 use rayon::prelude::*;
 
-use super::{numbers, result, tensor_by_hand};
+use super::format::{Format, GROUP, PANEL};
+use super::simd::{Kernel, LANES, Level, Simd};
+use super::stored::Stored;
 
-/// A linear layer.
-pub enum Linear {
-    /// For the CPU in f32.
-    Packed(Packed),
-    /// For other devices and dtypes: weight (K, N) and bias (N).
-    Plain(Tensor, Option<Tensor>),
-}
+/// Columns of a task.
+pub const COLUMNS: usize = 2 * PANEL;
 
-impl Linear {
-    /// `weight` (K, N) as GPT-2's `Conv1D` stores it, `bias` (N).
-    pub fn new(weight: &Tensor, bias: Option<&Tensor>) -> Result<Self> {
-        if tensor_by_hand(weight) {
-            Ok(Self::Packed(Packed::new(weight, bias)?))
-        } else {
-            Ok(Self::Plain(weight.contiguous()?, bias.cloned()))
-        }
-    }
-
-    /// (M, K) to (M, N).
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::Packed(packed) => x.apply_op1_no_bwd(packed),
-            Self::Plain(weight, bias) => reference(x, weight, bias.as_ref()),
-        }
-    }
-}
-
-fn reference(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    let y = x.matmul(weight)?;
-    match bias {
-        Some(bias) => y.broadcast_add(bias),
-        None => Ok(y),
-    }
-}
-
-/// Vector registers across a panel.
-const ACROSS: usize = 2;
-
-/// A weight in panels.
-pub struct Packed {
-    arch: Arch,
-    /// Columns of a panel.
-    width: usize,
-    /// (K, N).
+/// A linear layer, packed.
+pub struct Linear<F: Format> {
     inputs: usize,
     outputs: usize,
-    /// ceil(N / width) panels of (K, width), the last filled up with zeros.
-    panels: Vec<f32>,
+    /// ceil(N / COLUMNS) pairs of panels, of ceil(K / GROUP) blocks each, filled up with zeros.
+    blocks: Stored<F::Block>,
     /// Filled up likewise.
     bias: Vec<f32>,
 }
 
-impl Packed {
-    fn new(weight: &Tensor, bias: Option<&Tensor>) -> Result<Self> {
-        let (inputs, outputs) = weight.dims2()?;
-        let arch = Arch::new();
-        let width = ACROSS * arch.dispatch(Lanes);
-        let padded = outputs.next_multiple_of(width);
+/// Results of a row in the columns of a task.
+pub type Results = [f32; COLUMNS];
 
-        let rows = weight.to_vec2::<f32>()?;
-        let mut panels = vec![0.0; inputs * padded];
-        let pack = |(panel, packed): (usize, &mut [f32])| {
-            let columns = panel * width..outputs.min((panel + 1) * width);
-            for (row, packed) in rows.iter().zip(packed.chunks_exact_mut(width)) {
-                packed[..columns.len()].copy_from_slice(&row[columns.clone()]);
+impl<F: Format> Linear<F> {
+    /// How many blocks a layer of this size has.
+    pub fn blocks(inputs: usize, outputs: usize) -> usize {
+        inputs.div_ceil(GROUP) * outputs.div_ceil(COLUMNS) * (COLUMNS / PANEL)
+    }
+
+    /// A layer whose blocks are packed already.
+    pub fn new(inputs: usize, outputs: usize, blocks: Stored<F::Block>, bias: &[f32]) -> Self {
+        assert_eq!(blocks.len(), Self::blocks(inputs, outputs));
+        let mut bias = bias.to_vec();
+        bias.resize(outputs.next_multiple_of(COLUMNS), 0.0);
+        Self { inputs, outputs, blocks, bias }
+    }
+
+    /// Packs a weight (K, N) into `blocks`.
+    pub fn pack(
+        level: Level,
+        (inputs, outputs): (usize, usize),
+        weight: &(impl Matrix + Sync),
+        blocks: &mut [F::Block],
+    ) {
+        let groups = inputs.div_ceil(GROUP);
+        blocks.par_chunks_exact_mut(groups).enumerate().for_each(|(panel, blocks)| {
+            let first = panel * PANEL;
+            let columns = first.min(outputs)..outputs.min(first + PANEL);
+            for (group, block) in blocks.iter_mut().enumerate() {
+                let mut weights = [[0.0; PANEL]; GROUP];
+                let rows = group * GROUP..inputs.min((group + 1) * GROUP);
+                weight.read(rows, columns.clone(), &mut weights);
+                *block = level.run(Pack::<F>(&weights, PhantomData));
             }
+        });
+    }
+
+    /// The packed weight.
+    pub fn packed(&self) -> &[F::Block] {
+        &self.blocks
+    }
+
+    /// Outputs (N).
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Tasks of a product.
+    pub fn tasks(&self) -> usize {
+        self.outputs.div_ceil(COLUMNS)
+    }
+
+    /// The columns of a task that there are.
+    pub fn columns(&self, task: usize) -> Range<usize> {
+        task * COLUMNS..self.outputs.min((task + 1) * COLUMNS)
+    }
+
+    /// A column of W as the layer keeps it.
+    pub fn column(&self, column: usize) -> impl Iterator<Item = f32> {
+        let groups = self.inputs.div_ceil(GROUP);
+        let panel = &self.blocks[column / PANEL * groups..][..groups];
+        panel.iter().flat_map(move |block| F::column(block, column % PANEL)).take(self.inputs)
+    }
+
+    /// One task of the product with `x` (rows, ceil(K / GROUP)): hands each row's results to `finish`,
+    /// a few rows at once, with the number of the first.
+    pub fn forward(
+        &self,
+        level: Level,
+        task: usize,
+        x: &[F::Group],
+        mut finish: impl FnMut(usize, &mut [Results]),
+    ) {
+        let groups = self.inputs.div_ceil(GROUP);
+        let pair = |task: usize| {
+            let panels = self.blocks.get(2 * task * groups..2 * (task + 1) * groups)?;
+            Some(panels.split_at(groups))
         };
-        panels.par_chunks_exact_mut(inputs * width).enumerate().for_each(pack);
-
-        let mut bias = bias.map_or(Ok(Vec::new()), Tensor::to_vec1)?;
-        bias.resize(padded, 0.0);
-        Ok(Self { arch, width, inputs, outputs, panels, bias })
-    }
-}
-
-impl CustomOp1 for Packed {
-    fn name(&self) -> &'static str {
-        "linear-packed"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (rows, inputs) = layout.shape().dims2()?;
-        if inputs != self.inputs {
-            bail!("linear layer of {} inputs over {:?}", self.inputs, layout.dims());
-        }
-        let x = numbers(storage, layout)?;
-        let mut y = vec![0.0; rows * self.outputs];
-        let out = Columns { y: y.as_mut_ptr(), stride: self.outputs };
-        let panels = self.panels.par_chunks_exact(inputs * self.width);
-        panels.zip(self.bias.par_chunks_exact(self.width)).enumerate().for_each(
-            |(panel, (weight, bias))| {
-                let first = panel * self.width;
-                let columns = self.width.min(self.outputs - first);
-                self.arch.dispatch(Panel { x, rows, inputs, weight, bias, out, first, columns });
-            },
-        );
-        result(y, (rows, self.outputs))
-    }
-}
-
-/// Where tasks write their columns of y.
-#[derive(Clone, Copy)]
-struct Columns {
-    y: *mut f32,
-    stride: usize,
-}
-
-// SAFETY: each task writes the columns of its own panel and reads none.
-unsafe impl Send for Columns {}
-// SAFETY: as above.
-unsafe impl Sync for Columns {}
-
-/// One panel's product with all rows of x.
-struct Panel<'a> {
-    /// (rows, inputs).
-    x: &'a [f32],
-    rows: usize,
-    inputs: usize,
-    /// (inputs, width).
-    weight: &'a [f32],
-    /// (width).
-    bias: &'a [f32],
-    out: Columns,
-    /// The panel's first column in y, and how many it has there.
-    first: usize,
-    columns: usize,
-}
-
-impl WithSimd for Panel<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+        let Some(panels) = pair(task) else { return };
+        let rows = x.len() / groups;
+        let largest = level.run(MostRows::<F>(PhantomData));
+        let tiles = rows.div_ceil(largest);
+        let mut results = [[0.0; COLUMNS]; MOST_ROWS];
         let mut row = 0;
-        // Accumulators, the panel's row and one number of x fill the registers there are.
-        if S::REGISTER_COUNT >= 32 {
-            row = self.tiles::<S, 12>(simd, row);
-            row = self.tiles::<S, 8>(simd, row);
-        } else {
-            row = self.tiles::<S, 6>(simd, row);
-        }
-        row = self.tiles::<S, 4>(simd, row);
-        row = self.tiles::<S, 2>(simd, row);
-        self.tiles::<S, 1>(simd, row);
-    }
-}
-
-impl Panel<'_> {
-    /// As many tiles of `ROWS` rows as there are from `row` on; returns the row after them.
-    #[inline(always)]
-    fn tiles<S: Simd, const ROWS: usize>(&self, simd: S, mut row: usize) -> usize {
-        while row + ROWS <= self.rows {
-            self.tile::<S, ROWS>(simd, row);
-            row += ROWS;
-        }
-        row
-    }
-
-    /// Each number of the tile is the chain x₀w₀, + x₁w₁, + … , + bias, whatever `ROWS` is.
-    #[inline(always)]
-    fn tile<S: Simd, const ROWS: usize>(&self, simd: S, row: usize) {
-        let inputs = self.inputs;
-        let x: [&[f32]; ROWS] = std::array::from_fn(|r| &self.x[(row + r) * inputs..][..inputs]);
-        let weight = &S::as_simd_f32s(self.weight).0[..ACROSS * inputs];
-
-        let mut sums = [[simd.splat_f32s(0.0); ACROSS]; ROWS];
-        for k in 0..inputs {
-            let (left, right) = (weight[ACROSS * k], weight[ACROSS * k + 1]);
-            for (sums, x) in sums.iter_mut().zip(x) {
-                let x = simd.splat_f32s(x[k]);
-                sums[0] = simd.mul_add_e_f32s(x, left, sums[0]);
-                sums[1] = simd.mul_add_e_f32s(x, right, sums[1]);
-            }
-        }
-
-        let bias = S::as_simd_f32s(self.bias).0;
-        for (r, sums) in sums.into_iter().enumerate() {
-            let start = (row + r) * self.out.stride + self.first;
-            // SAFETY: row + r is a row of y and the columns are this panel's, which lie in y and
-            // which no other task touches.
-            let y = unsafe { std::slice::from_raw_parts_mut(self.out.y.add(start), self.columns) };
-            let mut parts = y.chunks_mut(S::F32_LANES);
-            for (sum, bias) in sums.into_iter().zip(bias) {
-                if let Some(part) = parts.next() {
-                    simd.partial_store_f32s(part, simd.add_f32s(sum, *bias));
+        for tile in 0..tiles {
+            // As equal as can be, lest the last is too small to keep the processor busy.
+            let rows = (rows - row).div_ceil(tiles - tile);
+            level.run(Tile::<F> {
+                x: &x[row * groups..][..rows * groups],
+                groups,
+                panels: panels.into(),
+                next: pair(task + 1).map(Into::into),
+                share: (tile, tiles),
+                results: &mut results[..rows],
+            });
+            for results in &mut results[..rows] {
+                for (result, bias) in results.iter_mut().zip(&self.bias[task * COLUMNS..]) {
+                    *result += bias;
                 }
             }
+            finish(row, &mut results[..rows]);
+            row += rows;
         }
     }
 }
 
-/// Numbers in a vector register.
-struct Lanes;
+struct Pack<'a, F>(&'a [[f32; PANEL]; GROUP], PhantomData<F>);
 
-impl WithSimd for Lanes {
+impl<F: Format> Kernel for Pack<'_, F> {
+    type Output = F::Block;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> F::Block {
+        F::pack(simd, self.0)
+    }
+}
+
+/// A weight as a checkpoint has it.
+pub trait Matrix {
+    /// Copies rows and columns.
+    fn read(&self, rows: Range<usize>, columns: Range<usize>, to: &mut [[f32; PANEL]; GROUP]);
+}
+
+/// Rows of the largest tile there is.
+const MOST_ROWS: usize = 12;
+
+/// Vectors across a tile.
+const fn across<S: Simd>() -> usize {
+    // A wide tile reads each weight for more rows, where there are registers for both.
+    if S::ACCUMULATORS >= 24 { 2 } else { 1 }
+}
+
+/// Rows of a tile whose accumulators fill the registers.
+struct MostRows<F>(PhantomData<F>);
+
+impl<F: Format> Kernel for MostRows<F> {
     type Output = usize;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        S::F32_LANES
+    fn run<S: Simd>(self, _: S) -> usize {
+        (S::ACCUMULATORS / F::REGISTERS / across::<S>()).clamp(1, MOST_ROWS)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use candle_core::{DType, Device};
+/// A few rows by two panels.
+struct Tile<'a, F: Format> {
+    /// (rows, groups).
+    x: &'a [F::Group],
+    groups: usize,
+    panels: [&'a [F::Block]; 2],
+    /// The panels that come next.
+    next: Option<[&'a [F::Block]; 2]>,
+    /// Which of how many tiles this is: each fetches its share of the next panels.
+    share: (usize, usize),
+    /// (rows).
+    results: &'a mut [Results],
+}
 
-    fn random(shape: (usize, usize)) -> Tensor {
-        Tensor::randn(0f32, 1.0, shape, &Device::Cpu).unwrap()
+impl<F: Format> Kernel for Tile<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        match self.results.len() {
+            1 => self.rows::<S, 1>(simd),
+            2 => self.rows::<S, 2>(simd),
+            3 => self.rows::<S, 3>(simd),
+            4 => self.rows::<S, 4>(simd),
+            5 => self.rows::<S, 5>(simd),
+            6 => self.rows::<S, 6>(simd),
+            7 => self.rows::<S, 7>(simd),
+            8 => self.rows::<S, 8>(simd),
+            9 => self.rows::<S, 9>(simd),
+            10 => self.rows::<S, 10>(simd),
+            11 => self.rows::<S, 11>(simd),
+            _ => self.rows::<S, 12>(simd),
+        }
     }
+}
 
-    #[test]
-    fn agrees_with_candle_at_sizes_that_fill_no_panel_and_no_tile() {
-        for (rows, inputs, outputs) in
-            [(1, 1, 1), (1, 320, 960), (3, 7, 33), (13, 48, 100), (31, 65, 31), (64, 33, 257)]
-        {
-            let (x, weight) = (random((rows, inputs)), random((inputs, outputs)));
-            let bias = random((1, outputs)).squeeze(0).unwrap();
-            for bias in [None, Some(&bias)] {
-                let ours = Linear::new(&weight, bias).unwrap().forward(&x).unwrap();
-                let distance = (ours - reference(&x, &weight, bias).unwrap()).unwrap();
-                let distance = distance.abs().unwrap().max_all().unwrap();
-                let distance = distance.to_scalar::<f32>().unwrap();
-                assert!(distance < 1e-4, "({rows}, {inputs}, {outputs}): {distance}");
+impl<F: Format> Tile<'_, F> {
+    #[inline(always)]
+    fn rows<S: Simd, const ROWS: usize>(&mut self, simd: S) {
+        if ROWS * F::REGISTERS * across::<S>() > S::ACCUMULATORS.max(F::REGISTERS) {
+            // `forward` makes no such tile; nothing is compiled for it.
+            return;
+        }
+        for panel in 0..self.panels.len() {
+            if across::<S>() == 2 {
+                self.product::<S, ROWS, 2>(simd, panel, 0);
+            } else {
+                self.product::<S, ROWS, 1>(simd, panel, 0);
+                self.product::<S, ROWS, 1>(simd, panel, 1);
             }
         }
     }
 
-    #[test]
-    fn a_row_has_the_same_bits_among_any_others() {
-        let (x, weight) = (random((67, 1300)), random((1300, 75)));
-        let linear = Linear::new(&weight, None).unwrap();
-        let together = linear.forward(&x).unwrap().to_vec2::<f32>().unwrap();
-        for rows in [1, 2, 3, 5, 8, 11, 12, 30] {
-            for start in [0, 1, 17, 67 - rows] {
-                let few = linear.forward(&x.narrow(0, start, rows).unwrap()).unwrap();
-                assert_eq!(few.to_vec2::<f32>().unwrap(), together[start..start + rows]);
+    /// Each number is a chain over the groups, whatever `ROWS` is.
+    #[inline(always)]
+    fn product<S: Simd, const ROWS: usize, const ACROSS: usize>(
+        &mut self,
+        simd: S,
+        panel: usize,
+        first: usize,
+    ) {
+        let groups = self.groups;
+        let blocks = &self.panels[panel][..groups];
+        let mut x = [&self.x[..groups]; ROWS];
+        for (row, x) in x.iter_mut().enumerate() {
+            *x = &self.x[row * groups..][..groups];
+        }
+        let next = match (self.next, first) {
+            (Some(next), 0) => &next[panel][..groups],
+            _ => &[],
+        };
+        let mut sums = [[simd.splat(0.0); ACROSS]; ROWS];
+        for (group, block) in blocks.iter().enumerate() {
+            if let Some(next) = next.get(group) {
+                self.fetch(simd, next);
+            }
+            let mut inputs = [&x[0][group]; ROWS];
+            for (input, x) in inputs.iter_mut().zip(x) {
+                *input = &x[group];
+            }
+            sums = F::multiply(simd, sums, inputs, block, first);
+        }
+        for (results, sums) in self.results.iter_mut().zip(sums) {
+            let results = &mut results.as_chunks_mut::<LANES>().0[2 * panel + first..];
+            for (result, sum) in results.iter_mut().zip(sums) {
+                simd.store(result, sum);
             }
         }
     }
 
-    #[test]
-    fn other_number_formats_go_through_candle() {
-        let (x, weight) = (random((5, 20)), random((20, 9)));
-        let half = Linear::new(&weight.to_dtype(DType::F16).unwrap(), None).unwrap();
-        let ours = half.forward(&x.to_dtype(DType::F16).unwrap()).unwrap();
-        let distance =
-            (ours.to_dtype(DType::F32).unwrap() - reference(&x, &weight, None).unwrap()).unwrap();
-        let distance = distance.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
-        assert!(distance < 0.05, "{distance}");
+    /// This tile's share of a block.
+    #[inline(always)]
+    fn fetch<S: Simd>(&self, simd: S, block: &F::Block) {
+        let lines = bytemuck::bytes_of(block).as_chunks::<64>().0;
+        let (tile, tiles) = self.share;
+        for line in &lines[lines.len() * tile / tiles..lines.len() * (tile + 1) / tiles] {
+            simd.prefetch(line);
+        }
     }
 }

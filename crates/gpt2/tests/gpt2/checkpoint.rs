@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::fixture::{DEEP, Golden, WIDE, bits, folder, load, logits, model};
-use candle_core::{Device, Tensor, safetensors};
-use gpt2::{Checkpoint, CheckpointFiles, DType, Gpt2};
+use candle_core::{DType, Device, Tensor, safetensors};
+use gpt2::{Checkpoint, CheckpointFiles, Dtype, Gpt2};
 use tempfile::TempDir;
 
 type Tensors = HashMap<String, Tensor>;
@@ -40,7 +40,7 @@ fn expected(name: &str) -> Vec<u32> {
 
 fn refusal(dir: &TempDir) -> String {
     let loaded = Checkpoint::from_dir(dir.path())
-        .and_then(|checkpoint| Gpt2::load(&checkpoint, &Device::Cpu, DType::F32));
+        .and_then(|checkpoint| Gpt2::load(&checkpoint, &Device::Cpu, Dtype::F32));
     loaded.err().unwrap().to_string().replace(&dir.path().display().to_string(), "DIR")
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use candle_core::{Device, Tensor};
-use gpt2::{Checkpoint, DType, Gpt2, Token};
+use gpt2::{Checkpoint, Dtype, Gpt2, KvCache, Token};
 
 /// Three layers, two heads, tied head.
 pub const DEEP: &str = "deep";
@@ -17,7 +17,7 @@ pub fn folder(name: &str) -> PathBuf {
 
 /// A checkpoint's model in f32 on the CPU.
 pub fn load(checkpoint: &Checkpoint) -> Gpt2 {
-    Gpt2::load(checkpoint, &Device::Cpu, DType::F32).unwrap()
+    Gpt2::load(checkpoint, &Device::Cpu, Dtype::F32).unwrap()
 }
 
 /// A fixture's model.
@@ -73,8 +73,14 @@ pub fn tokens(slot: usize, start: usize, ids: &[u32]) -> Vec<Token> {
 /// The logits after every token of a text, in one pass.
 pub fn logits(model: &Gpt2, ids: &[u32]) -> Tensor {
     let all: Vec<u32> = (0..ids.len() as u32).collect();
-    let mut cache = model.new_cache(1).unwrap();
-    model.forward(&mut cache, &tokens(0, 0, ids), &all).unwrap()
+    forward(model, &mut model.new_cache(1).unwrap(), &tokens(0, 0, ids), &all)
+}
+
+/// The logits of one pass, (W, V).
+pub fn forward(model: &Gpt2, cache: &mut KvCache, tokens: &[Token], wanted: &[u32]) -> Tensor {
+    let mut logits = Vec::new();
+    model.forward(cache, tokens, wanted, &mut logits).unwrap();
+    Tensor::from_vec(logits, (wanted.len(), model.config().vocab_size), &Device::Cpu).unwrap()
 }
 
 /// The largest distance between two tensors' numbers.

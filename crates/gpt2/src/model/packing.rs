@@ -1,0 +1,202 @@
+//! From a checkpoint's tensors to what the kernels read, once: converting GPT-2's weights takes
+//! longer than opening them, so that the result is kept in a file, which the next start maps.
+//!
+//! The file is a header (see [`header`]) and the blocks of all linear layers in the order in which
+//! the network has them. Everything else is small and read from the checkpoint.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
+use memmap2::Mmap;
+
+use super::Dtype;
+use crate::error::Result;
+use crate::kernels::format::{Format, GROUP, PANEL};
+use crate::kernels::linear::{Linear, Matrix};
+use crate::kernels::simd::Level;
+use crate::kernels::stored::Stored;
+use crate::weights::{Checkpoint, Weights};
+
+/// What the program would rather wait for than write a file.
+const WORTH_KEEPING: Duration = Duration::from_millis(100);
+
+/// Raised when blocks come to look otherwise.
+const VERSION: u8 = 1;
+
+/// Bytes before the first block; blocks lie on cache lines.
+const HEADER: usize = 64;
+
+/// Builds a network's layers.
+pub struct Packing<'a, F: Format> {
+    weights: Weights<'a>,
+    dtype: Dtype,
+    level: Level,
+    path: Option<PathBuf>,
+    /// The file, and how much of it has been handed out.
+    kept: Option<(Arc<Mmap>, usize)>,
+    begun: Instant,
+    format: PhantomData<F>,
+}
+
+impl<'a, F: Format> Packing<'a, F> {
+    /// `path` names the file but for the format.
+    pub fn new(
+        checkpoint: &'a Checkpoint,
+        dtype: Dtype,
+        level: Level,
+        path: Option<&Path>,
+    ) -> Result<Self> {
+        let path = path.map(|path| path.with_extension(dtype.name()));
+        Ok(Self {
+            weights: checkpoint.weights(&Device::Cpu, DType::F32)?,
+            dtype,
+            level,
+            kept: path.as_deref().and_then(|path| open(path, dtype)).map(|file| (file, HEADER)),
+            path,
+            begun: Instant::now(),
+            format: PhantomData,
+        })
+    }
+
+    /// The numbers of a small tensor.
+    pub fn vector(&self, shape: &[usize], name: &str) -> Result<Vec<f32>> {
+        Ok(self.weights.get(shape, name)?.flatten_all()?.to_vec1()?)
+    }
+
+    /// A linear layer, whose weight GPT-2's checkpoints hold as (inputs, outputs).
+    pub fn linear(&mut self, inputs: usize, outputs: usize, name: &str) -> Result<Linear<F>> {
+        let bias = self.vector(&[outputs], &format!("{name}.bias"))?;
+        let name = format!("{name}.weight");
+        let weights = self.weights.clone();
+        let blocks = self.blocks(inputs, outputs, || {
+            Ok(TensorMatrix {
+                tensor: weights.get(&[inputs, outputs], &name)?,
+                is_transposed: false,
+            })
+        })?;
+        Ok(Linear::new(inputs, outputs, blocks, &bias))
+    }
+
+    /// The output layer, whose weight is an embedding: (outputs, inputs), without bias.
+    pub fn head(&mut self, inputs: usize, outputs: usize, name: &str) -> Result<Linear<F>> {
+        let weights = match name {
+            "lm_head.weight" => self.weights.outside(),
+            _ => self.weights.clone(),
+        };
+        let blocks = self.blocks(inputs, outputs, || {
+            Ok(TensorMatrix { tensor: weights.get(&[outputs, inputs], name)?, is_transposed: true })
+        })?;
+        Ok(Linear::new(inputs, outputs, blocks, &[]))
+    }
+
+    /// A layer's blocks: the next of the file, or packed now.
+    fn blocks(
+        &mut self,
+        inputs: usize,
+        outputs: usize,
+        weight: impl FnOnce() -> Result<TensorMatrix>,
+    ) -> Result<Stored<F::Block>> {
+        let count = Linear::<F>::blocks(inputs, outputs);
+        if let Some((file, used)) = &mut self.kept {
+            let part = *used..*used + count * size_of::<F::Block>();
+            if part.end <= file.len() {
+                *used = part.end;
+                return Ok(Stored::Mapped(Arc::clone(file), part));
+            }
+            // Another model's: a name that was used twice.
+            self.kept = None;
+        }
+        let mut blocks = bytemuck::zeroed_vec(count);
+        Linear::<F>::pack(self.level, (inputs, outputs), &weight()?, &mut blocks);
+        Ok(Stored::Owned(blocks))
+    }
+
+    /// Writes the file, if there is none and converting took long. Without it the model works as
+    /// well, so that nothing is said when it cannot be written.
+    pub fn keep<'b>(&self, layers: impl Iterator<Item = &'b Linear<F>>) {
+        if self.kept.is_some() || self.begun.elapsed() < WORTH_KEEPING {
+            return;
+        }
+        if let Some(path) = &self.path {
+            let _ =
+                write(path, self.dtype, layers.map(|layer| bytemuck::cast_slice(layer.packed())));
+        }
+    }
+}
+
+/// What a file of this format begins with; the hash is of all blocks.
+fn header(dtype: Dtype, hash: blake3::Hash) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    header[..8].copy_from_slice(b"gpt2pack");
+    header[8] = VERSION;
+    header[16..16 + dtype.name().len()].copy_from_slice(dtype.name().as_bytes());
+    header[32..].copy_from_slice(hash.as_bytes());
+    header
+}
+
+/// The file, if it is whole.
+fn open(path: &Path, dtype: Dtype) -> Option<Arc<Mmap>> {
+    let file = File::open(path).ok()?;
+    // SAFETY: a mapped file must not be changed while it is mapped. These are written once, by rename.
+    let file = unsafe { Mmap::map(&file) }.ok()?;
+    let (start, blocks) = file.split_at_checked(HEADER)?;
+    (start == header(dtype, blake3::hash(blocks))).then(|| Arc::new(file))
+}
+
+/// Writes the file beside its place, then moves it there.
+fn write<'b>(
+    path: &Path,
+    dtype: Dtype,
+    layers: impl Iterator<Item = &'b [u8]>,
+) -> std::io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(dir)?;
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    let mut hasher = blake3::Hasher::new();
+    file.write_all(&[0; HEADER])?;
+    for blocks in layers {
+        hasher.update(blocks);
+        file.write_all(blocks)?;
+    }
+    std::io::Seek::rewind(&mut file)?;
+    file.write_all(&header(dtype, hasher.finalize()))?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// A weight in f32, on the CPU.
+struct TensorMatrix {
+    tensor: Tensor,
+    /// It lies there as (N, K).
+    is_transposed: bool,
+}
+
+impl Matrix for TensorMatrix {
+    fn read(&self, rows: Range<usize>, columns: Range<usize>, to: &mut [[f32; PANEL]; GROUP]) {
+        let (storage, layout) = self.tensor.storage_and_layout();
+        let (Storage::Cpu(CpuStorage::F32(numbers)), Some((start, _))) =
+            (&*storage, layout.contiguous_offsets())
+        else {
+            unreachable!("`Weights` gives contiguous f32 tensors on the CPU");
+        };
+        let numbers = &numbers[start..];
+        let (_, width) = layout.shape().dims2().unwrap_or((0, 0));
+        if self.is_transposed {
+            for (j, column) in columns.enumerate() {
+                let column = &numbers[column * width..][rows.clone()];
+                column.iter().zip(to.iter_mut()).for_each(|(number, to)| to[j] = *number);
+            }
+        } else {
+            for (row, to) in rows.zip(to) {
+                let row = &numbers[row * width..][columns.clone()];
+                to[..row.len()].copy_from_slice(row);
+            }
+        }
+    }
+}
