@@ -11,6 +11,7 @@
 //! memory side by side) and the network that says which thread writes what, `model/cpu`.
 
 pub mod attention;
+pub mod distribution;
 pub mod exp;
 pub mod format;
 pub mod gelu;

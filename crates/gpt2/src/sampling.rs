@@ -22,11 +22,16 @@ use std::cmp::Ordering;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::kernels::distribution;
+use crate::kernels::simd::Level;
+
 mod scores;
 #[cfg(test)]
 mod tests;
 
 pub use scores::Scored;
+
+use scores::Distribution;
 
 /// How a token is chosen from its logits. A value outside its range counts as the nearer end of it,
 /// NaN as off.
@@ -107,15 +112,22 @@ struct Candidate {
     weight: f64,
 }
 
+impl Candidate {
+    fn new(id: u32, logit: f32) -> Self {
+        Self { id, logit: logit.into(), weight: 0.0 }
+    }
+}
+
 /// Chooses the tokens of one text.
 #[derive(Debug)]
 pub struct Sampler {
     settings: Settings,
     rng: ChaCha20Rng,
-    /// The logits as the model gave them.
-    raw: Vec<f32>,
-    /// Distinct ids of the context.
-    seen: Vec<u32>,
+    level: Level,
+    /// The logits that the rules of steps 1 to 3 changed, as they were, the first change first.
+    changed: Vec<(u32, f32)>,
+    /// Which ids the context has, a bit each.
+    seen: Vec<u64>,
     candidates: Vec<Candidate>,
 }
 
@@ -125,7 +137,8 @@ impl Sampler {
         Self {
             settings: settings.in_range(),
             rng: ChaCha20Rng::from_seed(rng_key),
-            raw: Vec::new(),
+            level: Level::best(),
+            changed: Vec::new(),
             seen: Vec::new(),
             candidates: Vec::new(),
         }
@@ -133,8 +146,8 @@ impl Sampler {
 
     /// Chooses the token that follows `prompt_and_new`, of whose ids the last `new_tokens` are new.
     ///
-    /// `logits` (vocabulary) are those of the last position; they are overwritten with what the
-    /// rules of steps 1 to 3 make of them. `eos` is the end-of-text token. With the token come so many
+    /// `logits` (vocabulary) are those of the last position; NaN among them becomes `-inf`, `+inf`
+    /// the largest finite number. `eos` is the end-of-text token. With the token come so many
     /// of the `likeliest` of the raw distribution.
     ///
     /// # Panics
@@ -148,32 +161,39 @@ impl Sampler {
         likeliest: usize,
     ) -> Scored {
         assert!(!logits.is_empty(), "a distribution over no tokens has no sample");
-        for logit in logits.iter_mut() {
-            *logit = tame(*logit);
-        }
-        self.raw.clear();
-        self.raw.extend_from_slice(logits);
+        let raw = Distribution::new(self.level, logits);
+        let likeliest = raw.likeliest(logits, likeliest);
 
+        self.changed.clear();
         self.penalise_repetition(logits, prompt_and_new);
         self.ban_repeated_ngrams(logits, prompt_and_new);
         if new_tokens < self.settings.min_new_tokens
-            && let Some(logit) = eos.and_then(|eos| logits.get_mut(eos as usize))
+            && let Some(eos) = eos.filter(|eos| (*eos as usize) < logits.len())
         {
-            *logit = f32::NEG_INFINITY;
+            self.change(logits, eos, f32::NEG_INFINITY);
         }
 
         let token = if self.settings.temperature == 0.0 {
-            greatest(logits)
+            greatest(self.level, logits)
         } else {
             let draw = uniform(self.rng.next_u64());
             self.select_candidates(logits);
-            self.keep_top_p();
             self.keep_min_p();
             self.keep_typical();
             pick(&self.candidates, draw)
         };
-        let token = token.or_else(|| greatest(&self.raw)).unwrap_or(0);
-        Scored::of(&self.raw, token, likeliest)
+        // The raw logits again.
+        for &(id, logit) in self.changed.iter().rev() {
+            logits[id as usize] = logit;
+        }
+        let token = token.or_else(|| greatest(self.level, logits)).unwrap_or(0);
+        Scored { token, log_prob: raw.log_prob(logits[token as usize]), likeliest }
+    }
+
+    /// Gives a token another logit.
+    fn change(&mut self, logits: &mut [f32], id: u32, logit: f32) {
+        self.changed.push((id, logits[id as usize]));
+        logits[id as usize] = logit;
     }
 
     fn penalise_repetition(&mut self, logits: &mut [f32], context: &[u32]) {
@@ -182,17 +202,19 @@ impl Sampler {
             return;
         }
         self.seen.clear();
-        self.seen.extend_from_slice(context);
-        self.seen.sort_unstable();
-        self.seen.dedup();
-        for &id in &self.seen {
-            if let Some(logit) = logits.get_mut(id as usize) {
-                *logit = tame(if *logit >= 0.0 { *logit / penalty } else { *logit * penalty });
+        self.seen.resize(logits.len().div_ceil(64), 0);
+        for &id in context {
+            let (word, bit) = (id as usize / 64, 1 << (id % 64));
+            let Some(&logit) = logits.get(id as usize) else { continue };
+            if self.seen[word] & bit == 0 {
+                self.seen[word] |= bit;
+                let logit = if logit >= 0.0 { logit / penalty } else { logit * penalty };
+                self.change(logits, id, tame(logit));
             }
         }
     }
 
-    fn ban_repeated_ngrams(&self, logits: &mut [f32], context: &[u32]) {
+    fn ban_repeated_ngrams(&mut self, logits: &mut [f32], context: &[u32]) {
         let n = self.settings.no_repeat_ngram_size;
         if n == 0 || context.len() < n {
             return;
@@ -200,55 +222,106 @@ impl Sampler {
         let tail = &context[context.len() + 1 - n..];
         for ngram in context.windows(n) {
             let (head, last) = ngram.split_at(n - 1);
-            if head == tail
-                && let Some(logit) = logits.get_mut(last[0] as usize)
-            {
-                *logit = f32::NEG_INFINITY;
+            if head == tail && (last[0] as usize) < logits.len() {
+                self.change(logits, last[0], f32::NEG_INFINITY);
             }
         }
     }
 
-    /// The tokens that are possible at all, with their weights at the temperature: with top-k the k
-    /// likeliest, likeliest first, else all by id.
+    /// The tokens that top-k and top-p leave, with their weights at the temperature: likeliest first
+    /// where one of the two is on, else by id.
     fn select_candidates(&mut self, logits: &[f32]) {
-        let off = self.settings.top_k == 0 || self.settings.top_k >= logits.len();
-        let k = if off { logits.len() } else { self.settings.top_k };
-        let candidates = &mut self.candidates;
-        candidates.clear();
+        let Settings { temperature, top_k, top_p, min_p, typical_p, .. } = self.settings;
+        let likeliest = self.largest(logits);
+        self.candidates.clear();
+        if likeliest == f32::NEG_INFINITY {
+            return;
+        }
+        if top_k > 0 && top_k < logits.len() {
+            self.keep_top_k(logits, top_k);
+            self.weigh(likeliest);
+            if top_p < 1.0 {
+                let mass = top_p * total(&self.candidates);
+                keep_until(&mut self.candidates, mass);
+            }
+        } else if top_p < 1.0 {
+            self.keep_top_p(logits, likeliest);
+        } else if min_p > 0.0 && typical_p >= 1.0 {
+            // What is far too unlikely for min-p need not be weighed.
+            let distance = -min_p.min(1.0).ln() * temperature;
+            self.take_above(logits, bar(likeliest, distance));
+            self.weigh(likeliest);
+        } else {
+            self.take_above(logits, f32::NEG_INFINITY);
+            self.weigh(likeliest);
+        }
+    }
+
+    /// The `k` likeliest tokens, likeliest first.
+    fn keep_top_k(&mut self, logits: &[f32], k: usize) {
         // The buffer grows to 2k, is cut to the best k, and so on: no sort of the vocabulary, and
-        // soon almost every token fails the one comparison with `threshold`. A token equal to the
-        // threshold fails too: the k that are kept have lower ids.
-        let mut threshold = f32::NEG_INFINITY;
-        for (id, &logit) in logits.iter().enumerate() {
-            if logit > threshold {
-                candidates.push(Candidate { id: id as u32, logit: logit.into(), weight: 0.0 });
-                if candidates.len() >= k.saturating_mul(2) {
-                    cut_to_likeliest(candidates, k);
-                    threshold = candidates[k - 1].logit as f32;
-                }
+        // soon almost every token fails the one comparison with the bar. A token equal to it fails
+        // too: the k that are kept have lower ids.
+        let candidates = &mut self.candidates;
+        let mut bar = f32::NEG_INFINITY;
+        distribution::above(self.level, logits, bar, |id, logit| {
+            candidates.push(Candidate::new(id, logit));
+            if candidates.len() >= k.saturating_mul(2) {
+                cut_to_likeliest(candidates, k);
+                bar = candidates[k - 1].logit as f32;
+            }
+            bar
+        });
+        cut_to_likeliest(candidates, k);
+        candidates.sort_unstable_by(likelier_first);
+    }
+
+    /// Nucleus: a token stays while those likelier than it have less than `top_p` together. The bar is
+    /// lowered until enough are above it; only those are sorted.
+    fn keep_top_p(&mut self, logits: &[f32], likeliest: f32) {
+        let Settings { temperature, top_p, .. } = self.settings;
+        let inverse = (1.0 / temperature) as f32;
+        let everything =
+            distribution::sum_of_exponentials(self.level, logits, likeliest, inverse);
+        let mass = top_p * everything;
+        for distance in [4.0, 8.0, 12.0, f64::INFINITY] {
+            self.candidates.clear();
+            self.take_above(logits, bar(likeliest, distance * temperature));
+            self.weigh(likeliest);
+            if total(&self.candidates) >= mass || distance.is_infinite() {
+                break;
             }
         }
-        if !off {
-            cut_to_likeliest(candidates, k);
-            candidates.sort_unstable_by(likelier_first);
-        }
+        self.candidates.sort_unstable_by(likelier_first);
+        keep_until(&mut self.candidates, mass);
+    }
 
-        let max = candidates.iter().map(|c| c.logit).fold(f64::NEG_INFINITY, f64::max);
-        for candidate in candidates.iter_mut() {
+    /// Every token above a bar, by id.
+    fn take_above(&mut self, logits: &[f32], bar: f32) {
+        let candidates = &mut self.candidates;
+        distribution::above(self.level, logits, bar, |id, logit| {
+            candidates.push(Candidate::new(id, logit));
+            bar
+        });
+    }
+
+    /// Gives candidates, whose logits are as the rules left them, their weights.
+    fn weigh(&mut self, likeliest: f32) {
+        for candidate in &mut self.candidates {
             // Subtracted before it is divided: however small the temperature, nothing overflows.
-            candidate.logit = (candidate.logit - max) / self.settings.temperature;
+            candidate.logit =
+                (candidate.logit - f64::from(likeliest)) / self.settings.temperature;
             candidate.weight = candidate.logit.exp();
         }
     }
 
-    /// Nucleus: a token stays while those likelier than it have less than `top_p` together.
-    fn keep_top_p(&mut self) {
-        if self.settings.top_p >= 1.0 {
-            return;
-        }
-        self.candidates.sort_unstable_by(likelier_first);
-        let mass = self.settings.top_p * total(&self.candidates);
-        keep_until(&mut self.candidates, mass);
+    fn largest(&self, logits: &[f32]) -> f32 {
+        let mut largest = f32::NEG_INFINITY;
+        distribution::above(self.level, logits, largest, |_, logit| {
+            largest = logit;
+            logit
+        });
+        largest
     }
 
     fn keep_min_p(&mut self) {
@@ -314,15 +387,19 @@ fn total(candidates: &[Candidate]) -> f64 {
     candidates.iter().map(|candidate| candidate.weight).sum()
 }
 
+/// A bar that is `distance` below the likeliest logit, and a little lower: what is at it is above.
+fn bar(likeliest: f32, distance: f64) -> f32 {
+    let bar = f64::from(likeliest) - distance;
+    (bar - 1e-3 - bar.abs() * 1e-6) as f32
+}
+
 /// The likeliest token, the lowest id of equals; none when every logit is `-inf`.
-fn greatest(logits: &[f32]) -> Option<u32> {
+fn greatest(level: Level, logits: &[f32]) -> Option<u32> {
     let mut best = None;
-    let mut max = f32::NEG_INFINITY;
-    for (id, &logit) in logits.iter().enumerate() {
-        if logit > max {
-            (best, max) = (Some(id as u32), logit);
-        }
-    }
+    distribution::above(level, logits, f32::NEG_INFINITY, |id, logit| {
+        best = Some(id);
+        logit
+    });
     best
 }
 

@@ -70,6 +70,8 @@ pub trait Simd: Copy {
     fn abs(self, x: Self::F32) -> Self::F32;
     /// The nearest whole numbers, ties to even.
     fn round(self, x: Self::F32) -> Self::F32;
+    /// Whether any lane of `a` is greater than that of `b`.
+    fn any_greater(self, a: Self::F32, b: Self::F32) -> bool;
     /// The bits moved left by 23 places: what is in the lowest bits becomes the exponent.
     fn shift_into_exponent(self, x: Self::F32) -> Self::F32;
 

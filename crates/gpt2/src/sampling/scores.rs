@@ -1,6 +1,8 @@
 //! What a model says of tokens before any rule bends it: log probabilities of the raw distribution.
 
-use super::{Sampled, tame};
+use super::Sampled;
+use crate::kernels::distribution::{sum_of_exponentials, tame};
+use crate::kernels::simd::Level;
 
 /// A token where it stands, and what the model held likeliest there.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,47 +23,41 @@ impl Scored {
     /// # Panics
     /// When the vocabulary does not have the token.
     pub fn given(logits: &mut [f32], token: u32, likeliest: usize) -> Self {
-        logits.iter_mut().for_each(|logit| *logit = tame(*logit));
-        Self::of(logits, token, likeliest)
-    }
-
-    /// The same from logits without NaN or `+inf`.
-    pub(super) fn of(logits: &[f32], token: u32, likeliest: usize) -> Self {
-        let distribution = Distribution::new(logits);
+        let distribution = Distribution::new(Level::best(), logits);
         let log_prob = distribution.log_prob(logits[token as usize]);
-        Self { token, log_prob, likeliest: distribution.likeliest(likeliest) }
+        Self { token, log_prob, likeliest: distribution.likeliest(logits, likeliest) }
     }
 }
 
 /// The softmax of logits, in logarithms.
-struct Distribution<'a> {
-    logits: &'a [f32],
+pub(super) struct Distribution {
     max: f32,
     /// Natural logarithm of the sum of `exp(logit - max)`.
     log_sum: f64,
 }
 
-impl<'a> Distribution<'a> {
-    fn new(logits: &'a [f32]) -> Self {
-        let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        // f32 carries each term to seven digits, f64 the sum of fifty thousand of them.
-        let sum: f64 = logits.iter().map(|&logit| f64::from((logit - max).exp())).sum();
-        Self { logits, max, log_sum: sum.ln() }
+impl Distribution {
+    /// Of logits in which NaN becomes `-inf` and `+inf` the largest finite number.
+    pub fn new(level: Level, logits: &mut [f32]) -> Self {
+        let max = tame(level, logits);
+        let log_sum = sum_of_exponentials(level, logits, max.max(f32::MIN), 1.0).ln();
+        Self { max, log_sum }
     }
 
     /// The log probability of a token with this logit.
-    fn log_prob(&self, logit: f32) -> f32 {
+    pub fn log_prob(&self, logit: f32) -> f32 {
         if logit == f32::NEG_INFINITY {
             return f32::NEG_INFINITY;
         }
         (f64::from(logit) - f64::from(self.max) - self.log_sum) as f32
     }
 
-    fn likeliest(&self, count: usize) -> Vec<Sampled> {
+    /// The likeliest of the same logits.
+    pub fn likeliest(&self, logits: &[f32], count: usize) -> Vec<Sampled> {
         // Few are asked for: kept in order, and almost every token fails the one comparison.
         let mut best: Vec<(u32, f32)> = Vec::with_capacity(count + 1);
         let mut least = f32::NEG_INFINITY;
-        for (id, &logit) in self.logits.iter().enumerate() {
+        for (id, &logit) in logits.iter().enumerate() {
             if logit > least && count > 0 {
                 let at = best.partition_point(|(_, other)| *other >= logit);
                 best.insert(at, (id as u32, logit));

@@ -146,8 +146,12 @@ fn typical_p_keeps_what_is_closest_to_the_entropy() {
 fn repetition_penalty_shrinks_each_seen_token_once() {
     let settings = Settings { repetition_penalty: 2.0, ..greedy() };
     let mut logits = [3.0, 2.0, -1.0, 1.0, 0.0];
-    Sampler::new(settings, KEY).sample(&mut logits, &[0, 0, 2, 4, 0], 2, None, 0);
+    Sampler::new(settings.clone(), KEY).penalise_repetition(&mut logits, &[0, 0, 2, 4, 0]);
     assert_eq!(logits, [1.5, 2.0, -2.0, 1.0, 0.0]);
+    // The caller's logits are the model's again.
+    let mut logits = [3.0, 2.0, -1.0, 1.0, 0.0];
+    Sampler::new(settings, KEY).sample(&mut logits, &[0, 0, 2, 4, 0], 2, None, 0);
+    assert_eq!(logits, [3.0, 2.0, -1.0, 1.0, 0.0]);
 }
 
 #[test]
@@ -303,7 +307,7 @@ mod as_candle_transformers_has_it {
             let expected = apply_repeat_penalty(&tensor, penalty, &context).unwrap();
             let settings = Settings { repetition_penalty: penalty.into(), ..greedy() };
             let mut got = logits;
-            Sampler::new(settings, KEY).sample(&mut got, &context, 0, None, 0);
+            Sampler::new(settings, KEY).penalise_repetition(&mut got, &context);
             prop_assert_eq!(got, expected.to_vec1::<f32>().unwrap());
         }
 

@@ -132,6 +132,14 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
         }
     }
     #[inline(always)]
+    fn any_greater(self, a: Self::F32, b: Self::F32) -> bool {
+        unsafe {
+            let low = _mm256_cmp_ps::<_CMP_GT_OQ>(a[0], b[0]);
+            let high = _mm256_cmp_ps::<_CMP_GT_OQ>(a[1], b[1]);
+            _mm256_movemask_ps(_mm256_or_ps(low, high)) != 0
+        }
+    }
+    #[inline(always)]
     fn shift_into_exponent(self, x: Self::F32) -> Self::F32 {
         unsafe { x.map(|x| _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(x)))) }
     }

@@ -85,6 +85,10 @@ impl Simd for Portable {
         x.map(f32::round_ties_even)
     }
     #[inline(always)]
+    fn any_greater(self, a: Lanes<f32>, b: Lanes<f32>) -> bool {
+        each(a, b, |a, b| a > b).contains(&true)
+    }
+    #[inline(always)]
     fn shift_into_exponent(self, x: Lanes<f32>) -> Lanes<f32> {
         x.map(|x| f32::from_bits(x.to_bits() << 23))
     }
