@@ -281,8 +281,7 @@ impl Sampler {
     fn keep_top_p(&mut self, logits: &[f32], likeliest: f32) {
         let Settings { temperature, top_p, .. } = self.settings;
         let inverse = (1.0 / temperature) as f32;
-        let everything =
-            distribution::sum_of_exponentials(self.level, logits, likeliest, inverse);
+        let everything = distribution::sum_of_exponentials(self.level, logits, likeliest, inverse);
         let mass = top_p * everything;
         for distance in [4.0, 8.0, 12.0, f64::INFINITY] {
             self.candidates.clear();
@@ -309,8 +308,7 @@ impl Sampler {
     fn weigh(&mut self, likeliest: f32) {
         for candidate in &mut self.candidates {
             // Subtracted before it is divided: however small the temperature, nothing overflows.
-            candidate.logit =
-                (candidate.logit - f64::from(likeliest)) / self.settings.temperature;
+            candidate.logit = (candidate.logit - f64::from(likeliest)) / self.settings.temperature;
             candidate.weight = candidate.logit.exp();
         }
     }

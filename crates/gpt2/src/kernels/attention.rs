@@ -65,6 +65,8 @@ pub struct Head<'a, F: Format> {
     /// The head's keys and values as [`Shape`] lays them out, L or more.
     pub keys: &'a [F::Cached],
     pub values: &'a [F::Cached],
+    /// The keys of the head that comes next, to be fetched.
+    pub next_keys: &'a [F::Cached],
     /// Of each key and value, where the format has scales.
     pub key_scales: &'a [f32],
     pub value_scales: &'a [f32],
@@ -92,11 +94,29 @@ impl<F: Format> Kernel for Head<'_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { shape, q, keys, values, key_scales, value_scales, scale, scores, length, y } =
-            self;
+        let Self {
+            shape,
+            q,
+            next_keys,
+            keys,
+            values,
+            key_scales,
+            value_scales,
+            scale,
+            scores,
+            length,
+            y,
+        } = self;
         let blocks = length.div_ceil(LANES);
         scores.clear();
         scores.resize(blocks, [0.0; LANES]);
+
+        // Heads are too short for the processor to guess what comes next.
+        let (values_read, keys_read) =
+            (length * shape.value_vectors() * LANES, blocks * LANES * shape.head_dim);
+        for line in bytemuck::cast_slice::<_, u8>(&values[..values_read]).chunks(64) {
+            simd.prefetch(&line[0]);
+        }
 
         let scale = simd.splat(scale);
         let keys = keys.as_chunks::<LANES>().0.chunks_exact(shape.head_dim);
@@ -132,6 +152,11 @@ impl<F: Format> Kernel for Head<'_, F> {
             }
         }
 
+        if let Some(next) = next_keys.get(..keys_read) {
+            for line in bytemuck::cast_slice::<_, u8>(next).chunks(64) {
+                simd.prefetch(&line[0]);
+            }
+        }
         let weights = &scores.as_flattened()[..length];
         let width = shape.value_vectors();
         let values = values.as_chunks::<LANES>().0;

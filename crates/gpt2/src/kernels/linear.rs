@@ -90,45 +90,42 @@ impl<F: Format> Linear<F> {
         panel.iter().flat_map(move |block| F::column(block, column % PANEL)).take(self.inputs)
     }
 
-    /// One task of the product with `x` (rows, ceil(K / GROUP)): hands each row's results to `finish`,
-    /// a few rows at once, with the number of the first.
-    pub fn forward(
+    /// One task of the product with `x` (rows, ceil(K / GROUP)): gives each row's results. `memory` is
+    /// overwritten.
+    pub fn forward<'a>(
         &self,
         level: Level,
         task: usize,
         x: &[F::Group],
-        mut finish: impl FnMut(usize, &mut [Results]),
-    ) {
+        memory: &'a mut Vec<Results>,
+    ) -> &'a mut [Results] {
         let groups = self.inputs.div_ceil(GROUP);
-        let pair = |task: usize| {
-            let panels = self.blocks.get(2 * task * groups..2 * (task + 1) * groups)?;
-            Some(panels.split_at(groups))
-        };
-        let Some(panels) = pair(task) else { return };
         let rows = x.len() / groups;
-        let largest = level.run(MostRows::<F>(PhantomData));
-        let tiles = rows.div_ceil(largest);
-        let mut results = [[0.0; COLUMNS]; MOST_ROWS];
-        let mut row = 0;
-        for tile in 0..tiles {
-            // As equal as can be, lest the last is too small to keep the processor busy.
-            let rows = (rows - row).div_ceil(tiles - tile);
-            level.run(Tile::<F> {
-                x: &x[row * groups..][..rows * groups],
-                groups,
-                panels: panels.into(),
-                next: pair(task + 1).map(Into::into),
-                share: (tile, tiles),
-                results: &mut results[..rows],
-            });
-            for results in &mut results[..rows] {
-                for (result, bias) in results.iter_mut().zip(&self.bias[task * COLUMNS..]) {
-                    *result += bias;
-                }
-            }
-            finish(row, &mut results[..rows]);
-            row += rows;
+        if memory.len() < rows {
+            memory.resize(rows, [0.0; COLUMNS]);
         }
+        let results = &mut memory[..rows];
+        let tiles = rows.div_ceil(level.run(MostRows::<F>(PhantomData)));
+        for part in 0..COLUMNS / PANEL {
+            let panel = task * (COLUMNS / PANEL) + part;
+            let mut row = 0;
+            for tile in 0..tiles {
+                // As equal as can be, lest the last is too small to keep the processor busy.
+                let end = row + (rows - row).div_ceil(tiles - tile);
+                level.run(Tile::<F> {
+                    x: &x[row * groups..end * groups],
+                    groups,
+                    panel: &self.blocks[panel * groups..(panel + 1) * groups],
+                    next: self.blocks.get((panel + 1) * groups..(panel + 2) * groups),
+                    share: (tile, tiles),
+                    bias: &self.bias[panel * PANEL..(panel + 1) * PANEL],
+                    results: &mut results[row..end],
+                    part,
+                });
+                row = end;
+            }
+        }
+        results
     }
 }
 
@@ -170,18 +167,22 @@ impl<F: Format> Kernel for MostRows<F> {
     }
 }
 
-/// A few rows by two panels.
+/// A few rows by a panel.
 struct Tile<'a, F: Format> {
     /// (rows, groups).
     x: &'a [F::Group],
     groups: usize,
-    panels: [&'a [F::Block]; 2],
-    /// The panels that come next.
-    next: Option<[&'a [F::Block]; 2]>,
-    /// Which of how many tiles this is: each fetches its share of the next panels.
+    panel: &'a [F::Block],
+    /// The panel that comes next.
+    next: Option<&'a [F::Block]>,
+    /// Which of how many tiles this is: each fetches its share of the next panel.
     share: (usize, usize),
+    /// (PANEL).
+    bias: &'a [f32],
     /// (rows).
     results: &'a mut [Results],
+    /// Which panel of the task this is.
+    part: usize,
 }
 
 impl<F: Format> Kernel for Tile<'_, F> {
@@ -213,36 +214,29 @@ impl<F: Format> Tile<'_, F> {
             // `forward` makes no such tile; nothing is compiled for it.
             return;
         }
-        for panel in 0..self.panels.len() {
-            if across::<S>() == 2 {
-                self.product::<S, ROWS, 2>(simd, panel, 0);
-            } else {
-                self.product::<S, ROWS, 1>(simd, panel, 0);
-                self.product::<S, ROWS, 1>(simd, panel, 1);
-            }
+        if across::<S>() == 2 {
+            self.product::<S, ROWS, 2>(simd, 0);
+        } else {
+            self.product::<S, ROWS, 1>(simd, 0);
+            self.product::<S, ROWS, 1>(simd, 1);
         }
     }
 
-    /// Each number is a chain over the groups, whatever `ROWS` is.
+    /// Each number is a chain over the groups and then the bias, whatever `ROWS` is.
     #[inline(always)]
-    fn product<S: Simd, const ROWS: usize, const ACROSS: usize>(
-        &mut self,
-        simd: S,
-        panel: usize,
-        first: usize,
-    ) {
+    fn product<S: Simd, const ROWS: usize, const ACROSS: usize>(&mut self, simd: S, first: usize) {
         let groups = self.groups;
-        let blocks = &self.panels[panel][..groups];
+        let panel = &self.panel[..groups];
         let mut x = [&self.x[..groups]; ROWS];
         for (row, x) in x.iter_mut().enumerate() {
             *x = &self.x[row * groups..][..groups];
         }
         let next = match (self.next, first) {
-            (Some(next), 0) => &next[panel][..groups],
+            (Some(next), 0) => &next[..groups],
             _ => &[],
         };
         let mut sums = [[simd.splat(0.0); ACROSS]; ROWS];
-        for (group, block) in blocks.iter().enumerate() {
+        for (group, block) in panel.iter().enumerate() {
             if let Some(next) = next.get(group) {
                 self.fetch(simd, next);
             }
@@ -252,10 +246,12 @@ impl<F: Format> Tile<'_, F> {
             }
             sums = F::multiply(simd, sums, inputs, block, first);
         }
+        let bias = &self.bias.as_chunks::<LANES>().0[first..];
+        let vector = self.part * (PANEL / LANES) + first;
         for (results, sums) in self.results.iter_mut().zip(sums) {
-            let results = &mut results.as_chunks_mut::<LANES>().0[2 * panel + first..];
-            for (result, sum) in results.iter_mut().zip(sums) {
-                simd.store(result, sum);
+            let results = &mut results.as_chunks_mut::<LANES>().0[vector..];
+            for ((result, sum), bias) in results.iter_mut().zip(sums).zip(bias) {
+                simd.store(result, simd.add(sum, simd.load(bias)));
             }
         }
     }

@@ -141,6 +141,15 @@ impl<'a, T> Shared<'a, T> {
         unsafe { *cell = value };
     }
 
+    /// What there is from `start` on, to read.
+    ///
+    /// # Safety
+    /// Nobody writes any of it in this stage.
+    pub unsafe fn read_from(&self, start: usize) -> &[T] {
+        // SAFETY: as the caller says.
+        unsafe { self.read(start.min(self.cells.len())..self.cells.len()) }
+    }
+
     /// A part to read.
     ///
     /// # Safety

@@ -16,7 +16,7 @@ use crate::kernels::attention::Shape;
 use crate::kernels::format::{Format, GROUP};
 use crate::kernels::gelu::activate;
 use crate::kernels::layer_norm::{LayerNorm, encode};
-use crate::kernels::linear::Linear;
+use crate::kernels::linear::{Linear, Results};
 use crate::kernels::simd::{Lanes, Level};
 use crate::kernels::team::{self, Member, Shared};
 use crate::kv_cache::Token;
@@ -153,11 +153,13 @@ impl<F: Format> Network<F> {
     fn take_part(&self, member: &mut Member<'_>, pass: &Pass<'_, F>) {
         let (rows, inner) = (pass.tokens.len(), self.inner_groups);
         let (mut scratch, mut scores) = (WriteScratch::new(pass.shape), Vec::new());
+        let mut memory = Vec::new();
         member.stage(rows, |row| self.embed(pass, row)); // x (N, C)
         for (block, cache) in self.h.iter().zip(&pass.layers) {
             member.stage(rows, |row| self.norm(pass, &block.ln_1, row, row)); // a (N, C)
             self.product(
                 member,
+                &mut memory,
                 &block.c_attn,
                 || pass.a(self.groups, 0..rows),
                 |row, columns, results| {
@@ -173,6 +175,7 @@ impl<F: Format> Network<F> {
             member.stage(rows, |row| self.encode(pass, row)); // a (N, C)
             self.product(
                 member,
+                &mut memory,
                 &block.c_proj,
                 || pass.a(self.groups, 0..rows),
                 |row, columns, results| {
@@ -180,12 +183,18 @@ impl<F: Format> Network<F> {
                 },
             ); // x (N, C)
             member.stage(rows, |row| self.norm(pass, &block.ln_2, row, row)); // a (N, C)
-            self.hidden(member, &block.mlp_c_fc, pass); // hidden (N, I)
+            self.hidden(member, &mut memory, &block.mlp_c_fc, pass); // hidden (N, I)
             // SAFETY: hidden was written before this stage.
             let hidden = || unsafe { pass.hidden.read(0..rows * inner) };
-            self.product(member, &block.mlp_c_proj, hidden, |row, columns, results| {
-                self.add(pass, row, columns, results);
-            }); // x (N, C)
+            self.product(
+                member,
+                &mut memory,
+                &block.mlp_c_proj,
+                hidden,
+                |row, columns, results| {
+                    self.add(pass, row, columns, results);
+                },
+            ); // x (N, C)
         }
         let wanted = pass.wanted.len();
         member.stage(wanted, |row| self.norm(pass, &self.ln_f, pass.wanted[row] as usize, row)); // a (W, C)
@@ -193,6 +202,7 @@ impl<F: Format> Network<F> {
             let part = first..wanted.min(first + LOGITS_TOGETHER);
             self.product(
                 member,
+                &mut memory,
                 &self.lm_head,
                 || pass.a(self.groups, part.clone()),
                 |row, columns, results| {
@@ -206,35 +216,40 @@ impl<F: Format> Network<F> {
     fn product<'a>(
         &self,
         member: &mut Member<'_>,
+        memory: &mut Vec<Results>,
         layer: &Linear<F>,
         x: impl Fn() -> &'a [F::Group],
         finish: impl Fn(usize, Range<usize>, &[f32]),
     ) {
         member.stage(layer.tasks(), |task| {
             let columns = layer.columns(task);
-            layer.forward(self.level, task, x(), |first, results| {
-                for (row, results) in results.iter().enumerate() {
-                    finish(first + row, columns.clone(), &results[..columns.len()]);
-                }
-            });
+            let results = layer.forward(self.level, task, x(), memory);
+            for (row, results) in results.iter().enumerate() {
+                finish(row, columns.clone(), &results[..columns.len()]);
+            }
         });
     }
 
     /// A stage: the MLP's hidden layer, activated and written down. A task's columns are a group of
     /// what the next product reads.
-    fn hidden(&self, member: &mut Member<'_>, layer: &Linear<F>, pass: &Pass<'_, F>) {
+    fn hidden(
+        &self,
+        member: &mut Member<'_>,
+        memory: &mut Vec<Results>,
+        layer: &Linear<F>,
+        pass: &Pass<'_, F>,
+    ) {
         let rows = pass.tokens.len();
         member.stage(layer.tasks(), |task| {
             let a = pass.a(self.groups, 0..rows);
-            layer.forward(self.level, task, a, |first, results| {
-                for (row, results) in (first..).zip(results) {
-                    activate(self.level, self.activation, results.as_chunks_mut().0);
-                    let group = row * self.inner_groups + task;
-                    // SAFETY: each task has its own group of each row.
-                    let hidden = unsafe { pass.hidden.write(group..group + 1) };
-                    encode::<F>(self.level, results, hidden);
-                }
-            });
+            let results = layer.forward(self.level, task, a, memory);
+            for (row, results) in results.iter_mut().enumerate() {
+                activate(self.level, self.activation, results.as_chunks_mut().0);
+                let group = row * self.inner_groups + task;
+                // SAFETY: each task has its own group of each row.
+                let hidden = unsafe { pass.hidden.write(group..group + 1) };
+                encode::<F>(self.level, results, hidden);
+            }
         });
     }
 

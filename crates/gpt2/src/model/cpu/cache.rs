@@ -142,6 +142,7 @@ impl<F: Format> SharedLayer<'_, F> {
                 shape,
                 q,
                 keys: self.keys.read(keys..keys + shape.keys()),
+                next_keys: self.keys.read_from(keys + shape.keys()),
                 values: self.values.read(values..values + shape.values()),
                 key_scales: self.key_scales.read(scales.clone()),
                 value_scales: self.value_scales.read(scales),
