@@ -11,6 +11,7 @@
 
 mod config;
 mod error;
+pub mod eval;
 mod generate;
 #[cfg(feature = "hub")]
 pub mod hub;
