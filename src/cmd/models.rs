@@ -9,6 +9,16 @@ use crate::write::generator::{Generator, Identity, Models};
 /// Every model, as far as one that is never opened needs to be known.
 pub struct Unopened;
 
+#[cfg(not(feature = "model"))]
+impl Unopened {
+    /// As models that are there.
+    #[cfg(feature = "serve")]
+    #[must_use]
+    pub fn for_clients(self, _clients: usize) -> Self {
+        self
+    }
+}
+
 impl Models for Unopened {
     fn identity(&mut self, model: &str) -> miette::Result<Identity> {
         Ok(Identity { id: model.to_owned(), weights: String::new(), tokenizer: String::new() })
@@ -51,6 +61,7 @@ pub fn open(
         device: flags.device.unwrap_or(config.device),
         dtype: flags.dtype.unwrap_or(config.dtype),
         batch_size: flags.batch_size.map(usize::from).or(config.batch_size),
+        clients: 1,
     };
     let hub = HubSettings::from_environment(|name| std::env::var(name).ok(), flags.offline)?;
     let downloads = Box::new(DownloadBar::new(terminal));

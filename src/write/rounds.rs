@@ -163,7 +163,11 @@ pub fn write_all(
         progress,
         finished,
     };
-    for text in 0..briefs.len() {
+    // The longest first, so that the last rows of the batch do not wait for a long text that was
+    // begun late; equals as they were given.
+    let mut order: Vec<usize> = (0..briefs.len()).collect();
+    order.sort_by_key(|&text| std::cmp::Reverse(rounds.texts[text].longest()));
+    for text in order {
         rounds.queue(text, 1);
     }
     generator.run(&mut rounds)
@@ -180,6 +184,11 @@ impl<'a> Text<'a> {
     fn new(generator: &dyn Generator, brief: &'a Brief) -> Result<Self> {
         let request = brief.request(generator.vocabulary().as_ref(), generator.n_positions())?;
         Ok(Self { brief, request, written: Vec::new() })
+    }
+
+    /// New tokens of the longest that it can become.
+    fn longest(&self) -> usize {
+        self.request.generation.max_new_tokens.unwrap_or(usize::MAX)
     }
 }
 

@@ -18,9 +18,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let checkpoint = Checkpoint::from_dir(model.as_ref())?;
     let text = std::fs::read_to_string(text)?;
     let documents = text.split("<|endoftext|>").map(str::trim).filter(|text| !text.is_empty());
-    let texts = documents
-        .map(|text| checkpoint.tokenizer().encode(text))
-        .collect::<Result<Vec<_>, _>>()?;
+    let texts =
+        documents.map(|text| checkpoint.tokenizer().encode(text)).collect::<Result<Vec<_>, _>>()?;
     let reference = Gpt2::load(&checkpoint, &Device::Cpu, Dtype::F32)?;
     println!("dtype  tokens  perplexity  to f32    mean KL    same choice");
     for dtype in [Dtype::F32, Dtype::Bf16, Dtype::Int8] {

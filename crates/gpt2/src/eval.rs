@@ -70,12 +70,7 @@ struct Distributions {
 }
 
 impl Distributions {
-    fn after(
-        model: &Gpt2,
-        cache: &mut crate::KvCache,
-        ids: &[u32],
-        start: usize,
-    ) -> Result<Self> {
+    fn after(model: &Gpt2, cache: &mut crate::KvCache, ids: &[u32], start: usize) -> Result<Self> {
         let tokens: Vec<Token> =
             (start..).zip(ids).map(|(position, &id)| Token { slot: 0, position, id }).collect();
         let all: Vec<u32> = (0..ids.len() as u32).collect();

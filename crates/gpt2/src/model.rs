@@ -139,6 +139,26 @@ impl Gpt2 {
         self.dtype
     }
 
+    /// Bytes of all linear layers' weights: what a pass reads at least.
+    pub fn weight_bytes(&self) -> usize {
+        match &self.network {
+            Network::Tensors(_) => {
+                let Config { n_embd: c, n_inner: i, n_layer, vocab_size: v, .. } = self.config;
+                (n_layer * (4 * c * c + 2 * c * i) + v * c) * self.dtype.size_in_bytes()
+            }
+            Network::F32(network) => network.weight_bytes(),
+            Network::Bf16(network) => network.weight_bytes(),
+            Network::Int8(network) => network.weight_bytes(),
+        }
+    }
+
+    /// Bytes of the keys and values of a text of so many tokens.
+    pub fn cache_bytes(&self, tokens: usize) -> usize {
+        let scale = if self.dtype == Dtype::Int8 { size_of::<f32>() } else { 0 };
+        let head = self.config.head_dim() * self.dtype.size_in_bytes() + scale;
+        tokens * self.config.n_layer * 2 * self.config.n_head * head
+    }
+
     /// An empty cache with room for `slots` texts.
     ///
     /// # Errors

@@ -11,6 +11,9 @@ use crate::project::Project;
 use crate::serve::Surroundings;
 use crate::write::generator::Models;
 
+/// Texts that are written at the same time before one waits for another's place.
+const CLIENTS: usize = 64;
+
 /// This process.
 pub struct Process {
     pub place: Place,
@@ -24,7 +27,8 @@ impl Surroundings for Process {
     }
 
     fn models(&self, project: &Project) -> miette::Result<Box<dyn Models>> {
-        Ok(Box::new(models::open(project, &self.engine, Pins::InTheLock, &self.terminal)?))
+        let models = models::open(project, &self.engine, Pins::InTheLock, &self.terminal)?;
+        Ok(Box::new(models.for_clients(CLIENTS)))
     }
 
     fn today(&self) -> miette::Result<Date> {

@@ -13,8 +13,13 @@ use miette::{IntoDiagnostic, WrapErr};
 use super::{Completion, FinishReason, Generator, Provenance, Request, Token, Vocabulary, Work};
 use crate::config::{Device, Dtype, Generation};
 
-/// More rows gain little on any machine.
+/// Rows beyond which more gain little: the weights are read once for all of them.
 const MOST_ROWS: usize = 64;
+/// Fewer leave a processor's vector units idle.
+const LEAST_ROWS: usize = 16;
+/// What processors keep close to them. While a model's weights are no larger, the rows' keys and
+/// values should fit, too.
+const PROCESSOR_CACHE_BYTES: usize = 24 << 20;
 /// Memory that the rows' keys and values may take when nobody chose the batch size.
 const CACHE_BYTES: usize = 2 << 30;
 
@@ -25,6 +30,8 @@ pub struct Engine {
     pub dtype: Dtype,
     /// Rows decoded together; none takes as many as are of use and memory allows.
     pub batch_size: Option<usize>,
+    /// Clients who write at the same time: nobody should wait for a row.
+    pub clients: usize,
 }
 
 impl Engine {
@@ -82,16 +89,21 @@ impl Gpt2Generator {
         let device = engine.device()?;
         let model = Gpt2::load_packed(&checkpoint, &device, engine.dtype(&device), packed);
         let model = model.into_diagnostic()?;
-        let batch_size = engine.batch_size.unwrap_or_else(|| rows_for(&model));
+        let batch_size = engine.batch_size.unwrap_or_else(|| rows_for(&model, engine.clients));
         Ok(Self { checkpoint: Arc::new(checkpoint), model, batch_size })
     }
 }
 
-/// As many rows as are of use and as memory allows.
-fn rows_for(model: &Gpt2) -> usize {
-    let c = model.config();
-    let bytes = c.n_positions * c.n_layer * 2 * c.n_embd * model.dtype().size_in_bytes();
-    (CACHE_BYTES / bytes.max(1)).clamp(1, MOST_ROWS)
+/// As many rows as write fastest, or as `clients` need, and as memory allows.
+fn rows_for(model: &Gpt2, clients: usize) -> usize {
+    let text = model.cache_bytes(model.config().n_positions).max(1);
+    let fastest = if model.device().is_cpu() && model.weight_bytes() <= PROCESSOR_CACHE_BYTES {
+        // A text is half as long as it can be, on average.
+        (2 * PROCESSOR_CACHE_BYTES / text).clamp(LEAST_ROWS, MOST_ROWS)
+    } else {
+        MOST_ROWS
+    };
+    fastest.max(clients).min(CACHE_BYTES / text).max(1)
 }
 
 /// A device as records name it.

@@ -86,6 +86,12 @@ impl Gpt2Models {
         Self { without_lock: true, ..self }
     }
 
+    /// The same models, run for so many clients at the same time.
+    #[must_use]
+    pub fn for_clients(self, clients: usize) -> Self {
+        Self { engine: Engine { clients, ..self.engine }, ..self }
+    }
+
     /// Where and how models run.
     pub fn engine(&self) -> Engine {
         self.engine
