@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::exp::exp;
 use super::format::Format;
-use super::simd::{Kernel, LANES, Lanes, Level, Simd};
+use super::simd::{Kernel, LANES, Lanes, Simd};
 
 /// Where the keys and values of a head lie.
 #[derive(Debug, Clone, Copy)]
@@ -76,12 +76,6 @@ pub struct Head<'a, F: Format> {
     pub length: usize,
     /// (D).
     pub y: &'a mut [f32],
-}
-
-impl<F: Format> Head<'_, F> {
-    pub fn compute(self, level: Level) {
-        level.run(self);
-    }
 }
 
 /// Sums of a score that are kept apart, so that one need not wait for the other.

@@ -46,11 +46,6 @@ pub fn run(stages: usize, computation: impl Fn(&mut Member<'_>) + Sync) {
 const PATIENCE: usize = 4096;
 
 impl Member<'_> {
-    /// Threads that take part.
-    pub fn threads(&self) -> usize {
-        self.threads
-    }
-
     /// Takes tasks 0 to `tasks` until all are done, by this thread or another. What any of them wrote
     /// can be read after this.
     ///
@@ -158,5 +153,121 @@ impl<'a, T> Shared<'a, T> {
         let cells = &self.cells[part];
         // SAFETY: the range was checked, and nobody writes.
         unsafe { std::slice::from_raw_parts(cells.as_ptr() as *const T, cells.len()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::AssertUnwindSafe;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn pool(threads: usize) -> rayon::ThreadPool {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
+    }
+
+    /// Runs `test`, which must come to an end.
+    fn within_a_minute(test: impl FnOnce() + Send + 'static) {
+        let (done, waiting) = mpsc::channel();
+        std::thread::spawn(move || {
+            test();
+            done.send(()).unwrap();
+        });
+        let ended = waiting.recv_timeout(Duration::from_secs(60));
+        assert!(ended.is_ok(), "it hangs, or has panicked");
+    }
+
+    #[test]
+    fn every_task_runs_once_and_the_next_stage_sees_what_it_wrote() {
+        const STAGES: usize = 200;
+        for threads in [1, 2, 5] {
+            for tasks in [0, 1, 3, 1000] {
+                let mut numbers = vec![0u64; tasks];
+                let shared = Shared::new(&mut numbers);
+                pool(threads).install(|| {
+                    run(STAGES, |member| {
+                        for stage in 0..STAGES as u64 {
+                            member.stage(tasks, |task| {
+                                // SAFETY: each task has its own number.
+                                let number = unsafe { shared.read(task..task + 1)[0] };
+                                assert_eq!(number, stage);
+                                // SAFETY: as above.
+                                unsafe { shared.set(task, number + 1) };
+                            });
+                        }
+                    });
+                });
+                assert!(numbers.iter().all(|number| *number == STAGES as u64));
+            }
+        }
+    }
+
+    #[test]
+    fn a_stage_reads_what_other_threads_wrote() {
+        let mut numbers = vec![0u64; 512];
+        let shared = Shared::new(&mut numbers);
+        pool(4).install(|| {
+            run(100, |member| {
+                for stage in 1..=50 {
+                    // SAFETY: each task writes its own number.
+                    member.stage(512, |task| unsafe { shared.set(task, stage) });
+                    member.stage(64, |_| {
+                        // SAFETY: nobody writes in this stage.
+                        assert!(unsafe { shared.read(0..512) }.iter().all(|n| *n == stage));
+                    });
+                }
+            });
+        });
+    }
+
+    #[test]
+    fn a_panic_in_a_task_ends_it_for_all() {
+        within_a_minute(|| {
+            for threads in [1, 2, 5] {
+                let pool = pool(threads);
+                let computation = || {
+                    run(3, |member| {
+                        for _ in 0..3 {
+                            member.stage(10, |task| assert_ne!(task, 7, "the seventh"));
+                        }
+                    });
+                };
+                let result =
+                    std::panic::catch_unwind(AssertUnwindSafe(|| pool.install(computation)));
+                assert!(result.is_err());
+                // The pool is as good as before.
+                assert_eq!(pool.install(|| 1), 1);
+            }
+        });
+    }
+
+    #[test]
+    fn more_stages_than_were_told_are_refused() {
+        within_a_minute(|| {
+            let refused = std::panic::catch_unwind(|| {
+                run(1, |member| (0..2).for_each(|_| member.stage(1, |_| ())));
+            });
+            assert!(refused.is_err());
+        });
+    }
+
+    #[test]
+    fn two_computations_at_once_on_one_pool_both_end() {
+        within_a_minute(|| {
+            let pool = pool(2);
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        for _ in 0..50 {
+                            pool.install(|| {
+                                run(20, |member| (0..20).for_each(|_| member.stage(9, |_| ())));
+                            });
+                        }
+                    });
+                }
+            });
+        });
     }
 }

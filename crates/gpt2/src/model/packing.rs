@@ -16,6 +16,7 @@ use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 use memmap2::Mmap;
 
 use super::Dtype;
+use crate::config::Config;
 use crate::error::Result;
 use crate::kernels::format::{Format, GROUP, PANEL};
 use crate::kernels::linear::{Linear, Matrix};
@@ -23,7 +24,7 @@ use crate::kernels::simd::Level;
 use crate::kernels::stored::Stored;
 use crate::weights::{Checkpoint, Weights};
 
-/// What the program would rather wait for than write a file.
+/// Less is not worth a file.
 const WORTH_KEEPING: Duration = Duration::from_millis(100);
 
 /// Raised when blocks come to look otherwise.
@@ -40,6 +41,8 @@ pub struct Packing<'a, F: Format> {
     path: Option<PathBuf>,
     /// The file, and how much of it has been handed out.
     kept: Option<(Arc<Mmap>, usize)>,
+    /// How long converting has to take for the file to be written.
+    worth_keeping: Duration,
     begun: Instant,
     format: PhantomData<F>,
 }
@@ -53,12 +56,21 @@ impl<'a, F: Format> Packing<'a, F> {
         path: Option<&Path>,
     ) -> Result<Self> {
         let path = path.map(|path| path.with_extension(dtype.name()));
+        let Config { n_embd: c, n_inner: i, n_layer, vocab_size: v, .. } = *checkpoint.config();
+        let of_a_block = [(c, 3 * c), (c, c), (c, i), (i, c)];
+        let of_a_block = of_a_block.map(|(inputs, outputs)| Linear::<F>::blocks(inputs, outputs));
+        let blocks = n_layer * of_a_block.iter().sum::<usize>() + Linear::<F>::blocks(c, v);
+        let bytes = blocks * size_of::<F::Block>();
         Ok(Self {
             weights: checkpoint.weights(&Device::Cpu, DType::F32)?,
             dtype,
             level,
-            kept: path.as_deref().and_then(|path| open(path, dtype)).map(|file| (file, HEADER)),
+            kept: path
+                .as_deref()
+                .and_then(|path| open(path, dtype, bytes))
+                .map(|file| (file, HEADER)),
             path,
+            worth_keeping: WORTH_KEEPING,
             begun: Instant::now(),
             format: PhantomData,
         })
@@ -105,12 +117,8 @@ impl<'a, F: Format> Packing<'a, F> {
         let count = Linear::<F>::blocks(inputs, outputs);
         if let Some((file, used)) = &mut self.kept {
             let part = *used..*used + count * size_of::<F::Block>();
-            if part.end <= file.len() {
-                *used = part.end;
-                return Ok(Stored::Mapped(Arc::clone(file), part));
-            }
-            // Another model's: a name that was used twice.
-            self.kept = None;
+            *used = part.end;
+            return Ok(Stored::Mapped(Arc::clone(file), part));
         }
         let mut blocks = bytemuck::zeroed_vec(count);
         Linear::<F>::pack(self.level, (inputs, outputs), &weight()?, &mut blocks);
@@ -120,7 +128,7 @@ impl<'a, F: Format> Packing<'a, F> {
     /// Writes the file, if there is none and converting took long. Without it the model works as
     /// well, so that nothing is said when it cannot be written.
     pub fn keep<'b>(&self, layers: impl Iterator<Item = &'b Linear<F>>) {
-        if self.kept.is_some() || self.begun.elapsed() < WORTH_KEEPING {
+        if self.kept.is_some() || self.begun.elapsed() < self.worth_keeping {
             return;
         }
         if let Some(path) = &self.path {
@@ -140,13 +148,14 @@ fn header(dtype: Dtype, hash: blake3::Hash) -> [u8; HEADER] {
     header
 }
 
-/// The file, if it is whole.
-fn open(path: &Path, dtype: Dtype) -> Option<Arc<Mmap>> {
+/// The file, if it is whole and has blocks of so many bytes.
+fn open(path: &Path, dtype: Dtype, bytes: usize) -> Option<Arc<Mmap>> {
     let file = File::open(path).ok()?;
     // SAFETY: a mapped file must not be changed while it is mapped. These are written once, by rename.
     let file = unsafe { Mmap::map(&file) }.ok()?;
     let (start, blocks) = file.split_at_checked(HEADER)?;
-    (start == header(dtype, blake3::hash(blocks))).then(|| Arc::new(file))
+    let is_whole = blocks.len() == bytes && start == header(dtype, blake3::hash(blocks));
+    is_whole.then(|| Arc::new(file))
 }
 
 /// Writes the file beside its place, then moves it there.
@@ -198,5 +207,124 @@ impl Matrix for TensorMatrix {
                 to[..row.len()].copy_from_slice(row);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::format::{Bf16, F32, Int8};
+    use crate::kv_cache::Token;
+    use crate::model::cpu::{Cache, Network};
+
+    fn checkpoint(name: &str) -> Checkpoint {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        Checkpoint::from_dir(&fixtures.join(name)).unwrap()
+    }
+
+    /// Loads by way of the file, writing it however quick that was; gives some logits, and whether
+    /// the file was of use.
+    fn load<F: Format>(name: &str, dtype: Dtype, path: Option<&Path>) -> (Vec<u32>, bool) {
+        let (checkpoint, level) = (checkpoint(name), Level::best());
+        let mut packing = Packing::<F>::new(&checkpoint, dtype, level, path).unwrap();
+        packing.worth_keeping = Duration::ZERO;
+        let network = Network::new(checkpoint.config(), &mut packing, level).unwrap();
+        packing.keep(network.layers());
+        let mut cache = Cache::new::<F>(checkpoint.config(), 1).unwrap();
+        let tokens: Vec<Token> =
+            (0..20).map(|i| Token { slot: 0, position: i, id: 5 * i as u32 }).collect();
+        let mut logits = Vec::new();
+        network.forward(&mut cache, &tokens, &[3, 19], &mut logits);
+        (logits.into_iter().map(f32::to_bits).collect(), packing.kept.is_some())
+    }
+
+    fn files(dir: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(dir).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn is_kept_and_used<F: Format>(dtype: Dtype) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deeper/weights");
+        let (expected, mapped) = load::<F>("wide", dtype, None);
+        assert!(!mapped);
+        assert_eq!(load::<F>("wide", dtype, Some(&path)), (expected.clone(), false));
+        assert_eq!(files(&dir.path().join("deeper")), [format!("weights.{}", dtype.name())]);
+        assert_eq!(load::<F>("wide", dtype, Some(&path)), (expected, true));
+    }
+
+    #[test]
+    fn the_file_is_written_once_and_gives_the_same_bits() {
+        is_kept_and_used::<F32>(Dtype::F32);
+        is_kept_and_used::<Bf16>(Dtype::Bf16);
+        is_kept_and_used::<Int8>(Dtype::Int8);
+    }
+
+    #[test]
+    fn a_file_that_is_not_whole_is_written_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("weights");
+        let (expected, _) = load::<Int8>("deep", Dtype::Int8, Some(&path));
+        let file = path.with_extension("int8");
+        let whole = std::fs::read(&file).unwrap();
+        let flipped = |at: usize| {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            bytes
+        };
+        let (bf16, _) = (dir.path().join("other"), load::<Bf16>("deep", Dtype::Bf16, None));
+        load::<Bf16>("deep", Dtype::Bf16, Some(&bf16));
+        for broken in [
+            Vec::new(),
+            whole[..40].to_vec(),
+            whole[..whole.len() - 1].to_vec(),
+            flipped(3),
+            flipped(8),
+            flipped(40),
+            flipped(HEADER + 100),
+            flipped(whole.len() - 1),
+            std::fs::read(bf16.with_extension("bf16")).unwrap(),
+        ] {
+            std::fs::write(&file, broken).unwrap();
+            assert_eq!(load::<Int8>("deep", Dtype::Int8, Some(&path)), (expected.clone(), false));
+            assert!(std::fs::read(&file).unwrap() == whole);
+        }
+    }
+
+    #[test]
+    fn another_models_file_is_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("weights");
+        for (written, read) in [("deep", "wide"), ("wide", "deep")] {
+            load::<Int8>(written, Dtype::Int8, Some(&path));
+            let (expected, _) = load::<Int8>(read, Dtype::Int8, None);
+            assert_eq!(load::<Int8>(read, Dtype::Int8, Some(&path)).0, expected);
+        }
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a-file");
+        std::fs::write(&file, b"").unwrap();
+        let (expected, _) = load::<F32>("deep", Dtype::F32, None);
+        let path = file.join("weights");
+        assert_eq!(load::<F32>("deep", Dtype::F32, Some(&path)), (expected, false));
+        assert_eq!(files(dir.path()), ["a-file"]);
+    }
+
+    #[test]
+    fn what_is_converted_quickly_is_not_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("weights");
+        let (checkpoint, level) = (checkpoint("deep"), Level::best());
+        let mut packing = Packing::<F32>::new(&checkpoint, Dtype::F32, level, Some(&path)).unwrap();
+        packing.worth_keeping = Duration::MAX;
+        let network = Network::new(checkpoint.config(), &mut packing, level).unwrap();
+        packing.keep(network.layers());
+        assert!(files(dir.path()).is_empty());
     }
 }

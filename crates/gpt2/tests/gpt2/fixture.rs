@@ -15,6 +15,15 @@ pub fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
+/// The number formats that a CPU computes in.
+pub const DTYPES: [Dtype; 3] = [Dtype::F32, Dtype::Bf16, Dtype::Int8];
+
+/// A fixture's model in a number format, on the CPU.
+pub fn model_in(name: &str, dtype: Dtype) -> Gpt2 {
+    let checkpoint = Checkpoint::from_dir(&folder(name)).unwrap();
+    Gpt2::load(&checkpoint, &Device::Cpu, dtype).unwrap()
+}
+
 /// A checkpoint's model in f32 on the CPU.
 pub fn load(checkpoint: &Checkpoint) -> Gpt2 {
     Gpt2::load(checkpoint, &Device::Cpu, Dtype::F32).unwrap()

@@ -5,9 +5,9 @@ use std::error::Error as StdError;
 use std::ops::ControlFlow;
 
 use gpt2::sampling::{Scored, Settings};
-use gpt2::{Checkpoint, Completion, Error, FinishReason, Gpt2, Request, Work, generate};
+use gpt2::{Checkpoint, Completion, Dtype, Error, FinishReason, Gpt2, Request, Work, generate};
 
-use crate::fixture::{DEEP, Golden, WIDE, folder, load};
+use crate::fixture::{DEEP, DTYPES, Golden, WIDE, folder, model_in};
 
 /// Requests in a row; remembers everything that happens.
 #[derive(Default)]
@@ -59,8 +59,12 @@ struct Writer {
 
 impl Writer {
     fn new(name: &str) -> Self {
+        Self::in_dtype(name, Dtype::F32)
+    }
+
+    fn in_dtype(name: &str, dtype: Dtype) -> Self {
         let checkpoint = Checkpoint::from_dir(&folder(name)).unwrap();
-        Self { model: load(&checkpoint), checkpoint }
+        Self { model: model_in(name, dtype), checkpoint }
     }
 
     fn run(&self, desk: &mut Desk, batch_size: usize) -> Result<(), Error> {
@@ -135,7 +139,21 @@ fn outcome(desk: &Desk) -> Vec<Outcome> {
 
 #[test]
 fn a_text_is_the_same_at_any_batch_size_thread_count_and_order() {
-    let writer = Writer::new(DEEP);
+    for dtype in DTYPES {
+        is_the_same_at_any_batch_size_thread_count_and_order(&Writer::in_dtype(DEEP, dtype));
+    }
+    let expected = outcome(&Writer::new(DEEP).write(varied(), 1));
+    for reason in [
+        FinishReason::EndOfText,
+        FinishReason::Stop,
+        FinishReason::Length,
+        FinishReason::ContextFull,
+    ] {
+        assert!(expected.iter().any(|written| written.4 == reason), "no text ended by {reason:?}");
+    }
+}
+
+fn is_the_same_at_any_batch_size_thread_count_and_order(writer: &Writer) {
     let expected = outcome(&writer.write(varied(), 1));
     assert_eq!(expected.len(), varied().len());
     for threads in [1, 2] {
@@ -150,14 +168,6 @@ fn a_text_is_the_same_at_any_batch_size_thread_count_and_order() {
             let written = pool.install(|| outcome(&writer.write(requests, batch_size)));
             assert!(written == expected, "{threads} threads, batch size {batch_size}");
         }
-    }
-    for reason in [
-        FinishReason::EndOfText,
-        FinishReason::Stop,
-        FinishReason::Length,
-        FinishReason::ContextFull,
-    ] {
-        assert!(expected.iter().any(|written| written.4 == reason), "no text ended by {reason:?}");
     }
 }
 

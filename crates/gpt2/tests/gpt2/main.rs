@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has said what failed")]
 
 mod checkpoint;
+mod eval;
 mod fixture;
 mod generation;
 mod reference;

@@ -1,9 +1,10 @@
 //! The network computes what the reference (transformers) computes.
 
-use gpt2::{Checkpoint, Device, Dtype, Gpt2};
+use gpt2::{Checkpoint, Device, Dtype, Gpt2, KvCache, Token};
 
 use crate::fixture::{
-    DEEP, Golden, WIDE, bits, distance, folder, forward, load, logits, model, tokens,
+    DEEP, DTYPES, Golden, WIDE, bits, distance, folder, forward, load, logits, model, model_in,
+    tokens,
 };
 
 const TOLERANCE: f32 = 1e-4;
@@ -15,6 +16,46 @@ fn every_logit_is_the_references() {
         let ours = logits(&model(name), &golden.text());
         let distance = distance(&ours, &golden.logits);
         assert!(distance < TOLERANCE, "{name}: {distance}");
+    }
+}
+
+#[test]
+fn fewer_digits_stay_near_the_reference() {
+    for name in [DEEP, WIDE] {
+        let golden = Golden::read(name);
+        let spread = golden.logits.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+        for (dtype, tolerance) in [(Dtype::Bf16, 0.03), (Dtype::Int8, 0.06)] {
+            let distance =
+                distance(&logits(&model_in(name, dtype), &golden.text()), &golden.logits);
+            assert!(distance < tolerance * spread, "{name} in {dtype:?}: {distance} of {spread}");
+        }
+    }
+}
+
+#[test]
+fn candles_operations_give_the_reference_too() {
+    for name in [DEEP, WIDE] {
+        let golden = Golden::read(name);
+        let checkpoint = Checkpoint::from_dir(&folder(name)).unwrap();
+        let model = Gpt2::load_tensors(&checkpoint, &Device::Cpu, Dtype::F32).unwrap();
+        let distance = distance(&logits(&model, &golden.text()), &golden.logits);
+        assert!(distance < TOLERANCE, "{name}: {distance}");
+
+        // Texts of different lengths side by side, then one token each.
+        let (mut cache, mut cpu_cache) =
+            (model.new_cache(3).unwrap(), load(&checkpoint).new_cache(3).unwrap());
+        for start in [0, 9] {
+            let ids = |slot: usize| match start {
+                0 => &golden.prompt[..9 - 2 * slot],
+                _ => &golden.greedy[slot..slot + 1],
+            };
+            let at = |slot: usize| if start == 0 { 0 } else { 9 - 2 * slot };
+            let pass: Vec<_> = (0..3).flat_map(|slot| tokens(slot, at(slot), ids(slot))).collect();
+            let all: Vec<u32> = (0..pass.len() as u32).collect();
+            let theirs = forward(&model, &mut cache, &pass, &all);
+            let ours = forward(&load(&checkpoint), &mut cpu_cache, &pass, &all);
+            assert!(self::distance(&ours, &theirs) < TOLERANCE);
+        }
     }
 }
 
@@ -62,9 +103,10 @@ fn two_hundred_greedy_tokens_are_the_references() {
 
 #[test]
 fn decoding_from_the_cache_has_the_bits_of_the_whole_pass() {
-    for name in [DEEP, WIDE] {
+    for (name, dtype) in [DEEP, WIDE].into_iter().flat_map(|name| DTYPES.map(|dtype| (name, dtype)))
+    {
         let text = Golden::read(name).text();
-        let model = model(name);
+        let model = model_in(name, dtype);
         let whole = bits(&logits(&model, &text));
         for pieces in [1, 7, 64] {
             let mut cache = model.new_cache(1).unwrap();
@@ -74,7 +116,7 @@ fn decoding_from_the_cache_has_the_bits_of_the_whole_pass() {
                 let all: Vec<u32> = (0..ids.len() as u32).collect();
                 cached.extend(bits(&forward(&model, &mut cache, &new, &all)));
             }
-            assert!(cached == whole, "{name} by pieces of {pieces}");
+            assert!(cached == whole, "{name} in {dtype:?} by pieces of {pieces}");
         }
     }
 }
@@ -82,32 +124,36 @@ fn decoding_from_the_cache_has_the_bits_of_the_whole_pass() {
 #[test]
 fn a_text_has_the_same_bits_among_any_others() {
     let golden = Golden::read(WIDE);
-    let model = model(WIDE);
-    let alone = bits(&logits(&model, &golden.prompt));
-    for neighbours in [1, 4, 15, 40] {
-        let mut cache = model.new_cache(neighbours + 1).unwrap();
-        let slot = neighbours / 2;
-        let mut new = Vec::new();
-        for other in (0..=neighbours).filter(|other| *other != slot) {
-            new.extend(tokens(other, 0, &golden.greedy[other..2 * other + 1]));
+    for dtype in DTYPES {
+        let model = model_in(WIDE, dtype);
+        let alone = bits(&logits(&model, &golden.prompt));
+        for neighbours in [1, 4, 15, 40] {
+            let mut cache = model.new_cache(neighbours + 1).unwrap();
+            let slot = neighbours / 2;
+            let mut new = Vec::new();
+            for other in (0..=neighbours).filter(|other| *other != slot) {
+                new.extend(tokens(other, 0, &golden.greedy[other..2 * other + 1]));
+            }
+            let start = new.len() as u32;
+            new.extend(tokens(slot, 0, &golden.prompt));
+            let wanted: Vec<u32> = (start..new.len() as u32).collect();
+            let together = forward(&model, &mut cache, &new, &wanted);
+            assert!(bits(&together) == alone, "{neighbours} neighbours in {dtype:?}");
         }
-        let start = new.len() as u32;
-        new.extend(tokens(slot, 0, &golden.prompt));
-        let wanted: Vec<u32> = (start..new.len() as u32).collect();
-        let together = forward(&model, &mut cache, &new, &wanted);
-        assert!(bits(&together) == alone, "{neighbours} neighbours");
     }
 }
 
 #[test]
 fn a_slot_used_before_leaves_no_trace() {
     let golden = Golden::read(DEEP);
-    let model = model(DEEP);
-    let mut cache = model.new_cache(1).unwrap();
-    forward(&model, &mut cache, &tokens(0, 0, &golden.greedy), &[0]);
-    let all: Vec<u32> = (0..golden.prompt.len() as u32).collect();
-    let again = forward(&model, &mut cache, &tokens(0, 0, &golden.prompt), &all);
-    assert!(bits(&again) == bits(&logits(&model, &golden.prompt)));
+    for dtype in DTYPES {
+        let model = model_in(DEEP, dtype);
+        let mut cache = model.new_cache(1).unwrap();
+        forward(&model, &mut cache, &tokens(0, 0, &golden.greedy), &[0]);
+        let all: Vec<u32> = (0..golden.prompt.len() as u32).collect();
+        let again = forward(&model, &mut cache, &tokens(0, 0, &golden.prompt), &all);
+        assert!(bits(&again) == bits(&logits(&model, &golden.prompt)), "{dtype:?}");
+    }
 }
 
 #[test]
@@ -139,4 +185,22 @@ fn what_does_not_exist_is_refused() {
     let checkpoint = Checkpoint::from_dir(&folder(DEEP)).unwrap();
     let f16 = Gpt2::load(&checkpoint, &Device::Cpu, Dtype::F16).err().unwrap();
     assert_eq!(f16.to_string(), "f16 is not computed on the CPU, expected f32, bf16 or int8");
+    let tokens = tokens(0, 0, &[1, 2]);
+    let refuse = |cache: &mut KvCache, tokens: &[Token], wanted: &[u32]| {
+        model.forward(cache, tokens, wanted, &mut Vec::new()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        refuse(&mut cache, &[tokens[1], tokens[0], tokens[1]], &[]),
+        "position 1 of slot 0 is given twice in a pass"
+    );
+    assert_eq!(refuse(&mut cache, &tokens, &[2]), "logits are wanted after token 2 of a pass of 2");
+    for mut foreign in [
+        model_in(DEEP, Dtype::Int8).new_cache(1).unwrap(),
+        model_in(WIDE, Dtype::F32).new_cache(1).unwrap(),
+    ] {
+        assert_eq!(
+            refuse(&mut foreign, &tokens, &[0]),
+            "the cache belongs to a model of other sizes or another number format"
+        );
+    }
 }

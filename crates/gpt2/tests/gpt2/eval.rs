@@ -1,0 +1,51 @@
+//! Fewer digits are held to what they may cost.
+
+use std::path::Path;
+
+use gpt2::eval::compare;
+use gpt2::{Checkpoint, Device, Dtype, Gpt2};
+
+use crate::fixture::{DEEP, Golden, model, model_in};
+
+/// The model that ships with Venti, on prose that it was not trained on.
+#[test]
+fn eight_bits_cost_the_embedded_model_less_than_half_a_percent() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let checkpoint = Checkpoint::from_dir(&root.join("../../models/venti-mini")).unwrap();
+    let prose = std::fs::read_to_string(root.join("tests/fixtures/prose.txt")).unwrap();
+    let texts = [checkpoint.tokenizer().encode(&prose).unwrap()];
+    let load = |dtype| Gpt2::load(&checkpoint, &Device::Cpu, dtype).unwrap();
+    let reference = load(Dtype::F32);
+    for dtype in [Dtype::Bf16, Dtype::Int8] {
+        let it = compare(&reference, &load(dtype), &texts).unwrap();
+        assert!(it.tokens > 500, "{it:?}");
+        let cost = it.perplexity / it.reference_perplexity - 1.0;
+        assert!(cost.abs() < 0.005, "{dtype:?}: {it:?}");
+        assert!(it.mean_kl < 2e-3 && it.same_choice > 0.95, "{dtype:?}: {it:?}");
+    }
+}
+
+#[test]
+fn a_model_does_not_differ_from_itself() {
+    let text = Golden::read(DEEP).text();
+    let it = compare(&model(DEEP), &model(DEEP), &[text.clone(), vec![65]]).unwrap();
+    assert_eq!(it.tokens, text.len() - 1);
+    assert_eq!(it.perplexity, it.reference_perplexity);
+    assert_eq!((it.mean_kl, it.same_choice), (0.0, 1.0));
+    let other = compare(&model(DEEP), &model_in(DEEP, Dtype::Int8), &[text]).unwrap();
+    assert!(other.mean_kl > 0.0);
+}
+
+/// Against log probabilities of the reference.
+#[test]
+fn perplexity_is_that_of_the_reference() {
+    let golden = Golden::read(DEEP);
+    let text = golden.text();
+    let log_probs = candle_nn::ops::log_softmax(&golden.logits, 1).unwrap();
+    let log_probs = log_probs.to_vec2::<f32>().unwrap();
+    let sum: f64 =
+        text[1..].iter().zip(&log_probs).map(|(next, row)| f64::from(row[*next as usize])).sum();
+    let expected = (-sum / (text.len() - 1) as f64).exp();
+    let it = compare(&model(DEEP), &model(DEEP), &[text]).unwrap();
+    assert!((it.perplexity / expected - 1.0).abs() < 1e-4, "{it:?}, expected {expected}");
+}
