@@ -15,7 +15,9 @@ pub mod eval;
 mod generate;
 #[cfg(feature = "hub")]
 pub mod hub;
-mod kernels;
+/// Not part of the interface: `benches/` times them one by one.
+#[doc(hidden)]
+pub mod kernels;
 mod kv_cache;
 mod model;
 pub mod sampling;
