@@ -144,7 +144,9 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
             if BF16 {
                 let x = u32::from(x[0].to_bits()) | u32::from(x[1].to_bits()) << 16;
                 let x = _mm512_set1_epi32(x.cast_signed());
-                return _mm512_dpbf16_ps(sum, transmute(weights), transmute(x));
+                let weights = transmute::<__m512i, __m512bh>(weights);
+                let x = transmute::<__m512i, __m512bh>(x);
+                return _mm512_dpbf16_ps(sum, weights, x);
             }
             let first = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(weights));
             let high = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());

@@ -12,8 +12,8 @@ use crate::kernels::team::Shared;
 
 /// Keys and values of every block, and the memory that passes compute in.
 pub struct Cache {
-    pub(super) shape: Shape,
-    pub(super) layers: Vec<Layer>,
+    shape: Shape,
+    layers: Vec<Layer>,
     pub(super) scratch: Scratch,
 }
 
@@ -57,14 +57,22 @@ impl Cache {
     }
 }
 
+impl Cache {
+    /// The blocks' keys and values, to be written by many, and the memory of passes.
+    pub(super) fn share<F: Format>(&mut self) -> (Vec<SharedLayer<'_, F>>, &mut Scratch) {
+        let layers = self.layers.iter_mut().map(|layer| layer.share(self.shape)).collect();
+        (layers, &mut self.scratch)
+    }
+}
+
 impl Layer {
-    /// The same, to be written by many.
-    pub fn share<F: Format>(&mut self) -> SharedLayer<'_, F> {
+    fn share<F: Format>(&mut self, shape: Shape) -> SharedLayer<'_, F> {
         fn numbers<T: bytemuck::Pod>(memory: &mut MmapMut) -> Shared<'_, T> {
             let whole = memory.len() / size_of::<T>() * size_of::<T>();
             Shared::new(bytemuck::cast_slice_mut(&mut memory[..whole]))
         }
         SharedLayer {
+            shape,
             keys: numbers(&mut self.keys),
             values: numbers(&mut self.values),
             key_scales: numbers(&mut self.key_scales),
@@ -75,6 +83,7 @@ impl Layer {
 
 /// One block's keys and values while a pass writes and reads them.
 pub(super) struct SharedLayer<'a, F: Format> {
+    shape: Shape,
     keys: Shared<'a, F::Cached>,
     values: Shared<'a, F::Cached>,
     key_scales: Shared<'a, f32>,
@@ -89,12 +98,12 @@ impl<F: Format> SharedLayer<'_, F> {
     pub unsafe fn remember(
         &self,
         level: Level,
-        shape: Shape,
         head: usize,
         position: usize,
         [key, value]: [&[f32]; 2],
         scratch: &mut WriteScratch<F>,
     ) {
+        let shape = self.shape;
         let scale_at = head * shape.scales() + position;
 
         let scale = scratch.write(level, key);
@@ -126,13 +135,13 @@ impl<F: Format> SharedLayer<'_, F> {
     pub unsafe fn attend(
         &self,
         level: Level,
-        shape: Shape,
         head: usize,
         length: usize,
         (q, scale): (&[f32], f32),
         scores: &mut Vec<Lanes<f32>>,
         y: &mut [f32],
     ) {
+        let shape = self.shape;
         let (keys, values) = (head * shape.keys(), head * shape.values());
         let scales =
             if F::SCALED { head * shape.scales()..(head + 1) * shape.scales() } else { 0..0 };
@@ -163,8 +172,8 @@ pub(super) struct WriteScratch<F: Format> {
 }
 
 impl<F: Format> WriteScratch<F> {
-    pub fn new(shape: Shape) -> Self {
-        let vectors = shape.value_vectors();
+    pub fn new(head_dim: usize) -> Self {
+        let vectors = head_dim.div_ceil(LANES);
         Self {
             numbers: vec![[0.0; LANES]; vectors],
             cached: vec![[F::Cached::zeroed(); LANES]; vectors],

@@ -1,0 +1,259 @@
+//! One forward pass: the memory that its stages read and write, and the stages.
+//!
+//! Every stage is a number of tasks, each of which writes a part of the memory that no other task of
+//! that stage touches, and reads only what earlier stages wrote. All `unsafe` here rests on that; what
+//! a task has to itself is said where it writes.
+
+use std::ops::Range;
+
+use super::Network;
+use super::cache::{Cache, SharedLayer, WriteScratch};
+use crate::kernels::format::{Format, GROUP};
+use crate::kernels::gelu::activate;
+use crate::kernels::layer_norm::{LayerNorm, encode};
+use crate::kernels::linear::{Linear, Results};
+use crate::kernels::simd::Lanes;
+use crate::kernels::team::{Member, Shared};
+use crate::kv_cache::Token;
+
+/// What a pass reads and writes.
+pub struct Pass<'a, F: Format> {
+    tokens: &'a [Token],
+    wanted: &'a [u32],
+    /// The residual stream (N, C).
+    x: Shared<'a, f32>,
+    /// Queries, keys and values (N, 3C), without filling.
+    qkv: Shared<'a, f32>,
+    /// Attention's results (N, C).
+    y: Shared<'a, f32>,
+    /// What a product reads: (N, C), in the end (W, C).
+    a: Shared<'a, F::Group>,
+    /// The MLP's hidden layer (N, I).
+    hidden: Shared<'a, F::Group>,
+    /// (W, V), without filling.
+    logits: Shared<'a, f32>,
+    layers: Vec<SharedLayer<'a, F>>,
+}
+
+impl<'a, F: Format> Pass<'a, F> {
+    /// Makes room for `tokens` in the cache's memory and in `logits`.
+    pub fn new(
+        network: &Network<F>,
+        cache: &'a mut Cache,
+        tokens: &'a [Token],
+        wanted: &'a [u32],
+        logits: &'a mut Vec<f32>,
+    ) -> Self {
+        let (rows, groups) = (tokens.len(), network.groups);
+        let (layers, scratch) = cache.share::<F>();
+        let [x, qkv, y] = &mut scratch.numbers;
+        x.resize(rows * groups * GROUP, 0.0);
+        qkv.resize(rows * 3 * network.width(), 0.0);
+        y.resize(rows * groups * GROUP, 0.0);
+        let [a, hidden] = &mut scratch.encoded;
+        let words = size_of::<F::Group>() / size_of::<u32>();
+        a.resize(rows.max(wanted.len()) * groups * words, 0);
+        hidden.resize(rows * network.inner_groups * words, 0);
+        logits.resize(wanted.len() * network.lm_head.outputs(), 0.0);
+        Self {
+            tokens,
+            wanted,
+            x: Shared::new(x),
+            qkv: Shared::new(qkv),
+            y: Shared::new(y),
+            a: Shared::new(bytemuck::cast_slice_mut(a)),
+            hidden: Shared::new(bytemuck::cast_slice_mut(hidden)),
+            logits: Shared::new(logits),
+            layers,
+        }
+    }
+}
+
+/// Where a product's results go, and with that what it reads.
+pub enum To {
+    /// From `a`.
+    Qkv,
+    /// Added to the residual stream; from `a`.
+    Residual,
+    /// Added to the residual stream; from the hidden layer.
+    ResidualFromHidden,
+    /// Activated, and written down for the next product; from `a`.
+    Hidden,
+    /// Of these rows; from `a`.
+    Logits(Range<usize>),
+}
+
+/// One of the threads of a pass, with memory of its own.
+pub struct Thread<'a, 'm, F: Format> {
+    network: &'a Network<F>,
+    pass: &'a Pass<'a, F>,
+    member: &'a mut Member<'m>,
+    results: Vec<Results>,
+    scores: Vec<Lanes<f32>>,
+    scratch: WriteScratch<F>,
+}
+
+impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
+    /// A thread that takes part in a pass.
+    pub fn new(network: &'a Network<F>, pass: &'a Pass<'a, F>, member: &'a mut Member<'m>) -> Self {
+        let (results, scores) = (Vec::new(), Vec::new());
+        let scratch = WriteScratch::new(network.head_dim);
+        Self { network, pass, member, results, scores, scratch }
+    }
+
+    /// W.
+    pub fn wanted(&self) -> usize {
+        self.pass.wanted.len()
+    }
+
+    /// Begins the residual stream: each token's embedding and its position's.
+    pub fn embed(&mut self) {
+        let Self { network, pass, .. } = *self;
+        let width = network.width();
+        self.member.stage(pass.tokens.len(), |row| {
+            let Token { id, position, .. } = pass.tokens[row];
+            // SAFETY: a row of x.
+            let x = unsafe { pass.x.write(rows(row..row + 1, network.groups * GROUP)) };
+            let wte = network.embedding(id as usize);
+            let wpe = &network.wpe[position * width..][..width];
+            x.iter_mut().zip(wte.zip(wpe)).for_each(|(x, (wte, wpe))| *x = wte + wpe);
+            x[width..].fill(0.0);
+        });
+    }
+
+    /// The norm of the residual stream, for the next product.
+    pub fn norm(&mut self, norm: &LayerNorm) {
+        let Self { network, pass, .. } = *self;
+        self.member.stage(pass.tokens.len(), |row| norm_row(network, pass, norm, row, row));
+    }
+
+    /// The norm of those rows of the residual stream whose logits are wanted.
+    pub fn norm_of_the_wanted(&mut self, norm: &LayerNorm) {
+        let Self { network, pass, .. } = *self;
+        self.member.stage(pass.wanted.len(), |row| {
+            norm_row(network, pass, norm, pass.wanted[row] as usize, row);
+        });
+    }
+
+    /// Attention's results, written down for the next product.
+    pub fn encode(&mut self) {
+        let Self { network, pass, .. } = *self;
+        let groups = network.groups;
+        self.member.stage(pass.tokens.len(), |row| {
+            // SAFETY: a row of a.
+            let (y, a) = unsafe {
+                (
+                    pass.y.read(rows(row..row + 1, groups * GROUP)),
+                    pass.a.write(rows(row..row + 1, groups)),
+                )
+            };
+            encode::<F>(network.level, y, a);
+        });
+    }
+
+    /// A matrix product. Its tasks have columns.
+    pub fn product(&mut self, layer: &Linear<F>, to: To) {
+        let Self { network, pass, ref mut member, ref mut results, .. } = *self;
+        let (level, groups, tokens) = (network.level, network.groups, pass.tokens.len());
+        let (from, part) = match &to {
+            To::ResidualFromHidden => (&pass.hidden, rows(0..tokens, network.inner_groups)),
+            To::Logits(part) => (&pass.a, rows(part.clone(), groups)),
+            _ => (&pass.a, rows(0..tokens, groups)),
+        };
+        member.stage(layer.tasks(), |task| {
+            // SAFETY: no product writes what it reads.
+            let x = unsafe { from.read(part.clone()) };
+            let columns = layer.columns(task);
+            for (row, results) in layer.forward(level, task, x, results).iter_mut().enumerate() {
+                let within = |row: usize, stride: usize| {
+                    row * stride + columns.start..row * stride + columns.end
+                };
+                // SAFETY, below: columns of a row.
+                match &to {
+                    To::Qkv => {
+                        let qkv = unsafe { pass.qkv.write(within(row, layer.outputs())) };
+                        qkv.copy_from_slice(&results[..columns.len()]);
+                    }
+                    To::Residual | To::ResidualFromHidden => {
+                        let x = unsafe { pass.x.write(within(row, groups * GROUP)) };
+                        x.iter_mut().zip(results).for_each(|(x, result)| *x += *result);
+                    }
+                    To::Hidden => {
+                        activate(level, network.activation, results.as_chunks_mut().0);
+                        // A task's columns are a group.
+                        let group = row * network.inner_groups + task;
+                        let hidden = unsafe { pass.hidden.write(group..group + 1) };
+                        encode::<F>(level, results, hidden);
+                    }
+                    To::Logits(part) => {
+                        let within = within(part.start + row, layer.outputs());
+                        let logits = unsafe { pass.logits.write(within) };
+                        logits.copy_from_slice(&results[..columns.len()]);
+                    }
+                }
+            }
+        });
+    }
+
+    /// Writes every token's keys and values into a block's cache.
+    pub fn remember(&mut self, layer: usize) {
+        let Self { network, pass, ref mut member, ref mut scratch, .. } = *self;
+        let (level, heads, head_dim) = (network.level, network.heads, network.head_dim);
+        member.stage(pass.tokens.len(), |row| {
+            let Token { slot, position, .. } = pass.tokens[row];
+            // SAFETY: only read in this stage.
+            let qkv = unsafe { pass.qkv.read(rows(row..row + 1, 3 * network.width())) };
+            let (_, kv) = qkv.split_at(network.width());
+            let (k, v) = kv.split_at(network.width());
+            let new = k.chunks_exact(head_dim).zip(v.chunks_exact(head_dim));
+            for (head, (key, value)) in (slot * heads..).zip(new) {
+                // SAFETY: a position of a slot, which no other token of the pass has.
+                unsafe {
+                    pass.layers[layer].remember(level, head, position, [key, value], scratch);
+                }
+            }
+        });
+    }
+
+    /// Every token's attention over its text so far, each head by itself.
+    pub fn attend(&mut self, layer: usize, scale: f32) {
+        let Self { network, pass, ref mut member, ref mut scores, .. } = *self;
+        let (heads, head_dim) = (network.heads, network.head_dim);
+        member.stage(pass.tokens.len() * heads, |task| {
+            let (row, head) = (task / heads, task % heads);
+            let Token { slot, position, .. } = pass.tokens[row];
+            let q = row * 3 * network.width() + head * head_dim;
+            let y = row * network.groups * GROUP + head * head_dim;
+            // SAFETY: a head of a row of y.
+            unsafe {
+                let q = pass.qkv.read(q..q + head_dim);
+                let y = pass.y.write(y..y + head_dim);
+                let (head, length) = (slot * heads + head, position + 1);
+                pass.layers[layer].attend(network.level, head, length, (q, scale), scores, y);
+            }
+        });
+    }
+}
+
+/// Where some rows lie.
+fn rows(rows: Range<usize>, stride: usize) -> Range<usize> {
+    rows.start * stride..rows.end * stride
+}
+
+/// The norm of row `from` of the residual stream, as row `to` of what the next product reads.
+fn norm_row<F: Format>(
+    network: &Network<F>,
+    pass: &Pass<'_, F>,
+    norm: &LayerNorm,
+    from: usize,
+    to: usize,
+) {
+    // SAFETY: a row of a.
+    let (x, a) = unsafe {
+        (
+            pass.x.read(rows(from..from + 1, network.groups * GROUP)),
+            pass.a.write(rows(to..to + 1, network.groups)),
+        )
+    };
+    norm.forward::<F>(network.level, x, a);
+}
