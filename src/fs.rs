@@ -77,14 +77,6 @@ impl Opened {
     }
 }
 
-/// BLAKE3 of a file, hex.
-pub fn blake3(path: &Path) -> Result<String> {
-    let file = File::open(path).map_err(error("read", path))?;
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(file).map_err(error("read", path))?;
-    Ok(hasher.finalize().to_hex().to_string())
-}
-
 /// What a path leads to, through links.
 pub fn metadata(path: &Path) -> Result<Metadata> {
     std::fs::metadata(path).map_err(error("read", path))

@@ -31,7 +31,7 @@ pub use generate::{Completion, FinishReason, Request, Work, generate};
 pub use kv_cache::{KvCache, Token};
 pub use model::{Dtype, Gpt2};
 pub use tokenizer::Tokenizer;
-pub use weights::{Checkpoint, CheckpointFiles, hash_files};
+pub use weights::{Checkpoint, CheckpointFiles, Hashes};
 
 /// Where a model computes, named so that callers need no candle of their own.
 pub use candle_core::Device;

@@ -4,6 +4,7 @@
 //! cheap and every tensor is converted once, straight to the model's device and dtype.
 
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use candle_core::safetensors::{MmapedSafetensors, SliceSafetensors};
@@ -51,31 +52,53 @@ impl CheckpointFiles {
     }
 
     /// The weights' identity: BLAKE3 over what config.json and the weights' files hold.
-    pub fn weights_hash(&self) -> Result<String> {
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn weights_hash(&self) -> Result<Hashes> {
         hash_files(std::iter::once(&self.config).chain(&self.weights))
     }
 
     /// The tokenizer's identity: BLAKE3 over what its files hold.
-    pub fn tokenizer_hash(&self) -> Result<String> {
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn tokenizer_hash(&self) -> Result<Hashes> {
         hash_files(&self.tokenizer)
     }
 }
 
-/// BLAKE3, in hex, over the contents of files in the order given, each preceded by its length in
-/// bytes (u64, little endian), so that bytes cannot move from one file to the next unnoticed.
-///
-/// # Errors
-/// When a file cannot be read.
-pub fn hash_files(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<String> {
-    let mut hasher = blake3::Hasher::new();
+/// BLAKE3, in hex, of files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hashes {
+    /// Of their contents in the order given, each preceded by its length in bytes (u64, little
+    /// endian), so that bytes cannot move from one file to the next unnoticed.
+    pub together: String,
+    /// Of each file's contents, with its length.
+    pub each: Vec<(PathBuf, u64, String)>,
+}
+
+/// Hashes files, reading each once: weights are large.
+fn hash_files<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<Hashes> {
+    let mut together = blake3::Hasher::new();
+    let mut each = Vec::new();
+    let mut piece = vec![0; 1 << 20];
     for path in paths {
-        let path = path.as_ref();
-        let file = File::open(path).map_err(Error::read(path))?;
+        let mut file = File::open(path).map_err(Error::read(path))?;
         let length = file.metadata().map_err(Error::read(path))?.len();
-        hasher.update(&length.to_le_bytes());
-        hasher.update_reader(file).map_err(Error::read(path))?;
+        together.update(&length.to_le_bytes());
+        let mut alone = blake3::Hasher::new();
+        loop {
+            let read = file.read(&mut piece).map_err(Error::read(path))?;
+            if read == 0 {
+                break;
+            }
+            together.update(&piece[..read]);
+            alone.update(&piece[..read]);
+        }
+        each.push((path.clone(), length, alone.finalize().to_hex().to_string()));
     }
-    Ok(hasher.finalize().to_hex().to_string())
+    Ok(Hashes { together: together.finalize().to_hex().to_string(), each })
 }
 
 /// One GPT-2, opened: its configuration, tokenizer and tensors.

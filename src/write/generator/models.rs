@@ -271,16 +271,16 @@ fn check(model: &str, pinned: &Pin, got: &Pin) -> miette::Result<()> {
 
 /// Hashes every file of a checkpoint in `dir`.
 fn hashed(source: Source, dir: &Path, files: &CheckpointFiles) -> miette::Result<Pin> {
-    let mut pinned = BTreeMap::new();
-    for path in paths(files) {
-        let file = PinnedFile { size: fs::metadata(path)?.len(), blake3: fs::blake3(path)? };
-        pinned.insert(name_in(dir, path), file);
-    }
+    let weights = files.weights_hash().into_diagnostic()?;
+    let tokenizer = files.tokenizer_hash().into_diagnostic()?;
+    let each = weights.each.into_iter().chain(tokenizer.each);
+    let pinned =
+        each.map(|(path, size, blake3)| (name_in(dir, &path), PinnedFile { size, blake3 }));
     Ok(Pin {
         source,
-        weights: files.weights_hash().into_diagnostic()?,
-        tokenizer: files.tokenizer_hash().into_diagnostic()?,
-        files: pinned,
+        weights: weights.together,
+        tokenizer: tokenizer.together,
+        files: pinned.collect(),
     })
 }
 
