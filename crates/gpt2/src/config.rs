@@ -123,6 +123,23 @@ impl Config {
         self.n_embd / self.n_head
     }
 
+    /// Numbers that were learned: weights and biases of all layers, and the embeddings.
+    pub fn parameters(&self) -> usize {
+        let width = self.n_embd;
+        let linear: usize = self.linear_layers().map(|(inputs, outputs)| inputs * outputs).sum();
+        let norms_and_biases = self.n_layer * (4 * width + 5 * width + self.n_inner) + 2 * width;
+        // The output layer's weights are the token embeddings, unless it has its own.
+        let tokens = if self.tie_word_embeddings { 0 } else { self.vocab_size };
+        linear + norms_and_biases + (tokens + self.n_positions) * width
+    }
+
+    /// Inputs and outputs of all linear layers, the output layer last.
+    pub(crate) fn linear_layers(&self) -> impl Iterator<Item = (usize, usize)> {
+        let (c, i) = (self.n_embd, self.n_inner);
+        let block = [(c, 3 * c), (c, c), (c, i), (i, c)];
+        (0..self.n_layer).flat_map(move |_| block).chain([(c, self.vocab_size)])
+    }
+
     /// What a block's attention scores are multiplied by.
     pub fn attention_scale(&self, layer: usize) -> f64 {
         let mut scale = 1.0;
@@ -226,6 +243,14 @@ mod tests {
         assert_eq!((config.vocab_size, config.n_positions, config.n_inner), (50257, 1024, 3072));
         assert_eq!(config.eos_token_id, Some(50256));
         assert!(config.tie_word_embeddings && config.scale_attn_weights);
+    }
+
+    #[test]
+    fn the_published_model_has_as_many_parameters_as_published() {
+        let tied = parse("{}").unwrap();
+        assert_eq!(tied.parameters(), 124_439_808);
+        let own_head = parse(r#"{"tie_word_embeddings": false}"#).unwrap();
+        assert_eq!(own_head.parameters() - tied.parameters(), 50_257 * 768);
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod hub;
 #[doc(hidden)]
 pub mod kernels;
 mod kv_cache;
+pub mod limits;
 mod model;
 pub mod sampling;
 pub mod text;
@@ -29,7 +30,7 @@ pub use config::{Activation, Config};
 pub use error::Error;
 pub use generate::{Completion, FinishReason, Request, Work, generate};
 pub use kv_cache::{KvCache, Token};
-pub use model::{Dtype, Gpt2};
+pub use model::{Dtype, Gpt2, Held};
 pub use tokenizer::Tokenizer;
 pub use weights::{Checkpoint, CheckpointFiles, Hashes};
 

@@ -17,6 +17,7 @@ use self::packing::Packing;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::kernels::format::{Bf16, F32, Format, Int8};
+use crate::kernels::linear::Linear;
 use crate::kernels::simd::Level;
 use crate::kv_cache::{KvCache, Layers, Token};
 use crate::weights::Checkpoint;
@@ -45,6 +46,26 @@ impl Dtype {
         }
     }
 
+    /// Refuses what a device does not compute in.
+    ///
+    /// # Errors
+    /// With what it does compute in.
+    pub fn check(self, device: &Device) -> Result<()> {
+        match self {
+            Self::F16 if device.is_cpu() => Err(self.refused(device)),
+            Self::Int8 if !device.is_cpu() => Err(self.refused(device)),
+            _ => Ok(()),
+        }
+    }
+
+    fn refused(self, device: &Device) -> Error {
+        Error::DType {
+            dtype: self.name(),
+            device: if device.is_cpu() { "CPU" } else { "GPU" },
+            expected: if device.is_cpu() { "f32, bf16 or int8" } else { "f32, f16 or bf16" },
+        }
+    }
+
     /// Bytes of a number.
     pub fn size_in_bytes(self) -> usize {
         match self {
@@ -53,6 +74,15 @@ impl Dtype {
             Self::Int8 => 1,
         }
     }
+}
+
+/// What a loaded model's weights take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// In the device's memory.
+    pub bytes: usize,
+    /// Whether most of them are those of a mapped file, which the system may share and drop.
+    pub is_mapped: bool,
 }
 
 /// A GPT-2 ready to compute.
@@ -114,11 +144,7 @@ impl Gpt2 {
             _ => None,
         };
         let Some(computed) = computed else {
-            return Err(Error::DType {
-                dtype: dtype.name(),
-                device: if device.is_cpu() { "CPU" } else { "GPU" },
-                expected: if device.is_cpu() { "f32, bf16 or int8" } else { "f32, f16 or bf16" },
-            });
+            return Err(dtype.refused(device));
         };
         let network = Network::Tensors(tensors::Network::new(checkpoint, device, computed)?);
         Ok(Self { config: checkpoint.config().clone(), device: device.clone(), dtype, network })
@@ -139,16 +165,26 @@ impl Gpt2 {
         self.dtype
     }
 
-    /// Bytes of all linear layers' weights: what a pass reads at least.
-    pub fn weight_bytes(&self) -> usize {
+    /// What its weights take.
+    pub fn held(&self) -> Held {
         match &self.network {
             Network::Tensors(_) => {
-                let Config { n_embd: c, n_inner: i, n_layer, vocab_size: v, .. } = self.config;
-                (n_layer * (4 * c * c + 2 * c * i) + v * c) * self.dtype.size_in_bytes()
+                let bytes = self.config.parameters() * self.dtype.size_in_bytes();
+                Held { bytes, is_mapped: false }
             }
-            Network::F32(network) => network.weight_bytes(),
-            Network::Bf16(network) => network.weight_bytes(),
-            Network::Int8(network) => network.weight_bytes(),
+            Network::F32(network) => self.held_on_cpu(network),
+            Network::Bf16(network) => self.held_on_cpu(network),
+            Network::Int8(network) => self.held_on_cpu(network),
+        }
+    }
+
+    /// Everything but the linear layers' weights is kept as f32.
+    fn held_on_cpu<F: Format>(&self, network: &cpu::Network<F>) -> Held {
+        let packed: usize = network.layers().map(|layer| size_of_val(layer.packed())).sum();
+        let linear: usize = self.config.linear_layers().map(|(k, n)| k * n).sum();
+        Held {
+            bytes: packed + (self.config.parameters() - linear) * size_of::<f32>(),
+            is_mapped: network.layers().all(Linear::is_mapped),
         }
     }
 

@@ -97,7 +97,7 @@ impl Gpt2Generator {
 /// As many rows as write fastest, or as `clients` need, and as memory allows.
 fn rows_for(model: &Gpt2, clients: usize) -> usize {
     let text = model.cache_bytes(model.config().n_positions).max(1);
-    let fastest = if model.device().is_cpu() && model.weight_bytes() <= PROCESSOR_CACHE_BYTES {
+    let fastest = if model.device().is_cpu() && model.held().bytes <= PROCESSOR_CACHE_BYTES {
         // A text is half as long as it can be, on average.
         (2 * PROCESSOR_CACHE_BYTES / text).clamp(LEAST_ROWS, MOST_ROWS)
     } else {

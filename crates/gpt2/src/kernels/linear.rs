@@ -68,6 +68,11 @@ impl<F: Format> Linear<F> {
         &self.blocks
     }
 
+    /// Whether the packed weight lies in a file.
+    pub fn is_mapped(&self) -> bool {
+        self.blocks.is_mapped()
+    }
+
     /// Outputs (N).
     pub fn outputs(&self) -> usize {
         self.outputs

@@ -12,6 +12,13 @@ pub enum Stored<T: Pod> {
     Mapped(Arc<memmap2::Mmap>, Range<usize>),
 }
 
+impl<T: Pod> Stored<T> {
+    /// Whether they lie in a file.
+    pub fn is_mapped(&self) -> bool {
+        matches!(self, Self::Mapped(..))
+    }
+}
+
 impl<T: Pod> Deref for Stored<T> {
     type Target = [T];
 

@@ -107,11 +107,6 @@ impl<F: Format> Network<F> {
             .chain([&self.lm_head])
     }
 
-    /// Bytes of their weights.
-    pub fn weight_bytes(&self) -> usize {
-        self.layers().map(|layer| size_of_val(layer.packed())).sum()
-    }
-
     /// Takes `tokens` (N) into the cache and gives the logits (W, V) after the `wanted` ones of them.
     pub fn forward(
         &self,

@@ -16,7 +16,6 @@ use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 use memmap2::Mmap;
 
 use super::Dtype;
-use crate::config::Config;
 use crate::error::Result;
 use crate::kernels::format::{Format, GROUP, PANEL};
 use crate::kernels::linear::{Linear, Matrix};
@@ -56,10 +55,8 @@ impl<'a, F: Format> Packing<'a, F> {
         path: Option<&Path>,
     ) -> Result<Self> {
         let path = path.map(|path| path.with_extension(dtype.name()));
-        let Config { n_embd: c, n_inner: i, n_layer, vocab_size: v, .. } = *checkpoint.config();
-        let of_a_block = [(c, 3 * c), (c, c), (c, i), (i, c)];
-        let of_a_block = of_a_block.map(|(inputs, outputs)| Linear::<F>::blocks(inputs, outputs));
-        let blocks = n_layer * of_a_block.iter().sum::<usize>() + Linear::<F>::blocks(c, v);
+        let layers = checkpoint.config().linear_layers();
+        let blocks: usize = layers.map(|(k, n)| Linear::<F>::blocks(k, n)).sum();
         let bytes = blocks * size_of::<F::Block>();
         Ok(Self {
             weights: checkpoint.weights(&Device::Cpu, DType::F32)?,
