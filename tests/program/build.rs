@@ -207,3 +207,15 @@ fn a_hub_model_that_is_not_here_fails_offline_naming_what_is_missing() {
     assert!(said.contains("--offline"), "{said}");
     assert!(!project.path("output").exists());
 }
+
+#[test]
+fn a_format_that_no_cpu_computes_in_is_refused_with_those_it_does() {
+    let expected = "error: f16 is not computed on the CPU, expected f32, bf16 or int8\n   \
+                    hint: `dtype: auto` takes what is fastest on the device\n";
+    let project = Project::with_quotes(&["One team is a product."]);
+    for args in [&["build"][..], &["generate", "--text", "One team is a product."]] {
+        let said = project.fails(&[args, &["--device", "cpu", "--dtype", "f16"]].concat(), 1);
+        assert!(said.ends_with(expected), "venti {args:?}: {said}");
+    }
+    assert!(!project.path("output").exists());
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use gpt2::sampling::{Scored, Settings};
 use gpt2::{Checkpoint, Gpt2};
-use miette::{IntoDiagnostic, WrapErr};
+use miette::{IntoDiagnostic, WrapErr, miette};
 
 use super::{Completion, FinishReason, Generator, Provenance, Request, Token, Vocabulary, Work};
 use crate::config::{Device, Dtype, Generation};
@@ -66,6 +66,32 @@ impl Engine {
             Dtype::Int8 => gpt2::Dtype::Int8,
         }
     }
+
+    /// Refuses a number format that the device does not compute in.
+    ///
+    /// # Errors
+    /// With those it does compute in.
+    pub fn check(self, device: &gpt2::Device) -> miette::Result<()> {
+        self.dtype(device).check(device).map_err(|error| {
+            miette!(help = "`dtype: auto` takes what is fastest on the device", "{error}")
+        })
+    }
+
+    /// Loads a checkpoint's weights onto the device. What a CPU makes of them is kept in `packed`.
+    ///
+    /// # Errors
+    /// When the device is not to be had or does not compute in the number format, or the weights do
+    /// not fit the configuration.
+    pub fn load(self, checkpoint: &Checkpoint, packed: Option<&Path>) -> miette::Result<Gpt2> {
+        let device = self.device()?;
+        self.check(&device)?;
+        Gpt2::load_packed(checkpoint, &device, self.dtype(&device), packed).into_diagnostic()
+    }
+
+    /// How many texts it writes together with a model.
+    pub fn rows(self, model: &Gpt2) -> usize {
+        self.batch_size.unwrap_or_else(|| rows_for(model, self.clients)).max(1)
+    }
 }
 
 /// A loaded GPT-2.
@@ -80,16 +106,14 @@ impl Gpt2Generator {
     /// `packed`.
     ///
     /// # Errors
-    /// When the device is not to be had, or the weights do not fit the configuration.
+    /// As [`Engine::load`].
     pub fn new(
         checkpoint: Checkpoint,
         engine: Engine,
         packed: Option<&Path>,
     ) -> miette::Result<Self> {
-        let device = engine.device()?;
-        let model = Gpt2::load_packed(&checkpoint, &device, engine.dtype(&device), packed);
-        let model = model.into_diagnostic()?;
-        let batch_size = engine.batch_size.unwrap_or_else(|| rows_for(&model, engine.clients));
+        let model = engine.load(&checkpoint, packed)?;
+        let batch_size = engine.rows(&model);
         Ok(Self { checkpoint: Arc::new(checkpoint), model, batch_size })
     }
 }
@@ -150,7 +174,7 @@ impl Generator for Gpt2Generator {
     }
 
     fn batch_size(&self) -> usize {
-        self.batch_size.max(1)
+        self.batch_size
     }
 
     fn run(&mut self, work: &mut dyn Work) -> miette::Result<()> {

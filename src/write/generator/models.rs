@@ -223,13 +223,18 @@ impl Models for Gpt2Models {
 
     fn load(&mut self, model: &str) -> miette::Result<Box<dyn Generator>> {
         let found = self.find(model)?;
-        let packed = self.root.join(SCRATCH).join("packed").join(&found.pin.weights);
-        let packed = (!self.without_lock).then_some(packed);
+        let packed = (!self.without_lock).then(|| found.packed_in(&self.root));
         Ok(Box::new(Gpt2Generator::new(found.open()?, self.engine, packed.as_deref())?))
     }
 }
 
 impl Found {
+    /// The file in which a project keeps what a CPU makes of the weights, but for the number format,
+    /// which is added to its name.
+    pub fn packed_in(&self, root: &Path) -> PathBuf {
+        root.join(SCRATCH).join("packed").join(&self.pin.weights)
+    }
+
     /// Opens the checkpoint; its tensors are read when they are loaded.
     ///
     /// # Errors
