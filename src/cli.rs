@@ -79,6 +79,9 @@ pub enum Command {
     /// Show and move the models this site uses
     #[cfg(feature = "model")]
     Model(Model),
+    /// Measure how fast a model writes on this machine
+    #[cfg(feature = "model")]
+    Bench(Bench),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Print the manual page, or write one page a command into a folder
@@ -401,6 +404,47 @@ pub struct ModelName {
     pub model: Option<String>,
     #[command(flatten)]
     pub engine: Engine,
+}
+
+/// `venti bench`
+#[cfg(feature = "model")]
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// venti-mini, gpt2, a folder, or owner/name or owner/name@revision on the hub [default: the site's]
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Where it runs
+    #[arg(long)]
+    pub device: Option<Device>,
+    /// What it computes in; several, separated by commas [default: the site's]
+    #[arg(long, value_delimiter = ',')]
+    pub dtype: Vec<Dtype>,
+    /// CPU threads
+    #[arg(long, value_name = "N")]
+    pub threads: Option<std::num::NonZeroUsize>,
+    /// Texts written together; several numbers, separated by commas [default: 1, and what a build takes]
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = from_1_to::<4096>())]
+    pub batch_size: Vec<usize>,
+    /// Tokens of each prompt
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = from_1_to::<1_000_000>())]
+    pub prompt_tokens: usize,
+    /// Tokens written after each prompt
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = from_1_to::<1_000_000>())]
+    pub new_tokens: usize,
+    /// How often each is measured; the median is shown
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = from_1_to::<1000>())]
+    pub repeat: usize,
+    /// Open no network connection
+    #[arg(long)]
+    pub offline: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(feature = "model")]
+fn from_1_to<const MOST: u64>() -> clap::builder::RangedU64ValueParser<usize> {
+    clap::builder::RangedU64ValueParser::new().range(1..=MOST)
 }
 
 /// `venti completions`

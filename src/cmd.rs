@@ -1,5 +1,7 @@
 //! One file a command; each turns what was asked into calls of the two halves.
 
+#[cfg(feature = "model")]
+mod bench;
 mod build;
 mod check;
 mod clean;
@@ -76,6 +78,8 @@ fn run(cli: Cli, terminal: &Terminal) -> miette::Result<()> {
 
         #[cfg(feature = "model")]
         Command::Model(args) => model::run(global, &args, terminal),
+        #[cfg(feature = "model")]
+        Command::Bench(args) => bench::run(global, &args, terminal),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
     }

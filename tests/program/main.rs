@@ -9,6 +9,8 @@
 mod project;
 
 #[cfg(feature = "embedded-model")]
+mod bench;
+#[cfg(feature = "embedded-model")]
 mod build;
 mod check;
 #[cfg(feature = "embedded-model")]
