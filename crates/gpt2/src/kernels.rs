@@ -20,3 +20,6 @@ pub mod linear;
 pub mod simd;
 pub mod stored;
 pub mod team;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! GELU: candle's.
+
+use super::numbers::{UNIT, assert_near, bits, fused, numbers_of, tensor};
+use crate::config::Activation;
+use crate::kernels::gelu::activate;
+use crate::kernels::simd::Level;
+
+/// From end to end of where the function is neither 0 nor x, and the far ends.
+fn inputs() -> Vec<f32> {
+    let mut inputs: Vec<f32> = (-6000..6000).map(|i| i as f32 / 400.0).collect();
+    inputs.extend([0.0, -0.0, 1e-40, -1e-40, 1e4, -1e4, 1e18, -1e18, 3e38, -3e38]);
+    inputs.resize(inputs.len().next_multiple_of(16), 1.0);
+    inputs
+}
+
+fn activated(level: Level, activation: Activation, inputs: &[f32]) -> Vec<f32> {
+    let mut y = inputs.to_vec();
+    activate(level, activation, y.as_chunks_mut().0);
+    y
+}
+
+#[test]
+fn both_are_candles() {
+    let x = inputs();
+    let exact = tensor(&x, &[x.len()]);
+    for level in Level::available() {
+        // x / (1 + e^-2u). The error of u (five roundings) counts in the exponential by its size,
+        // beside the exponential's own two ulp (three where products are rounded by themselves) and
+        // three roundings. Exponents end at 88, where x ought to vanish; candle's 1 + tanh cancels.
+        let tolerance: Vec<f64> = x
+            .iter()
+            .map(|x| f64::from(*x))
+            .map(|x| {
+                let u = (1.6 * x * (1.0 + 0.044_715 * x * x)).abs().min(88.0);
+                let relative = UNIT * (6.0 * u + 6.0 + 3.0);
+                let y = x / (1.0 + (-1.595_769 * x * (1.0 + 0.044_715 * x * x)).exp());
+                2.0 * relative * y.abs() + x.abs() * f64::EPSILON + f64::from(f32::MIN_POSITIVE)
+            })
+            .collect();
+        let y = activated(level, Activation::GeluTanh, &x);
+        assert_near(level.name(), &y, &numbers_of(&exact.gelu().unwrap()), &tolerance);
+
+        // candle's own f32: 1 + erf loses what cancels.
+        let tolerance: Vec<f64> = x.iter().map(|x| 8.0 * UNIT * f64::from(x.abs())).collect();
+        let y = activated(level, Activation::GeluErf, &x);
+        assert_near(level.name(), &y, &numbers_of(&exact.gelu_erf().unwrap()), &tolerance);
+    }
+}
+
+#[test]
+fn processors_agree() {
+    let x = inputs();
+    let expected = bits(&activated(Level::best(), Activation::GeluTanh, &x));
+    for level in fused() {
+        assert!(bits(&activated(level, Activation::GeluTanh, &x)) == expected, "{}", level.name());
+    }
+}
+
+#[test]
+fn nan_stays_nan_and_alone() {
+    for level in Level::available() {
+        for activation in [Activation::GeluTanh, Activation::GeluErf] {
+            for at in 0..16 {
+                let mut x = [0.5; 16];
+                x[at] = f32::NAN;
+                for (i, y) in activated(level, activation, &x).iter().enumerate() {
+                    assert_eq!(y.is_nan(), i == at, "{}", level.name());
+                }
+            }
+            let y = activated(level, activation, &[f32::INFINITY; 16]);
+            assert_eq!(y, [f32::INFINITY; 16]);
+        }
+    }
+}
