@@ -3,6 +3,8 @@
 
 mod attention;
 mod gelu;
+#[cfg(unix)]
+mod guarded;
 mod layer_norm;
 mod linear;
 mod numbers;
