@@ -9,7 +9,7 @@ use bytemuck::Pod;
 use memmap2::MmapMut;
 use rustix::mm::{MprotectFlags, mprotect};
 
-use super::attention::{Text, store};
+use super::attention::{Text, WIDTHS, store};
 use super::linear::{Weight, product};
 use super::numbers::{bits, encoded, in_every_format, random};
 use crate::config::Activation;
@@ -123,7 +123,7 @@ fn products_stay_within_their_memory() {
 #[test]
 fn attention_stays_within_its_memory() {
     fn stays_within<F: Format>(level: Level, end: End) {
-        for head_dim in [1, 5, 16, 24, 64, 80, 128] {
+        for head_dim in WIDTHS {
             for length in [1, 15, 16, 17, 40] {
                 let text = Text::<F>::random(1, level, length, head_dim);
                 let blocks = length.next_multiple_of(LANES);
