@@ -155,3 +155,6 @@ impl<F: Format> Network<F> {
         self.heads * self.head_dim
     }
 }
+
+#[cfg(test)]
+mod tests;
