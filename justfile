@@ -25,6 +25,11 @@ test filter="":
 test-site filter="":
     cargo test --release --package venti --no-default-features {{ filter }}
 
+# The model's tests with every read and write of memory watched (needs a nightly toolchain).
+asan:
+    ASAN_OPTIONS=detect_leaks=0 RUSTFLAGS="-Zsanitizer=address" cargo +nightly test --release --package gpt2 --lib --test gpt2 \
+        --target "$(rustc -vV | sed -n 's/^host: //p')" --target-dir target/asan
+
 fmt:
     cargo fmt --all
 
