@@ -3,7 +3,7 @@
 //! A kernel is written once against [`Simd`] and compiled for each instruction set. Every vector is
 //! sixteen lanes wide, if need be of two registers or of none, so that the order in which a kernel
 //! adds does not depend on the processor. AVX-512 and AVX2 round alike (every product that is
-//! added is fused) and give the same bits; [`Portable`] rounds products and sums each by itself,
+//! added is fused) and give the same bits; `Portable` rounds products and sums each by itself,
 //! and gives the same bits on any machine.
 //!
 //! # Safety
