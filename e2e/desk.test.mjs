@@ -12,11 +12,14 @@ import { everyLook } from './axe.mjs';
 import { launch, reader } from './browser.mjs';
 import { Preview, venti } from './preview.mjs';
 
+const SLOWLY = ['--threads', '1', '--dtype', 'f32'];
+
 let browser;
 let site;
 before(async () => {
   browser = await launch();
-  site = await Preview.start();
+  // Slow enough for a person, or a test, to step in while it writes.
+  site = await Preview.start(...SLOWLY);
 });
 after(async () => {
   await browser.close();
@@ -227,7 +230,7 @@ desk('an untouched candidate is kept as venti generate writes it', {}, async (pa
   try {
     for (const name of ['content', 'venti.yaml', 'venti.lock']) cpSync(site.path(name), join(copy, name), { recursive: true });
     unlinkSync(join(copy, essay));
-    const { status, stderr } = spawnSync(venti, ['generate', 'untouched-at-the-desk', '--root', copy], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync(venti, ['generate', 'untouched-at-the-desk', '--root', copy, ...SLOWLY], { encoding: 'utf8' });
     assert.equal(status, 0, stderr);
     assert.equal(body(join(copy, essay)), body(site.path(essay)));
   } finally {

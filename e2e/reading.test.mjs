@@ -90,7 +90,7 @@ everywhere('a clap is counted, and kept in this browser', { scripts: [true] }, a
   const clap = page.locator('[data-clap]').first();
   await clap.click();
   await clap.press('Enter');
-  assert.equal(await count.textContent(), '2');
+  await count.filter({ hasText: /^2$/ }).waitFor();
   assert.deepEqual(told(requests), before, 'nobody is told');
   await page.reload();
   assert.equal(await count.textContent(), '2');
