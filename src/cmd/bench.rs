@@ -21,7 +21,7 @@ use super::terminal::{Terminal, print};
 use crate::cli::{self, Bench, Global};
 use crate::config::Dtype;
 use crate::write::generator::Models;
-use crate::write::generator::gpt2::{Engine, device_name};
+use crate::write::generator::gpt2::Engine;
 
 /// Measures, and prints what was found.
 pub fn run(global: &Global, args: &Bench, terminal: &Terminal) -> Result<()> {
@@ -39,7 +39,7 @@ pub fn run(global: &Global, args: &Bench, terminal: &Terminal) -> Result<()> {
     let checkpoint = found.open()?;
     check_length(args, name, checkpoint.config().n_positions)?;
     let engine = models.engine();
-    let device = engine.device()?;
+    let device = models.device()?;
     let engines = engines(engine, &args.dtype, &device)?;
 
     let bar = Bar::new(terminal);
@@ -47,7 +47,8 @@ pub fn run(global: &Global, args: &Bench, terminal: &Terminal) -> Result<()> {
         venti: GENERATOR,
         model: identity.id,
         parameters: checkpoint.config().parameters(),
-        device: device_name(&device),
+        device: device.name(),
+        card: device.card().map(str::to_owned),
         instruction_set: device.is_cpu().then(limits::instruction_set),
         threads: rayon::current_num_threads(),
         prompt_tokens: args.prompt_tokens,
@@ -65,7 +66,7 @@ pub fn run(global: &Global, args: &Bench, terminal: &Terminal) -> Result<()> {
         // Only what a build has kept: a format that is tried once is not worth its space.
         let packed = found.packed_in(&project.root);
         let is_kept = crate::fs::stat(&packed.with_extension(dtype))?.is_some();
-        let model = engine.load(&checkpoint, is_kept.then_some(packed.as_path()))?;
+        let model = engine.load(&checkpoint, &device, is_kept.then_some(packed.as_path()))?;
         report.formats.push(Loaded::new(&model, started.elapsed()));
         let batch_sizes = match &args.batch_size[..] {
             [] => vec![1, engine.rows(&model)],
@@ -78,10 +79,8 @@ pub fn run(global: &Global, args: &Bench, terminal: &Terminal) -> Result<()> {
     }
     // What follows takes memory of its own.
     report.peak_memory_bytes = measure::peak_memory();
-    if device.is_cpu() {
-        bar.say("what the machine could do");
-        add_limits(&mut report, &checkpoint);
-    }
+    bar.say("what the machine could do");
+    add_limits(&mut report, &checkpoint, &device).into_diagnostic()?;
     bar.clear();
     if args.json {
         let json = serde_json::to_string_pretty(&report).into_diagnostic()?;
@@ -166,26 +165,33 @@ fn measure(
 }
 
 /// Measures what the processor could do, and sets the results beside it.
-fn add_limits(report: &mut Report, checkpoint: &Checkpoint) {
-    let Some(f32_products) = limits::product_rate(gpt2::Dtype::F32) else { return };
+fn add_limits(
+    report: &mut Report,
+    checkpoint: &Checkpoint,
+    device: &gpt2::Device,
+) -> Result<(), gpt2::Error> {
+    let Some(f32_products) = limits::product_rate(device, gpt2::Dtype::F32)? else {
+        return Ok(());
+    };
     for format in &mut report.formats {
         format.products_per_second = match format.dtype {
             gpt2::Dtype::F32 => Some(f32_products),
-            dtype => limits::product_rate(dtype),
+            dtype => limits::product_rate(device, dtype)?,
         };
     }
-    report.read_bytes_per_second = Some(limits::read_rate(limits::OUT_OF_CACHE));
+    report.read_bytes_per_second = limits::read_rate(device, limits::OUT_OF_CACHE)?;
     // Over the steps that are measured, which begin after the first token.
     let context = report.prompt_tokens + report.new_tokens / 2;
     for row in &mut report.results {
         let format = report.formats.iter().find(|format| format.dtype == row.dtype);
         let products = format.and_then(|format| format.products_per_second);
-        let work = Work::of_step(checkpoint.config(), row.dtype, row.batch_size, context);
+        let work = Work::of_step(checkpoint.config(), device, row.dtype, row.batch_size, context);
         let (Some(products), Some(work)) = (products, work) else { continue };
-        let bytes = limits::read_rate(work.bytes as usize);
+        let Some(bytes) = limits::read_rate(device, work.bytes as usize)? else { continue };
         let rates = Rates { bytes, products, f32_products };
         row.limit = Some(Limit::new(&work, &rates, row.step_seconds));
     }
+    Ok(())
 }
 
 /// What is being measured, for somebody who waits. It is drawn between measurements and never during one.

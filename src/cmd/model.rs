@@ -12,7 +12,6 @@ use crate::cli::{Engine, Global, Model, ModelCommand, ModelName};
 
 use crate::content::lockfile::{Pin, Source};
 use crate::write::generator::Models;
-use crate::write::generator::gpt2::device_name;
 use crate::write::generator::models::{ALIASES, EMBEDDED, Gpt2Models};
 
 /// Runs one of the subcommands and prints what it says.
@@ -62,7 +61,7 @@ pub fn info(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result
     let checkpoint = found.open()?;
     let config = checkpoint.config();
     let engine = models.engine();
-    let device = engine.device()?;
+    let device = models.device()?;
     let bytes: u64 = found.pin.files.values().map(|file| file.size).sum();
     let size = match &found.files {
         Some(_) => format!("{:.1} MB in {} files", bytes as f64 / 1e6, found.pin.files.len()),
@@ -80,13 +79,21 @@ pub fn info(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result
         ("positions", config.n_positions.to_string()),
         ("vocabulary", thousands(config.vocab_size)),
         ("size", size),
-        ("device", device_name(&device).to_owned()),
+        ("device", on(&device)),
         ("dtype", engine.dtype(&device).name().to_owned()),
     ];
     for (name, value) in rows {
         writeln!(out, "{name:<11} {value}").into_diagnostic()?;
     }
     Ok(())
+}
+
+/// A device, and which one.
+fn on(device: &gpt2::Device) -> String {
+    match device.card() {
+        Some(card) => format!("{} ({card})", device.name()),
+        None => device.name().to_owned(),
+    }
 }
 
 /// The model's files, one a line.

@@ -65,8 +65,17 @@ pub fn open(
     };
     let hub = HubSettings::from_environment(|name| std::env::var(name).ok(), flags.offline)?;
     let downloads = Box::new(DownloadBar::new(terminal));
-    let models = Gpt2Models::new(&project.root, engine, hub, downloads)?;
+    let terminal = *terminal;
+    let models = Gpt2Models::new(&project.root, engine, hub, downloads)?
+        .telling_without_gpu(move |reason| say_without_gpu(&terminal, reason));
     Ok(if pins == Pins::Nowhere { models.without_lock() } else { models })
+}
+
+/// Says once in a run that the CPU writes, although the program was built for a GPU.
+#[cfg(feature = "model")]
+fn say_without_gpu(terminal: &Terminal, reason: &gpt2::Error) {
+    static SAID: std::sync::Once = std::sync::Once::new();
+    SAID.call_once(|| terminal.note(format_args!("writing on the CPU: {reason}")));
 }
 
 /// The models that this program can open: none.

@@ -11,6 +11,12 @@ use crate::problem::{self, Problems};
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const STRONG: Style = Style::new().bold();
+#[cfg(feature = "model")]
+const DIM: Style = Style::new().dimmed();
+
+/// Takes back a line of progress, which draws itself again.
+#[cfg(feature = "model")]
+const CLEAR_LINE: &str = "\r\x1b[2K";
 
 /// How to talk to whoever started this process.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +69,13 @@ impl Terminal {
     /// Something that did not stop the command but should be known.
     pub fn warn(&self, line: impl std::fmt::Display) {
         self.say(format_args!("{WARNING}warning{WARNING:#}: {line}"));
+    }
+
+    /// A line that explains, and asks for nothing. It may come while progress is drawn.
+    #[cfg(feature = "model")]
+    pub fn note(&self, line: impl std::fmt::Display) {
+        let clear = if self.draws_progress() { CLEAR_LINE } else { "" };
+        self.say(format_args!("{clear}{DIM}{line}{DIM:#}"));
     }
 
     /// Problems that have been found, each with its line.

@@ -219,3 +219,37 @@ fn a_format_that_no_cpu_computes_in_is_refused_with_those_it_does() {
     }
     assert!(!project.path("output").exists());
 }
+
+/// Where the program was built for one, these tests hide it.
+#[test]
+fn a_gpu_that_is_asked_for_and_not_there_is_an_error_with_what_to_do() {
+    let (reason, hint) = if cfg!(feature = "cuda") {
+        ("", "`device: cpu` and `device: auto` work here")
+    } else {
+        (
+            "this program was built without CUDA",
+            "`cargo install --locked --path . --features cuda` builds a venti that uses one",
+        )
+    };
+    let project = Project::with_quotes(&["One team is a product."]);
+    for args in [&["build"][..], &["generate", "--text", "One team is a product."], &["bench"]] {
+        let said = project.fails(&[args, &["--device", "cuda"]].concat(), 1);
+        let error = format!("error: no CUDA GPU can be used here: {reason}");
+        assert!(said.contains(&error) && said.contains(hint), "venti {args:?}: {said}");
+    }
+    assert!(!project.path("output").exists());
+}
+
+#[test]
+fn a_program_for_a_gpu_says_once_why_it_writes_on_the_cpu() {
+    let note = "writing on the CPU: no CUDA GPU can be used here: ";
+    let project = Project::with_quotes(&QUOTES[..2]);
+    let said = stderr(&project.run(&["build"]));
+    assert_eq!(said.matches(note).count(), usize::from(cfg!(feature = "cuda")), "{said}");
+    // With nothing to write, nobody looks for a GPU.
+    let said = stderr(&project.run(&["build"]));
+    assert!(!said.contains(note), "{said}");
+    project.seed("seed-3", QUOTES[2]);
+    assert_eq!(stderr(&project.run(&["build", "--quiet"])), "");
+    assert!(project.path("content/essays/seed-3.md").exists());
+}

@@ -62,7 +62,7 @@ impl Project {
         self.write(&format!("content/seeds/{slug}.md"), seed);
     }
 
-    /// The program, ready to run here. The day and the surroundings are fixed.
+    /// The program, ready to run here. The day and the surroundings are fixed: there is no GPU.
     pub fn venti(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_venti"));
         command
@@ -70,6 +70,7 @@ impl Project {
             .current_dir(self.dir.path())
             .env("SOURCE_DATE_EPOCH", "1767225600")
             .env("HF_HOME", self.path("hf-home"))
+            .env("CUDA_VISIBLE_DEVICES", "-1")
             .env("NO_COLOR", "1")
             .env("COLUMNS", "100");
         for name in ["HF_TOKEN", "HF_ENDPOINT", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "CLICOLOR_FORCE"]

@@ -133,6 +133,22 @@ pub enum Error {
     #[error("{bytes} bytes of memory for keys and values are not to be had")]
     Memory { bytes: usize, source: std::io::Error },
 
+    /// No GPU that could be computed on.
+    #[error("no {kind} GPU can be used here: {reason}")]
+    NoGpu { kind: &'static str, reason: String },
+
+    /// A network that the kernels for GPUs were not written for.
+    #[error("the network has {got} {what}, expected at most {most} on a GPU")]
+    GpuSize { what: &'static str, got: usize, most: usize },
+
+    /// Memory that a GPU does not have.
+    #[error("the GPU has no {bytes} bytes of memory left")]
+    GpuMemory { bytes: usize },
+
+    /// A call that a GPU's driver refused, or a fault of the GPU.
+    #[error("the GPU failed: {call}: {reason}")]
+    Gpu { call: &'static str, reason: String },
+
     /// The caller's own error, handed through.
     #[error("a finished text could not be handed over")]
     Work { source: Box<dyn std::error::Error + Send + Sync> },

@@ -4,11 +4,16 @@
 //! Batching is continuous. A finished text's row goes to the next prompt waiting, whose tokens are
 //! taken in by the same passes that carry the other rows on. A long prompt is taken in by pieces,
 //! so that no pass grows beyond what memory is good for; the pieces change no bit of the result.
+//!
+//! A GPU chooses tokens itself, and is told the next pass while it computes the last one: what the
+//! last one chooses is fed without anybody here having seen it. Only when a text turns out to have
+//! ended is its row's place in the pass under way wasted.
 
+mod queue;
+
+use std::collections::VecDeque;
 use std::error::Error as StdError;
 use std::ops::{ControlFlow, Range};
-
-use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::kv_cache::Token;
@@ -16,6 +21,8 @@ use crate::model::Gpt2;
 use crate::sampling::{Sampler, Scored, Settings};
 use crate::text::TextStream;
 use crate::tokenizer::Tokenizer;
+
+use queue::Queue;
 
 /// One text asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,15 +97,12 @@ pub trait Work {
     ) -> Result<(), Box<dyn StdError + Send + Sync>>;
 }
 
-/// Prompt tokens that one pass takes in, over all rows. More would gain nothing: the weights are
-/// long since read once for very many tokens.
-const PROMPT_TOKENS_PER_PASS: usize = 512;
-
 /// Of a prompt that is scored: each of these has a distribution over the whole vocabulary.
 const SCORED_TOKENS_PER_PASS: usize = 64;
 
 /// Writes texts, at most `batch_size` (but at least one) at a time, until `work` has nothing
-/// waiting and every row is finished.
+/// waiting and every row is finished. Where a GPU has too little memory for so many, it is half of
+/// them, or half of that.
 ///
 /// # Errors
 /// When a prompt is empty, too long or not of the vocabulary, when the model fails, and whatever
@@ -110,42 +114,81 @@ pub fn generate(
     batch_size: usize,
 ) -> Result<()> {
     let mut rows: Vec<Option<Row>> = (0..batch_size.max(1)).map(|_| None).collect();
-    let mut cache = None;
-    let mut logits = Vec::new();
+    let mut admitted = Admitted::default();
+    let mut queue = None;
     loop {
         for row in rows.iter_mut().filter(|row| row.is_none()) {
-            *row = admit(model, tokenizer, work)?;
+            *row = admitted.next(model, tokenizer, work)?;
         }
-        let Pass { tokens, asked, wanted } = Pass::plan(&mut rows);
-        if tokens.is_empty() {
+        let queue = match &mut queue {
+            Some(queue) => queue,
+            None if rows.iter().all(Option::is_none) => return Ok(()),
+            None => queue.insert(Queue::new(model, &mut rows, &mut admitted)?),
+        };
+        let Passes { here, there } = Passes::plan(model, &mut rows);
+        if here.is_empty() && there.is_empty() && queue.is_empty() {
             return Ok(());
         }
-        let cache = match &mut cache {
-            Some(cache) => cache,
-            None => cache.insert(model.new_cache(rows.len())?),
-        };
-        model.forward(cache, &tokens, &wanted, &mut logits)?;
-        let answers = answer(model, &mut rows, &asked, &mut logits);
-        for (Asked { slot, positions }, scored) in asked.into_iter().zip(answers) {
-            let Some(mut row) = rows[slot].take() else { continue };
-            match row.take(model, positions, &scored, work) {
-                None => rows[slot] = Some(row),
-                Some(reason) => row.finish(reason, work)?,
-            }
+        let is_waiting = there.is_empty();
+        queue.submit(there, &mut rows)?;
+        let answers = queue.compute(here, &mut rows)?;
+        take(model, &mut rows, answers, work)?;
+        if is_waiting || queue.is_full() {
+            let answers = queue.collect(&mut rows)?;
+            take(model, &mut rows, answers, work)?;
         }
     }
 }
 
-/// The next request that needs the model, as a row.
-fn admit(model: &Gpt2, tokenizer: &Tokenizer, work: &mut dyn Work) -> Result<Option<Row>> {
-    while let Some(request) = work.next() {
-        let row = Row::new(request, model, tokenizer)?;
-        if row.max_new_tokens > 0 || row.scores_prompt && row.tokens.len() > 1 {
+/// The tokens that follow what was asked about.
+type Answers = Vec<(Asked, Vec<Scored>)>;
+
+/// Gives the rows their tokens, and hands over the texts that end with them.
+fn take(
+    model: &Gpt2,
+    rows: &mut [Option<Row>],
+    answers: Answers,
+    work: &mut dyn Work,
+) -> Result<()> {
+    for (Asked { slot, positions, .. }, scored) in answers {
+        let Some(mut row) = rows[slot].take() else { continue };
+        match row.take(model, positions, &scored, work) {
+            None => rows[slot] = Some(row),
+            Some(reason) => row.finish(reason, work)?,
+        }
+    }
+    Ok(())
+}
+
+/// Texts on their way into a row.
+#[derive(Default)]
+struct Admitted {
+    /// Those that had a row, before it turned out that memory is too short for it.
+    displaced: VecDeque<Row>,
+    count: u64,
+}
+
+impl Admitted {
+    /// The next text that needs the model, as a row.
+    fn next(
+        &mut self,
+        model: &Gpt2,
+        tokenizer: &Tokenizer,
+        work: &mut dyn Work,
+    ) -> Result<Option<Row>> {
+        if let Some(row) = self.displaced.pop_front() {
             return Ok(Some(row));
         }
-        row.finish(FinishReason::Length, work)?;
+        while let Some(request) = work.next() {
+            self.count += 1;
+            let row = Row::new(request, self.count, model, tokenizer)?;
+            if row.max_new_tokens > 0 || row.scores_prompt && row.tokens.len() > 1 {
+                return Ok(Some(row));
+            }
+            row.finish(FinishReason::Length, work)?;
+        }
+        Ok(None)
     }
-    Ok(None)
 }
 
 /// What one forward pass takes in, and the distributions it is to give.
@@ -160,16 +203,31 @@ struct Pass {
 /// Positions of a row whose next tokens a pass gives.
 struct Asked {
     slot: usize,
+    /// Which row it was: a slot may have another one by the time there is an answer.
+    serial: u64,
     positions: Range<usize>,
 }
 
-impl Pass {
+/// What is fed next: to be answered here from its logits, and by the device itself.
+#[derive(Default)]
+struct Passes {
+    here: Pass,
+    there: Pass,
+}
+
+impl Passes {
     /// Every row that is being written feeds its last token; prompts share what a pass has room for.
-    fn plan(rows: &mut [Option<Row>]) -> Self {
-        let mut pass = Self::default();
-        let mut room = PROMPT_TOKENS_PER_PASS;
+    fn plan(model: &Gpt2, rows: &mut [Option<Row>]) -> Self {
+        let mut passes = Self::default();
+        let n_positions = model.config().n_positions;
+        let mut room = model.prompt_tokens_per_pass();
         for (slot, row) in rows.iter_mut().enumerate() {
             let Some(row) = row else { continue };
+            if row.is_spoken_for(n_positions) {
+                continue;
+            }
+            let is_there = row.is_for_device && model.chooses_tokens();
+            let pass = if is_there { &mut passes.there } else { &mut passes.here };
             let pending = row.end() - row.cached;
             let most = if row.is_scored() { room.min(SCORED_TOKENS_PER_PASS) } else { room };
             let fed = if pending == 1 { 1 } else { pending.min(most) };
@@ -182,54 +240,38 @@ impl Pass {
                 if asked.contains(&position) {
                     pass.wanted.push(pass.tokens.len() as u32);
                 }
-                pass.tokens.push(Token { slot, position, id: row.tokens[position] });
+                let id = row.tokens.get(position).copied().unwrap_or(Token::CHOSEN);
+                pass.tokens.push(Token { slot, position, id });
             }
             row.cached = fed.end;
             if !asked.is_empty() {
-                pass.asked.push(Asked { slot, positions: asked });
+                pass.asked.push(Asked { slot, serial: row.serial, positions: asked });
             }
         }
-        pass
+        passes
     }
 }
 
-/// Takes the next tokens of every row asked about from its `logits` (positions asked for, V), all
-/// rows at once.
-fn answer(
-    model: &Gpt2,
-    rows: &mut [Option<Row>],
-    asked: &[Asked],
-    logits: &mut [f32],
-) -> Vec<Vec<Scored>> {
-    let vocab_size = model.config().vocab_size;
-    let mut rest = logits;
-    let mut jobs = Vec::with_capacity(asked.len());
-    let mut asked = asked.iter().peekable();
-    for (slot, row) in rows.iter_mut().enumerate() {
-        let (Some(row), Some(asked)) = (row, asked.next_if(|asked| asked.slot == slot)) else {
-            continue;
-        };
-        let (own, others) = rest.split_at_mut(asked.positions.len() * vocab_size);
-        rest = others;
-        jobs.push((row, asked.positions.clone(), own));
+impl Pass {
+    fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
     }
-    let eos = model.config().eos_token_id;
-    jobs.into_par_iter()
-        .map(|(row, positions, logits)| {
-            let each = positions.zip(logits.chunks_exact_mut(vocab_size));
-            each.map(|(position, logits)| row.next_token(position, logits, eos)).collect()
-        })
-        .collect()
 }
 
 /// A text that is being written.
 struct Row {
     id: u64,
+    /// No other row of this run has it.
+    serial: u64,
     /// The prompt, then what was chosen.
     tokens: Vec<u32>,
     prompt_tokens: usize,
-    /// How many of `tokens` are in the cache.
+    /// How many of its tokens are in the cache, or on their way there.
     cached: usize,
+    /// Tokens that the device has been asked for and that are not known here yet.
+    promised: usize,
+    /// Whether a device that chooses tokens can choose this text's.
+    is_for_device: bool,
     max_new_tokens: usize,
     likeliest: usize,
     scores_prompt: bool,
@@ -240,7 +282,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(request: Request, model: &Gpt2, tokenizer: &Tokenizer) -> Result<Self> {
+    fn new(request: Request, serial: u64, model: &Gpt2, tokenizer: &Tokenizer) -> Result<Self> {
         let Request {
             id,
             prompt,
@@ -258,15 +300,24 @@ impl Row {
         if tokens >= n_positions {
             return Err(Error::PromptTooLong { id, tokens, n_positions });
         }
+        let vocab_size = model.config().vocab_size;
+        if let Some(&token) = prompt.iter().find(|token| **token as usize >= vocab_size) {
+            return Err(Error::TokenOutOfRange { token, vocab_size });
+        }
+        let sampler = Sampler::new(settings, rng_key);
         Ok(Self {
             id,
+            serial,
             prompt_tokens: prompt.len(),
             tokens: prompt,
             cached: 0,
+            promised: 0,
+            // It tells nothing but the token, and knows all rules but one.
+            is_for_device: likeliest == 0 && !scores_prompt && sampler.settings().typical_p >= 1.0,
             max_new_tokens,
             likeliest,
             scores_prompt,
-            sampler: Sampler::new(settings, rng_key),
+            sampler,
             stream: TextStream::new(tokenizer.bytes().clone(), stop),
             text: String::new(),
             log_probs: Vec::new(),
@@ -281,7 +332,14 @@ impl Row {
     /// How many of its tokens the model has to see. What follows the last one of a text that is only
     /// scored is of no interest.
     fn end(&self) -> usize {
-        self.tokens.len() - usize::from(self.max_new_tokens == 0)
+        self.tokens.len() + self.promised - usize::from(self.max_new_tokens == 0)
+    }
+
+    /// Whether all that is still to come has been asked for.
+    fn is_spoken_for(&self, n_positions: usize) -> bool {
+        let tokens = self.tokens.len() + self.promised;
+        self.promised > 0
+            && (tokens - self.prompt_tokens >= self.max_new_tokens || tokens >= n_positions)
     }
 
     /// The positions among those `fed` whose next tokens are of interest.

@@ -6,6 +6,8 @@
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+#[cfg(feature = "gpu")]
+use crate::model::gpu;
 use crate::model::{Dtype, Gpt2, cpu, tensors};
 
 /// One token of a forward pass and where it stands.
@@ -17,6 +19,11 @@ pub struct Token {
     pub position: usize,
     /// Which token it is.
     pub id: u32,
+}
+
+impl Token {
+    /// Stands for the id that a device chose for this place itself.
+    pub(crate) const CHOSEN: u32 = u32::MAX;
 }
 
 /// Keys and values of every block, allocated once and written in place.
@@ -31,6 +38,8 @@ pub struct KvCache {
 pub(crate) enum Layers {
     Tensors(tensors::Cache),
     Cpu(cpu::Cache),
+    #[cfg(feature = "gpu")]
+    Gpu(Box<gpu::Cache>),
 }
 
 impl KvCache {

@@ -14,6 +14,10 @@ use half::bf16;
 use rayon::prelude::*;
 
 use crate::config::Config;
+use crate::device::Device;
+use crate::error::Result;
+#[cfg(feature = "gpu")]
+use crate::gpu::rates;
 use crate::kernels::format::{Bf16, F32, Format, Int8};
 use crate::kernels::linear::Linear;
 use crate::kernels::simd::{Kernel, LANES, Lanes, Level, Pairs, Quads, Simd};
@@ -32,14 +36,30 @@ pub struct Work {
 }
 
 impl Work {
-    /// One step of `batch` texts, which attend to `context` tokens each. None for a format that no
-    /// CPU computes in.
-    pub fn of_step(config: &Config, dtype: Dtype, batch: usize, context: usize) -> Option<Self> {
-        match dtype {
-            Dtype::F32 => Some(Self::in_format::<F32>(config, batch, context)),
-            Dtype::Bf16 => Some(Self::in_format::<Bf16>(config, batch, context)),
-            Dtype::Int8 => Some(Self::in_format::<Int8>(config, batch, context)),
-            Dtype::F16 => None,
+    /// One step of `batch` texts, which attend to `context` tokens each. None for a format that the
+    /// device does not compute in, or not by kernels of this crate.
+    pub fn of_step(
+        config: &Config,
+        device: &Device,
+        dtype: Dtype,
+        batch: usize,
+        context: usize,
+    ) -> Option<Self> {
+        match (device, dtype) {
+            (Device::Cpu, Dtype::F32) => Some(Self::in_format::<F32>(config, batch, context)),
+            (Device::Cpu, Dtype::Bf16) => Some(Self::in_format::<Bf16>(config, batch, context)),
+            (Device::Cpu, Dtype::Int8) => Some(Self::in_format::<Int8>(config, batch, context)),
+            #[cfg(feature = "gpu")]
+            (Device::Gpu(_), Dtype::F32 | Dtype::F16 | Dtype::Bf16) => {
+                let weights: usize = config.linear_layers().map(|(k, n)| k * n).sum();
+                let cached = 2 * config.n_layer * batch * context * config.n_embd;
+                Some(Self {
+                    bytes: ((weights + cached) * dtype.size_in_bytes()) as u64,
+                    products: (weights * batch) as u64,
+                    attention_products: cached as u64,
+                })
+            }
+            _ => None,
         }
     }
 
@@ -59,7 +79,7 @@ impl Work {
     }
 }
 
-/// What the threads of the current rayon pool can do together, each number a second.
+/// What a device can do, each number a second. The CPU is all threads of the current rayon pool.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rates {
     /// Bytes read of as many as a step reads; see [`read_rate`].
@@ -104,10 +124,36 @@ const ROUNDS: usize = 10;
 /// How long at least each time, so that waking the threads does not count.
 const ROUND: Duration = Duration::from_millis(15);
 
-/// Bytes that all threads together read a second when they go through the same `bytes` bytes again
-/// and again, which is what writing does with weights. A model that is small enough for the caches is read
-/// from there, so the rate depends on how many they are, up to [`OUT_OF_CACHE`].
-pub fn read_rate(bytes: usize) -> f64 {
+/// Bytes that a device reads a second when it goes through the same `bytes` bytes again and again, which
+/// is what writing does with weights. A model that is small enough for the caches is read from there, so
+/// the rate depends on how many they are, up to [`OUT_OF_CACHE`]. None where it is not known.
+///
+/// # Errors
+/// When the device fails.
+pub fn read_rate(device: &Device, bytes: usize) -> Result<Option<f64>> {
+    match device {
+        Device::Cpu => Ok(Some(read_rate_of_cpu(bytes))),
+        #[cfg(feature = "gpu")]
+        Device::Gpu(gpu) => rates::read(gpu, bytes.min(OUT_OF_CACHE)).map(Some),
+        Device::Metal(_) => Ok(None),
+    }
+}
+
+/// Products, each added to a sum, that a device makes a second when nothing has to be waited for: numbers
+/// and sums stay in registers. None for a format that it does not compute in, or where it is not known.
+///
+/// # Errors
+/// When the device fails.
+pub fn product_rate(device: &Device, dtype: Dtype) -> Result<Option<f64>> {
+    match device {
+        Device::Cpu => Ok(product_rate_of_cpu(dtype)),
+        #[cfg(feature = "gpu")]
+        Device::Gpu(gpu) if dtype != Dtype::Int8 => rates::products(gpu, dtype).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn read_rate_of_cpu(bytes: usize) -> f64 {
     let vectors = bytes.min(OUT_OF_CACHE).div_ceil(size_of::<Lanes<f32>>());
     // Written: memory that never was is not read, either.
     let numbers: Vec<Lanes<f32>> = (0..vectors).into_par_iter().map(|_| [1.0; LANES]).collect();
@@ -118,9 +164,7 @@ pub fn read_rate(bytes: usize) -> f64 {
     })
 }
 
-/// Products, each added to a sum, that all threads together make a second when nothing has to be
-/// waited for: numbers and sums stay in registers. None for a format that no CPU computes in.
-pub fn product_rate(dtype: Dtype) -> Option<f64> {
+fn product_rate_of_cpu(dtype: Dtype) -> Option<f64> {
     let level = Level::best();
     let products = level.run(Products(dtype))? as usize;
     Some(rate(products * rayon::current_num_threads(), |_, _| {
@@ -246,8 +290,9 @@ mod tests {
 
     #[test]
     fn a_step_reads_each_weight_once_and_every_key_and_value() {
-        let bytes =
-            |dtype, batch, context| Work::of_step(&config(), dtype, batch, context).unwrap().bytes;
+        let bytes = |dtype, batch, context| {
+            Work::of_step(&config(), &Device::Cpu, dtype, batch, context).unwrap().bytes
+        };
         assert_eq!(bytes(Dtype::F32, 1, 0), 4 * WEIGHTS);
         assert_eq!(bytes(Dtype::F32, 9, 0), 4 * WEIGHTS);
         assert_eq!(bytes(Dtype::Bf16, 1, 0), 2 * WEIGHTS);
@@ -257,12 +302,12 @@ mod tests {
         assert_eq!(cached(Dtype::F32), 2 * 3 * 10 * 64 * 4);
         assert_eq!(cached(Dtype::Bf16), 2 * 3 * 10 * 64 * 2);
         assert_eq!(cached(Dtype::Int8), 2 * 3 * 10 * (64 + 4));
-        assert_eq!(Work::of_step(&config(), Dtype::F16, 1, 0), None);
+        assert_eq!(Work::of_step(&config(), &Device::Cpu, Dtype::F16, 1, 0), None);
     }
 
     #[test]
     fn a_step_multiplies_each_weight_for_each_text() {
-        let work = Work::of_step(&config(), Dtype::Int8, 3, 10).unwrap();
+        let work = Work::of_step(&config(), &Device::Cpu, Dtype::Int8, 3, 10).unwrap();
         assert_eq!(work.products, 3 * WEIGHTS);
         assert_eq!(work.attention_products, 3 * 10 * 2 * 64);
     }

@@ -1,25 +1,29 @@
 //! GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"), under the
 //! names of its checkpoints.
 //!
-//! The network is written down twice. `tensors` has it in candle's operations, and runs on GPUs;
-//! `cpu` has it on hand-written kernels, in whichever number format is asked for, and is held to the
-//! other in the tests.
+//! The network is written down three times. `tensors` has it in candle's operations, which are the
+//! reference, and what runs on Metal. `cpu` and `gpu` have it on hand-written kernels, in whichever
+//! number format is asked for, and are held to the reference in the tests.
 
 pub(crate) mod cpu;
+#[cfg(feature = "gpu")]
+pub(crate) mod gpu;
 mod packing;
 pub(crate) mod tensors;
 
 use std::path::Path;
 
-use candle_core::{DType, Device};
+use candle_core::DType;
 
 use self::packing::Packing;
 use crate::config::Config;
+use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::kernels::format::{Bf16, F32, Format, Int8};
 use crate::kernels::linear::Linear;
 use crate::kernels::simd::Level;
 use crate::kv_cache::{KvCache, Layers, Token};
+use crate::sampling::{Choice, Sampled};
 use crate::weights::Checkpoint;
 
 /// What a network's weights, its products' inputs and its cache are kept as.
@@ -98,6 +102,8 @@ enum Network {
     F32(cpu::Network<F32>),
     Bf16(cpu::Network<Bf16>),
     Int8(cpu::Network<Int8>),
+    #[cfg(feature = "gpu")]
+    Gpu(gpu::Network),
 }
 
 impl Gpt2 {
@@ -126,27 +132,29 @@ impl Gpt2 {
             (Device::Cpu, Dtype::F32) => Network::F32(on_cpu(checkpoint, dtype, packed)?),
             (Device::Cpu, Dtype::Bf16) => Network::Bf16(on_cpu(checkpoint, dtype, packed)?),
             (Device::Cpu, Dtype::Int8) => Network::Int8(on_cpu(checkpoint, dtype, packed)?),
+            #[cfg(feature = "gpu")]
+            (Device::Gpu(gpu), Dtype::F32 | Dtype::F16 | Dtype::Bf16) => {
+                Network::Gpu(gpu::Network::new(checkpoint, gpu, dtype)?)
+            }
             _ => return Self::load_tensors(checkpoint, device, dtype),
         };
         Ok(Self { config: checkpoint.config().clone(), device: device.clone(), dtype, network })
     }
 
-    /// The same in candle's operations, which is how it runs on GPUs. On the CPU it is slow, and there
+    /// The same in candle's operations, which is how it runs on Metal. On the CPU it is slow, and there
     /// to be compared with.
     ///
     /// # Errors
     /// As [`Gpt2::load`].
     pub fn load_tensors(checkpoint: &Checkpoint, device: &Device, dtype: Dtype) -> Result<Self> {
-        let computed = match dtype {
-            Dtype::F32 => Some(DType::F32),
-            Dtype::F16 if !device.is_cpu() => Some(DType::F16),
-            Dtype::Bf16 if !device.is_cpu() => Some(DType::BF16),
-            _ => None,
+        let (on, computed) = match (device, dtype) {
+            (Device::Cpu, Dtype::F32) => (&candle_core::Device::Cpu, DType::F32),
+            (Device::Metal(metal), Dtype::F32) => (metal, DType::F32),
+            (Device::Metal(metal), Dtype::F16) => (metal, DType::F16),
+            (Device::Metal(metal), Dtype::Bf16) => (metal, DType::BF16),
+            _ => return Err(dtype.refused(device)),
         };
-        let Some(computed) = computed else {
-            return Err(dtype.refused(device));
-        };
-        let network = Network::Tensors(tensors::Network::new(checkpoint, device, computed)?);
+        let network = Network::Tensors(tensors::Network::new(checkpoint, on, computed)?);
         Ok(Self { config: checkpoint.config().clone(), device: device.clone(), dtype, network })
     }
 
@@ -175,6 +183,8 @@ impl Gpt2 {
             Network::F32(network) => self.held_on_cpu(network),
             Network::Bf16(network) => self.held_on_cpu(network),
             Network::Int8(network) => self.held_on_cpu(network),
+            #[cfg(feature = "gpu")]
+            Network::Gpu(network) => Held { bytes: network.bytes(), is_mapped: false },
         }
     }
 
@@ -195,6 +205,16 @@ impl Gpt2 {
         tokens * self.config.n_layer * 2 * self.config.n_head * head
     }
 
+    /// How many texts a GPU has memory for, when it gives half of what is free now; none on a device
+    /// that shares the machine's.
+    pub fn slots_in_memory(&self) -> Option<usize> {
+        match &self.network {
+            #[cfg(feature = "gpu")]
+            Network::Gpu(network) => network.slots_in_memory().ok(),
+            _ => None,
+        }
+    }
+
     /// An empty cache with room for `slots` texts.
     ///
     /// # Errors
@@ -202,12 +222,12 @@ impl Gpt2 {
     pub fn new_cache(&self, slots: usize) -> Result<KvCache> {
         let config = &self.config;
         let layers = match &self.network {
-            Network::Tensors(network) => {
-                Layers::Tensors(tensors::Cache::new(config, slots, &self.device, network.dtype())?)
-            }
+            Network::Tensors(network) => Layers::Tensors(network.new_cache(config, slots)?),
             Network::F32(_) => Layers::Cpu(cpu::Cache::new::<F32>(config, slots)?),
             Network::Bf16(_) => Layers::Cpu(cpu::Cache::new::<Bf16>(config, slots)?),
             Network::Int8(_) => Layers::Cpu(cpu::Cache::new::<Int8>(config, slots)?),
+            #[cfg(feature = "gpu")]
+            Network::Gpu(network) => Layers::Gpu(Box::new(network.new_cache(slots)?)),
         };
         Ok(KvCache { slots, config: config.clone(), dtype: self.dtype, layers })
     }
@@ -245,9 +265,68 @@ impl Gpt2 {
             (Network::Int8(network), Layers::Cpu(cache)) => {
                 network.forward(cache, tokens, wanted, logits);
             }
+            #[cfg(feature = "gpu")]
+            (Network::Gpu(network), Layers::Gpu(cache)) => {
+                network.forward(cache, tokens, wanted, logits)?;
+            }
             _ => return Err(Error::ForeignCache),
         }
         Ok(())
+    }
+}
+
+impl Gpt2 {
+    /// Whether it is on a device that chooses tokens itself.
+    pub(crate) fn chooses_tokens(&self) -> bool {
+        match &self.network {
+            #[cfg(feature = "gpu")]
+            Network::Gpu(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Prompt tokens that a pass should take in at most, over all texts.
+    pub(crate) fn prompt_tokens_per_pass(&self) -> usize {
+        match &self.network {
+            #[cfg(feature = "gpu")]
+            Network::Gpu(_) => gpu::PROMPT_TOKENS,
+            // The weights are long since read once for very many tokens.
+            _ => 512,
+        }
+    }
+
+    /// Tells the device to take `tokens` (N) into the cache and to choose what follows those whose indices
+    /// are `wanted`, one choice each. A token's id may be the one chosen for its place.
+    ///
+    /// # Errors
+    /// When the device fails, or does not choose tokens.
+    #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "no device chooses tokens"))]
+    pub(crate) fn submit(
+        &self,
+        cache: &mut KvCache,
+        tokens: &[Token],
+        wanted: &[u32],
+        choices: &[Choice],
+    ) -> Result<()> {
+        match (&self.network, &mut cache.layers) {
+            #[cfg(feature = "gpu")]
+            (Network::Gpu(network), Layers::Gpu(cache)) => {
+                network.submit(cache, tokens, wanted, choices)
+            }
+            _ => Err(Error::ForeignCache),
+        }
+    }
+
+    /// Waits for what was chosen by the first of the passes that were submitted and not collected.
+    ///
+    /// # Errors
+    /// When the device fails, or does not choose tokens.
+    pub(crate) fn collect(&self, cache: &mut KvCache) -> Result<Vec<Sampled>> {
+        match (&self.network, &mut cache.layers) {
+            #[cfg(feature = "gpu")]
+            (Network::Gpu(network), Layers::Gpu(cache)) => network.collect(cache),
+            _ => Err(Error::ForeignCache),
+        }
     }
 }
 

@@ -77,7 +77,7 @@ impl Default for Settings {
 
 impl Settings {
     /// `max` and `min` give the other operand for a NaN.
-    fn in_range(self) -> Self {
+    pub(crate) fn in_range(self) -> Self {
         Self {
             temperature: self.temperature.max(0.0),
             top_p: self.top_p.min(1.0),
@@ -100,6 +100,21 @@ pub struct Sampled {
     pub token: u32,
     /// Its natural-log probability under the raw distribution: temperature 1, no rule applied.
     pub log_prob: f32,
+}
+
+/// What a device needs to choose a token itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Choice {
+    /// The text, and the place of the last token of its context.
+    pub slot: usize,
+    pub position: usize,
+    /// Those of its tokens that are not new.
+    pub prompt_tokens: usize,
+    pub eos: Option<u32>,
+    /// The next bits of the text's random stream.
+    pub draw: u64,
+    /// Each in its range.
+    pub settings: Settings,
 }
 
 /// A token that is still in the running.
@@ -188,6 +203,24 @@ impl Sampler {
         }
         let token = token.or_else(|| greatest(self.level, logits)).unwrap_or(0);
         Scored { token, log_prob: raw.log_prob(logits[token as usize]), likeliest }
+    }
+
+    /// How its tokens are chosen, each setting in its range.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The next choice, for a device to make: of the token that follows `position`.
+    pub(crate) fn choice(
+        &mut self,
+        slot: usize,
+        position: usize,
+        prompt_tokens: usize,
+        eos: Option<u32>,
+    ) -> Choice {
+        let settings = self.settings.clone();
+        let draw = if settings.temperature == 0.0 { 0 } else { self.rng.next_u64() };
+        Choice { slot, position, prompt_tokens, eos, draw, settings }
     }
 
     /// Gives a token another logit.

@@ -17,6 +17,8 @@ pub struct Report {
     pub model: String,
     pub parameters: usize,
     pub device: &'static str,
+    /// What the GPU's maker calls it, where one computes.
+    pub card: Option<String>,
     /// The processor's, where it computes.
     pub instruction_set: Option<&'static str>,
     pub threads: usize,
@@ -136,6 +138,9 @@ fn bound_name(bound: Bound) -> &'static str {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut device = self.device.to_owned();
+        if let Some(card) = &self.card {
+            device += &format!(", {card}");
+        }
         if let Some(set) = self.instruction_set {
             device += &format!(", {set}, {}", count(self.threads, "thread"));
         }
@@ -293,6 +298,7 @@ mod tests {
             model: "gpt2".into(),
             parameters: 124_439_808,
             device,
+            card: (device == "cuda").then(|| "NVIDIA H200".into()),
             instruction_set: (device == "cpu").then_some("AVX2"),
             threads: 2,
             prompt_tokens: 32,
@@ -338,7 +344,7 @@ int8       8     1,007   (969–1,208)      12.3 ms  5.10 ms  67 %, reading
         let expected = "\
 model   gpt2
 size    124,439,808 parameters
-device  cuda
+device  cuda, NVIDIA H200
 texts   32 prompt and 128 new tokens each; median of 3 runs (least–most)
 
 dtype  loaded in  weights  products

@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use gpt2::sampling::{Scored, Settings};
 use gpt2::{Checkpoint, Gpt2};
-use miette::{IntoDiagnostic, WrapErr, miette};
+use miette::{IntoDiagnostic, miette};
 
 use super::{Completion, FinishReason, Generator, Provenance, Request, Token, Vocabulary, Work};
 use crate::config::{Device, Dtype, Generation};
 
 /// Rows beyond which more gain little: the weights are read once for all of them.
 const MOST_ROWS: usize = 64;
+/// The same on a GPU, which reads and multiplies that much faster.
+const MOST_ROWS_ON_GPU: usize = 1024;
 /// Fewer leave a processor's vector units idle.
 const LEAST_ROWS: usize = 16;
 /// What processors keep close to them. While a model's weights are no larger, the rows' keys and
@@ -35,32 +37,45 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// The device this machine has for it.
+    /// Opens the device this machine has for it; with the CPU comes why it is not the GPU that this
+    /// program was built for.
     ///
     /// # Errors
-    /// When it has none.
-    pub fn device(self) -> miette::Result<gpt2::Device> {
-        let device = match self.device {
-            Device::Cpu => Ok(gpt2::Device::Cpu),
-            Device::Cuda => gpt2::Device::new_cuda(0),
-            Device::Metal => gpt2::Device::new_metal(0),
-            Device::Auto => gpt2::Device::cuda_if_available(0).and_then(|device| match device {
-                gpt2::Device::Cpu => gpt2::Device::metal_if_available(0),
-                device => Ok(device),
-            }),
+    /// When it has not the one that was asked for.
+    pub fn device(self) -> miette::Result<(gpt2::Device, Option<gpt2::Error>)> {
+        let (device, is_built) = match self.device {
+            Device::Auto => return Ok(gpt2::Device::best()),
+            Device::Cpu => return Ok((gpt2::Device::Cpu, None)),
+            Device::Cuda => (gpt2::Device::cuda(), cfg!(feature = "cuda")),
+            Device::Metal => (gpt2::Device::metal(), cfg!(feature = "metal")),
         };
-        device.into_diagnostic().wrap_err_with(|| {
+        let device = device.map_err(|error| {
             let name = format!("{:?}", self.device).to_lowercase();
-            format!("cannot use the device `{name}` here; `device: cpu` always works")
-        })
+            let help = if is_built {
+                "`device: cpu` and `device: auto` work here".to_owned()
+            } else {
+                format!(
+                    "`cargo install --locked --path . --features {name}` builds a venti that uses \
+                     one; `device: cpu` and `device: auto` work with this one"
+                )
+            };
+            miette!(help = help, "{error}")
+        })?;
+        Ok((device, None))
     }
 
     /// What is computed in on a device. Left open, it is the fastest whose quality is proved: see
     /// `docs/performance.md`.
     pub fn dtype(self, device: &gpt2::Device) -> gpt2::Dtype {
         match self.dtype {
-            Dtype::Auto if device.is_cpu() => gpt2::Dtype::Int8,
-            Dtype::Auto | Dtype::F32 => gpt2::Dtype::F32,
+            Dtype::Auto => match device {
+                gpt2::Device::Cpu => gpt2::Dtype::Int8,
+                gpt2::Device::Metal(_) => gpt2::Dtype::F32,
+                // The GPU whose kernels are ours.
+                #[allow(unreachable_patterns, reason = "there is one with some features")]
+                _ => gpt2::Dtype::Bf16,
+            },
+            Dtype::F32 => gpt2::Dtype::F32,
             Dtype::F16 => gpt2::Dtype::F16,
             Dtype::Bf16 => gpt2::Dtype::Bf16,
             Dtype::Int8 => gpt2::Dtype::Int8,
@@ -80,12 +95,16 @@ impl Engine {
     /// Loads a checkpoint's weights onto the device. What a CPU makes of them is kept in `packed`.
     ///
     /// # Errors
-    /// When the device is not to be had or does not compute in the number format, or the weights do
-    /// not fit the configuration.
-    pub fn load(self, checkpoint: &Checkpoint, packed: Option<&Path>) -> miette::Result<Gpt2> {
-        let device = self.device()?;
-        self.check(&device)?;
-        Gpt2::load_packed(checkpoint, &device, self.dtype(&device), packed).into_diagnostic()
+    /// When the device does not compute in the number format, or has too little memory, or the weights
+    /// do not fit the configuration.
+    pub fn load(
+        self,
+        checkpoint: &Checkpoint,
+        device: &gpt2::Device,
+        packed: Option<&Path>,
+    ) -> miette::Result<Gpt2> {
+        self.check(device)?;
+        Gpt2::load_packed(checkpoint, device, self.dtype(device), packed).into_diagnostic()
     }
 
     /// How many texts it writes together with a model.
@@ -102,17 +121,18 @@ pub struct Gpt2Generator {
 }
 
 impl Gpt2Generator {
-    /// Loads the checkpoint's weights onto the engine's device. What a CPU makes of them is kept in
-    /// `packed`.
+    /// Loads the checkpoint's weights onto the engine's device, opened. What a CPU makes of them is
+    /// kept in `packed`.
     ///
     /// # Errors
     /// As [`Engine::load`].
     pub fn new(
         checkpoint: Checkpoint,
         engine: Engine,
+        device: &gpt2::Device,
         packed: Option<&Path>,
     ) -> miette::Result<Self> {
-        let model = engine.load(&checkpoint, packed)?;
+        let model = engine.load(&checkpoint, device, packed)?;
         let batch_size = engine.rows(&model);
         Ok(Self { checkpoint: Arc::new(checkpoint), model, batch_size })
     }
@@ -120,6 +140,9 @@ impl Gpt2Generator {
 
 /// As many rows as write fastest, or as `clients` need, and as memory allows.
 fn rows_for(model: &Gpt2, clients: usize) -> usize {
+    if let Some(slots) = model.slots_in_memory() {
+        return slots.min(MOST_ROWS_ON_GPU.max(clients));
+    }
     let text = model.cache_bytes(model.config().n_positions).max(1);
     let fastest = if model.device().is_cpu() && model.held().bytes <= PROCESSOR_CACHE_BYTES {
         // A text is half as long as it can be, on average.
@@ -128,15 +151,6 @@ fn rows_for(model: &Gpt2, clients: usize) -> usize {
         MOST_ROWS
     };
     fastest.max(clients).min(CACHE_BYTES / text).max(1)
-}
-
-/// A device as records name it.
-pub fn device_name(device: &gpt2::Device) -> &'static str {
-    match device {
-        gpt2::Device::Cpu => "cpu",
-        gpt2::Device::Cuda(_) => "cuda",
-        gpt2::Device::Metal(_) => "metal",
-    }
 }
 
 impl Vocabulary for Checkpoint {
@@ -160,7 +174,7 @@ impl Vocabulary for Checkpoint {
 impl Generator for Gpt2Generator {
     fn provenance(&self) -> Provenance {
         Provenance {
-            device: device_name(self.model.device()).to_owned(),
+            device: self.model.device().name().to_owned(),
             dtype: self.model.dtype().name().to_owned(),
         }
     }

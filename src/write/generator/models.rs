@@ -48,6 +48,10 @@ pub struct Gpt2Models {
     given: BTreeMap<String, Pin>,
     /// Pins are forgotten when this run ends.
     without_lock: bool,
+    /// Opened when something is to be written, and not before.
+    device: Option<gpt2::Device>,
+    /// Told why the GPU that this program was built for is not used.
+    without_gpu: Box<dyn Fn(&gpt2::Error)>,
 }
 
 /// What a name means before anything is looked up.
@@ -76,8 +80,18 @@ impl Gpt2Models {
         downloads: Box<dyn Downloads>,
     ) -> miette::Result<Self> {
         let (lock, seen) = (Lockfile::read(root)?, Seen::read(root)?);
-        let (root, given) = (root.to_owned(), BTreeMap::new());
-        Ok(Self { root, engine, hub, downloads, lock, seen, given, without_lock: false })
+        Ok(Self {
+            root: root.to_owned(),
+            engine,
+            hub,
+            downloads,
+            lock,
+            seen,
+            given: BTreeMap::new(),
+            without_lock: false,
+            device: None,
+            without_gpu: Box::new(|_| ()),
+        })
     }
 
     /// The same models where there is no project: nothing is pinned.
@@ -90,6 +104,27 @@ impl Gpt2Models {
     #[must_use]
     pub fn for_clients(self, clients: usize) -> Self {
         Self { engine: Engine { clients, ..self.engine }, ..self }
+    }
+
+    /// The same models, which tell this why the GPU that the program was built for is not used.
+    #[must_use]
+    pub fn telling_without_gpu(self, without_gpu: impl Fn(&gpt2::Error) + 'static) -> Self {
+        Self { without_gpu: Box::new(without_gpu), ..self }
+    }
+
+    /// The device that models run on, opened when it is first asked for.
+    ///
+    /// # Errors
+    /// As [`Engine::device`].
+    pub fn device(&mut self) -> miette::Result<gpt2::Device> {
+        if let Some(device) = &self.device {
+            return Ok(device.clone());
+        }
+        let (device, without_gpu) = self.engine.device()?;
+        if let Some(reason) = &without_gpu {
+            (self.without_gpu)(reason);
+        }
+        Ok(self.device.insert(device).clone())
     }
 
     /// Where and how models run.
@@ -224,7 +259,8 @@ impl Models for Gpt2Models {
     fn load(&mut self, model: &str) -> miette::Result<Box<dyn Generator>> {
         let found = self.find(model)?;
         let packed = (!self.without_lock).then(|| found.packed_in(&self.root));
-        Ok(Box::new(Gpt2Generator::new(found.open()?, self.engine, packed.as_deref())?))
+        let (checkpoint, device) = (found.open()?, self.device()?);
+        Ok(Box::new(Gpt2Generator::new(checkpoint, self.engine, &device, packed.as_deref())?))
     }
 }
 

@@ -1,5 +1,5 @@
-//! The network in candle's operations: what runs on GPUs, and the reference that the kernels for the
-//! CPU are held to.
+//! The network in candle's operations: what runs on Metal, and the reference that the kernels for CPUs
+//! and GPUs are held to.
 //!
 //! Shapes stand at line ends. N: tokens of this pass, of any texts, side by side (see `kv_cache`).
 //! C: `n_embd`. H: heads, of width D = C / H. I: `n_inner`. V: `vocab_size`. S: slots of the cache,
@@ -49,9 +49,9 @@ impl Network {
         Ok(Self { device: device.clone(), dtype, wte, wpe, h, ln_f, lm_head })
     }
 
-    /// What it computes in.
-    pub fn dtype(&self) -> DType {
-        self.dtype
+    /// An empty cache with room for `slots` texts.
+    pub fn new_cache(&self, config: &Config, slots: usize) -> Result<Cache> {
+        Cache::new(config, slots, &self.device, self.dtype)
     }
 
     /// Takes `tokens` (N) into the cache and gives the logits (W, V) after the `wanted` ones of them.

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::fixture::{DEEP, Golden, WIDE, bits, folder, load, logits, model};
-use candle_core::{DType, Device, Tensor, safetensors};
-use gpt2::{Checkpoint, CheckpointFiles, Dtype, Gpt2};
+use candle_core::{DType, Device as On, Tensor, safetensors};
+use gpt2::{Checkpoint, CheckpointFiles, Device, Dtype, Gpt2};
 use tempfile::TempDir;
 
-type Tensors = HashMap<String, Tensor>;
+type Named = HashMap<String, Tensor>;
 
-fn tensors(name: &str) -> Tensors {
-    safetensors::load(folder(name).join("model.safetensors"), &Device::Cpu).unwrap()
+fn tensors(name: &str) -> Named {
+    safetensors::load(folder(name).join("model.safetensors"), &On::Cpu).unwrap()
 }
 
 /// A copy of a fixture's configuration and tokenizer.
@@ -24,7 +24,7 @@ fn without_weights(name: &str) -> TempDir {
 }
 
 /// A copy of a fixture whose tensors are changed.
-fn altered(name: &str, alter: impl FnOnce(Tensors) -> Tensors) -> TempDir {
+fn altered(name: &str, alter: impl FnOnce(Named) -> Named) -> TempDir {
     let dir = without_weights(name);
     safetensors::save(&alter(tensors(name)), dir.path().join("model.safetensors")).unwrap();
     dir
@@ -58,9 +58,9 @@ fn keys_may_lack_the_prefix() {
 #[test]
 fn masks_among_the_weights_are_ignored() {
     let dir = altered(DEEP, |mut tensors| {
-        let mask = Tensor::ones((1, 1, 256, 256), DType::U8, &Device::Cpu).unwrap();
+        let mask = Tensor::ones((1, 1, 256, 256), DType::U8, &On::Cpu).unwrap();
         tensors.insert("transformer.h.0.attn.bias".into(), mask);
-        let masked = Tensor::new(-1e4f32, &Device::Cpu).unwrap();
+        let masked = Tensor::new(-1e4f32, &On::Cpu).unwrap();
         tensors.insert("transformer.h.0.attn.masked_bias".into(), masked);
         tensors
     });
@@ -70,7 +70,7 @@ fn masks_among_the_weights_are_ignored() {
 #[test]
 fn weights_may_be_sharded() {
     let dir = without_weights(WIDE);
-    let mut shards = [Tensors::new(), Tensors::new(), Tensors::new()];
+    let mut shards = [Named::new(), Named::new(), Named::new()];
     let mut weight_map = HashMap::new();
     for (i, (key, tensor)) in tensors(WIDE).into_iter().enumerate() {
         weight_map.insert(key.clone(), format!("model-{}-of-3.safetensors", i % 3));
@@ -176,12 +176,12 @@ fn a_tensor_of_another_shape_or_type_is_named() {
         })
     };
     assert_eq!(
-        refusal(&with(Tensor::zeros((96, 32), DType::F32, &Device::Cpu).unwrap())),
+        refusal(&with(Tensor::zeros((96, 32), DType::F32, &On::Cpu).unwrap())),
         "DIR/model.safetensors: tensor `transformer.h.2.attn.c_attn.weight` has shape [96, 32], \
          expected [32, 96] by config.json"
     );
     assert_eq!(
-        refusal(&with(Tensor::zeros((32, 96), DType::U8, &Device::Cpu).unwrap())),
+        refusal(&with(Tensor::zeros((32, 96), DType::U8, &On::Cpu).unwrap())),
         "DIR/model.safetensors: tensor `transformer.h.2.attn.c_attn.weight` holds U8, \
          expected f32, f16, bf16 or f64"
     );

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use candle_core::{Device, Tensor};
-use gpt2::{Checkpoint, Dtype, Gpt2, KvCache, Token};
+use candle_core::{Device as On, Tensor};
+use gpt2::{Checkpoint, Device, Dtype, Gpt2, KvCache, Token};
 
 /// Three layers, two heads, tied head.
 pub const DEEP: &str = "deep";
@@ -15,18 +15,35 @@ pub fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-/// The number formats that a CPU computes in.
-pub const DTYPES: [Dtype; 3] = [Dtype::F32, Dtype::Bf16, Dtype::Int8];
+/// Whether these tests run on the emulated GPU: they are compiled a second time, under its name.
+pub const ON_GPU: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"gpu");
 
-/// A fixture's model in a number format, on the CPU.
-pub fn model_in(name: &str, dtype: Dtype) -> Gpt2 {
-    let checkpoint = Checkpoint::from_dir(&folder(name)).unwrap();
-    Gpt2::load(&checkpoint, &Device::Cpu, dtype).unwrap()
+/// What the models of these tests run on.
+pub fn device() -> Device {
+    #[cfg(feature = "emulated-gpu")]
+    if ON_GPU {
+        return Device::emulated(1 << 30);
+    }
+    Device::Cpu
 }
 
-/// A checkpoint's model in f32 on the CPU.
+/// The number formats that the device computes in, each with how far its logits may be from the
+/// reference's, as a share of their spread.
+pub const DTYPES: [(Dtype, f32); 3] = [
+    (Dtype::F32, 1e-4),
+    (Dtype::Bf16, 0.03),
+    if ON_GPU { (Dtype::F16, 0.005) } else { (Dtype::Int8, 0.06) },
+];
+
+/// A fixture's model in a number format.
+pub fn model_in(name: &str, dtype: Dtype) -> Gpt2 {
+    let checkpoint = Checkpoint::from_dir(&folder(name)).unwrap();
+    Gpt2::load(&checkpoint, &device(), dtype).unwrap()
+}
+
+/// A checkpoint's model in f32.
 pub fn load(checkpoint: &Checkpoint) -> Gpt2 {
-    Gpt2::load(checkpoint, &Device::Cpu, Dtype::F32).unwrap()
+    Gpt2::load(checkpoint, &device(), Dtype::F32).unwrap()
 }
 
 /// A fixture's model.
@@ -48,7 +65,7 @@ pub struct Golden {
 impl Golden {
     pub fn read(name: &str) -> Self {
         let path = folder(name).join("golden.safetensors");
-        let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
+        let tensors = candle_core::safetensors::load(path, &On::Cpu).unwrap();
         let ids = |name| {
             let ids = tensors[name].to_vec1::<i64>().unwrap();
             ids.into_iter().map(|id| id as u32).collect()
@@ -89,7 +106,7 @@ pub fn logits(model: &Gpt2, ids: &[u32]) -> Tensor {
 pub fn forward(model: &Gpt2, cache: &mut KvCache, tokens: &[Token], wanted: &[u32]) -> Tensor {
     let mut logits = Vec::new();
     model.forward(cache, tokens, wanted, &mut logits).unwrap();
-    Tensor::from_vec(logits, (wanted.len(), model.config().vocab_size), &Device::Cpu).unwrap()
+    Tensor::from_vec(logits, (wanted.len(), model.config().vocab_size), &On::Cpu).unwrap()
 }
 
 /// The largest distance between two tensors' numbers.

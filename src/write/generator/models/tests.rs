@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
-use super::super::gpt2::device_name;
 use super::*;
 
 /// Models that can be reached by nobody but the cache in the project's folder.
@@ -259,7 +258,7 @@ mod the_embedded_model {
         let mut models = models_in(project.path());
         let mut generator = models.load(EMBEDDED).unwrap();
         assert_eq!(generator.n_positions(), 768);
-        assert_eq!(device_name(&models.engine().device().unwrap()), generator.provenance().device);
+        assert_eq!(models.device().unwrap().name(), generator.provenance().device);
         let prompts = ["On Meetings\n\nA meeting", "On Focus\n\nFocus is"];
         let mut work = texts(generator.as_ref(), &prompts);
         let prompt_tokens = generator.vocabulary().tokenize(prompts[0]).unwrap().len();

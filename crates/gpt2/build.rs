@@ -1,0 +1,150 @@
+//! Compiles the GPU's kernels, where a feature asks for them.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    #[cfg(feature = "emulated-gpu")]
+    emulated();
+    #[cfg(feature = "cuda")]
+    cuda::compile();
+}
+
+/// For the CPU, as a library of C++.
+#[cfg(feature = "emulated-gpu")]
+fn emulated() {
+    println!("cargo::rerun-if-changed=src/gpu/kernels");
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        // Also where tests are not optimised: the kernels are most of their time.
+        .opt_level(3)
+        .flag("-xc++")
+        // Kernels read sixteen bytes at a time, whatever they are.
+        .flag("-fno-strict-aliasing")
+        .flag_if_supported("-Wno-unknown-pragmas")
+        .flag_if_supported("-Wno-sign-compare")
+        // Every barrier is a jump out of a function, which a checked one would refuse.
+        .define("_FORTIFY_SOURCE", "0")
+        .file("src/gpu/kernels/kernels.cu")
+        .compile("emulated-gpu");
+}
+
+/// For CUDA, with nvcc, as one file of code for many cards that the program embeds.
+#[cfg(feature = "cuda")]
+mod cuda {
+    use std::env;
+    use std::path::{Path, PathBuf};
+    use std::process::{Command, exit};
+
+    /// What decides about nvcc and what it makes.
+    const VARIABLES: [&str; 7] = [
+        "NVCC",
+        "CUDA_HOME",
+        "CUDA_PATH",
+        "CUDAARCHS",
+        "NVCC_PREPEND_FLAGS",
+        "NVCC_APPEND_FLAGS",
+        "NVCC_CCBIN",
+    ];
+
+    /// The least compute capability that the kernels are written for.
+    const LEAST: u32 = 80;
+
+    /// Cards that get machine code: A100, RTX 30, RTX 40 and L4, H100, B200, RTX 50. Everything else
+    /// gets by with PTX, which the driver compiles when it is first used.
+    const CARDS: [u32; 6] = [80, 86, 89, 90, 100, 120];
+
+    pub fn compile() {
+        println!("cargo::rerun-if-changed=src/gpu/kernels");
+        for variable in VARIABLES {
+            println!("cargo::rerun-if-env-changed={variable}");
+        }
+        let nvcc = nvcc();
+        let release = release(&nvcc);
+        let cards = cards(&nvcc);
+        let least = cards.iter().min().expect("there is a card at least");
+        let to =
+            PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join("kernels.fatbin");
+        let mut command = Command::new(&nvcc);
+        command.args(["-fatbin", "-O3", "--std=c++17", "--threads"]);
+        command.arg(env::var("NUM_JOBS").unwrap_or_else(|_| "0".to_owned()));
+        if said(Command::new(&nvcc).arg("--help")).contains("--compress-mode") {
+            command.arg("--compress-mode=size");
+        }
+        command.arg(format!("--generate-code=arch=compute_{least},code=compute_{least}"));
+        for card in &cards {
+            command.arg(format!("--generate-code=arch=compute_{card},code=sm_{card}"));
+        }
+        said(command.arg("src/gpu/kernels/kernels.cu").arg("-o").arg(to));
+        let cards: Vec<String> = cards.iter().map(u32::to_string).collect();
+        println!("cargo::rustc-env=GPT2_CUDA_CARDS={}", cards.join(", "));
+        println!("cargo::rustc-env=GPT2_CUDA_RELEASE={release}");
+    }
+
+    /// Where nvcc is.
+    fn nvcc() -> PathBuf {
+        let name = format!("nvcc{}", env::consts::EXE_SUFFIX);
+        let given = env::var_os("NVCC").map(PathBuf::from);
+        let homes = ["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(env::var_os);
+        let path = env::var_os("PATH").unwrap_or_default();
+        let there = |file: &PathBuf| file.is_file();
+        given
+            .or_else(|| homes.map(|home| Path::new(&home).join("bin").join(&name)).find(there))
+            .or_else(|| env::split_paths(&path).map(|folder| folder.join(&name)).find(there))
+            .unwrap_or_else(|| {
+                stop(
+                    "the feature `cuda` needs nvcc, the compiler of NVIDIA's CUDA Toolkit, 12.8 or newer \
+                     for all cards: install it (https://developer.nvidia.com/cuda-downloads) and set \
+                     CUDA_HOME to its folder, or NVCC to the program, or have it on PATH; or build \
+                     without the feature",
+                )
+            })
+    }
+
+    /// The toolkit's version, such as 12.8.
+    fn release(nvcc: &Path) -> String {
+        let text = said(Command::new(nvcc).arg("--version"));
+        let release = text.split("release ").nth(1).and_then(|rest| rest.split(',').next());
+        let no_nvcc = || stop(&format!("{} is no nvcc", nvcc.display()));
+        release.unwrap_or_else(no_nvcc).to_owned()
+    }
+
+    /// What machine code is made for: what `CUDAARCHS` asks for, else all cards that nvcc knows.
+    fn cards(nvcc: &Path) -> Vec<u32> {
+        let known = said(Command::new(nvcc).arg("--list-gpu-code"));
+        let knows = |card: u32| known.lines().any(|line| line.trim() == format!("sm_{card}"));
+        let asked = env::var("CUDAARCHS").unwrap_or_default();
+        if asked.trim().is_empty() {
+            return CARDS.into_iter().filter(|card| knows(*card)).collect();
+        }
+        let card = |text: &str| match text.trim().parse() {
+            Ok(card) if card >= LEAST && knows(card) => card,
+            _ => stop(&format!(
+                "CUDAARCHS is `{asked}`, expected compute capabilities from {LEAST} on that {} \
+                 knows, such as 80;90",
+                nvcc.display()
+            )),
+        };
+        asked.split(';').map(card).collect()
+    }
+
+    /// What a program prints; one that fails ends the build with what it says.
+    fn said(command: &mut Command) -> String {
+        let output = command.output().unwrap_or_else(|error| {
+            stop(&format!("cannot run {}: {error}", command.get_program().display()))
+        });
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        if !output.status.success() {
+            stop(&format!("{command:?} failed\n{out}{err}"));
+        }
+        out
+    }
+
+    /// Ends the build with an error of so many lines.
+    fn stop(message: &str) -> ! {
+        for line in message.lines() {
+            println!("cargo::error={line}");
+        }
+        exit(1)
+    }
+}

@@ -1,0 +1,118 @@
+//! What kernels are told, laid out as their sources have it. Addresses are those of [`super::Buffer`];
+//! shapes and meanings stand beside each kernel.
+
+use bytemuck::{Pod, Zeroable};
+
+/// Where a token stands; see `pass.cuh`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+pub struct Place {
+    pub slot: i32,
+    pub position: u32,
+}
+
+impl Place {
+    /// That of a row which only fills a batch up.
+    pub const NONE: Self = Self { slot: -1, position: 0 };
+}
+
+/// See `embed.cuh`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct Embed {
+    pub x: u64,
+    pub wte: u64,
+    pub wpe: u64,
+    pub places: u64,
+    pub ids: u64,
+    pub history: u64,
+    pub positions: u32,
+    pub width: u32,
+    pub stride: u32,
+    pub unused: u32,
+}
+
+/// See `layer_norm.cuh`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct LayerNorm {
+    pub x: u64,
+    pub y: u64,
+    pub weight: u64,
+    pub bias: u64,
+    pub rows: u64,
+    pub count: u32,
+    pub width: u32,
+    pub stride: u32,
+    pub epsilon: f32,
+}
+
+/// See `linear.cuh`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct Linear {
+    pub x: u64,
+    pub weight: u64,
+    pub bias: u64,
+    pub y: u64,
+    pub keys: u64,
+    pub values: u64,
+    pub places: u64,
+    pub rows: u32,
+    pub outputs: u32,
+    pub inputs: u32,
+    pub stride: u32,
+    pub to: u32,
+    pub heads: u32,
+    pub head_dim: u32,
+    pub head_stride: u32,
+    pub positions: u32,
+    pub unused: u32,
+}
+
+/// What becomes of a linear layer's results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum To {
+    Qkv = 0,
+    Residual = 1,
+    HiddenTanh = 2,
+    HiddenErf = 3,
+    Logits = 4,
+}
+
+/// See `attention.cuh`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct Attention {
+    pub q: u64,
+    pub keys: u64,
+    pub values: u64,
+    pub y: u64,
+    pub places: u64,
+    pub heads: u32,
+    pub head_dim: u32,
+    pub positions: u32,
+    pub stride: u32,
+    pub scale: f32,
+    pub unused: u32,
+}
+
+/// See `rates.cuh`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct Read {
+    pub from: u64,
+    pub count: u64,
+    pub to: u64,
+    pub unused: u64,
+}
+
+/// See `rates.cuh`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub struct Products {
+    pub to: u64,
+    pub rounds: u32,
+    pub unused: u32,
+}

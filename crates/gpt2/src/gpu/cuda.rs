@@ -1,0 +1,526 @@
+//! A CUDA GPU, through NVIDIA's driver and nothing else of CUDA's.
+//!
+//! The driver is opened when it is first asked for, so that the same program runs where there is none.
+//! The kernels travel in the program: machine code for common cards, and PTX for every newer one, which
+//! the driver compiles and keeps.
+
+use std::cell::Cell;
+use std::ffi::{CString, c_int, c_void};
+use std::ptr::{self, NonNull};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use cudarc::driver::result::{self, DriverError};
+use cudarc::driver::sys;
+
+use super::{Backend, Kernel, Launch, Memory};
+use crate::error::{Error, Result};
+
+/// The kernels as nvcc made them, aligned as the driver reads them.
+#[repr(C, align(16))]
+struct Aligned<T: ?Sized>(T);
+
+static KERNELS: &Aligned<[u8]> =
+    &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin")));
+
+/// The CUDA version of the compiler that made them.
+const COMPILED_BY: &str = env!("GPT2_CUDA_RELEASE");
+
+/// The compute capabilities they have machine code for.
+const COMPILED_FOR: &str = env!("GPT2_CUDA_CARDS");
+
+/// The least compute capability: tensor cores that know bf16, and copies past the registers.
+const LEAST: (i32, i32) = (8, 0);
+
+/// Every function of the driver that is called below. `cudarc` panics at the first call of one that is
+/// missing, so they are looked for before.
+const FUNCTIONS: [&str; 38] = [
+    "cuCtxSetCurrent",
+    "cuDeviceGet",
+    "cuDeviceGetAttribute",
+    "cuDeviceGetCount",
+    "cuDeviceGetName",
+    "cuDevicePrimaryCtxRelease_v2",
+    "cuDevicePrimaryCtxRetain",
+    "cuDriverGetVersion",
+    "cuEventCreate",
+    "cuEventDestroy_v2",
+    "cuEventRecord",
+    "cuEventSynchronize",
+    "cuFuncGetAttribute",
+    "cuFuncSetAttribute",
+    "cuGetErrorName",
+    "cuGetErrorString",
+    "cuGraphDestroy",
+    "cuGraphExecDestroy",
+    "cuGraphInstantiateWithFlags",
+    "cuGraphLaunch",
+    "cuInit",
+    "cuLaunchKernel",
+    "cuMemAlloc_v2",
+    "cuMemFreeHost",
+    "cuMemFree_v2",
+    "cuMemGetInfo_v2",
+    "cuMemHostAlloc",
+    "cuMemcpyDtoHAsync_v2",
+    "cuMemcpyHtoDAsync_v2",
+    "cuMemsetD8Async",
+    "cuModuleGetFunction",
+    "cuModuleLoadData",
+    "cuModuleUnload",
+    "cuStreamBeginCapture_v2",
+    "cuStreamCreate",
+    "cuStreamDestroy_v2",
+    "cuStreamEndCapture",
+    "cuStreamSynchronize",
+];
+
+thread_local! {
+    /// Where this thread's launches go while they are written down; null otherwise. The queue itself
+    /// stays what it is, so that other threads, and copies, do not end up in the recording.
+    static RECORDING: Cell<sys::CUstream> = const { Cell::new(ptr::null_mut()) };
+}
+
+/// The machine's first GPU, or the first that `CUDA_VISIBLE_DEVICES` leaves.
+pub struct Driver {
+    name: String,
+    multiprocessors: usize,
+    /// Bytes that the threads of a block may share at most.
+    shared: i32,
+    /// Given back in the opposite order.
+    context: Context,
+    stream: sys::CUstream,
+    module: sys::CUmodule,
+}
+
+// SAFETY: the driver's handles may be used from every thread that has made the context current, which
+// every method does first.
+unsafe impl Send for Driver {}
+// SAFETY: as above; the driver locks what it has to.
+unsafe impl Sync for Driver {}
+
+impl Driver {
+    /// The GPU, opened once for all who hold it at the same time: its context takes a while, and some
+    /// hundreds of megabytes of its memory.
+    ///
+    /// # Errors
+    /// As [`Driver::open`].
+    pub fn shared() -> Result<Arc<Self>> {
+        static OPENED: Mutex<Weak<Driver>> = Mutex::new(Weak::new());
+        let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(driver) = opened.upgrade() {
+            return Ok(driver);
+        }
+        let driver = Arc::new(Self::open()?);
+        *opened = Arc::downgrade(&driver);
+        Ok(driver)
+    }
+
+    /// Opens the driver, and on it the first GPU.
+    ///
+    /// # Errors
+    /// With what is missing: the driver, a GPU, or one (of either) that is new enough.
+    fn open() -> Result<Self> {
+        look_for_functions()?;
+        result::init().map_err(|error| no_gpu(said(error)))?;
+        if result::device::get_count().map_err(failed("cuDeviceGetCount"))? == 0 {
+            return Err(no_gpu("the driver sees no card".to_owned()));
+        }
+        let device = result::device::get(0).map_err(failed("cuDeviceGet"))?;
+        let name = result::device::get_name(device).map_err(failed("cuDeviceGetName"))?;
+        let attribute = |attribute| {
+            // SAFETY: the device is the driver's.
+            unsafe { result::device::get_attribute(device, attribute) }
+                .map_err(failed("cuDeviceGetAttribute"))
+        };
+        use sys::CUdevice_attribute as Attribute;
+        let capability = (
+            attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
+            attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
+        );
+        check_capability(&name, capability)?;
+        let multiprocessors = attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
+        let shared = attribute(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?;
+        let context = Context::of(device)?;
+        // From here on, dropping it gives everything back.
+        let mut driver = Self {
+            name,
+            multiprocessors: usize::try_from(multiprocessors).unwrap_or(1).max(1),
+            shared,
+            context,
+            stream: ptr::null_mut(),
+            module: ptr::null_mut(),
+        };
+        driver.stream = new_stream()?;
+        // SAFETY: the image is what nvcc made.
+        driver.module = unsafe { result::module::load_data(KERNELS.0.as_ptr().cast()) }
+            .map_err(|error| no_gpu(kernels_refused(error, &driver.name, capability)))?;
+        Ok(driver)
+    }
+
+    /// Where launches go.
+    fn launch_stream(&self) -> sys::CUstream {
+        let recording = RECORDING.get();
+        if recording.is_null() { self.stream } else { recording }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Whoever dropped the last handle is not helped by an error. At the end of a process the driver
+        // may be gone before: then each call says so and does nothing.
+        // SAFETY: each was made by the driver, and is used by nobody any more.
+        unsafe {
+            let _ = self.context.enter();
+            if !self.stream.is_null() {
+                let _ = result::stream::synchronize(self.stream);
+            }
+            if !self.module.is_null() {
+                let _ = result::module::unload(self.module);
+            }
+            if !self.stream.is_null() {
+                let _ = result::stream::destroy(self.stream);
+            }
+        }
+        // The context is dropped after this.
+    }
+}
+
+/// The device's primary context, which others in this process may use, too.
+struct Context {
+    device: sys::CUdevice,
+    context: sys::CUcontext,
+}
+
+impl Context {
+    /// Takes part in it, and enters it.
+    fn of(device: sys::CUdevice) -> Result<Self> {
+        // SAFETY: the device is the driver's.
+        let context = unsafe { result::primary_ctx::retain(device) };
+        let context = context.map_err(failed("cuDevicePrimaryCtxRetain"))?;
+        let context = Self { device, context };
+        context.enter()?;
+        Ok(context)
+    }
+
+    /// Makes it this thread's.
+    fn enter(&self) -> Result<()> {
+        // SAFETY: it is retained.
+        unsafe { result::ctx::set_current(self.context) }.map_err(failed("cuCtxSetCurrent"))
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: it was retained once.
+        let _ = unsafe { result::primary_ctx::release(self.device) };
+    }
+}
+
+impl Backend for Driver {
+    fn kind(&self) -> &'static str {
+        "cuda"
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn multiprocessors(&self) -> usize {
+        self.multiprocessors
+    }
+
+    fn memory(&self) -> Result<Memory> {
+        self.context.enter()?;
+        let (free, total) = result::mem_get_info().map_err(failed("cuMemGetInfo"))?;
+        Ok(Memory { free, total })
+    }
+
+    fn allocate(&self, bytes: usize) -> Result<u64> {
+        self.context.enter()?;
+        // SAFETY: it is filled before anybody reads it.
+        let address = unsafe { result::malloc_sync(bytes) }.map_err(|error| match error.0 {
+            sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY => Error::GpuMemory { bytes },
+            _ => failed("cuMemAlloc")(error),
+        })?;
+        // SAFETY: so many bytes were allocated there.
+        unsafe { self.clear(address, bytes).inspect_err(|_| self.free(address))? };
+        Ok(address)
+    }
+
+    unsafe fn free(&self, address: u64) {
+        // The driver waits for what is queued. An error is one of an earlier call, and shows at the next.
+        // SAFETY: the caller's.
+        let _ = self.context.enter().map(|()| unsafe { result::free_sync(address) });
+    }
+
+    fn allocate_host(&self, bytes: usize) -> Result<NonNull<u8>> {
+        self.context.enter()?;
+        // SAFETY: it is filled before anybody reads it.
+        let memory = unsafe { result::malloc_host(bytes, 0) }.map_err(failed("cuMemHostAlloc"))?;
+        let memory = NonNull::new(memory.cast::<u8>()).ok_or_else(|| Error::Gpu {
+            call: "cuMemHostAlloc",
+            reason: "it gave no memory".to_owned(),
+        })?;
+        // SAFETY: so many bytes were allocated there.
+        unsafe { memory.write_bytes(0, bytes) };
+        Ok(memory)
+    }
+
+    unsafe fn free_host(&self, memory: NonNull<u8>) {
+        // SAFETY: the caller's.
+        let _ = self.context.enter().map(|()| unsafe { result::free_host(memory.as_ptr().cast()) });
+    }
+
+    fn kernel(&self, name: &str) -> Result<Kernel> {
+        use sys::CUfunction_attribute_enum as Attribute;
+        self.context.enter()?;
+        let c_name = CString::new(name).unwrap_or_default();
+        // SAFETY: the module is loaded.
+        let function = unsafe { result::module::get_function(self.module, c_name) };
+        let function = function.map_err(|error| Error::Gpu {
+            call: "cuModuleGetFunction",
+            reason: format!("`{name}`: {}", said(error)),
+        })?;
+        // Launches may share more than the 48 KB that are everybody's. Asking also loads the kernel now,
+        // which a driver that loads late could not do while launches are written down.
+        // SAFETY: the function is the module's.
+        unsafe {
+            let own = Attribute::CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES;
+            let own = result::function::get_function_attribute(function, own)
+                .map_err(failed("cuFuncGetAttribute"))?;
+            let most = Attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+            result::function::set_function_attribute(function, most, self.shared - own)
+                .map_err(failed("cuFuncSetAttribute"))?;
+        }
+        Ok(Kernel(function as usize))
+    }
+
+    unsafe fn upload(&self, to: u64, from: *const u8, bytes: usize) -> Result<()> {
+        self.context.enter()?;
+        // SAFETY: the caller's.
+        unsafe {
+            let from = std::slice::from_raw_parts(from, bytes);
+            result::memcpy_htod_async(to, from, self.stream)
+        }
+        .map_err(failed("cuMemcpyHtoDAsync"))
+    }
+
+    unsafe fn download(&self, to: *mut u8, from: u64, bytes: usize) -> Result<()> {
+        self.context.enter()?;
+        // SAFETY: the caller's.
+        unsafe {
+            let to = std::slice::from_raw_parts_mut(to, bytes);
+            result::memcpy_dtoh_async(to, from, self.stream)
+        }
+        .map_err(failed("cuMemcpyDtoHAsync"))
+    }
+
+    unsafe fn clear(&self, at: u64, bytes: usize) -> Result<()> {
+        self.context.enter()?;
+        // SAFETY: the caller's.
+        unsafe { result::memset_d8_async(at, 0, bytes, self.stream) }
+            .map_err(failed("cuMemsetD8Async"))
+    }
+
+    unsafe fn launch(
+        &self,
+        kernel: Kernel,
+        launch: Launch,
+        arguments: *const c_void,
+        _bytes: usize,
+    ) -> Result<()> {
+        self.context.enter()?;
+        let Launch { grid: [x, y], block, shared } = launch;
+        // The driver knows how many bytes the parameter has, and copies them.
+        let mut parameters = [arguments.cast_mut()];
+        let function = kernel.0 as sys::CUfunction;
+        // SAFETY: the caller's.
+        unsafe {
+            let (grid, block) = ((x, y, 1), (block, 1, 1));
+            let stream = self.launch_stream();
+            result::launch_kernel(function, grid, block, shared, stream, &mut parameters)
+        }
+        .map_err(failed("cuLaunchKernel"))
+    }
+
+    fn mark(&self) -> Result<usize> {
+        self.context.enter()?;
+        // Without CU_EVENT_BLOCKING_SYNC, so that waiting spins: a step takes a fraction of a
+        // millisecond, of which a sleeping thread would lose a good part in being woken.
+        let event = result::event::create(sys::CUevent_flags::CU_EVENT_DISABLE_TIMING)
+            .map_err(failed("cuEventCreate"))?;
+        // SAFETY: both are ours.
+        match unsafe { result::event::record(event, self.stream) } {
+            Ok(()) => Ok(event as usize),
+            Err(error) => {
+                // SAFETY: it is ours, and nobody has it.
+                let _ = unsafe { result::event::destroy(event) };
+                Err(failed("cuEventRecord")(error))
+            }
+        }
+    }
+
+    fn wait(&self, mark: usize) -> Result<()> {
+        self.context.enter()?;
+        let event = mark as sys::CUevent;
+        // SAFETY: the mark is an event that was not waited for.
+        let waited = unsafe { result::event::synchronize(event) };
+        // SAFETY: and this is its end.
+        let _ = unsafe { result::event::destroy(event) };
+        waited.map_err(failed("cuEventSynchronize"))
+    }
+
+    fn begin_recording(&self) -> Result<()> {
+        self.context.enter()?;
+        if !RECORDING.get().is_null() {
+            let reason = "this thread records already".to_owned();
+            return Err(Error::Gpu { call: "cuStreamBeginCapture", reason });
+        }
+        let stream = new_stream()?;
+        // Relaxed: what else is asked of the driver meanwhile goes to the queue as ever, and is not
+        // part of the recording.
+        let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
+        // SAFETY: the stream is ours.
+        match unsafe { result::stream::begin_capture(stream, mode) } {
+            Ok(()) => RECORDING.set(stream),
+            Err(error) => {
+                // SAFETY: as above.
+                let _ = unsafe { result::stream::destroy(stream) };
+                return Err(failed("cuStreamBeginCapture")(error));
+            }
+        }
+        Ok(())
+    }
+
+    fn end_recording(&self) -> Result<usize> {
+        self.context.enter()?;
+        let stream = RECORDING.replace(ptr::null_mut());
+        // SAFETY: the stream is ours, and what was captured is freed once it has become a recording.
+        unsafe {
+            let graph = result::stream::end_capture(stream);
+            let _ = result::stream::destroy(stream);
+            let graph = graph.map_err(failed("cuStreamEndCapture"))?;
+            let recording =
+                result::graph::instantiate(graph, sys::CUgraphInstantiate_flags_enum(0));
+            let _ = result::graph::destroy(graph);
+            Ok(recording.map_err(failed("cuGraphInstantiate"))? as usize)
+        }
+    }
+
+    unsafe fn replay(&self, recording: usize) -> Result<()> {
+        self.context.enter()?;
+        // SAFETY: the caller's.
+        unsafe { result::graph::launch(recording as sys::CUgraphExec, self.stream) }
+            .map_err(failed("cuGraphLaunch"))
+    }
+
+    unsafe fn free_recording(&self, recording: usize) {
+        let recording = recording as sys::CUgraphExec;
+        // One that still runs is freed when it is over.
+        // SAFETY: the caller's.
+        let _ = self.context.enter().map(|()| unsafe { result::graph::exec_destroy(recording) });
+    }
+}
+
+/// Finds everything that is called, so that no call can panic.
+fn look_for_functions() -> Result<()> {
+    // SAFETY: loading the driver does nothing yet.
+    if !unsafe { sys::is_culib_present() } {
+        let library = if cfg!(windows) { "nvcuda.dll" } else { "libcuda.so.1" };
+        return Err(no_gpu(format!("NVIDIA's driver is not installed ({library} was not found)")));
+    }
+    // SAFETY: it is there.
+    let library = unsafe { sys::culib() };
+    for function in FUNCTIONS {
+        // SAFETY: only whether it is there is looked at.
+        if unsafe { library.get::<unsafe extern "C" fn()>(function.as_bytes()) }.is_err() {
+            return Err(no_gpu(format!(
+                "NVIDIA's driver is too old ({function} was not found), update it"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A queue that waits for no other.
+fn new_stream() -> Result<sys::CUstream> {
+    result::stream::create(result::stream::StreamKind::NonBlocking)
+        .map_err(failed("cuStreamCreate"))
+}
+
+fn check_capability(name: &str, (major, minor): (i32, i32)) -> Result<()> {
+    if (major, minor) >= LEAST {
+        return Ok(());
+    }
+    let (least_major, least_minor) = LEAST;
+    Err(no_gpu(format!(
+        "the {name} has compute capability {major}.{minor}, expected {least_major}.{least_minor} or \
+         higher"
+    )))
+}
+
+/// Why the driver does not take the kernels: it is older than the compiler, or the card is one that they
+/// were not compiled for.
+fn kernels_refused(error: DriverError, name: &str, (major, minor): (i32, i32)) -> String {
+    let mut version: c_int = 0;
+    // SAFETY: it writes a number.
+    let version = match unsafe { sys::cuDriverGetVersion(&mut version) }.result() {
+        // 12080 is 12.8.
+        Ok(()) => format!("{}.{}", version / 1000, version % 1000 / 10),
+        Err(_) => "an unknown version".to_owned(),
+    };
+    format!(
+        "the driver does not take the kernels: {}. It is for CUDA {version}, and they were compiled by \
+         CUDA {COMPILED_BY} for the compute capabilities {COMPILED_FOR} and higher; the {name} has \
+         {major}{minor}. A driver for CUDA {COMPILED_BY} or newer is needed",
+        said(error)
+    )
+}
+
+fn no_gpu(reason: String) -> Error {
+    Error::NoGpu { kind: "CUDA", reason }
+}
+
+fn failed(call: &'static str) -> impl Fn(DriverError) -> Error {
+    move |error| Error::Gpu { call, reason: said(error) }
+}
+
+/// An error in the driver's own words.
+fn said(error: DriverError) -> String {
+    let text = |text: Result<&std::ffi::CStr, DriverError>| {
+        text.map_or_else(|_| String::new(), |text| text.to_string_lossy().into_owned())
+    };
+    match (text(error.error_string()), text(error.error_name())) {
+        (words, name) if words.is_empty() && name.is_empty() => format!("error {}", error.0 as u32),
+        (words, name) => format!("{words} ({name})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::Gpu;
+
+    /// On a machine with a GPU there is nothing to refuse.
+    #[test]
+    fn a_missing_driver_is_an_error_that_says_so() {
+        // SAFETY: loading the driver does nothing yet.
+        if unsafe { sys::is_culib_present() } {
+            return;
+        }
+        let said = Gpu::cuda().err().unwrap().to_string();
+        let expected = "no CUDA GPU can be used here: NVIDIA's driver is not installed (libcuda.so.1 was not found)";
+        assert_eq!(said.replace("nvcuda.dll", "libcuda.so.1"), expected);
+    }
+
+    #[test]
+    fn an_old_card_is_named_with_what_it_has() {
+        assert!(check_capability("NVIDIA A100", (8, 0)).is_ok());
+        assert!(check_capability("NVIDIA H200", (9, 0)).is_ok());
+        assert_eq!(
+            check_capability("NVIDIA GeForce GTX 1080", (6, 1)).unwrap_err().to_string(),
+            "no CUDA GPU can be used here: the NVIDIA GeForce GTX 1080 has compute capability 6.1, \
+             expected 8.0 or higher"
+        );
+    }
+}

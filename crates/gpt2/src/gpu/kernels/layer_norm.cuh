@@ -1,0 +1,45 @@
+// Each row less its mean, over the root of its variance, by a weight, plus a bias.
+
+#pragma once
+
+#include "pass.cuh"
+
+struct LayerNormArguments {
+    // (., stride) f32.
+    const float* x;
+    // (M, stride), to be written.
+    void* y;
+    // (C) each.
+    const float* weight;
+    const float* bias;
+    // (M): which rows of x; all in order if there is no such list.
+    const uint32_t* rows;
+    uint32_t count;
+    uint32_t width;
+    uint32_t stride;
+    float epsilon;
+};
+
+const int NORM_THREADS = 128;
+
+// A warp a row.
+template <class T> FN void layer_norm(const LayerNormArguments& a) {
+    int row = block_x() * (NORM_THREADS / 32) + thread() / 32, lane = thread() % 32;
+    // All lanes of a warp.
+    if (row >= a.count) return;
+    const float* x = a.x + (uint64_t)(a.rows ? a.rows[row] : row) * a.stride;
+    T* y = (T*)a.y + (uint64_t)row * a.stride;
+    float sum = 0;
+    for (int c = lane; c < a.width; c += 32) sum += x[c];
+    float mean = sum_of_lanes<32>(sum) / (float)a.width;
+    float squares = 0;
+    for (int c = lane; c < a.width; c += 32) {
+        float apart = x[c] - mean;
+        squares += apart * apart;
+    }
+    float variance = sum_of_lanes<32>(squares) / (float)a.width;
+    float scale = 1.0f / sqrtf(variance + a.epsilon);
+    for (int c = lane; c < a.width; c += 32) {
+        from_float((x[c] - mean) * scale * a.weight[c] + a.bias[c], y[c]);
+    }
+}

@@ -1,0 +1,67 @@
+// How fast a card reads and multiplies when nothing else has to be done: the limits that `venti bench`
+// compares with.
+
+#pragma once
+
+#include "device.cuh"
+
+struct ReadArguments {
+    // Whole pieces of 16 bytes.
+    const Sixteen* from;
+    uint64_t count;
+    // One for each thread of all blocks, so that everything must be read.
+    uint32_t* to;
+    uint64_t unused;
+};
+
+struct ProductsArguments {
+    // One for each thread of all blocks.
+    float* to;
+    uint32_t rounds;
+    uint32_t unused;
+};
+
+const int RATE_THREADS = 256;
+
+FN void read_all(const ReadArguments& a) {
+    uint64_t mine = (uint64_t)block_x() * RATE_THREADS + thread();
+    uint64_t all = (uint64_t)blocks_x() * RATE_THREADS;
+    uint32_t sum = 0;
+#pragma unroll 8
+    for (uint64_t i = mine; i < a.count; i += all) {
+        Sixteen some = a.from[i];
+        sum += some.words[0] + some.words[1] + some.words[2] + some.words[3];
+    }
+    a.to[mine] = sum;
+}
+
+// Chains of sums, so many that none has to be waited for.
+const int CHAINS = 8;
+
+// What the tensor cores multiply: each warp CHAINS times 16 by 8 by 16 numbers a round.
+template <class T> FN void products(const ProductsArguments& a) {
+    T one;
+    from_float(1.0f, one);
+    uint32_t pair = one.bits | (uint32_t)one.bits << 16;
+    uint32_t rows[4] = {pair, pair, pair, pair}, columns[2] = {pair, pair};
+    float sums[CHAINS][4] = {};
+    for (uint32_t round = 0; round < a.rounds; round++) {
+#pragma unroll
+        for (int i = 0; i < CHAINS; i++) multiply_add(T{}, sums[i], rows, columns);
+    }
+    float sum = 0;
+    for (int i = 0; i < CHAINS; i++) sum += sums[i][0] + sums[i][1] + sums[i][2] + sums[i][3];
+    a.to[block_x() * RATE_THREADS + thread()] = sum;
+}
+
+// In f32, without them: each thread CHAINS numbers a round.
+FN void products_f32(const ProductsArguments& a) {
+    float sums[CHAINS] = {}, x = (float)a.rounds, y = x > 0.0f ? 1.0f : 0.0f;
+    for (uint32_t round = 0; round < a.rounds; round++) {
+#pragma unroll
+        for (int i = 0; i < CHAINS; i++) sums[i] = fused(y, y, sums[i]);
+    }
+    float sum = 0;
+    for (int i = 0; i < CHAINS; i++) sum += sums[i];
+    a.to[block_x() * RATE_THREADS + thread()] = sum;
+}

@@ -1,0 +1,451 @@
+//! The kernel on the emulated GPU, held to the host's sampler.
+//!
+//! The two round differently, so where a boundary is within a rounding of the draw they may take
+//! neighbours. A reference in f64, written as plainly as the rules are stated, says whether they are.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::*;
+use crate::gpu::Gpu;
+use crate::sampling::Sampler;
+
+/// What a boundary may move by, as a share of everything.
+const ROUNDING: f64 = 1e-5;
+
+/// One token to choose.
+#[derive(Debug, Clone)]
+struct Case {
+    settings: Settings,
+    logits: Vec<f32>,
+    context: Vec<u32>,
+    new_tokens: usize,
+    eos: Option<u32>,
+    key: [u8; 32],
+}
+
+impl Case {
+    fn new(settings: Settings, logits: Vec<f32>) -> Self {
+        Self { settings, logits, context: vec![0], new_tokens: 0, eos: None, key: [7; 32] }
+    }
+
+    fn draw(&self) -> u64 {
+        ChaCha20Rng::from_seed(self.key).next_u64()
+    }
+
+    fn on_host(&self) -> Sampled {
+        let mut sampler = Sampler::new(self.settings.clone(), self.key);
+        let Self { logits, context, new_tokens, eos, .. } = self;
+        let scored = sampler.sample(&mut logits.clone(), context, *new_tokens, *eos, 0);
+        Sampled { token: scored.token, log_prob: scored.log_prob }
+    }
+}
+
+/// How rows lie in memory: numbers between them, and rows before them that only fill up.
+#[derive(Debug, Clone, Copy, Default)]
+struct Batch {
+    padding: usize,
+    fillers: usize,
+}
+
+/// Samples cases of one vocabulary together, each with the given draw.
+fn on_device(batch: Batch, cases: &[(&Case, u64)]) -> Vec<Sampled> {
+    let gpu = Gpu::emulated(1 << 30);
+    let vocab_size = cases[0].0.logits.len();
+    let (stride, slots) = (vocab_size + batch.padding, cases.len());
+    let positions = cases.iter().map(|(case, _)| case.context.len()).max().unwrap() + 1;
+    // Nobody may look at what is between the rows.
+    let mut logits = vec![f32::MAX; (batch.fillers + slots) * stride];
+    let mut asked = vec![Asked::NONE; batch.fillers];
+    let mut rules = vec![Rules::NONE; batch.fillers];
+    let mut history = vec![u32::MAX; slots * positions];
+    for (i, (case, draw)) in cases.iter().enumerate() {
+        // Slots are in another order than rows.
+        let slot = slots - 1 - i;
+        logits[(batch.fillers + i) * stride..][..vocab_size].copy_from_slice(&case.logits);
+        history[slot * positions..][..case.context.len()].copy_from_slice(&case.context);
+        asked.push(Asked::new(slot, case.context.len() - 1, *draw));
+        let prompt_tokens = case.context.len() - case.new_tokens;
+        rules.push(Rules::new(&case.settings, prompt_tokens, case.eos));
+    }
+    let untouched = Chosen { token: 77, log_prob: 0.5 };
+    let buffers = (gpu.holding(&logits).unwrap(), gpu.holding(&asked).unwrap());
+    let (rules, history) = (gpu.holding(&rules).unwrap(), gpu.holding(&history).unwrap());
+    let chosen = gpu.holding(&vec![untouched; asked.len()]).unwrap();
+    let arguments = Sample {
+        logits: buffers.0.address(),
+        asked: buffers.1.address(),
+        rules: rules.address(),
+        history: history.address(),
+        chosen: chosen.address(),
+        vocab_size: vocab_size as u32,
+        stride: stride as u32,
+        positions: positions as u32,
+        unused: 0,
+    };
+    let kernel = gpu.kernel("sample").unwrap();
+    // SAFETY: everything has the shape that the arguments say.
+    unsafe { gpu.launch(kernel, launch(asked.len(), vocab_size), &arguments).unwrap() };
+    let chosen = chosen.read::<Chosen>(asked.len()).unwrap();
+    let history = history.read::<u32>(slots * positions).unwrap();
+    assert!(chosen[..batch.fillers].iter().all(|filler| *filler == untouched));
+    let chosen = &chosen[batch.fillers..];
+    for (i, (case, _)) in cases.iter().enumerate() {
+        let text = &history[(slots - 1 - i) * positions..][..positions];
+        let length = case.context.len();
+        assert_eq!(text[..length], case.context);
+        assert_eq!(text[length], chosen[i].token, "the chosen token follows the context");
+        assert!(text[length + 1..].iter().all(|token| *token == u32::MAX));
+    }
+    chosen.iter().map(|chosen| Sampled::from(*chosen)).collect()
+}
+
+fn one_on_device(case: &Case) -> Sampled {
+    on_device(Batch::default(), &[(case, case.draw())])[0]
+}
+
+/// A token and its weight, that of the likeliest being 1.
+type Weighed = (u32, f64);
+
+/// What is left to draw from, in the order of the draw.
+fn left(case: &Case) -> Vec<Weighed> {
+    let Case { logits, context, new_tokens, eos, .. } = case;
+    let settings = case.settings.clone().in_range();
+    let tame = |x: f32| if x.is_nan() { f32::NEG_INFINITY } else { x.min(f32::MAX) + 0.0 };
+    let seen: HashSet<u32> = context.iter().copied().collect();
+    let n = settings.no_repeat_ngram_size;
+    let tail = &context[(context.len() + 1).saturating_sub(n).min(context.len())..];
+    let ngrams = context.windows(n.max(1)).filter(|ngram| n > 0 && ngram[..n - 1] == *tail);
+    let mut banned: HashSet<u32> = ngrams.map(|ngram| ngram[n - 1]).collect();
+    if *new_tokens < settings.min_new_tokens {
+        banned.extend(eos);
+    }
+    let penalty = settings.repetition_penalty as f32;
+    let ruled = |(id, &logit): (u32, &f32)| {
+        let logit = tame(logit);
+        let penalised = if logit >= 0.0 { logit / penalty } else { logit * penalty };
+        let logit = if penalty != 1.0 && seen.contains(&id) { tame(penalised) } else { logit };
+        (id, f64::from(if banned.contains(&id) { f32::NEG_INFINITY } else { logit }))
+    };
+    let mut tokens: Vec<Weighed> = (0..).zip(logits).map(ruled).collect();
+    tokens.retain(|(_, logit)| *logit > f64::NEG_INFINITY);
+    let largest = tokens.iter().map(|(_, logit)| *logit).fold(f64::NEG_INFINITY, f64::max);
+    let top_k = if settings.top_k < logits.len() { settings.top_k } else { 0 };
+    if top_k > 0 || settings.top_p < 1.0 {
+        tokens.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        tokens.truncate(if top_k > 0 { top_k } else { usize::MAX });
+    }
+    tokens.iter_mut().for_each(|(_, x)| *x = ((*x - largest) / settings.temperature).exp());
+    if settings.top_p < 1.0 {
+        let mass = settings.top_p * tokens.iter().map(|(_, weight)| weight).sum::<f64>();
+        let mut before = 0.0;
+        let reach = |(_, weight): &Weighed| {
+            before += weight;
+            before - weight < mass
+        };
+        let kept = tokens.iter().copied().take_while(reach).count();
+        tokens.truncate(kept.max(1));
+    }
+    tokens.retain(|(_, weight)| *weight >= settings.min_p.min(1.0));
+    tokens
+}
+
+/// Whether a token could be drawn if the boundaries were a rounding away.
+fn is_neighbour(case: &Case, token: u32) -> bool {
+    let draw = (case.draw() >> 11) as f64 / (1u64 << 53) as f64;
+    let moved = [-ROUNDING, 0.0, ROUNDING];
+    moved.iter().any(|p| {
+        moved.iter().any(|min_p| {
+            let mut case = case.clone();
+            if case.settings.top_p < 1.0 {
+                case.settings.top_p = (case.settings.top_p + p).min(1.0 - 1e-9);
+            }
+            case.settings.min_p *= 1.0 + min_p;
+            let tokens = left(&case);
+            let all: f64 = tokens.iter().map(|(_, weight)| weight).sum();
+            let mut before = 0.0;
+            tokens.iter().any(|(id, weight)| {
+                let begin = before / all;
+                before += weight;
+                *id == token && begin - ROUNDING <= draw && draw <= before / all + ROUNDING
+            })
+        })
+    })
+}
+
+/// Holds a choice to the host's; gives whether it is the very same token.
+fn hold(case: &Case, chosen: &Sampled) -> bool {
+    let expected = case.on_host();
+    if chosen.token != expected.token {
+        let (logit, other) =
+            (case.logits[chosen.token as usize], case.logits[expected.token as usize]);
+        assert!(
+            case.settings.temperature > 0.0 && is_neighbour(case, chosen.token),
+            "token {} ({logit}) instead of {} ({other}) of {}: {:?}, context {:?}, {} new, eos {:?}",
+            chosen.token,
+            expected.token,
+            case.logits.len(),
+            case.settings,
+            case.context,
+            case.new_tokens,
+            case.eos,
+        );
+        return false;
+    }
+    let apart = (chosen.log_prob - expected.log_prob).abs();
+    let near = apart <= 1e-4 + expected.log_prob.abs() * 1e-6;
+    assert!(
+        near || chosen.log_prob == expected.log_prob,
+        "log probability {} instead of {}",
+        chosen.log_prob,
+        expected.log_prob
+    );
+    true
+}
+
+/// Kinds of distributions.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// As a language model has them.
+    Usual,
+    Peaked,
+    Flat,
+    /// A few different numbers.
+    Ties,
+    AroundZero,
+    /// A few that are possible.
+    Sparse,
+    /// Any bits at all.
+    Wild,
+    Huge,
+    Nothing,
+}
+
+const KINDS: [Kind; 9] = [
+    Kind::Usual,
+    Kind::Peaked,
+    Kind::Flat,
+    Kind::Ties,
+    Kind::AroundZero,
+    Kind::Sparse,
+    Kind::Wild,
+    Kind::Huge,
+    Kind::Nothing,
+];
+
+fn logits(kind: Kind, vocab_size: usize, seed: u64) -> Vec<f32> {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let mut uniform = move || rng.next_u32() as f32 / u32::MAX as f32;
+    // The sum of four is bell-shaped enough.
+    let one = move |id: usize| {
+        let bell = uniform() + uniform() + uniform() + uniform() - 2.0;
+        match kind {
+            Kind::Usual => -35.0 + 6.0 * bell + if uniform() < 0.002 { 9.0 } else { 0.0 },
+            Kind::Peaked => {
+                if id == vocab_size / 2 {
+                    30.0
+                } else {
+                    3.0 * bell
+                }
+            }
+            Kind::Flat => -4.5,
+            Kind::Ties => (2.0 * bell).round() * 1.5,
+            // Zeros of both signs are the likeliest of every other such distribution.
+            Kind::AroundZero if uniform() < 0.3 => {
+                if uniform() < 0.5 {
+                    0.0
+                } else {
+                    -0.0
+                }
+            }
+            Kind::AroundZero => 4.0 * if seed % 2 == 0 { bell } else { -bell.abs() },
+            Kind::Sparse => {
+                if uniform() < 0.05 {
+                    bell
+                } else {
+                    f32::NEG_INFINITY
+                }
+            }
+            Kind::Wild => f32::from_bits((uniform() * u32::MAX as f32) as u32),
+            Kind::Huge => {
+                [f32::MAX, -f32::MAX, f32::INFINITY, 1e38, 0.0][(uniform() * 4.99) as usize]
+            }
+            Kind::Nothing => [f32::NEG_INFINITY, f32::NAN][id % 2],
+        }
+    };
+    (0..vocab_size).map(one).collect()
+}
+
+fn any_settings() -> impl Strategy<Value = Settings> {
+    use proptest::sample::select;
+    (
+        // Beyond these, the host's own roundings make equals of all tokens, or of none.
+        select(vec![0.0, 1e-30, 0.1, 0.7, 1.0, 1.0, 1.3, 30.0, 1e5]),
+        select(vec![0, 0, 1, 2, 5, 40, 40, 300, 512, 513, 3000, usize::MAX]),
+        select(vec![1.0, 1.0, 0.0, 1e-9, 0.3, 0.9, 0.95, 0.999, f64::NAN]),
+        select(vec![0.0, 0.0, 0.0, 1e-3, 0.1, 0.6, 1.0, 9.0]),
+        select(vec![1.0, 1.2, 0.7, 1e-60]),
+        select(vec![0, 0, 1, 2, 3, usize::MAX]),
+        select(vec![0, 3, usize::MAX]),
+    )
+        .prop_map(|(temperature, top_k, top_p, min_p, penalty, ngram, min_new_tokens)| {
+            Settings {
+                temperature,
+                top_k,
+                top_p,
+                min_p,
+                repetition_penalty: penalty,
+                no_repeat_ngram_size: ngram,
+                min_new_tokens,
+                ..Settings::default()
+            }
+        })
+}
+
+/// A case over a vocabulary. Contexts are of few ids, so that they repeat themselves, and some ids are
+/// beyond the vocabulary.
+fn any_case(vocab_size: usize) -> impl Strategy<Value = Case> {
+    let context = proptest::collection::vec(0u32..8, 1..40);
+    let kind = proptest::sample::select(KINDS.to_vec());
+    (any_settings(), kind, any::<u64>(), context, any::<[u8; 32]>(), any::<u32>()).prop_map(
+        move |(settings, kind, seed, context, key, number)| {
+            let logits = logits(kind, vocab_size, seed);
+            // Around some likely token, that the rules have something to do.
+            let best = (0..vocab_size).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap();
+            let context: Vec<u32> =
+                context.iter().map(|near| (best as u32 + near).saturating_sub(4)).collect();
+            let new_tokens = number as usize % (context.len() + 1);
+            let eos = [None, Some(best as u32), Some(number)][number as usize % 3];
+            Case { settings, logits, context, new_tokens, eos, key }
+        },
+    )
+}
+
+/// Holds `rounds` batches to the host, and sees to it that almost all tokens are the very same.
+fn hold_batches(vocab_size: usize, rounds: u32, rows: usize) {
+    use proptest::test_runner::{Config, TestRunner};
+    use std::cell::Cell;
+
+    let (same, all) = (Cell::new(0), Cell::new(0));
+    let mut runner = TestRunner::new(Config { cases: rounds, ..Config::default() });
+    let batches = (proptest::collection::vec(any_case(vocab_size), rows), 0usize..5, 0usize..2);
+    let held = runner.run(&batches, |(cases, padding, fillers)| {
+        let asked: Vec<(&Case, u64)> = cases.iter().map(|case| (case, case.draw())).collect();
+        let chosen = on_device(Batch { padding, fillers }, &asked);
+        for (case, chosen) in cases.iter().zip(&chosen) {
+            all.set(all.get() + 1);
+            same.set(same.get() + u32::from(hold(case, chosen)));
+        }
+        Ok(())
+    });
+    held.unwrap_or_else(|error| panic!("{error}"));
+    let (same, all) = (same.get(), all.get());
+    assert!(same * 100 >= all * 98, "only {same} of {all} tokens are the host's");
+}
+
+#[test]
+fn tokens_of_tiny_vocabularies_are_the_hosts() {
+    for vocab_size in [1, 2, 33] {
+        hold_batches(vocab_size, 8, 8);
+    }
+}
+
+#[test]
+fn tokens_of_small_vocabularies_are_the_hosts() {
+    hold_batches(257, 16, 8);
+    hold_batches(5000, 12, 8);
+}
+
+#[test]
+fn tokens_of_gpt_2s_vocabulary_are_the_hosts() {
+    hold_batches(50257, 12, 8);
+}
+
+#[test]
+fn tokens_of_the_largest_vocabulary_are_the_hosts() {
+    hold_batches(LARGEST_VOCABULARY, 2, 4);
+    assert!(launch(1, LARGEST_VOCABULARY).shared <= 99 << 10, "as much as every GPU has");
+}
+
+#[test]
+fn rows_that_are_crowded_with_equals_are_the_hosts() {
+    // More equals than can be gathered are at every boundary: the first histogram has them in one bin,
+    // and nothing but their ids tells them apart.
+    let vocab_size = 50257;
+    let settings = |top_k, top_p, min_p| Settings { top_k, top_p, min_p, ..Settings::default() };
+    let mut cases = Vec::new();
+    for kind in [Kind::Flat, Kind::Ties] {
+        for (i, settings) in [
+            settings(40, 1.0, 0.0),
+            settings(3000, 1.0, 0.0),
+            settings(30_000, 0.4, 0.0),
+            settings(0, 0.5, 0.0),
+            settings(0, 0.99, 0.2),
+            settings(0, 1.0, 1.0),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let case = Case::new(settings, logits(kind, vocab_size, 5));
+            cases.push(Case { key: [i as u8; 32], ..case });
+        }
+    }
+    let asked: Vec<(&Case, u64)> = cases.iter().map(|case| (case, case.draw())).collect();
+    let chosen = on_device(Batch::default(), &asked);
+    let same = cases.iter().zip(&chosen).filter(|(case, chosen)| hold(case, chosen)).count();
+    assert!(same + 1 >= cases.len(), "only {same} tokens are the host's");
+}
+
+#[test]
+fn draws_have_the_frequencies_of_the_distribution() {
+    // Evenly spread draws: each token comes as often as its share says, give or take one.
+    const DRAWS: usize = 100;
+    let settings =
+        |top_k, top_p| Settings { top_k, top_p, temperature: 0.8, ..Settings::default() };
+    for settings in [settings(0, 1.0), settings(20, 1.0), settings(0, 0.8), settings(20, 0.9)] {
+        let case = Case::new(settings, logits(Kind::AroundZero, 100, 3));
+        let draw = |i: usize| ((i as f64 + 0.5) / DRAWS as f64 * 2f64.powi(64)) as u64;
+        let asked: Vec<(&Case, u64)> = (0..DRAWS).map(|i| (&case, draw(i))).collect();
+        let mut counts = vec![0.0; case.logits.len()];
+        for chosen in on_device(Batch::default(), &asked) {
+            counts[chosen.token as usize] += 1.0;
+        }
+        let tokens = left(&case);
+        let all: f64 = tokens.iter().map(|(_, weight)| weight).sum();
+        for (id, weight) in &tokens {
+            let (count, expected) = (counts[*id as usize], weight / all * DRAWS as f64);
+            assert!((count - expected).abs() <= 1.01, "token {id}: {count} draws of {expected}");
+            counts[*id as usize] = 0.0;
+        }
+        assert!(counts.iter().all(|count| *count == 0.0), "only what is left is drawn");
+    }
+}
+
+#[test]
+fn a_row_is_chosen_from_alike_wherever_it_stands() {
+    // Log probabilities to the last bit, whatever the row's alignment.
+    let settings = [
+        Settings { top_k: 40, repetition_penalty: 1.2, ..Settings::default() },
+        Settings { top_p: 0.95, ..Settings::default() },
+        Settings { min_p: 0.05, ..Settings::default() },
+    ];
+    let cases: Vec<Case> = (0u8..6)
+        .map(|i| {
+            let settings = settings[usize::from(i) % 3].clone();
+            let case = Case::new(settings, logits(Kind::Usual, 5003, i.into()));
+            Case { key: [i; 32], ..case }
+        })
+        .collect();
+    let alone: Vec<Sampled> = cases.iter().map(one_on_device).collect();
+    let mut asked: Vec<(&Case, u64)> = cases.iter().map(|case| (case, case.draw())).collect();
+    for (padding, fillers) in [(0, 0), (1, 1), (2, 0), (5, 3)] {
+        asked.rotate_left(1);
+        let together = on_device(Batch { padding, fillers }, &asked);
+        for ((case, _), chosen) in asked.iter().zip(&together) {
+            assert_eq!(chosen, &alone[usize::from(case.key[0])]);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The network on the emulated GPU, held to candle's operations.
+
+use std::path::Path;
+
+use half::{bf16, f16};
+
+use super::{Kernels, rows_of_a_step};
+use crate::device::Device;
+use crate::gpu::arguments::{Linear, To};
+use crate::gpu::{Gpu, Launch};
+use crate::kv_cache::Token;
+use crate::model::{Dtype, Gpt2};
+use crate::weights::Checkpoint;
+
+const MEMORY: usize = 1 << 30;
+
+fn checkpoint(name: &str) -> Checkpoint {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    Checkpoint::from_dir(&fixtures.join(name)).unwrap()
+}
+
+fn on_gpu(name: &str, dtype: Dtype) -> Gpt2 {
+    Gpt2::load(&checkpoint(name), &Device::emulated(MEMORY), dtype).unwrap()
+}
+
+fn text(slot: usize, tokens: usize) -> Vec<Token> {
+    let id = |position: usize| ((position * 31 + slot * 7 + 5) % 256) as u32;
+    (0..tokens).map(|position| Token { slot, position, id: id(position) }).collect()
+}
+
+fn logits(model: &Gpt2, tokens: &[Token], wanted: &[u32]) -> Vec<f32> {
+    let (mut cache, mut logits) = (model.new_cache(3).unwrap(), Vec::new());
+    model.forward(&mut cache, tokens, wanted, &mut logits).unwrap();
+    logits
+}
+
+#[test]
+fn logits_are_those_of_the_reference() {
+    for name in ["deep", "wide"] {
+        let reference = Gpt2::load_tensors(&checkpoint(name), &Device::Cpu, Dtype::F32).unwrap();
+        let tokens = [text(1, 70), text(0, 5), text(2, 1)].concat();
+        let wanted = [0, 30, 69, 70, 74, 75];
+        let expected = logits(&reference, &tokens, &wanted);
+        let norm = |x: &[f32]| x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+        for (dtype, tolerance) in [(Dtype::F32, 2e-6), (Dtype::F16, 2e-3), (Dtype::Bf16, 1.5e-2)] {
+            let got = logits(&on_gpu(name, dtype), &tokens, &wanted);
+            let apart: Vec<f32> = expected.iter().zip(&got).map(|(a, b)| a - b).collect();
+            let error = norm(&apart) / norm(&expected);
+            eprintln!("{name} {} {error:.2e}", dtype.name());
+            assert!(error < tolerance, "{name} {}: {error}", dtype.name());
+        }
+    }
+}
+
+#[test]
+fn a_step_has_few_sizes_and_room_for_every_text() {
+    let mut sizes: Vec<usize> = (1..=1024).map(rows_of_a_step).collect();
+    assert!(sizes.iter().zip(1..).all(|(rows, texts)| *rows >= texts && *rows < 2 * texts + 16));
+    sizes.dedup();
+    assert!(sizes.is_sorted() && sizes.len() <= 28, "{sizes:?}");
+}
+
+/// (M, N, K), none of them whole tiles but K.
+const SHAPE: (usize, usize, usize) = (137, 150, 192);
+
+/// Numbers that f16 and bf16 can tell apart from their neighbours, and the bytes of a number format.
+fn numbers(count: usize, seed: usize, dtype: Dtype) -> (Vec<f32>, Vec<u8>) {
+    let exact = (0..count).map(|i| ((i * 7919 + seed * 104_729) % 257) as f32 / 64.0 - 2.0);
+    let rounded = exact.map(|x| match dtype {
+        Dtype::F16 => f16::from_f32(x).to_f32(),
+        Dtype::Bf16 => bf16::from_f32(x).to_f32(),
+        _ => x,
+    });
+    let rounded: Vec<f32> = rounded.collect();
+    let bytes = rounded.iter().flat_map(|&x| match dtype {
+        Dtype::F16 => f16::from_f32(x).to_le_bytes().to_vec(),
+        Dtype::Bf16 => bf16::from_f32(x).to_le_bytes().to_vec(),
+        _ => x.to_le_bytes().to_vec(),
+    });
+    (rounded.clone(), bytes.collect())
+}
+
+/// So few rows of a product, by the kernel with those tiles; what it must not write stays NaN.
+fn product(gpu: &Gpu, kernels: &Kernels, tile: usize, dtype: Dtype, rows: usize) -> Vec<f32> {
+    let (m, n, k) = SHAPE;
+    // Whole tiles, with something in them that must not matter.
+    let whole = |rows: usize| rows.next_multiple_of(128);
+    let (x, weight) = (numbers(whole(m) * k, 1, dtype).1, numbers(whole(n) * k, 2, dtype).1);
+    let bias: Vec<f32> = (0..n).map(|i| i as f32 / 8.0).collect();
+    let stride = n + 3;
+    let y = gpu.holding(&vec![f32::NAN; whole(m) * stride]).unwrap();
+    let buffers = (gpu.holding(&x).unwrap(), gpu.holding(&weight).unwrap());
+    let bias = gpu.holding(&bias).unwrap();
+    let (tile, kernel) = kernels.linear[tile];
+    let arguments = Linear {
+        x: buffers.0.address(),
+        weight: buffers.1.address(),
+        bias: bias.address(),
+        y: y.address(),
+        keys: 0,
+        values: 0,
+        places: 0,
+        rows: rows as u32,
+        outputs: n as u32,
+        inputs: k as u32,
+        stride: stride as u32,
+        to: To::Logits as u32,
+        heads: 0,
+        head_dim: 0,
+        head_stride: 0,
+        positions: 0,
+        unused: 0,
+    };
+    let grid = [n.div_ceil(tile.columns) as u32, rows.div_ceil(tile.rows) as u32];
+    let launch = Launch { grid, block: tile.threads, shared: tile.shared };
+    // SAFETY: everything has the shape that the arguments say.
+    unsafe { gpu.launch(kernel, launch, &arguments).unwrap() };
+    y.read(whole(m) * stride).unwrap()
+}
+
+#[test]
+fn every_tile_gives_the_same_bits_whatever_rows_there_are() {
+    let (m, n, k) = SHAPE;
+    let gpu = Gpu::emulated(MEMORY);
+    for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
+        let kernels = Kernels::new(&gpu, dtype, 64).unwrap();
+        let (x, weight) = (numbers(256 * k, 1, dtype).0, numbers(256 * k, 2, dtype).0);
+        let expected = |row: usize, column: usize| {
+            let products = x[row * k..][..k].iter().zip(&weight[column * k..][..k]);
+            products.map(|(x, w)| f64::from(*x) * f64::from(*w)).sum::<f64>() + column as f64 / 8.0
+        };
+        let first = product(&gpu, &kernels, 0, dtype, m);
+        for (i, y) in first.iter().enumerate() {
+            let (row, column) = (i / (n + 3), i % (n + 3));
+            if row >= m || column >= n {
+                assert!(y.is_nan(), "{dtype:?}: row {row}, column {column} is written");
+                continue;
+            }
+            let expected = expected(row, column);
+            assert!(
+                (f64::from(*y) - expected).abs() < 1e-3,
+                "{dtype:?}: {y} instead of {expected} in row {row}, column {column}"
+            );
+        }
+        for tile in 0..kernels.linear.len() {
+            for rows in [1, 16, 17, 64, 65, m] {
+                let y = product(&gpu, &kernels, tile, dtype, rows);
+                let written = rows * (n + 3);
+                let is_same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits();
+                assert!(
+                    y[..written].iter().zip(&first).all(is_same),
+                    "{dtype:?}: {rows} rows by {:?}",
+                    kernels.linear[tile].0
+                );
+                assert!(y[written..].iter().all(|y| y.is_nan()), "{dtype:?}: rows behind {rows}");
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! From a checkpoint's tensors to a GPU's memory.
+
+use bytemuck::Pod;
+use candle_core::{DType, Device};
+use half::{bf16, f16};
+use rayon::prelude::*;
+
+use crate::error::Result;
+use crate::gpu::{Buffer, Gpu};
+use crate::model::Dtype;
+use crate::weights::{Checkpoint, Weights};
+
+/// Rows of a tile at most: a weight's rows are filled up to whole ones.
+pub const TILE_ROWS: usize = 128;
+/// Inputs that the kernels take in one step: rows are filled up to whole ones.
+pub const TILE_INPUTS: usize = 64;
+
+/// Columns of a checkpoint's matrix that are turned together, a cache line of them.
+const TURNED: usize = 16;
+
+/// Puts a checkpoint's tensors where kernels read them.
+pub struct Loader<'a> {
+    pub gpu: &'a Gpu,
+    pub dtype: Dtype,
+    weights: Weights<'a>,
+}
+
+impl<'a> Loader<'a> {
+    pub fn new(checkpoint: &'a Checkpoint, gpu: &'a Gpu, dtype: Dtype) -> Result<Self> {
+        Ok(Self { gpu, dtype, weights: checkpoint.weights(&Device::Cpu, DType::F32)? })
+    }
+
+    /// A small tensor, as f32.
+    pub fn vector(&self, length: usize, name: &str) -> Result<Buffer> {
+        self.gpu.holding(&self.weights.get(&[length], name)?.to_vec1::<f32>()?)
+    }
+
+    /// A matrix (rows, columns), filled up with zeros to whole tiles.
+    pub fn matrix(&self, rows: usize, columns: usize, name: &str) -> Result<Buffer> {
+        let weights = match name {
+            "lm_head.weight" => self.weights.outside(),
+            _ => self.weights.clone(),
+        };
+        let numbers = weights.get(&[rows, columns], name)?.flatten_all()?.to_vec1::<f32>()?;
+        self.hold(rows, columns, |row, to| {
+            to.copy_from_slice(&numbers[row * columns..][..columns]);
+        })
+    }
+
+    /// A linear layer's weight, which GPT-2's checkpoints hold as (inputs, outputs), turned.
+    pub fn turned(&self, inputs: usize, outputs: usize, name: &str) -> Result<Buffer> {
+        let numbers =
+            self.weights.get(&[inputs, outputs], name)?.flatten_all()?.to_vec1::<f32>()?;
+        let mut turned = vec![0.0f32; numbers.len()];
+        turned.par_chunks_mut(TURNED * inputs).enumerate().for_each(|(part, rows)| {
+            for (k, row) in numbers.chunks_exact(outputs).enumerate() {
+                for (n, to) in rows.chunks_exact_mut(inputs).enumerate() {
+                    to[k] = row[part * TURNED + n];
+                }
+            }
+        });
+        self.hold(outputs, inputs, |row, to| {
+            to.copy_from_slice(&turned[row * inputs..][..inputs]);
+        })
+    }
+
+    /// What `fill` makes of each row, in the number format.
+    fn hold(
+        &self,
+        rows: usize,
+        columns: usize,
+        fill: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> Result<Buffer> {
+        match self.dtype {
+            Dtype::F16 => self.converted(rows, columns, fill, f16::from_f32),
+            Dtype::Bf16 => self.converted(rows, columns, fill, bf16::from_f32),
+            _ => self.converted(rows, columns, fill, |number| number),
+        }
+    }
+
+    fn converted<T: Pod + Send>(
+        &self,
+        rows: usize,
+        columns: usize,
+        fill: impl Fn(usize, &mut [f32]) + Sync,
+        convert: impl Fn(f32) -> T + Sync,
+    ) -> Result<Buffer> {
+        let stride = columns.next_multiple_of(TILE_INPUTS);
+        let mut numbers = vec![T::zeroed(); rows.next_multiple_of(TILE_ROWS) * stride];
+        let filled = numbers.par_chunks_mut(stride).enumerate().take(rows);
+        filled.for_each_init(
+            || vec![0.0; columns],
+            |row_of_f32, (row, to)| {
+                fill(row, row_of_f32);
+                to.iter_mut().zip(row_of_f32).for_each(|(to, from)| *to = convert(*from));
+            },
+        );
+        self.gpu.holding(&numbers)
+    }
+}
