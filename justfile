@@ -30,6 +30,11 @@ asan:
     ASAN_OPTIONS=detect_leaks=0 RUSTFLAGS="-Zsanitizer=address" cargo +nightly test --release --package gpt2 --lib --test gpt2 \
         --target "$(rustc -vV | sed -n 's/^host: //p')" --target-dir target/asan
 
+# The GPU's kernels on an emulated one (needs a C++ compiler).
+test-gpu:
+    cargo test --release --package gpt2 --features emulated-gpu --lib gpu
+    cargo test --release --package gpt2 --features emulated-gpu --test gpu
+
 fmt:
     cargo fmt --all
 
