@@ -20,6 +20,9 @@ describe('no link is broken', () => {
             recurse: true,
             concurrency: 20,
             timeout: 10_000,
+            // On a busy machine a connection may be refused. A page that is not there is not asked for again.
+            retryErrors: true,
+            retryErrorsCount: 3,
             checkFragments: true,
             linksToSkip: elsewhere,
           });
