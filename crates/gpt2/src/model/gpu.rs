@@ -59,9 +59,9 @@ impl Sizes {
         self.width.next_multiple_of(TILE_INPUTS)
     }
 
-    /// Numbers from one row of V to the next, which sampling reads by fours.
+    /// Numbers from one row of V to the next: whole lines of memory.
     fn logits_stride(&self) -> usize {
-        self.vocab_size.next_multiple_of(4)
+        self.vocab_size.next_multiple_of(32)
     }
 
     /// Numbers from one row of I to the next.
@@ -130,8 +130,8 @@ impl Tile {
 const TENSOR_TILES: [Tile; 4] = [
     Tile::of_stages(128, 128, 256, 3),
     Tile::of_stages(64, 64, 128, 4),
-    Tile::of_stages(64, 32, 128, 4),
-    Tile::of_stages(16, 32, 128, 6),
+    Tile::of_stages(64, 32, 128, 8),
+    Tile::of_stages(16, 32, 128, 12),
 ];
 const F32_TILES: [Tile; 2] = [Tile::of_f32(64, 64), Tile::of_f32(16, 64)];
 
@@ -518,7 +518,7 @@ impl Pass<'_> {
         let Self { network, .. } = *self;
         let (rows, outputs) = (arguments.rows as usize, arguments.outputs as usize);
         let (tile, kernel) = network.kernels.linear(&network.gpu, rows, outputs);
-        let blocks = [outputs.div_ceil(tile.columns) as u32, rows.div_ceil(tile.rows) as u32];
+        let blocks = [rows.div_ceil(tile.rows) as u32, outputs.div_ceil(tile.columns) as u32];
         let launch = Launch { grid: blocks, block: tile.threads, shared: tile.shared };
         // SAFETY: weights and `Scratch` have whole tiles.
         unsafe { network.gpu.launch(kernel, launch, &arguments) }

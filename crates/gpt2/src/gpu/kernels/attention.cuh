@@ -97,21 +97,22 @@ template <class T, int DIM> FN void attention(const AttentionArguments& a) {
             for (int j = 0; j < MINE; j++) score += query[j] * to_float(key.numbers[j]);
             scores[i] = at < length ? score : -INFINITY;
         }
-        float largest = weighed.largest;
+        float largest = weighed.largest, last = largest;
 #pragma unroll
         for (int i = 0; i < TOGETHER; i++) {
             scores[i] = sum_of_lanes<LANES>(scores[i]);
             largest = larger(largest, scores[i]);
         }
-        // A group that has had no key yet has nothing to weigh.
-        float before = largest == -INFINITY ? 0.0f : expf(weighed.largest - largest);
         weighed.largest = largest;
+        // A group that has had no key yet has nothing to weigh: e^-infinity is 0.
+        largest = largest == -INFINITY ? 0.0f : largest;
+        float before = expf(last - largest);
         weighed.sum *= before;
 #pragma unroll
         for (int j = 0; j < MINE; j++) weighed.values[j] *= before;
 #pragma unroll
         for (int i = 0; i < TOGETHER; i++) {
-            float weight = scores[i] == -INFINITY ? 0.0f : expf(scores[i] - largest);
+            float weight = expf(scores[i] - largest);
             weighed.sum += weight;
 #pragma unroll
             for (int j = 0; j < MINE; j++) {

@@ -16,8 +16,8 @@
     KERNEL(attention_##NAME##_256, ATTENTION_THREADS, AttentionArguments, attention<T, 256>)
 
 #define ON_TENSOR_CORES(NAME, T)                                                               \
-    KERNEL(linear_##NAME##_16_32, 128, LinearArguments, linear<T, 16, 32, 1, 4, 6>)            \
-    KERNEL(linear_##NAME##_64_32, 128, LinearArguments, linear<T, 64, 32, 4, 1, 4>)            \
+    KERNEL(linear_##NAME##_16_32, 128, LinearArguments, linear<T, 16, 32, 1, 4, 12>)            \
+    KERNEL(linear_##NAME##_64_32, 128, LinearArguments, linear<T, 64, 32, 4, 1, 8>)            \
     KERNEL(linear_##NAME##_64_64, 128, LinearArguments, linear<T, 64, 64, 2, 2, 4>)            \
     KERNEL(linear_##NAME##_128_128, 256, LinearArguments, linear<T, 128, 128, 2, 4, 3>)
 

@@ -29,17 +29,37 @@ template <class T> FN void layer_norm(const LayerNormArguments& a) {
     if (row >= a.count) return;
     const float* x = a.x + (uint64_t)(a.rows ? a.rows[row] : row) * a.stride;
     T* y = (T*)a.y + (uint64_t)row * a.stride;
+    // So many loads are on their way together, and none waits for a write.
+    const int TOGETHER = 8;
     float sum = 0;
-    for (int c = lane; c < a.width; c += 32) sum += x[c];
+    for (int first = lane; first < a.width; first += 32 * TOGETHER) {
+#pragma unroll
+        for (int i = 0; i < TOGETHER; i++) {
+            if (first + 32 * i < a.width) sum += x[first + 32 * i];
+        }
+    }
     float mean = sum_of_lanes<32>(sum) / (float)a.width;
     float squares = 0;
-    for (int c = lane; c < a.width; c += 32) {
-        float apart = x[c] - mean;
-        squares += apart * apart;
+    for (int first = lane; first < a.width; first += 32 * TOGETHER) {
+#pragma unroll
+        for (int i = 0; i < TOGETHER; i++) {
+            if (first + 32 * i >= a.width) continue;
+            float apart = x[first + 32 * i] - mean;
+            squares += apart * apart;
+        }
     }
     float variance = sum_of_lanes<32>(squares) / (float)a.width;
     float scale = 1.0f / sqrtf(variance + a.epsilon);
-    for (int c = lane; c < a.width; c += 32) {
-        from_float((x[c] - mean) * scale * a.weight[c] + a.bias[c], y[c]);
+    for (int first = lane; first < a.width; first += 32 * TOGETHER) {
+        float normal[TOGETHER];
+#pragma unroll
+        for (int i = 0; i < TOGETHER; i++) {
+            int c = first + 32 * i;
+            normal[i] = c < a.width ? (x[c] - mean) * scale * a.weight[c] + a.bias[c] : 0.0f;
+        }
+#pragma unroll
+        for (int i = 0; i < TOGETHER; i++) {
+            if (first + 32 * i < a.width) from_float(normal[i], y[first + 32 * i]);
+        }
     }
 }

@@ -1,80 +1,11 @@
-// Linear layers, y = x W^T + b, and what becomes of their results.
+// Linear layers, y = x W^T + b; results.cuh says what becomes of y.
 //
 // Every number of y is one chain of sums along k, in the same order in each of the kernels below, so
 // that which of them is used, and with it how many rows a pass has, changes no bit.
 
 #pragma once
 
-#include "pass.cuh"
-
-// What becomes of a result.
-const uint32_t TO_QKV = 0;
-// It is added to the residual stream.
-const uint32_t TO_RESIDUAL = 1;
-// It is activated, for the next layer.
-const uint32_t TO_HIDDEN_TANH = 2;
-const uint32_t TO_HIDDEN_ERF = 3;
-const uint32_t TO_LOGITS = 4;
-
-struct LinearArguments {
-    // (M, K): whole tiles of rows, with zeros after the last input.
-    const void* x;
-    // (N, K): whole tiles of rows, with zeros after the last input.
-    const void* weight;
-    // (N), or none.
-    const float* bias;
-    // (M, stride): f32, or what the next layer's x is kept as.
-    void* y;
-    // Only for queries, keys and values: where keys and values go, both (S, H, T, D), and whose they
-    // are. Queries go to y, (M, H, D) f32.
-    void* keys;
-    void* values;
-    const Place* places;
-    // M and N without filling, K with it.
-    uint32_t rows;
-    uint32_t outputs;
-    uint32_t inputs;
-    // Numbers from one row of y to the next.
-    uint32_t stride;
-    uint32_t to;
-    uint32_t heads;
-    // Of a head, without and with filling.
-    uint32_t head_dim;
-    uint32_t head_stride;
-    uint32_t positions;
-    uint32_t unused;
-};
-
-FN float gelu_tanh(float x) {
-    return 0.5f * x * (1.0f + tanhf(0.7978845608f * (x + 0.044715f * x * x * x)));
-}
-FN float gelu_erf(float x) { return 0.5f * x * (1.0f + erff(x * 0.7071067812f)); }
-
-// Puts one result, without its bias, where it belongs.
-template <class T> FN void put(const LinearArguments& a, int row, int column, float y) {
-    if (row >= a.rows || column >= a.outputs) return;
-    if (a.bias) y += a.bias[column];
-    uint64_t at = (uint64_t)row * a.stride + column;
-    switch (a.to) {
-    case TO_RESIDUAL: ((float*)a.y)[at] += y; break;
-    case TO_HIDDEN_TANH: from_float(gelu_tanh(y), ((T*)a.y)[at]); break;
-    case TO_HIDDEN_ERF: from_float(gelu_erf(y), ((T*)a.y)[at]); break;
-    case TO_LOGITS: ((float*)a.y)[at] = y; break;
-    case TO_QKV: {
-        uint32_t width = a.heads * a.head_dim;
-        uint32_t third = column / width, head = column % width / a.head_dim;
-        uint32_t d = column % a.head_dim;
-        if (third == 0) {
-            ((float*)a.y)[((uint64_t)row * a.heads + head) * a.head_stride + d] = y;
-            break;
-        }
-        Place place = a.places[row];
-        if (place.slot < 0) break;
-        uint64_t text = ((uint64_t)place.slot * a.heads + head) * a.positions + place.position;
-        from_float(y, ((T*)(third == 1 ? a.keys : a.values))[text * a.head_stride + d]);
-    }
-    }
-}
+#include "results.cuh"
 
 // Rows of a tile in shared memory are 128 bytes: eight chunks of 16, which change places from row to row
 // so that eight rows' chunks of one column lie in different banks.
@@ -90,25 +21,31 @@ FN void linear(const LinearArguments& a) {
     const int TILES_M = ROWS / WARPS_M / 16, TILES_N = COLUMNS / WARPS_N / 8;
     static_assert(TILES_N == 1 || TILES_N % 2 == 0, "columns come in pairs of tiles");
     char* shared = shared_memory();
-    int first_row = block_y() * ROWS, first_column = block_x() * COLUMNS;
+    // Blocks side by side have the same columns, so that a weight is read from memory once.
+    int first_row = block_x() * ROWS, first_column = block_y() * COLUMNS;
     int lane = thread() % 32, warp = thread() / 32;
     int warp_row = warp / WARPS_N * (TILES_M * 16), warp_column = warp % WARPS_N * (TILES_N * 8);
     int steps = a.inputs / INPUTS;
-    const T* x = (const T*)a.x + (uint64_t)first_row * a.inputs;
-    const T* weight = (const T*)a.weight + (uint64_t)first_column * a.inputs;
+    // A thread copies one chunk of every so many rows, so that what it copies lies at one distance.
+    const int APART = THREADS / CHUNKS;
+    static_assert(ROWS % APART == 0 && COLUMNS % APART == 0 && APART % CHUNKS == 0, "whole turns");
+    int copied = thread() / CHUNKS, chunk_copied = thread() % CHUNKS;
+    const T* x = (const T*)a.x + (uint64_t)(first_row + copied) * a.inputs + chunk_copied * 8;
+    const T* weight =
+        (const T*)a.weight + (uint64_t)(first_column + copied) * a.inputs + chunk_copied * 8;
+    uint64_t apart = (uint64_t)APART * a.inputs;
+    char* to = shared + in_tile(copied, chunk_copied);
 
     auto fetch = [&](int step) {
-        char* stage = shared + step % STAGES * STAGE;
-        for (int i = thread(); i < (ROWS + COLUMNS) * CHUNKS; i += THREADS) {
-            int row = i / CHUNKS, chunk = i % CHUNKS;
-            uint64_t k = (uint64_t)step * INPUTS + chunk * 8;
-            if (row < ROWS) {
-                copy_async(stage + in_tile(row, chunk), x + (uint64_t)row * a.inputs + k);
-            } else {
-                row -= ROWS;
-                copy_async(stage + ROWS * 128 + in_tile(row, chunk),
-                           weight + (uint64_t)row * a.inputs + k);
-            }
+        char* stage = to + step % STAGES * STAGE;
+        int k = step * INPUTS;
+#pragma unroll
+        for (int i = 0; i < ROWS / APART; i++) {
+            copy_async(stage + i * APART * 128, x + k + i * apart);
+        }
+#pragma unroll
+        for (int i = 0; i < COLUMNS / APART; i++) {
+            copy_async(stage + (ROWS + i * APART) * 128, weight + k + i * apart);
         }
     };
 
@@ -156,17 +93,14 @@ FN void linear(const LinearArguments& a) {
         }
     }
 
-#pragma unroll
-    for (int m = 0; m < TILES_M; m++) {
-#pragma unroll
-        for (int n = 0; n < TILES_N; n++) {
-            int row = first_row + warp_row + m * 16 + lane / 4;
-            int column = first_column + warp_column + n * 8 + lane % 4 * 2;
-            put<T>(a, row, column, sums[m][n][0]);
-            put<T>(a, row, column + 1, sums[m][n][1]);
-            put<T>(a, row + 8, column, sums[m][n][2]);
-            put<T>(a, row + 8, column + 1, sums[m][n][3]);
-        }
+    int row = first_row + warp_row + lane / 4;
+    int column = first_column + warp_column + lane % 4 * 2;
+    switch (a.to) {
+    case TO_QKV: put_tile<T, TO_QKV>(a, row, column, sums); break;
+    case TO_RESIDUAL: put_tile<T, TO_RESIDUAL>(a, row, column, sums); break;
+    case TO_HIDDEN_TANH: put_tile<T, TO_HIDDEN_TANH>(a, row, column, sums); break;
+    case TO_HIDDEN_ERF: put_tile<T, TO_HIDDEN_ERF>(a, row, column, sums); break;
+    case TO_LOGITS: put_tile<T, TO_LOGITS>(a, row, column, sums); break;
     }
 }
 
@@ -180,7 +114,7 @@ template <int ROWS> FN void linear_f32(const LinearArguments& a) {
     const int MINE_M = ROWS / 16, MINE_N = F32_COLUMNS / 16;
     float* x_tile = (float*)shared_memory();
     float* weight_tile = x_tile + ROWS * STRIDE;
-    int first_row = block_y() * ROWS, first_column = block_x() * F32_COLUMNS;
+    int first_row = block_x() * ROWS, first_column = block_y() * F32_COLUMNS;
     int m = thread() / 16, n = thread() % 16;
     const float* x = (const float*)a.x + (uint64_t)first_row * a.inputs;
     const float* weight = (const float*)a.weight + (uint64_t)first_column * a.inputs;

@@ -27,8 +27,19 @@ FN void read_all(const ReadArguments& a) {
     uint64_t mine = (uint64_t)block_x() * RATE_THREADS + thread();
     uint64_t all = (uint64_t)blocks_x() * RATE_THREADS;
     uint32_t sum = 0;
-#pragma unroll 8
-    for (uint64_t i = mine; i < a.count; i += all) {
+    // As many are on their way together.
+    const int TOGETHER = 4;
+    uint64_t i = mine;
+    for (; i + (TOGETHER - 1) * all < a.count; i += TOGETHER * all) {
+        Sixteen some[TOGETHER];
+#pragma unroll
+        for (int j = 0; j < TOGETHER; j++) some[j] = a.from[i + j * all];
+#pragma unroll
+        for (int j = 0; j < TOGETHER; j++) {
+            sum += some[j].words[0] + some[j].words[1] + some[j].words[2] + some[j].words[3];
+        }
+    }
+    for (; i < a.count; i += all) {
         Sixteen some = a.from[i];
         sum += some.words[0] + some.words[1] + some.words[2] + some.words[3];
     }

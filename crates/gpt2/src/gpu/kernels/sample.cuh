@@ -635,9 +635,11 @@ FN uint32_t draw_by_id(SampleMemory& m, const Row& r, const Asked& asked) {
         uint64_t passed = from_lane(through, w);
         if (passed <= target) drawn = w + 1, before = passed;
     }
+    if (thread() == 0) m.token = 0;
     barrier();
-    // All threads look at the stretch in which it falls.
-    for (uint32_t first = drawn * stretch; before <= target; first += SAMPLE_THREADS) {
+    // All threads look at the stretch in which it falls, and not beyond it.
+    for (uint32_t first = drawn * stretch; before <= target && first < end_of(drawn);
+         first += SAMPLE_THREADS) {
         uint32_t four = first + thread();
         Four logits = {{-INFINITY, -INFINITY, -INFINITY, -INFINITY}};
         if (four < end_of(drawn)) {

@@ -59,8 +59,10 @@ pub struct Texts {
 
 /// What a pass reads and writes.
 pub struct Scratch {
-    /// Rows that there is room for, and those of them whose logits there is room for.
+    /// Rows that there is room for, those of them that may be wanted, and how many logits of those
+    /// there is room for at once.
     rows: usize,
+    wanted: usize,
     pub logits_rows: usize,
     /// The residual stream (N, C).
     pub x: Buffer,
@@ -204,7 +206,7 @@ impl Cache {
         if rows > room {
             // Recordings have the old addresses.
             self.recordings.clear();
-            self.scratch = Scratch::new(gpu, sizes, rows, self.scratch.logits_rows)?;
+            self.scratch = Scratch::new(gpu, sizes, rows, self.scratch.wanted)?;
         }
         let layout = Layout { tokens: tokens.len(), wanted: wanted.len(), asked: 0 };
         let mut bytes = vec![0; layout.bytes()];
@@ -227,6 +229,7 @@ impl Scratch {
         let [x, q, a, hidden, logits, told, chosen] = Self::parts(sizes, rows, wanted);
         Ok(Self {
             rows: rows.next_multiple_of(TILE_ROWS),
+            wanted,
             logits_rows: logits_rows(wanted),
             x: gpu.buffer(x)?,
             q: gpu.buffer(q)?,

@@ -63,6 +63,9 @@ fn a_step_has_few_sizes_and_room_for_every_text() {
 /// (M, N, K), none of them whole tiles but K.
 const SHAPE: (usize, usize, usize) = (137, 150, 192);
 
+/// Numbers between the rows of y, that nobody may write.
+const STRIDE_EXTRA: usize = 4;
+
 /// Numbers that f16 and bf16 can tell apart from their neighbours, and the bytes of a number format.
 fn numbers(count: usize, seed: usize, dtype: Dtype) -> (Vec<f32>, Vec<u8>) {
     let exact = (0..count).map(|i| ((i * 7919 + seed * 104_729) % 257) as f32 / 64.0 - 2.0);
@@ -87,7 +90,7 @@ fn product(gpu: &Gpu, kernels: &Kernels, tile: usize, dtype: Dtype, rows: usize)
     let whole = |rows: usize| rows.next_multiple_of(128);
     let (x, weight) = (numbers(whole(m) * k, 1, dtype).1, numbers(whole(n) * k, 2, dtype).1);
     let bias: Vec<f32> = (0..n).map(|i| i as f32 / 8.0).collect();
-    let stride = n + 3;
+    let stride = n + STRIDE_EXTRA;
     let y = gpu.holding(&vec![f32::NAN; whole(m) * stride]).unwrap();
     let buffers = (gpu.holding(&x).unwrap(), gpu.holding(&weight).unwrap());
     let bias = gpu.holding(&bias).unwrap();
@@ -111,7 +114,7 @@ fn product(gpu: &Gpu, kernels: &Kernels, tile: usize, dtype: Dtype, rows: usize)
         positions: 0,
         unused: 0,
     };
-    let grid = [n.div_ceil(tile.columns) as u32, rows.div_ceil(tile.rows) as u32];
+    let grid = [rows.div_ceil(tile.rows) as u32, n.div_ceil(tile.columns) as u32];
     let launch = Launch { grid, block: tile.threads, shared: tile.shared };
     // SAFETY: everything has the shape that the arguments say.
     unsafe { gpu.launch(kernel, launch, &arguments).unwrap() };
@@ -131,7 +134,7 @@ fn every_tile_gives_the_same_bits_whatever_rows_there_are() {
         };
         let first = product(&gpu, &kernels, 0, dtype, m);
         for (i, y) in first.iter().enumerate() {
-            let (row, column) = (i / (n + 3), i % (n + 3));
+            let (row, column) = (i / (n + STRIDE_EXTRA), i % (n + STRIDE_EXTRA));
             if row >= m || column >= n {
                 assert!(y.is_nan(), "{dtype:?}: row {row}, column {column} is written");
                 continue;
@@ -145,7 +148,7 @@ fn every_tile_gives_the_same_bits_whatever_rows_there_are() {
         for tile in 0..kernels.linear.len() {
             for rows in [1, 16, 17, 64, 65, m] {
                 let y = product(&gpu, &kernels, tile, dtype, rows);
-                let written = rows * (n + 3);
+                let written = rows * (n + STRIDE_EXTRA);
                 let is_same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits();
                 assert!(
                     y[..written].iter().zip(&first).all(is_same),
