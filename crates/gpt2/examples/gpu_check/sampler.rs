@@ -1,0 +1,88 @@
+//! What the device chooses, beside what the host's sampler chooses from the same logits.
+
+use gpt2::FinishReason;
+use gpt2::sampling::{Sampler, Settings};
+
+use super::texts::{request, write};
+use super::{Found, Subject};
+use crate::numbers::of_one_text;
+
+/// Tokens that are chosen for a text.
+const TOKENS: usize = 50;
+
+/// The device rounds otherwise than the host, so a draw at a boundary may give a neighbour. Less than
+/// this share of the very same tokens is a fault.
+const LEAST_SAME: f64 = 0.98;
+
+/// What a token's log probability may be off by.
+const TOLERANCE: f32 = 1e-3;
+
+/// Settings that reach every rule, by name.
+pub fn settings() -> [(&'static str, Settings); 5] {
+    let plain = Settings::default();
+    [
+        ("top-k, penalty, n-grams", lively()),
+        ("top-p", Settings { temperature: 0.8, top_p: 0.95, ..plain.clone() }),
+        ("min-p, penalty", Settings { min_p: 0.05, repetition_penalty: 1.2, ..plain.clone() }),
+        (
+            "greedy, penalty",
+            Settings { temperature: 0.0, repetition_penalty: 1.3, ..plain.clone() },
+        ),
+        ("all tokens", Settings { min_new_tokens: TOKENS, ..plain }),
+    ]
+}
+
+/// Those that most texts of these checks are written with.
+pub fn lively() -> Settings {
+    Settings {
+        temperature: 0.9,
+        top_k: 40,
+        repetition_penalty: 1.1,
+        no_repeat_ngram_size: 3,
+        ..Settings::default()
+    }
+}
+
+/// Writes texts, and chooses each of their tokens once more, here.
+pub fn check(subject: &Subject, settings: &Settings) -> Found {
+    let texts = subject.sizes.draws.div_ceil(TOKENS);
+    let requests: Vec<_> = (0..texts)
+        .map(|id| request(subject, id as u64, 1 + 5 * id, settings.clone(), TOKENS))
+        .collect();
+    let written = write(subject.model, subject.checkpoint, &requests, texts, &|_| false)?;
+    let config = subject.model.config();
+    let (mut draws, mut same, mut farthest) = (0, 0, 0.0_f32);
+    for request in requests {
+        let completion = &written[&request.id];
+        let mut context = request.prompt;
+        let mut expected = completion.token_ids.clone();
+        if completion.finish_reason == FinishReason::EndOfText {
+            expected.extend(config.eos_token_id);
+        }
+        let prompt_tokens = context.len();
+        context.extend(&expected);
+        let mut logits = of_one_text(subject.model, &context, context.len())?;
+        let mut sampler = Sampler::new(request.settings, request.rng_key);
+        for (new, token) in expected.iter().enumerate() {
+            let length = prompt_tokens + new;
+            let row = &mut logits[(length - 1) * config.vocab_size..][..config.vocab_size];
+            let eos = config.eos_token_id;
+            let here = sampler.sample(row, &context[..length], new, eos, 0);
+            draws += 1;
+            if here.token == *token {
+                same += 1;
+                // The token that ends a text is not told.
+                let there = completion.log_probs.get(new).copied().unwrap_or(here.log_prob);
+                let distance = (here.log_prob - there).abs();
+                farthest =
+                    if distance.is_nan() || distance > farthest { distance } else { farthest };
+            }
+        }
+    }
+    let share = f64::from(same) / f64::from(draws.max(1));
+    let least = if settings.temperature == 0.0 { 1.0 } else { LEAST_SAME };
+    let figure = format!(
+        "{same} of {draws} tokens are the host's, their log probabilities within {farthest:.1e}"
+    );
+    Ok((draws > 0 && share >= least && farthest <= TOLERANCE, figure))
+}
