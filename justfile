@@ -32,8 +32,8 @@ asan:
 
 # The GPU's kernels on an emulated one (needs a C++ compiler).
 test-gpu:
-    cargo test --release --manifest-path crates/gpt2/Cargo.toml --features emulated-gpu --lib gpu
-    cargo test --release --manifest-path crates/gpt2/Cargo.toml --features emulated-gpu --test gpu
+    cargo test --release --package gpt2 --features gpt2/emulated-gpu --lib gpu
+    cargo test --release --package gpt2 --features gpt2/emulated-gpu --test gpu
 
 fmt:
     cargo fmt --all
