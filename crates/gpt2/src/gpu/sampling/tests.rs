@@ -261,7 +261,7 @@ fn logits(kind: Kind, vocab_size: usize, seed: u64) -> Vec<f32> {
                     -0.0
                 }
             }
-            Kind::AroundZero => 4.0 * if seed % 2 == 0 { bell } else { -bell.abs() },
+            Kind::AroundZero => 4.0 * if seed.is_multiple_of(2) { bell } else { -bell.abs() },
             Kind::Sparse => {
                 if uniform() < 0.05 {
                     bell
