@@ -3,6 +3,7 @@
 //! The two round differently, so where a boundary is within a rounding of the draw they may take
 //! neighbours. A reference in f64, written as plainly as the rules are stated, says whether they are.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use proptest::prelude::*;
@@ -156,22 +157,36 @@ fn left(case: &Case) -> Vec<Weighed> {
 /// Whether a token could be drawn if the boundaries were a rounding away.
 fn is_neighbour(case: &Case, token: u32) -> bool {
     let draw = (case.draw() >> 11) as f64 / (1u64 << 53) as f64;
-    let moved = [-ROUNDING, 0.0, ROUNDING];
-    moved.iter().any(|p| {
-        moved.iter().any(|min_p| {
-            let mut case = case.clone();
-            if case.settings.top_p < 1.0 {
-                case.settings.top_p = (case.settings.top_p + p).min(1.0 - 1e-9);
+    [-ROUNDING, 0.0, ROUNDING].iter().any(|moved| {
+        let mut case = case.clone();
+        if case.settings.top_p < 1.0 {
+            case.settings.top_p = (case.settings.top_p + moved).min(1.0 - 1e-9);
+        }
+        let floor = case.settings.min_p.clamp(0.0, 1.0);
+        case.settings.min_p = 0.0;
+        let tokens = left(&case);
+        let Some(place) = tokens.iter().position(|(id, _)| *id == token) else { return false };
+
+        // The floor of min-p may lie between any two weights that are a rounding from it: those above
+        // are kept, and the others join one after the other, the heaviest first.
+        let (sure, unsure) = ((floor * (1.0 + ROUNDING)).min(1.0), floor * (1.0 - ROUNDING));
+        let mut joining: Vec<(usize, f64)> =
+            tokens.iter().map(|token| token.1).enumerate().collect();
+        joining.retain(|(_, weight)| *weight >= unsure);
+        joining.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let (mut all, mut before, mut own) = (0.0, 0.0, None);
+        joining.iter().enumerate().any(|(i, (at, weight))| {
+            all += weight;
+            match at.cmp(&place) {
+                Ordering::Less => before += weight,
+                Ordering::Equal => own = Some(*weight),
+                Ordering::Greater => {}
             }
-            case.settings.min_p *= 1.0 + min_p;
-            let tokens = left(&case);
-            let all: f64 = tokens.iter().map(|(_, weight)| weight).sum();
-            let mut before = 0.0;
-            tokens.iter().any(|(id, weight)| {
-                let begin = before / all;
-                before += weight;
-                *id == token && begin - ROUNDING <= draw && draw <= before / all + ROUNDING
-            })
+            let next = joining.get(i + 1).map_or(0.0, |(_, weight)| *weight);
+            let is_floor = next < sure && (next < *weight || next == 0.0);
+            let drawn =
+                |own| before / all - ROUNDING <= draw && draw <= (before + own) / all + ROUNDING;
+            is_floor && own.is_some_and(drawn)
         })
     })
 }
@@ -397,6 +412,19 @@ fn rows_that_are_crowded_with_equals_are_the_hosts() {
     let chosen = on_device(Batch::default(), &asked);
     let same = cases.iter().zip(&chosen).filter(|(case, chosen)| hold(case, chosen)).count();
     assert!(same + 1 >= cases.len(), "only {same} tokens are the host's");
+}
+
+#[test]
+fn a_min_p_of_one_keeps_what_rounds_to_the_likeliest() {
+    // At such a temperature a thousandth of a logit is less than the kernel's weights can tell apart.
+    let settings = Settings { temperature: 1e5, min_p: 1.0, ..Settings::default() };
+    let case = Case::new(settings, logits(Kind::AroundZero, 257, 3));
+    let keys = (0..64).map(|i| Case { key: [i; 32], ..case.clone() });
+    let cases: Vec<Case> = keys.collect();
+    let asked: Vec<(&Case, u64)> = cases.iter().map(|case| (case, case.draw())).collect();
+    for (case, chosen) in cases.iter().zip(on_device(Batch::default(), &asked)) {
+        hold(case, &chosen);
+    }
 }
 
 #[test]
