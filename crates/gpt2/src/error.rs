@@ -18,6 +18,14 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// A file could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file or directory.
+        path: PathBuf,
+        source: std::io::Error,
+    },
+
     /// A checkpoint lacks a file.
     #[error("{} holds no {expected}", dir.display())]
     MissingFile {
@@ -149,6 +157,21 @@ pub enum Error {
     #[error("the GPU failed: {call}: {reason}")]
     Gpu { call: &'static str, reason: String },
 
+    /// A piece of text that cannot be trained on.
+    #[error(
+        "a window of {tokens} tokens cannot be learned, expected 2 to one more than the model's \
+         {n_positions} positions"
+    )]
+    Window { tokens: usize, n_positions: usize },
+
+    /// Training that has lost its way: the numbers are no longer numbers.
+    #[error("step {step} has a loss of {loss} and a gradient of norm {gradient_norm}")]
+    Diverged { step: usize, loss: f64, gradient_norm: f64 },
+
+    /// A state of another training run.
+    #[error("{} belongs to a training run of another {what}", file.display())]
+    ForeignState { file: PathBuf, what: String },
+
     /// The caller's own error, handed through.
     #[error("a finished text could not be handed over")]
     Work { source: Box<dyn std::error::Error + Send + Sync> },
@@ -161,5 +184,9 @@ pub enum Error {
 impl Error {
     pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
         move |source| Self::Read { path: path.to_path_buf(), source }
+    }
+
+    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Write { path: path.to_path_buf(), source }
     }
 }

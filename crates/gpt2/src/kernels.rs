@@ -17,6 +17,7 @@ pub mod format;
 pub mod gelu;
 pub mod layer_norm;
 pub mod linear;
+pub mod product;
 pub mod simd;
 pub mod stored;
 pub mod team;

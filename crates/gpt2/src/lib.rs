@@ -28,6 +28,7 @@ mod model;
 pub mod sampling;
 pub mod text;
 mod tokenizer;
+pub mod train;
 mod weights;
 
 pub use config::{Activation, Config};

@@ -52,14 +52,7 @@ impl<F: Format> Linear<F> {
     ) {
         let groups = inputs.div_ceil(GROUP);
         blocks.par_chunks_exact_mut(groups).enumerate().for_each(|(panel, blocks)| {
-            let first = panel * PANEL;
-            let columns = first.min(outputs)..outputs.min(first + PANEL);
-            for (group, block) in blocks.iter_mut().enumerate() {
-                let mut weights = [[0.0; PANEL]; GROUP];
-                let rows = group * GROUP..inputs.min((group + 1) * GROUP);
-                weight.read(rows, columns.clone(), &mut weights);
-                *block = level.run(Pack::<F>(&weights, PhantomData));
-            }
+            pack_panel::<F>(level, (inputs, outputs), weight, panel, blocks);
         });
     }
 
@@ -110,27 +103,69 @@ impl<F: Format> Linear<F> {
             memory.resize(rows, [0.0; COLUMNS]);
         }
         let results = &mut memory[..rows];
-        let tiles = rows.div_ceil(level.run(MostRows::<F>(PhantomData)));
         for part in 0..COLUMNS / PANEL {
             let panel = task * (COLUMNS / PANEL) + part;
-            let mut row = 0;
-            for tile in 0..tiles {
-                // As equal as can be, lest the last is too small to keep the processor busy.
-                let end = row + (rows - row).div_ceil(tiles - tile);
-                level.run(Tile::<F> {
-                    x: &x[row * groups..end * groups],
-                    groups,
-                    panel: &self.blocks[panel * groups..(panel + 1) * groups],
-                    next: self.blocks.get((panel + 1) * groups..(panel + 2) * groups),
-                    share: (tile, tiles),
-                    bias: &self.bias[panel * PANEL..(panel + 1) * PANEL],
-                    results: &mut results[row..end],
-                    part,
-                });
-                row = end;
-            }
+            multiply::<F>(
+                level,
+                x,
+                &self.blocks[panel * groups..(panel + 1) * groups],
+                self.blocks.get((panel + 1) * groups..(panel + 2) * groups),
+                &self.bias[panel * PANEL..(panel + 1) * PANEL],
+                results,
+                part,
+            );
         }
         results
+    }
+}
+
+/// The product of `x` (rows, groups) with a panel (groups): fills each row's results in the columns of
+/// panel `part`, beginning from `bias` (PANEL). `next` is the panel that is fetched meanwhile.
+pub fn multiply<F: Format>(
+    level: Level,
+    x: &[F::Group],
+    panel: &[F::Block],
+    next: Option<&[F::Block]>,
+    bias: &[f32],
+    results: &mut [Results],
+    part: usize,
+) {
+    let (groups, rows) = (panel.len(), results.len());
+    assert_eq!(x.len(), rows * groups);
+    let tiles = rows.div_ceil(level.run(MostRows::<F>(PhantomData)));
+    let mut row = 0;
+    for tile in 0..tiles {
+        // As equal as can be, lest the last is too small to keep the processor busy.
+        let end = row + (rows - row).div_ceil(tiles - tile);
+        level.run(Tile::<F> {
+            x: &x[row * groups..end * groups],
+            groups,
+            panel,
+            next,
+            share: (tile, tiles),
+            bias,
+            results: &mut results[row..end],
+            part,
+        });
+        row = end;
+    }
+}
+
+/// Packs one panel of a weight (K, N) into `blocks` (groups).
+pub fn pack_panel<F: Format>(
+    level: Level,
+    (inputs, outputs): (usize, usize),
+    weight: &impl Matrix,
+    panel: usize,
+    blocks: &mut [F::Block],
+) {
+    let first = panel * PANEL;
+    let columns = first.min(outputs)..outputs.min(first + PANEL);
+    for (group, block) in blocks.iter_mut().enumerate() {
+        let mut weights = [[0.0; PANEL]; GROUP];
+        let rows = group * GROUP..inputs.min((group + 1) * GROUP);
+        weight.read(rows, columns.clone(), &mut weights);
+        *block = level.run(Pack::<F>(&weights, PhantomData));
     }
 }
 

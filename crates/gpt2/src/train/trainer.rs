@@ -1,0 +1,317 @@
+//! A model while it learns: one step after the other, on batches that the caller chooses.
+
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor, Var};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use super::network::{Dropout, Network, Weight};
+use super::optimizer::{Learning, sum_of_squares};
+use super::{Arithmetic, Precision, Settings, state};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::weights::Checkpoint;
+
+/// Rows of text: `rows` times `context` + 1 tokens, of which the last of each is only predicted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// (rows, context + 1).
+    pub tokens: Vec<u32>,
+    /// How many rows.
+    pub rows: usize,
+}
+
+impl Batch {
+    /// The tokens that are read and those that follow them, both (rows, context).
+    pub(super) fn halves(&self) -> (Vec<u32>, Vec<u32>) {
+        let rows = self.tokens.chunks_exact(self.tokens.len() / self.rows);
+        let read = rows.clone().flat_map(|row| &row[..row.len() - 1]).copied().collect();
+        (read, rows.flat_map(|row| &row[1..]).copied().collect())
+    }
+
+    /// Refuses what the network would not take.
+    fn check(&self, config: &Config) -> Result<()> {
+        let length = self.tokens.len().checked_div(self.rows).unwrap_or(0);
+        let context = config.n_positions;
+        if length < 2 || length > context + 1 || !self.tokens.len().is_multiple_of(self.rows) {
+            return Err(Error::Window { tokens: length, n_positions: context });
+        }
+        let vocab_size = config.vocab_size;
+        match self.tokens.iter().find(|token| **token as usize >= vocab_size) {
+            Some(&token) => Err(Error::TokenOutOfRange { token, vocab_size }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a step did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// Mean cross entropy in nats a token, before the step and with dropout.
+    pub loss: f64,
+    /// Of this step.
+    pub learning_rate: f64,
+    /// The norm of all gradients together, before it was clipped.
+    pub gradient_norm: f64,
+    /// Tokens that were predicted.
+    pub tokens: usize,
+}
+
+/// A model while it learns.
+pub struct Trainer {
+    config: Config,
+    settings: Settings,
+    precision: Precision,
+    device: Device,
+    weights: Vec<Weight>,
+    learning: Vec<Learning>,
+    /// Over the weights that learn.
+    network: Network,
+    /// Over those that are exported.
+    best: Network,
+    steps_done: usize,
+}
+
+impl Trainer {
+    /// A model that knows nothing yet.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn from_scratch(
+        config: Config,
+        settings: Settings,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Self> {
+        let mut rng = ChaCha20Rng::from_seed(key(&settings, "weights", 0));
+        let weights = Weight::all(&config);
+        let begin = |weight: &Weight| {
+            Ok(Tensor::from_vec(weight.begin(&mut rng), weight.shape.as_slice(), device)?)
+        };
+        let tensors = weights.iter().map(begin).collect::<Result<Vec<_>>>()?;
+        Self::new(config, settings, device, precision, &tensors)
+    }
+
+    /// A model that goes on from a checkpoint's weights.
+    ///
+    /// # Errors
+    /// When a tensor is missing or of another shape than the configuration says, or the device fails.
+    pub fn from_checkpoint(
+        checkpoint: &Checkpoint,
+        settings: Settings,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Self> {
+        let config = checkpoint.config().clone();
+        let from = checkpoint.weights(device, DType::F32)?;
+        let read = |weight: &Weight| {
+            let is_outside = weight.name == super::network::OUTPUT;
+            let from = if is_outside { from.outside() } else { from.clone() };
+            from.get(&weight.shape, &weight.name)
+        };
+        let tensors = Weight::all(&config).iter().map(read).collect::<Result<Vec<_>>>()?;
+        Self::new(config, settings, device, precision, &tensors)
+    }
+
+    fn new(
+        config: Config,
+        settings: Settings,
+        device: &Device,
+        precision: Precision,
+        tensors: &[Tensor],
+    ) -> Result<Self> {
+        let arithmetic = Arithmetic::on(device, precision);
+        let learning = tensors
+            .iter()
+            .map(|tensor| Learning::new(tensor, &settings))
+            .collect::<candle_core::Result<Vec<_>>>()?;
+        let now: Vec<Tensor> =
+            learning.iter().map(|learning| learning.weight.as_tensor().clone()).collect();
+        // Nothing is learned through these, so they are seen as plain tensors.
+        let best: Vec<Tensor> = learning.iter().map(|learning| learning.best().detach()).collect();
+        let network = Network::new(&config, arithmetic, &now);
+        let best = Network::new(&config, arithmetic, &best);
+        let (weights, device) = (Weight::all(&config), device.clone());
+        Ok(Self {
+            config,
+            settings,
+            precision,
+            device,
+            weights,
+            learning,
+            network,
+            best,
+            steps_done: 0,
+        })
+    }
+
+    /// The model's sizes.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What it is trained by.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Optimizer steps so far.
+    pub fn steps_done(&self) -> usize {
+        self.steps_done
+    }
+
+    /// One optimizer step along the mean gradient of `batches`, all of one size.
+    ///
+    /// # Errors
+    /// When a batch does not fit the model, the loss or the gradient is no longer a number
+    /// ([`Error::Diverged`]), or the device fails. The weights are then those before the step.
+    pub fn step(&mut self, batches: &[Batch]) -> Result<Step> {
+        let share = 1.0 / batches.len().max(1) as f64;
+        let (mut loss, mut tokens) = (0.0, 0);
+        let mut gradients: Vec<Option<Tensor>> = vec![None; self.learning.len()];
+        let dropout_key = key(&self.settings, "dropout", self.steps_done as u64);
+        let mut dropout = Dropout::new(self.settings.dropout, dropout_key);
+        let arithmetic = Arithmetic::on(&self.device, self.precision);
+        for batch in batches {
+            batch.check(&self.config)?;
+            let (read, followed) = batch.halves();
+            tokens += read.len();
+            let halves = (read.as_slice(), followed.as_slice());
+            let one = self.network.loss(halves, batch.rows, dropout.as_mut(), true)?;
+            loss += f64::from(one.to_scalar::<f32>()?) * share;
+            let all = one.affine(share, 0.0)?.backward()?;
+            for (sum, learning) in gradients.iter_mut().zip(&self.learning) {
+                let Some(new) = all.get(&learning.weight) else { continue };
+                *sum = Some(match sum.take() {
+                    Some(sum) => arithmetic.sum(&sum.detach(), &new.detach())?,
+                    None => new.contiguous()?,
+                });
+            }
+        }
+        let mut squares = 0.0;
+        for gradient in gradients.iter().flatten() {
+            squares += sum_of_squares(gradient)?;
+        }
+        let gradient_norm = squares.sqrt();
+        let step = self.steps_done;
+        if !(loss.is_finite() && gradient_norm.is_finite()) {
+            return Err(Error::Diverged { step: step + 1, loss, gradient_norm });
+        }
+        let settings = &self.settings;
+        let learning_rate =
+            settings.schedule.learning_rate(step, settings.steps, settings.learning_rate);
+        let scale = if gradient_norm > settings.clip { settings.clip / gradient_norm } else { 1.0 };
+        for (learning, gradient) in self.learning.iter().zip(&gradients) {
+            if let Some(gradient) = gradient {
+                learning.step(settings, step, learning_rate, gradient, scale)?;
+            }
+        }
+        self.steps_done += 1;
+        Ok(Step { loss, learning_rate, gradient_norm, tokens })
+    }
+
+    /// The mean cross entropy in nats a token of windows of text, each of 2 to `n_positions` + 1 tokens,
+    /// by the weights that [`Trainer::export`] writes; and how many tokens were predicted.
+    ///
+    /// # Errors
+    /// When a window does not fit the model, or the device fails.
+    pub fn loss(&self, windows: &[Vec<u32>]) -> Result<(f64, usize)> {
+        let (mut sum, mut tokens) = (0.0, 0);
+        // Windows of one length are computed together.
+        for alike in windows.chunk_by(|a, b| a.len() == b.len()) {
+            for rows in alike.chunks(self.settings.batch_size.max(1)) {
+                let batch = Batch { tokens: rows.concat(), rows: rows.len() };
+                batch.check(&self.config)?;
+                let (read, followed) = batch.halves();
+                let loss = self.best.loss((&read, &followed), batch.rows, None, false)?;
+                sum += f64::from(loss.to_scalar::<f32>()?) * read.len() as f64;
+                tokens += read.len();
+            }
+        }
+        Ok((sum / tokens.max(1) as f64, tokens))
+    }
+
+    /// Writes what [`Trainer::resume`] needs to a file, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self, file: &Path) -> Result<()> {
+        let parts = self.weights.iter().zip(&self.learning);
+        let tensors = parts.flat_map(|(weight, learning)| {
+            parts_of(learning).into_iter().map(|(part, tensor)| {
+                (format!("{part}.{}", weight.name), tensor.as_tensor().clone())
+            })
+        });
+        let about = state::About {
+            steps_done: self.steps_done,
+            settings: self.settings.clone(),
+            precision: self.precision,
+        };
+        state::save(file, &about, tensors)
+    }
+
+    /// Goes on from what [`Trainer::save`] wrote; gives whether there was such a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or belongs to a run of other settings or sizes; nothing has changed then.
+    pub fn resume(&mut self, file: &Path) -> Result<bool> {
+        let Some((about, mut tensors)) = state::read(file, &self.device)? else {
+            return Ok(false);
+        };
+        let foreign = |what: &str| Error::ForeignState { file: file.into(), what: what.into() };
+        if about.settings != self.settings {
+            return Err(foreign("settings"));
+        }
+        if about.precision != self.precision {
+            return Err(foreign("number format"));
+        }
+        let mut found = Vec::new();
+        for (weight, learning) in self.weights.iter().zip(&self.learning) {
+            for (part, var) in parts_of(learning) {
+                let tensor = tensors.remove(&format!("{part}.{}", weight.name));
+                let tensor = tensor.filter(|tensor| tensor.dims() == weight.shape);
+                found.push((var, tensor.ok_or_else(|| foreign("sizes"))?));
+            }
+        }
+        if !tensors.is_empty() {
+            return Err(foreign("sizes"));
+        }
+        for (var, tensor) in found {
+            var.set(&tensor)?;
+        }
+        self.steps_done = about.steps_done;
+        Ok(true)
+    }
+
+    /// Writes config.json and model.safetensors, as Hugging Face has them, with weights of `dtype`.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn export(&self, dir: &Path, dtype: DType) -> Result<()> {
+        let parts = self.weights.iter().zip(&self.learning);
+        let tensors = parts
+            .map(|(weight, learning)| {
+                Ok((weight.in_checkpoint(), learning.best().detach().to_dtype(dtype)?))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        state::export(dir, &self.config, tensors)
+    }
+}
+
+/// What is kept of a weight, by name.
+fn parts_of(learning: &Learning) -> Vec<(&'static str, &Var)> {
+    let [mean, square] = &learning.moments;
+    let mut parts = vec![("weight", &learning.weight), ("mean", mean), ("square", square)];
+    parts.extend(learning.average.as_ref().map(|average| ("average", average)));
+    parts
+}
+
+/// A key for everything random of one kind in one step.
+fn key(settings: &Settings, purpose: &str, step: u64) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("venti 2026-11-23 training");
+    hasher.update(&settings.seed.to_le_bytes());
+    hasher.update(&step.to_le_bytes());
+    hasher.update(purpose.as_bytes());
+    *hasher.finalize().as_bytes()
+}
