@@ -86,3 +86,17 @@ pub enum Precision {
     /// Three decimal digits, twice as fast where the processor multiplies them.
     Bf16,
 }
+
+/// Has the process keep memory that it no longer uses. Every step of a training asks for the same few
+/// hundred large pieces again, and a system that takes them back clears each anew: a fifth of the time.
+pub fn keep_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        let options =
+            [(libc::M_MMAP_MAX, 0), (libc::M_TRIM_THRESHOLD, -1), (libc::M_TOP_PAD, 64 << 20)];
+        for (option, value) in options {
+            // SAFETY: it changes numbers that the allocator looks at; refused, it does nothing.
+            unsafe { libc::mallopt(option, value) };
+        }
+    }
+}

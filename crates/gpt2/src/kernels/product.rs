@@ -65,7 +65,11 @@ impl Matrix for View<'_> {
             }
         } else {
             for (to, row) in to.iter_mut().zip(rows) {
-                to[..columns.len()].copy_from_slice(self.line(row, columns.clone()));
+                let line = self.line(row, columns.clone());
+                match line.as_array() {
+                    Some(line) => *to = *line,
+                    None => to[..columns.len()].copy_from_slice(line),
+                }
             }
         }
     }
@@ -100,6 +104,14 @@ impl<F: Format> Kernel for Encode<'_, F> {
         let mut tile = [[0.0; GROUP]; GROUP];
         for group in 0..groups {
             let part = group * GROUP..view.columns.min((group + 1) * GROUP);
+            if !view.is_transposed && part.len() == GROUP {
+                for (row, line) in rows.clone().enumerate() {
+                    if let Some(numbers) = view.line(line, part.clone()).as_array() {
+                        encoded[row * groups + group] = F::encode(simd, numbers);
+                    }
+                }
+                continue;
+            }
             if view.is_transposed {
                 // Lines of the memory are columns of the tile.
                 for (to, line) in part.clone().enumerate() {
