@@ -147,6 +147,78 @@ fn gradients_are_the_slopes_of_the_loss() {
     }
 }
 
+/// A folder of `scripts/golden_training.py`.
+fn fixture(name: &str) -> (Checkpoint, std::collections::HashMap<String, Tensor>) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    let file = folder.join("training.safetensors");
+    let golden = candle_core::safetensors::load(file, &Device::Cpu).unwrap();
+    (Checkpoint::from_dir(&folder).unwrap(), golden)
+}
+
+fn flat(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+#[test]
+fn ten_steps_are_torchs() {
+    // Also in the script.
+    let schedule = Schedule { warmup: 3, decay: Decay::Cosine, floor: 0.1 };
+    let (rows, context, accumulation) = (2, 70, 2);
+    let settings = Settings {
+        steps: 10,
+        batch_size: rows,
+        accumulation,
+        context,
+        learning_rate: 3e-3,
+        schedule,
+        ..Settings::default()
+    };
+    let prose = include_bytes!("../../tests/fixtures/prose.txt");
+    let text: Vec<u32> = prose.iter().map(|byte| u32::from(*byte)).collect();
+    let size = rows * (context + 1);
+    let batch = |i: usize| Batch {
+        tokens: text.iter().copied().cycle().skip(i * size).take(size).collect(),
+        rows,
+    };
+    for name in ["deep", "wide"] {
+        let (checkpoint, golden) = fixture(name);
+        let (losses, norms) = (flat(&golden["losses"]), flat(&golden["norms"]));
+        for (precision, within) in [(Precision::F32, 1e-4), (Precision::Bf16, 0.02)] {
+            let from = |settings: &Settings| {
+                let settings = settings.clone();
+                Trainer::from_checkpoint(&checkpoint, settings, &Device::Cpu, precision).unwrap()
+            };
+            let mut trainer = from(&settings);
+            let ours = trainer.gradients(&[batch(0), batch(1)]).unwrap();
+            for (weight, gradient) in Weight::all(trainer.config()).iter().zip(&ours) {
+                let torchs = flat(&golden[&format!("gradient.{}", weight.in_checkpoint())]);
+                let apart = distance(&flat(gradient.as_ref().unwrap()), &torchs);
+                assert!(apart < 4.0 * within, "{name} {precision:?} {}: {apart}", weight.name);
+            }
+            for step in 0..settings.steps {
+                let batches = [batch(2 * step), batch(2 * step + 1)];
+                let done = trainer.step(&batches).unwrap();
+                let apart = (done.loss / f64::from(losses[step]) - 1.0).abs();
+                assert!(apart < within, "{name} {precision:?}: {done:?}, not {}", losses[step]);
+                let apart = (done.gradient_norm / f64::from(norms[step]) - 1.0).abs();
+                assert!(
+                    apart < 20.0 * within,
+                    "{name} {precision:?}: {done:?}, not {}",
+                    norms[step]
+                );
+            }
+            let dir = tempfile::tempdir().unwrap();
+            trainer.export(dir.path(), DType::F32).unwrap();
+            let file = dir.path().join("model.safetensors");
+            let weights = candle_core::safetensors::load(file, &Device::Cpu).unwrap();
+            for (name, weight) in weights {
+                let apart = distance(&flat(&weight), &flat(&golden[&format!("weight.{name}")]));
+                assert!(apart < 20.0 * within, "{precision:?} {name}: {apart}");
+            }
+        }
+    }
+}
+
 fn trainer(settings: Settings, precision: Precision) -> Trainer {
     Trainer::from_scratch(config(), settings, &Device::Cpu, precision).unwrap()
 }

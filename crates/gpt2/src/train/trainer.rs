@@ -167,28 +167,8 @@ impl Trainer {
     /// When a batch does not fit the model, the loss or the gradient is no longer a number
     /// ([`Error::Diverged`]), or the device fails. The weights are then those before the step.
     pub fn step(&mut self, batches: &[Batch]) -> Result<Step> {
-        let share = 1.0 / batches.len().max(1) as f64;
-        let (mut loss, mut tokens) = (0.0, 0);
-        let mut gradients: Vec<Option<Tensor>> = vec![None; self.learning.len()];
-        let dropout_key = key(&self.settings, "dropout", self.steps_done as u64);
-        let mut dropout = Dropout::new(self.settings.dropout, dropout_key);
-        let arithmetic = Arithmetic::on(&self.device, self.precision);
-        for batch in batches {
-            batch.check(&self.config)?;
-            let (read, followed) = batch.halves();
-            tokens += read.len();
-            let halves = (read.as_slice(), followed.as_slice());
-            let one = self.network.loss(halves, batch.rows, dropout.as_mut(), true)?;
-            loss += f64::from(one.to_scalar::<f32>()?) * share;
-            let all = one.affine(share, 0.0)?.backward()?;
-            for (sum, learning) in gradients.iter_mut().zip(&self.learning) {
-                let Some(new) = all.get(&learning.weight) else { continue };
-                *sum = Some(match sum.take() {
-                    Some(sum) => arithmetic.sum(&sum.detach(), &new.detach())?,
-                    None => new.contiguous()?,
-                });
-            }
-        }
+        let mut loss = 0.0;
+        let gradients = self.gradients_and(batches, |part| loss += part)?;
         let mut squares = 0.0;
         for gradient in gradients.iter().flatten() {
             squares += sum_of_squares(gradient)?;
@@ -208,7 +188,42 @@ impl Trainer {
             }
         }
         self.steps_done += 1;
+        let tokens = batches.iter().map(|batch| batch.tokens.len() - batch.rows).sum();
         Ok(Step { loss, learning_rate, gradient_norm, tokens })
+    }
+
+    /// The mean gradient of `batches`, in the order of [`Weight::all`].
+    #[cfg(test)]
+    pub(super) fn gradients(&self, batches: &[Batch]) -> Result<Vec<Option<Tensor>>> {
+        self.gradients_and(batches, |_| ())
+    }
+
+    /// The same; `lost` is told each batch's share of the mean loss.
+    fn gradients_and(
+        &self,
+        batches: &[Batch],
+        mut lost: impl FnMut(f64),
+    ) -> Result<Vec<Option<Tensor>>> {
+        let share = 1.0 / batches.len().max(1) as f64;
+        let mut gradients: Vec<Option<Tensor>> = vec![None; self.learning.len()];
+        let dropout_key = key(&self.settings, "dropout", self.steps_done as u64);
+        let mut dropout = Dropout::new(self.settings.dropout, dropout_key);
+        let arithmetic = Arithmetic::on(&self.device, self.precision);
+        for batch in batches {
+            batch.check(&self.config)?;
+            let (read, followed) = batch.halves();
+            let loss = self.network.loss((&read, &followed), batch.rows, dropout.as_mut(), true)?;
+            lost(f64::from(loss.to_scalar::<f32>()?) * share);
+            let all = loss.affine(share, 0.0)?.backward()?;
+            for (sum, learning) in gradients.iter_mut().zip(&self.learning) {
+                let Some(new) = all.get(&learning.weight) else { continue };
+                *sum = Some(match sum.take() {
+                    Some(sum) => arithmetic.sum(&sum.detach(), &new.detach())?,
+                    None => new.contiguous()?,
+                });
+            }
+        }
+        Ok(gradients)
     }
 
     /// The mean cross entropy in nats a token of windows of text, each of 2 to `n_positions` + 1 tokens,
