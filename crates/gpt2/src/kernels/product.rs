@@ -66,7 +66,7 @@ impl Matrix for View<'_> {
         } else {
             for (to, row) in to.iter_mut().zip(rows) {
                 let line = self.line(row, columns.clone());
-                match line.as_array() {
+                match line.first_chunk() {
                     Some(line) => *to = *line,
                     None => to[..columns.len()].copy_from_slice(line),
                 }
@@ -106,7 +106,7 @@ impl<F: Format> Kernel for Encode<'_, F> {
             let part = group * GROUP..view.columns.min((group + 1) * GROUP);
             if !view.is_transposed && part.len() == GROUP {
                 for (row, line) in rows.clone().enumerate() {
-                    if let Some(numbers) = view.line(line, part.clone()).as_array() {
+                    if let Some(numbers) = view.line(line, part.clone()).first_chunk() {
                         encoded[row * groups + group] = F::encode(simd, numbers);
                     }
                 }
@@ -194,7 +194,7 @@ pub fn product<F: Format>(
             }
             for (y, results) in y.chunks_exact_mut(columns).zip(&results) {
                 let y = &mut y[part.clone()];
-                match (&into, y.as_mut_array::<COLUMNS>()) {
+                match (&into, y.first_chunk_mut::<COLUMNS>()) {
                     (Into::Add, _) => y.iter_mut().zip(results).for_each(|(y, new)| *y += new),
                     (_, Some(y)) => *y = *results,
                     (_, None) => y.copy_from_slice(&results[..part.len()]),
