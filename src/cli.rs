@@ -82,6 +82,9 @@ pub enum Command {
     /// Measure how fast a model writes on this machine
     #[cfg(feature = "model")]
     Bench(Bench),
+    /// Train a model on texts of your own
+    #[cfg(feature = "model")]
+    Train(Train),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Print the manual page, or write one page a command into a folder
@@ -440,6 +443,158 @@ pub struct Bench {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `venti train`
+#[cfg(feature = "model")]
+#[derive(Debug, Args)]
+pub struct Train {
+    /// Text and Markdown files, and folders of them; a file given twice counts twice
+    #[arg(value_name = "CORPUS", required = true)]
+    pub corpus: Vec<PathBuf>,
+    /// The folder that the model is written to
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The model to go on from: venti-mini, gpt2, a folder, or owner/name on the hub [default: the site's]
+    #[arg(long, value_name = "MODEL", conflicts_with = "layers")]
+    pub from: Option<String>,
+    /// Go on with the run in DIR where it was saved
+    #[arg(long, conflicts_with = "force")]
+    pub resume: bool,
+    /// Begin anew where DIR has a model already
+    #[arg(long)]
+    pub force: bool,
+    /// CPU threads
+    #[arg(long, value_name = "N")]
+    pub threads: Option<std::num::NonZeroUsize>,
+    /// What matrix products are computed in [default: bf16 where the processor multiplies it]
+    #[arg(long)]
+    pub dtype: Option<TrainDtype>,
+    /// Open no network connection
+    #[arg(long)]
+    pub offline: bool,
+    #[command(flatten)]
+    pub sizes: Sizes,
+    #[command(flatten)]
+    pub course: Course,
+}
+
+/// What a model that starts from nothing is like.
+#[cfg(feature = "model")]
+#[derive(Debug, Args)]
+#[command(next_help_heading = "From scratch")]
+pub struct Sizes {
+    /// Start from scratch, with so many layers
+    #[arg(long, value_name = "N", value_parser = from_1_to::<256>())]
+    pub layers: Option<usize>,
+    /// Attention heads [default: one for each 64 of the width]
+    #[arg(long, value_name = "N", requires = "layers", value_parser = from_1_to::<256>())]
+    pub heads: Option<usize>,
+    /// Width
+    #[arg(long, value_name = "N", default_value_t = 320, requires = "layers", value_parser = from_1_to::<16384>())]
+    pub width: usize,
+    /// Tokens of the vocabulary, which is learned from the corpus
+    #[arg(long, value_name = "N", default_value_t = 8192, requires = "layers", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(257..=200_000))]
+    pub vocab: usize,
+}
+
+/// The course of a training run.
+#[cfg(feature = "model")]
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Course")]
+pub struct Course {
+    /// How often the corpus is read [default: 3]
+    #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = positive)]
+    pub epochs: Option<f64>,
+    /// Steps, however often the corpus is read
+    #[arg(long, value_name = "N", value_parser = from_1_to::<100_000_000>())]
+    pub steps: Option<usize>,
+    /// Tokens of a row [default: the model's positions, at most 1024; from scratch also its positions]
+    #[arg(long, value_name = "N", value_parser = from_1_to::<65536>())]
+    pub context: Option<usize>,
+    /// Rows that are computed together
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = from_1_to::<4096>())]
+    pub batch_size: usize,
+    /// Batches of a step
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = from_1_to::<4096>())]
+    pub accumulate: usize,
+    /// The peak of the learning rate [default: 0.0003, from scratch 0.002]
+    #[arg(long, value_name = "X", value_parser = positive)]
+    pub learning_rate: Option<f64>,
+    /// Steps until the peak [default: a twentieth, at most 200]
+    #[arg(long, value_name = "N")]
+    pub warmup: Option<usize>,
+    /// How the learning rate falls: along a cosine, in the last fifth in a straight line, or never
+    #[arg(long, value_name = "NAME", default_value = "cosine")]
+    pub schedule: TrainSchedule,
+    /// By how much of itself, times the learning rate, a matrix shrinks in a step
+    #[arg(long, value_name = "X", default_value_t = 0.1, value_parser = not_negative)]
+    pub weight_decay: f64,
+    /// Share of the numbers that are dropped behind embeddings and layers; for small corpora
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub dropout: f64,
+    /// The largest norm of a gradient
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = positive)]
+    pub clip: f64,
+    /// Decay of the average of the weights, which is the model that is kept; 0 for the last weights
+    #[arg(long, value_name = "SHARE", default_value_t = 0.99, value_parser = share)]
+    pub average: f64,
+    /// The share of the documents that is kept out to test on
+    #[arg(long, value_name = "SHARE", default_value_t = 0.02, value_parser = share)]
+    pub held_out: f64,
+    /// Test on this file instead
+    #[arg(long, value_name = "FILE")]
+    pub held_out_file: Option<PathBuf>,
+    /// Steps between tests [default: a twentieth of all]
+    #[arg(long, value_name = "N", value_parser = from_1_to::<100_000_000>())]
+    pub evaluate_every: Option<usize>,
+    /// Steps between saves, which a run that was killed goes on from [default: those of a minute]
+    #[arg(long, value_name = "N", value_parser = from_1_to::<100_000_000>())]
+    pub save_every: Option<usize>,
+    /// Stop after so many tests without improvement
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = from_1_to::<1_000_000>())]
+    pub patience: usize,
+    /// Of first weights, order and dropout
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// What matrix products of a training are computed in.
+#[cfg(feature = "model")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TrainDtype {
+    F32,
+    Bf16,
+}
+
+/// How the learning rate falls.
+#[cfg(feature = "model")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TrainSchedule {
+    Cosine,
+    Linear,
+    Constant,
+}
+
+#[cfg(feature = "model")]
+fn number(text: &str, is_allowed: impl Fn(f64) -> bool, rule: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && is_allowed(*number));
+    number.ok_or_else(|| format!("expected {rule}"))
+}
+
+#[cfg(feature = "model")]
+fn positive(text: &str) -> Result<f64, String> {
+    number(text, |number| number > 0.0, "a number above 0")
+}
+
+#[cfg(feature = "model")]
+fn not_negative(text: &str) -> Result<f64, String> {
+    number(text, |number| number >= 0.0, "a number of at least 0")
+}
+
+#[cfg(feature = "model")]
+fn share(text: &str) -> Result<f64, String> {
+    number(text, |number| (0.0..1.0).contains(&number), "a share: at least 0 and below 1")
 }
 
 #[cfg(feature = "model")]

@@ -21,6 +21,8 @@ mod serve;
 mod site;
 mod summary;
 mod terminal;
+#[cfg(feature = "model")]
+mod train;
 mod writing;
 
 use std::process::ExitCode;
@@ -80,6 +82,8 @@ fn run(cli: Cli, terminal: &Terminal) -> miette::Result<()> {
         Command::Model(args) => model::run(global, &args, terminal),
         #[cfg(feature = "model")]
         Command::Bench(args) => bench::run(global, &args, terminal),
+        #[cfg(feature = "model")]
+        Command::Train(args) => train::run(global, &args, terminal),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
     }

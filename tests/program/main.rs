@@ -21,4 +21,6 @@ mod hub;
 mod interrupted;
 mod malformed;
 mod seeds;
+#[cfg(feature = "embedded-model")]
+mod train;
 mod transcripts;

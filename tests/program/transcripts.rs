@@ -9,5 +9,6 @@ fn transcripts() {
     cases.case("tests/cmd/*.md");
     if cfg!(not(feature = "model")) {
         cases.skip("tests/cmd/bench.md");
+        cases.skip("tests/cmd/train.md");
     }
 }

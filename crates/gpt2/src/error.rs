@@ -164,8 +164,12 @@ pub enum Error {
     )]
     Window { tokens: usize, n_positions: usize },
 
+    /// Less text than one row of a batch.
+    #[error("there are {tokens} tokens to learn, expected at least the context of {context}")]
+    TextTooShort { tokens: usize, context: usize },
+
     /// Training that has lost its way: the numbers are no longer numbers.
-    #[error("step {step} has a loss of {loss} and a gradient of norm {gradient_norm}")]
+    #[error("the loss at step {step} is {loss}, the norm of the gradient {gradient_norm}")]
     Diverged { step: usize, loss: f64, gradient_norm: f64 },
 
     /// A state of another training run.

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::text::TokenBytes;
 
 /// What GPT-2 calls the token that ends (and begins) a document.
-const END_OF_TEXT: &str = "<|endoftext|>";
+pub(crate) const END_OF_TEXT: &str = "<|endoftext|>";
 
 /// Text to token ids and back.
 pub struct Tokenizer {
@@ -71,6 +71,24 @@ impl Tokenizer {
         let bytes = TokenBytes::new(&inner).map_err(|error| refuse(error.into()))?;
         let largest_id = inner.get_vocab(true).into_values().max();
         Ok(Self { inner, bytes: Arc::new(bytes), largest_id })
+    }
+
+    /// The contents of a tokenizer.json that makes the same of every text.
+    ///
+    /// # Errors
+    /// When the tokenizer cannot be written down, which no byte-level BPE is known to be.
+    pub fn to_json(&self) -> Result<String> {
+        self.inner.to_string(true).map_err(|source| Error::Tokenize { source })
+    }
+
+    /// Tokens that a model of this vocabulary has: one more than the largest id.
+    pub fn vocab_size(&self) -> usize {
+        self.largest_id.map_or(0, |largest| largest as usize + 1)
+    }
+
+    /// The id of the token that ends and begins a document.
+    pub fn end_of_text(&self) -> Option<u32> {
+        self.inner.token_to_id(END_OF_TEXT)
     }
 
     /// Token ids of a text; see the module on `<|endoftext|>`.

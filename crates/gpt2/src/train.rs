@@ -14,12 +14,16 @@ mod ops;
 mod optimizer;
 mod schedule;
 mod state;
+pub mod text;
 mod trainer;
+pub mod vocabulary;
 
 #[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};
+
+use crate::kernels::simd::Level;
 
 pub use ops::Arithmetic;
 pub use schedule::{Decay, Schedule};
@@ -85,6 +89,21 @@ pub enum Precision {
     F32,
     /// Three decimal digits, twice as fast where the processor multiplies them.
     Bf16,
+}
+
+impl Precision {
+    /// What this processor computes quickest in without losing what training needs.
+    pub fn best() -> Self {
+        if Level::best().multiplies_bf16() { Self::Bf16 } else { Self::F32 }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
 }
 
 /// Has the process keep memory that it no longer uses. Every step of a training asks for the same few

@@ -174,6 +174,14 @@ impl Level {
         }
     }
 
+    /// Whether it has an instruction for products of bf16.
+    pub fn multiplies_bf16(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self.0 == Set::Avx512Bf16;
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
     /// Runs a kernel compiled for it.
     #[inline]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {

@@ -186,7 +186,8 @@ fn ten_steps_are_torchs() {
         for (precision, within) in [(Precision::F32, 1e-4), (Precision::Bf16, 0.02)] {
             let from = |settings: &Settings| {
                 let settings = settings.clone();
-                Trainer::from_checkpoint(&checkpoint, settings, &Device::Cpu, precision).unwrap()
+                Trainer::from_checkpoint(&checkpoint, settings, &crate::Device::Cpu, precision)
+                    .unwrap()
             };
             let mut trainer = from(&settings);
             let ours = trainer.gradients(&[batch(0), batch(1)]).unwrap();
@@ -208,7 +209,7 @@ fn ten_steps_are_torchs() {
                 );
             }
             let dir = tempfile::tempdir().unwrap();
-            trainer.export(dir.path(), DType::F32).unwrap();
+            trainer.export(dir.path(), crate::Dtype::F32).unwrap();
             let file = dir.path().join("model.safetensors");
             let weights = candle_core::safetensors::load(file, &Device::Cpu).unwrap();
             for (name, weight) in weights {
@@ -220,7 +221,7 @@ fn ten_steps_are_torchs() {
 }
 
 fn trainer(settings: Settings, precision: Precision) -> Trainer {
-    Trainer::from_scratch(config(), settings, &Device::Cpu, precision).unwrap()
+    Trainer::from_scratch(config(), settings, &crate::Device::Cpu, precision).unwrap()
 }
 
 /// The batch of a step.
@@ -296,7 +297,7 @@ fn a_run_goes_on_where_it_was_saved() {
     let error = trainer(settings.clone(), Precision::Bf16).resume(&file).unwrap_err();
     assert!(error.to_string().contains("number format"), "{error}");
     let wider = Config { n_embd: 40, ..config() };
-    let wider = Trainer::from_scratch(wider, settings.clone(), &Device::Cpu, Precision::F32);
+    let wider = Trainer::from_scratch(wider, settings.clone(), &crate::Device::Cpu, Precision::F32);
     assert!(matches!(wider.unwrap().resume(&file), Err(Error::ForeignState { .. })));
     std::fs::write(&file, "no state").unwrap();
     assert!(matches!(resumed.resume(&file), Err(Error::ForeignState { .. })));
@@ -350,16 +351,18 @@ fn what_is_exported_is_read_back() {
         let dir = tempfile::tempdir().unwrap();
         let settings = Settings { averaged: 0.5, ..settings() };
         let mut trainer =
-            Trainer::from_scratch(config, settings.clone(), &Device::Cpu, Precision::F32).unwrap();
+            Trainer::from_scratch(config, settings.clone(), &crate::Device::Cpu, Precision::F32)
+                .unwrap();
         for step in 0..3 {
             trainer.step(&[batch(step)]).unwrap();
         }
-        trainer.export(dir.path(), DType::F32).unwrap();
+        trainer.export(dir.path(), crate::Dtype::F32).unwrap();
         std::fs::write(dir.path().join("tokenizer.json"), tokenizer(37)).unwrap();
         let files = CheckpointFiles::find(dir.path()).unwrap();
         let checkpoint = Checkpoint::from_files(&files).unwrap();
         assert_eq!(checkpoint.config(), trainer.config());
-        let again = Trainer::from_checkpoint(&checkpoint, settings, &Device::Cpu, Precision::F32);
+        let again =
+            Trainer::from_checkpoint(&checkpoint, settings, &crate::Device::Cpu, Precision::F32);
         let windows = [batch(9).tokens[..31].to_vec(), vec![5, 6, 7]];
         assert_eq!(again.unwrap().loss(&windows).unwrap(), trainer.loss(&windows).unwrap());
     }

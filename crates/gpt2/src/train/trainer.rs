@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -10,7 +10,9 @@ use super::network::{Dropout, Network, Weight};
 use super::optimizer::{Learning, sum_of_squares};
 use super::{Arithmetic, Precision, Settings, state};
 use crate::config::Config;
+use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::model::Dtype;
 use crate::weights::Checkpoint;
 
 /// Rows of text: `rows` times `context` + 1 tokens, of which the last of each is only predicted.
@@ -63,7 +65,7 @@ pub struct Trainer {
     config: Config,
     settings: Settings,
     precision: Precision,
-    device: Device,
+    device: candle_core::Device,
     weights: Vec<Weight>,
     learning: Vec<Learning>,
     /// Over the weights that learn.
@@ -84,6 +86,7 @@ impl Trainer {
         device: &Device,
         precision: Precision,
     ) -> Result<Self> {
+        let device = &on(device)?;
         let mut rng = ChaCha20Rng::from_seed(key(&settings, "weights", 0));
         let weights = Weight::all(&config);
         let begin = |weight: &Weight| {
@@ -103,6 +106,7 @@ impl Trainer {
         device: &Device,
         precision: Precision,
     ) -> Result<Self> {
+        let device = &on(device)?;
         let config = checkpoint.config().clone();
         let from = checkpoint.weights(device, DType::F32)?;
         let read = |weight: &Weight| {
@@ -117,7 +121,7 @@ impl Trainer {
     fn new(
         config: Config,
         settings: Settings,
-        device: &Device,
+        device: &candle_core::Device,
         precision: Precision,
         tensors: &[Tensor],
     ) -> Result<Self> {
@@ -299,11 +303,21 @@ impl Trainer {
         Ok(true)
     }
 
-    /// Writes config.json and model.safetensors, as Hugging Face has them, with weights of `dtype`.
+    /// Writes config.json and model.safetensors, as Hugging Face has them, with weights of `dtype`: f32,
+    /// f16 or bf16.
     ///
     /// # Errors
     /// When they cannot be written.
-    pub fn export(&self, dir: &Path, dtype: DType) -> Result<()> {
+    pub fn export(&self, dir: &Path, dtype: Dtype) -> Result<()> {
+        let dtype = match dtype {
+            Dtype::F32 => DType::F32,
+            Dtype::F16 => DType::F16,
+            Dtype::Bf16 => DType::BF16,
+            Dtype::Int8 => {
+                let expected = "f32, f16 or bf16";
+                return Err(Error::DType { dtype: dtype.name(), device: "trainer", expected });
+            }
+        };
         let parts = self.weights.iter().zip(&self.learning);
         let tensors = parts
             .map(|(weight, learning)| {
@@ -311,6 +325,19 @@ impl Trainer {
             })
             .collect::<Result<Vec<_>>>()?;
         state::export(dir, &self.config, tensors)
+    }
+}
+
+/// What candle calls a device.
+fn on(device: &Device) -> Result<candle_core::Device> {
+    match device {
+        Device::Cpu => Ok(candle_core::Device::Cpu),
+        Device::Metal(device) => Ok(device.clone()),
+        #[cfg(feature = "gpu")]
+        Device::Gpu(_) => {
+            let reason = "models are trained on the CPU".to_owned();
+            Err(Error::NoGpu { kind: "CUDA", reason })
+        }
     }
 }
 
@@ -323,7 +350,7 @@ fn parts_of(learning: &Learning) -> Vec<(&'static str, &Var)> {
 }
 
 /// A key for everything random of one kind in one step.
-fn key(settings: &Settings, purpose: &str, step: u64) -> [u8; 32] {
+pub(super) fn key(settings: &Settings, purpose: &str, step: u64) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key("venti 2026-11-23 training");
     hasher.update(&settings.seed.to_le_bytes());
     hasher.update(&step.to_le_bytes());

@@ -1,0 +1,503 @@
+//! `venti train`: a model that has read texts of somebody's own.
+//!
+//! The folder it is written to always holds the best model so far, as tested on text that was held out,
+//! and what a run that was killed needs to go on.
+
+mod card;
+mod corpus;
+mod curve;
+mod record;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use gpt2::train::{Decay, Precision, Schedule, Settings, Trainer, keep_memory, text, vocabulary};
+use gpt2::{Activation, Config, Device, Dtype, Tokenizer};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use miette::{Context, IntoDiagnostic, Report, Result, miette};
+use rayon::prelude::*;
+
+use self::card::Run;
+use self::corpus::Corpus;
+use self::record::{Begun, Record};
+use super::build::GENERATOR;
+use super::models::{self, Pins};
+use super::site;
+use super::summary::{count, thousands};
+use super::terminal::Terminal;
+use crate::cli::{self, Global, Sizes, Train, TrainDtype, TrainSchedule};
+use crate::fs;
+use crate::write::generator::Models;
+
+/// How much of a run a kill may lose.
+const SAVED_EVERY: Duration = Duration::from_secs(60);
+
+/// Trains, and says what came of it.
+pub fn run(global: &Global, args: &Train, terminal: &Terminal) -> Result<()> {
+    let folder = Folder { dir: args.out.clone() };
+    folder.check(args)?;
+    let corpus = Corpus::read(&args.corpus)?;
+    let mut run = Training::prepare(global, args, &corpus, &folder, terminal)?;
+    if corpus.passed_over > 0 {
+        let passed_over = count(corpus.passed_over, "file");
+        terminal.note(format_args!("{passed_over} that are neither text nor Markdown passed over"));
+    }
+    terminal.did(
+        "training",
+        format_args!(
+            "{} parameters on {} tokens of {}: {} of {} tokens",
+            thousands(run.trainer.config().parameters()),
+            thousands(run.text.tokens()),
+            count(corpus.documents.len(), "document"),
+            count(run.trainer.settings().steps, "step"),
+            thousands(tokens_of_a_step(run.trainer.settings())),
+        ),
+    );
+    let ended = run.go_on(args, &folder, terminal);
+    // What there is of a run that failed is worth a look, too.
+    let written = run.describe(args, &corpus, &folder);
+    ended?;
+    written?;
+    let loss = run.record.best().map_or_else(String::new, |(step, loss)| {
+        format!(
+            ": {loss:.3} nats a token held out, {:.3} bits a byte, after step {}",
+            run.about(args, &corpus).bits_per_byte(loss),
+            thousands(step)
+        )
+    });
+    let dir = args.out.display();
+    terminal.did("trained", format_args!("{dir}{loss}"));
+    terminal.note(format_args!("`venti build --model {dir}` writes with it"));
+    Ok(())
+}
+
+fn tokens_of_a_step(settings: &Settings) -> usize {
+    settings.accumulation * settings.batch_size * settings.context
+}
+
+/// The folder of a run.
+struct Folder {
+    dir: PathBuf,
+}
+
+impl Folder {
+    /// What a run needs to go on.
+    fn state(&self) -> PathBuf {
+        self.dir.join("training.safetensors")
+    }
+
+    fn record(&self) -> PathBuf {
+        self.dir.join("training.jsonl")
+    }
+
+    /// Nothing that is there is overwritten unasked.
+    fn check(&self, args: &Train) -> Result<()> {
+        let dir = self.dir.display();
+        if args.resume {
+            return match fs::stat(&self.record())? {
+                Some(_) => Ok(()),
+                None => Err(miette!(
+                    help = "without --resume a run is begun",
+                    "there is no training run in {dir} to go on with"
+                )),
+            };
+        }
+        let is_empty = match fs::stat(&self.dir)? {
+            Some(_) => fs::names(&self.dir)?.is_empty(),
+            None => true,
+        };
+        if is_empty || args.force {
+            return Ok(());
+        }
+        Err(miette!(
+            help = "--resume goes on with the run that is there, --force begins anew over it",
+            "{dir} is not empty"
+        ))
+    }
+}
+
+/// A run, ready to go on.
+struct Training {
+    trainer: Trainer,
+    tokenizer: Tokenizer,
+    text: text::Text,
+    held_out: text::Split,
+    windows: Vec<Vec<u32>>,
+    record: Record,
+    from: Option<String>,
+    precision: Precision,
+}
+
+impl Training {
+    fn prepare(
+        global: &Global,
+        args: &Train,
+        corpus: &Corpus,
+        folder: &Folder,
+        terminal: &Terminal,
+    ) -> Result<Self> {
+        keep_memory();
+        let project = site::find_or_nowhere(global)?.0;
+        let flags =
+            cli::Engine { threads: args.threads, offline: args.offline, ..cli::Engine::default() };
+        let mut models = models::open(&project, &flags, Pins::Nowhere, terminal)?;
+        let precision = match args.dtype {
+            Some(TrainDtype::F32) => Precision::F32,
+            Some(TrainDtype::Bf16) => Precision::Bf16,
+            None => Precision::best(),
+        };
+        let mut checkpoint = None;
+        let (config, tokenizer, from) = match args.sizes.layers {
+            Some(layers) => {
+                let documents = corpus.documents.iter().map(String::as_str);
+                let tokenizer = vocabulary::train(documents, args.sizes.vocab).into_diagnostic()?;
+                (
+                    from_scratch(&args.sizes, layers, &tokenizer, args.course.context)?,
+                    tokenizer,
+                    None,
+                )
+            }
+            None => {
+                let name = args.from.as_deref().unwrap_or(&project.config.model);
+                let identity = models.identity(name)?;
+                let found = models.find(name)?.open()?;
+                let tokenizer = again(found.tokenizer())?;
+                let config = found.config().clone();
+                checkpoint = Some(found);
+                let weights = identity.weights.get(..16).unwrap_or(&identity.weights);
+                (config, tokenizer, Some(format!("{} ({weights})", identity.id)))
+            }
+        };
+        let end = tokenizer.end_of_text().or(config.eos_token_id).ok_or_else(|| {
+            miette!("the model has no token that ends a document, which training needs")
+        })?;
+        let documents = encoded(&tokenizer, &corpus.documents)?;
+        let course = &args.course;
+        let held_out = match &course.held_out_file {
+            Some(file) => text::Split {
+                held_out: encoded(
+                    &tokenizer,
+                    &Corpus::read(std::slice::from_ref(file))?.documents,
+                )?,
+                training: documents,
+            },
+            None => text::split(documents, course.held_out, course.seed),
+        };
+        let context = context(course.context, &config)?;
+        let training = held_out.training.clone();
+        let text = text::Text::new(training, end, context)
+            .into_diagnostic()
+            .wrap_err("there is too little text")
+            .map_err(|error| with_help(error, "give more text, or a smaller --context"))?;
+        let windows = text::windows(&held_out.held_out, end, context);
+        let settings = settings(args, &text, context);
+        let trainer = match &checkpoint {
+            Some(from) => Trainer::from_checkpoint(from, settings, &Device::Cpu, precision),
+            None => Trainer::from_scratch(config, settings, &Device::Cpu, precision),
+        };
+        let mut trainer = trainer.into_diagnostic()?;
+        let begun =
+            Begun { corpus: corpus.hash(), from: from.clone().unwrap_or_else(|| "scratch".into()) };
+        let record = if args.resume {
+            if !trainer.resume(&folder.state()).into_diagnostic().map_err(|error| {
+                with_help(
+                    error,
+                    "give the flags the run was begun with, or begin anew with --force",
+                )
+            })? {
+                // Killed before it was saved for the first time.
+                terminal.note("the run was not saved yet, and begins anew");
+            }
+            Record::resume(&folder.record(), &begun, trainer.steps_done())?
+        } else {
+            fs::create_dir_all(&folder.dir)?;
+            fs::remove_file(&folder.state())?;
+            Record::begin(&folder.record(), begun)?
+        };
+        Ok(Self { trainer, tokenizer, text, held_out, windows, record, from, precision })
+    }
+
+    /// Goes on until all steps are done, or nothing is learned any more.
+    fn go_on(&mut self, args: &Train, folder: &Folder, terminal: &Terminal) -> Result<()> {
+        let steps = self.trainer.settings().steps;
+        let tested_every = args.course.evaluate_every.unwrap_or_else(|| steps.div_ceil(20));
+        let mut progress =
+            Progress::new(self.trainer.steps_done(), self.trainer.settings(), terminal);
+        let mut saved = Instant::now();
+        while self.trainer.steps_done() < steps && !self.is_done_early(args) {
+            let step = self.trainer.steps_done();
+            let batches = self.text.batches(self.trainer.settings(), step);
+            let done = self.trainer.step(&batches).map_err(|error| self.lost(error, folder))?;
+            let step = step + 1;
+            self.record.step(step, &done)?;
+            progress.step(step, done.loss);
+            let is_last = step == steps;
+            if step.is_multiple_of(tested_every) || is_last {
+                self.test(step, folder, &mut progress)?;
+            }
+            let is_due = match args.course.save_every {
+                Some(steps) => self.trainer.steps_done().is_multiple_of(steps),
+                None => saved.elapsed() >= SAVED_EVERY,
+            };
+            if is_due || is_last || self.is_done_early(args) {
+                self.trainer.save(&folder.state()).into_diagnostic()?;
+                saved = Instant::now();
+            }
+        }
+        progress.clear();
+        if self.trainer.steps_done() < steps {
+            terminal.note(format_args!(
+                "stopped after step {}: {} without improvement",
+                thousands(self.trainer.steps_done()),
+                count(self.record.tests_since_best(), "test")
+            ));
+        }
+        Ok(())
+    }
+
+    fn is_done_early(&self, args: &Train) -> bool {
+        self.record.tests_since_best() >= args.course.patience
+    }
+
+    /// Tests on what was held out, and keeps the model if it is the best so far.
+    fn test(&mut self, step: usize, folder: &Folder, progress: &mut Progress<'_>) -> Result<()> {
+        if !self.windows.is_empty() {
+            let (loss, _) = self.trainer.loss(&self.windows).into_diagnostic()?;
+            if !loss.is_finite() {
+                let gradient_norm = f64::NAN;
+                return Err(self.lost(gpt2::Error::Diverged { step, loss, gradient_norm }, folder));
+            }
+            self.record.tested(step, loss)?;
+            progress.tested(step, loss);
+            if self.record.tests_since_best() > 0 {
+                return Ok(());
+            }
+        }
+        self.trainer.export(&folder.dir, Dtype::F16).into_diagnostic()?;
+        let json = self.tokenizer.to_json().into_diagnostic()?;
+        fs::write_atomic(&folder.dir.join("tokenizer.json"), json.as_bytes())?;
+        Ok(())
+    }
+
+    /// What to do about a step that failed.
+    fn lost(&self, error: gpt2::Error, folder: &Folder) -> Report {
+        let diverged = matches!(error, gpt2::Error::Diverged { .. });
+        let dir = folder.dir.display();
+        let kept = match self.record.best() {
+            Some((step, _)) => format!("{dir} holds the model after step {}", thousands(step)),
+            None => format!("{dir} holds no model yet"),
+        };
+        let report = miette!(error).wrap_err(format!("training has failed; {kept}"));
+        if diverged {
+            with_help(report, "try a lower --learning-rate, with --force")
+        } else {
+            report
+        }
+    }
+
+    fn about<'a>(&'a self, args: &'a Train, corpus: &'a Corpus) -> Run<'a> {
+        let held_out = &self.held_out.held_out;
+        let bytes = |id: &u32| self.tokenizer.bytes_of(*id).len();
+        Run {
+            name: args.out.file_name().and_then(|name| name.to_str()).unwrap_or("A model"),
+            generator: GENERATOR,
+            from: self.from.as_deref(),
+            config: self.trainer.config(),
+            settings: self.trainer.settings(),
+            precision: self.precision.name(),
+            corpus,
+            tokens: self.text.tokens(),
+            held_out: (
+                held_out.len(),
+                self.windows.iter().map(|window| window.len() - 1).sum(),
+                held_out.iter().flatten().map(bytes).sum(),
+            ),
+            record: &self.record,
+        }
+    }
+
+    /// Writes the card and the curve.
+    fn describe(&self, args: &Train, corpus: &Corpus, folder: &Folder) -> Result<()> {
+        let curve = curve::svg(&self.record.steps, &self.record.held_out);
+        fs::write_atomic(&folder.dir.join("loss.svg"), curve.as_bytes())?;
+        let card = self.about(args, corpus).card();
+        fs::write_atomic(&folder.dir.join("README.md"), card.as_bytes())?;
+        Ok(())
+    }
+}
+
+fn with_help(report: Report, help: &str) -> Report {
+    let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
+    miette!(help = help, "{}", causes.join(": "))
+}
+
+/// A tokenizer of one's own, of the same vocabulary.
+fn again(tokenizer: &Tokenizer) -> Result<Tokenizer> {
+    let json = tokenizer.to_json().into_diagnostic()?;
+    Tokenizer::from_json(json.as_bytes(), "the model's tokenizer").into_diagnostic()
+}
+
+fn encoded(tokenizer: &Tokenizer, documents: &[String]) -> Result<Vec<Vec<u32>>> {
+    let encoded: Result<_, gpt2::Error> =
+        documents.par_iter().map(|document| tokenizer.encode(document)).collect();
+    encoded.into_diagnostic()
+}
+
+/// The sizes of a model that starts from nothing.
+fn from_scratch(
+    sizes: &Sizes,
+    layers: usize,
+    tokenizer: &Tokenizer,
+    context: Option<usize>,
+) -> Result<Config> {
+    let heads = sizes.heads.unwrap_or_else(|| (sizes.width / 64).max(1));
+    if !sizes.width.is_multiple_of(heads) {
+        return Err(miette!(
+            help = "give a --width that --heads divides, best 64 for each head",
+            "{heads} heads cannot share a width of {}",
+            sizes.width
+        ));
+    }
+    Ok(Config {
+        vocab_size: tokenizer.vocab_size(),
+        n_positions: context.unwrap_or(1024),
+        n_embd: sizes.width,
+        n_layer: layers,
+        n_head: heads,
+        n_inner: 4 * sizes.width,
+        activation: Activation::GeluTanh,
+        layer_norm_epsilon: 1e-5,
+        scale_attn_weights: true,
+        scale_attn_by_inverse_layer_idx: false,
+        tie_word_embeddings: true,
+        eos_token_id: tokenizer.end_of_text(),
+    })
+}
+
+fn context(asked: Option<usize>, config: &Config) -> Result<usize> {
+    let positions = config.n_positions;
+    match asked {
+        Some(context) if context > positions => Err(miette!(
+            "--context {context} is more than the {} positions of the model",
+            thousands(positions)
+        )),
+        Some(context) => Ok(context),
+        None => Ok(positions.min(1024)),
+    }
+}
+
+fn settings(args: &Train, text: &text::Text, context: usize) -> Settings {
+    let course = &args.course;
+    let rows_of_a_step = course.batch_size * course.accumulate;
+    let steps = course.steps.unwrap_or_else(|| {
+        let rows = course.epochs.unwrap_or(3.0) * text.tokens() as f64 / context as f64;
+        ((rows / rows_of_a_step as f64).ceil() as usize).max(1)
+    });
+    let is_new = args.sizes.layers.is_some();
+    let decay = match course.schedule {
+        TrainSchedule::Cosine => Decay::Cosine,
+        TrainSchedule::Linear => Decay::Linear { share: 0.2 },
+        TrainSchedule::Constant => Decay::Linear { share: 0.0 },
+    };
+    Settings {
+        steps,
+        batch_size: course.batch_size,
+        accumulation: course.accumulate,
+        context,
+        learning_rate: course.learning_rate.unwrap_or(if is_new { 2e-3 } else { 3e-4 }),
+        schedule: Schedule {
+            warmup: course.warmup.unwrap_or_else(|| steps.div_ceil(20).min(200)),
+            decay,
+            floor: 0.05,
+        },
+        weight_decay: course.weight_decay,
+        clip: course.clip,
+        dropout: course.dropout,
+        averaged: course.average,
+        seed: course.seed,
+        ..Settings::default()
+    }
+}
+
+/// The progress of a run on standard error: one line that changes, or where nobody watches a line a test.
+struct Progress<'t> {
+    terminal: &'t Terminal,
+    bar: ProgressBar,
+    started: Instant,
+    first: usize,
+    steps: usize,
+    tokens: usize,
+    /// Smoothed.
+    loss: Option<f64>,
+    held_out: Option<f64>,
+}
+
+impl<'t> Progress<'t> {
+    fn new(first: usize, settings: &Settings, terminal: &'t Terminal) -> Self {
+        let target = if terminal.draws_progress() {
+            ProgressDrawTarget::stderr_with_hz(4)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(settings.steps as u64), target);
+        bar.set_style(
+            ProgressStyle::with_template("  training {bar:20} {pos}/{len} {msg}")
+                .expect("the template is constant and parses"),
+        );
+        bar.set_position(first as u64);
+        Self {
+            terminal,
+            bar,
+            started: Instant::now(),
+            first,
+            steps: settings.steps,
+            tokens: tokens_of_a_step(settings),
+            loss: None,
+            held_out: None,
+        }
+    }
+
+    fn step(&mut self, step: usize, loss: f64) {
+        self.loss = Some(self.loss.map_or(loss, |mean| 0.95 * mean + 0.05 * loss));
+        self.bar.set_position(step as u64);
+        self.bar.set_message(self.line(step));
+    }
+
+    fn tested(&mut self, step: usize, loss: f64) {
+        self.held_out = Some(loss);
+        if !self.terminal.draws_progress() {
+            let of = thousands(self.steps);
+            self.terminal
+                .did("step", format_args!("{} of {of} {}", thousands(step), self.line(step)));
+        }
+    }
+
+    fn line(&self, step: usize) -> String {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let (done, left) = ((step - self.first) as f64, (self.steps - step) as f64);
+        let loss = self.loss.unwrap_or(f64::NAN);
+        let mut line = format!("· loss {loss:.3}, perplexity {:.1}", loss.exp());
+        if let Some(held_out) = self.held_out {
+            line += &format!(", held out {held_out:.3}");
+        }
+        let rate = done * self.tokens as f64 / seconds.max(1e-3);
+        line += &format!(" · {} tokens/s", thousands(rate as usize));
+        if left > 0.0 {
+            line += &format!(" · {} left", time(seconds / done.max(1.0) * left));
+        }
+        line
+    }
+
+    fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A time as people say it.
+fn time(seconds: f64) -> String {
+    match seconds as u64 {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}

@@ -1,0 +1,193 @@
+//! The record of a run, `training.jsonl`: what it was begun with on the first line, then a line for every
+//! step and every test. From it a run that goes on knows what went before.
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use miette::{IntoDiagnostic, Result, miette};
+use serde::{Deserialize, Serialize};
+
+use super::curve::Point;
+use crate::fs;
+
+/// What a run was begun with. Another is another run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// Of the documents.
+    pub corpus: String,
+    /// The model gone on from, with the hash of its weights, or `scratch`.
+    pub from: String,
+}
+
+/// A line.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Begun(Begun),
+    Step { step: usize, loss: f64, learning_rate: f64, gradient_norm: f64 },
+    HeldOut { step: usize, held_out: f64 },
+}
+
+impl Line {
+    fn step(&self) -> usize {
+        match self {
+            Self::Begun(_) => 0,
+            Self::Step { step, .. } | Self::HeldOut { step, .. } => *step,
+        }
+    }
+}
+
+/// The record of a run, open to be added to.
+pub struct Record {
+    path: PathBuf,
+    file: File,
+    /// Losses of the steps.
+    pub steps: Vec<Point>,
+    /// Losses of what was held out.
+    pub held_out: Vec<Point>,
+}
+
+impl Record {
+    /// A new one.
+    pub fn begin(path: &Path, begun: Begun) -> Result<Self> {
+        fs::remove_file(path)?;
+        let mut record = Self {
+            path: path.to_owned(),
+            file: fs::open_or_create(path)?,
+            steps: Vec::new(),
+            held_out: Vec::new(),
+        };
+        record.add(Line::Begun(begun))?;
+        Ok(record)
+    }
+
+    /// That of a run of which `steps_done` steps were saved; what it says of later ones is cut off: they
+    /// will be made again.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is of another run.
+    pub fn resume(path: &Path, begun: &Begun, steps_done: usize) -> Result<Self> {
+        let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
+        let mut lines: Vec<Line> =
+            text.lines().map_while(|line| serde_json::from_str(line).ok()).collect();
+        match lines.first() {
+            Some(Line::Begun(before)) if before == begun => {}
+            Some(Line::Begun(before)) => {
+                let what = if before.corpus == begun.corpus {
+                    "from another model"
+                } else {
+                    "on other text"
+                };
+                return Err(miette!(
+                    help = "give what the run was begun with, or begin anew with --force",
+                    "the run in {} is {what}",
+                    path.parent().unwrap_or(Path::new(".")).display()
+                ));
+            }
+            _ => {
+                return Err(miette!(
+                    help = "begin anew with --force",
+                    "{} is not the record of a training run",
+                    path.display()
+                ));
+            }
+        }
+        lines.retain(|line| line.step() <= steps_done);
+        let mut record = Self {
+            path: path.to_owned(),
+            file: fs::open_or_create(path)?,
+            steps: Vec::new(),
+            held_out: Vec::new(),
+        };
+        record.file.set_len(0).map_err(fs::error("write", path))?;
+        record.file.seek(SeekFrom::Start(0)).map_err(fs::error("write", path))?;
+        lines.into_iter().try_for_each(|line| record.add(line))?;
+        Ok(record)
+    }
+
+    /// Adds a step, counted from 1.
+    pub fn step(&mut self, step: usize, done: &gpt2::train::Step) -> Result<()> {
+        let gpt2::train::Step { loss, learning_rate, gradient_norm, .. } = *done;
+        self.add(Line::Step { step, loss, learning_rate, gradient_norm })
+    }
+
+    /// Adds a test after so many steps.
+    pub fn tested(&mut self, step: usize, held_out: f64) -> Result<()> {
+        self.add(Line::HeldOut { step, held_out })
+    }
+
+    /// The step of the best test, and its loss.
+    pub fn best(&self) -> Option<Point> {
+        self.held_out.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// How many tests came after the best.
+    pub fn tests_since_best(&self) -> usize {
+        let best = self.best().map_or(0, |best| best.0);
+        self.held_out.iter().filter(|(step, _)| *step > best).count()
+    }
+
+    fn add(&mut self, line: Line) -> Result<()> {
+        match line {
+            Line::Begun(_) => {}
+            Line::Step { step, loss, .. } => self.steps.push((step, loss)),
+            Line::HeldOut { step, held_out } => self.held_out.push((step, held_out)),
+        }
+        let mut text = serde_json::to_string(&line).into_diagnostic()?;
+        text.push('\n');
+        self.file.write_all(text.as_bytes()).map_err(fs::error("write", &self.path))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests set their scenes with plain files")]
+mod tests {
+    use super::*;
+
+    fn begun(corpus: &str) -> Begun {
+        Begun { corpus: corpus.into(), from: "scratch".into() }
+    }
+
+    fn step(loss: f64) -> gpt2::train::Step {
+        gpt2::train::Step { loss, learning_rate: 0.1, gradient_norm: 1.0, tokens: 8 }
+    }
+
+    #[test]
+    fn what_was_not_saved_is_cut_off_and_the_rest_kept_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("training.jsonl");
+        let mut record = Record::begin(&path, begun("a")).unwrap();
+        let mut before = String::new();
+        for i in 1..=5 {
+            record.step(i, &step(1.0 / i as f64)).unwrap();
+            if i % 2 == 0 {
+                record.tested(i, 0.3 + (i as f64 - 2.0).abs()).unwrap();
+            }
+            if i == 3 {
+                before = std::fs::read_to_string(&path).unwrap();
+            }
+        }
+        assert_eq!((record.best(), record.tests_since_best()), (Some((2, 0.3)), 1));
+        // A kill may leave half a line.
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + "{\"step\":6,\"lo")
+            .unwrap();
+        let again = Record::resume(&path, &begun("a"), 3).unwrap();
+        assert_eq!((again.steps.len(), again.held_out.len()), (3, 1));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn another_run_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("training.jsonl");
+        Record::begin(&path, begun("a")).unwrap();
+        let error = |begun: &Begun| Record::resume(&path, begun, 0).err().unwrap().to_string();
+        assert!(error(&begun("b")).contains("on other text"));
+        let other = Begun { from: "gpt2".into(), ..begun("a") };
+        assert!(error(&other).contains("from another model"));
+        std::fs::write(&path, "{}").unwrap();
+        assert!(error(&begun("a")).contains("not the record"));
+    }
+}

@@ -1,0 +1,177 @@
+//! `venti train`: from texts to a model that the other commands write with.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::project::Project;
+
+/// A folder with a few pages of text that repeats itself enough to be learned.
+fn with_texts() -> Project {
+    let project = Project::empty();
+    for page in 0..12 {
+        let mut text = format!("Page {page}\n");
+        for line in 0..30 {
+            text +=
+                &format!("\nThe {line}th meeting of the week was about the meeting before it.\n");
+        }
+        project.write(&format!("texts/{page}.txt"), text);
+    }
+    project
+}
+
+/// A model so small that a step takes no time.
+const TINY: [&str; 12] = [
+    "train",
+    "texts",
+    "--layers",
+    "1",
+    "--width",
+    "16",
+    "--vocab",
+    "300",
+    "--context",
+    "32",
+    "--batch-size",
+    "2",
+];
+
+fn train(project: &Project, out: &str, more: &[&str]) -> std::process::Output {
+    project.venti(&[&TINY[..], &["--out", out], more].concat()).output().unwrap()
+}
+
+fn text(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_model_from_scratch_is_written_with_what_it_came_of() {
+    let project = with_texts();
+    let output = train(&project, "model", &["--steps", "40", "--held-out", "0.1"]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains("bits a byte"), "{}", text(&output));
+    let card = project.read("model/README.md");
+    for said in ["1 layers", "12 documents in 12 files", "40 of 40 steps", "bits a byte"] {
+        assert!(card.contains(said), "{said}: {card}");
+    }
+    let record = project.read("model/training.jsonl");
+    let lines: Vec<Value> =
+        record.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let losses: Vec<f64> = lines.iter().filter_map(|line| line["loss"].as_f64()).collect();
+    assert_eq!(losses.len(), 40);
+    assert!(losses[39] < losses[0] - 0.5, "it has learned nothing: {losses:?}");
+    assert_eq!(lines.iter().filter(|line| line["held_out"].is_number()).count(), 20);
+    assert!(project.read("model/loss.svg").starts_with("<svg"));
+
+    // The other commands take it.
+    let info = project.run(&["model", "info", "model"]);
+    assert!(String::from_utf8_lossy(&info.stdout).contains("vocabulary  300"));
+    let raw =
+        ["generate", "--text", "The meeting", "--model", "model", "--raw", "--max-new-tokens", "5"];
+    let written = project.run(&raw);
+    assert!(written.status.success(), "{}", text(&written));
+    assert!(!written.stdout.is_empty());
+    // And so does training.
+    let again = ["train", "texts", "--from", "model", "--out", "tuned", "--steps", "2"];
+    let output = project.run(&again);
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(project.read("tuned/README.md").contains("| Begun from | "));
+}
+
+#[test]
+fn the_same_run_gives_the_same_model_and_a_killed_one_goes_on_to_it() {
+    let project = with_texts();
+    let more = ["--steps", "60", "--dropout", "0.1", "--save-every", "3"];
+    assert!(train(&project, "whole", &more).status.success());
+    let threads = [&more[..], &["--threads", "1"]].concat();
+    assert!(train(&project, "again", &threads).status.success());
+
+    let args = [&TINY[..], &["--out", "killed"], &more].concat();
+    let mut child = project.venti(&args).stderr(Stdio::null()).spawn().unwrap();
+    let record = project.path("killed/training.jsonl");
+    let patience = Instant::now() + Duration::from_secs(60);
+    let lines = || std::fs::read_to_string(&record).map_or(0, |text| text.lines().count());
+    while lines() < 12 && child.try_wait().unwrap().is_none() && Instant::now() < patience {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let output = train(&project, "killed", &[&more[..], &["--resume"]].concat());
+    assert!(output.status.success(), "{}", text(&output));
+
+    for other in ["again", "killed"] {
+        for file in ["training.jsonl", "model.safetensors", "tokenizer.json", "loss.svg"] {
+            let [a, b] = ["whole", other]
+                .map(|folder| std::fs::read(project.path(&format!("{folder}/{file}"))).unwrap());
+            assert!(a == b, "{other}/{file}");
+        }
+    }
+    // All is done.
+    let before = std::fs::read(project.path("whole/training.safetensors")).unwrap();
+    let output = train(&project, "whole", &[&more[..], &["--resume"]].concat());
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(before == std::fs::read(project.path("whole/training.safetensors")).unwrap());
+}
+
+#[test]
+fn what_is_there_is_not_overwritten_unasked_and_another_run_not_gone_on_with() {
+    let project = with_texts();
+    let refused = |more: &[&str], said: &str| {
+        let output = train(&project, "model", more);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(text(&output).contains(said), "{said}: {}", text(&output));
+    };
+    refused(&["--steps", "2", "--resume"], "no training run in model");
+    project.write("model/notes.md", "mine");
+    refused(&["--steps", "2"], "model is not empty");
+    assert!(train(&project, "model", &["--steps", "2", "--force"]).status.success());
+    assert_eq!(project.read("model/notes.md"), "mine");
+    refused(&["--steps", "3", "--resume"], "another settings");
+    project.write("texts/more.txt", "Another page\n\nOf text.");
+    refused(&["--steps", "2", "--resume"], "on other text");
+}
+
+#[test]
+fn a_text_that_cannot_be_learned_is_refused_with_what_to_do() {
+    let project = Project::empty();
+    let refused = |args: &[&str], said: &[&str]| {
+        let output = project.venti(&[args, &["--out", "model"]].concat()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        for said in said {
+            assert!(text(&output).contains(said), "{said}: {}", text(&output));
+        }
+    };
+    refused(&["train", "none"], &["none"]);
+    project.write("empty/a.txt", "\n");
+    refused(&["train", "empty"], &["there is no text"]);
+    project.write("small/a.txt", "A few words only.");
+    refused(&["train", "small"], &["expected at least the context of", "--context"]);
+    refused(&["train", "small", "--context", "2000"], &["positions of the model"]);
+    let odd = ["train", "small", "--layers", "1", "--width", "50", "--heads", "3"];
+    refused(&odd, &["3 heads cannot share a width of 50"]);
+    assert!(!project.path("model").exists(), "nothing is left behind");
+}
+
+#[test]
+fn numbers_that_are_none_end_the_run_and_keep_the_model() {
+    let project = with_texts();
+    let wild = [
+        "--steps",
+        "40",
+        "--learning-rate",
+        "1e30",
+        "--clip",
+        "1e30",
+        "--warmup",
+        "30",
+        "--evaluate-every",
+        "1",
+        "--patience",
+        "100",
+    ];
+    let output = train(&project, "model", &wild);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("training has failed; model holds"), "{}", text(&output));
+    assert!(text(&output).contains("a lower --learning-rate"), "{}", text(&output));
+}
