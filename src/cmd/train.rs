@@ -240,7 +240,7 @@ impl Training {
                 None => saved.elapsed() >= SAVED_EVERY,
             };
             if is_due || is_last || self.is_done_early(args) {
-                self.trainer.save(&folder.state()).into_diagnostic()?;
+                self.trainer.save(&folder.state()).map_err(|error| self.lost(error, folder))?;
                 saved = Instant::now();
             }
         }
@@ -273,7 +273,8 @@ impl Training {
                 return Ok(());
             }
         }
-        self.trainer.export(&folder.dir, Dtype::F16).into_diagnostic()?;
+        let exported = self.trainer.export(&folder.dir, Dtype::F16);
+        exported.map_err(|error| self.lost(error, folder))?;
         let json = self.tokenizer.to_json().into_diagnostic()?;
         fs::write_atomic(&folder.dir.join("tokenizer.json"), json.as_bytes())?;
         Ok(())
@@ -281,17 +282,20 @@ impl Training {
 
     /// What to do about a step that failed.
     fn lost(&self, error: gpt2::Error, folder: &Folder) -> Report {
-        let diverged = matches!(error, gpt2::Error::Diverged { .. });
+        let help = match error {
+            gpt2::Error::Diverged { .. } => Some("try a lower --learning-rate, with --force"),
+            gpt2::Error::Write { .. } => Some("make room, then go on with --resume"),
+            _ => None,
+        };
         let dir = folder.dir.display();
         let kept = match self.record.best() {
             Some((step, _)) => format!("{dir} holds the model after step {}", thousands(step)),
             None => format!("{dir} holds no model yet"),
         };
         let report = miette!(error).wrap_err(format!("training has failed; {kept}"));
-        if diverged {
-            with_help(report, "try a lower --learning-rate, with --force")
-        } else {
-            report
+        match help {
+            Some(help) => with_help(report, help),
+            None => report,
         }
     }
 

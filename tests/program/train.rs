@@ -52,7 +52,7 @@ fn a_model_from_scratch_is_written_with_what_it_came_of() {
     assert!(output.status.success(), "{}", text(&output));
     assert!(text(&output).contains("bits a byte"), "{}", text(&output));
     let card = project.read("model/README.md");
-    for said in ["1 layers", "12 documents in 12 files", "40 of 40 steps", "bits a byte"] {
+    for said in ["1 layer", "12 documents in 12 files", "40 of 40 steps", "bits a byte"] {
         assert!(card.contains(said), "{said}: {card}");
     }
     let record = project.read("model/training.jsonl");

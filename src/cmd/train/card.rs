@@ -5,7 +5,7 @@ use std::fmt::Write;
 use gpt2::Config;
 use gpt2::train::Settings;
 
-use super::super::summary::thousands;
+use super::super::summary::{count, thousands};
 use super::corpus::Corpus;
 use super::record::Record;
 
@@ -48,10 +48,10 @@ impl Run<'_> {
             self.generator
         ));
         add(format_args!("| | |\n|---|---|"));
-        let head = config.n_head;
+        let head = count(config.n_head, "head");
         add(format_args!(
-            "| Architecture | GPT-2: {} layers, {head} heads, width {}, {} positions, vocabulary {} |",
-            config.n_layer,
+            "| Architecture | GPT-2: {}, {head}, width {}, {} positions, vocabulary {} |",
+            count(config.n_layer, "layer"),
             config.n_embd,
             thousands(config.n_positions),
             thousands(config.vocab_size)
@@ -61,11 +61,11 @@ impl Run<'_> {
         let done = record.steps.last().map_or(0, |(step, _)| *step);
         let tokens = done * settings.accumulation * settings.batch_size * settings.context;
         add(format_args!(
-            "| Text | {} documents in {} files, {} words; {} tokens to learn, BLAKE3 `{}` |",
-            thousands(corpus.documents.len()),
-            thousands(corpus.files),
-            thousands(corpus.words()),
-            thousands(self.tokens),
+            "| Text | {} in {}, {}; {} to learn, BLAKE3 `{}` |",
+            count(corpus.documents.len(), "document"),
+            count(corpus.files, "file"),
+            count(corpus.words(), "word"),
+            count(self.tokens, "token"),
             &corpus.hash()[..16]
         ));
         let epochs = tokens as f64 / self.tokens.max(1) as f64;
@@ -92,10 +92,10 @@ impl Run<'_> {
         ));
         if let Some((step, loss)) = record.best() {
             add(format_args!(
-                "| Held out | {} documents, {} tokens: {loss:.4} nats a token, perplexity {:.1}, {:.3} bits \
+                "| Held out | {}, {}: {loss:.4} nats a token, perplexity {:.1}, {:.3} bits \
                  a byte, after step {} |",
-                thousands(self.held_out.0),
-                thousands(self.held_out.1),
+                count(self.held_out.0, "document"),
+                count(self.held_out.1, "token"),
                 loss.exp(),
                 self.bits_per_byte(loss),
                 thousands(step)
