@@ -121,7 +121,7 @@ struct Training {
     trainer: Trainer,
     tokenizer: Tokenizer,
     text: text::Text,
-    held_out: text::Split,
+    held_out: Vec<Vec<u32>>,
     windows: Vec<Vec<u32>>,
     record: Record,
     from: Option<String>,
@@ -173,7 +173,7 @@ impl Training {
         })?;
         let documents = encoded(&tokenizer, &corpus.documents)?;
         let course = &args.course;
-        let held_out = match &course.held_out_file {
+        let text::Split { training, held_out } = match &course.held_out_file {
             Some(file) => text::Split {
                 held_out: encoded(
                     &tokenizer,
@@ -184,12 +184,11 @@ impl Training {
             None => text::split(documents, course.held_out, course.seed),
         };
         let context = context(course.context, &config)?;
-        let training = held_out.training.clone();
         let text = text::Text::new(training, end, context)
             .into_diagnostic()
             .wrap_err("there is too little text")
             .map_err(|error| with_help(error, "give more text, or a smaller --context"))?;
-        let windows = text::windows(&held_out.held_out, end, context);
+        let windows = text::windows(&held_out, end, context);
         let settings = settings(args, &text, context);
         let trainer = match &checkpoint {
             Some(from) => Trainer::from_checkpoint(from, settings, &Device::Cpu, precision),
@@ -300,7 +299,7 @@ impl Training {
     }
 
     fn about<'a>(&'a self, args: &'a Train, corpus: &'a Corpus) -> Run<'a> {
-        let held_out = &self.held_out.held_out;
+        let held_out = &self.held_out;
         let bytes = |id: &u32| self.tokenizer.bytes_of(*id).len();
         Run {
             name: args.out.file_name().and_then(|name| name.to_str()).unwrap_or("A model"),

@@ -2,7 +2,7 @@
 //! step and every test. From it a run that goes on knows what went before.
 
 use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use miette::{IntoDiagnostic, Result, miette};
@@ -69,7 +69,7 @@ impl Record {
     /// When it cannot be read, or is of another run.
     pub fn resume(path: &Path, begun: &Begun, steps_done: usize) -> Result<Self> {
         let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
-        let mut lines: Vec<Line> =
+        let lines: Vec<Line> =
             text.lines().map_while(|line| serde_json::from_str(line).ok()).collect();
         match lines.first() {
             Some(Line::Begun(before)) if before == begun => {}
@@ -93,16 +93,10 @@ impl Record {
                 ));
             }
         }
-        lines.retain(|line| line.step() <= steps_done);
-        let mut record = Self {
-            path: path.to_owned(),
-            file: fs::open_or_create(path)?,
-            steps: Vec::new(),
-            held_out: Vec::new(),
-        };
-        record.file.set_len(0).map_err(fs::error("write", path))?;
-        record.file.seek(SeekFrom::Start(0)).map_err(fs::error("write", path))?;
-        lines.into_iter().try_for_each(|line| record.add(line))?;
+        let mut record = Self::begin(path, begun.clone())?;
+        for line in lines.into_iter().skip(1).filter(|line| line.step() <= steps_done) {
+            record.add(line)?;
+        }
         Ok(record)
     }
 
