@@ -9,7 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::clean::{capitalised, ends_sentence, sentences};
 
 /// What separates documents in the text that GPT-2 models learn from.
-const END_OF_TEXT: &str = "<|endoftext|>";
+pub const END_OF_TEXT: &str = "<|endoftext|>";
 
 /// Characters of a title made from a quote.
 const TITLE_LENGTH: usize = 60;

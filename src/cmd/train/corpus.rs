@@ -11,6 +11,7 @@ use serde_yaml::Value;
 
 use crate::content::front_matter;
 use crate::fs;
+use crate::write::prompt::END_OF_TEXT;
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -21,9 +22,6 @@ pub struct Corpus {
     /// Files in folders that are neither text nor Markdown.
     pub passed_over: usize,
 }
-
-/// What separates documents in a text file.
-const END_OF_TEXT: &str = "<|endoftext|>";
 
 impl Corpus {
     /// Reads files, and the text and Markdown files under folders, in the order that they are given in.

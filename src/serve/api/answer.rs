@@ -7,13 +7,14 @@ use axum::http::StatusCode;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, timeout_at};
 
-use super::asked::{Asked, END_OF_TEXT, Prompt};
+use super::asked::{Asked, Prompt};
 use super::problem::Problem;
 use super::text::Text;
 use super::told::{Choice, Heading, Usage};
 use crate::serve::engine::{Client, Engine, Listener, Refused};
 use crate::write::generator::{Completion, FinishReason, Identity, Request, Token, Vocabulary};
 use crate::write::key::candidate_key;
+use crate::write::prompt::END_OF_TEXT;
 
 /// An answer that is being written. Once it is dropped nobody writes on.
 pub struct Answer {

@@ -36,10 +36,6 @@ pub enum Prompt {
     Tokens(Vec<u32>),
 }
 
-/// The text of the end-of-text token. It is also what a document begins with, and so what an empty
-/// prompt means.
-pub const END_OF_TEXT: &str = "<|endoftext|>";
-
 /// OpenAI's limits and defaults.
 const MOST_LOGPROBS: usize = 5;
 const MOST_STOPS: usize = 4;

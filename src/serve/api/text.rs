@@ -11,9 +11,9 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::asked::END_OF_TEXT;
 use super::told::{Choice, Likeliest, LogProbs};
 use crate::write::generator::{FinishReason, Token, Vocabulary};
+use crate::write::prompt::END_OF_TEXT;
 use offsets::Offsets;
 
 /// What has a log probability of minus infinity is told with this one, since JSON has no infinity.

@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// What follows this is another document.
-const END_OF_TEXT: &str = "<|endoftext|>";
+use super::super::prompt::END_OF_TEXT;
 
 /// Removes control and zero-width characters, evens out space, and sets quotes, dashes and
 /// ellipses. Lines stay lines.
 pub fn typeset(text: &str) -> String {
+    // What follows it is another document.
     let text = text.split(END_OF_TEXT).next().unwrap_or_default().replace("\r\n", "\n");
     let visible: String = text.chars().filter_map(visible).collect();
     visible.split('\n').map(|line| quotes(&punctuation(line.trim()))).collect::<Vec<_>>().join("\n")
