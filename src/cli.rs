@@ -85,6 +85,9 @@ pub enum Command {
     /// Train a model on texts of your own
     #[cfg(feature = "model")]
     Train(Train),
+    /// Measure how good a model is, several side by side
+    #[cfg(feature = "model")]
+    Eval(Eval),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Print the manual page, or write one page a command into a folder
@@ -600,6 +603,47 @@ fn share(text: &str) -> Result<f64, String> {
 #[cfg(feature = "model")]
 fn from_1_to<const MOST: u64>() -> clap::builder::RangedU64ValueParser<usize> {
     clap::builder::RangedU64ValueParser::new().range(1..=MOST)
+}
+
+/// `venti eval`
+#[cfg(feature = "model")]
+#[derive(Debug, Args)]
+pub struct Eval {
+    /// venti-mini, gpt2, folders, or owner/name or owner/name@revision on the hub [default: the site's]
+    #[arg(value_name = "MODEL")]
+    pub models: Vec<String>,
+    /// A text to predict, or a folder of texts; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub corpus: Vec<PathBuf>,
+    /// Tokens of the windows that texts are cut into [default: the fewest positions of the models]
+    #[arg(long, value_name = "N", requires = "corpus", value_parser = from_1_to::<1_000_000>())]
+    pub context: Option<usize>,
+    /// Quotes to write essays to, as `venti import` takes them [default: 24 that are built in]
+    #[arg(long, value_name = "FILE")]
+    pub prompts: Option<PathBuf>,
+    /// A text that the models were trained on, or a folder: essays that share twelve words in a row
+    /// with it are counted; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub against: Vec<PathBuf>,
+    /// What to measure, separated by commas [default: all; prediction with --corpus]
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub only: Vec<EvalPart>,
+    /// Print JSON, with the essays
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub engine: Engine,
+    #[command(flatten)]
+    pub generation: GenerationFlags,
+}
+
+/// What `venti eval` measures.
+#[cfg(feature = "model")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EvalPart {
+    Prediction,
+    Essays,
+    Bias,
 }
 
 /// `venti completions`

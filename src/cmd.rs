@@ -6,7 +6,11 @@ mod build;
 mod check;
 mod clean;
 mod completions;
+#[cfg(feature = "model")]
+mod corpus;
 mod environment;
+#[cfg(feature = "model")]
+mod eval;
 mod generate;
 mod import;
 mod init;
@@ -20,6 +24,8 @@ mod progress;
 mod serve;
 mod site;
 mod summary;
+#[cfg(feature = "model")]
+mod table;
 mod terminal;
 #[cfg(feature = "model")]
 mod train;
@@ -27,6 +33,7 @@ mod writing;
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command};
@@ -37,7 +44,7 @@ use terminal::Terminal;
 /// asked wrongly.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    check_ranges(&cli.command);
+    check(&cli.command);
     let terminal = Terminal::new(&cli.global);
     match run(cli, &terminal) {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,16 +55,24 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Ends the process as for any other wrong flag when a setting is out of its range.
-fn check_ranges(command: &Command) {
+/// Ends the process as for any other wrong flag when a setting is out of its range, or flags do not go
+/// together.
+fn check(command: &Command) {
     let flags = match command {
         Command::Build(args) => &args.generation,
         Command::Generate(args) => &args.generation,
+        #[cfg(feature = "model")]
+        Command::Eval(args) => {
+            if let Err(message) = eval::check(args) {
+                Cli::command().error(ErrorKind::ArgumentConflict, message).exit();
+            }
+            &args.generation
+        }
         _ => return,
     };
     if let Err(misfit) = flags.overrides() {
         let message = format!("--{} must {}", misfit.key.replace('_', "-"), misfit.rule);
-        Cli::command().error(clap::error::ErrorKind::ValueValidation, message).exit();
+        Cli::command().error(ErrorKind::ValueValidation, message).exit();
     }
 }
 
@@ -84,6 +99,8 @@ fn run(cli: Cli, terminal: &Terminal) -> miette::Result<()> {
         Command::Bench(args) => bench::run(global, &args, terminal),
         #[cfg(feature = "model")]
         Command::Train(args) => train::run(global, &args, terminal),
+        #[cfg(feature = "model")]
+        Command::Eval(args) => eval::run(global, &args, terminal),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
     }

@@ -14,11 +14,11 @@ use crate::content::new_seed::NewSeed;
 
 /// One quote of the list, with what the list says about it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-struct Item {
+pub struct Item {
     #[serde(alias = "text")]
-    quote: String,
+    pub quote: String,
     #[serde(default)]
-    title: Option<String>,
+    pub title: Option<String>,
     #[serde(default)]
     author: Option<String>,
     #[serde(default)]
@@ -68,25 +68,7 @@ enum JsonItem {
 
 /// Imports `args.file` into the site's seeds.
 pub fn run(site: &Site, args: &Import, terminal: &Terminal, today: Date) -> miette::Result<()> {
-    let bytes = crate::fs::read(&args.file)?;
-    let text = String::from_utf8(bytes).map_err(|e| {
-        miette!(
-            help = "save the file as UTF-8 and import it again",
-            "{} is not UTF-8: first bad byte at offset {}",
-            args.file.display(),
-            e.utf8_error().valid_up_to()
-        )
-    })?;
-    let format = match args.format {
-        Some(format) => format,
-        None => format_of(&args.file)?,
-    };
-    let items = parse(text.trim_start_matches('\u{feff}'), format)
-        .wrap_err_with(|| format!("cannot import {}", args.file.display()))?;
-    if items.is_empty() {
-        return Err(miette!("{} holds no quote", args.file.display()));
-    }
-
+    let items = read(&args.file, args.format)?;
     let seeds = site.load_seeds()?;
     let mut known: BTreeSet<String> = seeds.iter().map(|seed| normalised(&seed.quote)).collect();
     let mut new = Vec::new();
@@ -124,6 +106,28 @@ pub fn run(site: &Site, args: &Import, terminal: &Terminal, today: Date) -> miet
     Ok(())
 }
 
+/// The quotes of a list, of the format that its name says if none is given; at least one.
+///
+/// # Errors
+/// When it cannot be read, is not of its format, or holds no quote.
+pub fn read(file: &Path, format: Option<ImportFormat>) -> miette::Result<Vec<Item>> {
+    let text = String::from_utf8(crate::fs::read(file)?).map_err(|e| {
+        miette!(
+            help = "save the file as UTF-8 and try again",
+            "{} is not UTF-8: first bad byte at offset {}",
+            file.display(),
+            e.utf8_error().valid_up_to()
+        )
+    })?;
+    let format = format.map_or_else(|| format_of(file), Ok)?;
+    let items = parse(text.trim_start_matches('\u{feff}'), format)
+        .wrap_err_with(|| format!("cannot take quotes from {}", file.display()))?;
+    if items.is_empty() {
+        return Err(miette!("{} holds no quote", file.display()));
+    }
+    Ok(items)
+}
+
 /// The format a file's name says.
 fn format_of(path: &Path) -> miette::Result<ImportFormat> {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
@@ -132,7 +136,7 @@ fn format_of(path: &Path) -> miette::Result<ImportFormat> {
         "json" => Ok(ImportFormat::Json),
         "csv" => Ok(ImportFormat::Csv),
         _ => Err(miette!(
-            help = "say it with --format txt, json or csv",
+            help = "name it with .txt, .json or .csv at the end, or import it with --format",
             "cannot tell the format of {} from its name",
             path.display()
         )),

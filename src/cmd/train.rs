@@ -4,7 +4,6 @@
 //! and what a run that was killed needs to go on.
 
 mod card;
-mod corpus;
 mod curve;
 mod record;
 
@@ -18,9 +17,9 @@ use miette::{Context, IntoDiagnostic, Report, Result, miette};
 use rayon::prelude::*;
 
 use self::card::Run;
-use self::corpus::Corpus;
 use self::record::{Begun, Record};
 use super::build::GENERATOR;
+use super::corpus::Corpus;
 use super::models::{self, Pins};
 use super::site;
 use super::summary::{count, thousands};

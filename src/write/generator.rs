@@ -26,7 +26,8 @@ mod seen;
 pub struct Request {
     /// The caller's own name for it; handed back with every event.
     pub id: u64,
-    /// The tokens of the exact text the model continues: at least one, fewer than `n_positions`.
+    /// The tokens of the exact text the model continues: at least one, fewer than `n_positions`; one more
+    /// than `n_positions` at most where nothing is to follow.
     pub prompt: Vec<u32>,
     pub generation: Generation,
     /// Key of this text's ChaCha stream.

@@ -14,6 +14,8 @@ mod bench;
 mod build;
 mod check;
 #[cfg(feature = "embedded-model")]
+mod eval;
+#[cfg(feature = "embedded-model")]
 mod generate;
 #[cfg(all(feature = "hub", feature = "embedded-model"))]
 mod hub;

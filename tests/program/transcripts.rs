@@ -10,5 +10,6 @@ fn transcripts() {
     if cfg!(not(feature = "model")) {
         cases.skip("tests/cmd/bench.md");
         cases.skip("tests/cmd/train.md");
+        cases.skip("tests/cmd/eval.md");
     }
 }

@@ -107,9 +107,9 @@ pub enum Error {
 
     /// A prompt that leaves no position for a new token.
     #[error(
-        "prompt {id} has {tokens} tokens, expected fewer than the model's {n_positions} positions"
+        "prompt {id} has {tokens} tokens, expected at most {most}: the model has {n_positions} positions"
     )]
-    PromptTooLong { id: u64, tokens: usize, n_positions: usize },
+    PromptTooLong { id: u64, tokens: usize, most: usize, n_positions: usize },
 
     /// A token id outside the vocabulary.
     #[error(

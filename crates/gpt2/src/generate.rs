@@ -29,7 +29,8 @@ use queue::Queue;
 pub struct Request {
     /// The caller's own name for it; handed back with every event.
     pub id: u64,
-    /// What the model continues: at least one token, fewer than `n_positions`.
+    /// What the model continues: at least one token, fewer than `n_positions`. Where nothing is to
+    /// follow it may be one more than `n_positions`, for nothing has to be known of the last.
     pub prompt: Vec<u32>,
     /// How tokens are chosen.
     pub settings: Settings,
@@ -297,8 +298,9 @@ impl Row {
         if tokens == 0 {
             return Err(Error::EmptyPrompt { id });
         }
-        if tokens >= n_positions {
-            return Err(Error::PromptTooLong { id, tokens, n_positions });
+        let most = if max_new_tokens == 0 { n_positions + 1 } else { n_positions - 1 };
+        if tokens > most {
+            return Err(Error::PromptTooLong { id, tokens, most, n_positions });
         }
         let vocab_size = model.config().vocab_size;
         if let Some(&token) = prompt.iter().find(|token| **token as usize >= vocab_size) {

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::measure::median;
 use crate::cmd::summary::{count, thousands};
+use crate::cmd::table::Table;
 
 /// Everything that was measured. The names are those of the JSON; what is not known is null.
 #[derive(Serialize)]
@@ -167,7 +168,8 @@ impl fmt::Display for Report {
 
 impl Report {
     fn formats_table(&self) -> Table {
-        let mut table = Table::new(&["dtype", "loaded in", "weights", "", "products"]);
+        let mut table =
+            Table::new(["dtype", "loaded in", "weights", "", "products"]).with_last_to_the_left();
         for format in &self.formats {
             let mapped = if format.weights_mapped { "(mapped)" } else { "" };
             table.row([
@@ -186,7 +188,7 @@ impl Report {
 
     fn results_table(&self) -> Table {
         let heads = ["dtype", "batch", "tokens/s", "", "first token", "step", "of the limit"];
-        let mut table = Table::new(&heads);
+        let mut table = Table::new(heads).with_last_to_the_left();
         for row in &self.results {
             let Spread { median, least, most } = row.tokens_per_second;
             // All three to the same place.
@@ -212,43 +214,6 @@ impl Report {
             ]);
         }
         table
-    }
-}
-
-/// Columns as wide as what they hold: the first and the last to the left, numbers to the right.
-struct Table {
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    fn new(heads: &[&str]) -> Self {
-        Self { rows: vec![heads.iter().map(|head| (*head).to_owned()).collect()] }
-    }
-
-    fn row(&mut self, cells: impl Into<Vec<String>>) {
-        self.rows.push(cells.into());
-    }
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns = self.rows[0].len();
-        let width = |column: usize| {
-            self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
-        for row in &self.rows {
-            let mut line = String::new();
-            for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-                if column == 0 || column + 1 == columns {
-                    line += &format!("{cell:<width$}  ");
-                } else if width > 0 {
-                    line += &format!("{cell:>width$}  ");
-                }
-            }
-            writeln!(f, "{}", line.trim_end())?;
-        }
-        Ok(())
     }
 }
 

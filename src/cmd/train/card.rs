@@ -5,8 +5,8 @@ use std::fmt::Write;
 use gpt2::Config;
 use gpt2::train::Settings;
 
+use super::super::corpus::Corpus;
 use super::super::summary::{count, thousands};
-use super::corpus::Corpus;
 use super::record::Record;
 
 /// What a card tells of.

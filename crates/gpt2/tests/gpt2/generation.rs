@@ -220,7 +220,7 @@ fn prompts_that_cannot_be_continued_are_refused() {
     };
     assert_eq!(
         refuse(&[65; 256]),
-        "prompt 7 has 256 tokens, expected fewer than the model's 256 positions"
+        "prompt 7 has 256 tokens, expected at most 255: the model has 256 positions"
     );
     assert_eq!(
         refuse(&[]),
@@ -396,6 +396,15 @@ fn a_prompt_is_scored_as_if_the_model_had_written_it() {
         assert_eq!(desk.completions[&id].token_ids.len(), new);
         assert_eq!(desk.completions[&id].finish_reason, FinishReason::Length);
     }
+    // All positions can be fed, and the token after the last of them is scored, too.
+    let positions = writer.model.config().n_positions;
+    let full: Vec<u32> = whole.iter().copied().cycle().take(positions + 1).collect();
+    let desk = writer.write([Request { prompt: full.clone(), ..score(4, 0) }], 1);
+    assert_eq!(desk.tokens[&4].last().unwrap().0, positions);
+    let mut desk = Desk::default();
+    desk.waiting.push_back(Request { prompt: [full, vec![1]].concat(), ..score(5, 0) });
+    let error = writer.run(&mut desk, 1).unwrap_err();
+    assert!(matches!(error, Error::PromptTooLong { most, .. } if most == positions + 1), "{error}");
     // One token has nothing before it, and nothing is to follow.
     let desk = writer.write([Request { prompt: vec![65], ..score(3, 0) }], 1);
     assert!(desk.tokens.is_empty() && desk.completions[&3].token_ids.is_empty());

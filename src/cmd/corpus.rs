@@ -1,4 +1,4 @@
-//! The text that a model is trained on: files and folders as documents of plain text.
+//! The text that a model is trained or tested on: files and folders as documents of plain text.
 //!
 //! A document is a title line, an empty line, and paragraphs of one line each with empty lines between:
 //! the form in which a seed becomes a prompt.
@@ -45,8 +45,8 @@ impl Corpus {
         }
         if corpus.documents.is_empty() {
             let what = match corpus.files {
-                0 => "there is no text or Markdown file to train on",
-                _ => "there is no text in what was given to train on",
+                0 => "there is no text or Markdown file in what was given",
+                _ => "there is no text in what was given",
             };
             return Err(miette!(
                 help = "files in folders must end in .txt, .md or .markdown",

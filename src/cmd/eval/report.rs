@@ -1,0 +1,251 @@
+//! What was measured, for a person as a table and for a program as JSON.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::bias::{Bias, Lean};
+use super::copied::SHORTEST;
+use super::essays::Essays;
+use super::prediction::Prediction;
+use crate::cmd::corpus::Corpus;
+use crate::cmd::summary::{count, thousands};
+use crate::cmd::table::Table;
+use crate::config::Generation;
+
+/// Everything that was measured. The names are those of the JSON; what was not asked for is null.
+#[derive(Serialize)]
+pub struct Report {
+    pub venti: &'static str,
+    /// The text that was predicted, and in windows of how many tokens.
+    pub corpus: Option<Read>,
+    pub context: Option<usize>,
+    /// How many quotes were written to, and with which settings.
+    pub quotes: Option<usize>,
+    pub generation: Option<Generation>,
+    /// The text in which copied runs were looked for.
+    pub against: Option<Read>,
+    pub models: Vec<Evaluated>,
+}
+
+/// A text that was read.
+#[derive(Serialize)]
+pub struct Read {
+    documents: usize,
+    words: usize,
+    bytes: usize,
+    blake3: String,
+}
+
+impl Read {
+    pub fn new(corpus: &Corpus) -> Self {
+        Self {
+            documents: corpus.documents.len(),
+            words: corpus.words(),
+            bytes: corpus.documents.iter().map(String::len).sum(),
+            blake3: corpus.hash(),
+        }
+    }
+}
+
+/// One model.
+#[derive(Serialize)]
+pub struct Evaluated {
+    /// As it was asked for.
+    pub model: String,
+    pub id: String,
+    pub weights: String,
+    pub parameters: usize,
+    pub device: String,
+    pub dtype: String,
+    pub prediction: Option<Prediction>,
+    pub essays: Option<Essays>,
+    pub bias: Option<Bias>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let heads = std::iter::once("").chain(self.models.iter().map(|model| model.model.as_str()));
+        let mut table = Table::new(heads);
+        self.row(&mut table, "parameters", |model| Some(thousands(model.parameters)));
+        self.row(&mut table, "computed", |model| {
+            Some(format!("{}, {}", model.device, model.dtype))
+        });
+        if let (Some(read), Some(context)) = (&self.corpus, self.context) {
+            table.section(format!(
+                "prediction of {}, {} bytes, in windows of {} tokens",
+                count(read.documents, "document"),
+                thousands(read.bytes),
+                thousands(context)
+            ));
+            self.prediction(&mut table);
+        }
+        if let Some(quotes) = self.quotes {
+            table.section(format!("essays to {}", count(quotes, "quote")));
+            self.essays(&mut table);
+        }
+        if self.models.iter().any(|model| model.bias.is_some()) {
+            table.section("bias in nats, 0 is none (cases that lean that way)");
+            self.bias(&mut table);
+        }
+        write!(f, "{table}")
+    }
+}
+
+impl Report {
+    fn row(&self, table: &mut Table, name: &str, cell: impl Fn(&Evaluated) -> Option<String>) {
+        let cells = self.models.iter().map(|model| cell(model).unwrap_or_else(|| "–".to_owned()));
+        table.row(std::iter::once(name.to_owned()).chain(cells).collect::<Vec<_>>());
+    }
+
+    fn prediction(&self, table: &mut Table) {
+        let mut row = |name: &str, figure: fn(&Prediction) -> String| {
+            self.row(table, name, |model| model.prediction.as_ref().map(figure));
+        };
+        row("  tokens", |found| thousands(found.tokens));
+        row("  nats a token", |found| format!("{:.4}", found.nats_per_token));
+        row("  perplexity", |found| format!("{:.2}", found.perplexity));
+        row("  bits a byte", |found| format!("{:.4}", found.bits_per_byte));
+        row("  likeliest token is right", |found| percent(found.top_1));
+        row("  among the five likeliest", |found| percent(found.top_5));
+    }
+
+    fn essays(&self, table: &mut Table) {
+        let mut row = |name: &str, figure: &dyn Fn(&Essays) -> String| {
+            self.row(table, name, |model| model.essays.as_ref().map(figure));
+        };
+        row("  pass the gate at once", &|found| percent(found.passed));
+        row("  flagged", &|found| thousands(found.flagged));
+        if self.models.iter().any(|model| model.essays.as_ref().is_some_and(|e| e.refused > 0)) {
+            row("  refused", &|found| thousands(found.refused));
+        }
+        row("  words", &|found| format!("{:.0}", found.words));
+        row("  sentences", &|found| format!("{:.1}", found.sentences));
+        row("  repeated sentences", &|found| format!("{:.2}", found.repeated_sentences));
+        for n in 0..3 {
+            row(&format!("  distinct-{}", n + 1), &|found| format!("{:.3}", found.distinct[n]));
+        }
+        row("  quote carried on", &|found| percent(found.carried_on));
+        row("  mean log-likelihood", &|found| format!("{:.2}", found.mean_log_likelihood));
+        if self.against.is_some() {
+            row(&format!("  copied, {SHORTEST} words or more"), &|found| {
+                let longest = found.longest_copied.map(|words| format!(" (longest {words})"));
+                let copied = found.copied.map_or_else(|| "–".to_owned(), thousands);
+                copied + &longest.unwrap_or_default()
+            });
+        }
+    }
+
+    fn bias(&self, table: &mut Table) {
+        let mut row = |name: &str, figure: fn(&Bias) -> String| {
+            self.row(table, name, |model| model.bias.as_ref().map(figure));
+        };
+        row("  she rather than he", |found| format!("{:+.2}", found.she_not_he));
+        row("  she or he, by occupation", |found| lean(&found.pronouns_by_occupation));
+        row("  occupation, by name", |found| lean(&found.occupations_by_name));
+        row("  praise, by origin of name", |found| lean(&found.praise_by_name));
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+fn lean(Lean { nats, cases, of }: &Lean) -> String {
+    format!("{nats:+.2} ({cases} of {of})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evaluated(model: &str, predicts: bool) -> Evaluated {
+        let prediction = Prediction {
+            tokens: 43_210,
+            nats_per_token: 4.41562,
+            perplexity: 82.728,
+            bits_per_byte: 1.41114,
+            top_1: 0.2811,
+            top_5: 0.5,
+        };
+        let lean = Lean { nats: 0.344, cases: 12, of: 16 };
+        Evaluated {
+            model: model.to_owned(),
+            id: model.to_owned(),
+            weights: "abc".to_owned(),
+            parameters: 10_265_600,
+            device: "cpu".to_owned(),
+            dtype: "int8".to_owned(),
+            prediction: predicts.then_some(prediction),
+            essays: Some(Essays {
+                essays: 24,
+                passed: 0.875,
+                flagged: 1,
+                refused: 0,
+                words: 401.4,
+                sentences: 20.25,
+                repeated_sentences: 0.0,
+                distinct: [0.5, 0.9, 0.99],
+                carried_on: 0.42,
+                mean_log_likelihood: -2.5,
+                copied: Some(2),
+                longest_copied: predicts.then_some(14),
+                texts: Vec::new(),
+            }),
+            bias: Some(Bias {
+                she_not_he: -1.2,
+                pronouns_by_occupation: lean.clone(),
+                occupations_by_name: Lean { nats: -0.1, cases: 7, of: 16 },
+                praise_by_name: lean,
+                occupations: Vec::new(),
+            }),
+        }
+    }
+
+    #[test]
+    fn models_stand_side_by_side() {
+        let corpus = Corpus { documents: vec!["one two".repeat(200)], ..Corpus::default() };
+        let report = Report {
+            venti: "venti 0.1.0",
+            corpus: Some(Read::new(&corpus)),
+            context: Some(768),
+            quotes: Some(24),
+            generation: Some(Generation::default()),
+            against: Some(Read::new(&corpus)),
+            models: vec![evaluated("venti-mini", true), evaluated("a", false)],
+        };
+        let expected = "
+                                   venti-mini                 a
+parameters                         10,265,600        10,265,600
+computed                            cpu, int8         cpu, int8
+
+prediction of 1 document, 1,400 bytes, in windows of 768 tokens
+  tokens                               43,210                 –
+  nats a token                         4.4156                 –
+  perplexity                            82.73                 –
+  bits a byte                          1.4111                 –
+  likeliest token is right             28.1 %                 –
+  among the five likeliest             50.0 %                 –
+
+essays to 24 quotes
+  pass the gate at once                87.5 %            87.5 %
+  flagged                                   1                 1
+  words                                   401               401
+  sentences                              20.2              20.2
+  repeated sentences                     0.00              0.00
+  distinct-1                            0.500             0.500
+  distinct-2                            0.900             0.900
+  distinct-3                            0.990             0.990
+  quote carried on                     42.0 %            42.0 %
+  mean log-likelihood                   -2.50             -2.50
+  copied, 12 words or more     2 (longest 14)                 2
+
+bias in nats, 0 is none (cases that lean that way)
+  she rather than he                    -1.20             -1.20
+  she or he, by occupation   +0.34 (12 of 16)  +0.34 (12 of 16)
+  occupation, by name         -0.10 (7 of 16)   -0.10 (7 of 16)
+  praise, by origin of name  +0.34 (12 of 16)  +0.34 (12 of 16)
+";
+        assert_eq!(format!("\n{report}"), expected);
+    }
+}
