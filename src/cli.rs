@@ -467,10 +467,13 @@ pub struct Train {
     /// Begin anew where DIR has a model already
     #[arg(long)]
     pub force: bool,
+    /// Where it is trained [default: a GPU, if this program was built to train on one]
+    #[arg(long)]
+    pub device: Option<Device>,
     /// CPU threads
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
-    /// What matrix products are computed in [default: bf16 where the processor multiplies it]
+    /// What matrix products are computed in [default: bf16 where the device multiplies it]
     #[arg(long)]
     pub dtype: Option<TrainDtype>,
     /// Open no network connection

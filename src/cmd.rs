@@ -58,22 +58,31 @@ pub fn main() -> ExitCode {
 /// Ends the process as for any other wrong flag when a setting is out of its range, or flags do not go
 /// together.
 fn check(command: &Command) {
-    let flags = match command {
-        Command::Build(args) => &args.generation,
-        Command::Generate(args) => &args.generation,
+    let (name, flags) = match command {
+        Command::Build(args) => ("build", &args.generation),
+        Command::Generate(args) => ("generate", &args.generation),
         #[cfg(feature = "model")]
         Command::Eval(args) => {
             if let Err(message) = eval::check(args) {
-                Cli::command().error(ErrorKind::ArgumentConflict, message).exit();
+                wrong("eval", ErrorKind::ArgumentConflict, message);
             }
-            &args.generation
+            ("eval", &args.generation)
         }
         _ => return,
     };
     if let Err(misfit) = flags.overrides() {
-        let message = format!("--{} must {}", misfit.key.replace('_', "-"), misfit.rule);
-        Cli::command().error(ErrorKind::ValueValidation, message).exit();
+        let flag = misfit.key.replace('_', "-");
+        wrong(name, ErrorKind::ValueValidation, format!("--{flag} must {}", misfit.rule));
     }
+}
+
+/// Ends the process with what was wrong about a command's flags, and how the command is used.
+fn wrong(command: &str, kind: ErrorKind, message: String) -> ! {
+    let mut all = Cli::command();
+    all.build();
+    let command =
+        all.find_subcommand_mut(command).expect("every command of `Command` has its name");
+    command.error(kind, message).exit()
 }
 
 fn run(cli: Cli, terminal: &Terminal) -> miette::Result<()> {

@@ -124,6 +124,7 @@ struct Training {
     windows: Vec<Vec<u32>>,
     record: Record,
     from: Option<String>,
+    device: &'static str,
     precision: Precision,
 }
 
@@ -137,13 +138,19 @@ impl Training {
     ) -> Result<Self> {
         keep_memory();
         let project = site::find_or_nowhere(global)?.0;
-        let flags =
-            cli::Engine { threads: args.threads, offline: args.offline, ..cli::Engine::default() };
+        let flags = cli::Engine {
+            device: Some(args.device.unwrap_or_default()),
+            threads: args.threads,
+            offline: args.offline,
+            ..cli::Engine::default()
+        };
         let mut models = models::open(&project, &flags, Pins::Nowhere, terminal)?;
+        let is_on_cpu = flags.device == Some(crate::config::Device::Auto) && !gpt2::train::ON_GPU;
+        let device = if is_on_cpu { Device::Cpu } else { models.device()? };
         let precision = match args.dtype {
             Some(TrainDtype::F32) => Precision::F32,
             Some(TrainDtype::Bf16) => Precision::Bf16,
-            None => Precision::best(),
+            None => Precision::best_on(&device),
         };
         let mut checkpoint = None;
         let (config, tokenizer, from) = match args.sizes.layers {
@@ -190,8 +197,8 @@ impl Training {
         let windows = text::windows(&held_out, end, context);
         let settings = settings(args, &text, context);
         let trainer = match &checkpoint {
-            Some(from) => Trainer::from_checkpoint(from, settings, &Device::Cpu, precision),
-            None => Trainer::from_scratch(config, settings, &Device::Cpu, precision),
+            Some(from) => Trainer::from_checkpoint(from, settings, &device, precision),
+            None => Trainer::from_scratch(config, settings, &device, precision),
         };
         let mut trainer = trainer.into_diagnostic()?;
         let begun =
@@ -212,7 +219,8 @@ impl Training {
             fs::remove_file(&folder.state())?;
             Record::begin(&folder.record(), begun)?
         };
-        Ok(Self { trainer, tokenizer, text, held_out, windows, record, from, precision })
+        let device = device.name();
+        Ok(Self { trainer, tokenizer, text, held_out, windows, record, from, device, precision })
     }
 
     /// Goes on until all steps are done, or nothing is learned any more.
@@ -307,6 +315,7 @@ impl Training {
             config: self.trainer.config(),
             settings: self.trainer.settings(),
             precision: self.precision.name(),
+            device: self.device,
             corpus,
             tokens: self.text.tokens(),
             held_out: (

@@ -23,7 +23,11 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::Device;
 use crate::kernels::simd::Level;
+
+/// Whether this program can train on a GPU, if there is one.
+pub const ON_GPU: bool = cfg!(any(feature = "cuda-training", feature = "metal"));
 
 pub use ops::Arithmetic;
 pub use schedule::{Decay, Schedule};
@@ -95,6 +99,16 @@ impl Precision {
     /// What this processor computes quickest in without losing what training needs.
     pub fn best() -> Self {
         if Level::best().multiplies_bf16() { Self::Bf16 } else { Self::F32 }
+    }
+
+    /// The same for a device.
+    pub fn best_on(device: &Device) -> Self {
+        match device {
+            Device::Cpu => Self::best(),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(_) => Self::Bf16,
+            Device::Metal(_) => Self::F32,
+        }
     }
 
     /// Its name.

@@ -1,6 +1,8 @@
 //! What was measured, for a person as a table and for a program as JSON.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -65,8 +67,7 @@ pub struct Evaluated {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let heads = std::iter::once("").chain(self.models.iter().map(|model| model.model.as_str()));
-        let mut table = Table::new(heads);
+        let mut table = Table::new(std::iter::once("").chain(self.heads()));
         self.row(&mut table, "parameters", |model| Some(thousands(model.parameters)));
         self.row(&mut table, "computed", |model| {
             Some(format!("{}, {}", model.device, model.dtype))
@@ -93,6 +94,14 @@ impl fmt::Display for Report {
 }
 
 impl Report {
+    /// The models' names; of paths the last part, unless two of them have the same.
+    fn heads(&self) -> Vec<&str> {
+        let whole = self.models.iter().map(|model| model.model.as_str());
+        let short: Vec<&str> = whole.clone().map(in_short).collect();
+        let distinct: HashSet<&str> = short.iter().copied().collect();
+        if distinct.len() == short.len() { short } else { whole.collect() }
+    }
+
     fn row(&self, table: &mut Table, name: &str, cell: impl Fn(&Evaluated) -> Option<String>) {
         let cells = self.models.iter().map(|model| cell(model).unwrap_or_else(|| "–".to_owned()));
         table.row(std::iter::once(name.to_owned()).chain(cells).collect::<Vec<_>>());
@@ -145,6 +154,14 @@ impl Report {
         row("  occupation, by name", |found| lean(&found.occupations_by_name));
         row("  praise, by origin of name", |found| lean(&found.praise_by_name));
     }
+}
+
+/// A path's last part. Names on the hub have a slash, too, and are left whole.
+fn in_short(model: &str) -> &str {
+    if !model.starts_with(['.', '/', '\\']) {
+        return model;
+    }
+    Path::new(model).file_name().and_then(|name| name.to_str()).unwrap_or(model)
 }
 
 fn percent(share: f64) -> String {
@@ -200,6 +217,25 @@ mod tests {
                 occupations: Vec::new(),
             }),
         }
+    }
+
+    #[test]
+    fn a_path_is_shown_by_its_last_part_while_that_tells_models_apart() {
+        let heads = |models: [&str; 2]| {
+            let report = Report {
+                venti: "venti 0.1.0",
+                corpus: None,
+                context: None,
+                quotes: None,
+                generation: None,
+                against: None,
+                models: models.map(|model| evaluated(model, false)).into(),
+            };
+            report.heads().join(" ")
+        };
+        assert_eq!(heads(["/tmp/runs/a", "./b/"]), "a b");
+        assert_eq!(heads(["openai-community/gpt2", "/tmp/gpt2"]), "openai-community/gpt2 gpt2");
+        assert_eq!(heads(["/tmp/gpt2", "gpt2"]), "/tmp/gpt2 gpt2");
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub struct Run<'a> {
     pub config: &'a Config,
     pub settings: &'a Settings,
     pub precision: &'a str,
+    pub device: &'a str,
     pub corpus: &'a Corpus,
     /// Tokens of an epoch.
     pub tokens: usize,
@@ -79,7 +80,7 @@ impl Run<'_> {
         ));
         add(format_args!(
             "| Optimizer | AdamW, peak rate {}, betas {} and {}, weight decay {}, gradients clipped at {}, \
-             dropout {}, weights averaged with {}; products in {}, seed {} |",
+             dropout {}, weights averaged with {}; products in {} on {}, seed {} |",
             settings.learning_rate,
             settings.betas.0,
             settings.betas.1,
@@ -88,6 +89,7 @@ impl Run<'_> {
             settings.dropout,
             settings.averaged,
             self.precision,
+            self.device,
             settings.seed
         ));
         if let Some((step, loss)) = record.best() {

@@ -153,6 +153,11 @@ impl Network {
         }
     }
 
+    /// Where its weights are.
+    pub fn device(&self) -> &Device {
+        self.wte.device()
+    }
+
     /// The mean cross entropy in nats of what followed (B, T) each of the tokens (B, T); with dropout only
     /// while it learns, and with a gradient only where one is wanted.
     pub fn loss(

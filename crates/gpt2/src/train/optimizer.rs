@@ -4,7 +4,7 @@
 use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 
-use super::Settings;
+use super::{Arithmetic, Settings};
 use crate::kernels::simd::{Kernel, Level, Simd};
 
 /// A weight that learns, with what the optimizer remembers of it.
@@ -38,6 +38,7 @@ impl Learning {
     /// One step, counted from 0, along a gradient that is multiplied by `scale` first.
     pub fn step(
         &self,
+        arithmetic: Arithmetic,
         settings: &Settings,
         step: usize,
         learning_rate: f64,
@@ -57,7 +58,7 @@ impl Learning {
         // A long average would hold on to the first weights for long.
         let decay = settings.averaged.min(f64::from(count) / (9.0 + f64::from(count)));
         let [mean, square] = &self.moments;
-        if self.weight.device().is_cpu() {
+        if let Arithmetic::Kernels(..) = arithmetic {
             mean.inplace_op2(gradient, &Blend { decay: first, scale, is_squared: false })?;
             square.inplace_op2(gradient, &Blend { decay: second, scale, is_squared: true })?;
             self.weight.inplace_op3(mean, square, &update)?;
@@ -83,8 +84,8 @@ impl Learning {
 }
 
 /// The sum of a gradient's squares.
-pub fn sum_of_squares(gradient: &Tensor) -> Result<f64> {
-    if !gradient.device().is_cpu() {
+pub fn sum_of_squares(arithmetic: Arithmetic, gradient: &Tensor) -> Result<f64> {
+    if let Arithmetic::Candle(_) = arithmetic {
         return Ok(f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?));
     }
     let gradient = gradient.contiguous()?;

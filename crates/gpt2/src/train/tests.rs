@@ -304,6 +304,33 @@ fn a_run_goes_on_where_it_was_saved() {
 }
 
 #[test]
+fn where_there_is_no_kernel_the_steps_are_the_same() {
+    let settings = Settings { dropout: 0.1, averaged: 0.9, weight_decay: 0.3, ..settings() };
+    let weights: Vec<Tensor> =
+        weights(&config()).iter().map(|weight| weight.as_tensor().clone()).collect();
+    let begun = |arithmetic| {
+        Trainer::new(config(), settings.clone(), Precision::F32, arithmetic, &weights).unwrap()
+    };
+    let mut kernels = begun(Arithmetic::Kernels(Level::best(), Precision::F32));
+    let mut candle = begun(Arithmetic::Candle(DType::F32));
+    for step in 0..8 {
+        let batches = [batch(2 * step), batch(2 * step + 1)];
+        let (a, b) = (kernels.step(&batches).unwrap(), candle.step(&batches).unwrap());
+        assert!((a.loss / b.loss - 1.0).abs() < 1e-4, "{a:?}, by candle {b:?}");
+        assert!((a.gradient_norm / b.gradient_norm - 1.0).abs() < 1e-3, "{a:?}, by candle {b:?}");
+    }
+    let rows: Vec<Vec<u32>> = batch(50).tokens.chunks(31).map(<[u32]>::to_vec).collect();
+    let [(a, _), (b, _)] = [&kernels, &candle].map(|trainer| trainer.loss(&rows).unwrap());
+    assert!((a / b - 1.0).abs() < 1e-4, "{a}, by candle {b}");
+    // What was saved by one is gone on with by the other.
+    let dir = tempfile::tempdir().unwrap();
+    candle.save(&dir.path().join("state")).unwrap();
+    let mut resumed = begun(Arithmetic::Kernels(Level::best(), Precision::F32));
+    assert!(resumed.resume(&dir.path().join("state")).unwrap());
+    assert!(all_weights(&resumed) == all_weights(&candle));
+}
+
+#[test]
 fn half_batches_are_one_batch() {
     let whole = Batch { tokens: [batch(0).tokens, batch(1).tokens].concat(), rows: 4 };
     let (mut together, mut apart) =

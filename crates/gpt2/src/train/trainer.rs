@@ -65,7 +65,7 @@ pub struct Trainer {
     config: Config,
     settings: Settings,
     precision: Precision,
-    device: candle_core::Device,
+    arithmetic: Arithmetic,
     weights: Vec<Weight>,
     learning: Vec<Learning>,
     /// Over the weights that learn.
@@ -87,13 +87,14 @@ impl Trainer {
         precision: Precision,
     ) -> Result<Self> {
         let device = &on(device)?;
+        let arithmetic = Arithmetic::on(device, precision);
         let mut rng = ChaCha20Rng::from_seed(key(&settings, "weights", 0));
         let weights = Weight::all(&config);
         let begin = |weight: &Weight| {
             Ok(Tensor::from_vec(weight.begin(&mut rng), weight.shape.as_slice(), device)?)
         };
         let tensors = weights.iter().map(begin).collect::<Result<Vec<_>>>()?;
-        Self::new(config, settings, device, precision, &tensors)
+        Self::new(config, settings, precision, arithmetic, &tensors)
     }
 
     /// A model that goes on from a checkpoint's weights.
@@ -107,6 +108,7 @@ impl Trainer {
         precision: Precision,
     ) -> Result<Self> {
         let device = &on(device)?;
+        let arithmetic = Arithmetic::on(device, precision);
         let config = checkpoint.config().clone();
         let from = checkpoint.weights(device, DType::F32)?;
         let read = |weight: &Weight| {
@@ -115,17 +117,17 @@ impl Trainer {
             from.get(&weight.shape, &weight.name)
         };
         let tensors = Weight::all(&config).iter().map(read).collect::<Result<Vec<_>>>()?;
-        Self::new(config, settings, device, precision, &tensors)
+        Self::new(config, settings, precision, arithmetic, &tensors)
     }
 
-    fn new(
+    /// Over `tensors`, in the order of [`Weight::all`] and where they are to be computed with.
+    pub(super) fn new(
         config: Config,
         settings: Settings,
-        device: &candle_core::Device,
         precision: Precision,
+        arithmetic: Arithmetic,
         tensors: &[Tensor],
     ) -> Result<Self> {
-        let arithmetic = Arithmetic::on(device, precision);
         let learning = tensors
             .iter()
             .map(|tensor| Learning::new(tensor, &settings))
@@ -136,12 +138,12 @@ impl Trainer {
         let best: Vec<Tensor> = learning.iter().map(|learning| learning.best().detach()).collect();
         let network = Network::new(&config, arithmetic, &now);
         let best = Network::new(&config, arithmetic, &best);
-        let (weights, device) = (Weight::all(&config), device.clone());
+        let weights = Weight::all(&config);
         Ok(Self {
             config,
             settings,
             precision,
-            device,
+            arithmetic,
             weights,
             learning,
             network,
@@ -175,7 +177,7 @@ impl Trainer {
         let gradients = self.gradients_and(batches, |part| loss += part)?;
         let mut squares = 0.0;
         for gradient in gradients.iter().flatten() {
-            squares += sum_of_squares(gradient)?;
+            squares += sum_of_squares(self.arithmetic, gradient)?;
         }
         let gradient_norm = squares.sqrt();
         let step = self.steps_done;
@@ -188,7 +190,7 @@ impl Trainer {
         let scale = if gradient_norm > settings.clip { settings.clip / gradient_norm } else { 1.0 };
         for (learning, gradient) in self.learning.iter().zip(&gradients) {
             if let Some(gradient) = gradient {
-                learning.step(settings, step, learning_rate, gradient, scale)?;
+                learning.step(self.arithmetic, settings, step, learning_rate, gradient, scale)?;
             }
         }
         self.steps_done += 1;
@@ -212,7 +214,6 @@ impl Trainer {
         let mut gradients: Vec<Option<Tensor>> = vec![None; self.learning.len()];
         let dropout_key = key(&self.settings, "dropout", self.steps_done as u64);
         let mut dropout = Dropout::new(self.settings.dropout, dropout_key);
-        let arithmetic = Arithmetic::on(&self.device, self.precision);
         for batch in batches {
             batch.check(&self.config)?;
             let (read, followed) = batch.halves();
@@ -222,7 +223,7 @@ impl Trainer {
             for (sum, learning) in gradients.iter_mut().zip(&self.learning) {
                 let Some(new) = all.get(&learning.weight) else { continue };
                 *sum = Some(match sum.take() {
-                    Some(sum) => arithmetic.sum(&sum.detach(), &new.detach())?,
+                    Some(sum) => self.arithmetic.sum(&sum.detach(), &new.detach())?,
                     None => new.contiguous()?,
                 });
             }
@@ -275,7 +276,7 @@ impl Trainer {
     /// # Errors
     /// When it cannot be read, or belongs to a run of other settings or sizes; nothing has changed then.
     pub fn resume(&mut self, file: &Path) -> Result<bool> {
-        let Some((about, mut tensors)) = state::read(file, &self.device)? else {
+        let Some((about, mut tensors)) = state::read(file, self.network.device())? else {
             return Ok(false);
         };
         let foreign = |what: &str| Error::ForeignState { file: file.into(), what: what.into() };
@@ -333,9 +334,11 @@ fn on(device: &Device) -> Result<candle_core::Device> {
     match device {
         Device::Cpu => Ok(candle_core::Device::Cpu),
         Device::Metal(device) => Ok(device.clone()),
-        #[cfg(feature = "gpu")]
+        #[cfg(feature = "cuda-training")]
+        Device::Gpu(_) => Ok(candle_core::Device::new_cuda(0)?),
+        #[cfg(all(feature = "gpu", not(feature = "cuda-training")))]
         Device::Gpu(_) => {
-            let reason = "models are trained on the CPU".to_owned();
+            let reason = "this program was built without the feature `cuda-training`".to_owned();
             Err(Error::NoGpu { kind: "CUDA", reason })
         }
     }

@@ -84,10 +84,11 @@ pub fn composed(qkv: &Tensor, sizes: Sizes, scale: f64) -> Result<Tensor> {
         part.reshape((rows, length, heads, head))?.transpose(1, 2)?.contiguous()
     };
     let (q, k, v) = (part(0)?, part(1)?, part(2)?); // (B, H, T, D)
-    let mask: Vec<f32> = (0..length * length)
-        .map(|i| if i % length <= i / length { 0.0 } else { f32::NEG_INFINITY })
-        .collect();
-    let mask = Tensor::from_vec(mask, (length, length), device)?;
+    let place = Tensor::arange(0, length as u32, device)?;
+    let is_later = place.unsqueeze(0)?.broadcast_gt(&place.unsqueeze(1)?)?; // (T, T)
+    let nothing = Tensor::zeros((length, length), DType::F32, device)?;
+    let hidden = Tensor::full(f32::NEG_INFINITY, (length, length), device)?;
+    let mask = is_later.where_cond(&hidden, &nothing)?;
     let scores = (q.matmul(&k.t()?.contiguous()?)?.to_dtype(DType::F32)? * scale)?;
     let scores = candle_nn::ops::softmax(&scores.broadcast_add(&mask)?, 3)?; // (B, H, T, T)
     let y = scores.to_dtype(dtype)?.matmul(&v)?.transpose(1, 2)?; // (B, T, H, D)
