@@ -54,7 +54,7 @@ if [ -n "$gpu" ]; then
     --steps 1500 --learning-rate 1.5e-3 --warmup 50 --dropout 0.05 --evaluate-every 100 --patience 1000
 else
   train "$work/steady" "${everything[@]}" --from "$start" \
-    --steps 3000 --schedule constant --learning-rate 1.5e-3 --warmup 200 \
+    --steps 2750 --schedule constant --learning-rate 1.5e-3 --warmup 200 \
     --evaluate-every 250 --patience 1000
   train "$work/model" "${essays[@]}" --from "$work/steady" \
     --steps 1000 --learning-rate 1.5e-3 --warmup 50 --evaluate-every 100 --patience 1000

@@ -7,21 +7,28 @@ use gpt2::{Checkpoint, Device, Dtype, Gpt2};
 
 use crate::fixture::{DEEP, Golden, model, model_in};
 
-/// The model that ships with Venti, on prose that it was not trained on.
+/// The model that ships with Venti, on prose that it was not trained on. Of a perplexity the chance in
+/// one page is as large as what is looked for, so that is held to more text than the rest.
 #[test]
 fn eight_bits_cost_the_embedded_model_less_than_half_a_percent() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let checkpoint = Checkpoint::from_dir(&root.join("../../models/venti-mini")).unwrap();
-    let prose = std::fs::read_to_string(root.join("tests/fixtures/prose.txt")).unwrap();
-    let texts = [checkpoint.tokenizer().encode(&prose).unwrap()];
+    let files = ["tests/fixtures/prose.txt", "../../README.md", "../../ARCHITECTURE.md"];
+    let texts = files.map(|file| {
+        let prose = std::fs::read_to_string(root.join(file)).unwrap();
+        checkpoint.tokenizer().encode(&prose).unwrap()
+    });
     let load = |dtype| Gpt2::load(&checkpoint, &Device::Cpu, dtype).unwrap();
     let reference = load(Dtype::F32);
     for dtype in [Dtype::Bf16, Dtype::Int8] {
-        let it = compare(&reference, &load(dtype), &texts).unwrap();
-        assert!(it.tokens > 500, "{it:?}");
-        let cost = it.perplexity / it.reference_perplexity - 1.0;
-        assert!(cost.abs() < 0.005, "{dtype:?}: {it:?}");
-        assert!(it.mean_kl < 2e-3 && it.same_choice > 0.95, "{dtype:?}: {it:?}");
+        let model = load(dtype);
+        let page = compare(&reference, &model, &texts[..1]).unwrap();
+        assert!(page.tokens > 500, "{page:?}");
+        assert!(page.mean_kl < 2e-3 && page.same_choice > 0.95, "{dtype:?}: {page:?}");
+        let all = compare(&reference, &model, &texts).unwrap();
+        assert!(all.tokens > 10_000, "{all:?}");
+        let cost = all.perplexity / all.reference_perplexity - 1.0;
+        assert!(cost.abs() < 0.005, "{dtype:?}: {all:?}");
     }
 }
 
