@@ -54,8 +54,13 @@ everywhere('the header shrinks and the progress bar grows while a reader scrolls
     const bar = document.querySelector('.progress');
     return { header: document.querySelector('.masthead').getBoundingClientRect(), bar: bar.getBoundingClientRect().width };
   });
+  // To the top of the page, the middle of the text, the end of the page.
   const scroll = async (share) => {
-    await page.evaluate((share) => scrollTo({ top: (document.documentElement.scrollHeight - innerHeight) * share, behavior: 'instant' }), share);
+    await page.evaluate((share) => {
+      const text = document.querySelector('.prose').getBoundingClientRect();
+      const middle = scrollY + text.top + text.height / 2 - innerHeight / 2;
+      scrollTo({ top: [0, middle, document.documentElement.scrollHeight][2 * share], behavior: 'instant' });
+    }, share);
     // Not by a callback of the page's: without scripts it has none.
     await page.waitForTimeout(100);
     return look();
