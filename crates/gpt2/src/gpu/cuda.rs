@@ -33,6 +33,7 @@ const LEAST: (i32, i32) = (8, 0);
 
 /// Every function of the driver that is called below. `cudarc` panics at the first call of one that is
 /// missing, so they are looked for before.
+#[cfg(not(feature = "cuda-training"))]
 const FUNCTIONS: [&str; 38] = [
     "cuCtxSetCurrent",
     "cuDeviceGet",
@@ -422,7 +423,15 @@ impl Backend for Driver {
     }
 }
 
+/// Where candle trains on the card, the program is linked with the driver, and starts with all of it or
+/// not at all.
+#[cfg(feature = "cuda-training")]
+fn look_for_functions() -> Result<()> {
+    Ok(())
+}
+
 /// Finds everything that is called, so that no call can panic.
+#[cfg(not(feature = "cuda-training"))]
 fn look_for_functions() -> Result<()> {
     // SAFETY: loading the driver does nothing yet.
     if !unsafe { sys::is_culib_present() } {
@@ -502,6 +511,7 @@ mod tests {
     use crate::gpu::Gpu;
 
     /// On a machine with a GPU there is nothing to refuse.
+    #[cfg(not(feature = "cuda-training"))]
     #[test]
     fn a_missing_driver_is_an_error_that_says_so() {
         // SAFETY: loading the driver does nothing yet.
