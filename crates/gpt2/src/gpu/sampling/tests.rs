@@ -183,7 +183,8 @@ fn is_neighbour(case: &Case, token: u32) -> bool {
                 Ordering::Greater => {}
             }
             let next = joining.get(i + 1).map_or(0.0, |(_, weight)| *weight);
-            let is_floor = next < sure && (next < *weight || next == 0.0);
+            // Without min-p both are 0, and it is the last of all that nothing follows.
+            let is_floor = next <= sure && (next < *weight || next == 0.0);
             let drawn =
                 |own| before / all - ROUNDING <= draw && draw <= (before + own) / all + ROUNDING;
             is_floor && own.is_some_and(drawn)
@@ -358,7 +359,8 @@ fn hold_batches(vocab_size: usize, rounds: u32, rows: usize) {
     });
     held.unwrap_or_else(|error| panic!("{error}"));
     let (same, all) = (same.get(), all.get());
-    assert!(same * 100 >= all * 98, "only {same} of {all} tokens are the host's");
+    // Of few, one may be at a boundary.
+    assert!(all - same <= 1 + all / 50, "only {same} of {all} tokens are the host's");
 }
 
 #[test]
