@@ -40,7 +40,7 @@ pub struct Generation {
 impl Default for Generation {
     fn default() -> Self {
         Self {
-            temperature: 0.8,
+            temperature: 1.0,
             top_k: 0,
             top_p: 1.0,
             min_p: 0.15,

@@ -2,15 +2,16 @@
 //!
 //! Three questions are put to each candidate after cleaning. Is it **blocked**: does it hold a
 //! pattern of the `blocklist`? Then it is never published. Does it pass the **gate**: the asked
-//! number of words, no sentence twice, at least 97 in 100 of its four-word phrases distinct, and a
-//! mean log-likelihood between that of a loop and that of noise? And what is its **score**, by
-//! which the best is chosen among those that pass, or among those that are not blocked when none does?
+//! number of words, no sentence twice, at least 97 in 100 of its four-word phrases distinct, a mean
+//! log-likelihood between that of a loop and that of noise, and some word of its quote's? And what is
+//! its **score**, by which the best is chosen among those that pass, or among those that are not
+//! blocked when none does?
 
 use regex::RegexSet;
 
 use super::clean;
 use super::generator::Completion;
-use super::words::{distinct, normalised, taken_up, words};
+use super::words::{distinct, normalised, taken_up, telling, words};
 use crate::config::Generation;
 use crate::content::essay::Figures;
 
@@ -21,7 +22,14 @@ pub const MIN_DISTINCT_4: f64 = 0.97;
 /// rambles. Text sampled from small and large GPT-2 models lies between -3.5 and -1.5.
 pub const LIKELIHOOD_BAND: (f64, f64) = (-4.5, -1.0);
 
-/// What a score is made of; the best possible score is the sum, 12.
+/// Quotes of fewer telling words need not be taken up: a text can well be about one thing without its
+/// word.
+const MIN_TELLING: usize = 3;
+
+/// Share of a text's words at which names count as badly as they can.
+const MANY_NAMES: f64 = 0.04;
+
+/// What a score is made of; the best possible score is the sum, 14.
 mod weight {
     /// The text says new things: the mean of distinct-2, -3 and -4, from 0 at a half.
     pub const VARIETY: f64 = 4.0;
@@ -31,6 +39,8 @@ mod weight {
     pub const LIKELIHOOD: f64 = 2.0;
     /// The share of the quote's telling words that the text takes up.
     pub const TOPIC: f64 = 2.0;
+    /// The text names nobody and nothing that the quote does not, to 0 at [`super::MANY_NAMES`].
+    pub const NAMES: f64 = 2.0;
     /// The share of the words written that cleaning kept.
     pub const KEPT: f64 = 1.0;
 }
@@ -38,7 +48,7 @@ mod weight {
 /// What the judge says of a candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// Higher is better; from 0 to 12.
+    /// Higher is better; from 0 to 14.
     pub score: f64,
     /// The blocklist pattern that the text holds.
     pub blocked: Option<String>,
@@ -106,11 +116,35 @@ pub fn judge(
     generation: &Generation,
     blocklist: &Blocklist,
 ) -> Verdict {
+    let taken_up = taken_up(quote, text);
+    let mut faults = faults(figures, generation);
+    if taken_up == 0.0 && telling(quote).len() >= MIN_TELLING {
+        faults.push("no word of the quote's is taken up".to_owned());
+    }
     Verdict {
         score: score(figures, words(&completion.text).count(), generation)
-            + weight::TOPIC * taken_up(quote, text),
+            + weight::TOPIC * taken_up
+            + weight::NAMES * (1.0 - named(quote, text) / MANY_NAMES).max(0.0),
         blocked: blocklist.held_by(text),
-        faults: faults(figures, generation),
+        faults,
+    }
+}
+
+/// Share of the words of `text` that are names which `quote` does not have. What a small model says of a
+/// person or a company is made up, and what it takes for a name is often no word at all.
+///
+/// A name is a word with a capital that does not begin its sentence or a quotation. Text without words
+/// has nothing but names.
+fn named(quote: &str, text: &str) -> f64 {
+    let stem = |word: String| word.trim_end_matches("'s").trim_end_matches('s').to_owned();
+    let mentioned: Vec<String> = normalised(quote).into_iter().map(stem).collect();
+    let inside = text.split("\n\n").flat_map(clean::sentences).flat_map(|s| words(s).skip(1));
+    let capital = inside.filter(|word| word.starts_with(char::is_uppercase));
+    let names = capital.flat_map(normalised).filter(|word| word != "i" && !word.starts_with("i'"));
+    let beyond = names.map(stem).filter(|name| !mentioned.contains(name)).count();
+    match words(text).count() {
+        0 => 1.0,
+        all => beyond as f64 / all as f64,
     }
 }
 
@@ -229,6 +263,20 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_takes_up_nothing_of_its_quote_does_not_pass() {
+        let text = "We ship it today and wait for no one.";
+        let completion = completion(text, -2.5);
+        let blocklist = Blocklist::new(&[]).expect("no pattern");
+        let faults = |quote| {
+            let figures = figures(text, &completion);
+            judge(quote, text, &completion, &figures, &settings(), &blocklist).faults
+        };
+        assert_eq!(faults("A plan is a letter home."), ["no word of the quote's is taken up"]);
+        assert!(faults("A plan is a letter to whoever ships.").is_empty());
+        assert!(faults("A plan is a letter.").is_empty(), "it has two words to take up");
+    }
+
+    #[test]
     fn a_blocked_pattern_is_found_in_any_case() {
         let verdict = verdict("We SYNERGISE it today and wait.", -2.5, &["moat", r"synerg\w+"]);
         assert_eq!(verdict.blocked.as_deref(), Some(r"synerg\w+"));
@@ -244,7 +292,19 @@ mod tests {
         assert!(good > verdict("We ship it today and wait for no one.", -4.0, &[]).score);
         assert!(good > verdict("We ship it today and wait for no one.", -0.2, &[]).score);
         assert_eq!(verdict("", -9.0, &[]).score, 0.0);
-        assert!(good <= 12.0);
+        assert!(good <= 14.0);
+    }
+
+    #[test]
+    fn names_that_the_quote_does_not_have_lower_the_score() {
+        let good = verdict("We ship it today and wait for no one.", -2.5, &[]).score;
+        assert!(good > verdict("We ship it today and wait for Ada.", -2.5, &[]).score);
+        assert_eq!(named("Ada’s plan", "Plans are what I’d ask Ada for. “We ask.”"), 0.0);
+        assert_eq!(
+            named("A plan", "Ask Ada’s friend. Ada\n\nPlans, for Zed and GSA, I said."),
+            3.0 / 11.0
+        );
+        assert_eq!(named("Ada", ""), 1.0);
     }
 
     #[test]

@@ -48,14 +48,16 @@ pub fn is_common(word: &str) -> bool {
     COMMON.contains(&word)
 }
 
-/// Share of the telling words of `topic` that `text` takes up; 1 when it has none. A word of the
-/// same first five letters, plural or not, counts: "founder" is taken up by "founding".
+/// The words that tell what a text is about, without endings: "founder", "founders" and "founding" are
+/// one.
+pub fn telling(text: &str) -> HashSet<String> {
+    let words = normalised(text).into_iter().filter(|word| !is_common(word));
+    words.map(|word| word.trim_end_matches('s').chars().take(5).collect()).collect()
+}
+
+/// Share of the [`telling`] words of `topic` that `text` takes up; 1 when it has none.
 pub fn taken_up(topic: &str, text: &str) -> f64 {
-    let stems = |text: &str| -> HashSet<String> {
-        let words = normalised(text).into_iter().filter(|word| !is_common(word));
-        words.map(|word| word.trim_end_matches('s').chars().take(5).collect()).collect()
-    };
-    let (topic, text) = (stems(topic), stems(text));
+    let (topic, text) = (telling(topic), telling(text));
     if topic.is_empty() {
         return 1.0;
     }

@@ -64,7 +64,7 @@ fn the_file_reads_well() {
     model: venti-mini
     weights: ab
     generation:
-      temperature: 0.8
+      temperature: 1.0
       top_k: 0
       top_p: 1.0
       min_p: 0.15
@@ -235,7 +235,7 @@ fn a_broken_essay_is_shown_where_it_is_broken() {
         good.replace("round: 1\n", "round: 1\nround: 2\n"),
         good.replace("written: 2026-11-22", "written: tomorrow"),
         good.replace("top_k: 0", "top_k: [0"),
-        good.replace("  temperature: 0.8", "  temperature: hot"),
+        good.replace("  temperature: 1.0", "  temperature: hot"),
         good.replace("title: 'Return", "title: Return"),
         good.replace("dtype: f32\n", "dtype: f32\n---\n"),
         good[..good.len() / 2].into(),

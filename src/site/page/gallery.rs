@@ -99,7 +99,7 @@ mod tests {
         };
         assert_eq!(
             named(&fronts),
-            [shown("venti-mini", "0.8"), shown("venti-mini", "0.6"), shown("gpt2", "0.8")]
+            [shown("venti-mini", "1"), shown("venti-mini", "0.6"), shown("gpt2", "1")]
         );
     }
 
