@@ -45,7 +45,7 @@ impl Default for Generation {
             top_p: 1.0,
             min_p: 0.15,
             typical_p: 1.0,
-            repetition_penalty: 1.2,
+            repetition_penalty: 1.25,
             no_repeat_ngram_size: 0,
             stop: Vec::new(),
             min_new_tokens: 0,

@@ -2,16 +2,18 @@
 //!
 //! Three questions are put to each candidate after cleaning. Is it **blocked**: does it hold a
 //! pattern of the `blocklist`? Then it is never published. Does it pass the **gate**: the asked
-//! number of words, no sentence twice, at least 97 in 100 of its four-word phrases distinct, a mean
-//! log-likelihood between that of a loop and that of noise, and some word of its quote's? And what is
-//! its **score**, by which the best is chosen among those that pass, or among those that are not
-//! blocked when none does?
+//! number of words, no sentence twice, at least 97 in 100 of its four-word phrases distinct, no word
+//! over and over, a mean log-likelihood between that of a loop and that of noise, and some word of its
+//! quote's? And what is its **score**, by which the best is chosen among those that pass, or among
+//! those that are not blocked when none does?
+
+use std::collections::HashMap;
 
 use regex::RegexSet;
 
 use super::clean;
 use super::generator::Completion;
-use super::words::{distinct, normalised, taken_up, telling, words};
+use super::words::{distinct, is_common, normalised, stem, taken_up, telling, words};
 use crate::config::Generation;
 use crate::content::essay::Figures;
 
@@ -22,6 +24,9 @@ pub const MIN_DISTINCT_4: f64 = 0.97;
 /// rambles. Text sampled from small and large GPT-2 models lies between -3.5 and -1.5.
 pub const LIKELIHOOD_BAND: (f64, f64) = (-4.5, -1.0);
 
+/// Share of a text's words that one telling word may be. Of human essays 2 in 100 have one that is more.
+pub const MAX_HARPED: f64 = 0.05;
+
 /// Quotes of fewer telling words need not be taken up: a text can well be about one thing without its
 /// word.
 const MIN_TELLING: usize = 3;
@@ -29,7 +34,7 @@ const MIN_TELLING: usize = 3;
 /// Share of a text's words at which names count as badly as they can.
 const MANY_NAMES: f64 = 0.04;
 
-/// What a score is made of; the best possible score is the sum, 14.
+/// What a score is made of; the best possible score is the sum, 16.
 mod weight {
     /// The text says new things: the mean of distinct-2, -3 and -4, from 0 at a half.
     pub const VARIETY: f64 = 4.0;
@@ -39,6 +44,8 @@ mod weight {
     pub const LIKELIHOOD: f64 = 2.0;
     /// The share of the quote's telling words that the text takes up.
     pub const TOPIC: f64 = 2.0;
+    /// No word is said over and over, from 0 at [`super::MAX_HARPED`] to 1 at half of it.
+    pub const HARPING: f64 = 2.0;
     /// The text names nobody and nothing that the quote does not, to 0 at [`super::MANY_NAMES`].
     pub const NAMES: f64 = 2.0;
     /// The share of the words written that cleaning kept.
@@ -48,7 +55,7 @@ mod weight {
 /// What the judge says of a candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// Higher is better; from 0 to 14.
+    /// Higher is better; from 0 to 16.
     pub score: f64,
     /// The blocklist pattern that the text holds.
     pub blocked: Option<String>,
@@ -117,35 +124,50 @@ pub fn judge(
     blocklist: &Blocklist,
 ) -> Verdict {
     let taken_up = taken_up(quote, text);
+    let harped = harped(text);
     let mut faults = faults(figures, generation);
+    if let Some((word, share)) = harped.as_ref().filter(|(_, share)| *share > MAX_HARPED) {
+        faults.push(format!("“{word}” is {:.0} % of its words", share * 100.0));
+    }
     if taken_up == 0.0 && telling(quote).len() >= MIN_TELLING {
         faults.push("no word of the quote's is taken up".to_owned());
     }
-    Verdict {
-        score: score(figures, words(&completion.text).count(), generation)
+    let mut score = 0.0;
+    if figures.words > 0 {
+        let harped = harped.map_or(0.0, |(_, share)| share);
+        score = of_figures(figures, words(&completion.text).count(), generation)
             + weight::TOPIC * taken_up
-            + weight::NAMES * (1.0 - named(quote, text) / MANY_NAMES).max(0.0),
-        blocked: blocklist.held_by(text),
-        faults,
+            + weight::HARPING * (2.0 - 2.0 * harped / MAX_HARPED).clamp(0.0, 1.0)
+            + weight::NAMES * (1.0 - named(quote, text) / MANY_NAMES).max(0.0);
     }
+    Verdict { score, blocked: blocklist.held_by(text), faults }
+}
+
+/// The word that `text` says most often, with all its forms, and the share of the words that they are;
+/// none if it is said seven times or less. Words of three letters or less do not count: in any language
+/// they are what others are strung on.
+fn harped(text: &str) -> Option<(String, f64)> {
+    let said = normalised(text);
+    let mut times: HashMap<String, (usize, &String)> = HashMap::new();
+    for word in said.iter().filter(|word| word.chars().count() > 3 && !is_common(word)) {
+        times.entry(stem(word)).or_insert((0, word)).0 += 1;
+    }
+    let most = times.into_values().max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(a.1)))?;
+    (most.0 > 7).then(|| (most.1.clone(), most.0 as f64 / said.len() as f64))
 }
 
 /// Share of the words of `text` that are names which `quote` does not have. What a small model says of a
 /// person or a company is made up, and what it takes for a name is often no word at all.
 ///
-/// A name is a word with a capital that does not begin its sentence or a quotation. Text without words
-/// has nothing but names.
+/// A name is a word with a capital that does not begin its sentence or a quotation.
 fn named(quote: &str, text: &str) -> f64 {
-    let stem = |word: String| word.trim_end_matches("'s").trim_end_matches('s').to_owned();
-    let mentioned: Vec<String> = normalised(quote).into_iter().map(stem).collect();
+    let bare = |word: String| word.trim_end_matches("'s").trim_end_matches('s').to_owned();
+    let mentioned: Vec<String> = normalised(quote).into_iter().map(bare).collect();
     let inside = text.split("\n\n").flat_map(clean::sentences).flat_map(|s| words(s).skip(1));
     let capital = inside.filter(|word| word.starts_with(char::is_uppercase));
     let names = capital.flat_map(normalised).filter(|word| word != "i" && !word.starts_with("i'"));
-    let beyond = names.map(stem).filter(|name| !mentioned.contains(name)).count();
-    match words(text).count() {
-        0 => 1.0,
-        all => beyond as f64 / all as f64,
-    }
+    let beyond = names.map(bare).filter(|name| !mentioned.contains(name)).count();
+    beyond as f64 / words(text).count().max(1) as f64
 }
 
 fn faults(figures: &Figures, generation: &Generation) -> Vec<String> {
@@ -170,7 +192,8 @@ fn faults(figures: &Figures, generation: &Generation) -> Vec<String> {
     faults
 }
 
-fn score(figures: &Figures, words_written: usize, generation: &Generation) -> f64 {
+/// The part of the score that its figures decide.
+fn of_figures(figures: &Figures, words_written: usize, generation: &Generation) -> f64 {
     let [_, two, three, four] = figures.distinct;
     let variety = ((two + three + four) / 3.0 - 0.5) / 0.5;
     let (words, least, most) =
@@ -188,7 +211,7 @@ fn score(figures: &Figures, words_written: usize, generation: &Generation) -> f6
         _ => 0.0,
     };
     let kept = words / (words_written.max(1) as f64);
-    weight::VARIETY * variety.clamp(0.0, 1.0) * f64::from(u8::from(figures.words > 0))
+    weight::VARIETY * variety.clamp(0.0, 1.0)
         + weight::LENGTH * length
         + weight::LIKELIHOOD * likelihood
         + weight::KEPT * kept.min(1.0)
@@ -292,7 +315,31 @@ mod tests {
         assert!(good > verdict("We ship it today and wait for no one.", -4.0, &[]).score);
         assert!(good > verdict("We ship it today and wait for no one.", -0.2, &[]).score);
         assert_eq!(verdict("", -9.0, &[]).score, 0.0);
-        assert!(good <= 14.0);
+        assert!(good <= 16.0);
+    }
+
+    #[test]
+    fn a_word_over_and_over_is_a_fault_and_half_as_often_lowers_the_score() {
+        // Eight of 100 words, then as many of 200 and of 400.
+        let test = |others: usize| {
+            let word = |n: usize| match n % 12 {
+                0 if n < 96 => "test ".to_owned(),
+                _ => format!("w{n} "),
+            };
+            (0..8 + others).map(word).collect::<String>()
+        };
+        assert_eq!(harped(&test(92)), Some(("test".to_owned(), 0.08)));
+        let generation = Generation { min_words: 5, ..Generation::default() };
+        let verdict = |text: &str| {
+            let completion = completion(text, -2.5);
+            let blocklist = Blocklist::new(&[]).expect("no pattern");
+            judge("Test.", text, &completion, &figures(text, &completion), &generation, &blocklist)
+        };
+        assert_eq!(verdict(&test(92)).faults, ["“test” is 8 % of its words"]);
+        assert!(verdict(&test(192)).passes());
+        assert!(verdict(&test(192)).score < verdict(&test(392)).score);
+        assert_eq!(harped("Test, test, test, test, test, test, test."), None);
+        assert_eq!(harped(&"The one and the one. ".repeat(40)), None, "too short or common");
     }
 
     #[test]
@@ -304,7 +351,7 @@ mod tests {
             named("A plan", "Ask Ada’s friend. Ada\n\nPlans, for Zed and GSA, I said."),
             3.0 / 11.0
         );
-        assert_eq!(named("Ada", ""), 1.0);
+        assert_eq!(named("Ada", ""), 0.0);
     }
 
     #[test]

@@ -48,11 +48,14 @@ pub fn is_common(word: &str) -> bool {
     COMMON.contains(&word)
 }
 
-/// The words that tell what a text is about, without endings: "founder", "founders" and "founding" are
-/// one.
+/// A normalised word without its endings: "founder", "founders" and "founding" have the same.
+pub fn stem(word: &str) -> String {
+    word.trim_end_matches('s').chars().take(5).collect()
+}
+
+/// The stems of the words that tell what a text is about.
 pub fn telling(text: &str) -> HashSet<String> {
-    let words = normalised(text).into_iter().filter(|word| !is_common(word));
-    words.map(|word| word.trim_end_matches('s').chars().take(5).collect()).collect()
+    normalised(text).iter().filter(|word| !is_common(word)).map(|word| stem(word)).collect()
 }
 
 /// Share of the [`telling`] words of `topic` that `text` takes up; 1 when it has none.

@@ -69,7 +69,7 @@ fn the_file_reads_well() {
       top_p: 1.0
       min_p: 0.15
       typical_p: 1.0
-      repetition_penalty: 1.2
+      repetition_penalty: 1.25
       no_repeat_ngram_size: 0
       stop:
       - |2+
