@@ -5,6 +5,7 @@
 //! one text without a store.
 
 pub mod clean;
+pub mod coined;
 pub mod generator;
 pub mod judge;
 pub mod key;

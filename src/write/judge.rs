@@ -34,7 +34,11 @@ const MIN_TELLING: usize = 3;
 /// Share of a text's words at which names count as badly as they can.
 const MANY_NAMES: f64 = 0.04;
 
-/// What a score is made of; the best possible score is the sum, 16.
+/// Share of a text's words at which words that the model made up count as badly as they can. They are
+/// no fault: a language of long words has many that look like it.
+const MANY_COINED: f64 = 0.005;
+
+/// What a score is made of; the best possible score is the sum, 20.
 mod weight {
     /// The text says new things: the mean of distinct-2, -3 and -4, from 0 at a half.
     pub const VARIETY: f64 = 4.0;
@@ -48,6 +52,8 @@ mod weight {
     pub const HARPING: f64 = 2.0;
     /// The text names nobody and nothing that the quote does not, to 0 at [`super::MANY_NAMES`].
     pub const NAMES: f64 = 2.0;
+    /// No word is made up, to 0 at [`super::MANY_COINED`].
+    pub const COINED: f64 = 4.0;
     /// The share of the words written that cleaning kept.
     pub const KEPT: f64 = 1.0;
 }
@@ -55,7 +61,7 @@ mod weight {
 /// What the judge says of a candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// Higher is better; from 0 to 16.
+    /// Higher is better; from 0 to 20.
     pub score: f64,
     /// The blocklist pattern that the text holds.
     pub blocked: Option<String>,
@@ -114,12 +120,14 @@ fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
-/// Judges the cleaned `text` of a `completion` to `quote` by its figures.
+/// Judges the cleaned `text` of a `completion` to `quote` by its figures. `coined` of its words are made
+/// up.
 pub fn judge(
     quote: &str,
     text: &str,
     completion: &Completion,
     figures: &Figures,
+    coined: usize,
     generation: &Generation,
     blocklist: &Blocklist,
 ) -> Verdict {
@@ -138,6 +146,7 @@ pub fn judge(
         score = of_figures(figures, words(&completion.text).count(), generation)
             + weight::TOPIC * taken_up
             + weight::HARPING * (2.0 - 2.0 * harped / MAX_HARPED).clamp(0.0, 1.0)
+            + weight::COINED * (1.0 - coined as f64 / figures.words as f64 / MANY_COINED).max(0.0)
             + weight::NAMES * (1.0 - named(quote, text) / MANY_NAMES).max(0.0);
     }
     Verdict { score, blocked: blocklist.held_by(text), faults }
@@ -239,16 +248,20 @@ mod tests {
 
     fn verdict(text: &str, log_prob: f32, blocked: &[&str]) -> Verdict {
         let blocked: Vec<String> = blocked.iter().map(|&b| b.to_owned()).collect();
-        let completion = completion(text, log_prob);
         let blocklist = Blocklist::new(&blocked).expect("patterns compile");
-        judge(
-            "Who ships it?",
-            text,
-            &completion,
-            &figures(text, &completion),
-            &settings(),
-            &blocklist,
-        )
+        let completion = completion(text, log_prob);
+        judge_all("Who ships it?", text, &completion, 0, &settings(), &blocklist)
+    }
+
+    fn judge_all(
+        quote: &str,
+        text: &str,
+        completion: &Completion,
+        coined: usize,
+        generation: &Generation,
+        blocklist: &Blocklist,
+    ) -> Verdict {
+        judge(quote, text, completion, &figures(text, completion), coined, generation, blocklist)
     }
 
     #[test]
@@ -288,12 +301,8 @@ mod tests {
     #[test]
     fn a_text_that_takes_up_nothing_of_its_quote_does_not_pass() {
         let text = "We ship it today and wait for no one.";
-        let completion = completion(text, -2.5);
-        let blocklist = Blocklist::new(&[]).expect("no pattern");
-        let faults = |quote| {
-            let figures = figures(text, &completion);
-            judge(quote, text, &completion, &figures, &settings(), &blocklist).faults
-        };
+        let (completion, none) = (completion(text, -2.5), Blocklist::default());
+        let faults = |quote| judge_all(quote, text, &completion, 0, &settings(), &none).faults;
         assert_eq!(faults("A plan is a letter home."), ["no word of the quote's is taken up"]);
         assert!(faults("A plan is a letter to whoever ships.").is_empty());
         assert!(faults("A plan is a letter.").is_empty(), "it has two words to take up");
@@ -315,7 +324,7 @@ mod tests {
         assert!(good > verdict("We ship it today and wait for no one.", -4.0, &[]).score);
         assert!(good > verdict("We ship it today and wait for no one.", -0.2, &[]).score);
         assert_eq!(verdict("", -9.0, &[]).score, 0.0);
-        assert!(good <= 16.0);
+        assert!(good <= 20.0);
     }
 
     #[test]
@@ -331,9 +340,8 @@ mod tests {
         assert_eq!(harped(&test(92)), Some(("test".to_owned(), 0.08)));
         let generation = Generation { min_words: 5, ..Generation::default() };
         let verdict = |text: &str| {
-            let completion = completion(text, -2.5);
-            let blocklist = Blocklist::new(&[]).expect("no pattern");
-            judge("Test.", text, &completion, &figures(text, &completion), &generation, &blocklist)
+            let (completion, none) = (completion(text, -2.5), Blocklist::default());
+            judge_all("Test.", text, &completion, 0, &generation, &none)
         };
         assert_eq!(verdict(&test(92)).faults, ["“test” is 8 % of its words"]);
         assert!(verdict(&test(192)).passes());
@@ -355,22 +363,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cleaning_took_away_lowers_the_score() {
+    fn what_cleaning_took_away_and_words_made_up_lower_the_score() {
         let text = "We ship it today and wait for no one.";
-        let whole = completion(text, -2.5);
+        let (whole, none) = (completion(text, -2.5), Blocklist::default());
         let debris = Completion { text: format!("{text} {text} {text}"), ..whole.clone() };
-        let score = |completion: &Completion| {
-            let blocklist = Blocklist::new(&[]).expect("no pattern");
-            judge(
-                "Who ships it?",
-                text,
-                completion,
-                &figures(text, completion),
-                &settings(),
-                &blocklist,
-            )
-            .score
+        let score = |completion: &Completion, coined| {
+            judge_all("Who ships it?", text, completion, coined, &settings(), &none).score
         };
-        assert!(score(&whole) > score(&debris));
+        assert!(score(&whole, 0) > score(&debris, 0));
+        assert!(score(&whole, 0) > score(&whole, 1));
     }
 }

@@ -3,10 +3,12 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use miette::{Result, miette};
 
 use super::clean::clean;
+use super::coined::coined;
 use super::generator::{Completion, Generator, Request, Vocabulary, Work};
 use super::judge::{Blocklist, Verdict, figures, judge};
 use super::key::candidate_key;
@@ -73,6 +75,7 @@ impl Brief {
     pub fn judged(
         &self,
         completion: Completion,
+        vocabulary: &dyn Vocabulary,
         blocklist: &Blocklist,
         (round, candidate): (u32, u32),
     ) -> Candidate {
@@ -84,7 +87,10 @@ impl Brief {
         let mut figures = figures(&text, &completion);
         figures.rounds = round;
         let quote = self.prompt.quote();
-        let verdict = judge(quote, &text, &completion, &figures, &self.generation, blocklist);
+        let mut coined = coined(&completion, vocabulary);
+        coined.retain(|word| text.contains(word.as_str()));
+        let verdict =
+            judge(quote, &text, &completion, &figures, coined.len(), &self.generation, blocklist);
         Candidate { round, candidate, completion, text, figures, verdict }
     }
 
@@ -156,6 +162,7 @@ pub fn write_all(
     let texts =
         briefs.iter().map(|brief| Text::new(generator, brief)).collect::<Result<Vec<_>>>()?;
     let mut rounds = Rounds {
+        vocabulary: generator.vocabulary(),
         texts,
         waiting: VecDeque::new(),
         asked: Vec::new(),
@@ -201,6 +208,7 @@ struct Ticket {
 }
 
 struct Rounds<'a> {
+    vocabulary: Arc<dyn Vocabulary>,
     texts: Vec<Text<'a>>,
     waiting: VecDeque<Ticket>,
     /// What was asked for, by the request's id.
@@ -258,7 +266,8 @@ impl Work for Rounds<'_> {
         let Ticket { text, round, candidate } = ticket;
         (self.progress)(Progress::Candidate { text, new_tokens: completion.token_ids.len() });
         let brief = self.texts[text].brief;
-        let candidate = brief.judged(completion, self.blocklist, (round, candidate));
+        let vocabulary = self.vocabulary.as_ref();
+        let candidate = brief.judged(completion, vocabulary, self.blocklist, (round, candidate));
         let Text { brief, written, .. } = &mut self.texts[text];
         written.push(candidate);
         if written.len() < (round * brief.candidates()) as usize {

@@ -79,7 +79,7 @@ impl Vocabulary for Characters {
     }
 
     fn bytes(&self, _id: u32) -> &[u8] {
-        unreachable!("nobody here spells")
+        b" "
     }
 
     fn size(&self) -> usize {

@@ -323,10 +323,11 @@ impl Draft {
     pub fn candidate(&self) -> Candidate {
         let Order { brief, blocklist, .. } = &self.order;
         let completion = self.completion();
+        let vocabulary = self.vocabulary.as_ref();
         if !self.is_steered() {
-            return brief.judged(completion, blocklist, (1, 1));
+            return brief.judged(completion, vocabulary, blocklist, (1, 1));
         }
         let generation = Generation { max_words: usize::MAX, ..brief.generation.clone() };
-        Brief { generation, ..brief.clone() }.judged(completion, blocklist, (1, 1))
+        Brief { generation, ..brief.clone() }.judged(completion, vocabulary, blocklist, (1, 1))
     }
 }
