@@ -91,7 +91,7 @@ impl Brief {
         coined.retain(|word| text.contains(word.as_str()));
         let verdict =
             judge(quote, &text, &completion, &figures, coined.len(), &self.generation, blocklist);
-        Candidate { round, candidate, completion, text, figures, verdict }
+        Candidate { round, candidate, completion, text, figures, coined, verdict }
     }
 
     /// Rounds before the best is kept whatever it is.
@@ -110,6 +110,8 @@ pub struct Candidate {
     /// As it would be published: plain text, paragraphs separated by one empty line.
     pub text: String,
     pub figures: Figures,
+    /// The words of `text` that the model made up.
+    pub coined: Vec<String>,
     pub verdict: Verdict,
 }
 

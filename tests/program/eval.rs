@@ -56,6 +56,10 @@ fn every_figure_is_there_and_the_same_whatever_the_batch() {
     let essays = &model["essays"];
     let texts = essays["texts"].as_array().unwrap();
     assert_eq!(texts.len(), 2);
+    let coined = |text: &Value| text["coined"].as_array().unwrap().len() as f64;
+    let of_1000 = |text| 1e3 * coined(text) / words(text["text"].as_str().unwrap());
+    let mean = texts.iter().map(of_1000).sum::<f64>() / 2.0;
+    assert!((essays["coined"].as_f64().unwrap() - mean).abs() < 1e-9, "{essays}");
     let words: f64 = texts.iter().map(|text| text["text"].as_str().unwrap()).map(words).sum();
     assert_eq!(essays["words"], words / 2.0);
     assert_eq!(texts[1]["quote"], "We shipped the wrong product.");

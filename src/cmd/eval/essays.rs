@@ -76,6 +76,8 @@ pub struct Essays {
     pub distinct: [f64; 3],
     /// Share of the quote's telling words that its essay takes up.
     pub carried_on: f64,
+    /// Words that the model made up, of a thousand.
+    pub coined: f64,
     /// Nats a token, of the model's own distribution.
     pub mean_log_likelihood: f64,
     /// Essays that share twelve words in a row with the corpus; none if there was none.
@@ -96,6 +98,8 @@ pub struct Text {
     pub flagged: Option<String>,
     pub round: u32,
     pub candidate: u32,
+    /// Words that the model made up.
+    pub coined: Vec<String>,
     pub copied: Vec<Run>,
 }
 
@@ -125,6 +129,7 @@ impl Essays {
                 flagged: outcome.flagged(),
                 round: best.map_or(0, |best| best.round),
                 candidate: best.map_or(0, |best| best.candidate),
+                coined: best.map_or_else(Vec::new, |best| best.coined.clone()),
                 copied: best.and_then(|_| runs.next()).unwrap_or_default(),
             }
         });
@@ -138,6 +143,9 @@ impl Essays {
             repeated_sentences: mean(&|at| best[at].figures.repeated_sentences as f64),
             distinct: [0, 1, 2].map(|n: usize| mean(&|at| best[at].figures.distinct[n])),
             carried_on: mean(&|at| taken_up(kept[at].prompt.quote(), &best[at].text)),
+            coined: mean(&|at| {
+                1e3 * best[at].coined.len() as f64 / best[at].figures.words.max(1) as f64
+            }),
             mean_log_likelihood: mean(&|at| best[at].figures.mean_log_likelihood),
             copied: copied.as_ref().map(|runs| runs.iter().filter(|runs| !runs.is_empty()).count()),
             longest_copied: longest,

@@ -135,6 +135,7 @@ impl Report {
             row(&format!("  distinct-{}", n + 1), &|found| format!("{:.3}", found.distinct[n]));
         }
         row("  quote carried on", &|found| percent(found.carried_on));
+        row("  made-up words, of 1,000", &|found| format!("{:.2}", found.coined));
         row("  mean log-likelihood", &|found| format!("{:.2}", found.mean_log_likelihood));
         if self.against.is_some() {
             row(&format!("  copied, {SHORTEST} words or more"), &|found| {
@@ -204,6 +205,7 @@ mod tests {
                 repeated_sentences: 0.0,
                 distinct: [0.5, 0.9, 0.99],
                 carried_on: 0.42,
+                coined: 0.625,
                 mean_log_likelihood: -2.5,
                 copied: Some(2),
                 longest_copied: predicts.then_some(14),
@@ -273,6 +275,7 @@ essays to 24 quotes
   distinct-2                            0.900             0.900
   distinct-3                            0.990             0.990
   quote carried on                     42.0 %            42.0 %
+  made-up words, of 1,000                0.62              0.62
   mean log-likelihood                   -2.50             -2.50
   copied, 12 words or more     2 (longest 14)                 2
 
