@@ -14,7 +14,8 @@ use crate::write::prompt::Prompt;
 use crate::write::rounds::{self, Brief, Outcome, Progress};
 use crate::write::words::taken_up;
 
-/// Quotes that no model has been trained on and no setting been chosen by, one a line.
+/// Quotes that no model has been trained on, one a line. The settings that hold without others were
+/// chosen by what venti-mini makes of them.
 const QUOTES: &str = include_str!("quotes.txt");
 
 /// The built-in quotes.
