@@ -16,9 +16,12 @@ use super::prompt::Prompt;
 use crate::config::Generation;
 use crate::content::essay::Figures;
 
-/// Tokens asked for per word of `max_words`. Text takes about 1.25 with venti-mini's vocabulary and
-/// 1.3 with GPT-2's; the rest is for the sentences that cleaning leaves out.
-const TOKENS_A_WORD: f64 = 1.6;
+/// Tokens that a word takes: about 1.25 with venti-mini's vocabulary and 1.3 with GPT-2's. A text does
+/// not end before it can have `min_words`, since it would only be rejected.
+const TOKENS_A_WORD: f64 = 1.25;
+
+/// Tokens asked for per word of `max_words`, some of them for the sentences that cleaning leaves out.
+const MOST_TOKENS_A_WORD: f64 = 1.6;
 
 /// One text to be written.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,14 +58,16 @@ impl Brief {
                 prompt.len(),
             ));
         }
-        let enough = (self.generation.max_words as f64 * TOKENS_A_WORD).ceil() as usize;
+        let tokens = |words: usize, each: f64| (words as f64 * each).ceil() as usize;
+        let enough = tokens(self.generation.max_words, MOST_TOKENS_A_WORD);
+        let least = tokens(self.generation.min_words, TOKENS_A_WORD);
         let limit = self.generation.max_new_tokens.unwrap_or(enough).min(left);
         Ok(Request {
             id: 0,
             prompt,
             generation: Generation {
                 max_new_tokens: Some(limit),
-                min_new_tokens: self.generation.min_new_tokens.min(limit),
+                min_new_tokens: self.generation.min_new_tokens.max(least).min(limit),
                 ..self.generation.clone()
             },
             rng_key: candidate_key(self.rng_seed, self.take, 1, 1),

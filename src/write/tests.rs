@@ -558,6 +558,8 @@ fn a_request_asks_for_what_the_words_need_within_the_positions() {
     desk.write(&nothing());
     let asked = std::mem::take(&mut *desk.models.asked.lock().unwrap());
     assert_eq!(asked[0].generation.max_new_tokens, Some(144));
+    // As many as its forty words take at least.
+    assert_eq!(asked[0].generation.min_new_tokens, 50);
     assert!(
         text_of(&asked[0])
             .starts_with("<|endoftext|>The Quote of a Is a Quote\n\nThe quote of a is")
@@ -569,6 +571,15 @@ fn a_request_asks_for_what_the_words_need_within_the_positions() {
     let asked = std::mem::take(&mut *desk.models.asked.lock().unwrap());
     let prompt = asked[0].prompt.len();
     assert_eq!(asked[0].generation.max_new_tokens, Some(768 - prompt));
+    assert_eq!(asked[0].generation.min_new_tokens, 0);
+
+    for (said, expected) in [((60, None), 60), ((0, Some(30)), 30)] {
+        let mut desk = Desk::new(&["a"], prose);
+        (desk.generation.min_new_tokens, desk.generation.max_new_tokens) = said;
+        desk.write(&nothing());
+        let asked = std::mem::take(&mut *desk.models.asked.lock().unwrap());
+        assert_eq!(asked[0].generation.min_new_tokens, expected);
+    }
 }
 
 #[test]
