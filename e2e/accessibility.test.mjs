@@ -1,5 +1,5 @@
-// axe-core on a page of each kind: no violation of WCAG 2.2 AA nor of its best practices, in the
-// light and the dark scheme, on a phone and on a desk.
+// Runs axe-core on a page of each kind: no violation of WCAG 2.2 AA or of axe's best practices, in the
+// light and the dark scheme, on a phone and on a desktop.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -18,21 +18,21 @@ after(async () => {
   for (const place of homes) await place.close();
 });
 
-// Without motion, so that nothing is judged half faded in.
+// Reduced motion, so that nothing is checked half faded in.
 const STILL = { motion: 'reduce' };
 
 for (const place of homes) {
-  describe(`axe finds nothing: ${place.name}`, () => {
+  describe(`axe finds no violations: ${place.name}`, () => {
     for (const [kind, path] of Object.entries(place.site.kinds()).filter(([, path]) => path)) {
       it(kind, () => reader(browser, place, STILL, async (page) => {
         await page.goto(place.url(path));
-        // What is folded away is read by somebody, too.
+        // Check the contents of closed details, too.
         await page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)));
         assert.deepEqual(await everyLook(page), []);
       }));
     }
 
-    it('the search dialog with what it found', () => reader(browser, place, STILL, async (page) => {
+    it('the search dialog with results', () => reader(browser, place, STILL, async (page) => {
       await page.goto(place.url('index.html'));
       await page.keyboard.press('/');
       await page.keyboard.type('the');
@@ -40,7 +40,7 @@ for (const place of homes) {
       assert.deepEqual(await everyLook(page), []);
     }));
 
-    it('the menu of a phone', () => reader(browser, place, { ...STILL, width: 360 }, async (page) => {
+    it('the menu on a phone', () => reader(browser, place, { ...STILL, width: 360 }, async (page) => {
       await page.goto(place.url('index.html'));
       await page.locator('[popovertarget]').click();
       await page.locator('.menu a').first().waitFor();

@@ -1,4 +1,4 @@
-// axe-core in a page: what it says of WCAG 2.2 AA and of its best practices.
+// Runs axe-core in a page, with its rules for WCAG 2.2 AA and best practices.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -13,7 +13,7 @@ async function violations(page) {
   );
 }
 
-/** What axe says about the page as it is now, on a phone and on a desk, in both schemes. */
+/** All violations on the current page, on a phone and a desktop, in both colour schemes. */
 export async function everyLook(page) {
   const found = new Set();
   await page.evaluate(AXE);

@@ -1,25 +1,25 @@
-// A reader's browser, and what no page may do in it: write an error to the console, break its own
-// Content-Security-Policy, fail a request, or ask anybody but its own site for anything.
+// A browser that reports faults: errors in the console, violations of the Content-Security-Policy,
+// failed requests, and requests to other sites.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 
 import { chromium } from 'playwright-core';
 
-/** The Chromium to drive: $CHROMIUM, or the first of the usual names that is installed. */
+/** Path of the Chromium to use: $CHROMIUM, or the first installed one of the usual names. */
 export function chromiumPath() {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;
   for (const name of ['chromium', 'chromium-browser', 'google-chrome']) {
     try {
       return execFileSync('which', [name], { encoding: 'utf8' }).trim();
     } catch {
-      // Not this one.
+      // Not installed; try the next name.
     }
   }
   throw new Error('no Chromium: install one, or set CHROMIUM to its path');
 }
 
-/** Without a network: no name resolves, and only this machine's own address is there. */
+/** Flags that cut off the network: no name resolves, and only 127.0.0.1 is reachable. */
 export const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -34,9 +34,9 @@ export function launch() {
 }
 
 /**
- * Runs `visit(page)` in a fresh profile and then asserts that nothing went wrong on the way.
+ * Runs `visit(page)` in a fresh profile, then asserts that there were no faults.
  * `options`: scripts (default true), scheme ('light', 'dark'), motion ('reduce'), width, height,
- * and `expected`, a pattern of faults that are the point of the test.
+ * and `expected`, a pattern of faults to ignore.
  */
 export async function reader(browser, place, options, visit) {
   const { scripts = true, scheme = 'light', motion = 'no-preference', width = 1280, height = 800, expected } = options;
@@ -46,7 +46,7 @@ export async function reader(browser, place, options, visit) {
     reducedMotion: motion,
     viewport: { width, height },
   });
-  // Long enough for a busy machine; what is there is there at once.
+  // Long enough for a busy machine.
   context.setDefaultTimeout(10_000);
   try {
     const faults = [];
@@ -74,7 +74,7 @@ async function watchPolicy(context, faults, scripts) {
 
 function watch(page, place, faults, requests) {
   page.on('console', (message) => {
-    // Those are told below, with their addresses.
+    // Reported below, with their addresses.
     if (message.text().startsWith('Failed to load resource')) return;
     if (['error', 'warning'].includes(message.type())) faults.push(`console: ${message.text()}`);
   });
@@ -84,10 +84,10 @@ function watch(page, place, faults, requests) {
     const url = request.url();
     if (/^(data|blob|about):/.test(url)) return;
     requests.push({ url, kind: request.resourceType() });
-    if (!url.startsWith(place.base)) faults.push(`request: ${url} is not of this site`);
+    if (!url.startsWith(place.base)) faults.push(`request: ${url} is outside this site`);
   });
   page.on('requestfailed', (request) => {
-    // A page that is left while something of it still loads has failed in nothing.
+    // Leaving a page aborts its pending requests, which is not a fault.
     if (request.failure()?.errorText !== 'net::ERR_ABORTED') faults.push(`failed: ${request.url()}`);
   });
   page.on('response', (response) => {

@@ -1,5 +1,4 @@
-// The reader that the other tests look through sees every fault: a check that misses them proves
-// nothing.
+// Tests of `reader` itself, which the other tests rely on: it must notice every kind of fault.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -44,13 +43,13 @@ const bases = { 'a host': () => host.url, 'file://': () => `${pathToFileURL(fold
 for (const [way, base] of Object.entries(bases)) {
   describe(`a reader at ${way}`, () => {
     Object.entries(FAULTY).forEach(([name, [, fault]], at) => {
-      it(`sees ${name}`, async () => {
+      it(`reports ${name}`, async () => {
         const visit = (page) => page.goto(`${base()}${at}.html`, { waitUntil: 'networkidle' });
         await assert.rejects(reader(browser, { base: base() }, {}, visit), (error) => fault.test(error.actual?.join()));
       });
     });
 
-    it('has nothing to say of a sound page', () =>
+    it('reports nothing for a sound page', () =>
       reader(browser, { base: base() }, {}, (page) => page.goto(`${base()}sound/index.html`, { waitUntil: 'networkidle' })));
   });
 }
@@ -61,7 +60,7 @@ describe('the host', () => {
     return [response.status, response.headers.get('x-everywhere'), response.headers.get('x-here')];
   };
 
-  it('serves below its path only, a folder by its index.html, with the headers asked for', async () => {
+  it('serves only below its path, folders by their index.html, and with the headers of _headers', async () => {
     assert.deepEqual(await get('/blog/sound/'), [200, 'yes', 'yes']);
     assert.deepEqual(await get('/blog/sound'), [301, null, null]);
     assert.deepEqual(await get('/blog/nowhere/'), [404, 'yes', null]);

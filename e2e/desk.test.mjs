@@ -1,5 +1,5 @@
-// The desk as somebody sits at it: a quote is typed, candidates come in, words are looked at and
-// changed, one is kept, and what was kept is edited.
+// The desk in use: type a quote, watch candidates arrive, inspect and change words, keep a candidate,
+// and edit what was kept.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -18,7 +18,7 @@ let browser;
 let site;
 before(async () => {
   browser = await launch();
-  // Slow enough for a person, or a test, to step in while it writes.
+  // Slow enough to interrupt it while it writes.
   site = await Preview.start(...SLOWLY);
 });
 after(async () => {
@@ -28,11 +28,11 @@ after(async () => {
 
 const QUOTE = 'A pipeline is a promise that nobody signed.';
 
-/** `visit(page)` at the desk, in a tab of its own. */
+/** Runs `visit(page)` at the desk, in a new tab. */
 function desk(name, options, visit) {
   test(name, { timeout: 180_000 }, () => {
     const { hash = '', ...rest } = options;
-    // The stream of events is cut when a page is left.
+    // Leaving a page aborts its event stream.
     return reader(browser, site, { expected: /ERR_INCOMPLETE_CHUNKED/, ...rest }, async (page, more) => {
       page.setDefaultTimeout(30_000);
       await page.goto(`${site.base}_venti/${hash}`);
@@ -41,15 +41,15 @@ function desk(name, options, visit) {
   });
 }
 
-/** Asks for candidates and, unless told otherwise, waits until they are finished. */
+/** Requests candidates and, unless `wait` is false, waits until they are finished. */
 async function write(page, { quote = QUOTE, title = '', candidates = 1, words = 40, seed = '', wait = true } = {}) {
   await page.getByLabel('Quote').fill(quote);
-  await page.getByLabel('Title, optional').fill(title);
+  await page.getByLabel('Title (optional)').fill(title);
   await page.getByLabel('Candidates', { exact: true }).fill(String(candidates));
-  await page.getByLabel('Words, at most').fill(String(words));
+  await page.getByLabel('Maximum words').fill(String(words));
   if (seed) {
     await page.locator('#settings').evaluate((details) => (details.open = true));
-    await page.getByLabel('Seed of chance').fill(seed);
+    await page.getByLabel('Random seed').fill(seed);
   }
   await page.getByLabel('Quote').press('Control+Enter');
   await page.locator('.candidate').nth(candidates - 1).waitFor();
@@ -62,11 +62,11 @@ const wordsOf = (place) => words(place).allTextContents();
 const button = (place, name) => place.getByRole('button', { name, exact: true });
 const state = (page, name) => page.locator(`.candidate[data-state=${name}]`);
 const panel = (page) => page.locator('.panel');
-/** Which of the page's words has the focus. */
+/** Index of the focused word on the page. */
 const focusedAt = (page) => page.evaluate(() => [...document.querySelectorAll('.candidate .word')].indexOf(document.activeElement));
 const body = (path) => readFileSync(path, 'utf8').split(/^---$/m).slice(2).join('---');
 
-/** Waits for a page of the site that shows `text`. */
+/** Waits until the page at `path` contains `text`. */
 async function published(path, text) {
   for (let waited = 0; waited < 30_000; waited += 100) {
     const response = await fetch(new URL(path, site.base));
@@ -76,7 +76,7 @@ async function published(path, text) {
   assert.fail(`no “${text}” at ${path}:\n${site.said}`);
 }
 
-desk('candidates stand side by side and come in word by word', {}, async (page) => {
+desk('candidates are side by side and arrive word by word', {}, async (page) => {
   assert.equal(await page.evaluate(() => document.activeElement.id), 'quote');
   await page.evaluate(() => {
     window.lengths = new Set();
@@ -87,20 +87,20 @@ desk('candidates stand side by side and come in word by word', {}, async (page) 
   });
   await write(page, { candidates: 3, words: 60 });
   const lengths = await page.evaluate(() => [...window.lengths]);
-  assert.ok(lengths.length >= 3, `it came in ${lengths.length} pieces`);
-  assert.ok(lengths.every((length, at) => at === 0 || length > lengths[at - 1]), 'nothing was taken back');
+  assert.ok(lengths.length >= 3, `it arrived in ${lengths.length} pieces`);
+  assert.ok(lengths.every((length, at) => at === 0 || length > lengths[at - 1]), 'the text only grows');
   const seeds = await page.locator('.candidate [data-part=seed]').allTextContents();
   const numbers = seeds.map((seed) => BigInt(seed.replace('seed ', '')));
   assert.deepEqual(numbers, [numbers[0], numbers[0] + 1n, numbers[0] + 2n]);
   const texts = await Promise.all([0, 1, 2].map((at) => wordsOf(candidate(page, at)).then((list) => list.join(' '))));
-  assert.equal(new Set(texts).size, 3, 'each says something else');
+  assert.equal(new Set(texts).size, 3, 'all texts differ');
   await page.locator('#status').getByText(/Candidate \d is finished: \d+ words?/).waitFor();
-  // As it would be published.
+  // The text as it would be published.
   await button(candidate(page), 'Essay').click();
   assert.ok(await candidate(page).locator('.essay p').count());
 });
 
-desk('what is refused is said by its field, and nothing typed is lost', { expected: /status: 422|INCOMPLETE/ }, async (page) => {
+desk('errors are shown next to their field, and input is kept', { expected: /status: 422|INCOMPLETE/ }, async (page) => {
   await page.getByLabel('Quote').press('Control+Enter');
   await page.locator('#quote-error').waitFor();
   assert.equal(await page.evaluate(() => document.activeElement.id), 'quote');
@@ -114,20 +114,20 @@ desk('what is refused is said by its field, and nothing typed is lost', { expect
   assert.equal(await page.locator('.candidate').count(), 0);
 });
 
-desk('the mouse finds out how sure the model was, and what else it considered', {}, async (page) => {
+desk('the mouse shows the probability of a word and its alternatives', {}, async (page) => {
   await write(page);
   const word = words(candidate(page)).nth(3);
   await word.hover();
   await panel(page).waitFor();
   assert.match(await panel(page).locator('.panel-sure').textContent(), /^(under |over )?[\d.]+% sure$/);
   assert.ok((await panel(page).locator('button.choice').count()) >= 2);
-  // It stays while the pointer is in it, and goes with it.
+  // The panel stays while the pointer is in it, and closes when it leaves.
   await panel(page).locator('.panel-word').hover();
   await page.waitForTimeout(500);
   assert.ok(await panel(page).isVisible());
   await page.mouse.move(5, 5);
   await panel(page).waitFor({ state: 'hidden' });
-  // A press holds it.
+  // A click keeps the panel open.
   await word.click();
   await page.mouse.move(5, 5);
   await page.waitForTimeout(500);
@@ -136,12 +136,12 @@ desk('the mouse finds out how sure the model was, and what else it considered', 
   await panel(page).waitFor({ state: 'hidden' });
 });
 
-desk('the keyboard alone does all of it', {}, async (page) => {
+desk('everything works with the keyboard only', {}, async (page) => {
   await write(page);
   const list = await wordsOf(candidate(page));
-  // From the field to the first word.
+  // Tab from the field to the first word.
   for (let presses = 0; !(await page.evaluate(() => document.activeElement.matches('.word'))); presses++) {
-    assert.ok(presses < 40, 'Tab comes to the text');
+    assert.ok(presses < 40, 'Tab reaches the text');
     await page.keyboard.press('Tab');
   }
   assert.equal(await focusedAt(page), 0);
@@ -166,35 +166,35 @@ desk('the keyboard alone does all of it', {}, async (page) => {
   await state(page, 'done').getByText(/steered/).waitFor();
   const after = await wordsOf(candidate(page));
   assert.deepEqual(after.slice(0, 4), list.slice(0, 4));
-  // The model may have put a full stop at the last word that was kept.
+  // The model may have added punctuation to the last kept word.
   assert.ok(after[4].startsWith(list[4]));
   assert.equal(await focusedAt(page), 4, 'the focus stays in the text');
 });
 
-desk('stopping and continuing', {}, async (page) => {
-  // So many that the first of the second eight is not finished before it is stopped.
+desk('a candidate can be stopped and continued', {}, async (page) => {
+  // Enough candidates that the first of the second eight is unfinished when it is stopped.
   for (const seed of ['3', '4']) await write(page, { candidates: 8, words: 800, seed, wait: false });
   await words(candidate(page)).nth(4).waitFor();
   await page.getByRole('button', { name: 'Stop', exact: true }).first().press('Enter');
   await state(page, 'stopped').waitFor();
   const id = await state(page, 'stopped').locator('h3').getAttribute('id');
   const one = page.locator(`.candidate[aria-labelledby=${id}]`);
-  assert.ok(await page.evaluate(() => document.activeElement.matches('.candidate button')), 'the focus stays with the buttons');
+  assert.ok(await page.evaluate(() => document.activeElement.matches('.candidate button')), 'the focus stays on a button');
   const before = await wordsOf(one);
   await button(one, 'Continue').click();
   await words(one).nth(before.length + 1).waitFor();
-  // The last word may have become longer.
+  // The last word may have grown.
   const after = await wordsOf(one);
   assert.deepEqual(after.slice(0, before.length - 1), before.slice(0, -1));
   assert.ok(after[before.length - 1].startsWith(before.at(-1)));
 });
 
-desk('another word instead, and the text goes on from there', {}, async (page) => {
+desk('choosing another word rewrites the text from there', {}, async (page) => {
   await write(page);
   const list = await wordsOf(candidate(page));
-  // A word of one token, so that what is chosen is a word as well.
+  // Look for a word of one token, so that the alternatives are words as well.
   for (let at = 4; ; at++) {
-    assert.ok(at < list.length, 'some word has a whole word beside it');
+    assert.ok(at < list.length, 'some word has a whole word as an alternative');
     await words(candidate(page)).nth(at).click();
     const choices = panel(page).locator('button.choice');
     const names = await choices.locator('.choice-name').allTextContents();
@@ -210,12 +210,12 @@ desk('another word instead, and the text goes on from there', {}, async (page) =
   }
 });
 
-desk('an untouched candidate is kept as venti generate writes it', {}, async (page) => {
+desk('an untouched candidate is kept exactly as venti generate writes it', {}, async (page) => {
   await write(page, { title: 'Untouched at the Desk', candidates: 2, words: 60, seed: '4711' });
   await button(candidate(page, 1), 'Keep').click();
   const dialog = page.locator('dialog');
-  await dialog.getByText(/Nobody touched this text/).waitFor();
-  await dialog.getByLabel('Who said the quote').fill('Ada Runway');
+  await dialog.getByText(/Unedited model output/).waitFor();
+  await dialog.getByLabel('Author of the quote').fill('Ada Runway');
   await dialog.getByLabel('Tags').fill('desks, promises');
   await button(dialog, 'Keep').click();
   await dialog.getByText('content/seeds/untouched-at-the-desk.md').waitFor();
@@ -238,7 +238,7 @@ desk('an untouched candidate is kept as venti generate writes it', {}, async (pa
   }
 });
 
-desk('a steered candidate is kept with its steps, and counts as edited', { expected: /status: 4(09|22)|INCOMPLETE/ }, async (page) => {
+desk('a steered candidate is kept with its steps and counts as edited', { expected: /status: 4(09|22)|INCOMPLETE/ }, async (page) => {
   await write(page, { title: 'Steered at the Desk', words: 60 });
   await words(candidate(page)).nth(6).click();
   await button(panel(page), 'Rewrite from here').click();
@@ -247,12 +247,12 @@ desk('a steered candidate is kept with its steps, and counts as edited', { expec
   const dialog = page.locator('dialog');
   await dialog.getByText(/You steered this text/).waitFor();
   assert.equal(await dialog.locator('.steps li').count(), 2);
-  // An address that is taken is said, and the rest stays as it was typed.
-  await dialog.getByLabel('Who said the quote').fill('Ada Runway');
+  // An address in use is an error, and the other fields keep their values.
+  await dialog.getByLabel('Author of the quote').fill('Ada Runway');
   await dialog.getByLabel('Address on the site').fill(site.slug);
   await button(dialog, 'Keep').click();
   await dialog.locator('.error:not([hidden])').waitFor();
-  assert.equal(await dialog.getByLabel('Who said the quote').inputValue(), 'Ada Runway');
+  assert.equal(await dialog.getByLabel('Author of the quote').inputValue(), 'Ada Runway');
   await dialog.getByLabel('Address on the site').fill('steered-at-the-desk');
   await button(dialog, 'Keep').click();
   await dialog.getByText('content/essays/steered-at-the-desk.md').waitFor();
@@ -260,81 +260,81 @@ desk('a steered candidate is kept with its steps, and counts as edited', { expec
   assert.match(readFileSync(site.path('content/essays/steered-at-the-desk.md'), 'utf8'), /^steps:/m);
   await published('steered-at-the-desk/', 'Steered at the Desk');
   await dialog.getByRole('link', { name: 'Edit the essay' }).click();
-  await page.getByText(/^It counts as edited/).waitFor();
+  await page.getByText(/^This essay counts as edited/).waitFor();
   await page.goto(`${site.base}_venti/#library`);
   const row = page.locator('.seed', { hasText: 'steered-at-the-desk.md' });
   await row.getByText('steered', { exact: true }).waitFor();
 });
 
-desk('a mistake in a seed is shown and not saved', { hash: '#library', expected: /status: 422|INCOMPLETE/ }, async (page) => {
+desk('a seed with a mistake is not saved, and the mistake is shown', { hash: '#library', expected: /status: 422|INCOMPLETE/ }, async (page) => {
   const path = site.path(`content/seeds/${site.slug}.md`);
   const good = readFileSync(path, 'utf8');
   await page.getByLabel('Filter').fill(site.slug);
   await page.locator('.seed-title a').first().click();
-  const field = page.getByLabel('The whole file');
+  const field = page.getByLabel('File contents');
   await field.fill(good.replace('quote:', 'qoute:'));
   await field.press('Control+s');
   const problem = page.locator('[data-part=refused-text]');
   await problem.waitFor();
   const [, line] = new RegExp(`${site.slug}\\.md:(\\d+):\\d+`).exec(await problem.textContent());
   const caret = await field.evaluate((field) => field.value.slice(0, field.selectionStart).split('\n').length);
-  assert.equal(caret, Number(line), 'the caret is where the mistake is');
+  assert.equal(caret, Number(line), 'the caret is at the mistake');
   assert.equal(readFileSync(path, 'utf8'), good, 'nothing was written');
-  // It is still there after another view was opened, and after the page was loaded again.
+  // The unsaved text is still there after another view was opened.
   await page.getByRole('link', { name: 'Write', exact: true }).click();
   await page.goBack();
-  assert.match(await page.getByLabel('The whole file').inputValue(), /qoute:/);
-  await page.getByLabel('The whole file').fill(good.replace(/\n*$/, '\n\n'));
-  await page.getByLabel('The whole file').press('Control+s');
+  assert.match(await page.getByLabel('File contents').inputValue(), /qoute:/);
+  await page.getByLabel('File contents').fill(good.replace(/\n*$/, '\n\n'));
+  await page.getByLabel('File contents').press('Control+s');
   await page.getByText('Saved', { exact: true }).first().waitFor();
   assert.ok(await page.locator('[data-part=refused]').isHidden());
   assert.notEqual(readFileSync(path, 'utf8'), good);
 });
 
-desk('a file that changed meanwhile is not written over unseen', { expected: /status: 409|INCOMPLETE/ }, async (page) => {
+desk('a file that was changed elsewhere is not overwritten unseen', { expected: /status: 409|INCOMPLETE/ }, async (page) => {
   const path = site.path(`content/seeds/${site.slug}.md`);
   const good = readFileSync(path, 'utf8');
   await page.goto(`${site.base}_venti/#seed=${site.slug}.md`);
-  const field = page.getByLabel('The whole file');
+  const field = page.getByLabel('File contents');
   const mine = `${good.trimEnd()}\n`;
   const theirs = `${good.trimEnd()}\n\n\n\n`;
   await field.fill(`${mine}\n\n`);
   site.write(`content/seeds/${site.slug}.md`, theirs);
   await field.press('Control+s');
-  await page.getByText('the file was changed meanwhile').waitFor();
+  await page.getByText('the file has changed since you opened it').waitFor();
   assert.equal(readFileSync(path, 'utf8'), theirs);
-  await button(page, 'Load what is there').click();
+  await button(page, 'Load the current version').click();
   await page.waitForFunction((text) => document.querySelector('#seed-text').value === text, theirs);
   await field.fill(mine);
   site.write(`content/seeds/${site.slug}.md`, `${good.trimEnd()}\n\n\n\n\n`);
   await field.press('Control+s');
-  await button(page, 'Save mine over it').click();
+  await button(page, 'Overwrite with mine').click();
   await page.getByText('Saved', { exact: true }).first().waitFor();
   assert.equal(readFileSync(path, 'utf8'), mine);
 });
 
-desk('an essay that is edited says so, here and on the site', {}, async (page) => {
+desk('an edited essay is marked, here and on the site', {}, async (page) => {
   await page.goto(`${site.base}_venti/#essay=${site.slug}/1`);
   await page.getByText('as the model wrote it').waitFor();
-  const field = page.getByLabel('Text, in Markdown');
+  const field = page.getByLabel('Text (Markdown)');
   await field.fill(`${await field.inputValue()}\nThis was *added* at the desk.\n`);
   await page.getByLabel('Reviewed').check();
   await field.press('Control+s');
-  await page.getByText(/^It counts as edited/).waitFor();
+  await page.getByText(/^This essay counts as edited/).waitFor();
   assert.match(readFileSync(site.path(`content/essays/${site.slug}.md`), 'utf8'), /reviewed: true[^]*added\* at the desk/);
   await published(`${site.slug}/`, '<em>added</em> at the desk');
 });
 
-desk('a tab that is loaded again has its drafts again', {}, async (page) => {
+desk('a reloaded tab shows its drafts again', {}, async (page) => {
   await write(page, { candidates: 2 });
-  await page.getByLabel('Title, optional').fill('Half a title');
+  await page.getByLabel('Title (optional)').fill('Half a title');
   const texts = [await wordsOf(candidate(page)), await wordsOf(candidate(page, 1))];
   await page.reload();
   await state(page, 'done').nth(1).waitFor();
   assert.deepEqual([await wordsOf(candidate(page)), await wordsOf(candidate(page, 1))], texts);
   assert.equal(await page.getByLabel('Quote').inputValue(), QUOTE);
-  assert.equal(await page.getByLabel('Title, optional').inputValue(), 'Half a title');
-  // What is discarded stays away.
+  assert.equal(await page.getByLabel('Title (optional)').inputValue(), 'Half a title');
+  // Discarded drafts do not return.
   await button(candidate(page), 'Discard').click();
   await button(candidate(page), 'Discard for good?').click();
   await page.waitForFunction(() => document.querySelectorAll('.candidate').length === 1);
@@ -344,7 +344,7 @@ desk('a tab that is loaded again has its drafts again', {}, async (page) => {
 });
 
 desk('a closed tab stops its generation', {}, async (page, { context }) => {
-  // More than can be written while the server waits for a tab that is loaded again.
+  // More text than the server can write while it waits for a reloaded tab.
   for (const seed of ['1', '2']) await write(page, { candidates: 8, words: 800, seed, wait: false });
   await words(candidate(page)).nth(2).waitFor();
   const session = await page.evaluate(() => sessionStorage.getItem('venti-desk-session'));
@@ -364,7 +364,7 @@ desk('a closed tab stops its generation', {}, async (page, { context }) => {
   assert.ok(states.includes('stopped') && !states.includes('writing') && !states.includes('waiting'), states.join(', '));
 });
 
-desk('what is broken in the configuration is said on top', {}, async (page) => {
+desk('a problem in the configuration is shown at the top', {}, async (page) => {
   const good = readFileSync(site.path('venti.yaml'), 'utf8');
   site.write('venti.yaml', `${good}\ntitel: no\n`);
   await site.says(/titel/);
@@ -380,7 +380,7 @@ desk('what is broken in the configuration is said on top', {}, async (page) => {
 });
 
 const LOOKS = {
-  'nothing written yet': { hash: '' },
+  'an empty desk': { hash: '' },
   'candidates and the panel of a word': {
     async to(page) {
       await write(page, { candidates: 2 });
@@ -389,7 +389,7 @@ const LOOKS = {
       for (const details of await page.locator('details').all()) await details.evaluate((it) => (it.open = true));
     },
   },
-  'the dialog that keeps': {
+  'the dialog for keeping': {
     async to(page) {
       await write(page);
       await button(candidate(page), 'Essay').click();
@@ -402,7 +402,7 @@ const LOOKS = {
     expected: /status: 422|INCOMPLETE/,
     async to(page) {
       await page.goto(`${site.base}_venti/#seed=${site.slug}.md`);
-      const field = page.getByLabel('The whole file');
+      const field = page.getByLabel('File contents');
       await field.fill((await field.inputValue()).replace('quote:', 'qoute:'));
       await field.press('Control+s');
       await page.locator('[data-part=refused]').waitFor();
@@ -411,16 +411,16 @@ const LOOKS = {
   'an essay': {
     async to(page) {
       await page.goto(`${site.base}_venti/#essay=${site.slug}/1`);
-      await page.getByLabel('Text, in Markdown').waitFor();
+      await page.getByLabel('Text (Markdown)').waitFor();
     },
   },
 };
 for (const [name, { to, ...options }] of Object.entries(LOOKS)) {
-  // Without motion, so that nothing is judged half faded in.
-  desk(`anybody can read it, on any screen: ${name}`, { motion: 'reduce', ...options }, async (page) => {
+  // Reduced motion, so that nothing is checked half faded in.
+  desk(`accessible on any screen: ${name}`, { motion: 'reduce', ...options }, async (page) => {
     await to?.(page);
     assert.deepEqual(await everyLook(page), []);
     await page.setViewportSize({ width: 360, height: 740 });
-    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, 'nothing is wider than a phone');
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, 'the page fits a phone');
   });
 }

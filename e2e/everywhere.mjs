@@ -1,12 +1,12 @@
-// Says a thing once and tests it from everywhere: both sites, at the root of a host, under a
-// sub-path and from the file system, with scripts on and off.
+// Runs one test in every place: for both sites, at the root of a host, under a sub-path and from the
+// file system, with scripts on and off.
 
 import { after, before, describe, it } from 'node:test';
 
 import { launch, reader } from './browser.mjs';
 import { closeAll, places } from './sites.mjs';
 
-/** Milliseconds for one test: where a script waits for what never comes, somebody must say so. */
+/** Timeout of one test in milliseconds. */
 const PATIENCE = 120_000;
 
 export const all = await places();
@@ -20,7 +20,7 @@ after(async () => {
   await closeAll(all);
 });
 
-/** `visit(page, { place, site, scripts, … })` in each place; see `reader` for the options. */
+/** Runs `visit(page, { place, site, scripts, … })` in each place. See `reader` for the options. */
 export function everywhere(title, options, visit) {
   const { scripts: wanted = [true, false], where = () => true, ...rest } = options;
   describe(title, () => {
@@ -34,8 +34,8 @@ export function everywhere(title, options, visit) {
   });
 }
 
-/** Only where the site was built for: its base_url's path on a host. */
+/** Selects the places that the site was built for: the path of its base_url on a host. */
 export const home = (place) => place.home;
 
-/** Where the site is served, whatever the path. */
+/** Selects the places with a host, at any path. */
 export const onHost = (place) => place.served;

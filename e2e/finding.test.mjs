@@ -1,4 +1,4 @@
-// How a reader finds thinkpieces, from everywhere, with scripts on and off.
+// Navigation between thinkpieces, from every place, with scripts on and off.
 
 import assert from 'node:assert/strict';
 
@@ -7,12 +7,12 @@ import { everywhere, home, onHost } from './everywhere.mjs';
 const bare = (url) => url.split(/[?#]/)[0].replace(/index\.html$/, '');
 const data = (requests) => requests.filter(({ url }) => /\/(search|random)\/[^/]+\.js$/.test(url));
 
-/** A seed with one take, and one with several. */
+/** A piece of a seed with one take, and of one with several. */
 const alone = (site) => site.pieces.find((piece) => piece.take === 1 && takesOf(site, piece) === 1 && piece.author && piece.slug !== 'hostile');
 const ring = (site) => site.pieces.find((piece) => piece.take === 1 && takesOf(site, piece) > 1);
 const takesOf = (site, { slug }) => site.pieces.filter((piece) => piece.slug === slug).length;
 
-everywhere('write me another: the next take of the seed, in a ring', {}, async (page, { place, site, requests }) => {
+everywhere('write me another: cycles through the takes of a seed', {}, async (page, { place, site, requests }) => {
   const { slug } = ring(site);
   await page.goto(place.url(`${slug}/index.html`));
   const start = bare(page.url());
@@ -23,14 +23,14 @@ everywhere('write me another: the next take of the seed, in a ring', {}, async (
     await page.waitForURL((url) => bare(url.href) !== bare(before));
     seen.push(bare(page.url()));
   }
-  assert.equal(seen.at(-1), start, 'it comes round');
-  assert.equal(new Set(seen).size, takesOf(site, { slug }), 'through every take');
-  assert.deepEqual(data(requests), [], 'and needs no list of pieces');
+  assert.equal(seen.at(-1), start, 'back at the first take');
+  assert.equal(new Set(seen).size, takesOf(site, { slug }), 'every take was visited');
+  assert.deepEqual(data(requests), [], 'the list of pieces is not loaded');
 });
 
-everywhere('write me another: elsewhere when there is one take', {}, async (page, { place, site, scripts, requests }) => {
+everywhere('write me another: leads to another piece if there is one take', {}, async (page, { place, site, scripts, requests }) => {
   await page.goto(place.url(`${alone(site).slug}/index.html`));
-  assert.deepEqual(data(requests), [], 'nothing is loaded before it is used');
+  assert.deepEqual(data(requests), [], 'nothing is loaded before the first use');
   const start = bare(page.url());
   await page.locator('a.another').first().click();
   await page.waitForURL((url) => bare(url.href) !== start);
@@ -38,10 +38,10 @@ everywhere('write me another: elsewhere when there is one take', {}, async (page
   else assert.equal(bare(page.url()), bare(place.url('random/index.html')));
 });
 
-everywhere('the random page lists some, and leads on with a script', {}, async (page, { place, site, scripts }) => {
+everywhere('the random page lists some pieces, and opens one with a script', {}, async (page, { place, site, scripts }) => {
   await page.goto(place.url('random/index.html'));
   const links = await page.locator('.ledger a').count();
-  assert.ok(links >= Math.min(10, site.pieces.length) && links <= 60, `${links} of them`);
+  assert.ok(links >= Math.min(10, site.pieces.length) && links <= 60, `${links} links`);
   if (scripts) {
     await page.locator('main a[data-random]').click();
     await page.locator('article.thinkpiece').waitFor();
@@ -52,30 +52,30 @@ everywhere('the random page lists some, and leads on with a script', {}, async (
   }
 });
 
-everywhere('a gallery puts the takes of one seed side by side', { width: 1440 }, async (page, { place, site }) => {
+everywhere('a gallery shows the takes of one seed side by side', { width: 1440 }, async (page, { place, site }) => {
   const { slug } = ring(site);
   await page.goto(place.url(`${slug}/index.html`));
   await page.locator(`a[href$="${slug}/takes/index.html"]`).first().click();
   await page.locator('.gallery').waitFor();
-  // Before its sheet is there, nothing is drawn yet, but a script would measure it all the same.
+  // Wait for the style sheet, because measuring works even before anything is drawn.
   await page.waitForLoadState();
   const columns = await page.locator('.column').evaluateAll((all) => all.map((column) => {
     const { left, top } = column.getBoundingClientRect();
     return { left, top, words: column.querySelector('.prose').textContent.split(/\s+/).length };
   }));
   assert.equal(columns.length, takesOf(site, { slug }));
-  assert.equal(new Set(columns.map(({ top }) => Math.round(top))).size, 1, 'side by side');
+  assert.equal(new Set(columns.map(({ top }) => Math.round(top))).size, 1, 'columns are side by side');
   assert.equal(new Set(columns.map(({ left }) => Math.round(left))).size, columns.length);
-  assert.ok(columns.every(({ words }) => words > 20), 'each with its text');
+  assert.ok(columns.every(({ words }) => words > 20), 'each column has a text');
   if (slug === 'in-takes') {
     const settings = (await page.locator('.column-settings').allTextContents()).join(' ');
     assert.match(settings, /temperature/);
     assert.match(settings, /top_p/);
-    assert.doesNotMatch(settings, /min_p/, 'only what differs');
+    assert.doesNotMatch(settings, /min_p/, 'only settings that differ');
   }
 });
 
-everywhere('older and newer pages of the front page', {}, async (page, { place, site }) => {
+everywhere('the front page links to older and newer pages', {}, async (page, { place, site }) => {
   await page.goto(place.url('index.html'));
   const titles = new Set();
   let pages = 0;
@@ -88,13 +88,13 @@ everywhere('older and newer pages of the front page', {}, async (page, { place, 
     await older.click();
     await page.waitForURL((url) => url.href !== before);
   }
-  assert.ok(pages > 1, 'there is more than one');
+  assert.ok(pages > 1, 'there is more than one page');
   assert.ok(titles.size > Math.min(12, site.pieces.length - 1) * (pages - 1), `${titles.size} different titles on ${pages} pages`);
   await page.locator('.pager a[rel=prev]').click();
   await page.locator('.pager').waitFor();
 });
 
-everywhere('from a thinkpiece to its tag, its author and back', {}, async (page, { place, site }) => {
+everywhere('a thinkpiece links to its tag and author, and they link back', {}, async (page, { place, site }) => {
   const piece = site.pieces.find((piece) => piece.take === 1 && piece.tags.length && piece.author && piece.slug !== 'hostile');
   const path = place.url(`${piece.slug}/index.html`);
   await page.goto(path);
@@ -105,8 +105,8 @@ everywhere('from a thinkpiece to its tag, its author and back', {}, async (page,
     await page.locator(way).first().click();
     await page.waitForURL((url) => bare(url.href) !== bare(path));
     assert.equal(await page.locator('h1').textContent(), name);
-    assert.ok(await page.locator('.card-title a').count(), 'it lists something');
-    // The one we came from may be further back.
+    assert.ok(await page.locator('.card-title a').count(), 'the list is not empty');
+    // The starting piece may be on a later page.
     for (let more = 0; more < 60 && !(await page.locator('.card-title a', { hasText: title }).count()); more++) {
       const before = page.url();
       await page.locator('.pager a[rel=next]').click();
@@ -117,7 +117,7 @@ everywhere('from a thinkpiece to its tag, its author and back', {}, async (page,
   }
 });
 
-everywhere('every tag, author and month is listed, and counted rightly', { scripts: [false] }, async (page, { place, site }) => {
+everywhere('every tag, author and month is listed with the right count', { scripts: [false] }, async (page, { place, site }) => {
   const count = (texts) => texts.reduce((sum, text) => sum + Number(text.match(/\d+/)[0]), 0);
   await page.goto(place.url('tags/index.html'));
   const tags = new Set(site.pieces.flatMap((piece) => piece.tags));
@@ -135,32 +135,32 @@ everywhere('every tag, author and month is listed, and counted rightly', { scrip
   assert.equal(await page.locator('.ledger > li').count(), site.pieces.filter((piece) => piece.date.startsWith(newest)).length);
 });
 
-everywhere('what is not there is said so, at any depth, and the way back is found', { where: home, expected: /404/ }, async (page, { place }) => {
+everywhere('the 404 page works at any depth and leads back', { where: home, expected: /404/ }, async (page, { place }) => {
   for (const path of ['no-such-page', 'tags/no-such-tag/', 'a/b/c/d/e/', 'archive/1999/01/index.html']) {
     const response = await page.goto(place.base + path);
     assert.equal(response.status(), 404);
     const rules = await page.evaluate(() => document.styleSheets[0]?.cssRules.length ?? 0);
-    assert.ok(rules > 10, `${path} has its style`);
+    assert.ok(rules > 10, `${path} is styled`);
     await page.locator('.lost a.button').first().click();
     await page.waitForURL((url) => bare(url.href) === place.base);
   }
 });
 
-everywhere('an old address leads on', { where: ({ site }) => site.name === 'made' }, async (page, { place }) => {
+everywhere('old addresses redirect', { where: ({ site }) => site.name === 'made' }, async (page, { place }) => {
   for (const path of ['old/12/index.html', '2012.html', 'büro/tür/index.html']) {
     await page.goto(place.url(encodeURI(path)));
     await page.locator('article.thinkpiece').waitFor();
   }
 });
 
-everywhere('a page names its feeds, and they are there', { where: onHost, scripts: [false] }, async (page, { place, site }) => {
+everywhere('pages link to their feeds, which exist', { where: onHost, scripts: [false] }, async (page, { place, site }) => {
   for (const kind of ['index', 'thinkpiece', 'tag', 'author', 'gallery']) {
     await page.goto(place.url(site.kinds()[kind]));
     const feeds = await page.locator('link[rel=alternate]').evaluateAll((links) => links.map(({ href, type, title }) => ({ href, type, title })));
     const types = new Set(feeds.map(({ type }) => type));
     assert.deepEqual([...types].sort(), ['application/atom+xml', 'application/feed+json', 'application/rss+xml'], kind);
     if (['tag', 'author', 'gallery'].includes(kind)) {
-      assert.equal(feeds[0].href, bare(page.url()) + 'atom.xml', `${kind} has a feed of its own`);
+      assert.equal(feeds[0].href, bare(page.url()) + 'atom.xml', `${kind} has its own feed`);
     }
     assert.equal(new Set(feeds.map(({ href }) => href)).size, feeds.length);
     for (const { href, title } of feeds) {
@@ -170,7 +170,7 @@ everywhere('a page names its feeds, and they are there', { where: onHost, script
   }
 });
 
-everywhere('an icon, a manifest and a card for sharing', { where: home, scripts: [false] }, async (page, { place, site }) => {
+everywhere('icons, manifest and social card exist', { where: home, scripts: [false] }, async (page, { place, site }) => {
   await page.goto(place.url(site.kinds().thinkpiece));
   for (const link of await page.locator('link[rel=icon], link[rel=apple-touch-icon], link[rel=manifest]').evaluateAll((links) => links.map(({ href }) => href))) {
     assert.equal((await page.request.get(link)).status(), 200, link);

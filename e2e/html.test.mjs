@@ -1,5 +1,5 @@
-// Every page through the Nu HTML checker: no error, no warning. It fetches them from a host, since
-// it holds what a page loads to the page's policy, and 'self' means nothing in a folder.
+// Runs every page through the Nu HTML checker, which must report no error and no warning. The pages
+// are served by a host, because the checker applies their policy, and 'self' needs an origin.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -10,21 +10,21 @@ import { served, sites } from './sites.mjs';
 
 const JAR = createRequire(import.meta.url).resolve('vnu-jar/build/dist/vnu.jar');
 
-/** What the checker says about these pages; it exits with 1 where it says anything. */
+/** The checker's messages about these pages. Its exit status is 1 if there are any. */
 function check(urls) {
   return new Promise((resolve, reject) => {
-    // In one run: the virtual machine takes longer to start than to read a page.
-    // Of its own accord it looks at no page of this machine.
+    // A single run, because starting the JVM takes longer than checking a page. The properties allow
+    // pages of this machine, which are blocked by default.
     const options = ['-Xss8m', '-Dnu.validator.servlet.allow-forbidden-hosts=true', '-Dnu.validator.servlet.allowed-address-type=all', '-jar', JAR, '--Werror', '--stdout', '--format', 'json', '--no-langdetect', ...urls];
     execFile('java', options, { maxBuffer: 1 << 28 }, (error, stdout) => {
       if (error?.code === 'ENOENT') reject(new Error('no Java: the HTML checker needs it'));
-      else if (!stdout.trim().startsWith('{')) reject(error ?? new Error('the HTML checker said nothing'));
+      else if (!stdout.trim().startsWith('{')) reject(error ?? new Error('the HTML checker printed no report'));
       else resolve(JSON.parse(stdout).messages);
     });
   });
 }
 
-describe('the HTML checker has nothing to say', () => {
+describe('the HTML checker reports nothing', () => {
   for (const site of sites) {
     it(site.name, async () => {
       const place = await served(site, site.mount);
@@ -41,12 +41,12 @@ describe('the HTML checker has nothing to say', () => {
   }
 });
 
-/** A block of data is no script, and no policy asks for its hash; the checker takes it for one. */
+/** Whether the checker mistakes a JSON-LD data block for a script, which would need a hash. */
 function mistaken({ message, extract }) {
   return message.startsWith('Inline script violates') && extract.includes('<script type="application/ld+json">');
 }
 
-/** The first few, and how many there are: one fault of a template is one on each page. */
+/** The first messages and their total number: one mistake in a template appears on every page. */
 function summed(said) {
   return said.length > 20 ? [...said.slice(0, 20), `… ${said.length} in all`] : said;
 }

@@ -1,5 +1,5 @@
-// Lighthouse's marks: 100 in accessibility, best practices and SEO, on the front page and on a
-// thinkpiece. Speed is printed, not judged: the machine is shared. `npm run perf` measures it.
+// Lighthouse must give 100 for accessibility, best practices and SEO, on the front page and a
+// thinkpiece. Performance is only printed, since the machine is shared; `npm run perf` measures it.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -19,7 +19,7 @@ after(async () => {
   await place.close();
 });
 
-describe('Lighthouse gives 100', () => {
+describe('Lighthouse scores are 100', () => {
   for (const kind of ['index', 'thinkpiece']) {
     for (const device of DEVICES) {
       it(`${kind}, ${device}`, async (test) => {

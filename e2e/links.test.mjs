@@ -1,5 +1,5 @@
-// A crawler that is not ours follows every link of the served site, at the root and below a path,
-// and finds nothing broken. Links to elsewhere are not followed.
+// An independent crawler follows every internal link of the served site, at the root and under a
+// sub-path, and must find none broken.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -20,7 +20,7 @@ describe('no link is broken', () => {
             recurse: true,
             concurrency: 20,
             timeout: 10_000,
-            // On a busy machine a connection may be refused. A page that is not there is not asked for again.
+            // On a busy machine a connection may be refused. Missing pages are not retried.
             retryErrors: true,
             retryErrorsCount: 3,
             checkFragments: true,
@@ -29,7 +29,7 @@ describe('no link is broken', () => {
           const ours = links.filter(({ state }) => state !== 'SKIPPED');
           const broken = ours.filter(({ state }) => state === 'BROKEN').map(({ url, parent, status }) => `${url} on ${parent}: ${status}`);
           assert.deepEqual(broken.slice(0, 20), []);
-          // A crawler that got nowhere finds nothing broken, either.
+          // A crawler that followed too few links would find nothing broken, either.
           assert.ok(ours.length > site.pieces.length, `only ${ours.length} links were followed`);
         } finally {
           await place.close();

@@ -1,4 +1,4 @@
-// Runs the browser checks, all of them or those of the files named.
+// Runs the browser checks: all of them, or the named files.
 //
 //     npm run e2e                      npm run e2e -- reading links
 
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec as Spec } from 'node:test/reporters';
 
-// The longest first, so that none is left over for one core at the end.
+// The longest first, so that no long one is left for a single core at the end.
 const LONGEST = ['lighthouse', 'reading', 'accessibility', 'finding'];
 const MINUTES = 60_000;
 
@@ -16,7 +16,7 @@ const names = readdirSync(folder).filter((file) => file.endsWith('.test.mjs')).m
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !names.includes(name));
 if (unknown.length) {
-  console.error(`no such checks: ${unknown.join(' ')}; there are ${names.join(', ')}`);
+  console.error(`unknown checks: ${unknown.join(' ')}; available: ${names.join(', ')}`);
   process.exit(2);
 }
 const rank = (name) => LONGEST.indexOf(name) >>> 0;

@@ -1,5 +1,5 @@
-// What holds for every kind of page, wherever the site lies: it loads without a fault, fits the
-// narrowest phone, moves nothing once it is painted, and asks for no more than it needs.
+// Checks for every kind of page, at every mount point: it loads without a fault, fits the narrowest
+// phone, and does not shift after the first paint.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import { everywhere, home } from './everywhere.mjs';
 import { made, sites } from './sites.mjs';
 
-/** The pages of a place, with their kinds; 404.html only where it is at home. */
+/** The pages of a place, with their kinds; 404.html only where its base_url applies. */
 function pagesOf(place) {
   const there = ([kind, path]) => path && (kind !== '404' || place.home);
   return Object.entries(place.site.kinds()).filter(there);
@@ -15,15 +15,15 @@ function pagesOf(place) {
 
 describe('every kind of page', () => {
   for (const site of sites) {
-    it(`is there: ${site.name}`, () => {
+    it(`exists: ${site.name}`, () => {
       const missing = Object.entries(site.kinds()).filter(([, path]) => !path).map(([kind]) => kind);
       assert.deepEqual(missing, []);
     });
   }
 });
 
-describe('what is not to be read yet is nowhere', () => {
-  // scripts/make_site.py makes every fortieth piece a draft and dates the one before far ahead.
+describe('unpublished pieces appear nowhere', () => {
+  // scripts/make_site.py makes every fortieth piece a draft and dates the one before it in the future.
   for (const slug of ['piece-000038', 'piece-000039']) {
     it(slug, () => {
       const mentions = made.files().filter((path) => path.includes(slug) || /\.(html|xml|json|js)$/.test(path) && made.read(path).includes(slug));
@@ -32,7 +32,7 @@ describe('what is not to be read yet is nowhere', () => {
   }
 });
 
-/** In a page: what makes it wider than the window, and by how much. */
+/** Runs in a page: the elements that make it wider than the window, and by how much. */
 function tooWide() {
   const { clientWidth, scrollWidth } = document.documentElement;
   if (scrollWidth <= clientWidth) return [];
@@ -43,7 +43,7 @@ function tooWide() {
   return [`${scrollWidth - clientWidth} px too wide: ${[...new Set(culprits)].slice(0, 6).join(', ')}`];
 }
 
-everywhere('no page has a fault or is wider than a phone', { width: 320, height: 640 }, async (page, { place, faults }) => {
+everywhere('no page has faults or is wider than a phone', { width: 320, height: 640 }, async (page, { place, faults }) => {
   for (const [kind, path] of pagesOf(place)) {
     await page.setViewportSize({ width: 320, height: 640 });
     await page.goto(place.url(path));
@@ -54,12 +54,12 @@ everywhere('no page has a fault or is wider than a phone', { width: 320, height:
   }
 });
 
-// Fonts and pictures come late, as on a slow line: that is when a page would jump.
+// Delay in milliseconds for fonts and pictures, as on a slow connection, where a page could shift.
 const LATE = 700;
 
 for (const width of [360, 1440]) {
   const options = { width, height: 900, scripts: [true], where: home };
-  everywhere(`nothing moves once it is painted, ${width} px`, options, async (page, { context, place, faults }) => {
+  everywhere(`no layout shift after the first paint, ${width} px`, options, async (page, { context, place, faults }) => {
     await context.addInitScript(() => {
       globalThis.shifts = [];
       const element = (node) => (node?.nodeType === Node.ELEMENT_NODE ? node : node?.parentElement);
@@ -72,7 +72,7 @@ for (const width of [360, 1440]) {
     });
     await context.route(/\.(woff2|svg|png)$/, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, LATE));
-      // The page may have been left by now.
+      // Fails if the page has been left in the meantime.
       await route.continue().catch(() => {});
     });
     for (const kind of ['index', 'thinkpiece', 'tag', 'author', 'gallery', 'archive', 'plain']) {

@@ -1,4 +1,4 @@
-// Lighthouse's performance, as the median of five runs a page and device, for the notes.
+// Prints Lighthouse's performance scores: the median of five runs per page and device.
 //
 //     npm run perf
 

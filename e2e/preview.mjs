@@ -1,4 +1,4 @@
-// `venti serve` on a copy of the demo's project, which a test may edit, break and mend.
+// `venti serve` on a copy of the demo's project, which a test may edit, break and fix.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 export const venti = resolve(process.env.VENTI ?? 'target/release/venti');
 const project = resolve(process.env.VENTI_PROJECT ?? '.');
 
-/** A copy of the demo's project, with a preview of it. */
+/** A copy of the demo's project, with a running preview. */
 export class Preview {
   static async start(...flags) {
     const preview = new Preview();
@@ -37,7 +37,7 @@ export class Preview {
     writeFileSync(this.path(path), text);
   }
 
-  /** As many editors save: a new file in the place of the old one. */
+  /** Saves like many editors do, by moving a new file over the old one. */
   replace(path, text) {
     writeFileSync(this.path(`${path}~new`), text);
     renameSync(this.path(`${path}~new`), this.path(path));
@@ -49,7 +49,7 @@ export class Preview {
 
   async says(pattern) {
     for (let waited = 0; !pattern.test(this.said); waited += 20) {
-      assert.ok(waited < 20_000, `no ${pattern} in what it said:\n${this.said}`);
+      assert.ok(waited < 20_000, `no ${pattern} in the output:\n${this.said}`);
       await new Promise((done) => setTimeout(done, 20));
     }
   }

@@ -1,5 +1,5 @@
-// `venti serve` as somebody lives with it: a browser stays on a page while its files are edited,
-// broken, mended, deleted, renamed and added.
+// `venti serve` in use: a browser stays on a page while its files are edited, broken, fixed, deleted,
+// renamed and added.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -16,13 +16,13 @@ before(async () => {
 });
 after(() => browser.close());
 
-/** `visit(page, preview)` with a preview of its own. */
+/** Runs `visit(page, preview)` with a separate preview. */
 function preview(name, options, visit) {
   test(name, { timeout: 120_000 }, async () => {
     const { flags = [], ...rest } = options;
     const preview = await Preview.start(...flags);
     try {
-      // The stream of events is cut when a page is left.
+      // Leaving a page aborts its event stream.
       await reader(browser, preview, { expected: /ERR_INCOMPLETE_CHUNKED|status: 404/, ...rest }, (page) => visit(page, preview));
     } finally {
       await preview.end();
@@ -31,24 +31,24 @@ function preview(name, options, visit) {
 }
 
 const problem = (page) => page.locator('venti-preview .problem');
-/** A mark that is lost when the page is loaded again. */
+/** Sets a mark that a reload removes. */
 const mark = (page) => page.evaluate(() => {
   window.mark = true;
 });
 const marked = (page) => page.evaluate(() => window.mark === true);
 
-preview('an edited essay is shown where the reader was', { height: 500 }, async (page, site) => {
+preview('an edited essay reloads at the same scroll position', { height: 500 }, async (page, site) => {
   await page.goto(`${site.base}${site.slug}/`);
   await page.evaluate(() => scrollTo(0, 700));
   site.edit(`content/essays/${site.slug}.md`, (text) => `${text}\nThis was added at last.\n`);
   await page.getByText('This was added at last.').waitFor({ state: 'attached' });
-  assert.ok(Math.abs((await page.evaluate(() => scrollY)) - 700) < 2, 'it is not at its top again');
-  // And once more: nothing was lost by loading it again.
+  assert.ok(Math.abs((await page.evaluate(() => scrollY)) - 700) < 2, 'the scroll position is kept');
+  // Also works after a reload.
   site.edit(`content/essays/${site.slug}.md`, (text) => text.replace('at last', 'in the end'));
   await page.getByText('This was added in the end.').waitFor({ state: 'attached' });
 });
 
-preview('another page is left alone', {}, async (page, site) => {
+preview('an unaffected page does not reload', {}, async (page, site) => {
   await page.goto(`${site.base}about/`);
   await mark(page);
   site.edit(`content/essays/${site.slug}.md`, (text) => `${text}\nMore.\n`);
@@ -57,23 +57,23 @@ preview('another page is left alone', {}, async (page, site) => {
   assert.ok(await marked(page));
 });
 
-preview('a style is swapped without loading the page again', {}, async (page, site) => {
+preview('a style sheet is swapped without a reload', {}, async (page, site) => {
   await page.goto(site.base);
   await mark(page);
   const links = await page.locator('link[rel=stylesheet]').count();
   site.write('themes/medium/static/css/print.css', 'h1, h2 { letter-spacing: 7px !important }');
   await page.waitForFunction(() => getComputedStyle(document.querySelector('h1, h2')).letterSpacing === '7px');
-  // And often, faster than a browser loads them.
+  // Many times, faster than a browser can load them.
   for (let width = 1; width <= 20; width++) {
     site.write('themes/medium/static/css/print.css', `h1, h2 { letter-spacing: ${width}px !important }`);
     await page.waitForTimeout(width * 3);
   }
   await page.waitForFunction(() => getComputedStyle(document.querySelector('h1, h2')).letterSpacing === '20px');
   await page.waitForFunction((links) => document.querySelectorAll('link[rel=stylesheet]').length === links, links);
-  assert.ok(await marked(page), 'the page stayed');
+  assert.ok(await marked(page), 'the page did not reload');
 });
 
-preview('what is broken is said over the last good page, and goes once it is mended', {}, async (page, site) => {
+preview('a problem is shown over the last good page until it is fixed', {}, async (page, site) => {
   await page.goto(site.base);
   const title = await page.title();
   const broken = [
@@ -87,15 +87,15 @@ preview('what is broken is said over the last good page, and goes once it is men
     await problem(page).waitFor();
     const text = await problem(page).locator('pre').textContent();
     assert.match(text, place);
-    assert.ok(site.said.includes(text.trim()), 'the terminal says the same');
+    assert.ok(site.said.includes(text.trim()), 'the terminal shows the same text');
     assert.equal(await page.title(), title);
-    // Somebody who comes now sees the last good site and what is wrong with the next.
+    // A new visitor also sees the last good build and the problem.
     await page.reload();
     await problem(page).waitFor();
     assert.equal(await page.title(), title);
     site.write(file, good);
     await problem(page).waitFor({ state: 'hidden' });
-    await site.says(/mended/);
+    await site.says(/fixed/);
     site.said = '';
   }
   site.write('themes/medium/templates/404.html', '{{ nothing }}');
@@ -108,7 +108,7 @@ preview('what is broken is said over the last good page, and goes once it is men
   assert.ok(await problem(page).isHidden());
 });
 
-preview('a site that is broken from the start appears once it is mended', {}, async (page, site) => {
+preview('a site that is broken from the start appears once it is fixed', {}, async (page, site) => {
   const good = readFileSync(site.path('venti.yaml'), 'utf8');
   site.write('venti.yaml', 'title: [\n');
   await page.goto(site.base);
@@ -118,7 +118,7 @@ preview('a site that is broken from the start appears once it is mended', {}, as
   await page.locator('main').waitFor();
 });
 
-preview('files that come, go and are renamed', {}, async (page, site) => {
+preview('added, removed and renamed files', {}, async (page, site) => {
   await page.goto(`${site.base}colophon/`);
   assert.match(await page.title(), /not/i);
   site.write('content/pages/colophon.md', '---\ntitle: Colophon\n---\nSet in type.\n');
@@ -129,24 +129,24 @@ preview('files that come, go and are renamed', {}, async (page, site) => {
   await page.waitForFunction(() => !document.body.textContent.includes('Set in other type.'));
   await page.goto(`${site.base}imprint/`);
   await page.getByText('Set in other type.').waitFor();
-  // A whole folder goes, and comes back.
+  // A whole folder is moved away and back.
   renameSync(site.path('content/pages'), site.path('content/away'));
   await page.waitForFunction(() => !document.body.textContent.includes('Set in other type.'));
   renameSync(site.path('content/away'), site.path('content/pages'));
   await page.getByText('Set in other type.').waitFor();
 });
 
-preview('an essay that is missing arrives word by word, and then as it is published', {}, async (page, site) => {
+preview('a missing essay appears word by word, then as published', {}, async (page, site) => {
   site.write('content/seeds/new-here.md', '---\nquote: "A pipeline is a promise that nobody signed."\ntitle: Unsigned\n---\n');
   await page.goto(`${site.base}new-here/`);
-  // It may be there before anybody looks.
+  // It may already be finished.
   await page.locator('[data-arriving]:not(:empty), article.thinkpiece').first().waitFor();
   await page.locator('article.thinkpiece').waitFor({ timeout: 60_000 });
   assert.equal(await page.locator('h1').textContent(), 'Unsigned');
   assert.ok(readFileSync(site.path('content/essays/new-here.md'), 'utf8').includes('title: Unsigned'));
 });
 
-preview('of a burst of saves the last is shown, and then there is rest', {}, async (page, site) => {
+preview('after a burst of saves the last version is shown, and building stops', {}, async (page, site) => {
   await page.goto(site.base);
   site.write('content/pages/burst.md', '---\ntitle: Burst\n---\nnumber 0\n');
   await page.goto(`${site.base}burst/`);
@@ -158,7 +158,7 @@ preview('of a burst of saves the last is shown, and then there is rest', {}, asy
   await page.waitForTimeout(400);
   const said = site.said;
   await page.waitForTimeout(600);
-  assert.equal(site.said, said, 'nothing is built where nothing changes');
+  assert.equal(site.said, said, 'no build without a change');
 });
 
 preview('a site below the root of its host', {}, async (page, site) => {
@@ -172,7 +172,7 @@ preview('a site below the root of its host', {}, async (page, site) => {
   assert.equal(outside.status, 404);
 });
 
-test('no request leads out of the site, or changes it', async () => {
+test('requests cannot reach files outside the site or change it', async () => {
   const site = await Preview.start();
   try {
     const { port } = new URL(site.base);
@@ -220,11 +220,11 @@ test('no request leads out of the site, or changes it', async () => {
   }
 });
 
-test('ten thousand requests while it is built again and again', { timeout: 300_000 }, async () => {
+test('ten thousand requests during continuous rebuilds', { timeout: 300_000 }, async () => {
   const site = await Preview.start();
   try {
     const { pid } = site.process;
-    // In kilobytes; where there is no /proc, nobody asks.
+    // In kilobytes; 0 on systems without /proc.
     const memory = () => (existsSync('/proc/self/status') ? Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) : 0);
     const index = await (await fetch(site.base)).text();
     const paths = ['', 'about/', 'archive/', 'atom.xml', 'search/', 'nope', ...[...index.matchAll(/(?:href|src)="([^"#:]+)"/g)].map(([, path]) => path)];
@@ -262,7 +262,7 @@ test('ten thousand requests while it is built again and again', { timeout: 300_0
   }
 });
 
-test('it ends when it is told to, while browsers listen', { timeout: 60_000 }, async () => {
+test('signals end the preview, even while browsers listen', { timeout: 60_000 }, async () => {
   for (const signal of ['SIGINT', 'SIGTERM']) {
     const site = await Preview.start();
     const listening = await fetch(`${site.base}_venti/events?path=/`);
@@ -274,7 +274,7 @@ test('it ends when it is told to, while browsers listen', { timeout: 60_000 }, a
   }
 });
 
-test('a port that is taken is said, and the next is used unless that one was asked for', async () => {
+test('a port in use is an error if it was requested', async () => {
   const first = await Preview.start();
   const { port } = new URL(first.base);
   const second = spawn(venti, ['serve', '--root', first.root, '--port', port], { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -284,6 +284,6 @@ test('a port that is taken is said, and the next is used unless that one was ask
   });
   const code = await new Promise((done) => second.on('exit', done));
   assert.equal(code, 1);
-  assert.match(said, new RegExp(`port ${port} is taken`));
+  assert.match(said, new RegExp(`port ${port} is already in use`));
   await first.end();
 });

@@ -1,5 +1,5 @@
-// The index behind search, read as a browser reads it, but without one: are the words cut alike,
-// is every text found, and what happens when a file is missing or newer than the others.
+// Tests of the search index without a browser: tokenisation, results, and files that are missing or
+// newer than the others.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ const folder = join(import.meta.dirname, '..', 'src', 'site', 'search');
 const reader = readFileSync(join(folder, 'reader.js'), 'utf8');
 const shared = JSON.parse(readFileSync(join(folder, 'words.json'), 'utf8'));
 
-/** A page that has run the reader, and then what `files` gives for each name asked for. */
+/** A page that runs the reader; `files` returns the contents of a file by name. */
 function page(files) {
   const context = vm.createContext({});
   const asked = [];
@@ -31,7 +31,7 @@ function page(files) {
   };
 }
 
-/** A site's index, opened. */
+/** Opens the index of a site. */
 async function opened(site) {
   const here = page((name) => site.read(`search/${name.split('?')[0]}`));
   await here.start();
@@ -40,19 +40,19 @@ async function opened(site) {
 
 const only = () => page(() => reader);
 
-/** Some of a site's texts, from the first to the last. */
+/** A sample of about forty texts, spread evenly over the site. */
 function sample(site) {
   const step = Math.ceil(site.pieces.length / 40);
   return site.pieces.filter((_, at) => at % step === 0);
 }
 
-test('texts are cut into words as the index cuts them', async () => {
+test('texts are split into words as in the index', async () => {
   const here = only();
   await here.start();
   for (const [text, words] of shared) assert.deepEqual(here.words(text), words, text);
 });
 
-test('what was found is marked, of a word still typed what was typed', async () => {
+test('whole matches are marked, and the typed part of an unfinished word', async () => {
   const here = only();
   await here.start();
   const marks = (text, words) =>
@@ -64,19 +64,19 @@ test('what was found is marked, of a word still typed what was typed', async () 
 });
 
 for (const site of sites) {
-  test(`${site.name}: a text is found by its title, its author and its tags`, async () => {
+  test(`${site.name}: texts are found by title, author and tags`, async () => {
     const here = await opened(site);
     for (const { title, author, tags, path: address } of sample(site)) {
       for (const query of [title, ...author ? [author] : [], ...tags]) {
         const { docs, complete } = await here.search(`${query} `, 0);
-        assert.ok(complete && docs.length, `nothing has ${query}`);
+        assert.ok(complete && docs.length, `no results for ${query}`);
         const { shown } = await here.search(`${query} `, docs.length);
-        assert.ok(shown.some(([found]) => found === address), `${query} does not lead to ${address}`);
+        assert.ok(shown.some(([found]) => found === address), `${query} does not find ${address}`);
       }
     }
   });
 
-  test(`${site.name}: a title that says it all comes first`, async () => {
+  test(`${site.name}: an exact title is among the first three results`, async () => {
     const here = await opened(site);
     for (const { title } of sample(site).filter(({ title }) => here.words(title).length > 3)) {
       const { shown } = await here.search(`${title} `);
@@ -85,7 +85,7 @@ for (const site of sites) {
     }
   });
 
-  test(`${site.name}: the beginning of the last word is enough, and a slip is forgiven`, async () => {
+  test(`${site.name}: prefixes and typos are matched`, async () => {
     const here = await opened(site);
     const long = sample(site).flatMap(({ title }) => here.words(title)).filter((word) => word.length > 6);
     for (const word of long.slice(0, 20)) {
@@ -95,7 +95,7 @@ for (const site of sites) {
     }
   });
 
-  test(`${site.name}: some of the words are better than nothing, and it says so`, async () => {
+  test(`${site.name}: partial matches are returned and marked as such`, async () => {
     const here = await opened(site);
     const [{ title }] = sample(site);
     const { docs, complete } = await here.search(`${title} qqqqqqqqqq`);
@@ -105,12 +105,12 @@ for (const site of sites) {
   });
 }
 
-// An index of one text, "A", in which one word stands: "a".
+// An index of a single text, titled "A", with the single word "a".
 const added = (name, edition, data) => `ventiSearch.add("${name}","${edition}",${JSON.stringify(data)});`;
 const index = (edition) => reader + added('index', edition, { docs: 1, docs_per_file: 32, terms: ['a'] });
 const part = (name, edition) => added(name, edition, name === 'docs-0' ? [['a/', 'A', '', []]] : '!a , ');
 
-test('a file that does not come is an error now and asked for again later', async () => {
+test('a missing file is an error and is requested again later', async () => {
   let down = true;
   const here = page((name) => {
     if (name === 'index.js') return index('one');
@@ -124,7 +124,7 @@ test('a file that does not come is an error now and asked for again later', asyn
   assert.deepEqual(here.asked, ['index.js', 'terms-0.js?one', 'terms-0.js?one', 'docs-0.js?one']);
 });
 
-test('a site that changes under a reader is read anew, once', async () => {
+test('an index that has changed is reloaded once', async () => {
   const here = page((name) => {
     if (name === 'index.js') return index('old');
     if (name === 'index.js?new') return index('new');

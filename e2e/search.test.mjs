@@ -1,4 +1,4 @@
-// Search: by the keyboard alone, from everywhere, and at no cost to those who do not search.
+// Search: with the keyboard only, from every place, and without cost for readers who do not search.
 
 import assert from 'node:assert/strict';
 
@@ -8,13 +8,13 @@ const scripts = [true];
 const data = (requests) => requests.filter(({ url }) => /\/search\/[^/]+\.js$/.test(url));
 const bare = (url) => url.split(/[?#]/)[0].replace(/index\.html$/, '');
 
-/** A piece that its title alone should find. */
+/** A piece that a search for its title should find. */
 const wanted = (site) => site.pieces.find((piece) => piece.take === 1 && piece.title.split(' ').length > 3 && !/hostile|long/.test(piece.slug));
 const focused = (page) => page.evaluate(() => document.activeElement.matches('[data-search-box] input'));
 
-everywhere('by the keyboard alone: a slash, some words, Enter', { scripts }, async (page, { place, site, requests }) => {
+everywhere('keyboard only: a slash, some words, Enter', { scripts }, async (page, { place, site, requests }) => {
   await page.goto(place.url(site.kinds().thinkpiece));
-  assert.deepEqual(data(requests), [], 'nothing is loaded before it is used');
+  assert.deepEqual(data(requests), [], 'nothing is loaded before the first use');
   await page.keyboard.press('/');
   await page.locator('dialog[open] input').waitFor();
   assert.ok(await focused(page));
@@ -22,13 +22,13 @@ everywhere('by the keyboard alone: a slash, some words, Enter', { scripts }, asy
   await page.keyboard.type(title);
   await page.locator('dialog [role=option]').first().waitFor();
   assert.equal(await page.locator('dialog .search-title').first().textContent(), title);
-  assert.ok(await page.locator('dialog mark').count(), 'what was found is marked');
+  assert.ok(await page.locator('dialog mark').count(), 'matches are marked');
   assert.ok(data(requests).length > 0);
   await page.keyboard.press('Enter');
   await page.waitForURL((url) => bare(url.href) === bare(place.url(`${slug}/index.html`)));
 });
 
-everywhere('arrows choose, Escape leaves, and the focus is where it was', { scripts }, async (page, { place, site }) => {
+everywhere('arrow keys select, Escape closes and returns the focus', { scripts }, async (page, { place, site }) => {
   await page.goto(place.url(site.kinds().index));
   const link = page.locator('a[data-search]').first();
   await link.focus();
@@ -53,7 +53,7 @@ everywhere('arrows choose, Escape leaves, and the focus is where it was', { scri
   await page.locator('dialog[open] input').waitFor();
 });
 
-everywhere('the author, a word of the text, and nothing at all', { scripts }, async (page, { place, site, requests }) => {
+everywhere('searches by author, by a word of the text, and without a match', { scripts }, async (page, { place, site, requests }) => {
   await page.goto(place.url('search/index.html'));
   const input = page.locator('main [data-search-box] input');
   const options = page.locator('main [role=option]');
@@ -77,7 +77,7 @@ everywhere('the author, a word of the text, and nothing at all', { scripts }, as
   assert.ok(data(requests).every(({ url }) => url.startsWith(place.base)));
 });
 
-everywhere('a search has an address', { scripts }, async (page, { place, site }) => {
+everywhere('the query is kept in the address', { scripts }, async (page, { place, site }) => {
   const { title } = wanted(site);
   await page.goto(place.url('search/index.html'));
   await page.locator('main [data-search-box] input').fill(title);
@@ -89,7 +89,7 @@ everywhere('a search has an address', { scripts }, async (page, { place, site })
   assert.equal(await page.locator('main [data-search-box] input').inputValue(), title);
 });
 
-everywhere('what cannot be loaded is said to be missing, and asked for again', { scripts, expected: /search/ }, async (page, { place, site }) => {
+everywhere('a failed load shows a message and is retried', { scripts, expected: /search/ }, async (page, { place, site }) => {
   await page.route(/assets\/js\/search\./, (route) => route.abort('failed'), { times: 1 });
   await page.goto(place.url(site.kinds().index));
   await page.keyboard.press('/');
@@ -101,7 +101,7 @@ everywhere('what cannot be loaded is said to be missing, and asked for again', {
   await page.locator('dialog [role=option]').first().waitFor();
 });
 
-everywhere('without scripts the page says where else to look', { scripts: [false] }, async (page, { place, site }) => {
+everywhere('without scripts the search page links to the lists', { scripts: [false] }, async (page, { place, site }) => {
   await page.goto(place.url(site.kinds().index));
   await page.locator('a[data-search]').first().click();
   await page.waitForURL((url) => bare(url.href) === bare(place.url('search/index.html')));

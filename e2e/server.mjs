@@ -1,6 +1,5 @@
-// A host for a built site: serves one folder, at the root or under a sub-path, the way a static
-// host does: index.html for a folder, 404.html for what is not there, gzip where it helps, and the
-// headers that the site asks for in its `_headers`.
+// A static host for a built site. It serves one folder, at the root or under a sub-path, with
+// index.html for folders, 404.html for missing files, gzip, and the headers of `_headers`.
 
 import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -24,8 +23,8 @@ const TYPES = {
 const COMPRESSED = /^(text|application)\/|svg/;
 
 /**
- * Serves `folder` under `mount` ('/' or '/blog/') on a free port of this machine.
- * Outside `mount` nothing is there. Returns the URL of the mount, and what closes it.
+ * Serves `folder` under `mount` ('/' or '/blog/') on a free port of this machine, and nothing
+ * outside `mount`. Returns the origin, the URL of the mount, and a function that closes the server.
  */
 export async function serve(folder, mount = '/') {
   const rules = headerRules(folder);
@@ -42,7 +41,7 @@ export async function serve(folder, mount = '/') {
 function answer(request, response, folder, mount, rules) {
   const { pathname } = new URL(request.url, 'http://127.0.0.1');
   if (!pathname.startsWith(mount)) {
-    response.writeHead(404, { 'content-type': 'text/plain' }).end('outside of the site\n');
+    response.writeHead(404, { 'content-type': 'text/plain' }).end('outside the site\n');
     return;
   }
   const path = decoded(pathname.slice(mount.length));
@@ -55,7 +54,7 @@ function answer(request, response, folder, mount, rules) {
   const found = existsSync(file);
   const sent = found ? file : join(folder, '404.html');
   if (!existsSync(sent)) {
-    response.writeHead(404, { 'content-type': 'text/plain' }).end('nothing here\n');
+    response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
     return;
   }
   const type = TYPES[extname(sent)] ?? 'application/octet-stream';
@@ -83,7 +82,7 @@ function isFolder(path) {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-/** The rules of `_headers`: a path, which may end in `*`, and below it, indented, its headers. */
+/** Parses `_headers`: each path, which may end in `*`, is followed by its indented headers. */
 function headerRules(folder) {
   const file = join(folder, '_headers');
   if (!existsSync(file)) return [];

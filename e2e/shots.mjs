@@ -1,4 +1,4 @@
-// Pictures of every kind of page for a person to look at.
+// Takes screenshots of every kind of page, for review by a person.
 //
 //     npm run shots -- DIR [KIND...]
 
@@ -20,7 +20,7 @@ for (const site of sites) {
   const place = await served(site, site.mount);
   for (const width of [360, 768, 1440]) {
     for (const colorScheme of ['light', 'dark']) {
-      // Without motion, so that everything is where it comes to rest.
+      // Reduced motion, so that no animation is caught halfway.
       const context = await browser.newContext({ colorScheme, reducedMotion: 'reduce', viewport: { width, height: width < 500 ? 780 : 950 } });
       const page = await context.newPage();
       for (const [kind, path] of Object.entries(site.kinds())) {

@@ -1,5 +1,5 @@
-// The built sites under test, and the places each is looked at from: the root of a host, a sub-path
-// of one, and the file system.
+// The built sites under test, and the places where each is tested: the root of a host, a sub-path, and
+// the file system.
 
 import { readdirSync, readFileSync, existsSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 
 import { serve } from './server.mjs';
 
-/** One built site. `mount` is the path of its base_url: only there is its 404.html at home. */
+/** A built site. `mount` is the path of its base_url; its 404.html works only there. */
 class Site {
   constructor(name, folder, mount) {
     this.name = name;
@@ -27,7 +27,7 @@ class Site {
     return readFileSync(join(this.folder, path), 'utf8');
   }
 
-  /** Every file of the site, relative, with `/`. */
+  /** Relative paths of all files of the site, with `/` as separator. */
   files() {
     return readdirSync(this.folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -35,14 +35,14 @@ class Site {
       .sort();
   }
 
-  /** The first file below `folder` whose path matches. */
+  /** The first file below `folder` whose path matches `pattern`. */
   first(folder, pattern) {
     if (!this.has(folder)) return undefined;
     this.listing ??= this.files();
     return this.listing.find((path) => path.startsWith(`${folder}/`) && pattern.test(path));
   }
 
-  /** A page of each kind, by name; null where this site has none. */
+  /** One page of each kind, by name; null if the site has none. */
   kinds() {
     const slug = (piece) => piece && `${piece.slug}/index.html`;
     const several = this.pieces.find((piece) => piece.take > 1);
@@ -79,13 +79,13 @@ export const demo = new Site('demo', process.env.VENTI_DEMO ?? 'output', '/');
 export const made = new Site('made', process.env.VENTI_MADE ?? 'target/e2e/made/output', '/blog/');
 export const sites = [demo, made];
 
-/** A site as seen from somewhere. `url(path)` is where a page of it is. */
+/** A site at one place. `url(path)` is the address of a page. */
 class Place {
   constructor(site, way, base, close) {
     Object.assign(this, { site, way, base, close, name: `${site.name} at ${way}` });
   }
 
-  /** Of a folder's index.html, the folder where there is a server: what a reader would type. */
+  /** The address of a page. On a host, a folder's address stands for its index.html. */
   url(path) {
     return this.base + (this.served ? path.replace(/(^|\/)index\.html$/, '$1') : path);
   }
@@ -94,19 +94,19 @@ class Place {
     return this.way !== 'file://';
   }
 
-  /** Whether the site was built for this place, so that what needs its base_url works. */
+  /** Whether the site was built for this place, so that its base_url applies. */
   get home() {
     return this.way === this.site.mount;
   }
 }
 
-/** The site served under `mount`. */
+/** Serves the site under `mount`. */
 export async function served(site, mount) {
   const { url, close } = await serve(site.folder, mount);
   return new Place(site, mount, url, close);
 }
 
-/** Every site from every place; close them with `closeAll`. */
+/** Every site at every place. Close them with `closeAll`. */
 export async function places() {
   const all = [];
   for (const site of sites) {

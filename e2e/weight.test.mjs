@@ -1,41 +1,41 @@
-// What a page makes a reader download: exactly what it needs, from its own site, and not much of it.
+// The downloads of a page: only files that it needs, only from its own site, and few bytes.
 
 import assert from 'node:assert/strict';
 
 import { everywhere, home } from './everywhere.mjs';
 
-/** Everything a thinkpiece may weigh, even where nothing is compressed, without covers; fonts are in it. */
+/** Maximum bytes of a thinkpiece, uncompressed, with fonts but without covers. */
 const MOST_BYTES = 120_000;
 
-/** What a page with pictures may ask for, by its place in the site, and how often. */
+/** Files that a page may request, by path pattern, with the maximum number of each. */
 const ALLOWED = [
   { name: 'the page', pattern: /(^|\/)(index\.html)?$/, most: 1 },
   { name: 'the style', pattern: /^assets\/style\.[0-9a-f]+\.css$/, most: 1 },
-  { name: "the style of lists, or the gallery's", pattern: /^assets\/css\/[a-z]+\.[0-9a-f]+\.css$/, most: 1 },
+  { name: "the lists' or the gallery's style", pattern: /^assets\/css\/[a-z]+\.[0-9a-f]+\.css$/, most: 1 },
   { name: 'the script', pattern: /^assets\/script\.[0-9a-f]+\.js$/, most: 1 },
   { name: 'fonts', pattern: /^assets\/.+\.[0-9a-f]+\.woff2$/, most: 4 },
   { name: 'covers', pattern: /^covers\/[0-9a-z]+\.svg$/, most: 16 },
   { name: 'icons', pattern: /^(assets\/favicon\.[0-9a-f]+\.svg|favicon\.ico|apple-touch-icon\.png|site\.webmanifest)$/, most: 4 },
 ];
-/** Only the page of search loads what searches, and what it searches in. */
+/** Further files of the search page. */
 const SEARCH = [
-  { name: 'what searches', pattern: /^assets\/js\/search\.[0-9a-f]+\.js$/, most: 1 },
+  { name: 'the search script', pattern: /^assets\/js\/search\.[0-9a-f]+\.js$/, most: 1 },
   { name: 'the index', pattern: /^search\/[^/]+\.js$/, most: 8 },
 ];
 
 for (const kind of ['index', 'thinkpiece', 'tag', 'gallery', 'archive', 'search', 'random', 'plain']) {
-  everywhere(`what a page asks for: ${kind}`, { where: home }, async (page, { place, site, scripts, requests }) => {
+  everywhere(`the requests of a page: ${kind}`, { where: home }, async (page, { place, site, scripts, requests }) => {
     const responses = [];
     page.on('response', (response) => responses.push(response));
     await page.goto(place.url(site.kinds()[kind]), { waitUntil: 'load' });
-    // To its end, where pictures wait until they are near.
+    // Scroll to the end, because pictures are loaded lazily.
     await page.evaluate(() => scrollTo({ top: document.documentElement.scrollHeight, behavior: 'instant' }));
     await page.waitForLoadState('networkidle');
     const paths = requests.map(({ url }) => decodeURI(url.slice(place.base.length)));
     const allowed = kind === 'search' ? [...ALLOWED, ...SEARCH] : ALLOWED;
     const left = paths.filter((path) => !allowed.some(({ pattern }) => pattern.test(path)));
-    assert.deepEqual(left, [], 'nothing that is not on the list');
-    assert.equal(new Set(paths).size, paths.length, 'nothing twice');
+    assert.deepEqual(left, [], 'only files on the list');
+    assert.equal(new Set(paths).size, paths.length, 'no file twice');
     for (const { name, pattern, most } of allowed) {
       const count = paths.filter((path) => pattern.test(path)).length;
       assert.ok(count <= most, `${name}: ${count}`);
@@ -49,11 +49,11 @@ for (const kind of ['index', 'thinkpiece', 'tag', 'gallery', 'archive', 'search'
     const sum = (key) => sizes.reduce((sum, size) => sum + size[key], 0);
     const list = sizes.map(({ path, sent, whole }) => `${path}: ${sent} of ${whole}`).join('\n');
     assert.ok(sum('whole') < MOST_BYTES, `${sum('whole')} bytes\n${list}`);
-    if (scripts) console.log(`${place.name}: a thinkpiece is ${sum('sent')} bytes as sent, ${sum('whole')} as stored, without covers`);
+    if (scripts) console.log(`${place.name}: a thinkpiece has ${sum('sent')} bytes compressed, ${sum('whole')} uncompressed, without covers`);
   });
 }
 
-everywhere('the host is told how long to keep what, and the policy is strict', { where: home, scripts: [false] }, async (page, { place, site }) => {
+everywhere('cache headers are set and the policy is strict', { where: home, scripts: [false] }, async (page, { place, site }) => {
   const response = await page.goto(place.url(site.kinds().thinkpiece));
   const asked = await page.locator('meta[http-equiv=Content-Security-Policy]').getAttribute('content');
   for (const policy of [asked, response.headers()['content-security-policy']]) {

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Holds the demo's essays to what a reader should never see.
+"""Checks the quality of the demo's essays.
 
     venti build --json > summary.json
     python3 scripts/check_demo.py summary.json output/thinkpieces.json
 
-Prints what is wrong and exits with 1, or one line.
+Prints the problems and exits with 1, or prints one line.
 """
 
 import json
@@ -22,7 +22,7 @@ def problems(summary, thinkpieces):
         if figures["words"] not in WORDS:
             yield f"{name}: {figures['words']} words"
         if figures["repeated_sentences"]:
-            yield f"{name}: {figures['repeated_sentences']} repeated sentences"
+            yield f"{name}: repeated sentences: {figures['repeated_sentences']}"
         if figures["distinct"][3] < LEAST_DISTINCT_4:
             yield f"{name}: distinct-4 is {figures['distinct'][3]}"
         if essay["flagged"]:
@@ -31,12 +31,12 @@ def problems(summary, thinkpieces):
         yield f"refused: {summary['essays']['refused']}"
     texts = {piece["path"]: piece["text"].strip() for piece in thinkpieces}
     if len(texts) != summary["essays"]["written"]:
-        yield f"{len(texts)} thinkpieces of {summary['essays']['written']} essays"
+        yield f"{len(texts)} thinkpieces for {summary['essays']['written']} essays"
     for path, text in texts.items():
         if not text.endswith(SENTENCE_ENDS):
             yield f"{path}: ends with {text[-40:]!r}"
         if "http" in text or "www." in text:
-            yield f"{path}: an address in the text"
+            yield f"{path}: web address in the text"
 
 
 def main(summary, thinkpieces):

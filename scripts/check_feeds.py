@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Reads every feed and the sitemap of a built site with a parser that is not ours.
+"""Reads all feeds and the sitemap of a built site with independent parsers.
 
     python3 scripts/check_feeds.py output
 
-Needs feedparser (scripts/requirements.txt). Prints what is wrong and exits with 1, or what it read.
+Needs feedparser (scripts/requirements.txt). Prints the problems and exits with 1 if there are any.
 """
 
 import json
@@ -18,29 +18,29 @@ SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 
 
 def problems_of_entries(entries):
-    """What is wrong with (id, link, title, content) of each entry of a feed."""
+    """Yields the problems of a feed's entries, given as (id, link, title, content)."""
     ids = [entry[0] for entry in entries]
     if not entries:
-        yield "it has no entries"
+        yield "no entries"
     if len(set(ids)) != len(ids):
-        yield "two entries have one id"
+        yield "two entries have the same id"
     for id, link, title, content in entries:
         if not (id and title and content):
-            yield f"an entry lacks its id, title or content: {id or title or link}"
+            yield f"an entry has no id, title or content: {id or title or link}"
         if not urlparse(link).netloc:
             yield f"the link of an entry is not absolute: {link}"
         if "<script" in content.lower():
-            yield f"the content of an entry holds a script: {id}"
+            yield f"the content of an entry contains a script: {id}"
 
 
 def check_xml_feed(path, version):
     feed = feedparser.parse(path.read_bytes())
     if feed.bozo:
-        yield f"it is not well-formed: {feed.bozo_exception}"
+        yield f"not well-formed: {feed.bozo_exception}"
     if not feed.version.startswith(version):
-        yield f"it reads as {feed.version or 'nothing known'}, not {version}"
+        yield f"recognized as {feed.version or 'an unknown format'}, not {version}"
     if not feed.feed.get("title"):
-        yield "it has no title"
+        yield "no title"
     entries = []
     for entry in feed.entries:
         content = entry.content[0].value if "content" in entry else entry.get("summary", "")
@@ -51,9 +51,9 @@ def check_xml_feed(path, version):
 def check_json_feed(path):
     feed = json.loads(path.read_text(encoding="utf-8"))
     if feed.get("version") != "https://jsonfeed.org/version/1.1":
-        yield f"its version is {feed.get('version')}"
+        yield f"wrong version: {feed.get('version')}"
     if not feed.get("title"):
-        yield "it has no title"
+        yield "no title"
     items = [
         (i.get("id"), i.get("url", ""), i.get("title"), i.get("content_html") or i.get("content_text", ""))
         for i in feed.get("items", [])
@@ -64,13 +64,13 @@ def check_json_feed(path):
 def check_sitemap(path):
     urls = [loc.text for loc in xml.etree.ElementTree.parse(path).iter(f"{SITEMAP}loc")]
     if not urls:
-        yield "it lists nothing"
+        yield "no addresses"
     if len(set(urls)) != len(urls):
-        yield "it lists an address twice"
+        yield "an address occurs twice"
     yield from (f"{url} is not absolute" for url in urls if not urlparse(url).netloc)
 
 
-# What reads a file of this name. Each is at the root, at least.
+# The check for each file name. Each file must exist at the root of the site.
 CHECKS = {
     "atom.xml": lambda path: check_xml_feed(path, "atom"),
     "rss.xml": lambda path: check_xml_feed(path, "rss"),
@@ -82,14 +82,14 @@ CHECKS = {
 def main(site):
     site, failed = pathlib.Path(site), False
     for name, check in CHECKS.items():
-        # A tag, an author and a gallery have feeds of their own.
+        # Tags, authors and galleries have their own feeds.
         paths = sorted({site / name, *site.rglob(name)})
         for path in paths:
-            problems = list(check(path)) if path.is_file() else ["it is missing"]
+            problems = list(check(path)) if path.is_file() else ["missing"]
             failed = failed or bool(problems)
             for problem in problems:
                 print(f"{path}: {problem}", file=sys.stderr)
-        print(f"{site}: {len(paths)} x {name} read")
+        print(f"{site}: read {len(paths)} × {name}")
     return 1 if failed else 0
 
 

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Write the reference fixtures of crates/gpt2 with transformers.
 
-Two tiny GPT-2 checkpoints with random weights, what transformers computes from them, and the token
-ids of awkward strings under GPT-2's real vocabulary. The Rust tests hold `crates/gpt2` to these.
+The fixtures are two tiny GPT-2 checkpoints with random weights, the results of transformers for them,
+and the token ids of difficult strings under GPT-2's real vocabulary. The Rust tests compare with them.
 
     python3 -m venv venv && venv/bin/pip install torch transformers
     venv/bin/python scripts/golden_logits.py
 
-The weights are drawn large enough that the logits' standard deviation exceeds 1 and the choice of
-GELU, the layer norms' epsilon, the attention scale and the mask all show far above the tests'
-tolerance; the script refuses to write fixtures for which that is not so.
+The weights are large enough that the standard deviation of the logits exceeds 1, and that a wrong GELU,
+layer norm epsilon or attention scale changes the logits far beyond the tests' tolerance. The script
+writes no fixtures for which this does not hold.
 """
 
 import json
@@ -23,7 +23,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
 
 FIXTURES = pathlib.Path(__file__).parent.parent / "crates/gpt2/tests/fixtures"
 NEW_TOKENS = 200
-# A greedy choice closer than this could fall the other way on another machine.
+# With a smaller margin, another machine might make another greedy choice.
 SMALLEST_MARGIN = 1e-3
 
 CHECKPOINTS = {
@@ -100,7 +100,7 @@ AWKWARD = [
 
 
 def byte_tokenizer() -> Tokenizer:
-    """One token a byte, then the end of text: the smallest byte-level BPE there is."""
+    """Returns the smallest byte-level BPE: one token per byte, then the end-of-text token."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocab = {character: index for index, character in enumerate(alphabet)}
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
@@ -120,8 +120,8 @@ def scale_weights(model: GPT2LMHeadModel, seed: int) -> None:
         for name, tensor in sorted(model.state_dict().items()):
             if name == "lm_head.weight" and model.config.tie_word_embeddings:
                 continue
-            # Embeddings are small, so that the first layer norm's epsilon counts beside their
-            # variance; positions outweigh tokens, so that a greedy text does not settle into a loop.
+            # Small embeddings make the epsilon of the first layer norm matter. Position embeddings
+            # outweigh token embeddings, so that greedy text does not loop.
             if "wte" in name:
                 draw(tensor, 0.03)
             elif "wpe" in name:
@@ -129,7 +129,7 @@ def scale_weights(model: GPT2LMHeadModel, seed: int) -> None:
             elif ".ln_" in name:
                 draw(tensor, 0.3, mean=1.0 if name.endswith("weight") else 0.0)
             elif "c_proj" in name:
-                # The blocks add to the residual stream about as much as the embeddings hold.
+                # The blocks' contributions to the residual stream are about as large as the embeddings.
                 draw(tensor, 0.02 if name.endswith("bias") else 0.2 / tensor.shape[0] ** 0.5)
             elif name.endswith("bias"):
                 draw(tensor, 0.1)
@@ -138,12 +138,12 @@ def scale_weights(model: GPT2LMHeadModel, seed: int) -> None:
             else:
                 draw(tensor, 1.6 / tensor.shape[0] ** 0.5)
         if model.config.tie_word_embeddings:
-            # The tied head multiplies by the small embeddings; the last norm makes up for it.
+            # Compensates for the small embeddings in the tied output layer.
             draw(model.transformer.ln_f.weight, 8.0, mean=20.0)
 
 
 def greedy(model: GPT2LMHeadModel, prompt: list[int]) -> tuple[list[int], float]:
-    """Greedy continuation by full forward passes, and the narrowest margin of a choice."""
+    """Returns a greedy continuation, computed with full forward passes, and its smallest margin."""
     ids, margin = list(prompt), float("inf")
     for _ in range(NEW_TOKENS):
         logits = model(torch.tensor([ids])).logits[0, -1]
@@ -168,13 +168,13 @@ def write_checkpoint(name: str, seed: int, config: dict) -> None:
         tokens, margin = greedy(model, prompt)
         logits = model(torch.tensor([prompt + tokens])).logits[0]
         std = logits.std().item()
-        print(f"{name}: logits' standard deviation {std:.2f}, narrowest greedy margin {margin:.4f}, "
-              f"{len(set(tokens))} different tokens")
-        assert std > 1.0, "logits too small to prove anything"
-        assert len(set(tokens)) > 20, "a greedy text of so few tokens proves little"
-        assert margin > SMALLEST_MARGIN, "a greedy choice is too close to call; try another seed"
-        # The same weights under other configurations: each is a variant that the crate computes,
-        # and a mistake that must show far above the tolerance of the tests.
+        print(f"{name}: logit standard deviation {std:.2f}, smallest greedy margin {margin:.4f}, "
+              f"{len(set(tokens))} distinct tokens")
+        assert std > 1.0, "the logits are too small for a meaningful test"
+        assert len(set(tokens)) > 20, "the greedy text has too few distinct tokens"
+        assert margin > SMALLEST_MARGIN, "a greedy margin is too small; try another seed"
+        # The same weights with other configurations. Each is a variant that the crate supports, and
+        # a mistake that must be far above the tolerance of the tests.
         variants = {}
         for key, value in [("activation_function", "gelu"), ("layer_norm_epsilon", 1e-6),
                            ("scale_attn_weights", False),
@@ -183,8 +183,8 @@ def write_checkpoint(name: str, seed: int, config: dict) -> None:
             variant.load_state_dict(model.state_dict())
             variants[key] = variant(torch.tensor([prompt])).logits[0]
             moved = (variants[key] - logits[:len(prompt)]).abs().max().item()
-            print(f"  {key} = {value}: logits move by {moved:.4f}")
-            assert moved > 1e-3, f"{key} does not show"
+            print(f"  {key} = {value}: logits change by up to {moved:.4f}")
+            assert moved > 1e-3, f"{key} has too little effect"
 
     tensors = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
     if config.tie_word_embeddings:
@@ -202,7 +202,7 @@ def write_checkpoint(name: str, seed: int, config: dict) -> None:
 
 
 def write_token_ids() -> None:
-    """The real vocabulary's ids of every awkward string."""
+    """Writes the token ids of difficult strings under GPT-2's real vocabulary."""
     folder = FIXTURES / "gpt2-tokenizer"
     tokenizer = GPT2Tokenizer.from_pretrained(str(folder))
     cases = [{"text": text, "ids": tokenizer(text)["input_ids"]} for text in AWKWARD]

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Write what torch makes of training steps on the tiny checkpoints of crates/gpt2.
+"""Write reference fixtures for training: steps by torch on the tiny checkpoints of crates/gpt2.
 
-For each checkpoint, beside it, `training.safetensors`: the gradients of the first step, the losses and
-norms of all, and the weights after the last. The Rust tests hold `gpt2::train` to these.
+Writes `training.safetensors` beside each checkpoint: the gradients of the first step, the losses and
+gradient norms of all steps, and the final weights. The Rust tests of training compare with them.
 
     python3 -m venv venv && venv/bin/pip install torch transformers
     venv/bin/python scripts/golden_training.py
@@ -16,14 +16,14 @@ from safetensors.torch import save_file
 from transformers import GPT2LMHeadModel
 
 FIXTURES = pathlib.Path(__file__).parent.parent / "crates/gpt2/tests/fixtures"
-# Also in crates/gpt2/src/train/tests.rs.
+# Keep in sync with crates/lab/src/train/tests.rs.
 STEPS, WARMUP, PEAK, FLOOR = 10, 3, 3e-3, 0.1
 ROWS, CONTEXT, ACCUMULATION = 2, 70, 2
 BETAS, EPSILON, WEIGHT_DECAY, CLIP = (0.9, 0.95), 1e-8, 0.1, 1.0
 
 
 def rate(step: int) -> float:
-    """Up in a straight line, then along half a cosine."""
+    """Returns the learning rate: linear warm-up, then half a cosine."""
     if step < WARMUP:
         return PEAK * (step + 1) / WARMUP
     fallen = 0.5 - 0.5 * math.cos(math.pi * (step - WARMUP) / (STEPS - WARMUP))
@@ -34,7 +34,7 @@ def main() -> None:
     text = torch.tensor(list((FIXTURES / "prose.txt").read_bytes()))
     for name in ["deep", "wide"]:
         model = GPT2LMHeadModel.from_pretrained(FIXTURES / name, dtype=torch.float32)
-        # The tokenizer's ids are those of the byte alphabet in order, not the bytes; any will do.
+        # The text's bytes serve as token ids. They differ from the tokenizer's ids, which does not matter.
         model.eval()
         groups = [
             {"params": [p for p in model.parameters() if p.dim() >= 2], "weight_decay": WEIGHT_DECAY},
@@ -66,7 +66,7 @@ def main() -> None:
         golden["losses"], golden["norms"] = torch.tensor(losses), torch.tensor(norms)
         save_file(golden, FIXTURES / name / "training.safetensors")
         print(f"{name}: loss {losses[0]:.4f} to {losses[-1]:.4f}, norms {norms[0]:.3f} to {norms[-1]:.3f}")
-        assert losses[-1] < losses[0] - 0.3 and max(norms) > CLIP, "this proves little"
+        assert losses[-1] < losses[0] - 0.3 and max(norms) > CLIP, "the loss must fall and clipping must occur"
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Checks, times and prints all that Venti does on a GPU, in one run of under ten minutes:
+# Checks and benchmarks everything that Venti does on a GPU, in under ten minutes:
 #
 #     VENTI=./venti GPU_CHECK=./gpu_check scripts/gpu_check.sh [--device cuda|cpu]
 #
-# The machine needs a driver and a python3 with torch and transformers; no Rust, no toolkit, no network.
-# Both binaries are built elsewhere (CONTRIBUTING.md says how) and carried there. With `--device cpu` it
-# does the same in small, to try the script itself. Logs and figures go to $OUT, or target/gpu-check.
+# The machine needs a driver and a python3 with torch and transformers, but no Rust, CUDA toolkit or
+# network. Build both binaries elsewhere (see CONTRIBUTING.md) and copy them there. `--device cpu` runs a
+# smaller version to test the script itself. Logs and figures go to $OUT (default: target/gpu-check).
 #
-# A section that fails or takes too long keeps none after it from running; the status is 1 if one did.
+# A section that fails or times out does not stop the others. The exit status is then 1.
 
 set -uo pipefail
 
@@ -29,11 +29,11 @@ venti=$(realpath -m "${VENTI:-$here/target/release/venti}")
 gpu_check=$(realpath -m "${GPU_CHECK:-$here/target/release/examples/gpu_check}")
 python=${PYTHON:-python3}
 out=$(realpath -m "${OUT:-$here/target/gpu-check}")
-# All of it ends after so many seconds.
+# Time limit for the whole run, in seconds.
 most=${GPU_CHECK_SECONDS:-560}
 for program in "$venti" "$gpu_check"; do
     if [ ! -x "$program" ]; then
-        echo "$program is not there, or no program; CONTRIBUTING.md says how to build it" >&2
+        echo "$program is not an executable file; see CONTRIBUTING.md for how to build it" >&2
         exit 2
     fi
 done
@@ -45,7 +45,7 @@ exec > >(tee "$out/log.txt") 2>&1
 : >"$out/times.tsv"
 rm -f "$out"/bench-*.json "$out/reference.json"
 
-# Where a driver may be that is not on the loader's path.
+# Driver folders that may be missing from the loader's search path.
 for folder in /usr/local/nvidia/lib64 /usr/lib/wsl/lib; do
     if [ -e "$folder/libcuda.so.1" ]; then
         export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$folder"
@@ -68,14 +68,14 @@ bench=(bench --device "$device" --dtype "$dtypes" --batch-size "$sizes" --new-to
 
 failed=()
 
-# section NAME SECONDS COMMAND...: runs it, for so long at most and until all time is up.
+# section NAME SECONDS COMMAND...: runs the command with a time limit, within the limit for the whole run.
 section() {
     local name=$1 limit=$2 left=$((most - SECONDS)) started=$SECONDS status
     shift 2
     [ "$left" -lt "$limit" ] && limit=$left
     printf '\n== %s (%s s so far)\n' "$name" "$SECONDS"
     if [ "$limit" -lt 2 ]; then
-        echo "no time is left"
+        echo "no time left"
         failed+=("$name")
         return
     fi
@@ -83,13 +83,13 @@ section() {
     status=$?
     [ "$status" -eq 0 ] && return
     case $status in
-        124 | 137) echo "ended after $((SECONDS - started)) s: its time was up" ;;
+        124 | 137) echo "timed out after $((SECONDS - started)) s" ;;
         *) echo "failed with status $status" ;;
     esac
     failed+=("$name")
 }
 
-# timed NAME COMMAND...: runs it and notes how many seconds it took.
+# timed NAME COMMAND...: runs the command and records its duration.
 timed() {
     local name=$1 microseconds=${EPOCHREALTIME/./} status took
     shift
@@ -104,7 +104,7 @@ timed() {
     return "$status"
 }
 
-# json FILE COMMAND...: keeps what it prints, where it is more than nothing.
+# json FILE COMMAND...: saves the command's output to a file if it succeeds.
 json() {
     local file=$1
     shift
@@ -112,14 +112,14 @@ json() {
     mv "$work/json" "$file"
 }
 
-# one_token NAME MODEL: a program's whole life for a token, outside of any site.
+# one_token NAME MODEL: times a whole process that writes one token, outside of any site.
 one_token() {
     cd "$work" || return
     timed "$1" "$venti" generate --text "It is" --raw --max-new-tokens 1 --offline \
         --device "$device" --model "$2"
 }
 
-# a_site FOLDER N: N seeds, all different.
+# a_site FOLDER N: creates a site with N different seeds.
 a_site() {
     mkdir -p "$1/content/seeds" && printf 'title: Check\nmodel: %s\n' "$mini" >"$1/venti.yaml" || return
     for number in $(seq "$2"); do
@@ -129,7 +129,7 @@ a_site() {
     "$venti" import "$1/quotes.txt" --root "$1" --quiet
 }
 
-# write_seeds FOLDER: an essay of 400 words for each, of one candidate. What is cut ends with a sentence.
+# write_seeds FOLDER: writes an essay of about 400 words for each seed, with one candidate each.
 write_seeds() {
     "$venti" generate --root "$1" --device "$device" --offline --quiet --json --candidates 1 --max-rounds 1 \
         --max-words 430 --min-new-tokens 640 --max-new-tokens 640 >"$1/summary.json"
@@ -157,22 +157,22 @@ card() {
 export -f timed json one_token a_site write_seeds seeds_together card
 export venti device work out mini seeds python
 
-# For `timeout`, which runs programs only.
+# Like `section`, for shell functions: `timeout` can only run programs.
 shell() { section "$1" "$2" bash -c '"$@"' section "${@:3}"; }
 
 echo "$("$venti" --version) on $device, $(nproc) processors, $(uname -sr)"
 if [ "$device" = cuda ]; then
     shell "card" 20 card
-    section "driver, for whom it is new" 30 "$python" "$here/scripts/gpu_reference.py" driver
+    section "driver, first start" 30 "$python" "$here/scripts/gpu_reference.py" driver
     section "driver" 20 "$python" "$here/scripts/gpu_reference.py" driver
 fi
-section "cold start, the very first" 60 "$gpu_check" "$mini" --device "$device" --cold-start
+section "cold start, first run" 60 "$gpu_check" "$mini" --device "$device" --cold-start
 section "cold start" 30 "$gpu_check" "$mini" --device "$device" --cold-start
 if [ "$device" = cuda ]; then
-    section "cold start of a card without machine code" 60 \
+    section "cold start with PTX compiled at run time" 60 \
         env CUDA_FORCE_PTX_JIT=1 CUDA_CACHE_DISABLE=1 "$gpu_check" "$mini" --device cuda --cold-start
 fi
-section "a GPT-2 of random weights" 60 "$python" "$here/scripts/gpu_reference.py" make "$gpt2" "${tiny[@]}"
+section "make a GPT-2 with random weights" 60 "$python" "$here/scripts/gpu_reference.py" make "$gpt2" "${tiny[@]}"
 section "checks of venti-mini" 80 "$gpu_check" "$mini" --device "$device" "${small[@]}"
 section "checks of GPT-2" 120 "$gpu_check" "$gpt2" --device "$device" "${small[@]}"
 section "cold start of GPT-2" 30 "$gpu_check" "$gpt2" --device "$device" --cold-start
@@ -184,12 +184,12 @@ shell "bench of venti-mini" 60 json "$out/bench-venti-mini.json" "$venti" "${ben
 left=$((most - SECONDS - 10))
 section "transformers" $((left < 190 ? left : 190)) "$python" "$here/scripts/gpu_reference.py" measure \
     "$gpt2" "$out/reference.json" --device "$device" --seconds $((left < 190 ? left - 15 : 175)) "${reference[@]}"
-# Whatever else failed, what was measured is shown.
+# Print the table even if something failed or the time is up.
 most=$((SECONDS + 20))
-section "all together" 20 "$python" "$here/scripts/gpu_table.py" "$out"
+section "summary" 20 "$python" "$here/scripts/gpu_table.py" "$out"
 
-printf '\n%s s in all\n' "$SECONDS"
-# The log's last lines are on their way through tee.
+printf '\n%s s in total\n' "$SECONDS"
+# Give tee time to write the last lines of the log.
 trap 'rm -rf "$work"; sleep 0.5' EXIT
 if [ ${#failed[@]} -gt 0 ]; then
     printf 'FAILED: %s\n' "${failed[@]}"

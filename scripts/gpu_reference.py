@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""What transformers and the card itself do, to set beside what Venti does.
+"""Measures transformers and the GPU itself, for comparison with Venti.
 
-    python3 scripts/gpu_reference.py make FOLDER              # a GPT-2 small with random weights
-    python3 scripts/gpu_reference.py driver                   # how long the driver takes to be ready
-    python3 scripts/gpu_reference.py measure FOLDER OUT.json  # tokens a second, bytes and operations
+    python3 scripts/gpu_reference.py make FOLDER              # write a GPT-2 small with random weights
+    python3 scripts/gpu_reference.py driver                   # time the start of the driver
+    python3 scripts/gpu_reference.py measure FOLDER OUT.json  # tokens, bytes and operations per second
 
-Needs torch and transformers. Speed does not depend on what weights say, so nothing is downloaded.
-`measure` writes texts of 32 prompt and 128 new tokens with `generate()`, top-k 40, in bf16: as it
-comes, with a static cache, and with a static cache and compiled. Each is run until it is warm, and
-then timed; a way that fails is printed and the others go on. The file is written after every one
-of them, so that what was measured is there whatever happens later.
+Needs torch and transformers. Speed does not depend on the values of the weights, so nothing is
+downloaded. `measure` writes texts of 32 prompt and 128 new tokens with `generate()`, top-k 40, in bf16:
+with default settings, with a static cache, and with a static cache and compilation. Each mode is timed
+after a warm-up. A mode that fails is reported, and the others still run. The file is written after each
+mode, so that a later failure loses nothing.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import sys
 import time
 import traceback
 
-# Nothing is looked for elsewhere, and no bar is drawn into a log.
+# No network access.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -32,15 +32,15 @@ TOKENIZER = pathlib.Path(__file__).resolve().parent.parent / "crates/gpt2/tests/
 SEED = 1
 PROMPT_TOKENS = 32
 REPEAT = 3
-# A timed way ends after so many seconds even if it has not been repeated as often.
+# No more repetitions after this many seconds.
 LONG_ENOUGH = 12.0
-# No way may take the time of all that follow.
+# Time limit for one mode.
 MOST_SECONDS = 75.0
 WAYS = ["default", "static cache", "static cache, compiled"]
 
 
 def transformers_quietly():
-    """The package, which says nothing but errors."""
+    """Returns the package, set to print only errors."""
     import transformers
 
     transformers.logging.set_verbosity_error()
@@ -49,7 +49,7 @@ def transformers_quietly():
 
 
 def make(args):
-    """Writes a checkpoint that transformers and Venti both open."""
+    """Writes a checkpoint that both transformers and Venti can load."""
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -61,12 +61,12 @@ def make(args):
     for name in ["vocab.json", "merges.txt"]:
         shutil.copyfile(TOKENIZER / name, pathlib.Path(args.folder) / name)
     millions = sum(weight.numel() for weight in model.parameters()) / 1e6
-    print(f"GPT-2 of {millions:.0f} million random weights in {args.folder}")
+    print(f"wrote a GPT-2 with {millions:.0f} million random weights to {args.folder}")
     return 0
 
 
 def driver(_args):
-    """Times what every program on the card has to wait for."""
+    """Times the start-up of the driver, which every GPU program has to wait for."""
     started = time.perf_counter()
     try:
         cuda = ctypes.CDLL("libcuda.so.1")
@@ -81,7 +81,7 @@ def driver(_args):
     failed = failed or cuda.cuDevicePrimaryCtxRetain(ctypes.byref(context), device)
     entered = time.perf_counter()
     if failed:
-        print(f"the driver answers with error {failed}")
+        print(f"the driver returned error {failed}")
         return 1
     parts = [("libcuda", opened - started), ("cuInit", ready - opened), ("context", entered - ready)]
     print("driver: " + ", ".join(f"{name} {1e3 * seconds:.1f} ms" for name, seconds in parts))
@@ -89,15 +89,15 @@ def driver(_args):
 
 
 class TooLong(Exception):
-    """A way of writing had its time."""
+    """A mode exceeded its time limit."""
 
 
 def alarm(_signal, _frame):
-    raise TooLong("it took too long")
+    raise TooLong("timed out")
 
 
 class Measured:
-    """Everything measured so far, in a file."""
+    """All measurements so far, kept in a file."""
 
     def __init__(self, path, **about):
         self.path = pathlib.Path(path)
@@ -122,14 +122,14 @@ class Measured:
 
 
 def guarded(what, seconds, act):
-    """What `act` gives; None, and what was wrong, when it fails or takes longer."""
+    """Returns the result of `act` and None, or None and an error message if it fails or times out."""
     signal.signal(signal.SIGALRM, alarm)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.01))
     try:
         return act(), None
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001: whatever one way does, the others are measured
+    except BaseException as error:  # noqa: BLE001: a failing mode must not stop the others
         words = (str(error).strip().splitlines() or [""])[0]
         message = f"{type(error).__name__}: {words}"[:300]
         print(f"{what}: {message}", flush=True)
@@ -146,7 +146,7 @@ def wait(torch, device):
 
 
 def best_seconds(torch, device, act, times):
-    """The least time of `act`, once it is warm."""
+    """Returns the shortest time of `act` after a warm-up."""
     least = float("inf")
     for number in range(times + 2):
         wait(torch, device)
@@ -159,21 +159,21 @@ def best_seconds(torch, device, act, times):
 
 
 def copy_rate(torch, device, size):
-    """Bytes a second, read and written, of a copy on the device."""
+    """Returns the bytes per second, read plus written, of a copy on the device."""
     source = torch.ones(size, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     return 2 * size / best_seconds(torch, device, lambda: target.copy_(source), 10)
 
 
 def product_rate(torch, device, size):
-    """Operations a second, two a product, of a bf16 matrix product."""
+    """Returns the operations per second of a bf16 matrix product, counting two per multiply-add."""
     a, b = (torch.randn(size, size, dtype=torch.float32, device=device).to(torch.bfloat16) for _ in range(2))
     out = torch.empty(size, size, dtype=torch.bfloat16, device=device)
     return 2 * size**3 / best_seconds(torch, device, lambda: torch.matmul(a, b, out=out), 10)
 
 
 def settings(way, device, new_tokens):
-    """The arguments of `generate()`."""
+    """Returns the arguments of `generate()` for a mode."""
     from transformers import CompileConfig
 
     common = dict(
@@ -181,7 +181,7 @@ def settings(way, device, new_tokens):
         temperature=0.8,
         top_k=40,
         max_new_tokens=new_tokens,
-        # Nothing ends a text early, and nothing looks whether something has.
+        # No text ends early, and no time is spent on checking for that.
         eos_token_id=None,
         pad_token_id=0,
     )
@@ -190,7 +190,7 @@ def settings(way, device, new_tokens):
     common["cache_implementation"] = "static"
     if way == "static cache":
         return {**common, "disable_compile": True}
-    # One program a batch size, with CUDA graphs.
+    # One compiled program per batch size, with CUDA graphs.
     config = CompileConfig(mode="reduce-overhead", dynamic=False)
     if device == "cpu":
         config._compile_all_devices = True
@@ -198,7 +198,7 @@ def settings(way, device, new_tokens):
 
 
 def forget(torch, model):
-    """Compiles anew from here on, without the memory of the last batch."""
+    """Discards the compiled program and frees the memory of the last batch."""
     for name in ["_compiled_call", "_cache"]:
         if hasattr(model, name):
             delattr(model, name)
@@ -208,7 +208,7 @@ def forget(torch, model):
 
 
 def time_way(torch, model, device, way, batch_size, new_tokens):
-    """One way of writing a batch: seconds of each repetition, and of the first."""
+    """Times one mode: returns the seconds of the first run, and of each timed repetition."""
     arguments = settings(way, device, new_tokens)
     generator = torch.Generator().manual_seed(SEED)
     shape = (batch_size, PROMPT_TOKENS)
@@ -222,13 +222,13 @@ def time_way(torch, model, device, way, batch_size, new_tokens):
         wait(torch, device)
         seconds = time.perf_counter() - started
         if tuple(texts.shape) != (batch_size, PROMPT_TOKENS + new_tokens):
-            raise ValueError(f"the texts have shape {tuple(texts.shape)}")
+            raise ValueError(f"the texts have the wrong shape: {tuple(texts.shape)}")
         return seconds
 
-    # Compiled programs and their graphs are made for tensors that autograd knows of.
+    # Compilation does not support tensors created in inference mode.
     with torch.no_grad() if "compiled" in way else torch.inference_mode():
         first = once()
-        # What is compiled records its graphs in the second text.
+        # Compiled programs record their CUDA graphs in the second run.
         for _ in range(2 if "compiled" in way else 0):
             once()
         took = []
@@ -238,7 +238,7 @@ def time_way(torch, model, device, way, batch_size, new_tokens):
 
 
 def measure(args):
-    """Measures everything that there is time for; 1 when a batch size has no figure."""
+    """Measures as much as time allows. Returns 1 if a batch size has no result."""
     until = time.monotonic() + args.seconds
     device = args.device
     import torch
@@ -266,12 +266,12 @@ def measure(args):
         found, _ = guarded(words, min(30, left()), lambda: rate(torch, device, size))
         if found:
             measured.ceiling(key, found)
-            print(f"{words}: {found / 1e9:,.0f} G a second", flush=True)
+            print(f"{words}: {found / 1e9:,.0f} G per second", flush=True)
 
     model = GPT2LMHeadModel.from_pretrained(args.folder, dtype=torch.bfloat16).to(device).eval()
     model.generation_config.eos_token_id = None
     model.config.eos_token_id = None
-    # Compiling takes longest, so it comes last, and what matters most comes first.
+    # Compilation takes longest, so it comes last; large batches matter most, so they come first.
     largest_first = sorted(args.batch_size, reverse=True)
     ways = [(way, size) for way in WAYS[:2] for size in largest_first]
     ways += [(WAYS[2], size) for size in largest_first]
@@ -279,8 +279,8 @@ def measure(args):
         what = f"transformers, {way}, batch {size}"
         run = {"way": way, "batch_size": size}
         if left() < 3:
-            print(f"{what}: no time is left", flush=True)
-            measured.run({**run, "error": "no time is left"})
+            print(f"{what}: no time left", flush=True)
+            measured.run({**run, "error": "no time left"})
             continue
         forget(torch, model)
         found, error = guarded(
@@ -292,7 +292,7 @@ def measure(args):
         first, took = found
         rate = size * args.new_tokens / statistics.median(took)
         measured.run({**run, "first_seconds": first, "seconds": took, "tokens_per_second": rate})
-        print(f"{what}: {rate:,.0f} tokens/s, median of {len(took)}; the first took {first:.1f} s", flush=True)
+        print(f"{what}: {rate:,.0f} tokens/s, median of {len(took)} runs; first run {first:.1f} s", flush=True)
     best = measured.found["best"]
     for size in args.batch_size:
         if str(size) in best:
@@ -306,7 +306,7 @@ def main():
     commands = parser.add_subparsers(required=True)
     it = commands.add_parser("make")
     it.add_argument("folder")
-    it.add_argument("--tiny", action="store_true", help="two narrow layers, for a machine without a GPU")
+    it.add_argument("--tiny", action="store_true", help="only two narrow layers, for machines without a GPU")
     it.set_defaults(act=make)
     it = commands.add_parser("driver")
     it.set_defaults(act=driver)
@@ -316,7 +316,7 @@ def main():
     it.add_argument("--device", choices=["cpu", "cuda"], default="cuda")
     it.add_argument("--batch-size", type=lambda text: [int(n) for n in text.split(",")], default=[1, 64, 512])
     it.add_argument("--new-tokens", type=int, default=128)
-    it.add_argument("--seconds", type=float, default=170, help="after so many, nothing more is begun")
+    it.add_argument("--seconds", type=float, default=170, help="time limit")
     it.set_defaults(act=measure)
     args = parser.parse_args()
     return args.act(args)

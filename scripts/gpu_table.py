@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The last table of `scripts/gpu_check.sh`: what was measured, beside transformers and the card's limits.
+"""Prints the summary of `scripts/gpu_check.sh`: results next to transformers and the GPU's limits.
 
     python3 scripts/gpu_table.py FOLDER
 
-The folder has what `venti bench --json` and `gpu_reference.py measure` wrote, and `times.tsv`. What
-is missing is left out. Shares of the limits are those of a step: bytes over what the card copies a
-second (read and written), operations over what its largest matrix product makes a second.
+Reads the output of `venti bench --json` and `gpu_reference.py measure`, and `times.tsv`. Missing
+measurements are left out. The last two columns compare a step with measured rates: its bytes with the
+bandwidth of a copy (reads and writes), its operations with the rate of a large matrix product.
 """
 
 import json
@@ -26,7 +26,7 @@ def read(path):
 
 
 def rows(bench, reference):
-    """A line for each number format and batch size."""
+    """Yields a row for each number format and batch size."""
     best = reference.get("best", {}) if bench["model"] != "venti-mini" else {}
     ceilings = reference.get("ceilings", {})
     copied, operations = ceilings.get("copy_bytes_per_second"), ceilings.get("bf16_operations_per_second")
@@ -35,14 +35,14 @@ def rows(bench, reference):
         theirs = best.get(str(row["batch_size"]), {}).get("tokens_per_second")
         least = own = by_bytes = by_operations = ""
         if limit and step:
-            own = f"{100 * limit['step_seconds'] / step:.0f} % {limit['bound']}"
+            own = f"{100 * limit['step_seconds'] / step:.0f}% {limit['bound']}"
             least = f"{1e3 * limit['step_seconds']:.3f}"
             if copied:
-                by_bytes = f"{100 * limit['bytes'] / copied / step:.0f} %"
-            # Those of f32 are not the tensor cores'.
+                by_bytes = f"{100 * limit['bytes'] / copied / step:.0f}%"
+            # f32 does not use the tensor cores, which this rate is for.
             if operations and row["dtype"] != "f32":
                 products = limit["products"] + limit["attention_products"]
-                by_operations = f"{100 * 2 * products / operations / step:.0f} %"
+                by_operations = f"{100 * 2 * products / operations / step:.0f}%"
         yield [
             row["dtype"],
             f"{row['batch_size']:,}",
@@ -59,8 +59,8 @@ def rows(bench, reference):
 
 
 HEADS = [
-    "dtype", "batch", "tokens/s", "transformers", "ratio", "first ms", "step ms", "limit ms", "of the limit",
-    "of bytes", "of operations",
+    "dtype", "batch", "tokens/s", "transformers", "ratio", "first ms", "step ms", "limit ms", "of limit",
+    "of bandwidth", "of operations",
 ]
 
 
@@ -72,16 +72,16 @@ def show(lines):
 
 
 def goals(benches, reference, times):
-    """What was to be reached, what was, and whether that is enough."""
+    """Yields goals as (description, goal, result or None, whether less is better)."""
     gpt2 = benches.get("gpt2", {}).get("results", [])
     best = reference.get("best", {})
     for size in (64, 512):
         theirs = best.get(str(size), {}).get("tokens_per_second")
         ours = [row["tokens_per_second"]["median"] for row in gpt2 if row["batch_size"] == size]
-        what = f"times the best of transformers at batch {size}"
+        what = f"× the best speed of transformers at batch {size}"
         yield what, TIMES_TRANSFORMERS, max(ours) / theirs if ours and theirs else None, False
     ours = [row["tokens_per_second"]["median"] for row in gpt2]
-    yield "tokens a second of GPT-2 small", TOKENS_PER_SECOND, max(ours, default=None), False
+    yield "tokens per second with GPT-2 small", TOKENS_PER_SECOND, max(ours, default=None), False
     took = times.get(f"{SEEDS} seeds")
     yield f"seconds for {SEEDS} seeds of 400 words", SECONDS_FOR_SEEDS, took, True
 
@@ -108,16 +108,16 @@ def main():
         show([HEADS, *rows({**bench, "model": name}, reference)])
         print()
     ceilings = reference.get("ceilings", {})
-    for key, words in [("copy_bytes_per_second", "copied"), ("bf16_operations_per_second", "bf16 operations")]:
+    for key, words in [("copy_bytes_per_second", "bytes copied"), ("bf16_operations_per_second", "bf16 operations")]:
         if key in ceilings:
-            print(f"the card: {ceilings[key] / 1e12:.3f} T {words} a second")
+            print(f"GPU limit: {ceilings[key] / 1e12:.3f} T {words} per second")
     for size, run in reference.get("best", {}).items():
         print(f"transformers at batch {size}: {run['way']}, {run['tokens_per_second']:,.0f} tokens/s")
     for name, seconds in times.items():
         print(f"{name}: {seconds:.2f} s")
     print()
     if reference.get("device") == "cpu":
-        print("the goals are a card's, and GPT-2 small's")
+        print("the goals apply only to a GPU and GPT-2 small")
         return
     for what, goal, reached, is_less_better in goals(benches, reference, times):
         if reached is None:

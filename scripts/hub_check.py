@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Proves the test hub and Venti's client against Python's huggingface_hub.
+"""Tests the test hub and Venti's hub client against Python's huggingface_hub.
 
-huggingface_hub downloads from the same local server that the Rust tests use; then each side reads
-the cache that the other one wrote, with no connection, and the two caches are compared link by
-link. Needs huggingface_hub (`pip install huggingface_hub`) and cargo; opens no connection beyond
-this machine. Prints one line a check and ends with `N passed, N failed`.
+huggingface_hub downloads from the local server that the Rust tests use. Then each client reads the
+cache written by the other one offline, and the two caches are compared link by link. Needs
+huggingface_hub (`pip install huggingface_hub`) and cargo, and uses only local connections. Prints one
+line per check and ends with `N passed, N failed`.
 """
 
 import json
@@ -30,7 +30,7 @@ NEEDED = ["config.json", "model.safetensors", "tokenizer.json"]
 def build(*target: str) -> Path:
     """Builds a binary or example and returns its path."""
     command = ["cargo", "build", "--release", "--message-format=json-render-diagnostics"]
-    # Of the whole workspace, as `cargo test` builds it, so that no dependency is compiled again.
+    # Builds the whole workspace, like `cargo test`, so that no dependency is compiled twice.
     done = subprocess.run(
         [*command, *target], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True
     )
@@ -39,7 +39,7 @@ def build(*target: str) -> Path:
 
 
 def fetch(client: Path, endpoint: str, cache: Path, *flags: str) -> Path:
-    """Venti's client; the folder it prints."""
+    """Runs Venti's client and returns the folder it prints."""
     done = subprocess.run(
         [client, endpoint, cache, REPO, *flags], stdout=subprocess.PIPE, check=True, text=True
     )
@@ -51,7 +51,7 @@ def contents(folder: Path) -> dict:
 
 
 def layout(cache: Path) -> dict:
-    """Every file and link that both tools must agree on."""
+    """Returns every file and link of a cache."""
     repo = cache / "models--ada--tiny"
     entries = {}
     for part in ["refs", "blobs", "snapshots"]:
@@ -99,15 +99,15 @@ def main() -> int:
         snapshot = Path(
             snapshot_download(REPO, cache_dir=ours, local_files_only=True, allow_patterns=NEEDED)
         )
-        check("huggingface_hub reads venti's cache offline, whole", snapshot.samefile(by_venti))
+        check("huggingface_hub reads venti's cache offline, as a snapshot", snapshot.samefile(by_venti))
 
         before = layout(ours)
         snapshot_download(REPO, endpoint=endpoint, cache_dir=ours, allow_patterns=NEEDED)
-        check("huggingface_hub finds nothing to do in venti's cache", layout(ours) == before)
+        check("huggingface_hub downloads nothing into venti's complete cache", layout(ours) == before)
 
         (by_python / "model.safetensors").unlink()
         fetch(client, endpoint, theirs)
-        check("venti mends huggingface_hub's cache", layout(theirs) == layout(ours))
+        check("venti repairs huggingface_hub's cache", layout(theirs) == layout(ours))
 
     server.stdin.close()
     server.wait()

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Makes a project of N seeds whose essays are already written, to test and measure rendering with.
+"""Creates a project of N seeds with finished essays, for testing and benchmarking rendering.
 
     python3 scripts/make_site.py target/e2e/made 300
     venti build --frozen --root target/e2e/made
 
-The essays carry no hash of their own, so they count as edited by a person: nothing is generated, no
-weights are opened. The same arguments give the same bytes, and the first seeds of a larger site are
-those of a smaller one. The words are made here from lists of our own; nobody said any of this.
+The hashes of the essays do not match, so they count as edited, and Venti generates nothing and opens no
+weights. The same arguments give the same bytes, and a larger site starts with the seeds of a smaller
+one. All text is composed from the lists below.
 
-The first seeds are the awkward ones (hostile text, long words, umlauts, Markdown); `--plain` leaves
-them out, for measurements.
+The first seeds have difficult content (hostile text, long words, umlauts, Markdown). For benchmarks,
+`--plain` leaves them out.
 """
 
 import argparse
@@ -51,7 +51,7 @@ TAILS = [
 ]
 NOUNS = ["Chairs", "Deadlines", "Minutes", "Corridors", "Promises", "Numbers", "Mornings", "Doors", "Drafts", "Lunches"]
 MODELS = [("venti-mini", "9d" * 32), ("gpt2", "24" * 32)]
-# What no essay of a person or a model should be able to do to a page.
+# Text that must never be interpreted as markup.
 HOSTILE = "</script><script>document.documentElement.dataset.broken = 1</script> <img src=x onerror=alert(1)> & \"quoted\" 'twice' ]]> <!--"
 
 MARKDOWN_BODY = """\
@@ -153,7 +153,7 @@ def sentence(random):
 
 
 def body(random, sentences, words):
-    """Paragraphs of about so many words in all."""
+    """Returns paragraphs with about `words` words in total."""
     paragraphs, count = [], 0
     while count < words:
         paragraph = " ".join(random.choices(sentences, k=random.randint(2, 6)))
@@ -163,7 +163,7 @@ def body(random, sentences, words):
 
 
 def yaml(mapping, indent=""):
-    """A mapping as YAML: JSON's scalars and lists are YAML's too."""
+    """Formats a mapping as YAML. JSON scalars and lists are valid YAML."""
     lines = []
     for key, value in mapping.items():
         if isinstance(value, dict):
@@ -178,7 +178,7 @@ def markdown(front, text=""):
 
 
 class Piece:
-    """A seed with its essays."""
+    """A seed and its essays."""
 
     def __init__(self, number, random, sentences, words):
         self.slug = f"piece-{number:06d}"
@@ -189,7 +189,7 @@ class Piece:
         self.title = f"{noun} and {other}, part {number}"
         self.author = random.choice(AUTHORS) if number % 9 else None
         self.source = "https://example.com/a-talk" if number % 12 == 0 else None
-        # A hundred words to a bit more than twice as many as asked for, around them on the whole.
+        # From a quarter to 2.25 times the requested length, about that length on average.
         spread = random.triangular(0.25, 2.25, 0.75)
         self.bodies = [body(random, sentences, words * spread)]
         self.tags = random.sample(TAGS[: 3 + number % 8], k=min(1 + number % 4, 3)) if number % 17 else []
@@ -218,7 +218,7 @@ class Piece:
         return markdown(front | {key: value for key, value in optional.items() if value})
 
     def essays(self):
-        """Name and text of each."""
+        """Yields the name and text of each essay."""
         for take, text in enumerate(self.bodies, 1):
             name = f"{self.slug}.md" if take == 1 else f"{self.slug}.take-{take}.md"
             yield name, markdown(self.front(take, text), text)
@@ -248,14 +248,14 @@ class Piece:
                 "distinct": [0.45, 0.86, 0.96, 0.99], "repeated_sentences": 0,
                 "mean_log_likelihood": -2.5, "rounds": 1,
             },
-            # Of its own for each, since its cover is drawn from it.
+            # Unique, because the cover is drawn from it.
             "key": hashlib.sha256(f"{self.slug} {take}".encode()).hexdigest(),
             "seed_hash": "0" * 64, "hash": "0" * 64,
         }
 
 
 def make_awkward(piece, number):
-    """Turns the first pieces into those that break a theme; the newest, so that the front page has them."""
+    """Gives the first pieces content that could break a theme, and recent dates, to get on the front page."""
     if number < len(AWKWARD):
         piece.date, piece.draft = f"2026-10-{31 - number:02d}", False
         AWKWARD[number](piece)
@@ -313,7 +313,7 @@ AWKWARD = [hostile, endless, wordy, umlauts, by_hand, in_paragraphs, short, in_t
 
 
 def png(size=64):
-    """A picture of four squares, size x size pixels."""
+    """Returns an image of four squares, `size` by `size` pixels."""
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     half = size // 2
@@ -358,11 +358,11 @@ def make(out, count, *, base_url, words, plain):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("out", type=pathlib.Path, help="the project's folder; it must not be there yet, or be empty")
-    parser.add_argument("count", type=int, help="how many seeds")
+    parser.add_argument("out", type=pathlib.Path, help="project folder; must not exist or must be empty")
+    parser.add_argument("count", type=int, help="number of seeds")
     parser.add_argument("--base-url", default="https://venti.example/blog/", help="default: %(default)s")
-    parser.add_argument("--words", type=int, default=400, help="of an essay, about; default: %(default)s")
-    parser.add_argument("--plain", action="store_true", help="without the awkward seeds")
+    parser.add_argument("--words", type=int, default=400, help="approximate words per essay; default: %(default)s")
+    parser.add_argument("--plain", action="store_true", help="leave out the seeds with difficult content")
     options = parser.parse_args()
     if options.out.is_dir() and any(options.out.iterdir()):
         parser.error(f"{options.out} is not empty; remove it first")

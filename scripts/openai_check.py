@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Proves Venti's endpoint against OpenAI's own client.
+"""Tests Venti's endpoint with OpenAI's Python client.
 
-Starts `venti serve --api` on a small site of its own, with the embedded model, and asks it for
-whatever the `openai` package can: models, completions, lists of prompts, tokens, streams, scores,
-and what must be refused. Needs that package (`pip install openai`) and cargo; opens no connection
-beyond this machine. Prints one line a check and ends with `N passed, N failed`.
+Starts `venti serve --api` on an empty site with the embedded model, and tests everything that the
+`openai` package supports: models, completions, several prompts, tokens, streaming, log probabilities
+and errors. Needs that package (`pip install openai`) and cargo, and uses only local connections. Prints
+one line per check and ends with `N passed, N failed`.
 
-With `--soak SECONDS CLIENTS` so many clients stream at once for so long, each asking for the texts
-of its seeds again and again, which must not change; then it says how fast that was.
+`--soak SECONDS CLIENTS` runs a load test instead: clients stream the texts of a few seeds repeatedly and
+at the same time. The texts must not change. It then prints the speed.
 """
 
 import argparse
@@ -40,7 +40,7 @@ POSITIONS = 768
 def build() -> Path:
     """Builds venti and returns its path."""
     command = ["cargo", "build", "--release", "--message-format=json-render-diagnostics"]
-    # Of the whole workspace, as `cargo test` builds it, so that no dependency is compiled again.
+    # Builds the whole workspace, like `cargo test`, so that no dependency is compiled twice.
     done = subprocess.run(
         [*command, "--bin", "venti"], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True
     )
@@ -49,7 +49,7 @@ def build() -> Path:
 
 
 class Server:
-    """A preview with its endpoint, and the process it runs in."""
+    """A running preview server with its endpoint."""
 
     def __init__(self, process: subprocess.Popen, address: str):
         self.process = process
@@ -60,7 +60,7 @@ class Server:
         return OpenAI(base_url=self.base_url, api_key=key, max_retries=retries)
 
     def raw(self, method: str, path: str, headers: dict, body: bytes | None = None) -> tuple:
-        """Status, headers and answer of a request made by hand."""
+        """Sends a request without the client. Returns status, headers and parsed body."""
         connection = http.client.HTTPConnection(self.address, timeout=60)
         connection.request(method, path, body, headers)
         response = connection.getresponse()
@@ -69,18 +69,18 @@ class Server:
         return response.status, response.headers, answer
 
     def cpu(self) -> int:
-        """Processor time it took until now, in ticks."""
+        """Returns the processor time used so far, in ticks."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return int(fields[11]) + int(fields[12])
 
     def memory(self) -> float:
-        """What it holds in memory, in MB."""
+        """Returns its memory use in MB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         kilobytes = [line.split()[1] for line in status if line.startswith("VmRSS:")]
         return int(kilobytes[0]) / 1000
 
     def rests(self) -> bool:
-        """Whether it comes to rest soon."""
+        """Returns whether it becomes idle within about ten seconds."""
         for _ in range(20):
             before = self.cpu()
             time.sleep(0.5)
@@ -91,7 +91,7 @@ class Server:
 
 @contextmanager
 def serving(venti: Path, key: str | None = None):
-    """A server on a site that has nothing to write."""
+    """Runs a server on a site without seeds."""
     environment = {name: value for name, value in os.environ.items() if name != "VENTI_API_KEY"}
     if key is not None:
         environment["VENTI_API_KEY"] = key
@@ -105,7 +105,7 @@ def serving(venti: Path, key: str | None = None):
             stderr=subprocess.PIPE,
             text=True,
         )
-        # Whatever keeps it from its address must not keep the check from its end.
+        # If the server does not start, do not wait forever.
         late = threading.Timer(60, process.kill)
         late.start()
         try:
@@ -125,7 +125,7 @@ def serving(venti: Path, key: str | None = None):
 
 
 class Checks:
-    """What holds and what does not."""
+    """Counts and prints the results of the checks."""
 
     def __init__(self):
         self.passed = self.failed = 0
@@ -135,7 +135,7 @@ class Checks:
         print(("ok      " if holds else "FAILED  ") + name, flush=True)
 
     def raises(self, name: str, kind: type, status: int, param, code, ask) -> None:
-        """That the client raises what OpenAI's documentation says."""
+        """Checks that `ask` raises the documented exception."""
         try:
             ask()
         except openai.APIStatusError as error:
@@ -148,14 +148,14 @@ class Checks:
 
 
 def in_bytes(token: str) -> bytes:
-    """The bytes of a token as OpenAI writes them."""
+    """Decodes OpenAI's notation for the bytes of a token."""
     if token.startswith("bytes:"):
         return ast.literal_eval("b'" + token.removeprefix("bytes:") + "'")
     return token.encode()
 
 
 def joined(chunks) -> tuple:
-    """The choices of a stream's pieces, and its usage."""
+    """Joins the chunks of a stream. Returns its choices and its usage."""
     choices, usage = {}, None
     for chunk in chunks:
         usage = chunk.usage or usage
@@ -173,7 +173,7 @@ def joined(chunks) -> tuple:
 
 
 def whole(completion) -> list:
-    """The choices of an answer in the same form."""
+    """Returns the choices of a response in the same form."""
     return [choice.model_dump(exclude={"index"}) for choice in completion.choices]
 
 
@@ -182,81 +182,81 @@ def texts(completion) -> list:
 
 
 def answers(check: Checks, server: Server) -> None:
-    """What is answered."""
+    """Checks completions."""
     client = server.client()
     ask = lambda **fields: client.completions.create(**{"model": MODEL, "prompt": PROMPT, **fields})
 
     listed = [model.id for model in client.models.list()]
     check("the model is listed", listed == [MODEL])
-    check("and shown by its name", client.models.retrieve(MODEL).id == MODEL)
+    check("the model can be retrieved by name", client.models.retrieve(MODEL).id == MODEL)
 
     one = ask(max_tokens=24, seed=7)
-    check("a completion has its text and its end", one.choices[0].text != "" and one.choices[0].finish_reason == "length")
+    check("a completion has a text and a finish reason", one.choices[0].text != "" and one.choices[0].finish_reason == "length")
     usage = one.usage
-    check("what it took is counted", usage.completion_tokens == 24 and usage.total_tokens == usage.prompt_tokens + 24)
-    check("who wrote it is said", one.model == MODEL and one.system_fingerprint.startswith("venti-"))
-    check("16 tokens are the default", ask(seed=1).usage.completion_tokens == 16)
+    check("the usage is correct", usage.completion_tokens == 24 and usage.total_tokens == usage.prompt_tokens + 24)
+    check("model and fingerprint are given", one.model == MODEL and one.system_fingerprint.startswith("venti-"))
+    check("the default is 16 tokens", ask(seed=1).usage.completion_tokens == 16)
 
-    check("a seed gives the same text again", texts(ask(max_tokens=24, seed=7)) == texts(one))
+    check("a seed reproduces a text", texts(ask(max_tokens=24, seed=7)) == texts(one))
     three = ask(max_tokens=24, seed=7, n=3)
-    check("and in company", texts(three)[0] == one.choices[0].text and len(set(texts(three))) == 3)
+    check("also among several choices", texts(three)[0] == one.choices[0].text and len(set(texts(three))) == 3)
     several = ask(max_tokens=24, seed=7, n=3, prompt=["A team", PROMPT])
-    check("and as one of several prompts", texts(several)[3:] == texts(three))
-    check("whose choices are numbered through", [c.index for c in several.choices] == list(range(6)))
-    check("without a seed it is another text", texts(ask(max_tokens=24)) != texts(ask(max_tokens=24)))
-    check("greedy needs no seed", texts(ask(temperature=0)) == texts(ask(temperature=0)))
+    check("also among several prompts", texts(several)[3:] == texts(three))
+    check("choices are numbered across prompts", [c.index for c in several.choices] == list(range(6)))
+    check("without a seed the text differs", texts(ask(max_tokens=24)) != texts(ask(max_tokens=24)))
+    check("greedy text is the same without a seed", texts(ask(temperature=0)) == texts(ask(temperature=0)))
 
     ids = ask(prompt=[[5, 6, 7], [8, 9]], max_tokens=4, seed=1, echo=True)
     flat = ask(prompt=[5, 6, 7], max_tokens=4, seed=1, echo=True)
-    check("prompts may be tokens", ids.usage.prompt_tokens == 5 and texts(ids)[0] == texts(flat)[0])
+    check("prompts may be token ids", ids.usage.prompt_tokens == 5 and texts(ids)[0] == texts(flat)[0])
     empty = ask(prompt="", max_tokens=4, seed=1)
-    check("an empty prompt is the beginning of a document", empty.usage.prompt_tokens == 1)
+    check("an empty prompt starts a document", empty.usage.prompt_tokens == 1)
 
     greedy = ask(temperature=0, max_tokens=60).choices[0].text
     stop = greedy.split()[9]
     stopped = ask(temperature=0, max_tokens=60, stop=[stop, "\u0000"], logprobs=0).choices[0]
     check("a text ends before a stop string", stopped.text == greedy[: greedy.index(stop)] and stopped.finish_reason == "stop")
     kept = stopped.logprobs.tokens
-    # The last one may reach into the stop string.
-    check("and so do its tokens", "".join(kept).startswith(stopped.text) and len("".join(kept[:-1])) < len(stopped.text))
+    # The last token may extend into the stop string.
+    check("its tokens end there too", "".join(kept).startswith(stopped.text) and len("".join(kept[:-1])) < len(stopped.text))
     banned = ask(temperature=0, max_tokens=60, extra_body={"no_repeat_ngram_size": 1})
     words = ask(temperature=0, max_tokens=60, extra_body={"repetition_penalty": 1.5})
-    check("Venti's own settings are taken", len({greedy, *texts(banned), *texts(words)}) == 3)
+    check("Venti's own settings take effect", len({greedy, *texts(banned), *texts(words)}) == 3)
 
 
 def scores(check: Checks, server: Server) -> None:
-    """Log probabilities."""
+    """Checks log probabilities."""
     client = server.client()
     ask = lambda **fields: client.completions.create(**{"model": MODEL, "prompt": PROMPT, **fields})
 
     written = ask(temperature=0, max_tokens=30, logprobs=5).choices[0]
     scored = written.logprobs
     lists = [scored.tokens, scored.token_logprobs, scored.top_logprobs, scored.text_offset]
-    check("each token has its scores", [len(each) for each in lists] == [30] * 4)
+    check("each token has a log probability", [len(each) for each in lists] == [30] * 4)
     likeliest = [max(top, key=top.get) for top in scored.top_logprobs]
-    check("a greedy token is the likeliest", likeliest == scored.tokens)
-    check("probabilities sum to no more than one", all(sum(map(lambda p: 2.718281828459045**p, top.values())) <= 1.0001 for top in scored.top_logprobs))
-    check("offsets are characters of the text", all(written.text[at:].startswith(token) for at, token in zip(scored.text_offset, scored.tokens)))
+    check("a greedy token is the most likely one", likeliest == scored.tokens)
+    check("probabilities sum to at most 1", all(sum(map(lambda p: 2.718281828459045**p, top.values())) <= 1.0001 for top in scored.top_logprobs))
+    check("offsets count characters", all(written.text[at:].startswith(token) for at, token in zip(scored.text_offset, scored.tokens)))
 
     again = ask(prompt=PROMPT + written.text, max_tokens=0, echo=True, logprobs=5)
     prompt = again.choices[0].logprobs
-    check("a prompt is scored without writing", again.choices[0].text == PROMPT + written.text and again.usage.completion_tokens == 0)
-    check("nothing comes before its first token", prompt.token_logprobs[0] is None and prompt.top_logprobs[0] is None)
-    check("the tokens are the same", prompt.tokens[-30:] == scored.tokens)
-    check("and so are their scores, bit for bit", prompt.token_logprobs[-30:] == scored.token_logprobs)
-    check("and what else was likely", prompt.top_logprobs[-30:] == scored.top_logprobs)
+    check("a prompt can be scored without generating", again.choices[0].text == PROMPT + written.text and again.usage.completion_tokens == 0)
+    check("the first prompt token has no log probability", prompt.token_logprobs[0] is None and prompt.top_logprobs[0] is None)
+    check("a scored text has the same tokens", prompt.tokens[-30:] == scored.tokens)
+    check("the same log probabilities, bit for bit", prompt.token_logprobs[-30:] == scored.token_logprobs)
+    check("the same alternatives", prompt.top_logprobs[-30:] == scored.top_logprobs)
 
     warm = ask(seed=3, temperature=2, max_tokens=30, logprobs=2).choices[0].logprobs
-    check("the chosen token is among the likeliest", all(token in top and len(top) <= 3 for token, top in zip(warm.tokens, warm.top_logprobs)))
+    check("the alternatives include the chosen token", all(token in top and len(top) <= 3 for token, top in zip(warm.tokens, warm.top_logprobs)))
     bent = ask(seed=3, temperature=0.1, max_tokens=1, logprobs=5).choices[0].logprobs
     raw = ask(seed=3, temperature=2, max_tokens=1, logprobs=5).choices[0].logprobs
     same = [token for token in bent.top_logprobs[0] if token in raw.top_logprobs[0]]
-    check("no setting bends them", len(same) >= 5 and all(bent.top_logprobs[0][t] == raw.top_logprobs[0][t] for t in same))
+    check("settings do not change them", len(same) >= 5 and all(bent.top_logprobs[0][t] == raw.top_logprobs[0][t] for t in same))
 
     crab = ask(prompt="Café — 🦀", max_tokens=0, echo=True, logprobs=0).choices[0]
     parts = crab.logprobs.tokens
-    check("a part of a character is told as its bytes", any(token.startswith("bytes:") for token in parts))
-    check("which joined are the text", b"".join(map(in_bytes, parts)).decode() == crab.text == "Café — 🦀")
+    check("a token with part of a character is given as bytes", any(token.startswith("bytes:") for token in parts))
+    check("the joined bytes are the text", b"".join(map(in_bytes, parts)).decode() == crab.text == "Café — 🦀")
 
     found = 0
     for seed in range(200):
@@ -271,46 +271,46 @@ def scores(check: Checks, server: Server) -> None:
         if not right or streamed != whole(odd) or found == 3:
             break
     check("the model wrote parts of characters", found > 0)
-    check("which are told as their bytes", right)
-    check("and streamed whole", streamed == whole(odd))
+    check("they are given as bytes", right)
+    check("streaming gives the same result", streamed == whole(odd))
 
 
 def streams(check: Checks, server: Server) -> None:
-    """What comes in pieces."""
+    """Checks streaming."""
     client = server.client()
     ask = lambda **fields: client.completions.create(**{"model": MODEL, "prompt": PROMPT, **fields})
 
     fields = {"seed": 11, "max_tokens": 60, "n": 3}
     pieces = list(ask(**fields, stream=True))
-    check("a stream comes in pieces", len(pieces) > 60)
-    check("with one id and no usage", len({piece.id for piece in pieces}) == 1 and all(piece.usage is None for piece in pieces))
-    check("joined they are the answer", joined(pieces)[0] == whole(ask(**fields)))
+    check("a stream has several chunks", len(pieces) > 60)
+    check("they have one id and no usage", len({piece.id for piece in pieces}) == 1 and all(piece.usage is None for piece in pieces))
+    check("joined, they equal the response", joined(pieces)[0] == whole(ask(**fields)))
     turns = [choice.index for piece in pieces for choice in piece.choices]
-    check("and the choices come together", turns[: turns.index(0) + 20].count(1) > 0)
+    check("the choices are streamed concurrently", turns[: turns.index(0) + 20].count(1) > 0)
 
     fields |= {"echo": True, "logprobs": 2, "stop": [" the", "\n"], "prompt": [PROMPT, "Café"]}
     usage = {"include_usage": True}
     pieces = list(ask(**fields, stream=True, stream_options=usage))
     answer = ask(**fields)
-    check("so they are with scores, echo and stop strings", joined(pieces)[0] == whole(answer))
-    check("the last piece says what it took", pieces[-1].choices == [] and pieces[-1].usage == answer.usage)
+    check("also with log probabilities, echo and stop strings", joined(pieces)[0] == whole(answer))
+    check("the last chunk has the usage", pieces[-1].choices == [] and pieces[-1].usage == answer.usage)
     firsts = {}
     for choice in (choice for piece in pieces for choice in piece.choices):
         firsts.setdefault(choice.index, choice.text)
-    check("the first piece is the prompt", [firsts[index] for index in range(6)] == [PROMPT] * 3 + ["Café"] * 3)
+    check("the first chunk is the prompt", [firsts[index] for index in range(6)] == [PROMPT] * 3 + ["Café"] * 3)
 
     endless = {"max_tokens": 700, "n": 64, "prompt": "A team"}
     stream = ask(**endless, stream=True)
     next(iter(stream))
-    check("a server that streams is at work", not resting_at_once(server))
+    check("a streaming server is busy", not resting_at_once(server))
     stream.close()
-    check("whoever leaves a stream is written for no longer", server.rests())
+    check("closing a stream stops generation", server.rests())
     try:
         client.with_options(timeout=1.5).completions.create(model=MODEL, **endless)
-        check("a client may lose patience", False)
+        check("a client can time out", False)
     except openai.APITimeoutError:
-        check("a client may lose patience", True)
-    check("and is written for no longer", server.rests())
+        check("a client can time out", True)
+        check("a timeout stops generation", server.rests())
 
 
 def resting_at_once(server: Server) -> bool:
@@ -320,42 +320,42 @@ def resting_at_once(server: Server) -> bool:
 
 
 def refusals(check: Checks, server: Server) -> None:
-    """What is refused."""
+    """Checks errors."""
     client = server.client()
     ask = lambda **fields: client.completions.create(**{"model": MODEL, "prompt": PROMPT, **fields})
     bad = openai.BadRequestError
 
-    check.raises("another model", openai.NotFoundError, 404, "model", "model_not_found", lambda: ask(model="gpt-4"))
-    check.raises("another model, looked up", openai.NotFoundError, 404, "model", "model_not_found", lambda: client.models.retrieve("owner/name"))
-    check.raises("another endpoint", openai.NotFoundError, 404, None, "unknown_url", lambda: client.chat.completions.create(model=MODEL, messages=[]))
-    check.raises("more than the model has positions", bad, 400, "prompt", "context_length_exceeded", lambda: ask(max_tokens=POSITIONS))
-    check.raises("too long a prompt", bad, 400, "prompt", "context_length_exceeded", lambda: ask(prompt=[1] * POSITIONS, max_tokens=0))
-    check.raises("a token that is none", bad, 400, "prompt", None, lambda: ask(prompt=[1 << 20]))
+    check.raises("unknown model", openai.NotFoundError, 404, "model", "model_not_found", lambda: ask(model="gpt-4"))
+    check.raises("retrieving an unknown model", openai.NotFoundError, 404, "model", "model_not_found", lambda: client.models.retrieve("owner/name"))
+    check.raises("unknown endpoint", openai.NotFoundError, 404, None, "unknown_url", lambda: client.chat.completions.create(model=MODEL, messages=[]))
+    check.raises("more tokens than positions", bad, 400, "prompt", "context_length_exceeded", lambda: ask(max_tokens=POSITIONS))
+    check.raises("prompt too long", bad, 400, "prompt", "context_length_exceeded", lambda: ask(prompt=[1] * POSITIONS, max_tokens=0))
+    check.raises("unknown token id", bad, 400, "prompt", None, lambda: ask(prompt=[1 << 20]))
     check.raises("no choices", bad, 400, "n", None, lambda: ask(n=0))
     check.raises("too many choices", bad, 400, "n", None, lambda: ask(n=65))
-    check.raises("too much temperature", bad, 400, "temperature", None, lambda: ask(temperature=2.5))
-    check.raises("a penalty Venti has not", bad, 400, "presence_penalty", None, lambda: ask(presence_penalty=1))
-    check.raises("a suffix", bad, 400, "suffix", None, lambda: ask(suffix="the end"))
-    check.raises("a bias", bad, 400, "logit_bias", None, lambda: ask(logit_bias={"5": 1}))
-    check.raises("more written than given", bad, 400, "best_of", None, lambda: ask(best_of=5))
-    check.raises("what nobody knows", bad, 400, "colour", None, lambda: ask(extra_body={"colour": 1}))
-    check.raises("a body that is too large", openai.APIStatusError, 413, None, None, lambda: ask(prompt="x" * 1_100_000))
-    check.raises("a body that is far too large", openai.APIStatusError, 413, None, None, lambda: ask(prompt="x" * 5_000_000))
+    check.raises("temperature too high", bad, 400, "temperature", None, lambda: ask(temperature=2.5))
+    check.raises("unsupported presence penalty", bad, 400, "presence_penalty", None, lambda: ask(presence_penalty=1))
+    check.raises("unsupported suffix", bad, 400, "suffix", None, lambda: ask(suffix="the end"))
+    check.raises("unsupported logit bias", bad, 400, "logit_bias", None, lambda: ask(logit_bias={"5": 1}))
+    check.raises("unsupported best_of", bad, 400, "best_of", None, lambda: ask(best_of=5))
+    check.raises("unknown field", bad, 400, "colour", None, lambda: ask(extra_body={"colour": 1}))
+    check.raises("body too large", openai.APIStatusError, 413, None, None, lambda: ask(prompt="x" * 1_100_000))
+    check.raises("body far too large", openai.APIStatusError, 413, None, None, lambda: ask(prompt="x" * 5_000_000))
 
     json_type = {"Content-Type": "application/json"}
     body = json.dumps({"model": MODEL, "prompt": PROMPT}).encode()
     post = lambda headers, body=body: server.raw("POST", "/v1/completions", headers, body)
-    check("raw JSON is answered", post(json_type)[0] == 200)
-    check("a name that others can give is not", post(json_type | {"Host": "evil.example"})[0] == 403)
-    check("nor a page of another site", post(json_type | {"Origin": "http://evil.example"})[0] == 403)
-    check("a form is no JSON", post({"Content-Type": "application/x-www-form-urlencoded"})[0] == 415)
-    check("nor is half an object", post(json_type, b'{"model":')[0] == 400)
+    check("plain JSON request: accepted", post(json_type)[0] == 200)
+    check("unknown Host header: rejected", post(json_type | {"Host": "evil.example"})[0] == 403)
+    check("foreign Origin header: rejected", post(json_type | {"Origin": "http://evil.example"})[0] == 403)
+    check("form data: rejected", post({"Content-Type": "application/x-www-form-urlencoded"})[0] == 415)
+    check("incomplete JSON: rejected", post(json_type, b'{"model":')[0] == 400)
     status, headers, answer = server.raw("GET", "/v1/completions", {})
-    check("another method", (status, headers["Allow"]) == (405, "POST") and "message" in answer["error"])
+    check("wrong method: rejected", (status, headers["Allow"]) == (405, "POST") and "message" in answer["error"])
 
 
 def refused_start(venti: Path, key: str | None) -> str:
-    """What is said when it does not start where others can reach it."""
+    """Returns the error message when it refuses to start on a public address, or an empty string."""
     environment = {name: value for name, value in os.environ.items() if name != "VENTI_API_KEY"}
     with tempfile.TemporaryDirectory() as scratch:
         Path(scratch, "venti.yaml").write_text("title: Asked\n", encoding="utf-8")
@@ -369,19 +369,19 @@ def refused_start(venti: Path, key: str | None) -> str:
 
 
 def keys(check: Checks, server: Server) -> None:
-    """An endpoint with a key."""
+    """Checks an endpoint with a key."""
     listed = server.client(key="sesame").models.list()
-    check("the right key is let in", [model.id for model in listed] == [MODEL])
+    check("correct key: accepted", [model.id for model in listed] == [MODEL])
     code = "invalid_api_key"
-    check.raises("a wrong one is not", openai.AuthenticationError, 401, None, code, lambda: server.client("simsim").models.list())
+    check.raises("wrong key: rejected", openai.AuthenticationError, 401, None, code, lambda: server.client("simsim").models.list())
     status, headers, _ = server.raw("GET", "/v1/models", {})
-    check("nor is none", (status, headers["WWW-Authenticate"]) == (401, "Bearer"))
+    check("missing key: rejected", (status, headers["WWW-Authenticate"]) == (401, "Bearer"))
     far = {"Host": "far.example", "Authorization": "Bearer sesame"}
-    check("by whatever name it is asked", server.raw("GET", "/v1/models", far)[0] == 200)
+    check("any Host header with the key: accepted", server.raw("GET", "/v1/models", far)[0] == 200)
 
 
 async def soak(server: Server, seconds: float, clients: int) -> bool:
-    """So many clients that stream at once for so long; whether every seed had one text."""
+    """Streams to many clients for some seconds. Returns whether each seed always gave the same text."""
     client = AsyncOpenAI(base_url=server.base_url, api_key="none", max_retries=0)
     known: dict = {}
     firsts: list = []
@@ -391,9 +391,9 @@ async def soak(server: Server, seconds: float, clients: int) -> bool:
     async def one(number: int) -> None:
         nonlocal tokens, differing
         turn = 0
-        # Each has two texts at least, however slow it is.
+        # At least two texts per client, even if they are slow.
         while turn < 2 or time.monotonic() - began < seconds:
-            # Neighbours share seeds, so that a text is also compared between clients.
+            # Neighbours share seeds, so that texts are also compared between clients.
             seed = number // 2 * 10 + turn % 2
             turn += 1
             asked, text, first = time.monotonic(), "", None
@@ -414,7 +414,7 @@ async def soak(server: Server, seconds: float, clients: int) -> bool:
     await asyncio.gather(*(one(number) for number in range(clients)))
     took = time.monotonic() - began
     await client.close()
-    print(f"        {clients} clients, {took:.0f} s: {len(firsts)} texts of {len(known)} seeds, {tokens / took:.0f} tokens/s")
+    print(f"        {clients} clients, {took:.0f} s: {len(firsts)} texts from {len(known)} seeds, {tokens / took:.0f} tokens/s")
     print(f"        first token after {statistics.median(firsts):.2f} s (median), {max(firsts):.2f} s (worst)")
     print(f"        memory {memory:.0f} MB before, {server.memory():.0f} MB after")
     return differing == 0 and len(firsts) > len(known)
@@ -433,12 +433,12 @@ def main() -> int:
         else:
             server.client().completions.create(model=MODEL, prompt=PROMPT)
         same = asyncio.run(soak(server, seconds, int(clients)))
-        check("every seed has one text, however many ask at once", same)
+        check("each seed gives one text under concurrent load", same)
     if not only_soak:
         with serving(venti, key="sesame") as server:
             keys(check, server)
-        check("where others can reach it, it needs a key", "VENTI_API_KEY" in refused_start(venti, None))
-        check("which is not empty", "printable" in refused_start(venti, ""))
+        check("a public address requires a key", "VENTI_API_KEY" in refused_start(venti, None))
+        check("the key must not be empty", "printable" in refused_start(venti, ""))
     print(f"{check.passed} passed, {check.failed} failed")
     return 1 if check.failed else 0
 

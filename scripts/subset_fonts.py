@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the theme's fonts, their style sheet and the fonts of the social cards.
+"""Generates the theme's fonts, their style sheet, and the fonts of the social cards.
 
     python3 -m venv venv
     venv/bin/pip install fonttools==4.68.0 brotli==1.2.1 uharfbuzz==0.57.0 \
@@ -9,17 +9,16 @@
     apt-get install fonts-dejavu-core fonts-dejavu-extra
     venv/bin/python scripts/subset_fonts.py fallbacks/node_modules
 
-Vollkorn and Figtree, both under the SIL Open Font License 1.1 and without a Reserved Font Name, so
-that a subset may keep the name. Each is cut down to the weights and features the theme uses and
-split into a file for western text and one that a browser loads only for the rest of Latin.
+The fonts are Vollkorn and Figtree, both under the SIL Open Font License 1.1 and without a Reserved Font
+Name, so a subset may keep the name. Each is reduced to the weights and features that the theme uses, and
+split into a file for Western text and one for the rest of Latin, which browsers load only if needed.
 
-A page is first drawn with a font of the reader's system. So that nothing moves when ours arrives,
-fonts.css describes each likely one again with its size and its lines adjusted: both are shaped
-over the same text here, and the ratio of their lengths is the adjustment. Georgia, Times New Roman
-and Arial are not free, but Gelasio, Tinos and Arimo were drawn to the very same widths. None of
-these is copied; they are only measured.
+A page is first drawn with a system font. To avoid layout shifts when ours arrives, fonts.css redefines
+each likely system font with adjusted size and line metrics. The adjustment is the ratio of the lengths
+of a sample text in both fonts. Georgia, Times New Roman and Arial are not free, so their metric-compatible
+counterparts Gelasio, Tinos and Arimo are measured instead. None of these fonts is copied.
 
-The same versions write the same bytes.
+The output is reproducible with the same versions.
 """
 
 import importlib.resources
@@ -40,23 +39,23 @@ DEJAVU = pathlib.Path("/usr/share/fonts/truetype/dejavu")
 
 VOLLKORN, FIGTREE = "fontpkg_vollkorn", "fontpkg_figtree"
 
-# What English and its western neighbours write, with the theme's arrows.
+# Characters of English and Western European languages, and the theme's arrows.
 LATIN = (
     "U+20-7E U+A0-FF U+131 U+152-153 U+178 U+2009-200A U+2010-2014 U+2018-201A U+201C-201E "
     "U+2020-2022 U+2026 U+202F-2030 U+2032-2033 U+2039-203A U+2044 U+20AC U+2122 U+2190-2193 "
     "U+2197 U+2212"
 )
-# The rest of Latin, loaded where a page has any of it.
+# The rest of Latin, loaded only by pages that use it.
 LATIN_EXT = (
     "U+100-130 U+132-151 U+154-177 U+179-24F U+259 U+2C6-2C7 U+2D8-2DD U+300-304 U+306-308 "
     "U+30A-30C U+323 U+1E00-1EFF U+20A0-20AB U+20AD-20C0"
 )
-# Titles are anybody's; a card has no second file to load.
+# Titles may use any of these, and a card cannot load a second file.
 CARD = LATIN + " U+100-130 U+132-151 U+154-177 U+179-17F U+218-21B U+1E9E"
 
 FEATURES = ["kern", "mark", "mkmk", "ccmp", "locl", "rvrn", "calt", "liga", "onum", "lnum", "tnum"]
 
-# file's stem, package, its file, style, weights
+# File stem, package, file in the package, style, weights
 FACES = [
     ("vollkorn", VOLLKORN, "Vollkorn[wght].ttf", "normal", (400, 700)),
     ("vollkorn-italic", VOLLKORN, "Vollkorn-Italic[wght].ttf", "italic", 400),
@@ -67,8 +66,8 @@ CARD_FACES = [
     ("Figtree-Medium", FIGTREE, "Figtree[wght].ttf", 500),
 ]
 
-# Fonts a reader may have: what to call them here, the names they go by on a machine, and the font
-# that is measured in their place (package and weight, or a file of DejaVu).
+# System fonts that a reader may have: label, font to measure instead (a package or a DejaVu file), and
+# local font names for each weight or style.
 BOLD, ITALIC = 700, "italic"
 SERIF_FALLBACKS = [
     ("Georgia", "gelasio", {
@@ -109,7 +108,7 @@ SANS_FALLBACKS = [
     }),
 ]
 
-# What both are shaped over: prose for the serif, the words of a page's frame for the sans.
+# Sample texts for measuring: prose for the serif, interface text for the sans.
 PROSE = (
     "Every company has a second story, and the second story is mostly plumbing. “We shipped it on "
     "a Friday,” she told me, “because nobody was left to say no.” It cost four people and most of "
@@ -138,7 +137,7 @@ def source(package, name):
 
 
 def with_lining_figures(font):
-    """Figures as tall as capitals by default: in a title 10 must not look like IO."""
+    """Makes lining figures the default, because in a title old-style 10 looks like IO."""
     table = font["GSUB"].table
     lookups = {
         index
@@ -152,12 +151,12 @@ def with_lining_figures(font):
             lining.update(getattr(subtable, "ExtSubTable", subtable).mapping)
     for cmap in font["cmap"].tables:
         for digit in range(ord("0"), ord("9") + 1):
-            # Subtables may share their mapping, so this may be done already.
+            # Subtables may share a mapping, so a digit may already be replaced.
             cmap.cmap[digit] = lining.get(cmap.cmap[digit], cmap.cmap[digit])
 
 
 def cut(package, name, weights, ranges, features, lining=False):
-    """The face at these weights with only these characters."""
+    """Returns the font at these weights with only these characters."""
     font = TTFont(io.BytesIO(source(package, name).read_bytes()), recalcTimestamp=False)
     font = instancer.instantiateVariableFont(
         font, {"wght": weights}, updateFontNames=not isinstance(weights, tuple)
@@ -188,7 +187,7 @@ def write(path, font, flavor=None):
 
 
 def length(path, text, weight=None):
-    """How long the text is, in ems."""
+    """Returns the length of the text in ems."""
     font = TTFont(path)
     font.flavor = None
     plain = io.BytesIO()
@@ -202,12 +201,12 @@ def length(path, text, weight=None):
     buffer.guess_segment_properties()
     uharfbuzz.shape(shaped, buffer)
     if any(info.codepoint == 0 for info in buffer.glyph_infos):
-        sys.exit(f"{path} lacks a character of the text that is measured")
+        sys.exit(f"{path} lacks a character of the sample text")
     return sum(position.x_advance for position in buffer.glyph_positions) / face.upem
 
 
 def measured(node_modules, stand_in, kind):
-    """The file that is measured in the place of a reader's font."""
+    """Returns the font file to measure instead of a system font."""
     if stand_in.startswith("DejaVu"):
         return DEJAVU / (stand_in + {400: "", BOLD: "-Bold", ITALIC: "-Italic"}[kind] + ".ttf")
     style = "400-italic" if kind == ITALIC else f"{kind}-normal"
@@ -219,7 +218,7 @@ def font_face(lines):
 
 
 def kind_of_face(style, weights):
-    """What is not said is normal and 400."""
+    """Yields style and weight, omitting the defaults normal and 400."""
     weight = " ".join(map(str, weights)) if isinstance(weights, tuple) else str(weights)
     if style != "normal":
         yield f"font-style: {style}"
@@ -228,7 +227,7 @@ def kind_of_face(style, weights):
 
 
 def web_faces():
-    # The first of a family says no range: it is for all that the second does not claim.
+    # The first file of a family has no unicode-range, so it covers everything outside the second one's.
     for stem, _, _, style, weights in FACES:
         for suffix, ranges in (("", None), ("-ext", LATIN_EXT)):
             yield font_face([
@@ -271,7 +270,7 @@ def main():
         sys.exit(__doc__)
     node_modules = pathlib.Path(sys.argv[1])
     for stem, package, name, _, weights in FACES:
-        # Tabular figures are for tables and dates, which the sans sets.
+        # Tabular figures are only used in tables and dates, which are set in the sans.
         features = FEATURES if package == FIGTREE else [f for f in FEATURES if f != "tnum"]
         for suffix, ranges in (("", LATIN), ("-ext", LATIN_EXT)):
             font = cut(package, name, weights, ranges, features)
@@ -286,10 +285,10 @@ def main():
         for folder in (STATIC / "fonts", CARDS):
             (folder / f"{package.removeprefix('fontpkg_').title()}-OFL.txt").write_text(licence)
     sheet = [
-        "/* The faces: what is loaded, what stands in until then.\n"
+        "/* The web fonts, and their fallbacks until they are loaded.\n"
         "   Written by scripts/subset_fonts.py. */\n",
         *web_faces(),
-        "/* Fonts of the reader's system, adjusted to the length and height of ours. */\n",
+        "/* System fonts, adjusted to the width and height of the web fonts. */\n",
         *fallback_faces(node_modules, "Vollkorn", SERIF_FALLBACKS, PROSE),
         *fallback_faces(node_modules, "Figtree", SANS_FALLBACKS, FRAME),
         ":root {\n"

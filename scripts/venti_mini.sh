@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# Makes venti-mini, from openly licensed prose to a folder that can take the place of models/venti-mini:
+# Trains venti-mini on openly licensed prose. The result can replace models/venti-mini.
 #
 #     scripts/venti_mini.sh [--gpu] CORPUS HELD_OUT START WORK
 #
-# CORPUS is a folder of `*.txt.zst` with SOURCES.tsv, HELD_OUT a text of documents that the model must
-# never see, START the folder of the model to go on from, WORK an empty folder for all that comes of it:
-# WORK/corpus, WORK/steady and WORK/model. Called again after it was interrupted, it goes on.
+# CORPUS   folder of `*.txt.zst` files with SOURCES.tsv
+# HELD_OUT file of documents that the model must never see
+# START    folder of the base model
+# WORK     empty folder for the results: WORK/corpus, WORK/steady and WORK/model
 #
-# On two cores it takes a bit more than three hours: a long phase at a steady learning rate on everything,
-# then a short one in which the rate falls, on the essays and what is most like them. With --gpu, which
-# needs a venti that was built with the feature `cuda-training`, a larger model is trained from scratch on
-# the same text (START is only compared with); that has not been run yet.
+# An interrupted run continues when the script is started again.
+#
+# It takes a little over three hours on two cores. A long phase at a constant learning rate uses all the
+# text; a short phase with a decaying rate uses the essays and the most similar text. With --gpu it trains a
+# larger model from scratch on the same text and uses START only for comparison. That requires a venti
+# built with the feature `cuda-training`, and has not been run yet.
 
 set -euo pipefail
 
@@ -27,7 +30,7 @@ corpus=$1 held_out=$2 start=$3 work=$4
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venti=${VENTI:-$here/target/release/venti}
 
-# train OUT FLAGS...: begins a run, or goes on with it.
+# train OUT FLAGS...: starts a run, or resumes it.
 train() {
   local out=$1 resume=()
   shift
@@ -40,12 +43,12 @@ text=$work/corpus
 if [ ! -e "$text/report.json" ]; then
   python3 "$here/scripts/venti_mini_corpus.py" "$corpus" "$held_out" "$text"
 fi
-# Essays twice; manuals teach words, if no voice.
+# Essays count twice. Manuals are included because they add vocabulary, though no voice.
 everything=("$text/tier1.txt" "$text/tier1.txt" "$text/tier2.txt" "$text/tier3.txt" "$text/spare.txt")
 essays=("$text/tier1.txt" "$text/tier1.txt" "$text/tier2.txt")
 
 if [ -n "$gpu" ]; then
-  # As large as fits 40 MB in f16.
+  # The largest model that fits into 40 MB in f16.
   train "$work/steady" "${everything[@]}" "$text/tier4.txt" --device cuda \
     --layers 9 --heads 6 --width 384 --context 1024 --batch-size 16 \
     --steps 6000 --schedule constant --learning-rate 1.5e-3 --warmup 300 --dropout 0.05 \

@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""Makes the text that venti-mini is trained on from a folder of openly licensed prose.
+"""Prepares the training text of venti-mini from a folder of openly licensed prose.
 
     python3 scripts/venti_mini_corpus.py CORPUS HELDOUT OUT [--jobs 2]
 
-CORPUS holds `*.txt.zst` and `SOURCES.tsv`; HELDOUT is a file of documents that the model must never
-see, and nothing that shares twelve words in a row with one of them comes through. OUT gets
-`tier1.txt` to `tier5.txt`, all of these in `train.txt`, manuals in `spare.txt`, and `report.json`, which
-says for each source what came in, what was kept and which rule took the rest. Documents are separated by a line
-`<|endoftext|>`; each is a title, an empty line, and paragraphs with an empty line between them.
+CORPUS contains `*.txt.zst` and `SOURCES.tsv`. HELDOUT is a file of documents that the model must never
+see; text that shares twelve consecutive words with one of them is removed. OUT receives `tier1.txt` to
+`tier5.txt`, all of these in `train.txt`, manuals in `spare.txt`, and `report.json`, which lists for each
+source the input, the output and the words removed by each rule. Documents are separated by a line
+`<|endoftext|>`. Each is a title followed by paragraphs, all separated by empty lines.
 
-A small model learns debris as readily as prose, and there is more text than it can learn. So every
-rule errs on the side of leaving out. They come in the order in which they are applied: to the
-characters, to sentences, to paragraphs, to documents, and to documents next to each other.
+A small model learns debris as readily as prose, and there is more text than it can learn, so all rules
+are strict. They are listed in the order in which they are applied: to characters, sentences, paragraphs,
+documents, and across documents.
 
-Reads `.zst` with the package `zstandard` where it is installed, else with the program `zstd`. The
-same input gives the same bytes.
+Reads `.zst` with the package `zstandard` if installed, otherwise with the program `zstd`. The same input
+gives the same bytes.
 """
 
 import argparse
@@ -30,13 +30,12 @@ import zlib
 
 END_OF_TEXT = "<|endoftext|>"
 
-# Documents outside these bounds are left out or divided, in words.
+# In words: shorter documents are dropped; longer ones are divided into parts of about PART words.
 SHORTEST, LONGEST, PART = 120, 900, 560
 
-# Where this model weights a source otherwise than SOURCES.tsv does. Its first tier is for essays in
-# somebody's own voice; news, speeches and business textbooks are the second; other textbooks and
-# writing on technology the third. Manuals, rules and proposals teach words rather than a voice:
-# they go into a file of their own, and not into the text to train on.
+# Tiers that differ from SOURCES.tsv. Tier 1 is for essays with a personal voice; tier 2 for news, speeches
+# and business textbooks; tier 3 for other textbooks and writing on technology. Manuals, rules and proposals
+# add vocabulary rather than voice, so they go into spare.txt instead of train.txt.
 TIERS = {
     "openstax_business.txt": 2, "digitalgov.txt": 2, "carpentries_blog.txt": 2, "fed_board_speeches.txt": 2,
     "govuk_manual.txt": 2, "protocol_labs.txt": 2, "openstax_other.txt": 3,
@@ -56,7 +55,7 @@ PLAIN = str.maketrans({
 
 
 def plain(text):
-    """ASCII quotes, " — " for every dash, one space between words, no markers of notes and markup."""
+    """Normalizes to ASCII quotes, " — " for dashes and single spaces; removes note markers and markup."""
     text = unicodedata.normalize("NFC", text).translate(PLAIN)
     text = re.sub(r"\s*(?:—|―|--+)\s*", " — ", text)
     text = re.sub(r"(?<=\w) - (?=\w)", " — ", text)
@@ -83,7 +82,7 @@ ABBREVIATION = re.compile(
 
 
 def sentences(paragraph):
-    """The sentences of a paragraph. Joined with a space they are the paragraph again."""
+    """Returns the sentences of a paragraph. Joined with spaces they give the paragraph again."""
     found, start = [], 0
     for gap in re.finditer(r'(?<=[.!?])["\')\]]*\s+(?=["\'(]?[A-Z0-9])', paragraph):
         end = gap.end()
@@ -105,9 +104,9 @@ CODE = re.compile(
     r"\b(?:stdin|stdout|stderr|sudo|apt-get|localhost|impl|foo|baz|TODO|FIXME|README|CHANGELOG|usr|struct|enum|boolean)\b|\w\(\w*\)|[a-z]\d+[a-z]|"
     r"^\W*(?:git|npm|pip|curl|brew|docker|cargo|go|bundle|heroku|kubectl) [a-z]"
 )
-# Names that look like code and are words of the trade.
+# Common terms that look like code.
 NAMES = re.compile(r"\b(?:iPhones?|iPads?|iPods?|iOS|macOS|eBay|iTunes|jQuery|e-mail|and/or|his/her|he/she|either/or|S/he|A/B|I/O|24/7|TCP/IP|CI/CD|\w+ \+ \w+)\b")
-# What points at something that is not on the page, or speaks of the page itself.
+# References to something outside the text, or to the page itself.
 POINTING = re.compile(
     r"\b(?:(?:this|these|following|above|below|next|previous|accompanying)\s+(?:\w+\s+)?(?:figures?|tables?|charts?|diagrams?|graphs?|images?|"
     r"screenshots?|snippets?|listings?|exhibits?|slides?|videos?|podcasts?|illustrations?|engravings?|woodcuts?|equations?|features?|examples?)|the (?:figure|table|chart|diagram|graph|screenshot|snippet|listing|exhibit|slide|illustration|video|equation)s? (?:shows?|below|above|is|are|maps?|lists?|illustrates?|depicts?|in)|"
@@ -119,7 +118,7 @@ POINTING = re.compile(
     r"this (?:section|chapter|post|blog|article|guide|tutorial|document|page|handbook|RFC|PEP|proposal|module|newsletter|paper|episode|edition|playbook)|(?:blog|guest) posts?|next (?:section|chapter|post)|previous (?:section|chapter|post)|"
     r"(?:last|next) (?:week|month|year)'s (?:post|newsletter|issue)|footnotes?|hereinafter|ibid|op\. cit|et al|transcriber|errata|gutenberg)\b", re.I
 )
-# Invitations, thanks, bylines, licences: what stands around an article.
+# Calls to action, thanks, bylines and licences around an article.
 AROUND = re.compile(
     r"\b(?:click (?:here|on|the|through|below)|sign up (?:for|at|here|now)|subscribe|register (?:now|here|for)|join us (?:for|on|in|at|as)|follow us|stay tuned|read more about|learn more (?:about|at|here)|read on|find out more|see also|for more (?:information|details|on)|for (?:additional|further) (?:information|details|reading)|"
     r"check (?:it|them|this) out|^check out|download|contact us|reach out to|get in touch|e-?mail (?:us|me|to)|let (?:us|me) know|send (?:us|me)|feel free to|leave a comment|in the comments|comments? (?:are|below)|feedback is|webinars?|(?:our|my|this) newsletters?|mailing lists?|slack channel|hashtag|(?:my|our) (?:tweets?|twitter|facebook|linkedin|youtube|instagram)|retweet\w*|"
@@ -130,13 +129,13 @@ AROUND = re.compile(
     r"we(?:'re| are) (?:excited|happy|pleased|thrilled|proud|delighted) to|i(?:'m| am) (?:excited|happy|pleased|thrilled|proud|delighted) to|today announced|is (?:pleased|proud) to announce|in the spotlight|learning (?:objectives?|outcomes?)|by the end of this|you will be able to|"
     r"review questions?|critical thinking|key (?:terms|takeaways)|link to learning|openstax|gopher(?:con)?|pull quote)\b", re.I
 )
-# Views of the period and matters that a small model has no business repeating.
+# Outdated views and topics that a small model should not repeat.
 UNFIT = re.compile(
     r"\b(?:negro\w*|nigg\w*|darky|darkies|savages?|savagery|heathens?|barbarians?|coolies?|chinam[ae]n|mulatto\w*|half-?breeds?|squaws?|red ?skins?|jew(?:s|ess)?|jewish|semit\w*|hebrews?|mohammedans?|inferior races?|white (?:man|men|race)|colou?red (?:man|men|people|race)|"
     r"slaves?|slavery|slave-\w+|lynch\w*|eugenic\w*|feeble-?minded|imbeciles?|idiots?|lunatics?|rap(?:e|ed|ist)|suicid\w*|murder\w*|prostitut\w*|brothel\w*|fuck\w*|\w*shit\w*|cunt|bitch\w*|whores?|porn\w*|incest|genocide|nazis?|hitler|holocaust|terroris\w*|abortion\w*|"
     r"mani[ac]\w*|psychiatr\w*|medications?|asiatics?|orientals?|polygam\w*|schizo\w*|psychosis|psychotic|bipolar|heroin|cocaine|opium|hanged|scaffold|massacre\w*|tortur\w*|genital\w*|sexual\w*|penis|semen|infanticide|trump|republicans?|democrats?)\b", re.I
 )
-# Subjects far from business, technology, work and cities. A document may mention them.
+# Topics far from business, technology, work and cities. A document may mention them, but not often.
 ELSEWHERE = re.compile(
     r"\b(?:god|gods|christ|jesus|christian\w*|church\w*|scriptur\w*|bible|biblical|gospel\w*|theolog\w*|baptis\w*|sermon\w*|priest\w*|bishop\w*|prayer\w*|pray|salvation|holy|pope|papal|clergy\w*|apostl\w*|heaven|hell|divine|soul|souls|spirit of the lord|"
     r"king|kings|queen|emperor|empire|dynasty|caesar|regiment\w*|battle\w*|soldiers?|army|armies|troops|siege|cavalry|warships?|parliament|ottoman\w*|crusade\w*|conquest|colon(?:y|ies)|treaty|pharaoh|sultan|"
@@ -151,24 +150,24 @@ STOP = frozenset(
 
 
 def sentence_fault(sentence):
-    """The rule that this sentence breaks, or None."""
+    """Returns the rule that a sentence breaks, or None."""
     seen = NAMES.sub("name", sentence)
     if WEB.search(seen):
         return "web address"
     if CODE.search(seen):
         return "code"
     if POINTING.search(seen):
-        return "points elsewhere"
+        return "refers elsewhere"
     if AROUND.search(seen):
         return "around an article"
     if sentence.endswith((":", ";", ",", "—")):
-        return "leftover of a list"
+        return "list remnant"
     if not re.search(r'[.!?]["\')\]]*$', sentence):
         return "unfinished"
     if sentence.count("(") != sentence.count(")") or "[" in sentence or "]" in sentence:
         return "brackets"
     if len(sentence.split()) > 90:
-        return "endless"
+        return "too long"
     return None
 
 
@@ -184,12 +183,12 @@ BYLINE = re.compile(
 
 
 def words(text):
-    """The words of a text, lower-case, without punctuation."""
+    """Returns the words of a text in lower case, without punctuation."""
     return re.findall(r"[a-z0-9]+(?:'[a-z]+)?", text.lower())
 
 
 def looks_english(text):
-    """At least every fourth word is one of English's small ones, and its letters are English."""
+    """Returns whether a quarter of the words are English stop words and nearly all letters are ASCII."""
     found = words(text)
     small = sum(word in STOP for word in found)
     letters = sum(c.isalpha() for c in text)
@@ -198,7 +197,7 @@ def looks_english(text):
 
 
 def clean_paragraph(text, dropped):
-    """What is left of a paragraph, or None; `dropped` counts the words that each rule took."""
+    """Returns the cleaned paragraph or None. `dropped` counts the words removed by each rule."""
     text = plain(text)
     count = len(text.split())
 
@@ -208,14 +207,14 @@ def clean_paragraph(text, dropped):
     if not text:
         return None
     if "gutenberg" in text.lower() or "transcriber" in text.lower() or re.match(r"\[?(?:illustration|footnote)\b|\[", text, re.I):
-        return drop("Gutenberg's own words")
+        return drop("Gutenberg boilerplate")
     if EPIGRAPH.search(text) or re.match(r"(?:[A-Z]\.){2,} ", text):
         return drop("epigraph or dialogue")
     label = LABEL.match(text)
     if label:
-        # A label before a long paragraph was a run-in heading; before a short one, an item of a list.
+        # Before a long paragraph a label is a run-in heading; before a short one it marks a list item.
         if count < 40:
-            return drop("item of a list")
+            return drop("list item")
         if not label[0].endswith("— "):
             text = text[label.end():]
     if FRAGMENT.match(text) and count < 40:
@@ -226,12 +225,12 @@ def clean_paragraph(text, dropped):
         return drop("catalogue")
     if UNFIT.search(text):
         return drop("unfit")
-    # Books begin a chapter in capitals: "WHEN the".
+    # Chapters of books begin with a word in capitals: "WHEN the".
     shouted = re.match(r"[A-Z]{2,}\b", text)
     if shouted and shouted[0].lower() in STOP:
         text = shouted[0].capitalize() + text[shouted.end():]
     if not re.match(r'["\'(]?[A-Z]', text):
-        return drop("begins in the middle")
+        return drop("begins in mid-sentence")
     tokens = text.split()
     capitals = sum(len(t) > 3 and t.isupper() for t in tokens)
     figures = sum(any(c.isdigit() for c in t) for t in tokens)
@@ -247,16 +246,16 @@ def clean_paragraph(text, dropped):
             faults[fault] += len(sentence.split())
         else:
             kept.append(sentence)
-    # Where much of a paragraph is gone, what is left hangs in the air.
+    # If much of a paragraph was removed, the rest lacks context.
     if faults and sum(faults.values()) > 0.4 * len(tokens):
         return drop(faults.most_common(1)[0][0])
-    # So does a sentence that answered one which is gone.
+    # So does a sentence that refers to a removed one.
     if kept and kept[0] != parts[0] and CONNECTED.match(kept[0]):
-        return drop("answers what is gone")
+        return drop("refers to a removed sentence")
     dropped.update(faults)
     text = " ".join(kept)
     if text.count('"') % 2:
-        return drop("quotation marks do not close")
+        return drop("unpaired quotation marks")
     if len(text.split()) < 5:
         return drop("too short")
     return text
@@ -284,7 +283,7 @@ GENERIC = re.compile(
 )
 UNTITLED = re.compile(r"\b[ivxlc]+\.?$|\bvol(?:\.|ume)\b|\(of \d|\bpart \d|^\d+[.:)]|[/_<>{}=\\|#@]|\.(?:com|org|gov)|^[a-z0-9-]+$|\b\w+-\w+-\w+-\w+", re.I)
 CHAPTERED = re.compile(r"\b[IVXLC]+\.?$")
-# Kinds of document that are records rather than prose.
+# Titles of documents that are records rather than prose.
 RECORD = re.compile(
     r"\b(?:release[ds]?|releasing|announc\w+|minutes|meetings?|agenda|newsletters?|change ?logs?|what's new|this week|weekly|monthly|recap|round-?up|call for|webinars?|hackathons?|workshops?|conference|summit|fellows?|welcomes?|joins?|interns?|code of conduct|glossary|index|bibliography|appendix|"
     r"directory|survey|census|licen[cs]e|privacy policy|terms of|checklist|template|faq|frequently asked|sponsors?|election|governance|onboarding|reference|install\w*|tutorial|cheat ?sheet|how to use|advertisements?|catalogue|contents|questions (?:and|for)|exercises|tags?|events?|podcast|episode|livestream|"
@@ -293,8 +292,8 @@ RECORD = re.compile(
 
 
 def title_of(text):
-    """A title made from a first sentence, as the program makes one from a quote: the sentence, or the
-    clause or the words of it that fit in sixty characters, in title case."""
+    """Makes a title from the first sentence, as Venti does from a quote: the sentence, or the clause or words
+    of it that fit in 60 characters, in title case."""
     sentence = (sentences(text) or [""])[0]
     tokens = re.sub(r'["()\[\]]', "", sentence).split()
     bare = lambda n: " ".join(tokens[:n]).strip(" ,;:—-.!?'")
@@ -310,7 +309,7 @@ def title_of(text):
 
 
 def title_case(title):
-    """Capitals on all but the small words; a word that has a capital already stays as it is."""
+    """Capitalizes all words except the small ones. Words that begin with a capital are kept."""
     tokens = title.split()
     last = len(tokens) - 1
     return " ".join(
@@ -320,10 +319,10 @@ def title_case(title):
 
 
 def clean_title(title, repeated):
-    """The document's title made presentable, or None where one must be made from the text."""
+    """Returns the cleaned title of a document, or None if one must be made from the text."""
     title = re.sub(r"^(?:(?:PEP|RFC) \d+|Trends on Tuesday)\s*[-:—]+\s*|: Section Summary$", "", title)
     title = plain(title).replace('"', "").strip(" .:—-*#'")
-    # "Progress and Poverty II", "Sec. 3. Orderliness": a book's title or a number names no essay.
+    # "Progress and Poverty II", "Sec. 3. Orderliness": book titles and numbers are not essay titles.
     if repeated or not title or GENERIC.match(title) or UNTITLED.search(title) or CHAPTERED.search(title):
         return None
     if len(title) > 90 or len(title.split()) < 2 or title.split()[-1].lower() in DANGLING or title.endswith(","):
@@ -334,14 +333,14 @@ def clean_title(title, repeated):
 
 
 def looks_like_words(title):
-    """Nothing in it but words, and a letter to begin with."""
+    """Returns whether a title begins with a letter and consists only of words."""
     return title[0].isalpha() and not re.search(r"[^\w\s',.:;!?&%$()—-]|\w\(|[a-z][A-Z]", title)
 
 
 # ---------------------------------------------------------------- documents
 
 def without_runs(paragraphs, dropped):
-    """Without three and more very short paragraphs in a row: lists, dialogue, navigation, verse."""
+    """Removes runs of three or more very short paragraphs: lists, dialogue, navigation, verse."""
     kept, run = [], []
     for paragraph in [*paragraphs, None]:
         if paragraph is not None and len(paragraph.split()) < 14:
@@ -361,14 +360,14 @@ RUN_IN = re.compile(r"^(?!(?:But|And|So|Yes|No|Not|Or|Well)\b)[A-Z][\w',/-]*(?: 
 
 
 def without_labels(paragraphs):
-    """Without the run-in headings of neighbouring paragraphs: "Classmates. It seems obvious that"."""
+    """Removes run-in headings of adjacent paragraphs: "Classmates. It seems obvious that"."""
     labelled = [bool(RUN_IN.match(p)) and len(p.split()) > 25 for p in paragraphs]
     near = lambda i: any(labelled[max(0, i - 1) : i] + labelled[i + 1 : i + 2])
     return [RUN_IN.sub("", p) if labelled[i] and near(i) else p for i, p in enumerate(paragraphs)]
 
 
 def divided(title, paragraphs):
-    """A long document as several of about `PART` words, each beginning where a thought begins."""
+    """Divides a long document into parts of about `PART` words that begin with an independent paragraph."""
     total = sum(len(p.split()) for p in paragraphs)
     if total <= LONGEST:
         return [(title, paragraphs)]
@@ -385,13 +384,13 @@ def divided(title, paragraphs):
 
 
 def opens_well(paragraph):
-    """Whether a document may begin with this paragraph."""
+    """Returns whether a document may begin with this paragraph."""
     first = sentences(paragraph)[0]
     return 5 <= len(first.split()) <= 45 and first[0] not in "\"'("
 
 
 def clean_document(text, repeated):
-    """The documents made of one, as (title, paragraphs), and a count of words for each rule."""
+    """Returns the documents made from one, as (title, paragraphs), and the words removed by each rule."""
     dropped = collections.Counter()
     lines = [line.strip() for line in text.strip().split("\n") if line.strip()]
     if len(lines) < 2:
@@ -412,35 +411,35 @@ def clean_document(text, repeated):
         return refuse("not English")
     elsewhere = len(ELSEWHERE.findall(text))
     if elsewhere > 0.012 * before:
-        return refuse("another subject")
+        return refuse("other subject")
     paragraphs = [p for p in (clean_paragraph(line, dropped) for line in body) if p]
     paragraphs = without_runs(without_labels(paragraphs), dropped)
     while paragraphs and (CONNECTED.match(paragraphs[0]) and len(body) and paragraphs[0][:20] != plain(body[0])[:20] or not opens_well(paragraphs[0])):
-        dropped["no way to begin"] += len(paragraphs.pop(0).split())
+        dropped["unsuitable beginning"] += len(paragraphs.pop(0).split())
     while paragraphs and len(paragraphs[-1].split()) < 8:
-        dropped["no way to end"] += len(paragraphs.pop().split())
+        dropped["unsuitable ending"] += len(paragraphs.pop().split())
     after = sum(len(p.split()) for p in paragraphs)
     if after < SHORTEST or len(paragraphs) < 2:
-        return refuse("too short once clean")
+        return refuse("too short after cleaning")
     if after < 0.5 * before:
         return refuse("more debris than prose")
     names, figures = names_and_figures(paragraphs)
     if names > 0.12 * after or figures > 0.055 * after:
-        return refuse("full of names and figures")
+        return refuse("too many names or figures")
     if after < 22 * len(paragraphs):
         return refuse("fragments")
     documents = []
     for title, part in divided(clean_title(title, repeated), paragraphs):
         size = sum(len(p.split()) for p in part)
         if size < SHORTEST or len(part) < 2:
-            dropped["rest of a long document"] += size
+            dropped["remainder of a long document"] += size
             continue
         documents.append((title or title_of(part[0]), part))
     return documents, dropped
 
 
 def names_and_figures(paragraphs):
-    """How many words are capitalised within a sentence, and how many are acronyms, figures or brands."""
+    """Returns the number of capitalized words inside sentences, and of acronyms, figures and brands."""
     tokens = [token for p in paragraphs for s in sentences(p) for token in s.split()[1:]]
     names = sum(token.strip("\"'(")[:1].isupper() and token.rstrip(",.;:'") != "I" for token in tokens)
     figures = sum(bool(re.search(r"[A-Z]{2}|[a-z][A-Z]|\d", token)) for token in tokens)
@@ -448,7 +447,7 @@ def names_and_figures(paragraphs):
 
 
 def read_documents(path):
-    """The documents of a file, compressed or not."""
+    """Returns the documents of a file, which may be compressed."""
     if path.suffix != ".zst":
         text = path.read_text(encoding="utf-8")
     else:
@@ -461,7 +460,7 @@ def read_documents(path):
 
 
 def clean_source(path):
-    """All of one source: (name, documents in, words in, documents out, words that each rule took)."""
+    """Cleans a source. Returns (name, documents in, words in, documents out, words removed by rule)."""
     texts = read_documents(path)
     titles = collections.Counter(text.strip().split("\n")[0].strip() for text in texts)
     kept, dropped = [], collections.Counter()
@@ -473,19 +472,19 @@ def clean_source(path):
     return path.name.removesuffix(".zst"), len(texts), sum(len(t.split()) for t in texts), kept, dropped
 
 
-# ---------------------------------------------------------------- documents next to each other
+# ---------------------------------------------------------------- across documents
 
 RUN = 12
 
 
 def runs(text):
-    """Every run of twelve words, as numbers."""
+    """Returns a hash of every run of twelve words."""
     found = words(text)
     return [zlib.crc32(" ".join(found[i : i + RUN]).encode()) | zlib.adler32(" ".join(found[i : i + RUN]).encode()) << 32 for i in range(len(found) - RUN + 1)]
 
 
 class Seen:
-    """What was written already, so that nothing is written twice."""
+    """The held-out text and all text written so far, to detect overlaps."""
 
     def __init__(self, heldout):
         self.heldout = {run for document in heldout for run in runs(document)}
@@ -495,17 +494,17 @@ class Seen:
         self.sentences = collections.Counter()
 
     def admit(self, title, paragraphs, dropped):
-        """The paragraphs of a document that are new, or none of them if it is a copy."""
+        """Returns the new paragraphs of a document, or none if it is a copy."""
         size = sum(len(p.split()) for p in paragraphs)
         all_runs = [runs(p) for p in paragraphs]
         shared = sum(run in self.heldout for found in all_runs for run in found)
         if shared > 2 or runs_across(paragraphs) & self.heldout:
             dropped["document: held out"] += size
             return []
-        # One run in sixteen tells copies as surely as all of them.
+        # A sixteenth of the runs is enough to detect copies.
         sample = {run for found in all_runs for run in found if run % 16 == 0}
         if len(sample) >= 4 and len(sample & self.sample) > 0.3 * len(sample):
-            dropped["document: a copy of another"] += size
+            dropped["document: copy of another"] += size
             return []
         kept = []
         for paragraph, found in zip(paragraphs, all_runs):
@@ -521,19 +520,19 @@ class Seen:
                 self.paragraphs.add(key)
         self.sample |= sample
         if sum(len(p.split()) for p in kept) < SHORTEST or len(kept) < 2:
-            dropped["document: too short once new"] += sum(len(p.split()) for p in kept)
+            dropped["document: too short without duplicates"] += sum(len(p.split()) for p in kept)
             return []
         return kept
 
 
 def runs_across(paragraphs):
-    """The runs that lie across two paragraphs."""
+    """Returns the runs that span two paragraphs."""
     joined = (" ".join([*words(a)[-RUN + 1 :], *words(b)[: RUN - 1]]) for a, b in zip(paragraphs, paragraphs[1:]))
     return {run for text in joined for run in runs(text)}
 
 
 def tier_of(corpus):
-    """The tier of each source, from SOURCES.tsv."""
+    """Returns the tier of each source, from SOURCES.tsv and the exceptions above."""
     tiers = {}
     for line in (corpus / "SOURCES.tsv").read_text(encoding="utf-8").splitlines()[1:]:
         name, tier = line.split("\t")[:2]
@@ -543,10 +542,10 @@ def tier_of(corpus):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=pathlib.Path, help="the folder of *.txt.zst with SOURCES.tsv")
-    parser.add_argument("heldout", type=pathlib.Path, help="documents to leave out, .txt or .txt.zst")
-    parser.add_argument("out", type=pathlib.Path, help="where the results go")
-    parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
+    parser.add_argument("corpus", type=pathlib.Path, help="folder of *.txt.zst with SOURCES.tsv")
+    parser.add_argument("heldout", type=pathlib.Path, help="held-out documents, .txt or .txt.zst")
+    parser.add_argument("out", type=pathlib.Path, help="output folder")
+    parser.add_argument("--jobs", type=int, default=2, help="number of processes (default: 2)")
     arguments = parser.parse_args()
 
     tiers = tier_of(arguments.corpus)

@@ -1,19 +1,25 @@
-//! What was asked: the command line as parsed, before anything is looked up.
+//! The command line as parsed, before anything is looked up.
+
+mod engine;
+mod generation;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Device, Dtype, GenerationOverrides, Misfit};
+pub use engine::Engine;
+use engine::{device, dtype};
+pub use generation::GenerationFlags;
+use generator::{DevicePreference, DtypePreference};
 
-/// The whole command line.
+/// The command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "venti",
     version,
     about = "A static site generator whose posts are written by a language model",
     after_help = "Start a site with `venti init my-site`, add a quote with `venti new \"…\"`, \
-                  and write and render it with `venti build`.",
+                  then write the essays and render the site with `venti build`.",
     arg_required_else_help = true,
     disable_help_subcommand = true,
     max_term_width = 100
@@ -25,16 +31,16 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// Flags that every command takes.
+/// Flags common to all commands.
 #[derive(Debug, Args)]
 pub struct Global {
-    /// The site's folder [default: the nearest folder upward that has a venti.yaml]
+    /// Site folder [default: the current folder or the nearest parent with a venti.yaml]
     #[arg(long, value_name = "DIR", global = true, help_heading = "Global options")]
     pub root: Option<PathBuf>,
-    /// The configuration file [default: venti.yaml in the site's folder]
+    /// Configuration file [default: venti.yaml in the site folder]
     #[arg(long, value_name = "FILE", global = true, help_heading = "Global options")]
     pub config: Option<PathBuf>,
-    /// Print errors and results only
+    /// Print only errors and results
     #[arg(long, short, global = true, help_heading = "Global options")]
     pub quiet: bool,
     /// When to use colour
@@ -48,7 +54,7 @@ pub struct Global {
     pub color: Color,
 }
 
-/// When to use colour on a terminal.
+/// When to colour terminal output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     Auto,
@@ -56,51 +62,47 @@ pub enum Color {
     Never,
 }
 
-/// The verbs.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Start a new site in a folder
+    /// Start a new site
     Init(Init),
     /// Add a seed: a quote for the model to continue
     New(New),
-    /// Turn a list of quotes (txt, json, csv) into seeds
+    /// Import quotes from a text, JSON or CSV file as seeds
     Import(Import),
     /// Write the missing essays, or one essay to standard output
     Generate(Generate),
     /// Write the missing essays and render the site
     Build(Build),
-    /// Show the site in a browser while it is made: it is built again whenever something changes
+    /// Preview the site in a browser and rebuild it on every change
     #[cfg(feature = "serve")]
     Serve(Serve),
-    /// Check the built site: links, anchors, assets, ids, headings, names, colours
+    /// Check the built site: links, anchors, assets, ids, headings, accessible names, colours
     Check(Check),
-    /// Remove the built site and caches; never essays that belong to a seed
+    /// Remove the built site and caches; essays with a seed are always kept
     Clean(Clean),
-    /// Show and move the models this site uses
-    #[cfg(feature = "model")]
+    /// Show models and update their pins in venti.lock
     Model(Model),
     /// Measure how fast a model writes on this machine
-    #[cfg(feature = "model")]
     Bench(Bench),
-    /// Train a model on texts of your own
-    #[cfg(feature = "model")]
+    /// Train a model on your own texts
     Train(Train),
-    /// Measure how good a model is, several side by side
-    #[cfg(feature = "model")]
+    /// Evaluate models side by side
     Eval(Eval),
-    /// Print a completion script for a shell
+    /// Print a shell completion script
     Completions(Completions),
-    /// Print the manual page, or write one page a command into a folder
+    /// Print the manual page, or write one page per command to a folder
     Man(Man),
 }
 
 /// `venti init`
 #[derive(Debug, Args)]
 pub struct Init {
-    /// The folder; made if it is not there
+    /// Site folder; created if it does not exist
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// The site's title [default: made from the folder's name]
+    /// Site title [default: derived from the folder name]
     #[arg(long)]
     pub title: Option<String>,
 }
@@ -108,24 +110,24 @@ pub struct Init {
 /// `venti new`
 #[derive(Debug, Args)]
 pub struct New {
-    /// The quote
+    /// Quote to continue
     pub quote: String,
-    /// Who said it
+    /// Author of the quote
     #[arg(long)]
     pub author: Option<String>,
-    /// The thinkpiece's title [default: made from the quote]
+    /// Title of the thinkpiece [default: derived from the quote]
     #[arg(long)]
     pub title: Option<String>,
-    /// Where the quote comes from, an http(s) address
+    /// Source of the quote, an http(s) URL
     #[arg(long, value_name = "URL")]
     pub source: Option<String>,
     /// Tags, separated by commas
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
     pub tags: Vec<String>,
-    /// The seed's name in addresses [default: made from the title or the quote]
+    /// Name of the seed in URLs [default: derived from the title or the quote]
     #[arg(long)]
     pub slug: Option<String>,
-    /// Mark it as a draft
+    /// Mark the seed as a draft
     #[arg(long)]
     pub draft: bool,
 }
@@ -133,20 +135,21 @@ pub struct New {
 /// `venti import`
 #[derive(Debug, Args)]
 pub struct Import {
-    /// A .txt file (one quote a paragraph or a line), .json (a list, or an object of texts) or .csv (with a `quote` column)
+    /// Text file (one quote per paragraph or line), JSON file (a list or object of quotes) or CSV file
+    /// (with a `quote` column)
     pub file: PathBuf,
-    /// The file's format [default: from its name]
+    /// Format of the file [default: from its extension]
     #[arg(long)]
     pub format: Option<ImportFormat>,
-    /// Tags that every imported seed gets, separated by commas
+    /// Tags to add to every seed, separated by commas
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
     pub tags: Vec<String>,
-    /// Say what would be written, write nothing
+    /// Print what would be written, but write nothing
     #[arg(long)]
     pub dry_run: bool,
 }
 
-/// The formats of a list of quotes.
+/// Formats of a list of quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ImportFormat {
     Txt,
@@ -157,22 +160,22 @@ pub enum ImportFormat {
 /// `venti generate`
 #[derive(Debug, Args)]
 pub struct Generate {
-    /// The seeds to write, by slug [default: all]
+    /// Slugs of the seeds to write [default: all]
     #[arg(value_name = "SEED", conflicts_with = "text")]
     pub seeds: Vec<String>,
-    /// Write one essay from this quote to standard output, as it is written; nothing is stored
+    /// Write one essay for this quote to standard output and store nothing
     #[arg(long, value_name = "QUOTE")]
     pub text: Option<String>,
-    /// With --text: the essay's title [default: made from the quote]
+    /// With --text: title of the essay [default: derived from the quote]
     #[arg(long, requires = "text")]
     pub title: Option<String>,
-    /// With --text: the take, as in a seed's `takes`
+    /// With --text: number of the take, as in a seed's `takes`
     #[arg(long, value_name = "N", requires = "text", default_value_t = 1)]
     pub take: u32,
-    /// With --text: the text is the exact prompt, the completion is printed untouched
+    /// With --text: use the text as the exact prompt and print the unedited completion
     #[arg(long, requires = "text")]
     pub raw: bool,
-    /// Print JSON: with --text one object a candidate, one a line; else the summary
+    /// Print JSON: with --text one line per candidate, otherwise the summary
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -186,10 +189,10 @@ pub struct Generate {
 /// `venti build`
 #[derive(Debug, Args)]
 pub struct Build {
-    /// Render only; fail, naming the seeds, if an essay is missing
+    /// Render without writing essays; fail if any is missing or out of date
     #[arg(long, conflicts_with_all = ["refresh", "force"])]
     pub frozen: bool,
-    /// Publish seeds dated after today; their essays are written ahead in any case
+    /// Publish seeds dated after today (their essays are written in any case)
     #[arg(long)]
     pub future: bool,
     /// Print the summary as JSON
@@ -207,26 +210,26 @@ pub struct Build {
 #[cfg(feature = "serve")]
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// The address to listen on
+    /// Address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub host: String,
-    /// The port to listen on [default: 8501, or the next that is free]
+    /// Port to listen on [default: the first free port from 8501 on]
     #[arg(long, value_name = "N")]
     pub port: Option<u16>,
     /// Open the site in the browser
     #[arg(long)]
     pub open: bool,
-    /// Show seeds marked as drafts, too
+    /// Also show seeds marked as drafts
     #[arg(long)]
     pub drafts: bool,
-    /// Show seeds dated after today, too
+    /// Also show seeds dated after today
     #[arg(long)]
     pub future: bool,
-    /// Answer OpenAI's completions at /v1/, too
+    /// Also serve an OpenAI-compatible completions API at /v1/
     #[arg(long)]
     pub api: bool,
-    /// With --api: the key that its clients must have; VENTI_API_KEY says it without showing it to
-    /// other users of this machine
+    /// With --api: key that clients must send; setting VENTI_API_KEY instead hides it from other
+    /// users of this machine
     #[arg(long, value_name = "KEY", requires = "api")]
     pub api_key: Option<String>,
     #[command(flatten)]
@@ -239,135 +242,36 @@ pub struct Writing {
     /// Include seeds marked as drafts
     #[arg(long)]
     pub drafts: bool,
-    /// Write essays again whose model or site-wide settings have changed: all, or those of these seeds
+    /// Rewrite essays whose model or site-wide settings changed: all, or those of the given seeds
     #[arg(long, value_name = "SEED", num_args = 0.., value_delimiter = ',')]
     pub refresh: Option<Vec<String>>,
-    /// Overwrite an essay that a person has edited, where its seed changed or it is named
+    /// Also overwrite edited essays whose seed changed, or that are named
     #[arg(long)]
     pub force: bool,
 }
 
-/// Which model, and what it runs on.
+/// Which model to use and how to run it.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelFlags {
-    /// venti-mini, gpt2, a folder, or owner/name or owner/name@revision on the hub
+    /// Model to write with: venti-mini, gpt2, a folder, or owner/name[@revision] on the hub
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
     #[command(flatten)]
     pub engine: Engine,
 }
 
-/// What a model runs on.
-#[derive(Debug, Clone, Args, Default)]
-#[command(next_help_heading = "Model")]
-pub struct Engine {
-    /// Where it runs
-    #[arg(long)]
-    pub device: Option<Device>,
-    /// What it computes in
-    #[arg(long)]
-    pub dtype: Option<Dtype>,
-    /// CPU threads
-    #[arg(long, value_name = "N")]
-    pub threads: Option<std::num::NonZeroUsize>,
-    /// Texts written together
-    #[arg(long, value_name = "N")]
-    pub batch_size: Option<std::num::NonZeroUsize>,
-    /// Open no network connection
-    #[arg(long)]
-    pub offline: bool,
-}
-
-/// One flag a generation setting.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Generation")]
-pub struct GenerationFlags {
-    /// Randomness; 0 takes the likeliest token each time
-    #[arg(long, value_name = "X")]
-    pub temperature: Option<f64>,
-    /// Keep the N likeliest tokens; 0 is off
-    #[arg(long, value_name = "N")]
-    pub top_k: Option<usize>,
-    /// Keep the likeliest tokens whose probabilities sum to P; 1 is off
-    #[arg(long, value_name = "P")]
-    pub top_p: Option<f64>,
-    /// Drop tokens less likely than P times the likeliest; 0 is off
-    #[arg(long, value_name = "P")]
-    pub min_p: Option<f64>,
-    /// Keep tokens of typical surprise, of mass P; 1 is off
-    #[arg(long, value_name = "P")]
-    pub typical_p: Option<f64>,
-    /// Make tokens that are already there less likely; 1 is off
-    #[arg(long, value_name = "X")]
-    pub repetition_penalty: Option<f64>,
-    /// Never write the same N tokens in a row twice; 0 is off
-    #[arg(long, value_name = "N")]
-    pub no_repeat_ngram_size: Option<usize>,
-    /// End before this text; may be given several times
-    #[arg(long, value_name = "TEXT")]
-    pub stop: Option<Vec<String>>,
-    /// Write at least N tokens
-    #[arg(long, value_name = "N")]
-    pub min_new_tokens: Option<usize>,
-    /// Write at most N tokens
-    #[arg(long, value_name = "N")]
-    pub max_new_tokens: Option<usize>,
-    /// Reject essays of fewer words
-    #[arg(long, value_name = "N")]
-    pub min_words: Option<usize>,
-    /// Cut essays to at most N words
-    #[arg(long, value_name = "N")]
-    pub max_words: Option<usize>,
-    /// Completions written for one essay, of which the best is kept
-    #[arg(long, value_name = "N")]
-    pub candidates: Option<usize>,
-    /// Rounds of candidates before the best is kept although none is good
-    #[arg(long, value_name = "N")]
-    pub max_rounds: Option<usize>,
-    /// The random seed of every essay, in place of each seed's own
-    #[arg(long, value_name = "N")]
-    pub rng_seed: Option<u64>,
-}
-
-impl GenerationFlags {
-    /// The settings that were given.
-    ///
-    /// # Errors
-    /// A value out of its range.
-    pub fn overrides(&self) -> Result<GenerationOverrides, Misfit> {
-        let given = GenerationOverrides {
-            temperature: self.temperature,
-            top_k: self.top_k,
-            top_p: self.top_p,
-            min_p: self.min_p,
-            typical_p: self.typical_p,
-            repetition_penalty: self.repetition_penalty,
-            no_repeat_ngram_size: self.no_repeat_ngram_size,
-            stop: self.stop.clone(),
-            min_new_tokens: self.min_new_tokens,
-            max_new_tokens: self.max_new_tokens,
-            min_words: self.min_words,
-            max_words: self.max_words,
-            candidates: self.candidates,
-            max_rounds: self.max_rounds,
-        };
-        given.check()?;
-        Ok(given)
-    }
-}
-
 /// `venti check`
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Ask links to other sites over the network whether they answer, too
+    /// Also check external links
     #[cfg(feature = "external-links")]
     #[arg(long)]
     pub external: bool,
-    /// Fail on warnings, too
+    /// Also fail on warnings
     #[arg(long)]
     pub strict: bool,
-    /// Print what was found as JSON, with all its places
+    /// Print the findings as JSON, with every location
     #[arg(long)]
     pub json: bool,
 }
@@ -375,10 +279,10 @@ pub struct Check {
 /// `venti clean`
 #[derive(Debug, Args)]
 pub struct Clean {
-    /// Remove the essays whose seed is gone, instead
+    /// Instead, remove the essays whose seed is gone
     #[arg(long)]
     pub orphans: bool,
-    /// With --orphans: those that a person has edited, too
+    /// With --orphans: also remove edited essays
     #[arg(long, requires = "orphans")]
     pub force: bool,
 }
@@ -390,57 +294,57 @@ pub struct Model {
     pub command: ModelCommand,
 }
 
-/// What to do with models.
+/// Commands on models.
 #[derive(Debug, Subcommand)]
 pub enum ModelCommand {
-    /// What a model is: size, source, hash, what it runs on here
+    /// Show a model's source, hashes and size, and the device it would run on
     Info(ModelName),
-    /// Where its files are
+    /// Print the paths of a model's files
     Path(ModelName),
-    /// The models known here: embedded, in the lock, in the hub's cache, and the aliases
+    /// List known models: the embedded one, the aliases, and those in venti.lock
     List(Engine),
-    /// Move the lock's pin to what the name stands for now
+    /// Update a model's pin in venti.lock to its current version
     Update(ModelName),
 }
 
-/// A model, by default the site's.
+/// A model; the site's by default.
 #[derive(Debug, Args)]
 pub struct ModelName {
-    /// venti-mini, gpt2, a folder, or owner/name or owner/name@revision on the hub [default: the site's]
+    /// venti-mini, gpt2, a folder, or owner/name[@revision] on the hub [default: the site's model]
     pub model: Option<String>,
     #[command(flatten)]
     pub engine: Engine,
 }
 
 /// `venti bench`
-#[cfg(feature = "model")]
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// venti-mini, gpt2, a folder, or owner/name or owner/name@revision on the hub [default: the site's]
+    /// Model to measure: venti-mini, gpt2, a folder, or owner/name[@revision] on the hub
+    /// [default: the site's model]
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
-    /// Where it runs
-    #[arg(long)]
-    pub device: Option<Device>,
-    /// What it computes in; several, separated by commas [default: the site's]
-    #[arg(long, value_delimiter = ',')]
-    pub dtype: Vec<Dtype>,
-    /// CPU threads
+    /// Device to run on
+    #[arg(long, value_parser = device())]
+    pub device: Option<DevicePreference>,
+    /// Number formats to measure, separated by commas [default: the site's]
+    #[arg(long, value_delimiter = ',', value_parser = dtype())]
+    pub dtype: Vec<DtypePreference>,
+    /// Number of CPU threads
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
-    /// Texts written together; several numbers, separated by commas [default: 1, and what a build takes]
+    /// Batch sizes to measure, separated by commas [default: 1 and the one that a build uses]
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = from_1_to::<4096>())]
     pub batch_size: Vec<usize>,
-    /// Tokens of each prompt
+    /// Number of tokens in each prompt
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = from_1_to::<1_000_000>())]
     pub prompt_tokens: usize,
-    /// Tokens written after each prompt
+    /// Number of tokens to write after each prompt
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = from_1_to::<1_000_000>())]
     pub new_tokens: usize,
-    /// How often each is measured; the median is shown
+    /// Number of runs per measurement; the median is shown
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = from_1_to::<1000>())]
     pub repeat: usize,
-    /// Open no network connection
+    /// Do not use the network
     #[arg(long)]
     pub offline: bool,
     /// Print JSON
@@ -449,34 +353,34 @@ pub struct Bench {
 }
 
 /// `venti train`
-#[cfg(feature = "model")]
 #[derive(Debug, Args)]
 pub struct Train {
     /// Text and Markdown files, and folders of them; a file given twice counts twice
     #[arg(value_name = "CORPUS", required = true)]
     pub corpus: Vec<PathBuf>,
-    /// The folder that the model is written to
+    /// Folder to write the model to
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The model to go on from: venti-mini, gpt2, a folder, or owner/name on the hub [default: the site's]
+    /// Model to fine-tune: venti-mini, gpt2, a folder, or owner/name[@revision] on the hub
+    /// [default: the site's model]
     #[arg(long, value_name = "MODEL", conflicts_with = "layers")]
     pub from: Option<String>,
-    /// Go on with the run in DIR where it was saved
+    /// Resume the run in DIR from its last save
     #[arg(long, conflicts_with = "force")]
     pub resume: bool,
-    /// Begin anew where DIR has a model already
+    /// Start a new run even if DIR is not empty
     #[arg(long)]
     pub force: bool,
-    /// Where it is trained [default: a GPU, if this program was built to train on one]
-    #[arg(long)]
-    pub device: Option<Device>,
-    /// CPU threads
+    /// Device to train on [default: a GPU if this build can train on one, otherwise the CPU]
+    #[arg(long, value_parser = device())]
+    pub device: Option<DevicePreference>,
+    /// Number of CPU threads
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
-    /// What matrix products are computed in [default: bf16 where the device multiplies it]
+    /// Number format for matrix products [default: bf16 if the device supports it, otherwise f32]
     #[arg(long)]
     pub dtype: Option<TrainDtype>,
-    /// Open no network connection
+    /// Do not use the network
     #[arg(long)]
     pub offline: bool,
     #[command(flatten)]
@@ -485,96 +389,93 @@ pub struct Train {
     pub course: Course,
 }
 
-/// What a model that starts from nothing is like.
-#[cfg(feature = "model")]
+/// Sizes of a model trained from scratch.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "From scratch")]
 pub struct Sizes {
-    /// Start from scratch, with so many layers
+    /// Train from scratch, with N layers
     #[arg(long, value_name = "N", value_parser = from_1_to::<256>())]
     pub layers: Option<usize>,
-    /// Attention heads [default: one for each 64 of the width]
+    /// Number of attention heads [default: width / 64, at least 1]
     #[arg(long, value_name = "N", requires = "layers", value_parser = from_1_to::<256>())]
     pub heads: Option<usize>,
-    /// Width
+    /// Width of the embeddings
     #[arg(long, value_name = "N", default_value_t = 320, requires = "layers", value_parser = from_1_to::<16384>())]
     pub width: usize,
-    /// Tokens of the vocabulary, which is learned from the corpus
+    /// Vocabulary size; the vocabulary is learned from the corpus
     #[arg(long, value_name = "N", default_value_t = 8192, requires = "layers", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(257..=200_000))]
     pub vocab: usize,
 }
 
-/// The course of a training run.
-#[cfg(feature = "model")]
+/// Settings of a training run.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Course")]
+#[command(next_help_heading = "Training")]
 pub struct Course {
-    /// How often the corpus is read [default: 3]
+    /// Number of passes over the corpus [default: 3]
     #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = positive)]
     pub epochs: Option<f64>,
-    /// Steps, however often the corpus is read
+    /// Number of steps, instead of --epochs
     #[arg(long, value_name = "N", value_parser = from_1_to::<100_000_000>())]
     pub steps: Option<usize>,
-    /// Tokens of a row [default: the model's positions, at most 1024; from scratch also its positions]
+    /// Context length in tokens; from scratch, also the model's number of positions
+    /// [default: the model's positions, at most 1024]
     #[arg(long, value_name = "N", value_parser = from_1_to::<65536>())]
     pub context: Option<usize>,
-    /// Rows that are computed together
+    /// Rows per batch
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = from_1_to::<4096>())]
     pub batch_size: usize,
-    /// Batches of a step
+    /// Batches per step
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = from_1_to::<4096>())]
     pub accumulate: usize,
-    /// The peak of the learning rate [default: 0.0003, from scratch 0.002]
+    /// Peak learning rate [default: 0.0003, or 0.002 from scratch]
     #[arg(long, value_name = "X", value_parser = positive)]
     pub learning_rate: Option<f64>,
-    /// Steps until the peak [default: a twentieth, at most 200]
+    /// Warm-up steps [default: 5% of all steps, at most 200]
     #[arg(long, value_name = "N")]
     pub warmup: Option<usize>,
-    /// How the learning rate falls: along a cosine, in the last fifth in a straight line, or never
+    /// Learning-rate decay: along a cosine, linear over the last fifth of the steps, or none
     #[arg(long, value_name = "NAME", default_value = "cosine")]
     pub schedule: TrainSchedule,
-    /// By how much of itself, times the learning rate, a matrix shrinks in a step
+    /// Decoupled weight decay
     #[arg(long, value_name = "X", default_value_t = 0.1, value_parser = not_negative)]
     pub weight_decay: f64,
-    /// Share of the numbers that are dropped behind embeddings and layers; for small corpora
+    /// Dropout rate, useful for small corpora
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     pub dropout: f64,
-    /// The largest norm of a gradient
+    /// Maximum gradient norm
     #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = positive)]
     pub clip: f64,
-    /// Decay of the average of the weights, which is the model that is kept; 0 for the last weights
+    /// Decay of the moving average of the weights, which becomes the model; 0 keeps the last weights
     #[arg(long, value_name = "SHARE", default_value_t = 0.99, value_parser = share)]
     pub average: f64,
-    /// The share of the documents that is kept out to test on
+    /// Share of the documents held out for evaluation
     #[arg(long, value_name = "SHARE", default_value_t = 0.02, value_parser = share)]
     pub held_out: f64,
-    /// Test on this file instead
+    /// File to evaluate on instead
     #[arg(long, value_name = "FILE")]
     pub held_out_file: Option<PathBuf>,
-    /// Steps between tests [default: a twentieth of all]
+    /// Steps between evaluations [default: 5% of all steps]
     #[arg(long, value_name = "N", value_parser = from_1_to::<100_000_000>())]
     pub evaluate_every: Option<usize>,
-    /// Steps between saves, which a run that was killed goes on from [default: those of a minute]
+    /// Steps between saves, from which --resume continues [default: one save a minute]
     #[arg(long, value_name = "N", value_parser = from_1_to::<100_000_000>())]
     pub save_every: Option<usize>,
-    /// Stop after so many tests without improvement
+    /// Stop after N evaluations without improvement
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = from_1_to::<1_000_000>())]
     pub patience: usize,
-    /// Of first weights, order and dropout
+    /// Random seed
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
 }
 
-/// What matrix products of a training are computed in.
-#[cfg(feature = "model")]
+/// Number formats for the matrix products of training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TrainDtype {
     F32,
     Bf16,
 }
 
-/// How the learning rate falls.
-#[cfg(feature = "model")]
+/// Learning-rate decay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TrainSchedule {
     Cosine,
@@ -582,56 +483,51 @@ pub enum TrainSchedule {
     Constant,
 }
 
-#[cfg(feature = "model")]
 fn number(text: &str, is_allowed: impl Fn(f64) -> bool, rule: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number: &f64| number.is_finite() && is_allowed(*number));
     number.ok_or_else(|| format!("expected {rule}"))
 }
 
-#[cfg(feature = "model")]
 fn positive(text: &str) -> Result<f64, String> {
     number(text, |number| number > 0.0, "a number above 0")
 }
 
-#[cfg(feature = "model")]
 fn not_negative(text: &str) -> Result<f64, String> {
     number(text, |number| number >= 0.0, "a number of at least 0")
 }
 
-#[cfg(feature = "model")]
 fn share(text: &str) -> Result<f64, String> {
-    number(text, |number| (0.0..1.0).contains(&number), "a share: at least 0 and below 1")
+    number(text, |number| (0.0..1.0).contains(&number), "a number of at least 0 and below 1")
 }
 
-#[cfg(feature = "model")]
 fn from_1_to<const MOST: u64>() -> clap::builder::RangedU64ValueParser<usize> {
     clap::builder::RangedU64ValueParser::new().range(1..=MOST)
 }
 
 /// `venti eval`
-#[cfg(feature = "model")]
 #[derive(Debug, Args)]
 pub struct Eval {
-    /// venti-mini, gpt2, folders, or owner/name or owner/name@revision on the hub [default: the site's]
+    /// Models to evaluate: venti-mini, gpt2, folders, or owner/name[@revision] on the hub
+    /// [default: the site's model]
     #[arg(value_name = "MODEL")]
     pub models: Vec<String>,
-    /// A text to predict, or a folder of texts; may be given several times
+    /// Text file or folder of texts to predict; may be repeated
     #[arg(long, value_name = "FILE")]
     pub corpus: Vec<PathBuf>,
-    /// Tokens of the windows that texts are cut into [default: the fewest positions of the models]
+    /// Window size for prediction, in tokens [default: the smallest context length of the models]
     #[arg(long, value_name = "N", requires = "corpus", value_parser = from_1_to::<1_000_000>())]
     pub context: Option<usize>,
-    /// Quotes to write essays to, as `venti import` takes them [default: 24 that are built in]
+    /// File of quotes to write essays for, in a format of `venti import` [default: 24 built-in quotes]
     #[arg(long, value_name = "FILE")]
     pub prompts: Option<PathBuf>,
-    /// A text that the models were trained on, or a folder: essays that share twelve words in a row
-    /// with it are counted; may be given several times
+    /// Training text, or a folder of texts: count the essays that share twelve words in a row with
+    /// it; may be repeated
     #[arg(long, value_name = "FILE")]
     pub against: Vec<PathBuf>,
-    /// What to measure, separated by commas [default: all; prediction with --corpus]
+    /// Parts to measure, separated by commas [default: all; prediction only with --corpus]
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub only: Vec<EvalPart>,
-    /// Print JSON, with the essays
+    /// Print JSON, including the essays
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -640,8 +536,7 @@ pub struct Eval {
     pub generation: GenerationFlags,
 }
 
-/// What `venti eval` measures.
-#[cfg(feature = "model")]
+/// Parts of `venti eval`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EvalPart {
     Prediction,
@@ -652,13 +547,14 @@ pub enum EvalPart {
 /// `venti completions`
 #[derive(Debug, Args)]
 pub struct Completions {
+    /// Shell to generate the script for
     pub shell: clap_complete::Shell,
 }
 
 /// `venti man`
 #[derive(Debug, Args)]
 pub struct Man {
-    /// Write venti.1 and one page a command here
+    /// Folder to write venti.1 and one page per command to
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }

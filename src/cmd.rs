@@ -1,35 +1,22 @@
-//! One file a command; each turns what was asked into calls of the two halves.
+//! The commands, one file each.
 
-#[cfg(feature = "model")]
 mod bench;
 mod build;
 mod check;
 mod clean;
 mod completions;
-#[cfg(feature = "model")]
-mod corpus;
-mod environment;
-#[cfg(feature = "model")]
 mod eval;
 mod generate;
 mod import;
 mod init;
 
-#[cfg(feature = "model")]
 mod model;
-mod models;
 mod new;
-mod progress;
 #[cfg(feature = "serve")]
 mod serve;
-mod site;
-mod summary;
-#[cfg(feature = "model")]
-mod table;
-mod terminal;
-#[cfg(feature = "model")]
 mod train;
-mod writing;
+mod workspace;
+pub mod writing;
 
 use std::process::ExitCode;
 
@@ -37,11 +24,12 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command};
-use site::Site;
-use terminal::Terminal;
+use crate::environment;
+use crate::terminal::Terminal;
+use workspace::Workspace;
 
-/// Runs the command line of this process: 0 when all went well, 1 when not, 2 when it was
-/// asked wrongly.
+/// Runs the command line of this process. The exit code is 0 on success, 1 on failure, 2 on a usage
+/// error.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     check(&cli.command);
@@ -55,13 +43,11 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Ends the process as for any other wrong flag when a setting is out of its range, or flags do not go
-/// together.
+/// Exits with a usage error if a setting is out of range or flags conflict.
 fn check(command: &Command) {
     let (name, flags) = match command {
         Command::Build(args) => ("build", &args.generation),
         Command::Generate(args) => ("generate", &args.generation),
-        #[cfg(feature = "model")]
         Command::Eval(args) => {
             if let Err(message) = eval::check(args) {
                 wrong("eval", ErrorKind::ArgumentConflict, message);
@@ -70,13 +56,13 @@ fn check(command: &Command) {
         }
         _ => return,
     };
-    if let Err(misfit) = flags.overrides() {
-        let flag = misfit.key.replace('_', "-");
-        wrong(name, ErrorKind::ValueValidation, format!("--{flag} must {}", misfit.rule));
+    if let Err(invalid) = flags.overrides.check() {
+        let flag = invalid.key.replace('_', "-");
+        wrong(name, ErrorKind::ValueValidation, format!("--{flag} must {}", invalid.rule));
     }
 }
 
-/// Ends the process with what was wrong about a command's flags, and how the command is used.
+/// Exits with a usage error of a command.
 fn wrong(command: &str, kind: ErrorKind, message: String) -> ! {
     let mut all = Cli::command();
     all.build();
@@ -90,25 +76,21 @@ fn run(cli: Cli, terminal: &Terminal) -> miette::Result<()> {
     match cli.command {
         Command::Init(args) => init::run(&args, terminal),
         Command::New(args) => {
-            new::run(&Site::open(global, terminal)?, args, terminal, environment::today()?)
+            new::run(&Workspace::open(global, terminal)?, args, terminal, environment::today()?)
         }
         Command::Import(args) => {
-            import::run(&Site::open(global, terminal)?, &args, terminal, environment::today()?)
+            import::run(&Workspace::open(global, terminal)?, &args, terminal, environment::today()?)
         }
         Command::Generate(args) => generate::run(global, args, terminal),
         Command::Build(args) => build::run(global, &args, terminal),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(global, &args, terminal),
-        Command::Check(args) => check::run(&Site::open(global, terminal)?, &args, terminal),
-        Command::Clean(args) => clean::run(&Site::open(global, terminal)?, &args, terminal),
+        Command::Check(args) => check::run(&Workspace::open(global, terminal)?, &args, terminal),
+        Command::Clean(args) => clean::run(&Workspace::open(global, terminal)?, &args, terminal),
 
-        #[cfg(feature = "model")]
         Command::Model(args) => model::run(global, &args, terminal),
-        #[cfg(feature = "model")]
         Command::Bench(args) => bench::run(global, &args, terminal),
-        #[cfg(feature = "model")]
         Command::Train(args) => train::run(global, &args, terminal),
-        #[cfg(feature = "model")]
         Command::Eval(args) => eval::run(global, &args, terminal),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),

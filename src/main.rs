@@ -1,5 +1,17 @@
 //! The `venti` program: parse, run, print the error and its causes, exit.
 
+// Tests set their scenes with plain files; the ban in clippy.toml is for the program.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
+mod cli;
+mod cmd;
+
+mod environment;
+mod models;
+mod progress;
+mod summary;
+mod terminal;
+
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
@@ -8,5 +20,5 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    venti::cmd::main()
+    cmd::main()
 }

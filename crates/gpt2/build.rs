@@ -1,4 +1,4 @@
-//! Compiles the GPU's kernels, where a feature asks for them.
+//! Compiles the GPU kernels for the features that need them.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -8,34 +8,34 @@ fn main() {
     cuda::compile();
 }
 
-/// For the CPU, as a library of C++.
+/// Compiles the kernels as C++ for the CPU.
 #[cfg(feature = "emulated-gpu")]
 fn emulated() {
     println!("cargo::rerun-if-changed=src/gpu/kernels");
     cc::Build::new()
         .cpp(true)
         .std("c++17")
-        // Also where tests are not optimised: the kernels are most of their time.
+        // Optimise even in debug builds, because the kernels dominate the run time of the tests.
         .opt_level(3)
         .flag("-xc++")
-        // Kernels read sixteen bytes at a time, whatever they are.
+        // Kernels read any type in 16-byte accesses.
         .flag("-fno-strict-aliasing")
         .flag_if_supported("-Wno-unknown-pragmas")
         .flag_if_supported("-Wno-sign-compare")
-        // Every barrier is a jump out of a function, which a checked one would refuse.
+        // Barriers use longjmp between stacks, which the checked version rejects.
         .define("_FORTIFY_SOURCE", "0")
         .file("src/gpu/kernels/kernels.cu")
         .compile("emulated-gpu");
 }
 
-/// For CUDA, with nvcc, as one file of code for many cards that the program embeds.
+/// Compiles the kernels with nvcc into one fat binary, which the program embeds.
 #[cfg(feature = "cuda")]
 mod cuda {
     use std::env;
     use std::path::{Path, PathBuf};
     use std::process::{Command, exit};
 
-    /// What decides about nvcc and what it makes.
+    /// Environment variables that affect nvcc or its output.
     const VARIABLES: [&str; 7] = [
         "NVCC",
         "CUDA_HOME",
@@ -46,11 +46,11 @@ mod cuda {
         "NVCC_CCBIN",
     ];
 
-    /// The least compute capability that the kernels are written for.
+    /// Minimum compute capability of the kernels.
     const LEAST: u32 = 80;
 
-    /// Cards that get machine code: A100, RTX 30, RTX 40 and L4, H100, B200, RTX 50. Everything else
-    /// gets by with PTX, which the driver compiles when it is first used.
+    /// Compute capabilities with machine code: A100, RTX 30, RTX 40 and L4, H100, B200, RTX 50. Other
+    /// GPUs use PTX, which the driver compiles on first use.
     const CARDS: [u32; 6] = [80, 86, 89, 90, 100, 120];
 
     pub fn compile() {
@@ -61,7 +61,7 @@ mod cuda {
         let nvcc = nvcc();
         let release = release(&nvcc);
         let cards = cards(&nvcc);
-        let least = cards.iter().min().expect("there is a card at least");
+        let least = cards.iter().min().expect("there is at least one card");
         let to =
             PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join("kernels.fatbin");
         let mut command = Command::new(&nvcc);
@@ -80,7 +80,7 @@ mod cuda {
         println!("cargo::rustc-env=GPT2_CUDA_RELEASE={release}");
     }
 
-    /// Where nvcc is.
+    /// Finds nvcc.
     fn nvcc() -> PathBuf {
         let name = format!("nvcc{}", env::consts::EXE_SUFFIX);
         let given = env::var_os("NVCC").map(PathBuf::from);
@@ -92,9 +92,9 @@ mod cuda {
             .or_else(|| env::split_paths(&path).map(|folder| folder.join(&name)).find(there))
             .unwrap_or_else(|| {
                 stop(
-                    "the feature `cuda` needs nvcc, the compiler of NVIDIA's CUDA Toolkit, 12.8 or newer \
-                     for all cards: install it (https://developer.nvidia.com/cuda-downloads) and set \
-                     CUDA_HOME to its folder, or NVCC to the program, or have it on PATH; or build \
+                    "the feature `cuda` needs nvcc from NVIDIA's CUDA Toolkit (12.8 or newer for all \
+                     GPUs): install it from https://developer.nvidia.com/cuda-downloads and set \
+                     CUDA_HOME to its folder or NVCC to the program, or add it to PATH; or build \
                      without the feature",
                 )
             })
@@ -104,11 +104,12 @@ mod cuda {
     fn release(nvcc: &Path) -> String {
         let text = said(Command::new(nvcc).arg("--version"));
         let release = text.split("release ").nth(1).and_then(|rest| rest.split(',').next());
-        let no_nvcc = || stop(&format!("{} is no nvcc", nvcc.display()));
+        let no_nvcc = || stop(&format!("{} is not nvcc", nvcc.display()));
         release.unwrap_or_else(no_nvcc).to_owned()
     }
 
-    /// What machine code is made for: what `CUDAARCHS` asks for, else all cards that nvcc knows.
+    /// Compute capabilities to compile for: those in `CUDAARCHS`, or by default those of [`CARDS`] that
+    /// nvcc supports.
     fn cards(nvcc: &Path) -> Vec<u32> {
         let known = said(Command::new(nvcc).arg("--list-gpu-code"));
         let knows = |card: u32| known.lines().any(|line| line.trim() == format!("sm_{card}"));
@@ -119,15 +120,16 @@ mod cuda {
         let card = |text: &str| match text.trim().parse() {
             Ok(card) if card >= LEAST && knows(card) => card,
             _ => stop(&format!(
-                "CUDAARCHS is `{asked}`, expected compute capabilities from {LEAST} on that {} \
-                 knows, such as 80;90",
+                "CUDAARCHS is `{asked}`, expected compute capabilities of at least {LEAST} that {} \
+                 supports, such as 80;90",
                 nvcc.display()
             )),
         };
         asked.split(';').map(card).collect()
     }
 
-    /// What a program prints; one that fails ends the build with what it says.
+    /// Runs a program and returns its standard output. If it fails, the build ends with its output as
+    /// error.
     fn said(command: &mut Command) -> String {
         let output = command.output().unwrap_or_else(|error| {
             stop(&format!("cannot run {}: {error}", command.get_program().display()))
@@ -140,7 +142,7 @@ mod cuda {
         out
     }
 
-    /// Ends the build with an error of so many lines.
+    /// Ends the build with an error message.
     fn stop(message: &str) -> ! {
         for line in message.lines() {
             println!("cargo::error={line}");

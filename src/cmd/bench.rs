@@ -1,31 +1,27 @@
-//! `venti bench`: how fast a model writes on this machine, and how much of what the machine could do
-//! that is.
-
-mod measure;
-mod report;
+//! `venti bench`: measures how fast a model writes, compared with the limits of the machine.
 
 use std::time::Instant;
 
-use gpt2::limits::{self, Rates, Work};
 use gpt2::{Checkpoint, Gpt2};
 use indicatif::{ProgressBar, ProgressStyle};
+use lab::bench::roofline::{self, Rates, Work};
 use miette::{IntoDiagnostic, Result, miette};
 
-use self::measure::{Run, Texts};
-use self::report::{Limit, Loaded, Report, Row, Spread};
 use super::build::GENERATOR;
-use super::models::{self, Pins};
-use super::site;
-use super::summary::thousands;
-use super::terminal::{Terminal, print};
+use super::workspace;
 use crate::cli::{self, Bench, Global};
-use crate::config::Dtype;
-use crate::write::generator::Models;
-use crate::write::generator::gpt2::Engine;
+use crate::models::{self, Pins};
+use crate::terminal::{Terminal, print};
+use generator::DtypePreference;
+use generator::Models;
+use gpt2::Engine;
+use lab::bench::measure::{self, Run, Texts};
+use lab::bench::report::{Limit, Loaded, Report, Row, Spread};
+use text::numbers::thousands;
 
-/// Measures, and prints what was found.
+/// Runs the benchmark and prints the report.
 pub fn run(global: &Global, args: &Bench, terminal: &Terminal) -> Result<()> {
-    let project = site::find_or_nowhere(global)?.0;
+    let project = workspace::find_or_nowhere(global)?.0;
     let flags = cli::Engine {
         device: args.device,
         threads: args.threads,
@@ -49,7 +45,7 @@ pub fn run(global: &Global, args: &Bench, terminal: &Terminal) -> Result<()> {
         parameters: checkpoint.config().parameters(),
         device: device.name(),
         card: device.card().map(str::to_owned),
-        instruction_set: device.is_cpu().then(limits::instruction_set),
+        instruction_set: device.is_cpu().then(roofline::instruction_set),
         threads: rayon::current_num_threads(),
         prompt_tokens: args.prompt_tokens,
         new_tokens: args.new_tokens,
@@ -63,9 +59,10 @@ pub fn run(global: &Global, args: &Bench, terminal: &Terminal) -> Result<()> {
         let dtype = engine.dtype(&device).name();
         bar.say(format_args!("{dtype} · loading {name}"));
         let started = Instant::now();
-        // Only what a build has kept: a format that is tried once is not worth its space.
+        // Use packed weights only if a build has stored them: storing a format that is measured once is
+        // not worth the disk space.
         let packed = found.packed_in(&project.root);
-        let is_kept = crate::fs::stat(&packed.with_extension(dtype))?.is_some();
+        let is_kept = content::fs::stat(&packed.with_extension(dtype))?.is_some();
         let model = engine.load(&checkpoint, &device, is_kept.then_some(packed.as_path()))?;
         report.formats.push(Loaded::new(&model, started.elapsed()));
         let batch_sizes = match &args.batch_size[..] {
@@ -77,9 +74,9 @@ pub fn run(global: &Global, args: &Bench, terminal: &Terminal) -> Result<()> {
             report.results.push(row);
         }
     }
-    // What follows takes memory of its own.
+    // Measuring the limits allocates memory of its own, so the peak is read first.
     report.peak_memory_bytes = measure::peak_memory();
-    bar.say("what the machine could do");
+    bar.say("limits of the machine");
     add_limits(&mut report, &checkpoint, &device).into_diagnostic()?;
     bar.clear();
     if args.json {
@@ -89,7 +86,7 @@ pub fn run(global: &Global, args: &Bench, terminal: &Terminal) -> Result<()> {
     print(report)
 }
 
-/// Every text must fit the model's positions.
+/// Checks that every text fits the model's positions.
 fn check_length(args: &Bench, model: &str, n_positions: usize) -> Result<()> {
     let (prompt, new) = (args.prompt_tokens, args.new_tokens);
     if prompt.checked_add(new).is_some_and(|tokens| tokens <= n_positions) {
@@ -101,15 +98,19 @@ fn check_length(args: &Bench, model: &str, n_positions: usize) -> Result<()> {
     };
     Err(miette!(
         help = help,
-        "{} prompt tokens and {} new ones are more than the {} positions of {model}",
+        "{} prompt tokens and {} new tokens exceed the {} positions of {model}",
         thousands(prompt),
         thousands(new),
         thousands(n_positions)
     ))
 }
 
-/// One engine for each number format that is asked for, all of which the device computes in.
-fn engines(engine: Engine, dtypes: &[Dtype], device: &gpt2::Device) -> Result<Vec<Engine>> {
+/// One engine per requested number format, all of them supported by the device.
+fn engines(
+    engine: Engine,
+    dtypes: &[DtypePreference],
+    device: &gpt2::Device,
+) -> Result<Vec<Engine>> {
     let asked = if dtypes.is_empty() { &[engine.dtype][..] } else { dtypes };
     let mut engines: Vec<Engine> = Vec::new();
     for &dtype in asked {
@@ -132,7 +133,7 @@ fn without_repetition(numbers: Vec<usize>) -> Vec<usize> {
     once
 }
 
-/// Writes a batch as often as asked.
+/// Measures a batch of texts `args.repeat` times.
 fn measure(
     args: &Bench,
     checkpoint: &Checkpoint,
@@ -143,11 +144,11 @@ fn measure(
     let dtype = model.dtype();
     let texts =
         Texts { batch_size, prompt_tokens: args.prompt_tokens, new_tokens: args.new_tokens };
-    // The first text finds weights that were never read and threads that were never started.
+    // Warm up: the first text reads the weights for the first time and starts the threads.
     Texts { batch_size: 1, new_tokens: 1, ..texts }.write(model, checkpoint.tokenizer())?;
     let mut runs: Vec<Run> = Vec::new();
     for number in 1..=args.repeat {
-        let texts_at_once = super::summary::count(batch_size, "text");
+        let texts_at_once = text::numbers::count(batch_size, "text");
         bar.say(format_args!("{} · {texts_at_once} · {number} of {}", dtype.name(), args.repeat));
         runs.push(texts.write(model, checkpoint.tokenizer())?);
     }
@@ -164,37 +165,37 @@ fn measure(
     })
 }
 
-/// Measures what the processor could do, and sets the results beside it.
+/// Measures the limits of the machine and adds them to the results.
 fn add_limits(
     report: &mut Report,
     checkpoint: &Checkpoint,
     device: &gpt2::Device,
 ) -> Result<(), gpt2::Error> {
-    let Some(f32_products) = limits::product_rate(device, gpt2::Dtype::F32)? else {
+    let Some(f32_products) = roofline::product_rate(device, gpt2::Dtype::F32)? else {
         return Ok(());
     };
     for format in &mut report.formats {
         format.products_per_second = match format.dtype {
             gpt2::Dtype::F32 => Some(f32_products),
-            dtype => limits::product_rate(device, dtype)?,
+            dtype => roofline::product_rate(device, dtype)?,
         };
     }
-    report.read_bytes_per_second = limits::read_rate(device, limits::OUT_OF_CACHE)?;
-    // Over the steps that are measured, which begin after the first token.
+    report.read_bytes_per_second = roofline::read_rate(device, roofline::OUT_OF_CACHE)?;
+    // Mean context over the measured steps, which begin after the first token.
     let context = report.prompt_tokens + report.new_tokens / 2;
     for row in &mut report.results {
         let format = report.formats.iter().find(|format| format.dtype == row.dtype);
         let products = format.and_then(|format| format.products_per_second);
         let work = Work::of_step(checkpoint.config(), device, row.dtype, row.batch_size, context);
         let (Some(products), Some(work)) = (products, work) else { continue };
-        let Some(bytes) = limits::read_rate(device, work.bytes as usize)? else { continue };
+        let Some(bytes) = roofline::read_rate(device, work.bytes as usize)? else { continue };
         let rates = Rates { bytes, products, f32_products };
         row.limit = Some(Limit::new(&work, &rates, row.step_seconds));
     }
     Ok(())
 }
 
-/// What is being measured, for somebody who waits. It is drawn between measurements and never during one.
+/// Shows what is being measured. Drawn between measurements, never during one.
 struct Bar(ProgressBar);
 
 impl Bar {

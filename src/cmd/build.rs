@@ -1,27 +1,31 @@
-//! `venti build`: both halves, or with `--frozen` the right one alone.
+//! `venti build`: writes missing essays and renders the site; with `--frozen`, only renders it.
 
 use std::time::Instant;
 
-use super::environment;
-use super::site::Site;
-use super::summary::Summary;
-use super::terminal::{Terminal, print};
+use super::workspace::Workspace;
 use super::writing::{self, Asked};
 use crate::cli::{Build, Global};
-use crate::site::destination::{Destination, Rehearsal};
-use crate::site::{self, output::Output};
+use crate::environment;
+use crate::summary::Summary;
+use crate::terminal::{Terminal, print};
+use site::destination::{Destination, Rehearsal};
+use site::{self, output::Output};
 
-/// The program as pages and feeds name it.
+/// Name of the program in pages and feeds.
 pub const GENERATOR: &str = concat!("venti ", env!("CARGO_PKG_VERSION"));
 
-/// Writes what is missing, renders the site, and says what was done.
+/// Hash of the program's sources.
+pub const IDENTITY: &str = env!("VENTI_IDENTITY");
+
+/// Writes the missing essays, renders the site and prints a summary.
 pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result<()> {
-    let site = Site::open(global, terminal)?;
+    let site = Workspace::open(global, terminal)?;
     environment::use_threads(&args.model.engine, &site.project.config)?;
     let project = &site.project;
     let folder = project.path(&project.config.output);
     let open = || Output::open(&folder, &project.scratch());
-    // Before essays are written, it is opened for the moment: nobody else should wait meanwhile.
+    // Opening the output locks it. A build that may write essays opens it only when needed, so that
+    // other processes do not wait for it meanwhile.
     let (content, opened) = rayon::join(|| site.load(), || args.frozen.then(open));
     let (seeds, essays) = content?;
     let asked = Asked {
@@ -40,6 +44,7 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
             future: args.future,
             today,
             generator: GENERATOR,
+            identity: IDENTITY,
         };
         site::build(&input, destination)
     };
@@ -66,7 +71,7 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
     } else {
         summary.say(terminal);
     }
-    // The process ends: the system takes all texts back at once, one by one takes a while.
+    // The process ends here: freeing the texts one by one would take a while.
     std::mem::forget((seeds, written, built));
     Ok(())
 }

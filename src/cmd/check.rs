@@ -1,4 +1,4 @@
-//! `venti check`: looks at the built site, and says everything that is wrong with it.
+//! `venti check`: reports everything that is wrong with the built site.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,23 +6,23 @@ use std::path::Path;
 use miette::miette;
 use serde_json::json;
 
-use super::Site;
-use super::summary::count;
-use super::terminal::{Terminal, print};
+use super::workspace::Workspace;
 use crate::cli::Check;
-use crate::config::Config;
-use crate::content::essay::EssayId;
-use crate::content::seed::Seed;
-use crate::content::store::Stored;
-use crate::problem::{Problem, Problems, read_text};
-use crate::project::CONFIG_FILE;
-use crate::site::check::{self, Finding, Report, Rule, Severity, gathered};
-use crate::write::plan::orphans;
+use crate::terminal::{Terminal, print};
+use content::config::Config;
+use content::essay::EssayId;
+use content::problem::{Problem, Problems, read_text};
+use content::project::CONFIG_FILE;
+use content::seed::Seed;
+use content::store::Stored;
+use site::check::{self, Finding, Report, Rule, Severity, gathered};
+use text::numbers::count;
+use write::plan::orphans;
 
-/// Checks the site. Errors end the command with status 1, and with `--strict` warnings do, too.
-pub fn run(site: &Site, args: &Check, terminal: &Terminal) -> miette::Result<()> {
+/// Checks the site. Fails if there are errors or, with `--strict`, warnings.
+pub fn run(site: &Workspace, args: &Check, terminal: &Terminal) -> miette::Result<()> {
     let project = &site.project;
-    // Seeds that cannot be read end the command as they end a build.
+    // As in a build, invalid seeds are fatal.
     let (seeds, essays) = site.load()?;
     let mut report = check::check(&project.root, &project.config, external_asked(args))?;
     report.findings.extend(project_findings(&seeds, &essays, &project.config));
@@ -66,16 +66,16 @@ fn at_least(findings: &[Finding], severity: Severity) -> usize {
     findings.iter().filter(|finding| finding.severity <= severity).count()
 }
 
-/// What was looked at.
+/// Counts of what was checked.
 fn summary(report: &Report) -> String {
     let mut summary = format!("{}, {}", count(report.pages, "page"), count(report.links, "link"));
     if report.colours == 0 {
-        summary += ", not the colours, which the theme does not name as documented";
+        summary += ", no colours (the theme does not use the documented names)";
     }
     summary
 }
 
-/// What is wrong beside the output.
+/// Findings about the project's own files.
 fn project_findings(
     seeds: &[Seed],
     essays: &BTreeMap<EssayId, Stored>,
@@ -83,27 +83,27 @@ fn project_findings(
 ) -> Vec<Finding> {
     let orphan = |id: EssayId| {
         let path = essays[&id].path.to_string_lossy().replace('\\', "/");
-        Finding::in_file(Rule::Orphan, path, "no seed asks for this essay, so it has no page")
-            .hint("bring its seed back, or remove it with `venti clean --orphans`")
+        Finding::in_file(Rule::Orphan, path, "this essay has no seed, so it has no page")
+            .hint("restore its seed, or remove it with `venti clean --orphans`")
     };
     let mut findings: Vec<Finding> = orphans(seeds, essays).into_iter().map(orphan).collect();
     if config.base_url.is_none() {
         let message = "without `base_url` the site has no feeds, sitemap or canonical links";
         findings.push(
             Finding::in_file(Rule::BaseUrl, CONFIG_FILE, message)
-                .hint("set it to the address where the site will be: base_url: https://…"),
+                .hint("set it to the URL of the site: base_url: https://…"),
         );
     }
     findings
 }
 
-/// Shows every finding with its line, file by file.
+/// Prints the findings with their lines, file by file.
 fn show(root: &Path, findings: &[Finding], strict: bool, terminal: &Terminal) {
     for of_file in findings.chunk_by(|a, b| a.places[0].file == b.places[0].file) {
         let shown = of_file.iter().filter(|finding| {
             strict || finding.severity == Severity::Error || !terminal.is_quiet()
         });
-        // The file was let go when it had been read; what it says is needed again for these lines.
+        // The files' contents were dropped after the check, so read this one again to show its lines.
         let text = read_text(root, Path::new(&of_file[0].places[0].file)).ok();
         let problems: Vec<Problem> = shown.map(|f| problem(f, text.as_deref())).collect();
         if !problems.is_empty() {
@@ -112,7 +112,7 @@ fn show(root: &Path, findings: &[Finding], strict: bool, terminal: &Terminal) {
     }
 }
 
-/// A finding as all problems are shown: its first place, and how many more there are.
+/// Converts a finding into a problem at its first place, with the number of other places.
 fn problem(finding: &Finding, text: Option<&str>) -> Problem {
     let place = &finding.places[0];
     let message = format!("{}{}", finding.message, finding.elsewhere());
@@ -135,22 +135,22 @@ fn external_asked(args: &Check) -> bool {
     args.external
 }
 
-/// Without the network there is nothing to ask for.
+/// This build cannot check external links.
 #[cfg(not(feature = "external-links"))]
 fn external_asked(_: &Check) -> bool {
     false
 }
 
-/// Asks every address elsewhere whether it answers; says how many were asked.
+/// Checks the external links and returns their number as text.
 #[cfg(feature = "external-links")]
 fn check_external(report: &mut Report, terminal: &Terminal) -> String {
     let links = std::mem::take(&mut report.external);
     let addresses = check::external::addresses(links);
     let asked = match addresses.len() {
-        1 => "1 address elsewhere".to_owned(),
-        n => format!("{n} addresses elsewhere"),
+        1 => "1 external link".to_owned(),
+        n => format!("{n} external links"),
     };
-    terminal.did("asking", &asked);
+    terminal.did("checking", &asked);
     report.findings.extend(check::external::check(addresses, &check::external::Manners::default()));
     format!(", {asked}")
 }
@@ -163,10 +163,10 @@ fn check_external(_: &mut Report, _: &Terminal) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::essay::tests::essay;
+    use content::essay::tests::essay;
 
     #[test]
-    fn an_essay_without_a_seed_and_a_site_without_an_address_are_told() {
+    fn orphaned_essays_and_a_missing_base_url_are_reported() {
         let path = Path::new("content/essays/gone.md").to_owned();
         let essays = BTreeMap::from([(
             EssayId { slug: "gone".to_owned(), take: 1 },

@@ -1,13 +1,14 @@
-//! `venti clean`: the built site and the caches go; essays stay, but for orphans when asked.
+//! `venti clean`: removes the built site and the caches; with `--orphans`, essays without a seed.
 
-use super::{Site, terminal::Terminal};
+use super::workspace::Workspace;
 use crate::cli::Clean;
-use crate::project::LOCK_FILE;
-use crate::site::output;
-use crate::write::plan::orphans;
+use crate::terminal::Terminal;
+use content::project::LOCK_FILE;
+use site::output;
+use write::plan::orphans;
 
-/// Removes what can be made again.
-pub fn run(site: &Site, args: &Clean, terminal: &Terminal) -> miette::Result<()> {
+/// Removes the files that can be rebuilt, or orphaned essays.
+pub fn run(site: &Workspace, args: &Clean, terminal: &Terminal) -> miette::Result<()> {
     if args.orphans {
         return remove_orphans(site, args.force, terminal);
     }
@@ -15,28 +16,28 @@ pub fn run(site: &Site, args: &Clean, terminal: &Terminal) -> miette::Result<()>
     let scratch = project.scratch();
     let changes = output::clear(&project.path(&project.config.output), &scratch)?;
     for name in &changes.released {
-        terminal.did("kept", format_args!("{name}: a person changed it"));
+        terminal.did("kept", format_args!("{name}: edited by hand"));
     }
-    // All of Venti's working files but the lock that this process holds.
-    for path in crate::fs::list(&scratch)?.iter().filter(|path| !path.ends_with(LOCK_FILE)) {
+    // All working files except the lock, which this process holds.
+    for path in content::fs::list(&scratch)?.iter().filter(|path| !path.ends_with(LOCK_FILE)) {
         if path.is_dir() {
-            crate::fs::remove_dir_all(path)?;
+            content::fs::remove_dir_all(path)?;
         } else {
-            crate::fs::remove_file(path)?;
+            content::fs::remove_file(path)?;
         }
     }
-    terminal.did("removed", format_args!("{} files of the site, and the caches", changes.removed));
+    terminal.did("removed", format_args!("{} files of the site and the caches", changes.removed));
     Ok(())
 }
 
-fn remove_orphans(site: &Site, force: bool, terminal: &Terminal) -> miette::Result<()> {
+fn remove_orphans(site: &Workspace, force: bool, terminal: &Terminal) -> miette::Result<()> {
     let ((seeds, essays), store) = (site.load()?, site.store());
     for id in orphans(&seeds, &essays) {
         let stored = &essays[&id];
         if stored.edited && !force {
             terminal.did(
                 "kept",
-                format_args!("{}: a person edited it; --force removes it", stored.path.display()),
+                format_args!("{}: edited by hand; use --force to remove it", stored.path.display()),
             );
         } else {
             store.remove(&id)?;

@@ -1,38 +1,31 @@
-//! `venti eval`: how good a model is, several side by side. How well it predicts a text, what its essays
-//! are like, and what it takes for granted about people.
-
-mod bias;
-mod copied;
-mod essays;
-mod prediction;
-mod report;
-mod scores;
+//! `venti eval`: evaluates models side by side: how well they predict a text, the quality of their
+//! essays, and their biases about people.
 
 use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic, Result, miette};
 
-use self::essays::Essays;
-use self::report::{Evaluated, Read, Report};
 use super::build::GENERATOR;
-use super::corpus::Corpus;
 use super::import;
-use super::models::{self, Pins};
-use super::site;
-use super::summary::thousands;
-use super::terminal::{Terminal, print};
+use super::workspace;
 use super::writing;
 use crate::cli::{Eval, EvalPart, Global};
-use crate::write::generator::Models;
-use crate::write::rounds::Outcome;
+use crate::models::{self, Pins};
+use crate::terminal::{Terminal, print};
+use generator::Models;
+use lab::corpus::Corpus;
+use lab::eval::essays::Essays;
+use lab::eval::report::{Evaluated, Read, Report};
+use lab::eval::{bias, copied, essays, prediction};
+use text::numbers::thousands;
+use write::rounds::{Brief, Outcome};
 
-/// Measures, and prints what was found.
+/// Evaluates the models and prints the report.
 pub fn run(global: &Global, args: &Eval, terminal: &Terminal) -> Result<()> {
     let is_wanted = |part| is_wanted(args, part);
-    let project = site::find_or_nowhere(global)?.0;
+    let project = workspace::find_or_nowhere(global)?.0;
     let config = &project.config;
-    let generation = config.generation.with(&args.generation.overrides().into_diagnostic()?);
     let blocklist = writing::blocklist(config)?;
     let read = |paths: &[PathBuf]| -> Result<Option<Corpus>> {
         if paths.is_empty() { Ok(None) } else { Corpus::read(paths).map(Some) }
@@ -45,14 +38,13 @@ pub fn run(global: &Global, args: &Eval, terminal: &Terminal) -> Result<()> {
         }
         None => essays::quotes(),
     };
-    let briefs = essays::briefs(quotes, &generation, args.generation.rng_seed);
 
     let names = match &args.models[..] {
         [] => std::slice::from_ref(&config.model),
         names => names,
     };
     let mut models = models::open(&project, &args.engine, Pins::Nowhere, terminal)?;
-    // All of them, before minutes are spent on the first.
+    // Open all of them before spending minutes on the first.
     let mut described = Vec::new();
     for name in names {
         let identity = models.identity(name)?;
@@ -63,14 +55,14 @@ pub fn run(global: &Global, args: &Eval, terminal: &Terminal) -> Result<()> {
     if context > fewest {
         return Err(miette!(
             help = format!("`--context` can be at most {fewest}"),
-            "windows of {} tokens are more than the {} positions of a model",
+            "windows of {} tokens exceed the {} positions of a model",
             thousands(context),
             thousands(fewest)
         ));
     }
 
     let mut evaluated = Vec::new();
-    let mut written: Vec<Option<Vec<Outcome>>> = Vec::new();
+    let mut written: Vec<Option<(Vec<Brief>, Vec<Outcome>)>> = Vec::new();
     for (name, (identity, config)) in names.iter().zip(described) {
         let bar = Bar::new(terminal, name);
         let mut generator = models.load(name)?;
@@ -84,22 +76,29 @@ pub fn run(global: &Global, args: &Eval, terminal: &Terminal) -> Result<()> {
             None => None,
         };
         let bias = if is_wanted(EvalPart::Bias) {
-            let begin = &mut |sentences| bar.begin("asking for biases", sentences);
+            let begin = &mut |sentences| bar.begin("measuring bias", sentences);
             Some(bias::probe(generator, begin, &mut || bar.done())?)
         } else {
             None
         };
-        written.push(if is_wanted(EvalPart::Essays) {
-            bar.begin("writing", briefs.len());
-            Some(essays::write(generator, &briefs, &blocklist, &mut || bar.done())?)
-        } else {
-            None
+        let settings =
+            identity.settings(&project.config.generation).with(&args.generation.overrides);
+        let generation = is_wanted(EvalPart::Essays).then_some(settings);
+        written.push(match &generation {
+            Some(generation) => {
+                let briefs = essays::briefs(&quotes, generation, args.generation.rng_seed);
+                bar.begin("writing", briefs.len());
+                let outcomes = essays::write(generator, &briefs, &blocklist, &mut || bar.done())?;
+                Some((briefs, outcomes))
+            }
+            None => None,
         });
         bar.clear();
         evaluated.push(Evaluated {
             model: name.clone(),
             id: identity.id,
             weights: identity.weights,
+            generation,
             parameters: config.parameters(),
             device: provenance.device,
             dtype: provenance.dtype,
@@ -110,11 +109,11 @@ pub fn run(global: &Global, args: &Eval, terminal: &Terminal) -> Result<()> {
     }
 
     let mut copied = against.as_ref().map(|against| copied_by_all(&written, against));
-    for (evaluated, outcomes) in evaluated.iter_mut().zip(&written) {
-        if let Some(outcomes) = outcomes {
+    for (evaluated, written) in evaluated.iter_mut().zip(&written) {
+        if let Some((briefs, outcomes)) = written {
             let kept = outcomes.iter().filter(|outcome| outcome.best.is_some()).count();
             let copied = copied.as_mut().map(|runs| runs.drain(..kept).collect());
-            evaluated.essays = Some(Essays::new(&briefs, outcomes, copied));
+            evaluated.essays = Some(Essays::new(briefs, outcomes, copied));
         }
     }
     let has_essays = is_wanted(EvalPart::Essays);
@@ -122,8 +121,7 @@ pub fn run(global: &Global, args: &Eval, terminal: &Terminal) -> Result<()> {
         venti: GENERATOR,
         corpus: corpus.as_ref().map(Read::new),
         context: corpus.as_ref().map(|_| context),
-        quotes: has_essays.then_some(briefs.len()),
-        generation: has_essays.then_some(generation),
+        quotes: has_essays.then_some(quotes.len()),
         against: against.as_ref().map(Read::new),
         models: evaluated,
     };
@@ -132,24 +130,24 @@ pub fn run(global: &Global, args: &Eval, terminal: &Terminal) -> Result<()> {
         return print(format_args!("{json}\n"));
     }
     if corpus.is_none() && args.only.is_empty() {
-        terminal.note("`--corpus FILE` measures how well a text is predicted, too");
+        terminal.note("use `--corpus FILE` to also measure how well a text is predicted");
     }
     print(report)
 }
 
-/// Whether a part is asked for.
+/// Whether a part is to be measured.
 fn is_wanted(args: &Eval, part: EvalPart) -> bool {
     args.only.is_empty() || args.only.contains(&part)
 }
 
-/// Refuses what would measure nothing, in words.
+/// Checks that the flags fit together.
 ///
 /// # Errors
-/// With the flag that is missing, or of no use.
+/// A message that names the missing or unused flag.
 pub fn check(args: &Eval) -> Result<(), String> {
     let is_wanted = |part| is_wanted(args, part);
     if args.corpus.is_empty() && args.only.contains(&EvalPart::Prediction) {
-        return Err("'--only prediction' needs a text to predict: '--corpus <FILE>'".to_owned());
+        return Err("'--only prediction' requires a text to predict: '--corpus <FILE>'".to_owned());
     }
     let idle = [
         ("--corpus", !args.corpus.is_empty() && !is_wanted(EvalPart::Prediction)),
@@ -157,20 +155,23 @@ pub fn check(args: &Eval) -> Result<(), String> {
         ("--against", !args.against.is_empty() && !is_wanted(EvalPart::Essays)),
     ];
     match idle.iter().find(|(_, is_idle)| *is_idle) {
-        Some((flag, _)) => Err(format!("'{flag}' is of no use to what '--only' names")),
+        Some((flag, _)) => Err(format!("'{flag}' has no effect on the parts named by '--only'")),
         None => Ok(()),
     }
 }
 
-/// The runs of every essay that was kept, one model after the other. The corpus is read once for all.
-fn copied_by_all(written: &[Option<Vec<Outcome>>], against: &Corpus) -> Vec<Vec<copied::Run>> {
-    let outcomes = written.iter().flatten().flatten();
+/// Copied passages of every kept essay, model by model. Reads the corpus once for all models.
+fn copied_by_all(
+    written: &[Option<(Vec<Brief>, Vec<Outcome>)>],
+    against: &Corpus,
+) -> Vec<Vec<copied::Run>> {
+    let outcomes = written.iter().flatten().flat_map(|(_, outcomes)| outcomes);
     let texts: Vec<&str> =
         outcomes.filter_map(Outcome::best).map(|best| best.text.as_str()).collect();
     copied::runs(&texts, against)
 }
 
-/// What is being measured, for somebody who waits.
+/// Shows what is being measured.
 struct Bar<'a> {
     bar: ProgressBar,
     model: &'a str,

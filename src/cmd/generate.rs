@@ -1,31 +1,31 @@
-//! `venti generate`: the left half alone, or one text to standard output.
+//! `venti generate`: writes essays without rendering, or one text to standard output.
 
 mod stream;
 
-use miette::{IntoDiagnostic, miette};
+use miette::miette;
 use serde_json::{Value, json};
 
-use super::environment;
-use super::models;
-use super::site;
-use super::summary::Summary;
-use super::terminal::{Terminal, print};
+use super::workspace::{self, Workspace};
 use super::writing::{self, Asked};
 use crate::cli::{Generate, Global};
-use crate::config::Generation;
-use crate::content::seed::default_rng_seed;
-use crate::content::slug;
-use crate::write::generator::{Completion, FinishReason, Generator, Models};
-use crate::write::prompt::Prompt;
-use crate::write::{self, Brief, Progress};
+use crate::environment;
+use crate::models;
+use crate::summary::Summary;
+use crate::terminal::{Terminal, print};
+use content::seed::default_rng_seed;
+use content::slug;
+use generator::Generation;
+use generator::{Completion, FinishReason, Generator, Models};
 use stream::Stream;
+use text::prompt::Prompt;
+use write::{self, Brief, Progress};
 
-/// Writes essays into the store, or one text to standard output.
+/// Writes essays to the store, or one text to standard output.
 pub fn run(global: &Global, args: Generate, terminal: &Terminal) -> miette::Result<()> {
     if let Some(text) = &args.text {
         return one_text(global, &args, text, terminal);
     }
-    let site = site::Site::open(global, terminal)?;
+    let site = Workspace::open(global, terminal)?;
     environment::use_threads(&args.model.engine, &site.project.config)?;
     let (seeds, essays) = site.load()?;
     let asked = Asked {
@@ -43,7 +43,7 @@ pub fn run(global: &Global, args: Generate, terminal: &Terminal) -> miette::Resu
     Ok(())
 }
 
-/// One text, from the site's settings where there is a site.
+/// Writes one text, with the site's settings if there is a site.
 fn one_text(
     global: &Global,
     args: &Generate,
@@ -51,16 +51,15 @@ fn one_text(
     terminal: &Terminal,
 ) -> miette::Result<()> {
     if quote.trim().is_empty() {
-        return Err(miette!(help = "give the quote itself after --text", "the quote is empty"));
+        return Err(miette!(help = "give the quote after --text", "the quote is empty"));
     }
-    let (project, pins) = site::find_or_nowhere(global)?;
+    let (project, pins) = workspace::find_or_nowhere(global)?;
     let config = &project.config;
-    let generation = settings(&config.generation, args)?;
     let blocklist = writing::blocklist(config)?;
     let rng_seed = args.generation.rng_seed.unwrap_or_else(|| default_rng_seed(&slug::of(quote)));
     let mut models = models::open(&project, &args.model.engine, pins, terminal)?;
     let model = args.model.model.as_deref().unwrap_or(&config.model);
-    models.identity(model)?;
+    let generation = settings(models.identity(model)?.settings(&config.generation), args);
     let mut generator = models.load(model)?;
     let generator = generator.as_mut();
 
@@ -104,13 +103,13 @@ fn one_text(
     let Some(best) = outcome.best() else {
         return Err(miette!(
             help = "try another --rng-seed or more --candidates",
-            "every candidate was empty or held a pattern of the blocklist"
+            "every candidate was empty or matched the blocklist"
         ));
     };
     match stream.rest(&best.text) {
         Some(rest) => print(format_args!("{rest}\n"))?,
         None => {
-            terminal.warn("cleaning changed what is above; the whole text follows");
+            terminal.warn("cleaning changed the text printed above; the final text follows");
             print(format_args!("\n\n{}\n", best.text))?;
         }
     }
@@ -120,17 +119,17 @@ fn one_text(
     Ok(())
 }
 
-/// One candidate, shown as it is written, unless more were asked for.
-fn settings(site: &Generation, args: &Generate) -> miette::Result<Generation> {
-    let mut flags = args.generation.overrides().into_diagnostic()?;
+/// The settings for one text: one candidate, which can be streamed, unless more are requested.
+fn settings(site: Generation, args: &Generate) -> Generation {
+    let mut flags = args.generation.overrides.clone();
     flags.candidates = Some(flags.candidates.unwrap_or(1));
     if flags.candidates == Some(1) {
         flags.max_rounds = Some(flags.max_rounds.unwrap_or(1));
     }
-    Ok(site.with(&flags))
+    site.with(&flags)
 }
 
-/// The completions of an exact prompt, untouched.
+/// Prints the unedited completions of an exact prompt.
 fn raw(
     generator: &mut dyn Generator,
     prompt: &str,
@@ -151,7 +150,7 @@ fn raw(
         let line = |completion: &Completion| {
             let mut line = completion_json(completion, generation);
             line["rng_seed"] = json!(rng_seed);
-            line["figures"] = json!(write::judge::figures(&completion.text, completion));
+            line["figures"] = json!(text::judge::figures(&completion.text, completion));
             format!("{line}\n")
         };
         return print(completions.iter().map(line).collect::<String>());

@@ -1,5 +1,5 @@
-//! `venti import`: a list of quotes becomes seeds. All of them or none: the whole
-//! file is read and every seed is checked before the first is written.
+//! `venti import`: turns a list of quotes into seeds, all or none: the whole file is read and every
+//! seed is checked before the first is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,11 +8,12 @@ use jiff::civil::Date;
 use miette::{Context, IntoDiagnostic, miette};
 use serde::Deserialize;
 
-use super::{Site, terminal::Terminal};
+use super::workspace::Workspace;
 use crate::cli::{Import, ImportFormat};
-use crate::content::new_seed::NewSeed;
+use crate::terminal::Terminal;
+use content::new_seed::NewSeed;
 
-/// One quote of the list, with what the list says about it.
+/// A quote and its metadata in the list.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct Item {
     #[serde(alias = "text")]
@@ -29,7 +30,7 @@ pub struct Item {
     date: Option<Date>,
 }
 
-/// Tags as a list (JSON) or in one field (CSV), separated by `,` or `;`.
+/// Tags as a list (JSON) or as one field (CSV) separated by `,` or `;`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
 enum Tags {
@@ -57,8 +58,8 @@ impl Tags {
     }
 }
 
-/// A JSON list holds texts or objects; the old notebook wrote an object of texts
-/// (`{"phrase_0": "…"}`).
+/// An entry of a JSON list, or a value of an object such as `{"phrase_0": "…"}`, which older
+/// notebooks wrote.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum JsonItem {
@@ -67,7 +68,12 @@ enum JsonItem {
 }
 
 /// Imports `args.file` into the site's seeds.
-pub fn run(site: &Site, args: &Import, terminal: &Terminal, today: Date) -> miette::Result<()> {
+pub fn run(
+    site: &Workspace,
+    args: &Import,
+    terminal: &Terminal,
+    today: Date,
+) -> miette::Result<()> {
     let items = read(&args.file, args.format)?;
     let seeds = site.load_seeds()?;
     let mut known: BTreeSet<String> = seeds.iter().map(|seed| normalised(&seed.quote)).collect();
@@ -97,38 +103,39 @@ pub fn run(site: &Site, args: &Import, terminal: &Terminal, today: Date) -> miet
         .collect();
     let paths = site.add_seeds(&seeds, new, args.dry_run)?;
     for path in &paths {
-        terminal.did(if args.dry_run { "would be" } else { "wrote" }, path.display());
+        terminal.did(if args.dry_run { "would add" } else { "wrote" }, path.display());
     }
     if skipped > 0 {
-        let are = if skipped == 1 { "quote is a seed" } else { "quotes are seeds" };
-        terminal.did("skipped", format_args!("{skipped} {are} already"));
+        let exist =
+            if skipped == 1 { "quote that already exists" } else { "quotes that already exist" };
+        terminal.did("skipped", format_args!("{skipped} {exist}"));
     }
     Ok(())
 }
 
-/// The quotes of a list, of the format that its name says if none is given; at least one.
+/// Reads the quotes of a list, at least one. The default format is that of the file extension.
 ///
 /// # Errors
-/// When it cannot be read, is not of its format, or holds no quote.
+/// If the file cannot be read, does not match the format, or contains no quote.
 pub fn read(file: &Path, format: Option<ImportFormat>) -> miette::Result<Vec<Item>> {
-    let text = String::from_utf8(crate::fs::read(file)?).map_err(|e| {
+    let text = String::from_utf8(content::fs::read(file)?).map_err(|e| {
         miette!(
-            help = "save the file as UTF-8 and try again",
-            "{} is not UTF-8: first bad byte at offset {}",
+            help = "save the file as UTF-8, then try again",
+            "{}: invalid UTF-8 at byte offset {}",
             file.display(),
             e.utf8_error().valid_up_to()
         )
     })?;
     let format = format.map_or_else(|| format_of(file), Ok)?;
     let items = parse(text.trim_start_matches('\u{feff}'), format)
-        .wrap_err_with(|| format!("cannot take quotes from {}", file.display()))?;
+        .wrap_err_with(|| format!("cannot import quotes from {}", file.display()))?;
     if items.is_empty() {
-        return Err(miette!("{} holds no quote", file.display()));
+        return Err(miette!("{} contains no quotes", file.display()));
     }
     Ok(items)
 }
 
-/// The format a file's name says.
+/// The format for a file extension.
 fn format_of(path: &Path) -> miette::Result<ImportFormat> {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
@@ -136,8 +143,8 @@ fn format_of(path: &Path) -> miette::Result<ImportFormat> {
         "json" => Ok(ImportFormat::Json),
         "csv" => Ok(ImportFormat::Csv),
         _ => Err(miette!(
-            help = "name it with .txt, .json or .csv at the end, or import it with --format",
-            "cannot tell the format of {} from its name",
+            help = "rename it to end in .txt, .json or .csv, or use --format",
+            "unknown file extension: {}",
             path.display()
         )),
     }
@@ -153,8 +160,8 @@ fn parse(text: &str, format: ImportFormat) -> miette::Result<Vec<Item>> {
     Ok(items)
 }
 
-/// Quotes separated by blank lines, or one a line where there is no blank line.
-/// A last line that begins with a dash names the author.
+/// Parses quotes separated by blank lines or, if there are none, one quote per line. A last line that
+/// starts with a dash names the author.
 fn parse_txt(text: &str) -> Vec<Item> {
     let text = text.replace("\r\n", "\n");
     let text = text.trim();
@@ -177,7 +184,7 @@ fn parse_txt(text: &str) -> Vec<Item> {
     items
 }
 
-/// `— Ada Runway`, `-- Ada Runway` or `– Ada Runway`.
+/// The author in `— Ada Runway`, `-- Ada Runway` or `– Ada Runway`.
 fn attribution(line: &str) -> Option<String> {
     let name = ["—", "–", "--", "― "].iter().find_map(|dash| line.strip_prefix(dash))?.trim();
     (!name.is_empty()).then(|| name.to_owned())
@@ -187,12 +194,12 @@ fn parse_json(text: &str) -> miette::Result<Vec<Item>> {
     let items: Vec<JsonItem> = if text.trim_start().starts_with('{') {
         let named: BTreeMap<Natural, JsonItem> = serde_json::from_str(text)
             .into_diagnostic()
-            .wrap_err("not a JSON object of texts or of objects with a \"quote\"")?;
+            .wrap_err("expected a JSON object of strings, or of objects with a \"quote\"")?;
         named.into_values().collect()
     } else {
         serde_json::from_str(text)
             .into_diagnostic()
-            .wrap_err("not a JSON list of texts or of objects with a \"quote\"")?
+            .wrap_err("expected a JSON list of strings, or of objects with a \"quote\"")?
     };
     Ok(items
         .into_iter()
@@ -203,7 +210,7 @@ fn parse_json(text: &str) -> miette::Result<Vec<Item>> {
         .collect())
 }
 
-/// A name that sorts `phrase_2` before `phrase_10`.
+/// A name in natural order: `phrase_2` before `phrase_10`.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(from = "String")]
 struct Natural(String, u64);
@@ -224,20 +231,20 @@ fn parse_csv(text: &str) -> miette::Result<Vec<Item>> {
     let headers = reader.headers().into_diagnostic()?.clone();
     if !headers.iter().any(|name| name == "quote" || name == "text") {
         return Err(miette!(
-            help = "name the columns in the first line: quote, and if you have them title, author, \
-                    source, tags, date",
+            help = "name the columns in the first line: quote, and optionally title, author, source, \
+                    tags, date",
             "line 1: no column named `quote`"
         ));
     }
     reader.deserialize().map(|row| row.into_diagnostic()).collect()
 }
 
-/// Blank fields are absent.
+/// Treats a blank field as absent.
 fn present(field: Option<String>) -> Option<String> {
     field.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Paragraphs separated by one empty line, white space otherwise folded.
+/// Separates paragraphs by one empty line and collapses all other white space.
 fn paragraphs(quote: &str) -> String {
     quote
         .replace("\r\n", "\n")
@@ -248,7 +255,7 @@ fn paragraphs(quote: &str) -> String {
         .join("\n\n")
 }
 
-/// Two quotes that differ in white space and case only are one.
+/// A form that is equal for quotes that differ only in white space and case.
 fn normalised(quote: &str) -> String {
     quote.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
@@ -262,13 +269,13 @@ mod tests {
     }
 
     #[test]
-    fn text_is_one_quote_a_line() {
+    fn text_is_one_quote_per_line() {
         let items = parse("One.\nTwo.\r\nThree.\n", ImportFormat::Txt).unwrap();
         assert_eq!(quotes(&items), ["One.", "Two.", "Three."]);
     }
 
     #[test]
-    fn text_with_blank_lines_is_one_quote_a_paragraph_and_a_dash_names_the_author() {
+    fn text_with_blank_lines_is_one_quote_per_paragraph() {
         let text = "One,\nstill one.\n— Ada Runway\n\nTwo.\n\n-- Chip Pivotson\n\nThree.";
         let items = parse(text, ImportFormat::Txt).unwrap();
         assert_eq!(quotes(&items), ["One, still one.", "Two.", "Three."]);
@@ -277,13 +284,13 @@ mod tests {
     }
 
     #[test]
-    fn the_notebooks_object_of_texts_keeps_its_order() {
+    fn an_object_of_strings_is_in_natural_order() {
         let text = r#"{"phrase_10": "c", "phrase_2": "b", "phrase_0": "a"}"#;
         assert_eq!(quotes(&parse(text, ImportFormat::Json).unwrap()), ["a", "b", "c"]);
     }
 
     #[test]
-    fn a_json_list_holds_texts_and_objects() {
+    fn a_json_list_holds_strings_and_objects() {
         let text =
             r#"["a", {"quote": "b", "tags": ["x", "y"], "date": "2026-01-02"}, {"text": "c"}]"#;
         let items = parse(text, ImportFormat::Json).unwrap();
@@ -293,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn csv_takes_its_columns_by_name() {
+    fn csv_columns_are_found_by_name() {
         let text = "author,quote,tags\nAda,\"One, two.\",\"a; b\"\n,Three.,\n";
         let items = parse(text, ImportFormat::Csv).unwrap();
         assert_eq!(quotes(&items), ["One, two.", "Three."]);
@@ -302,13 +309,13 @@ mod tests {
     }
 
     #[test]
-    fn csv_without_a_quote_column_says_what_the_first_line_should_be() {
+    fn csv_needs_a_quote_column() {
         let error = parse("a,b\n1,2\n", ImportFormat::Csv).unwrap_err();
         assert_eq!(error.to_string(), "line 1: no column named `quote`");
     }
 
     #[test]
-    fn broken_json_is_an_error_with_its_place() {
+    fn a_json_error_has_its_line() {
         let error = parse("[\"a\",\n 3x]", ImportFormat::Json).unwrap_err();
         let text: Vec<String> = error.chain().map(ToString::to_string).collect();
         assert!(text.iter().any(|line| line.contains("line 2")), "{text:?}");

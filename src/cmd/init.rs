@@ -1,11 +1,11 @@
-//! `venti init`: a folder becomes a site.
+//! `venti init`: starts a new site.
 
 use miette::miette;
 
-use super::terminal::Terminal;
 use crate::cli::Init;
+use crate::terminal::Terminal;
 
-/// The files of a new site, by their place in it.
+/// The files of a new site: path and content.
 const FILES: [(&str, &str); 7] = [
     ("venti.yaml", include_str!("init/venti.yaml")),
     ("content/seeds/first-post.md", include_str!("init/first-post.md")),
@@ -16,15 +16,15 @@ const FILES: [(&str, &str); 7] = [
     (".github/workflows/pages.yml", include_str!("init/pages.yml")),
 ];
 
-/// The line of `venti.yaml` that the site's own title replaces.
+/// The line of `venti.yaml` in which the title is replaced.
 const TITLE: &str = "title: My Thinkpieces";
 
-/// Writes the files of a new site; replaces none.
+/// Writes the files of a new site. Never overwrites a file.
 pub fn run(args: &Init, terminal: &Terminal) -> miette::Result<()> {
     if let Some((name, _)) = FILES.iter().find(|(name, _)| args.dir.join(name).exists()) {
         return Err(miette!(
-            help = "choose another folder, or move that file away",
-            "{} is already there",
+            help = "choose another folder, or move the file away",
+            "{} already exists",
             args.dir.join(name).display()
         ));
     }
@@ -32,13 +32,13 @@ pub fn run(args: &Init, terminal: &Terminal) -> miette::Result<()> {
         Some(title) => title.clone(),
         None => title_of(&args.dir)?,
     };
-    // A JSON string is a YAML string, whatever the title holds.
+    // Every JSON string is a valid YAML string.
     let title =
         serde_json::to_string(&title).map_err(|e| miette!("cannot write the title: {e}"))?;
     for (name, text) in FILES {
         let path = args.dir.join(name);
         let text = text.replacen(TITLE, &format!("title: {title}"), 1);
-        crate::fs::write_atomic(&path, text.as_bytes())?;
+        content::fs::write_atomic(&path, text.as_bytes())?;
         terminal.did("wrote", path.display());
     }
     terminal.say(format_args!(
@@ -48,9 +48,9 @@ pub fn run(args: &Init, terminal: &Terminal) -> miette::Result<()> {
     Ok(())
 }
 
-/// `my-first-site` is called "My First Site".
+/// Derives a title from the folder name: `my-first-site` gives "My First Site".
 fn title_of(dir: &std::path::Path) -> miette::Result<String> {
-    let absolute = std::path::absolute(dir).map_err(crate::fs::error("find", dir))?;
+    let absolute = std::path::absolute(dir).map_err(content::fs::error("find", dir))?;
     let name = absolute.file_name().map(|name| name.to_string_lossy().into_owned());
     let words: Vec<String> = name
         .as_deref()
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_configuration_has_the_line_that_is_replaced() {
+    fn only_the_configuration_contains_the_title_line() {
         assert!(FILES[0].1.contains(TITLE));
         assert!(!FILES[1..].iter().any(|(_, text)| text.contains(TITLE)));
     }

@@ -1,20 +1,20 @@
-//! `venti model info|path|list|update`: which models there are and which files they are.
+//! `venti model info|path|list|update`: shows models and updates their pins.
 
 use std::io::Write;
 
 use miette::{IntoDiagnostic, Result, miette};
 
-use super::models::{self, Pins};
-use super::site::{self, Site};
-use super::summary::thousands;
-use super::terminal::{Terminal, print};
+use super::workspace::{self, Workspace};
 use crate::cli::{Engine, Global, Model, ModelCommand, ModelName};
+use crate::models::{self, Pins};
+use crate::terminal::{Terminal, print};
+use text::numbers::thousands;
 
-use crate::content::lockfile::{Pin, Source};
-use crate::write::generator::Models;
-use crate::write::generator::models::{ALIASES, EMBEDDED, Gpt2Models};
+use crate::models::{ALIASES, EMBEDDED, Gpt2Models};
+use content::lockfile::{Pin, Source};
+use generator::Models;
 
-/// Runs one of the subcommands and prints what it says.
+/// Runs a subcommand and prints its output.
 pub fn run(global: &Global, args: &Model, terminal: &Terminal) -> Result<()> {
     let mut out = Vec::new();
     match &args.command {
@@ -26,8 +26,8 @@ pub fn run(global: &Global, args: &Model, terminal: &Terminal) -> Result<()> {
         }
         ModelCommand::List(engine) => list(&mut looking(global, engine, terminal)?.0, &mut out)?,
         ModelCommand::Update(name) => {
-            // The only one that means to change the lock, so it needs the project to itself.
-            let site = Site::open(global, terminal)?;
+            // Only this one changes `venti.lock`, so only it locks the project.
+            let site = Workspace::open(global, terminal)?;
             let mut models = models::open(&site.project, &name.engine, Pins::InTheLock, terminal)?;
             let model = name.model.as_deref().unwrap_or(&site.project.config.model);
             update(&mut models, model, &mut out)?;
@@ -36,7 +36,7 @@ pub fn run(global: &Global, args: &Model, terminal: &Terminal) -> Result<()> {
     print(String::from_utf8_lossy(&out))
 }
 
-/// Calls `command` with the model that was named, or the site's.
+/// Calls `command` with the named model or else the site's.
 fn with(
     global: &Global,
     name: &ModelName,
@@ -47,14 +47,15 @@ fn with(
     command(&mut models, name.model.as_deref().unwrap_or(&of_the_site))
 }
 
-/// The models, to look at and pin none, and the site's own; outside a site those of a new one.
+/// Opens the models without pinning any, and returns the name of the site's model; outside a site,
+/// that of a new one.
 fn looking(global: &Global, engine: &Engine, terminal: &Terminal) -> Result<(Gpt2Models, String)> {
-    let project = site::find_or_nowhere(global)?.0;
+    let project = workspace::find_or_nowhere(global)?.0;
     let models = models::open(&project, engine, Pins::Nowhere, terminal)?;
     Ok((models, project.config.model))
 }
 
-/// What a model is: identity, sizes, and what it runs on here. Opens its files.
+/// Prints a model's identity and sizes, and the device it would run on. Opens its files.
 pub fn info(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result<()> {
     let identity = models.identity(model)?;
     let found = models.find(model)?;
@@ -65,7 +66,7 @@ pub fn info(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result
     let bytes: u64 = found.pin.files.values().map(|file| file.size).sum();
     let size = match &found.files {
         Some(_) => format!("{:.1} MB in {} files", bytes as f64 / 1e6, found.pin.files.len()),
-        None => "in the program".to_owned(),
+        None => "embedded".to_owned(),
     };
     let rows = [
         ("id", identity.id),
@@ -77,7 +78,7 @@ pub fn info(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result
         ("heads", config.n_head.to_string()),
         ("width", config.n_embd.to_string()),
         ("positions", config.n_positions.to_string()),
-        ("vocabulary", thousands(config.vocab_size)),
+        ("tokenizer", thousands(config.vocab_size)),
         ("size", size),
         ("device", on(&device)),
         ("dtype", engine.dtype(&device).name().to_owned()),
@@ -88,7 +89,7 @@ pub fn info(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result
     Ok(())
 }
 
-/// A device, and which one.
+/// A device's name and the model of the GPU, if any.
 fn on(device: &gpt2::Device) -> String {
     match device.card() {
         Some(card) => format!("{} ({card})", device.name()),
@@ -96,11 +97,11 @@ fn on(device: &gpt2::Device) -> String {
     }
 }
 
-/// The model's files, one a line.
+/// Prints the paths of a model's files, one per line.
 pub fn path(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result<()> {
     let found = models.find(model)?;
     let Some(files) = found.files else {
-        return Err(miette!("{model} is inside this program and has no files of its own"));
+        return Err(miette!("{model} is embedded in this program and has no files"));
     };
     for path in std::iter::once(&files.config).chain(&files.tokenizer).chain(&files.weights) {
         writeln!(out, "{}", path.display()).into_diagnostic()?;
@@ -108,8 +109,8 @@ pub fn path(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result
     Ok(())
 }
 
-/// The models that have a name here: the embedded one, the hub's aliases, and every pinned one.
-/// Opens no weights and no connection.
+/// Lists the embedded model, the hub's aliases and all pinned models. Opens no weights and does not
+/// use the network.
 pub fn list(models: &mut Gpt2Models, out: &mut dyn Write) -> Result<()> {
     let pins = models.lock().models.clone();
     let embedded = cfg!(feature = "embedded-model").then_some(EMBEDDED);
@@ -138,13 +139,13 @@ pub fn list(models: &mut Gpt2Models, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// Pins what the name stands for now, and says what moved.
+/// Pins the current version of a model and prints the change.
 pub fn update(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result<()> {
     let (before, after) = models.update(model)?;
     let moved = match &before {
         None => format!("pinned at {}", place(&after)),
-        Some(before) if *before == after => format!("stays at {}", place(&after)),
-        Some(before) => format!("moved from {} to {}", place(before), place(&after)),
+        Some(before) if *before == after => format!("unchanged at {}", place(&after)),
+        Some(before) => format!("updated from {} to {}", place(before), place(&after)),
     };
     writeln!(out, "{model} {moved}").into_diagnostic()
 }
@@ -157,7 +158,7 @@ fn source(pin: &Pin) -> String {
     }
 }
 
-/// A pin in short: the commit, or the beginning of the weights' hash.
+/// A short form of a pin: the start of the commit or of the weights' hash.
 fn place(pin: &Pin) -> &str {
     let full = match &pin.source {
         Source::Hub { commit, .. } => commit,
@@ -171,8 +172,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::HubSettings;
-    use crate::write::generator::gpt2::Engine;
+    use crate::models::HubSettings;
+    use gpt2::Engine;
 
     fn models(root: &Path) -> Gpt2Models {
         let hub = HubSettings {
@@ -200,17 +201,17 @@ mod tests {
             "id          venti-mini",
             "source      embedded",
             "positions   768",
-            "vocabulary  8,192",
+            "tokenizer  8,192",
         ] {
             assert!(text.lines().any(|said| said == line), "{line} in {text}");
         }
         let error = path(&mut models, EMBEDDED, &mut Vec::new()).unwrap_err();
-        assert!(error.to_string().contains("inside this program"), "{error}");
+        assert!(error.to_string().contains("embedded in this program"), "{error}");
     }
 
     #[cfg(all(feature = "embedded-model", feature = "hub"))]
     #[test]
-    fn the_list_has_what_is_known_and_what_is_pinned() {
+    fn the_list_has_known_and_pinned_models() {
         let dir = tempfile::tempdir().unwrap();
         let mut models = models(dir.path());
         let before = said(|out| list(&mut models, out));
@@ -222,7 +223,9 @@ mod tests {
         assert!(
             said(|out| update(&mut models, EMBEDDED, out)).starts_with("venti-mini pinned at ")
         );
-        assert!(said(|out| update(&mut models, EMBEDDED, out)).starts_with("venti-mini stays at "));
+        assert!(
+            said(|out| update(&mut models, EMBEDDED, out)).starts_with("venti-mini unchanged at ")
+        );
         let after = said(|out| list(&mut models, out));
         assert!(after.starts_with("venti-mini     embedded  locked\n"), "{after}");
     }

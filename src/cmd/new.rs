@@ -1,13 +1,14 @@
-//! `venti new "quote"`: one more seed.
+//! `venti new "quote"`: adds a seed.
 
 use jiff::civil::Date;
 
-use super::{Site, terminal::Terminal};
+use super::workspace::Workspace;
 use crate::cli::New;
-use crate::content::new_seed::NewSeed;
+use crate::terminal::Terminal;
+use content::new_seed::NewSeed;
 
-/// Writes the seed and says where it is.
-pub fn run(site: &Site, args: New, terminal: &Terminal, today: Date) -> miette::Result<()> {
+/// Writes the seed and prints its path.
+pub fn run(site: &Workspace, args: New, terminal: &Terminal, today: Date) -> miette::Result<()> {
     let seeds = site.load_seeds()?;
     let seed = NewSeed {
         title: args.title,
@@ -21,6 +22,6 @@ pub fn run(site: &Site, args: New, terminal: &Terminal, today: Date) -> miette::
     for path in site.add_seeds(&seeds, vec![seed], false)? {
         terminal.did("wrote", path.display());
     }
-    terminal.say("`venti build` writes its essay and renders the site.");
+    terminal.say("run `venti build` to write its essay and render the site");
     Ok(())
 }

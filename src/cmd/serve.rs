@@ -1,4 +1,4 @@
-//! `venti serve`: the preview, built from the project as it is at each moment.
+//! `venti serve`: a preview of the site that is rebuilt on every change.
 
 mod surroundings;
 mod writer;
@@ -6,41 +6,42 @@ mod writer;
 use std::path::Path;
 use std::sync::mpsc::channel;
 
-use super::build::GENERATOR;
-use super::environment;
-use super::site;
-use super::summary::{count, seconds};
-use super::terminal::Terminal;
+use super::build::{GENERATOR, IDENTITY};
+use super::workspace;
 use crate::cli::{Global, Serve};
-use crate::content;
-use crate::content::essay::EssayId;
-use crate::problem::plain_text;
-use crate::project::Project;
-use crate::serve::api::{self, Api, Limits};
-use crate::serve::{
+use crate::environment;
+use crate::summary::seconds;
+use crate::terminal::Terminal;
+use content;
+use content::essay::EssayId;
+use content::problem::plain_text;
+use content::project::Project;
+use serve::api::{self, Api, Limits};
+use serve::{
     self, Address, Arrivals, Arriving, Attempt, Beside, Event, Next, Options, Shelf, Watched,
     Workshop,
 };
-use crate::site::output::Standing;
-use crate::site::{page_of, root_of_host};
-use crate::write::prompt::Prompt;
+use site::output::Standing;
+use site::{page_of, root_of_host};
 use surroundings::Process;
+use text::numbers::count;
+use text::prompt::Prompt;
 use writer::Writer;
 
-/// Where a preview is, unless somebody asks for another port.
+/// Default port of the preview.
 const PORT: u16 = 8501;
 
-/// What of a build is shown.
+/// Which seeds the preview shows.
 #[derive(Debug, Clone, Copy)]
 struct Shown {
     drafts: bool,
     future: bool,
 }
 
-/// Shows the site until it is told to end.
+/// Serves the preview until interrupted.
 pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result<()> {
-    // What is wrong in the configuration is shown as everything else is, but there must be a site.
-    let place = site::place(global)?;
+    // There must be a site. Mistakes in its configuration are shown in the preview, as all others.
+    let place = workspace::place(global)?;
     let project = place.open().ok();
     if let Some(project) = &project {
         environment::use_threads(&args.engine, &project.config)?;
@@ -73,7 +74,7 @@ pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result
         listener,
         move |last| {
             let attempt = attempt(&place, shown, last);
-            if cfg!(feature = "model") && attempt.site.is_ok() {
+            if attempt.site.is_ok() {
                 let _ = built.send(());
             }
             attempt
@@ -84,12 +85,12 @@ pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result
     )
 }
 
-/// Says where everything is, and opens it if that was asked for.
+/// Prints the URLs, and opens the site in a browser if requested.
 fn announce(address: &Address, url: &str, args: &Serve, terminal: &Terminal) {
     if let Some(port) = address.instead_of {
-        terminal.warn(format_args!("port {port} is taken, so this is on the next free one"));
+        terminal.warn(format_args!("port {port} is in use; using the next free one"));
     }
-    terminal.did("serving", format_args!("{url} (Ctrl-C ends it)"));
+    terminal.did("serving", format_args!("{url} (press Ctrl-C to stop)"));
     terminal.did("desk", address.url("/_venti/"));
     if args.api {
         terminal.did("endpoint", address.url("/v1/"));
@@ -107,20 +108,20 @@ fn say(terminal: &Terminal, event: Event<'_>) {
             "built",
             format_args!("{changed} of {} ({})", count(files, "file"), seconds(took)),
         ),
-        Event::Mended => terminal.did("mended", "the site is as it was"),
+        Event::Mended => terminal.did("fixed", "the preview is current"),
         Event::Broken(problem) => terminal.say(format_args!("{problem}\n")),
         Event::Unwatched(reason) => terminal.warn(format_args!(
-            "not all files can be watched, so save venti.yaml to have others seen: {reason}"
+            "cannot watch all files, so save venti.yaml after other changes: {reason}"
         )),
     }
 }
 
 /// Builds once.
-fn attempt(place: &site::Place, shown: Shown, last: &Shelf) -> Attempt {
+fn attempt(place: &workspace::Place, shown: Shown, last: &Shelf) -> Attempt {
     let project = match place.open() {
         Ok(project) => project,
         Err(report) => {
-            // It may be mended in the file itself.
+            // Watch the file, because the error may be fixed there.
             let watched = Watched::of_file(place.config());
             return Attempt { watched, site: Err(plain_text(&report)) };
         }
@@ -137,7 +138,7 @@ fn attempt(place: &site::Place, shown: Shown, last: &Shelf) -> Attempt {
 fn build(project: &Project, shown: Shown, last: &Shelf) -> miette::Result<serve::Site> {
     let seeds = content::load_seeds(project)?;
     let essays = content::store(project).load()?;
-    let input = crate::site::Input {
+    let input = site::Input {
         project,
         seeds: &seeds,
         essays: &essays,
@@ -145,11 +146,12 @@ fn build(project: &Project, shown: Shown, last: &Shelf) -> miette::Result<serve:
         future: shown.future,
         today: environment::today()?,
         generator: GENERATOR,
+        identity: IDENTITY,
     };
     let disk = Standing::of(&project.path(&project.config.output), &project.scratch());
     let next = Next::new(last, disk);
-    let built = crate::site::build(&input, &next)?;
-    let missing = if cfg!(feature = "model") { missing(&input) } else { Arrivals::new() };
+    let built = site::build(&input, &next)?;
+    let missing = missing(&input);
     Ok(serve::Site {
         shelf: next.finish(&built.files)?,
         prefix: root_of_host(project.config.base_url.as_deref()),
@@ -157,8 +159,8 @@ fn build(project: &Project, shown: Shown, last: &Shelf) -> miette::Result<serve:
     })
 }
 
-/// The essays that seeds ask for and nobody has written.
-fn missing(input: &crate::site::Input<'_>) -> Arrivals {
+/// Essays that are requested by seeds but not written yet.
+fn missing(input: &site::Input<'_>) -> Arrivals {
     let seeds = input.seeds.iter().filter(|seed| input.drafts || !seed.draft);
     let takes = seeds.flat_map(|seed| seed.takes.iter().map(move |take| (seed, take.number)));
     takes

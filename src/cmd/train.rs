@@ -1,37 +1,37 @@
-//! `venti train`: a model that has read texts of somebody's own.
+//! `venti train`: trains a model on the user's texts.
 //!
-//! The folder it is written to always holds the best model so far, as tested on text that was held out,
-//! and what a run that was killed needs to go on.
-
-mod card;
-mod curve;
-mod record;
+//! The output folder always holds the model with the lowest held-out loss so far, and the state from
+//! which a killed run resumes.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use gpt2::train::{Decay, Precision, Schedule, Settings, Trainer, keep_memory, text, vocabulary};
 use gpt2::{Activation, Config, Device, Dtype, Tokenizer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lab::train::{
+    self, Decay, Precision, Schedule, Settings, Trainer, keep_memory, text, vocabulary,
+};
 use miette::{Context, IntoDiagnostic, Report, Result, miette};
 use rayon::prelude::*;
 
-use self::card::Run;
-use self::record::{Begun, Record};
 use super::build::GENERATOR;
-use super::corpus::Corpus;
-use super::models::{self, Pins};
-use super::site;
-use super::summary::{count, thousands};
-use super::terminal::Terminal;
+use super::workspace;
 use crate::cli::{self, Global, Sizes, Train, TrainDtype, TrainSchedule};
-use crate::fs;
-use crate::write::generator::Models;
+use crate::models::{self, Pins};
+use crate::terminal::Terminal;
+use ::text::numbers::{count, thousands};
+use content::fs;
+use generator::DevicePreference;
+use generator::Models;
+use lab::corpus::Corpus;
+use lab::train::card::Run;
+use lab::train::curve;
+use lab::train::record::{Begun, Record};
 
-/// How much of a run a kill may lose.
+/// Default interval between saves: the most that a killed run loses.
 const SAVED_EVERY: Duration = Duration::from_secs(60);
 
-/// Trains, and says what came of it.
+/// Trains a model and prints the result.
 pub fn run(global: &Global, args: &Train, terminal: &Terminal) -> Result<()> {
     let folder = Folder { dir: args.out.clone() };
     folder.check(args)?;
@@ -39,12 +39,12 @@ pub fn run(global: &Global, args: &Train, terminal: &Terminal) -> Result<()> {
     let mut run = Training::prepare(global, args, &corpus, &folder, terminal)?;
     if corpus.passed_over > 0 {
         let passed_over = count(corpus.passed_over, "file");
-        terminal.note(format_args!("{passed_over} that are neither text nor Markdown passed over"));
+        terminal.note(format_args!("{passed_over} skipped, neither text nor Markdown"));
     }
     terminal.did(
         "training",
         format_args!(
-            "{} parameters on {} tokens of {}: {} of {} tokens",
+            "{} parameters on {} tokens from {}: {} of {} tokens each",
             thousands(run.trainer.config().parameters()),
             thousands(run.text.tokens()),
             count(corpus.documents.len(), "document"),
@@ -53,20 +53,20 @@ pub fn run(global: &Global, args: &Train, terminal: &Terminal) -> Result<()> {
         ),
     );
     let ended = run.go_on(args, &folder, terminal);
-    // What there is of a run that failed is worth a look, too.
+    // Write the card and the curve even if the run failed.
     let written = run.describe(args, &corpus, &folder);
     ended?;
     written?;
     let loss = run.record.best().map_or_else(String::new, |(step, loss)| {
         format!(
-            ": {loss:.3} nats a token held out, {:.3} bits a byte, after step {}",
+            ": held-out loss {loss:.3} nats per token, {:.3} bits per byte, after step {}",
             run.about(args, &corpus).bits_per_byte(loss),
             thousands(step)
         )
     });
     let dir = args.out.display();
     terminal.did("trained", format_args!("{dir}{loss}"));
-    terminal.note(format_args!("`venti build --model {dir}` writes with it"));
+    terminal.note(format_args!("use `venti build --model {dir}` to write with it"));
     Ok(())
 }
 
@@ -74,13 +74,13 @@ fn tokens_of_a_step(settings: &Settings) -> usize {
     settings.accumulation * settings.batch_size * settings.context
 }
 
-/// The folder of a run.
+/// The output folder of a run.
 struct Folder {
     dir: PathBuf,
 }
 
 impl Folder {
-    /// What a run needs to go on.
+    /// The state from which a run resumes.
     fn state(&self) -> PathBuf {
         self.dir.join("training.safetensors")
     }
@@ -89,15 +89,15 @@ impl Folder {
         self.dir.join("training.jsonl")
     }
 
-    /// Nothing that is there is overwritten unasked.
+    /// Checks that a new run overwrites nothing unless forced, and that there is a run to resume.
     fn check(&self, args: &Train) -> Result<()> {
         let dir = self.dir.display();
         if args.resume {
             return match fs::stat(&self.record())? {
                 Some(_) => Ok(()),
                 None => Err(miette!(
-                    help = "without --resume a run is begun",
-                    "there is no training run in {dir} to go on with"
+                    help = "leave out --resume to start a new run",
+                    "there is no training run in {dir} to resume"
                 )),
             };
         }
@@ -109,13 +109,13 @@ impl Folder {
             return Ok(());
         }
         Err(miette!(
-            help = "--resume goes on with the run that is there, --force begins anew over it",
+            help = "use --resume to continue the run there, or --force to start a new one",
             "{dir} is not empty"
         ))
     }
 }
 
-/// A run, ready to go on.
+/// A run that is ready to start or continue.
 struct Training {
     trainer: Trainer,
     tokenizer: Tokenizer,
@@ -137,7 +137,7 @@ impl Training {
         terminal: &Terminal,
     ) -> Result<Self> {
         keep_memory();
-        let project = site::find_or_nowhere(global)?.0;
+        let project = workspace::find_or_nowhere(global)?.0;
         let flags = cli::Engine {
             device: Some(args.device.unwrap_or_default()),
             threads: args.threads,
@@ -145,7 +145,7 @@ impl Training {
             ..cli::Engine::default()
         };
         let mut models = models::open(&project, &flags, Pins::Nowhere, terminal)?;
-        let is_on_cpu = flags.device == Some(crate::config::Device::Auto) && !gpt2::train::ON_GPU;
+        let is_on_cpu = flags.device == Some(DevicePreference::Auto) && !lab::train::ON_GPU;
         let device = if is_on_cpu { Device::Cpu } else { models.device()? };
         let precision = match args.dtype {
             Some(TrainDtype::F32) => Precision::F32,
@@ -175,7 +175,7 @@ impl Training {
             }
         };
         let end = tokenizer.end_of_text().or(config.eos_token_id).ok_or_else(|| {
-            miette!("the model has no token that ends a document, which training needs")
+            miette!("the model has no end-of-text token, which training requires")
         })?;
         let documents = encoded(&tokenizer, &corpus.documents)?;
         let course = &args.course;
@@ -192,8 +192,8 @@ impl Training {
         let context = context(course.context, &config)?;
         let text = text::Text::new(training, end, context)
             .into_diagnostic()
-            .wrap_err("there is too little text")
-            .map_err(|error| with_help(error, "give more text, or a smaller --context"))?;
+            .wrap_err("not enough text")
+            .map_err(|error| with_help(error, "add more text, or use a smaller --context"))?;
         let windows = text::windows(&held_out, end, context);
         let settings = settings(args, &text, context);
         let trainer = match &checkpoint {
@@ -205,13 +205,10 @@ impl Training {
             Begun { corpus: corpus.hash(), from: from.clone().unwrap_or_else(|| "scratch".into()) };
         let record = if args.resume {
             if !trainer.resume(&folder.state()).into_diagnostic().map_err(|error| {
-                with_help(
-                    error,
-                    "give the flags the run was begun with, or begin anew with --force",
-                )
+                with_help(error, "use the same flags as before, or start a new run with --force")
             })? {
-                // Killed before it was saved for the first time.
-                terminal.note("the run was not saved yet, and begins anew");
+                // The run was killed before its first save.
+                terminal.note("the run was never saved, so it starts over");
             }
             Record::resume(&folder.record(), &begun, trainer.steps_done())?
         } else {
@@ -223,7 +220,7 @@ impl Training {
         Ok(Self { trainer, tokenizer, text, held_out, windows, record, from, device, precision })
     }
 
-    /// Goes on until all steps are done, or nothing is learned any more.
+    /// Trains until all steps are done or the loss stops improving.
     fn go_on(&mut self, args: &Train, folder: &Folder, terminal: &Terminal) -> Result<()> {
         let steps = self.trainer.settings().steps;
         let tested_every = args.course.evaluate_every.unwrap_or_else(|| steps.div_ceil(20));
@@ -253,9 +250,9 @@ impl Training {
         progress.clear();
         if self.trainer.steps_done() < steps {
             terminal.note(format_args!(
-                "stopped after step {}: {} without improvement",
+                "stopped early after step {}: {} without improvement",
                 thousands(self.trainer.steps_done()),
-                count(self.record.tests_since_best(), "test")
+                count(self.record.tests_since_best(), "evaluation")
             ));
         }
         Ok(())
@@ -265,13 +262,13 @@ impl Training {
         self.record.tests_since_best() >= args.course.patience
     }
 
-    /// Tests on what was held out, and keeps the model if it is the best so far.
+    /// Evaluates on the held-out text, and exports the model if it is the best so far.
     fn test(&mut self, step: usize, folder: &Folder, progress: &mut Progress<'_>) -> Result<()> {
         if !self.windows.is_empty() {
             let (loss, _) = self.trainer.loss(&self.windows).into_diagnostic()?;
             if !loss.is_finite() {
                 let gradient_norm = f64::NAN;
-                return Err(self.lost(gpt2::Error::Diverged { step, loss, gradient_norm }, folder));
+                return Err(self.lost(train::Error::Diverged { step, loss, gradient_norm }, folder));
             }
             self.record.tested(step, loss)?;
             progress.tested(step, loss);
@@ -286,11 +283,11 @@ impl Training {
         Ok(())
     }
 
-    /// What to do about a step that failed.
-    fn lost(&self, error: gpt2::Error, folder: &Folder) -> Report {
+    /// The report of a failed step, with a hint and the state of the folder.
+    fn lost(&self, error: train::Error, folder: &Folder) -> Report {
         let help = match error {
-            gpt2::Error::Diverged { .. } => Some("try a lower --learning-rate, with --force"),
-            gpt2::Error::Write { .. } => Some("make room, then go on with --resume"),
+            train::Error::Diverged { .. } => Some("try a lower --learning-rate, with --force"),
+            train::Error::Write { .. } => Some("free some disk space, then continue with --resume"),
             _ => None,
         };
         let dir = folder.dir.display();
@@ -298,7 +295,7 @@ impl Training {
             Some((step, _)) => format!("{dir} holds the model after step {}", thousands(step)),
             None => format!("{dir} holds no model yet"),
         };
-        let report = miette!(error).wrap_err(format!("training has failed; {kept}"));
+        let report = miette!(error).wrap_err(format!("training failed; {kept}"));
         match help {
             Some(help) => with_help(report, help),
             None => report,
@@ -327,7 +324,7 @@ impl Training {
         }
     }
 
-    /// Writes the card and the curve.
+    /// Writes the model card and the loss curve.
     fn describe(&self, args: &Train, corpus: &Corpus, folder: &Folder) -> Result<()> {
         let curve = curve::svg(&self.record.steps, &self.record.held_out);
         fs::write_atomic(&folder.dir.join("loss.svg"), curve.as_bytes())?;
@@ -342,7 +339,7 @@ fn with_help(report: Report, help: &str) -> Report {
     miette!(help = help, "{}", causes.join(": "))
 }
 
-/// A tokenizer of one's own, of the same vocabulary.
+/// Returns a copy of a tokenizer.
 fn again(tokenizer: &Tokenizer) -> Result<Tokenizer> {
     let json = tokenizer.to_json().into_diagnostic()?;
     Tokenizer::from_json(json.as_bytes(), "the model's tokenizer").into_diagnostic()
@@ -354,7 +351,7 @@ fn encoded(tokenizer: &Tokenizer, documents: &[String]) -> Result<Vec<Vec<u32>>>
     encoded.into_diagnostic()
 }
 
-/// The sizes of a model that starts from nothing.
+/// The configuration of a model trained from scratch.
 fn from_scratch(
     sizes: &Sizes,
     layers: usize,
@@ -364,8 +361,8 @@ fn from_scratch(
     let heads = sizes.heads.unwrap_or_else(|| (sizes.width / 64).max(1));
     if !sizes.width.is_multiple_of(heads) {
         return Err(miette!(
-            help = "give a --width that --heads divides, best 64 for each head",
-            "{heads} heads cannot share a width of {}",
+            help = "choose a --width that is a multiple of --heads, ideally 64 per head",
+            "a width of {} cannot be split evenly among {heads} heads",
             sizes.width
         ));
     }
@@ -389,7 +386,7 @@ fn context(asked: Option<usize>, config: &Config) -> Result<usize> {
     let positions = config.n_positions;
     match asked {
         Some(context) if context > positions => Err(miette!(
-            "--context {context} is more than the {} positions of the model",
+            "--context {context} exceeds the {} positions of the model",
             thousands(positions)
         )),
         Some(context) => Ok(context),
@@ -430,7 +427,7 @@ fn settings(args: &Train, text: &text::Text, context: usize) -> Settings {
     }
 }
 
-/// The progress of a run on standard error: one line that changes, or where nobody watches a line a test.
+/// Progress on standard error: a bar, or one line per evaluation if it is not a terminal.
 struct Progress<'t> {
     terminal: &'t Terminal,
     bar: ProgressBar,
@@ -438,7 +435,7 @@ struct Progress<'t> {
     first: usize,
     steps: usize,
     tokens: usize,
-    /// Smoothed.
+    /// Exponential moving average of the training loss.
     loss: Option<f64>,
     held_out: Option<f64>,
 }
@@ -489,7 +486,7 @@ impl<'t> Progress<'t> {
         let loss = self.loss.unwrap_or(f64::NAN);
         let mut line = format!("· loss {loss:.3}, perplexity {:.1}", loss.exp());
         if let Some(held_out) = self.held_out {
-            line += &format!(", held out {held_out:.3}");
+            line += &format!(", held-out {held_out:.3}");
         }
         let rate = done * self.tokens as f64 / seconds.max(1e-3);
         line += &format!(" · {} tokens/s", thousands(rate as usize));
@@ -504,7 +501,7 @@ impl<'t> Progress<'t> {
     }
 }
 
-/// A time as people say it.
+/// A duration as seconds, minutes, or hours and minutes.
 fn time(seconds: f64) -> String {
     match seconds as u64 {
         seconds @ 0..120 => format!("{seconds} s"),

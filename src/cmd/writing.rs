@@ -1,38 +1,39 @@
-//! The left half as a command runs it: plan, write, keep the time.
+//! Planning, writing and timing essays, shared by `build` and `generate`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use miette::{IntoDiagnostic, miette};
+use miette::miette;
 
-use super::environment;
-use super::models::{self, Pins, Unopened};
-use super::progress::Progress;
-use super::site::Site;
-use super::terminal::Terminal;
+use super::workspace::Workspace;
 use crate::cli::{GenerationFlags, ModelFlags, Writing};
-use crate::config::{Config, GenerationOverrides};
-use crate::content::essay::EssayId;
-use crate::content::seed::Seed;
-use crate::content::store::Stored;
-use crate::write::{self, Blocklist, Choice, Plan, Refresh, Report};
+use crate::environment;
+use crate::models::{self, Pins, Unopened};
+use crate::progress::Progress;
+use crate::terminal::Terminal;
+use content::config::Config;
+use content::essay::EssayId;
+use content::seed::Seed;
+use content::store::Stored;
+use text::judge::Blocklist;
+use write::{self, Choice, Plan, Refresh, Report};
 
-/// What was planned, what was written, and how long it took.
+/// The plan, the result and the duration of a run.
 #[derive(Debug)]
 pub struct Written {
     pub plan: Plan,
     pub report: Report,
     pub took: Duration,
-    /// The store as it is now.
+    /// The store after the run.
     pub essays: Essays,
 }
 
-/// Every essay of a store.
+/// All essays of a store.
 type Essays = BTreeMap<EssayId, Stored>;
 
-/// What a command asked of the left half.
+/// What a command requests.
 pub struct Asked<'a> {
-    /// Seeds by slug; empty for all.
+    /// Slugs of the seeds; empty for all.
     pub only: &'a [String],
     pub writing: &'a Writing,
     pub model: &'a ModelFlags,
@@ -55,11 +56,11 @@ impl Asked<'_> {
     }
 }
 
-/// Writes the essays that are missing in `stored`, changed, or asked for again. If there are any,
-/// `rehearsal` is called first with those that are there: what is bound to fail later had better fail before
-/// minutes are spent on writing.
+/// Writes the essays that are missing in `stored`, out of date, or to be rewritten. If there are any,
+/// it first calls `rehearsal` with the existing essays, so that rendering errors appear before minutes
+/// are spent on writing.
 pub fn write(
-    site: &Site,
+    site: &Workspace,
     seeds: &[Seed],
     stored: Essays,
     asked: &Asked,
@@ -68,8 +69,7 @@ pub fn write(
 ) -> miette::Result<Written> {
     let blocklist = blocklist(&site.project.config)?;
     let mut models = models::open(&site.project, &asked.model.engine, Pins::InTheLock, terminal)?;
-    let flags = asked.generation.overrides().into_diagnostic()?;
-    let rules = rules(site, asked, &flags, &blocklist);
+    let rules = rules(site, asked, &blocklist);
     let plan = write::plan(seeds, &stored, rules, &mut models, &asked.choice())?;
     if !plan.jobs.is_empty() {
         rehearsal(&stored)?;
@@ -89,22 +89,21 @@ pub fn write(
     Ok(Written { plan, report, took, essays })
 }
 
-/// Checks that every essay is there, and writes none: `--frozen`. It compares seeds with essays
-/// and asks about no model, so it needs neither weights nor a lock file.
+/// Implements `--frozen`: checks that every essay exists and writes none. It only compares seeds with
+/// essays, so it needs neither weights nor a lock file.
 pub fn check_frozen(
-    site: &Site,
+    site: &Workspace,
     seeds: &[Seed],
     stored: Essays,
     asked: &Asked,
 ) -> miette::Result<Written> {
     let blocklist = blocklist(&site.project.config)?;
-    let flags = asked.generation.overrides().into_diagnostic()?;
-    let rules = rules(site, asked, &flags, &blocklist);
+    let rules = rules(site, asked, &blocklist);
     let mut plan = write::plan(seeds, &stored, rules, &mut Unopened, &asked.choice())?;
     if !plan.jobs.is_empty() {
         let names: Vec<String> = plan.jobs.iter().map(|job| job.id.to_string()).collect();
         return Err(miette!(
-            help = "`venti build` without --frozen writes them",
+            help = "run `venti build` without --frozen to write them",
             "{} missing or out of date: {}",
             match names.len() {
                 1 => "1 essay is".to_owned(),
@@ -113,26 +112,21 @@ pub fn check_frozen(
             names.join(", ")
         ));
     }
-    // Without a model nobody can tell fresh from stale.
+    // Without a model, fresh and stale essays cannot be told apart.
     plan.fresh.append(&mut plan.stale);
     Ok(Written { plan, report: Report::default(), took: Duration::ZERO, essays: stored })
 }
 
-/// The site's blocklist, ready to search with.
+/// Compiles the site's blocklist.
 pub fn blocklist(config: &Config) -> miette::Result<Blocklist> {
     Blocklist::new(&config.blocklist)
-        .map_err(|error| miette!("a pattern of the blocklist does not compile: {error}"))
+        .map_err(|error| miette!("invalid pattern in the blocklist: {error}"))
 }
 
-fn rules<'a>(
-    site: &'a Site,
-    asked: &'a Asked,
-    flags: &'a GenerationOverrides,
-    blocklist: &'a Blocklist,
-) -> write::Site<'a> {
+fn rules<'a>(site: &'a Workspace, asked: &'a Asked, blocklist: &'a Blocklist) -> write::Site<'a> {
     write::Site {
         model_flag: asked.model.model.as_deref(),
         rng_seed: asked.generation.rng_seed,
-        ..write::Site::of(&site.project.config, flags, blocklist)
+        ..write::Site::of(&site.project.config, &asked.generation.overrides, blocklist)
     }
 }

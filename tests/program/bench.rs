@@ -1,4 +1,4 @@
-//! `venti bench`: what it says, whatever the machine.
+//! `venti bench`: its output on any machine.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ fn positive(value: &Value, name: &str) -> f64 {
 }
 
 #[test]
-fn json_has_every_figure_under_its_name() {
+fn json_has_every_figure() {
     let nowhere = Project::empty();
     let args = ["--json", "--dtype", "f32,int8,auto", "--batch-size", "1,3,1", "--threads", "2"];
     let said = stdout(&nowhere.run(&[&SMALL[..], &args].concat()));
@@ -33,7 +33,7 @@ fn json_has_every_figure_under_its_name() {
         positive(&report["peak_memory_bytes"], "peak_memory_bytes");
     }
 
-    // `auto` is int8 here, and is measured once.
+    // `auto` is int8 here, so int8 is measured only once.
     let formats = report["formats"].as_array().unwrap();
     assert_eq!([&formats[0]["dtype"], &formats[1]["dtype"]], ["f32", "int8"]);
     assert_eq!(formats.len(), 2);
@@ -71,7 +71,7 @@ fn json_has_every_figure_under_its_name() {
 }
 
 #[test]
-fn tables_say_the_same_to_a_person_and_nothing_is_left_behind() {
+fn the_text_report_has_the_figures_and_no_files_are_left_behind() {
     let project = Project::with_quotes(&["One team is a product."]);
     let before = project.tree(".");
     let output = project.run(&[&SMALL[..], &["--dtype", "bf16", "--batch-size", "2"]].concat());
@@ -86,7 +86,7 @@ fn tables_say_the_same_to_a_person_and_nothing_is_left_behind() {
 }
 
 #[test]
-fn a_text_of_one_token_has_no_step() {
+fn a_text_of_one_token_has_no_step_time() {
     let project = Project::empty();
     let args = ["bench", "--device", "cpu", "--new-tokens", "1", "--batch-size", "1", "--json"];
     let report: Value = serde_json::from_str(&stdout(&project.run(&args))).unwrap();
@@ -96,12 +96,12 @@ fn a_text_of_one_token_has_no_step() {
 }
 
 #[test]
-fn texts_beyond_the_model_s_positions_are_refused_with_what_would_fit() {
+fn texts_that_exceed_the_context_are_refused_with_the_maximum() {
     let project = Project::empty();
     let said = project.fails(&["bench", "--prompt-tokens", "68", "--new-tokens", "701"], 1);
     assert_eq!(
         said,
-        "error: 68 prompt tokens and 701 new ones are more than the 768 positions of venti-mini\n   \
+        "error: 68 prompt tokens and 701 new tokens exceed the 768 positions of venti-mini\n   \
          hint: `--new-tokens` can be at most 700 after this prompt\n"
     );
     let said = project.fails(&["bench", "--prompt-tokens", "768"], 1);
@@ -109,8 +109,8 @@ fn texts_beyond_the_model_s_positions_are_refused_with_what_would_fit() {
 }
 
 #[test]
-fn a_format_that_no_cpu_computes_in_is_refused_before_anything_is_measured() {
+fn an_unsupported_format_is_refused_before_measuring() {
     let project = Project::empty();
     let said = project.fails(&["bench", "--device", "cpu", "--dtype", "f32,f16"], 1);
-    assert!(said.starts_with("error: f16 is not computed on the CPU"), "{said}");
+    assert!(said.starts_with("error: f16 is not supported on the CPU"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! `venti build`: what is written, what is kept, what is left alone.
+//! `venti build`: what it writes, and what it keeps.
 
 use crate::project::{Project, SMALL, stderr, stdout};
 
@@ -8,7 +8,7 @@ const QUOTES: [&str; 3] = [
     "Every dashboard is a mirror with a subscription.",
 ];
 
-/// The summary that `--json` prints.
+/// Builds and returns the summary that `--json` prints.
 fn summary(project: &Project, args: &[&str]) -> serde_json::Value {
     let mut all = vec!["build", "--json"];
     all.extend(args);
@@ -44,7 +44,7 @@ fn a_second_build_writes_nothing() {
 }
 
 #[test]
-fn a_new_seed_costs_one_essay() {
+fn a_new_seed_adds_one_essay() {
     let project = Project::with_quotes(&QUOTES[..2]);
     project.run(&["build"]);
     let first = project.tree("content/essays");
@@ -56,7 +56,7 @@ fn a_new_seed_costs_one_essay() {
 }
 
 #[test]
-fn batch_size_threads_order_and_neighbours_change_no_word() {
+fn essays_do_not_depend_on_batch_size_threads_or_other_seeds() {
     let reference = Project::with_quotes(&QUOTES);
     reference.run(&["build", "--batch-size", "16", "--threads", "2"]);
     let essays = reference.tree("content/essays");
@@ -72,7 +72,7 @@ fn batch_size_threads_order_and_neighbours_change_no_word() {
 }
 
 #[test]
-fn two_renders_of_one_store_are_the_same_tree() {
+fn rendering_the_same_store_twice_gives_the_same_files() {
     let project = Project::with_quotes(&QUOTES[..2]);
     project.run(&["build"]);
     let first = project.tree("output");
@@ -82,7 +82,7 @@ fn two_renders_of_one_store_are_the_same_tree() {
 }
 
 #[test]
-fn frozen_names_the_seeds_that_have_no_essay_and_leaves_the_site() {
+fn frozen_names_seeds_without_an_essay_and_keeps_the_site() {
     let project = Project::with_quotes(&QUOTES[..1]);
     project.run(&["build"]);
     let before = project.tree("output");
@@ -94,7 +94,7 @@ fn frozen_names_the_seeds_that_have_no_essay_and_leaves_the_site() {
 }
 
 #[test]
-fn a_hand_edited_essay_is_kept_until_forced() {
+fn an_edited_essay_is_kept_unless_forced() {
     let project = Project::with_quotes(&QUOTES[..1]);
     project.run(&["build"]);
     let file = "content/essays/seed-1.md";
@@ -110,7 +110,7 @@ fn a_hand_edited_essay_is_kept_until_forced() {
 }
 
 #[test]
-fn a_changed_seed_is_written_anew_and_a_changed_tag_is_not() {
+fn a_changed_quote_rewrites_the_essay_and_a_changed_tag_does_not() {
     let project = Project::with_quotes(&QUOTES[..1]);
     project.run(&["build"]);
     let tagged = project.read("content/seeds/seed-1.md").replace("[tests]", "[tests, more]");
@@ -121,7 +121,7 @@ fn a_changed_seed_is_written_anew_and_a_changed_tag_is_not() {
 }
 
 #[test]
-fn changed_site_settings_keep_what_is_published_until_refresh() {
+fn changed_site_settings_rewrite_essays_only_with_refresh() {
     let project = Project::with_quotes(&QUOTES[..2]);
     project.run(&["build"]);
     let before = project.tree("content/essays");
@@ -137,7 +137,7 @@ fn changed_site_settings_keep_what_is_published_until_refresh() {
 }
 
 #[test]
-fn orphans_are_listed_not_rendered_and_removed_only_when_asked() {
+fn orphans_are_listed_but_not_rendered_and_removed_only_on_request() {
     let project = Project::with_quotes(&QUOTES[..2]);
     project.run(&["build"]);
     std::fs::remove_file(project.path("content/seeds/seed-2.md")).unwrap();
@@ -154,7 +154,7 @@ fn orphans_are_listed_not_rendered_and_removed_only_when_asked() {
 }
 
 #[test]
-fn drafts_appear_only_with_drafts() {
+fn drafts_are_built_only_with_the_drafts_flag() {
     let project = Project::with_quotes(&QUOTES[..1]);
     project.write("content/seeds/hidden.md", "---\ndraft: true\ndate: 2025-12-31\n---\nNot yet.\n");
     project.run(&["build"]);
@@ -166,7 +166,7 @@ fn drafts_appear_only_with_drafts() {
 }
 
 #[test]
-fn a_broken_theme_is_found_before_anything_is_written() {
+fn a_broken_theme_is_an_error_before_anything_is_written() {
     let project = Project::with_quotes(&QUOTES[..1]);
     project.write("themes/medium/templates/thinkpiece.html", "{% extends \"base.html\" %}\n{{ x ");
     let said = project.fails(&["build"], 1);
@@ -175,7 +175,7 @@ fn a_broken_theme_is_found_before_anything_is_written() {
 }
 
 #[test]
-fn a_file_venti_did_not_write_stays() {
+fn files_that_venti_did_not_write_are_kept() {
     let project = Project::with_quotes(&QUOTES[..1]);
     project.write("output/CNAME", "venti.example\n");
     project.run(&["build"]);
@@ -184,7 +184,7 @@ fn a_file_venti_did_not_write_stays() {
 }
 
 #[test]
-fn a_model_in_a_folder_is_not_opened_when_nothing_is_new() {
+fn a_model_in_a_folder_is_not_opened_if_there_is_nothing_to_write() {
     let project = Project::with_quotes(&QUOTES[..1]);
     let mini = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/venti-mini");
     for name in ["config.json", "tokenizer.json", "model.safetensors"] {
@@ -200,7 +200,7 @@ fn a_model_in_a_folder_is_not_opened_when_nothing_is_new() {
 }
 
 #[test]
-fn a_hub_model_that_is_not_here_fails_offline_naming_what_is_missing() {
+fn offline_the_error_names_the_missing_hub_model() {
     let project = Project::with_quotes(&QUOTES[..1]);
     let said = project.fails(&["build", "--offline", "--model", "gpt2"], 1);
     assert!(said.contains("openai-community/gpt2"), "{said}");
@@ -209,9 +209,9 @@ fn a_hub_model_that_is_not_here_fails_offline_naming_what_is_missing() {
 }
 
 #[test]
-fn a_format_that_no_cpu_computes_in_is_refused_with_those_it_does() {
-    let expected = "error: f16 is not computed on the CPU, expected f32, bf16 or int8\n   \
-                    hint: `dtype: auto` takes what is fastest on the device\n";
+fn an_unsupported_format_is_refused_with_the_supported_ones() {
+    let expected = "error: f16 is not supported on the CPU, expected f32, bf16 or int8\n   \
+                    hint: `dtype: auto` selects the fastest format for the device\n";
     let project = Project::with_quotes(&["One team is a product."]);
     for args in [&["build"][..], &["generate", "--text", "One team is a product."]] {
         let said = project.fails(&[args, &["--device", "cpu", "--dtype", "f16"]].concat(), 1);
@@ -220,33 +220,33 @@ fn a_format_that_no_cpu_computes_in_is_refused_with_those_it_does() {
     assert!(!project.path("output").exists());
 }
 
-/// Where the program was built for one, these tests hide it.
+/// These tests hide any GPU from the program.
 #[test]
-fn a_gpu_that_is_asked_for_and_not_there_is_an_error_with_what_to_do() {
+fn requesting_a_missing_gpu_is_an_error_with_a_hint() {
     let (reason, hint) = if cfg!(feature = "cuda") {
         ("", "`device: cpu` and `device: auto` work here")
     } else {
         (
             "this program was built without CUDA",
-            "`cargo install --locked --path . --features cuda` builds a venti that uses one",
+            "`cargo install --locked --path . --features cuda` builds venti with support for it",
         )
     };
     let project = Project::with_quotes(&["One team is a product."]);
     for args in [&["build"][..], &["generate", "--text", "One team is a product."], &["bench"]] {
         let said = project.fails(&[args, &["--device", "cuda"]].concat(), 1);
-        let error = format!("error: no CUDA GPU can be used here: {reason}");
+        let error = format!("error: no usable CUDA GPU: {reason}");
         assert!(said.contains(&error) && said.contains(hint), "venti {args:?}: {said}");
     }
     assert!(!project.path("output").exists());
 }
 
 #[test]
-fn a_program_for_a_gpu_says_once_why_it_writes_on_the_cpu() {
-    let note = "writing on the CPU: no CUDA GPU can be used here: ";
+fn a_gpu_build_notes_once_why_it_writes_on_the_cpu() {
+    let note = "writing on the CPU: no usable CUDA GPU: ";
     let project = Project::with_quotes(&QUOTES[..2]);
     let said = stderr(&project.run(&["build"]));
     assert_eq!(said.matches(note).count(), usize::from(cfg!(feature = "cuda")), "{said}");
-    // With nothing to write, nobody looks for a GPU.
+    // With nothing to write, the program does not look for a GPU.
     let said = stderr(&project.run(&["build"]));
     assert!(!said.contains(note), "{said}");
     project.seed("seed-3", QUOTES[2]);

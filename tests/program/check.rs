@@ -1,8 +1,8 @@
-//! `venti check`: what is found in the built site, and with which status it ends.
+//! `venti check`: findings and exit status.
 
 use crate::project::{Project, stderr, stdout};
 
-/// A site that was built: one page with this body.
+/// A built site: one page with this body.
 fn built(body: &str) -> Project {
     let project = Project::new("title: A Site\nbase_url: https://venti.example\n");
     let page = format!(
@@ -14,7 +14,7 @@ fn built(body: &str) -> Project {
 }
 
 #[test]
-fn a_sound_site_is_status_0_and_nothing_on_standard_output() {
+fn a_valid_site_has_status_0_and_an_empty_standard_output() {
     let output = built("").run(&["check"]);
     assert_eq!(stdout(&output), "");
     assert!(stderr(&output).contains("checked 1 page, 0 links"), "{}", stderr(&output));
@@ -22,7 +22,7 @@ fn a_sound_site_is_status_0_and_nothing_on_standard_output() {
 }
 
 #[test]
-fn an_error_is_status_1_and_a_warning_is_with_strict() {
+fn errors_fail_and_warnings_fail_with_strict() {
     let broken = built("<a href=\"gone.html\">x</a>");
     let said = broken.fails(&["check"], 1);
     assert!(said.contains("output/index.html:6:10"), "{said}");
@@ -35,7 +35,7 @@ fn an_error_is_status_1_and_a_warning_is_with_strict() {
 }
 
 #[test]
-fn json_has_every_place_and_the_same_status() {
+fn json_has_every_place() {
     let project = built("<a href=\"gone.html\">x</a>\n<a href=\"./gone.html\">x</a>");
     let output = project.venti(&["check", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -54,7 +54,7 @@ fn json_has_every_place_and_the_same_status() {
 }
 
 #[test]
-fn seeds_that_cannot_be_read_are_told_as_in_a_build() {
+fn invalid_seeds_are_reported_as_in_a_build() {
     let project = built("");
     project.write("content/seeds/a.md", "---\nquot: x\n---\n");
     let said = project.fails(&["check"], 1);
@@ -62,7 +62,7 @@ fn seeds_that_cannot_be_read_are_told_as_in_a_build() {
 }
 
 #[test]
-fn the_output_is_only_looked_at() {
+fn the_output_is_not_changed() {
     let project = built("<a href=\"gone.html\">x</a>");
     let before = (project.tree("output"), project.times("output"));
     project.fails(&["check"], 1);
@@ -71,7 +71,7 @@ fn the_output_is_only_looked_at() {
 
 #[cfg(feature = "embedded-model")]
 #[test]
-fn what_venti_builds_has_no_error_and_an_essay_without_a_seed_is_told() {
+fn built_sites_have_no_errors_and_orphans_are_reported() {
     let project =
         Project::with_quotes(&["A meeting is a place where decisions go to be photographed."]);
     project.run(&["build"]);
@@ -84,10 +84,10 @@ fn what_venti_builds_has_no_error_and_an_essay_without_a_seed_is_told() {
 
 #[cfg(feature = "external-links")]
 #[test]
-fn addresses_elsewhere_are_asked_when_that_is_asked_for() {
+fn external_links_are_checked_only_on_request() {
     let project = built("<a href=\"http://\">x</a>");
     project.run(&["check"]);
     let said = project.fails(&["check", "--external"], 1);
-    assert!(said.contains("asking 1 address elsewhere"), "{said}");
-    assert!(said.contains("http:// is no whole address"), "{said}");
+    assert!(said.contains("checking 1 external link"), "{said}");
+    assert!(said.contains("http://: invalid URL"), "{said}");
 }

@@ -1,10 +1,10 @@
-//! `venti eval`: what it measures, and that it measures the same each time.
+//! `venti eval`: its figures, and that they are reproducible.
 
 use serde_json::Value;
 
 use crate::project::{Project, stderr, stdout};
 
-/// Essays so short that they are written in a moment.
+/// Flags for essays so short that they are fast to write.
 const SHORT: [&str; 8] =
     ["--prompts", "quotes.txt", "--min-words", "5", "--max-new-tokens", "60", "--candidates", "2"];
 
@@ -24,7 +24,7 @@ fn json(project: &Project, args: &[&str]) -> Value {
 }
 
 #[test]
-fn every_figure_is_there_and_the_same_whatever_the_batch() {
+fn figures_are_complete_and_do_not_depend_on_the_batch() {
     let project = with_quotes();
     let all = [&["--corpus", "text.txt", "--against", "text.txt"], &SHORT[..]].concat();
     let report = json(&project, &[&all[..], &["--threads", "1", "--batch-size", "1"]].concat());
@@ -45,7 +45,7 @@ fn every_figure_is_there_and_the_same_whatever_the_batch() {
     let prediction = &model["prediction"];
     let figure = |name: &str| prediction[name].as_f64().unwrap();
     let (tokens, nats) = (figure("tokens"), figure("nats_per_token"));
-    // Each document's own, and its end.
+    // The tokens of each document and its end.
     assert!(tokens > 14.0 && nats > 1.0, "{prediction}");
     assert!((figure("perplexity") / nats.exp() - 1.0).abs() < 1e-9);
     let bytes = report["corpus"]["bytes"].as_f64().unwrap();
@@ -76,7 +76,7 @@ fn words(text: &str) -> f64 {
 }
 
 #[test]
-fn what_is_printed_has_a_column_for_each_model() {
+fn the_table_has_a_column_per_model() {
     let project = with_quotes();
     project.write("learned.txt", "The team met in the morning. ".repeat(60));
     for (name, context) in [("small", "64"), ("tiny", "24")] {
@@ -92,17 +92,17 @@ fn what_is_printed_has_a_column_for_each_model() {
         line[name.len()..].split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(line("parameters").len(), 2);
-    assert_eq!(line("  nats a token").len(), 2);
-    // The windows that the smaller of the two can take.
+    assert_eq!(line("  nats per token").len(), 2);
+    // The smaller context length of the two.
     assert!(said.contains("in windows of 64 tokens"), "{said}");
-    assert!(said.contains("bias in nats") && !said.contains("essays to"), "{said}");
+    assert!(said.contains("bias in nats") && !said.contains("essays from"), "{said}");
 
     for (args, said) in [
         (
             &["small", "--corpus", "text.txt", "--context", "65"][..],
             "`--context` can be at most 64",
         ),
-        (&["tiny", "--only", "bias"], "`--only essays` leaves them out"),
+        (&["tiny", "--only", "bias"], "skip the bias probe with `--only prediction`"),
         (&["tiny", "--only", "essays", SHORT[0], SHORT[1]], "choose a model with more positions"),
     ] {
         let refused = project.fails(&[&["eval"], args].concat(), 1);
@@ -111,7 +111,7 @@ fn what_is_printed_has_a_column_for_each_model() {
 }
 
 #[test]
-fn a_trained_model_is_measured_as_it_was_while_it_was_trained() {
+fn a_trained_model_has_the_same_loss_as_in_training() {
     let project = Project::empty();
     let page = |page: usize| {
         let line = |line| format!("\nThe {line}th meeting of the {page}th week was about it.\n");
@@ -135,11 +135,11 @@ fn a_trained_model_is_measured_as_it_was_while_it_was_trained() {
     let report = json(&project, &args);
     let nats = report["models"][0]["prediction"]["nats_per_token"].as_f64().unwrap();
     // The weights are stored in f16.
-    assert!((nats - best).abs() < 1e-3, "{nats}, while training {best}");
+    assert!((nats - best).abs() < 1e-3, "{nats}, but {best} during training");
 }
 
 #[test]
-fn an_essay_that_stands_in_the_corpus_is_seen_to_be_copied() {
+fn an_essay_from_the_corpus_counts_as_copied() {
     let project = with_quotes();
     let args = [&["--only", "essays"], &SHORT[..]].concat();
     let text = json(&project, &args)["models"][0]["essays"]["texts"][0]["text"].clone();
@@ -157,22 +157,22 @@ fn an_essay_that_stands_in_the_corpus_is_seen_to_be_copied() {
 }
 
 #[test]
-fn what_cannot_be_measured_is_refused_with_what_to_do() {
+fn unsuitable_input_is_refused_with_a_hint() {
     let project = with_quotes();
     project.write("long.txt", "word ".repeat(2000));
     project.write("empty.txt", "\n \n");
     project.write("quotes.odt", "A quote.");
     for (args, said) in [
         (&["--prompts", "long.txt"][..], "shorten the quote"),
-        (&["--prompts", "empty.txt"], "holds no quote"),
-        (&["--prompts", "quotes.odt"], "cannot tell the format"),
+        (&["--prompts", "empty.txt"], "contains no quotes"),
+        (&["--prompts", "quotes.odt"], "unknown file extension"),
         (&["--corpus", "empty.txt"], "no text"),
         (&["./nowhere"], "nowhere"),
     ] {
         let refused = project.fails(&[&["eval"], args].concat(), 1);
         assert!(refused.contains(said), "{args:?}: {refused}");
     }
-    // Said where somebody may not know of it.
+    // The note about --corpus appears only if the parts were not chosen.
     let output = project.run(&[&["eval", "--only", "bias"][..], &[]].concat());
     assert_eq!(stderr(&output), "");
     let output = project.run(&[&["eval"], &SHORT[..]].concat());

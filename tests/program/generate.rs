@@ -1,4 +1,4 @@
-//! `venti generate`: essays into the store, or one text to standard output.
+//! `venti generate`: writes essays to the store, or one text to standard output.
 
 use crate::project::{Project, SMALL, stdout};
 
@@ -6,7 +6,7 @@ const QUOTE: &str = "A roadmap is a letter to a company that will have moved.";
 const SHORT: [&str; 6] = ["--min-words", "5", "--max-new-tokens", "60", "--candidates", "1"];
 
 #[test]
-fn generate_writes_the_named_seeds_and_renders_nothing() {
+fn only_the_named_seeds_are_written_and_nothing_is_rendered() {
     let project = Project::with_quotes(&["One team is a product.", QUOTE]);
     project.run(&["generate", "seed-2"]);
     let names: Vec<String> = project.tree("content/essays").into_keys().collect();
@@ -17,7 +17,7 @@ fn generate_writes_the_named_seeds_and_renders_nothing() {
 }
 
 #[test]
-fn text_needs_no_site_and_is_the_same_each_time() {
+fn text_needs_no_site_and_is_reproducible() {
     let nowhere = Project::empty();
     let args = [&["generate", "--text", QUOTE, "--rng-seed", "3"][..], &SHORT].concat();
     let first = stdout(&nowhere.run(&args));
@@ -30,7 +30,7 @@ fn text_needs_no_site_and_is_the_same_each_time() {
 }
 
 #[test]
-fn raw_is_the_prompt_and_nothing_but() {
+fn raw_prints_the_unedited_completion() {
     let project = Project::empty();
     let args = [
         "generate",
@@ -55,7 +55,7 @@ fn raw_is_the_prompt_and_nothing_but() {
 }
 
 #[test]
-fn json_is_one_object_a_candidate_a_line() {
+fn json_has_one_line_per_candidate() {
     let project = Project::empty();
     let args =
         ["generate", "--json", "--text", QUOTE, "--candidates", "3", "--max-new-tokens", "40"];
@@ -71,7 +71,7 @@ fn json_is_one_object_a_candidate_a_line() {
 }
 
 #[test]
-fn a_stored_essay_can_be_written_again_from_its_provenance() {
+fn a_stored_essay_can_be_reproduced_from_its_provenance() {
     let project = Project::new(SMALL);
     project.write(
         "content/seeds/letter.md",
@@ -101,7 +101,7 @@ fn a_stored_essay_can_be_written_again_from_its_provenance() {
 }
 
 #[test]
-fn settings_out_of_range_are_refused_by_name() {
+fn settings_out_of_range_are_errors_that_name_the_flag() {
     let project = Project::empty();
     let said = project.fails(&["generate", "--text", QUOTE, "--top-p", "1.5"], 2);
     assert!(said.contains("--top-p must"), "{said}");

@@ -1,4 +1,4 @@
-//! A site whose model comes from the hub: fetched once, pinned, and not asked for again.
+//! A site whose model comes from the hub: downloaded once, then pinned.
 
 use hub_server::{Repo, Server};
 
@@ -6,7 +6,7 @@ use crate::project::{Project, SMALL, stderr};
 
 const QUOTE: &str = "A meeting is a place where decisions go to be photographed.";
 
-/// The embedded model as a repository of the hub.
+/// The embedded model as a repository on the hub.
 fn mini() -> Repo {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/venti-mini");
     let file = |name: &str| (name.to_owned(), std::fs::read(folder.join(name)).unwrap());
@@ -15,7 +15,7 @@ fn mini() -> Repo {
 }
 
 #[test]
-fn a_model_is_fetched_once_and_pinned() {
+fn a_model_is_downloaded_once_and_pinned() {
     let server = Server::start(mini(), 0).unwrap();
     let project = Project::new(&format!("{SMALL}model: ada/mini\n"));
     project.seed("seed-1", QUOTE);
@@ -26,11 +26,11 @@ fn a_model_is_fetched_once_and_pinned() {
     };
 
     let said = stderr(&build(&["build"]));
-    assert!(said.contains("model.safetensors"), "it says what it downloads: {said}");
+    assert!(said.contains("model.safetensors"), "the output names the download: {said}");
     let lock = project.read("venti.lock");
     assert!(lock.contains("repo: ada/mini") && lock.contains(&mini().commit), "{lock}");
 
-    // The same weights write the same words, wherever they came from.
+    // The same weights write the same text, whatever their source.
     let embedded = Project::new(SMALL);
     embedded.seed("seed-1", QUOTE);
     embedded.run(&["build"]);
@@ -40,7 +40,7 @@ fn a_model_is_fetched_once_and_pinned() {
     };
     assert_eq!(body(&project), body(&embedded));
 
-    // Nothing new: no connection, even with an empty cache. Something new: the cache is enough.
+    // Without a new seed there is no connection, even with an empty cache. With one, the cache suffices.
     server.take_requests();
     build(&["build"]);
     project.seed("seed-2", "Every dashboard is a mirror with a subscription.");

@@ -1,4 +1,4 @@
-//! Killed, doubled and starved runs: nothing is lost, nothing is half built.
+//! Killed and concurrent runs: nothing is lost or half built.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const QUOTES: [&str; 4] = [
 ];
 
 #[test]
-fn a_build_killed_at_any_moment_is_finished_by_the_next() {
+fn a_killed_build_is_completed_by_the_next() {
     let reference = Project::with_quotes(&QUOTES);
     reference.run(&["build", "--batch-size", "2"]);
     let (essays, output) = (reference.tree("content/essays"), reference.tree("output"));
@@ -24,7 +24,7 @@ fn a_build_killed_at_any_moment_is_finished_by_the_next() {
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        // Spread over one whole build: loading, writing, rendering, and some after its end.
+        // Spread over a whole build: loading, writing, rendering, and after its end.
         std::thread::sleep(Duration::from_millis(8 * moment));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -42,7 +42,7 @@ fn a_build_killed_at_any_moment_is_finished_by_the_next() {
 }
 
 #[test]
-fn a_render_killed_at_any_moment_leaves_each_file_old_or_new() {
+fn a_killed_render_leaves_each_file_old_or_new() {
     let configs = [SMALL.to_owned(), SMALL.replace("A Site", "Another Site")];
     let project = Project::with_quotes(&QUOTES);
     project.run(&["build"]);
@@ -70,13 +70,13 @@ fn a_render_killed_at_any_moment_leaves_each_file_old_or_new() {
     assert_eq!(project.tree("output"), old);
 }
 
-/// The files of the site, without Venti's own notes, in which a kill may leave work half done.
+/// The files of the site without Venti's own records, which a kill may leave incomplete.
 fn whole_files(project: &Project) -> impl Iterator<Item = (String, Vec<u8>)> {
     project.tree("output").into_iter().filter(|(name, _)| !name.starts_with(".venti/"))
 }
 
 #[test]
-fn two_builds_at_once_take_turns() {
+fn concurrent_builds_take_turns() {
     let project = Project::with_quotes(&QUOTES[..2]);
     let first = project.venti(&["build"]).spawn().unwrap();
     let second = project.venti(&["build"]).spawn().unwrap();

@@ -1,11 +1,8 @@
-//! The program as its users meet it: a folder, a command line, and what is there afterwards.
-#![expect(clippy::disallowed_methods, reason = "tests set their scenes with plain files")]
-#![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
+//! End-to-end tests of the program: run a command in a folder and inspect the result.
+#![expect(clippy::disallowed_methods, reason = "tests may use std::fs")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
-#[cfg_attr(
-    not(feature = "embedded-model"),
-    expect(dead_code, reason = "much of what a site does takes a model")
-)]
+#[cfg_attr(not(feature = "embedded-model"), expect(dead_code, reason = "most tests need a model"))]
 mod project;
 
 #[cfg(feature = "embedded-model")]

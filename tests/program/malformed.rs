@@ -1,8 +1,8 @@
-//! Broken content: every mistake with its file, line and column, and nothing written.
+//! Invalid content: every mistake has its file, line and column, and nothing is written.
 
 use crate::project::{Project, SMALL};
 
-/// A seed that is wrong, where, and a word of what is said about it.
+/// An invalid seed, the place of the mistake, and part of the message.
 const SEEDS: [(&str, &str, &str); 15] = [
     ("---\nquot: \"Typo.\"\n---\n", "seed.md:2:1", "quote"),
     ("---\nquote: 3\n---\n", "seed.md:2:8", "text"),
@@ -21,7 +21,7 @@ const SEEDS: [(&str, &str, &str); 15] = [
     ("---\nquote: A.\n", "seed.md:1:1", "---"),
 ];
 
-/// A configuration that is wrong, where, and a word of what is said about it.
+/// An invalid configuration, the place of the mistake, and part of the message.
 const CONFIGS: [(&str, &str, &str); 10] = [
     ("", "venti.yaml", "title"),
     ("title: A\ntagelline: x\n", "venti.yaml:2:1", "tagline"),
@@ -36,7 +36,7 @@ const CONFIGS: [(&str, &str, &str); 10] = [
 ];
 
 #[test]
-fn every_broken_seed_is_shown_with_its_place_and_nothing_is_written() {
+fn each_invalid_seed_is_reported_with_its_place() {
     for (text, place, word) in SEEDS {
         let project = Project::new(SMALL);
         project.write("content/seeds/seed.md", text);
@@ -48,7 +48,7 @@ fn every_broken_seed_is_shown_with_its_place_and_nothing_is_written() {
 }
 
 #[test]
-fn every_broken_configuration_is_shown_with_its_place_and_nothing_is_written() {
+fn each_invalid_configuration_is_reported_with_its_place() {
     for (text, place, word) in CONFIGS {
         let project = Project::new(text);
         project.seed("seed", "A quote.");
@@ -60,7 +60,7 @@ fn every_broken_configuration_is_shown_with_its_place_and_nothing_is_written() {
 }
 
 #[test]
-fn all_broken_files_are_shown_in_one_run() {
+fn all_invalid_files_are_reported_in_one_run() {
     let project = Project::new(SMALL);
     for (n, (text, _, _)) in SEEDS.iter().enumerate() {
         project.write(&format!("content/seeds/broken-{n}.md"), text);
@@ -74,7 +74,7 @@ fn all_broken_files_are_shown_in_one_run() {
 }
 
 #[test]
-fn seeds_that_cannot_stand_together_are_both_named() {
+fn both_seeds_of_a_conflict_are_named() {
     let project = Project::new(SMALL);
     project.write("content/seeds/a.md", "---\nquote: A.\nslug: same\n---\n");
     project.write("content/seeds/b.md", "---\nquote: B.\nslug: same\n---\n");
@@ -89,13 +89,13 @@ fn seeds_that_cannot_stand_together_are_both_named() {
 }
 
 #[test]
-fn outside_a_site_the_program_says_what_to_do() {
+fn outside_a_site_there_is_a_hint() {
     let said = Project::empty().fails(&["build"], 1);
     assert!(said.contains("venti init"), "{said}");
 }
 
 #[test]
-fn a_wrong_command_line_is_a_usage_error() {
+fn an_invalid_command_line_is_a_usage_error() {
     let said = Project::empty().fails(&["biuld"], 2);
     assert!(said.contains("build"), "{said}");
     Project::empty().fails(&["build", "--no-such-flag"], 2);

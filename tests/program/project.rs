@@ -1,4 +1,4 @@
-//! A site in a folder of its own, and the program run inside it.
+//! A temporary site in which tests run the program.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// Short essays, so that a test writes one in a moment.
+/// A configuration for short essays, so that tests are fast.
 pub const SMALL: &str = "\
 title: A Site
 base_url: https://venti.example
@@ -19,12 +19,12 @@ pub struct Project {
 }
 
 impl Project {
-    /// An empty folder: no site yet.
+    /// An empty folder without a site.
     pub fn empty() -> Self {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
-    /// A site with this `venti.yaml` and no seed.
+    /// A site with this `venti.yaml` and no seeds.
     pub fn new(config: &str) -> Self {
         let project = Self::empty();
         project.write("venti.yaml", config);
@@ -32,7 +32,7 @@ impl Project {
         project
     }
 
-    /// A small site with these quotes, each in a seed named `seed-1`, `seed-2`, …
+    /// A small site with these quotes in seeds named `seed-1`, `seed-2`, …
     pub fn with_quotes(quotes: &[&str]) -> Self {
         let project = Self::new(SMALL);
         for (n, quote) in quotes.iter().enumerate() {
@@ -56,13 +56,13 @@ impl Project {
         std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
     }
 
-    /// A dated seed with a quote.
+    /// Writes a dated seed with this quote.
     pub fn seed(&self, slug: &str, quote: &str) {
         let seed = format!("---\nquote: {quote:?}\ndate: 2025-12-31\ntags: [tests]\n---\n");
         self.write(&format!("content/seeds/{slug}.md"), seed);
     }
 
-    /// The program, ready to run here. The day and the surroundings are fixed: there is no GPU.
+    /// A command that runs the program here, with a fixed date and environment and without a GPU.
     pub fn venti(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_venti"));
         command
@@ -80,7 +80,7 @@ impl Project {
         command
     }
 
-    /// Runs the program, which must succeed.
+    /// Runs the program and asserts success.
     #[track_caller]
     pub fn run(&self, args: &[&str]) -> Output {
         let output = self.venti(args).output().unwrap();
@@ -88,7 +88,7 @@ impl Project {
         output
     }
 
-    /// Runs the program, which must fail with this status; gives what it said.
+    /// Runs the program, asserts this exit status, and returns its standard error.
     #[track_caller]
     pub fn fails(&self, args: &[&str], status: i32) -> String {
         let output = self.venti(args).output().unwrap();
@@ -96,7 +96,7 @@ impl Project {
         stderr(&output)
     }
 
-    /// Every file below a folder, with its bytes.
+    /// The files under a folder, with their content.
     pub fn tree(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         let root = self.path(folder);
         files(&root)
@@ -108,7 +108,7 @@ impl Project {
             .collect()
     }
 
-    /// When each file below a folder was last written.
+    /// The modification times of the files under a folder.
     pub fn times(&self, folder: &str) -> BTreeMap<PathBuf, std::time::SystemTime> {
         files(&self.path(folder))
             .into_iter()
@@ -129,12 +129,12 @@ fn files(root: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// What a run wrote to standard error.
+/// The standard error of a run.
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// What a run wrote to standard output.
+/// The standard output of a run.
 pub fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -1,23 +1,23 @@
-//! `venti init`, `new` and `import`: seeds from nothing, from a quote, from a list.
+//! `venti init`, `new` and `import`.
 
 use crate::project::{Project, SMALL, stderr};
 
-/// The names in the seeds' folder.
+/// The file names in the seeds folder.
 fn seeds(project: &Project) -> Vec<String> {
     project.tree("content/seeds").into_keys().collect()
 }
 
 #[test]
-fn init_makes_a_site_that_reads_and_never_replaces_one() {
+fn init_creates_a_valid_site_and_never_overwrites_one() {
     let project = Project::empty();
     project.run(&["init", "my-first-site"]);
     assert!(project.read("my-first-site/venti.yaml").contains("title: \"My First Site\""));
     assert!(project.path("my-first-site/.github/workflows/pages.yml").is_file());
-    // Its seeds, pages and configuration read: only the essays are missing.
+    // Its seeds, pages and configuration are valid: only the essays are missing.
     let said = project.fails(&["build", "--frozen", "--root", "my-first-site"], 1);
     assert!(said.contains("first-post"), "{said}");
     let said = project.fails(&["init", "my-first-site"], 1);
-    assert!(said.contains("already there"), "{said}");
+    assert!(said.contains("already exists"), "{said}");
 }
 
 #[test]
@@ -31,13 +31,13 @@ fn new_writes_a_seed_named_after_its_quote() {
         seeds(&project),
         ["growth-is-a-feeling-mostly-2.md", "growth-is-a-feeling-mostly.md"]
     );
-    // They read back as seeds.
+    // They are valid seeds.
     let said = project.fails(&["build", "--frozen"], 1);
     assert!(said.contains("growth-is-a-feeling-mostly-2"), "{said}");
 }
 
 #[test]
-fn new_refuses_what_no_seed_may_hold() {
+fn new_refuses_invalid_seeds() {
     let project = Project::new(SMALL);
     assert!(project.fails(&["new", "  "], 1).contains("quote"));
     assert!(project.fails(&["new", "A.", "--source", "javascript:alert(1)"], 1).contains("source"));
@@ -46,7 +46,7 @@ fn new_refuses_what_no_seed_may_hold() {
 }
 
 #[test]
-fn import_takes_every_form_and_skips_what_is_there() {
+fn import_reads_every_format_and_skips_existing_quotes() {
     let project = Project::new(SMALL);
     project.write("list.txt", "One is a number.\nTwo is a team.\n");
     project.write(
@@ -63,13 +63,13 @@ fn import_takes_every_form_and_skips_what_is_there() {
     }
     assert_eq!(seeds(&project).len(), 6);
     let output = project.run(&["import", "list.txt"]);
-    assert!(stderr(&output).contains("are seeds already"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("that already exist"), "{}", stderr(&output));
     assert!(project.read("content/seeds/three-is-a-board.md").contains("author: Chip"));
     project.fails(&["build", "--frozen"], 1);
 }
 
 #[test]
-fn import_writes_all_or_nothing() {
+fn import_writes_all_seeds_or_none() {
     let project = Project::new(SMALL);
     project.write("list.json", r#"["Good.", {"quote": "Bad.", "source": "ftp://x"}]"#);
     let said = project.fails(&["import", "list.json"], 1);

@@ -1,4 +1,4 @@
-//! `venti train`: from texts to a model that the other commands write with.
+//! `venti train`: trains models that the other commands can use.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::project::Project;
 
-/// A folder with a few pages of text that repeats itself enough to be learned.
+/// A folder with a few pages of text repetitive enough to be learned.
 fn with_texts() -> Project {
     let project = Project::empty();
     for page in 0..12 {
@@ -21,7 +21,7 @@ fn with_texts() -> Project {
     project
 }
 
-/// A model so small that a step takes no time.
+/// Flags for a model so small that a step takes no time.
 const TINY: [&str; 12] = [
     "train",
     "texts",
@@ -46,13 +46,13 @@ fn text(output: &std::process::Output) -> String {
 }
 
 #[test]
-fn a_model_from_scratch_is_written_with_what_it_came_of() {
+fn a_model_from_scratch_is_written_with_card_record_and_curve() {
     let project = with_texts();
     let output = train(&project, "model", &["--steps", "40", "--held-out", "0.1"]);
     assert!(output.status.success(), "{}", text(&output));
-    assert!(text(&output).contains("bits a byte"), "{}", text(&output));
+    assert!(text(&output).contains("bits per byte"), "{}", text(&output));
     let card = project.read("model/README.md");
-    for said in ["1 layer", "12 documents in 12 files", "40 of 40 steps", "bits a byte"] {
+    for said in ["1 layer", "12 documents in 12 files", "40 of 40 steps", "bits per byte"] {
         assert!(card.contains(said), "{said}: {card}");
     }
     let record = project.read("model/training.jsonl");
@@ -60,27 +60,27 @@ fn a_model_from_scratch_is_written_with_what_it_came_of() {
         record.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let losses: Vec<f64> = lines.iter().filter_map(|line| line["loss"].as_f64()).collect();
     assert_eq!(losses.len(), 40);
-    assert!(losses[39] < losses[0] - 0.5, "it has learned nothing: {losses:?}");
+    assert!(losses[39] < losses[0] - 0.5, "the loss did not fall: {losses:?}");
     assert_eq!(lines.iter().filter(|line| line["held_out"].is_number()).count(), 20);
     assert!(project.read("model/loss.svg").starts_with("<svg"));
 
-    // The other commands take it.
+    // The other commands can use the model.
     let info = project.run(&["model", "info", "model"]);
-    assert!(String::from_utf8_lossy(&info.stdout).contains("vocabulary  300"));
+    assert!(String::from_utf8_lossy(&info.stdout).contains("tokenizer  300"));
     let raw =
         ["generate", "--text", "The meeting", "--model", "model", "--raw", "--max-new-tokens", "5"];
     let written = project.run(&raw);
     assert!(written.status.success(), "{}", text(&written));
     assert!(!written.stdout.is_empty());
-    // And so does training.
+    // So can training.
     let again = ["train", "texts", "--from", "model", "--out", "tuned", "--steps", "2"];
     let output = project.run(&again);
     assert!(output.status.success(), "{}", text(&output));
-    assert!(project.read("tuned/README.md").contains("| Begun from | "));
+    assert!(project.read("tuned/README.md").contains("| Base model | "));
 }
 
 #[test]
-fn the_same_run_gives_the_same_model_and_a_killed_one_goes_on_to_it() {
+fn runs_are_reproducible_even_if_killed_and_resumed() {
     let project = with_texts();
     let more = ["--steps", "60", "--dropout", "0.1", "--save-every", "3"];
     assert!(train(&project, "whole", &more).status.success());
@@ -107,7 +107,7 @@ fn the_same_run_gives_the_same_model_and_a_killed_one_goes_on_to_it() {
             assert!(a == b, "{other}/{file}");
         }
     }
-    // All is done.
+    // Resuming a finished run changes nothing.
     let before = std::fs::read(project.path("whole/training.safetensors")).unwrap();
     let output = train(&project, "whole", &[&more[..], &["--resume"]].concat());
     assert!(output.status.success(), "{}", text(&output));
@@ -115,7 +115,7 @@ fn the_same_run_gives_the_same_model_and_a_killed_one_goes_on_to_it() {
 }
 
 #[test]
-fn what_is_there_is_not_overwritten_unasked_and_another_run_not_gone_on_with() {
+fn files_are_kept_unless_forced_and_a_different_run_is_not_resumed() {
     let project = with_texts();
     let refused = |more: &[&str], said: &str| {
         let output = train(&project, "model", more);
@@ -127,13 +127,13 @@ fn what_is_there_is_not_overwritten_unasked_and_another_run_not_gone_on_with() {
     refused(&["--steps", "2"], "model is not empty");
     assert!(train(&project, "model", &["--steps", "2", "--force"]).status.success());
     assert_eq!(project.read("model/notes.md"), "mine");
-    refused(&["--steps", "3", "--resume"], "another settings");
+    refused(&["--steps", "3", "--resume"], "different settings");
     project.write("texts/more.txt", "Another page\n\nOf text.");
-    refused(&["--steps", "2", "--resume"], "on other text");
+    refused(&["--steps", "2", "--resume"], "another corpus");
 }
 
 #[test]
-fn a_text_that_cannot_be_learned_is_refused_with_what_to_do() {
+fn unsuitable_texts_are_refused_with_a_hint() {
     let project = Project::empty();
     let refused = |args: &[&str], said: &[&str]| {
         let output = project.venti(&[args, &["--out", "model"]].concat()).output().unwrap();
@@ -144,17 +144,17 @@ fn a_text_that_cannot_be_learned_is_refused_with_what_to_do() {
     };
     refused(&["train", "none"], &["none"]);
     project.write("empty/a.txt", "\n");
-    refused(&["train", "empty"], &["there is no text"]);
+    refused(&["train", "empty"], &["contain no text"]);
     project.write("small/a.txt", "A few words only.");
     refused(&["train", "small"], &["expected at least the context of", "--context"]);
     refused(&["train", "small", "--context", "2000"], &["positions of the model"]);
     let odd = ["train", "small", "--layers", "1", "--width", "50", "--heads", "3"];
-    refused(&odd, &["3 heads cannot share a width of 50"]);
-    assert!(!project.path("model").exists(), "nothing is left behind");
+    refused(&odd, &["a width of 50 cannot be split evenly among 3 heads"]);
+    assert!(!project.path("model").exists(), "no files are left behind");
 }
 
 #[test]
-fn numbers_that_are_none_end_the_run_and_keep_the_model() {
+fn a_diverged_loss_ends_the_run_and_keeps_the_model() {
     let project = with_texts();
     let wild = [
         "--steps",
@@ -172,6 +172,6 @@ fn numbers_that_are_none_end_the_run_and_keep_the_model() {
     ];
     let output = train(&project, "model", &wild);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-    assert!(text(&output).contains("training has failed; model holds"), "{}", text(&output));
+    assert!(text(&output).contains("training failed; model holds"), "{}", text(&output));
     assert!(text(&output).contains("a lower --learning-rate"), "{}", text(&output));
 }

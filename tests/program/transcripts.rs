@@ -1,5 +1,5 @@
-//! What the program says, word for word: the transcripts in `tests/cmd/`, each beside
-//! the folder it starts in (`.in`) and what must be there afterwards (`.out`).
+//! Runs the transcripts in `tests/cmd/`, which pin the program's output word for word. Each can have an
+//! initial folder (`.in`) and an expected one (`.out`).
 
 #[test]
 fn transcripts() {

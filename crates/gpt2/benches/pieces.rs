@@ -1,10 +1,10 @@
-//! What a step of generation is made of, piece by piece, in GPT-2 small's sizes.
+//! Benchmarks the parts of a decoding step, in GPT-2 small's sizes.
 //!
 //! ```text
 //! cargo bench -p gpt2
 //! ```
 //!
-//! `venti bench` times the whole.
+//! `venti bench` measures whole texts.
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
@@ -24,7 +24,7 @@ fn main() {
     divan::main();
 }
 
-/// Numbers like weights: small, no two alike.
+/// Test numbers similar to weights: small and distinct.
 fn number(i: usize) -> f32 {
     (i as f32 * 0.618_034).fract() - 0.5
 }
@@ -54,7 +54,7 @@ fn layer<F: Format>(inputs: usize, outputs: usize) -> Linear<F> {
     Linear::new(inputs, outputs, Stored::Owned(blocks), &numbers(outputs))
 }
 
-/// The MLP's first layer on one thread; items are multiply-adds.
+/// The MLP's first layer on one thread; counts multiply-adds.
 #[divan::bench(types = [F32, Bf16, Int8], args = [1, 8, 50, 512])]
 fn linear<F: Format>(bencher: Bencher, rows: usize) {
     let (inputs, outputs) = (WIDTH, 4 * WIDTH);
@@ -69,7 +69,7 @@ fn linear<F: Format>(bencher: Bencher, rows: usize) {
     });
 }
 
-/// One head of one token on one thread; bytes of keys and values.
+/// One attention head of one token on one thread; counts bytes of keys and values.
 #[divan::bench(types = [F32, Bf16, Int8], args = [64, 256, 1024])]
 fn attention<F: Format>(bencher: Bencher, length: usize) {
     let shape = Shape::new(length, HEAD_DIM);
@@ -96,7 +96,7 @@ fn attention<F: Format>(bencher: Bencher, length: usize) {
     });
 }
 
-/// One row, written down for the product that follows.
+/// Layer normalisation of one row, encoded as input of the next product.
 #[divan::bench(types = [F32, Bf16, Int8])]
 fn layer_norm<F: Format>(bencher: Bencher) {
     let norm = LayerNorm::new(numbers(WIDTH), numbers(WIDTH), 1e-5);
@@ -107,7 +107,7 @@ fn layer_norm<F: Format>(bencher: Bencher) {
     });
 }
 
-/// One token of a vocabulary of 50,257, after 300 others.
+/// Samples one token from a vocabulary of 50,257, after a context of 300 tokens.
 #[divan::bench(args = ["greedy", "top-k 40", "top-p 0.9", "min-p 0.15", "everything"])]
 fn sample(bencher: Bencher, rule: &str) {
     let on = Settings { temperature: 0.8, repetition_penalty: 1.2, ..Settings::default() };

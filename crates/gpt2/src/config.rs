@@ -1,25 +1,27 @@
-//! `config.json`: the sizes and choices of one GPT-2.
+//! `config.json`: a GPT-2's sizes and architecture options.
 //!
-//! The keys and their defaults are those of transformers' `GPT2Config`. A value that would need
-//! another network than `model.rs` is refused by name rather than computed wrongly.
+//! The keys and their defaults are those of transformers' `GPT2Config`. A value that `model.rs` does not
+//! implement is an error that names the key.
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use kernels::gelu::Activation;
+
 use crate::error::{Error, Result};
 
-/// The sizes and choices of one GPT-2.
+/// The sizes and architecture options of one GPT-2.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// Tokens in the vocabulary (V).
+    /// Number of tokens in the vocabulary (V).
     pub vocab_size: usize,
-    /// Longest text, prompt included, in tokens.
+    /// Maximum length of a text in tokens, including the prompt.
     pub n_positions: usize,
     /// Width of the residual stream (C).
     pub n_embd: usize,
-    /// Blocks.
+    /// Number of transformer blocks.
     pub n_layer: usize,
-    /// Attention heads of a block (H).
+    /// Number of attention heads per block (H).
     pub n_head: usize,
     /// Width of the hidden layer of a block's MLP (I); usually 4 C.
     pub n_inner: usize,
@@ -27,26 +29,17 @@ pub struct Config {
     pub activation: Activation,
     /// Added to the variance in every layer norm.
     pub layer_norm_epsilon: f64,
-    /// Attention scores are divided by the square root of a head's width.
+    /// Whether attention scores are divided by the square root of the head width.
     pub scale_attn_weights: bool,
-    /// Attention scores are also divided by the block's number, counted from 1.
+    /// Whether attention scores are also divided by the block's number, counted from 1.
     pub scale_attn_by_inverse_layer_idx: bool,
-    /// The logits' weights are the token embeddings; otherwise `lm_head.weight`.
+    /// Whether the output layer reuses the token embeddings; otherwise it has `lm_head.weight`.
     pub tie_word_embeddings: bool,
     /// The token that ends a text.
     pub eos_token_id: Option<u32>,
 }
 
-/// The MLP's nonlinearity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// GELU by its tanh approximation (Hendrycks and Gimpel 2016, arXiv:1606.08415): GPT-2's own.
-    GeluTanh,
-    /// GELU by the error function.
-    GeluErf,
-}
-
-/// config.json as written.
+/// config.json before validation.
 #[derive(Deserialize)]
 struct Written {
     model_type: Option<String>,
@@ -77,7 +70,7 @@ struct Written {
     eos_token_id: Value,
 }
 
-/// What a key that is not written means: the smallest of the published models.
+/// Defaults for absent keys: the smallest published model.
 mod openai {
     use serde_json::Value;
 
@@ -111,7 +104,7 @@ mod openai {
 }
 
 impl Config {
-    /// Reads and checks a config.json; `origin` names it in errors.
+    /// Parses and validates a config.json; `origin` names it in errors.
     pub fn from_json(json: &[u8], origin: &str) -> Result<Self> {
         let written: Written = serde_json::from_slice(json)
             .map_err(|source| Error::Json { origin: origin.into(), source })?;
@@ -123,24 +116,24 @@ impl Config {
         self.n_embd / self.n_head
     }
 
-    /// Numbers that were learned: weights and biases of all layers, and the embeddings.
+    /// Number of parameters: weights and biases of all layers, and the embeddings.
     pub fn parameters(&self) -> usize {
         let width = self.n_embd;
         let linear: usize = self.linear_layers().map(|(inputs, outputs)| inputs * outputs).sum();
         let norms_and_biases = self.n_layer * (4 * width + 5 * width + self.n_inner) + 2 * width;
-        // The output layer's weights are the token embeddings, unless it has its own.
+        // A tied output layer reuses the token embeddings.
         let tokens = if self.tie_word_embeddings { 0 } else { self.vocab_size };
         linear + norms_and_biases + (tokens + self.n_positions) * width
     }
 
-    /// Inputs and outputs of all linear layers, the output layer last.
-    pub(crate) fn linear_layers(&self) -> impl Iterator<Item = (usize, usize)> {
+    /// `(inputs, outputs)` of every linear layer, the output layer last.
+    pub fn linear_layers(&self) -> impl Iterator<Item = (usize, usize)> {
         let (c, i) = (self.n_embd, self.n_inner);
         let block = [(c, 3 * c), (c, c), (c, i), (i, c)];
         (0..self.n_layer).flat_map(move |_| block).chain([(c, self.vocab_size)])
     }
 
-    /// What a block's attention scores are multiplied by.
+    /// Factor applied to a block's attention scores.
     pub fn attention_scale(&self, layer: usize) -> f64 {
         let mut scale = 1.0;
         if self.scale_attn_weights {
@@ -246,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_model_has_as_many_parameters_as_published() {
+    fn parameter_count_matches_the_published_model() {
         let tied = parse("{}").unwrap();
         assert_eq!(tied.parameters(), 124_439_808);
         let own_head = parse(r#"{"tie_word_embeddings": false}"#).unwrap();
@@ -254,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_another_network_are_refused_by_name() {
+    fn unsupported_values_are_errors_that_name_the_key() {
         for (json, message) in [
             (
                 r#"{"model_type": "llama"}"#,
@@ -292,14 +285,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_is_reported_with_its_place() {
+    fn a_wrong_type_is_reported_with_its_line_and_column() {
         let error = parse("{\"n_embd\": \"wide\"}").unwrap_err();
         let Error::Json { source, .. } = error else { panic!("{error}") };
         assert!(source.to_string().contains("line 1 column"), "{source}");
     }
 
     #[test]
-    fn a_text_may_have_no_end_token() {
+    fn the_end_token_is_optional() {
         assert_eq!(parse(r#"{"eos_token_id": null}"#).unwrap().eos_token_id, None);
         assert_eq!(parse(r#"{"eos_token_id": [7]}"#).unwrap().eos_token_id, Some(7));
     }

@@ -1,18 +1,18 @@
-//! Where a model computes.
+//! Devices that a model can run on.
 
 use crate::error::{Error, Result};
 #[cfg(feature = "gpu")]
 use crate::gpu::Gpu;
 
-/// A device.
+/// A device that a model runs on.
 #[derive(Clone)]
 pub enum Device {
-    /// The processor, with all threads of the current rayon pool.
+    /// The CPU, with all threads of the current rayon pool.
     Cpu,
-    /// A GPU, through kernels of this crate.
+    /// A CUDA GPU, with this crate's own kernels.
     #[cfg(feature = "gpu")]
     Gpu(Gpu),
-    /// An Apple GPU, through candle's operations.
+    /// An Apple GPU, with candle's operations.
     Metal(candle_core::Device),
 }
 
@@ -20,7 +20,7 @@ impl Device {
     /// The machine's first CUDA GPU.
     ///
     /// # Errors
-    /// With what is missing: the feature, the driver, or a GPU that is new enough.
+    /// When the feature, the driver, or a sufficiently recent GPU is missing; the error says which.
     pub fn cuda() -> Result<Self> {
         #[cfg(feature = "cuda")]
         return Ok(Self::Gpu(Gpu::cuda()?));
@@ -31,7 +31,7 @@ impl Device {
     /// The machine's Apple GPU.
     ///
     /// # Errors
-    /// When there is none, or the feature is missing.
+    /// When the machine has none, or the feature is not enabled.
     pub fn metal() -> Result<Self> {
         if cfg!(not(feature = "metal")) {
             return Err(not_built_for("Metal"));
@@ -41,14 +41,14 @@ impl Device {
         device.map(Self::Metal).map_err(|reason| Error::NoGpu { kind: "Metal", reason })
     }
 
-    /// A GPU that is not there: its kernels run on the CPU, slowly, on so many bytes of memory.
+    /// An emulated GPU with `memory` bytes; its kernels run on the CPU, slowly.
     #[cfg(feature = "emulated-gpu")]
     pub fn emulated(memory: usize) -> Self {
         Self::Gpu(Gpu::emulated(memory))
     }
 
-    /// The machine's GPU, if it has one; else the CPU, with the reason why the GPU that this program was
-    /// built for is not used.
+    /// The machine's GPU if it is usable, otherwise the CPU. The error says why a GPU that this program
+    /// was built for is not used.
     pub fn best() -> (Self, Option<Error>) {
         let unusable = match cfg!(feature = "cuda").then(Self::cuda) {
             Some(Ok(device)) => return (device, None),
@@ -62,12 +62,12 @@ impl Device {
         }
     }
 
-    /// Whether it is the processor.
+    /// Whether this is the CPU.
     pub fn is_cpu(&self) -> bool {
         matches!(self, Self::Cpu)
     }
 
-    /// What kind it is, in a word.
+    /// Short name of the device kind.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
@@ -77,7 +77,7 @@ impl Device {
         }
     }
 
-    /// What the GPU's maker calls it.
+    /// The GPU's model name, as reported by the driver.
     pub fn card(&self) -> Option<&str> {
         match self {
             #[cfg(feature = "gpu")]

@@ -1,12 +1,11 @@
-//! What can go wrong between a checkpoint's files and a text, with what was expected and what was
-//! found instead.
+//! Errors of this crate. Messages state the expected and the actual value.
 
 use std::path::{Path, PathBuf};
 
-/// A result of this crate.
+/// Result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Every error of this crate.
+/// Error type of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -18,24 +17,16 @@ pub enum Error {
         source: std::io::Error,
     },
 
-    /// A file could not be written.
-    #[error("cannot write {}", path.display())]
-    Write {
-        /// The file or directory.
-        path: PathBuf,
-        source: std::io::Error,
-    },
-
     /// A checkpoint lacks a file.
-    #[error("{} holds no {expected}", dir.display())]
+    #[error("{} contains no {expected}", dir.display())]
     MissingFile {
         /// The checkpoint's directory.
         dir: PathBuf,
-        /// What any of which would do.
+        /// The acceptable file names.
         expected: String,
     },
 
-    /// A JSON file is not JSON, or not of the shape it should have.
+    /// A JSON file with a syntax error or an unexpected structure.
     #[error("{origin} is not valid")]
     Json {
         /// The file.
@@ -43,7 +34,15 @@ pub enum Error {
         source: serde_json::Error,
     },
 
-    /// A value of config.json that no GPT-2 of this crate can have.
+    /// A model's own setting with an invalid value.
+    #[error("{origin}: {source}")]
+    Settings {
+        /// The file.
+        origin: String,
+        source: generator::InvalidSetting,
+    },
+
+    /// A config.json value that this crate does not support.
     #[error("{origin}: `{key}` is {got}, expected {expected}")]
     Config {
         /// The file.
@@ -53,7 +52,7 @@ pub enum Error {
         got: String,
     },
 
-    /// A weights file that cannot be parsed.
+    /// A weights file could not be parsed.
     #[error("{origin} is not a readable weights file")]
     Weights {
         /// The file.
@@ -61,23 +60,23 @@ pub enum Error {
         source: candle_core::Error,
     },
 
-    /// A tensor the architecture needs is not in the checkpoint.
+    /// A required tensor is missing from the checkpoint.
     #[error("{origin} has no tensor `{name}`, expected one of shape {expected:?}")]
     MissingTensor { origin: String, name: String, expected: Vec<usize> },
 
-    /// A tensor of another shape than config.json calls for.
+    /// A tensor's shape disagrees with config.json.
     #[error("{origin}: tensor `{name}` has shape {got:?}, expected {expected:?} by config.json")]
     TensorShape { origin: String, name: String, expected: Vec<usize>, got: Vec<usize> },
 
-    /// A tensor whose numbers are not floating point.
+    /// A tensor that is not floating point.
     #[error("{origin}: tensor `{name}` holds {got}, expected f32, f16, bf16 or f64")]
     TensorType { origin: String, name: String, got: String },
 
-    /// A layer in the checkpoint that config.json does not know of.
+    /// The checkpoint has more layers than config.json declares.
     #[error("{origin} has a tensor `{name}`, but `n_layer` is {n_layer} in config.json")]
     ExtraLayer { origin: String, name: String, n_layer: usize },
 
-    /// A tokenizer that cannot be built from its files.
+    /// A tokenizer could not be built from its files.
     #[error("{origin} is not a usable tokenizer")]
     Tokenizer {
         /// The file or files.
@@ -85,27 +84,27 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
-    /// A text that the tokenizer refuses, or tokens that it cannot spell.
+    /// The tokenizer failed to encode a text or to serialise itself.
     #[error("the tokenizer failed")]
     Tokenize { source: Box<dyn std::error::Error + Send + Sync> },
 
-    /// Tokenizer and weights do not belong together.
+    /// The tokenizer has token ids that the model lacks.
     #[error(
         "{origin}: the tokenizer knows token {token} but the model has only {vocab_size} (`vocab_size`)"
     )]
     Vocabulary { origin: String, token: u32, vocab_size: usize },
 
-    /// A number format that this device does not compute in.
-    #[error("{dtype} is not computed on the {device}, expected {expected}")]
+    /// The device does not support the number format.
+    #[error("{dtype} is not supported on the {device}, expected {expected}")]
     DType { dtype: &'static str, device: &'static str, expected: &'static str },
 
-    /// A prompt without a token has nothing to continue.
+    /// A prompt without tokens.
     #[error(
-        "prompt {id} is empty, expected at least one token (the end-of-text token starts a text from nothing)"
+        "prompt {id} is empty, expected at least one token (use the end-of-text token to start a new text)"
     )]
     EmptyPrompt { id: u64 },
 
-    /// A prompt that leaves no position for a new token.
+    /// A prompt leaves no position for a new token.
     #[error(
         "prompt {id} has {tokens} tokens, expected at most {most}: the model has {n_positions} positions"
     )]
@@ -117,70 +116,54 @@ pub enum Error {
     )]
     TokenOutOfRange { token: u32, vocab_size: usize },
 
-    /// A position outside the model's.
+    /// A position beyond the model's context length.
     #[error("position {position} does not exist, expected one below {n_positions} (`n_positions`)")]
     PositionOutOfRange { position: usize, n_positions: usize },
 
-    /// A row that the cache has no room for.
+    /// A slot that the cache does not have.
     #[error("the cache has no slot {slot}, expected one below {slots}")]
     SlotOutOfRange { slot: usize, slots: usize },
 
-    /// Two tokens of a pass in one place.
-    #[error("position {position} of slot {slot} is given twice in a pass")]
+    /// Two tokens of a pass share a position.
+    #[error("position {position} of slot {slot} appears twice in one pass")]
     PlaceTakenTwice { slot: usize, position: usize },
 
-    /// Logits after a token that the pass does not have.
-    #[error("logits are wanted after token {index} of a pass of {tokens}")]
+    /// Logits were requested for a token that the pass does not have.
+    #[error("logits requested for token {index} of a pass of {tokens} tokens")]
     WantedOutOfRange { index: u32, tokens: usize },
 
-    /// A cache that another kind of model made.
-    #[error("the cache belongs to a model of other sizes or another number format")]
+    /// The cache was made by an incompatible model.
+    #[error("the cache belongs to a model with different sizes or another number format")]
     ForeignCache,
 
-    /// Memory that the system does not give.
-    #[error("{bytes} bytes of memory for keys and values are not to be had")]
+    /// The system has too little memory for the KV cache.
+    #[error("cannot allocate {bytes} bytes for the KV cache")]
     Memory { bytes: usize, source: std::io::Error },
 
-    /// No GPU that could be computed on.
-    #[error("no {kind} GPU can be used here: {reason}")]
+    /// The machine has no usable GPU.
+    #[error("no usable {kind} GPU: {reason}")]
     NoGpu { kind: &'static str, reason: String },
 
-    /// A network that the kernels for GPUs were not written for.
+    /// The network exceeds a size limit of the GPU kernels.
     #[error("the network has {got} {what}, expected at most {most} on a GPU")]
     GpuSize { what: &'static str, got: usize, most: usize },
 
-    /// Memory that a GPU does not have.
-    #[error("the GPU has no {bytes} bytes of memory left")]
+    /// The GPU has too little free memory.
+    #[error("cannot allocate {bytes} bytes of GPU memory")]
     GpuMemory { bytes: usize },
 
-    /// A call that a GPU's driver refused, or a fault of the GPU.
+    /// A driver call failed, or the GPU reported a fault.
     #[error("the GPU failed: {call}: {reason}")]
     Gpu { call: &'static str, reason: String },
 
-    /// A piece of text that cannot be trained on.
+    /// A training window that is too short or too long.
     #[error(
-        "a window of {tokens} tokens cannot be learned, expected 2 to one more than the model's \
-         {n_positions} positions"
+        "cannot train on a window of {tokens} tokens, expected at least 2 and at most one more than the \
+         model's {n_positions} positions"
     )]
     Window { tokens: usize, n_positions: usize },
 
-    /// Less text than one row of a batch.
-    #[error("there are {tokens} tokens to learn, expected at least the context of {context}")]
-    TextTooShort { tokens: usize, context: usize },
-
-    /// Training that has lost its way: the numbers are no longer numbers.
-    #[error("the loss at step {step} is {loss}, the norm of the gradient {gradient_norm}")]
-    Diverged { step: usize, loss: f64, gradient_norm: f64 },
-
-    /// A state of another training run.
-    #[error("{} belongs to a training run of another {what}", file.display())]
-    ForeignState { file: PathBuf, what: String },
-
-    /// The caller's own error, handed through.
-    #[error("a finished text could not be handed over")]
-    Work { source: Box<dyn std::error::Error + Send + Sync> },
-
-    /// A computation failed in candle (out of memory, a device's fault).
+    /// A computation failed in candle, for example out of memory or on a device fault.
     #[error("the computation failed")]
     Compute(#[from] candle_core::Error),
 }
@@ -188,9 +171,5 @@ pub enum Error {
 impl Error {
     pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
         move |source| Self::Read { path: path.to_path_buf(), source }
-    }
-
-    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        move |source| Self::Write { path: path.to_path_buf(), source }
     }
 }

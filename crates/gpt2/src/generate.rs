@@ -1,119 +1,45 @@
-//! Many prompts to many completions: which texts are in the batch, what each pass feeds the model,
-//! and when a text ends.
+//! Batched generation: which texts are in the batch, what each forward pass computes, and when a text
+//! ends.
 //!
-//! Batching is continuous. A finished text's row goes to the next prompt waiting, whose tokens are
-//! taken in by the same passes that carry the other rows on. A long prompt is taken in by pieces,
-//! so that no pass grows beyond what memory is good for; the pieces change no bit of the result.
+//! Batching is continuous. When a text finishes, its batch slot goes to the next waiting prompt, which
+//! is prefilled in the same passes that decode the other rows. A long prompt is split over several
+//! passes, so the size of a pass is bounded; the split does not change the result.
 //!
-//! A GPU chooses tokens itself, and is told the next pass while it computes the last one: what the
-//! last one chooses is fed without anybody here having seen it. Only when a text turns out to have
-//! ended is its row's place in the pass under way wasted.
+//! A GPU samples tokens itself. The next pass is queued while the previous one is running, and uses its
+//! tokens before the CPU has seen them. If one of them ends a text, that row's work in the queued pass
+//! is discarded.
 
 mod queue;
 
 use std::collections::VecDeque;
-use std::error::Error as StdError;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
+
+use generator::{Completion, FinishReason, Request, Token, Work};
+use kernels::detokenizer::TextStream;
+use kernels::sampling::{Sampler, score};
+use miette::IntoDiagnostic;
 
 use crate::error::{Error, Result};
-use crate::kv_cache::Token;
-use crate::model::Gpt2;
-use crate::sampling::{Sampler, Scored, Settings};
-use crate::text::TextStream;
+use crate::model::{Gpt2, InputToken};
 use crate::tokenizer::Tokenizer;
 
 use queue::Queue;
 
-/// One text asked for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    /// The caller's own name for it; handed back with every event.
-    pub id: u64,
-    /// What the model continues: at least one token, fewer than `n_positions`. Where nothing is to
-    /// follow it may be one more than `n_positions`, for nothing has to be known of the last.
-    pub prompt: Vec<u32>,
-    /// How tokens are chosen.
-    pub settings: Settings,
-    /// The text ends before the first of these.
-    pub stop: Vec<String>,
-    /// The text ends after so many tokens.
-    pub max_new_tokens: usize,
-    /// Key of this text's random stream.
-    pub rng_key: [u8; 32],
-    /// So many of the likeliest tokens are told with each token.
-    pub likeliest: usize,
-    /// The prompt's tokens are told, too, all but the first, which nothing comes before.
-    pub scores_prompt: bool,
-}
-
-/// One text written.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Completion {
-    /// The tokens chosen, without the one that ended the text; after [`FinishReason::Stop`] they
-    /// still hold the stop string.
-    pub token_ids: Vec<u32>,
-    /// Their text, up to the stop string.
-    pub text: String,
-    /// Natural-log probability of each of `token_ids` under the model's own distribution
-    /// (temperature 1, no rule applied).
-    pub log_probs: Vec<f32>,
-    /// Why it ended.
-    pub finish_reason: FinishReason,
-}
-
-/// Why a text ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FinishReason {
-    /// The model chose its end-of-text token.
-    EndOfText,
-    /// A stop string was reached.
-    Stop,
-    /// `max_new_tokens` were written.
-    Length,
-    /// Prompt and completion fill the model's `n_positions`.
-    ContextFull,
-    /// The caller ended it.
-    Cancelled,
-}
-
-/// Where requests come from and completions go.
-pub trait Work {
-    /// The next text to write; none when nothing is waiting now. Asked whenever a row is free, so
-    /// a finished text may bring new ones.
-    fn next(&mut self) -> Option<Request>;
-
-    /// A token that was chosen, or one of a prompt that is to be scored, with its `position` in
-    /// prompt and text. It comes before the text that it makes certain.
-    fn token(&mut self, _id: u64, _position: usize, _token: &Scored) {}
-
-    /// Text that no later token can change: whole UTF-8, no possible stop string. `Break` cancels
-    /// the text.
-    fn text(&mut self, id: u64, text: &str) -> ControlFlow<()>;
-
-    /// A text is finished. An error ends the run.
-    fn done(
-        &mut self,
-        id: u64,
-        completion: Completion,
-    ) -> Result<(), Box<dyn StdError + Send + Sync>>;
-}
-
-/// Of a prompt that is scored: each of these has a distribution over the whole vocabulary.
+/// Limit for a scored prompt, whose tokens need one row of logits each.
 const SCORED_TOKENS_PER_PASS: usize = 64;
 
-/// Writes texts, at most `batch_size` (but at least one) at a time, until `work` has nothing
-/// waiting and every row is finished. Where a GPU has too little memory for so many, it is half of
-/// them, or half of that.
+/// Generates texts, at most `batch_size` (but at least one) at a time, until `work` has no more requests
+/// and every row is finished. If a GPU has too little memory, the batch size is halved until it fits.
 ///
 /// # Errors
-/// When a prompt is empty, too long or not of the vocabulary, when the model fails, and whatever
-/// error [`Work::done`] gives. What was handed to `done` before stays done.
+/// When a prompt is empty, too long or outside the vocabulary, when the model fails, or when
+/// [`Work::done`] returns an error.
 pub fn generate(
     model: &Gpt2,
     tokenizer: &Tokenizer,
     work: &mut dyn Work,
     batch_size: usize,
-) -> Result<()> {
+) -> miette::Result<()> {
     let mut rows: Vec<Option<Row>> = (0..batch_size.max(1)).map(|_| None).collect();
     let mut admitted = Admitted::default();
     let mut queue = None;
@@ -124,36 +50,39 @@ pub fn generate(
         let queue = match &mut queue {
             Some(queue) => queue,
             None if rows.iter().all(Option::is_none) => return Ok(()),
-            None => queue.insert(Queue::new(model, &mut rows, &mut admitted)?),
+            None => {
+                let new = Queue::new(model, &mut rows, &mut admitted).into_diagnostic()?;
+                queue.insert(new)
+            }
         };
         let Passes { here, there } = Passes::plan(model, &mut rows);
         if here.is_empty() && there.is_empty() && queue.is_empty() {
             return Ok(());
         }
         let is_waiting = there.is_empty();
-        queue.submit(there, &mut rows)?;
-        let answers = queue.compute(here, &mut rows)?;
+        queue.submit(there, &mut rows).into_diagnostic()?;
+        let answers = queue.compute(here, &mut rows).into_diagnostic()?;
         take(model, &mut rows, answers, work)?;
         if is_waiting || queue.is_full() {
-            let answers = queue.collect(&mut rows)?;
+            let answers = queue.collect(&mut rows).into_diagnostic()?;
             take(model, &mut rows, answers, work)?;
         }
     }
 }
 
-/// The tokens that follow what was asked about.
-type Answers = Vec<(Asked, Vec<Scored>)>;
+/// The next token for each requested position.
+type Answers = Vec<(Asked, Vec<Token>)>;
 
-/// Gives the rows their tokens, and hands over the texts that end with them.
+/// Appends the tokens to their rows, and delivers the texts that end.
 fn take(
     model: &Gpt2,
     rows: &mut [Option<Row>],
     answers: Answers,
     work: &mut dyn Work,
-) -> Result<()> {
-    for (Asked { slot, positions, .. }, scored) in answers {
+) -> miette::Result<()> {
+    for (Asked { slot, .. }, tokens) in answers {
         let Some(mut row) = rows[slot].take() else { continue };
-        match row.take(model, positions, &scored, work) {
+        match row.take(model, tokens, work) {
             None => rows[slot] = Some(row),
             Some(reason) => row.finish(reason, work)?,
         }
@@ -161,29 +90,29 @@ fn take(
     Ok(())
 }
 
-/// Texts on their way into a row.
+/// Texts waiting for a batch slot.
 #[derive(Default)]
 struct Admitted {
-    /// Those that had a row, before it turned out that memory is too short for it.
+    /// Rows that lost their slot because the batch had to shrink to fit into memory.
     displaced: VecDeque<Row>,
     count: u64,
 }
 
 impl Admitted {
-    /// The next text that needs the model, as a row.
+    /// Returns the next text that needs the model, as a row.
     fn next(
         &mut self,
         model: &Gpt2,
         tokenizer: &Tokenizer,
         work: &mut dyn Work,
-    ) -> Result<Option<Row>> {
+    ) -> miette::Result<Option<Row>> {
         if let Some(row) = self.displaced.pop_front() {
             return Ok(Some(row));
         }
         while let Some(request) = work.next() {
             self.count += 1;
-            let row = Row::new(request, self.count, model, tokenizer)?;
-            if row.max_new_tokens > 0 || row.scores_prompt && row.tokens.len() > 1 {
+            let row = Row::new(request, self.count, model, tokenizer).into_diagnostic()?;
+            if row.max_new_tokens > 0 || row.score_prompt && row.tokens.len() > 1 {
                 return Ok(Some(row));
             }
             row.finish(FinishReason::Length, work)?;
@@ -192,24 +121,24 @@ impl Admitted {
     }
 }
 
-/// What one forward pass takes in, and the distributions it is to give.
+/// Input tokens of a forward pass, and the positions that need logits.
 #[derive(Default)]
 struct Pass {
-    tokens: Vec<Token>,
+    tokens: Vec<InputToken>,
     asked: Vec<Asked>,
-    /// The indices in `tokens` of the positions asked for.
+    /// Indices in `tokens` of the requested positions.
     wanted: Vec<u32>,
 }
 
-/// Positions of a row whose next tokens a pass gives.
+/// Positions of a row for which a pass determines the next token.
 struct Asked {
     slot: usize,
-    /// Which row it was: a slot may have another one by the time there is an answer.
+    /// Serial number of the row; the slot may hold another row when the answer arrives.
     serial: u64,
     positions: Range<usize>,
 }
 
-/// What is fed next: to be answered here from its logits, and by the device itself.
+/// The next pass in two parts: `here` is sampled from logits on the CPU, `there` by the device.
 #[derive(Default)]
 struct Passes {
     here: Pass,
@@ -217,7 +146,7 @@ struct Passes {
 }
 
 impl Passes {
-    /// Every row that is being written feeds its last token; prompts share what a pass has room for.
+    /// Plans the last token of every decoding row; prompts share the limit on prompt tokens per pass.
     fn plan(model: &Gpt2, rows: &mut [Option<Row>]) -> Self {
         let mut passes = Self::default();
         let n_positions = model.config().n_positions;
@@ -241,8 +170,8 @@ impl Passes {
                 if asked.contains(&position) {
                     pass.wanted.push(pass.tokens.len() as u32);
                 }
-                let id = row.tokens.get(position).copied().unwrap_or(Token::CHOSEN);
-                pass.tokens.push(Token { slot, position, id });
+                let id = row.tokens.get(position).copied().unwrap_or(InputToken::CHOSEN);
+                pass.tokens.push(InputToken { slot, position, id });
             }
             row.cached = fed.end;
             if !asked.is_empty() {
@@ -259,23 +188,23 @@ impl Pass {
     }
 }
 
-/// A text that is being written.
+/// A text in the batch.
 struct Row {
     id: u64,
-    /// No other row of this run has it.
+    /// Unique within the run.
     serial: u64,
-    /// The prompt, then what was chosen.
+    /// The prompt, then the generated tokens.
     tokens: Vec<u32>,
     prompt_tokens: usize,
-    /// How many of its tokens are in the cache, or on their way there.
+    /// Number of tokens that are in the KV cache or in a queued pass.
     cached: usize,
-    /// Tokens that the device has been asked for and that are not known here yet.
+    /// Number of tokens that the device is sampling and the CPU does not know yet.
     promised: usize,
-    /// Whether a device that chooses tokens can choose this text's.
+    /// Whether the device's sampler supports this text's settings.
     is_for_device: bool,
     max_new_tokens: usize,
-    likeliest: usize,
-    scores_prompt: bool,
+    top_logprobs: usize,
+    score_prompt: bool,
     sampler: Sampler,
     stream: TextStream,
     text: String,
@@ -284,17 +213,9 @@ struct Row {
 
 impl Row {
     fn new(request: Request, serial: u64, model: &Gpt2, tokenizer: &Tokenizer) -> Result<Self> {
-        let Request {
-            id,
-            prompt,
-            settings,
-            stop,
-            max_new_tokens,
-            rng_key,
-            likeliest,
-            scores_prompt,
-        } = request;
+        let Request { id, prompt, generation, rng_key, top_logprobs, score_prompt } = request;
         let (tokens, n_positions) = (prompt.len(), model.config().n_positions);
+        let max_new_tokens = generation.max_new_tokens.unwrap_or(n_positions);
         if tokens == 0 {
             return Err(Error::EmptyPrompt { id });
         }
@@ -306,7 +227,7 @@ impl Row {
         if let Some(&token) = prompt.iter().find(|token| **token as usize >= vocab_size) {
             return Err(Error::TokenOutOfRange { token, vocab_size });
         }
-        let sampler = Sampler::new(settings, rng_key);
+        let sampler = Sampler::new(&generation, rng_key);
         Ok(Self {
             id,
             serial,
@@ -314,87 +235,82 @@ impl Row {
             tokens: prompt,
             cached: 0,
             promised: 0,
-            // It tells nothing but the token, and knows all rules but one.
-            is_for_device: likeliest == 0 && !scores_prompt && sampler.settings().typical_p >= 1.0,
+            // The device returns the token and its log probability only, and lacks typical sampling.
+            is_for_device: top_logprobs == 0
+                && !score_prompt
+                && sampler.generation().typical_p >= 1.0,
             max_new_tokens,
-            likeliest,
-            scores_prompt,
+            top_logprobs,
+            score_prompt,
             sampler,
-            stream: TextStream::new(tokenizer.bytes().clone(), stop),
+            stream: TextStream::new(tokenizer.table().clone(), generation.stop),
             text: String::new(),
             log_probs: Vec::new(),
         })
     }
 
-    /// Whether its prompt is taken in for its scores.
+    /// Whether the row is still scoring its prompt.
     fn is_scored(&self) -> bool {
-        self.scores_prompt && self.cached < self.prompt_tokens
+        self.score_prompt && self.cached < self.prompt_tokens
     }
 
-    /// How many of its tokens the model has to see. What follows the last one of a text that is only
-    /// scored is of no interest.
+    /// Number of tokens that the model has to process. The last token of a text that is only scored does
+    /// not need to be.
     fn end(&self) -> usize {
         self.tokens.len() + self.promised - usize::from(self.max_new_tokens == 0)
     }
 
-    /// Whether all that is still to come has been asked for.
+    /// Whether all remaining tokens are already queued.
     fn is_spoken_for(&self, n_positions: usize) -> bool {
         let tokens = self.tokens.len() + self.promised;
         self.promised > 0
             && (tokens - self.prompt_tokens >= self.max_new_tokens || tokens >= n_positions)
     }
 
-    /// The positions among those `fed` whose next tokens are of interest.
+    /// The positions in `fed` that need a next token.
     fn asked(&self, fed: &Range<usize>) -> Range<usize> {
         let first = if self.is_scored() { 0 } else { self.end() - 1 };
         first.max(fed.start)..fed.end
     }
 
-    /// The token after `position`: the prompt's own, or one that is chosen.
-    fn next_token(&mut self, position: usize, logits: &mut [f32], eos: Option<u32>) -> Scored {
+    /// Returns the token after `position`: a prompt token, or a sampled one.
+    fn next_token(&mut self, position: usize, logits: &mut [f32], eos: Option<u32>) -> Token {
         match self.tokens.get(position + 1) {
-            Some(&given) => Scored::given(logits, given, self.likeliest),
+            Some(&given) => score(logits, position + 1, given, self.top_logprobs),
             None => {
                 let new_tokens = self.tokens.len() - self.prompt_tokens;
-                self.sampler.sample(logits, &self.tokens, new_tokens, eos, self.likeliest)
+                self.sampler.sample(logits, &self.tokens, new_tokens, eos, self.top_logprobs)
             }
         }
     }
 
-    /// Takes the tokens that follow `positions`; tells why the text ends with them, if it does.
+    /// Takes the next tokens, and returns why the text ends with them, if it does.
     fn take(
         &mut self,
         model: &Gpt2,
-        positions: Range<usize>,
-        scored: &[Scored],
+        tokens: Vec<Token>,
         work: &mut dyn Work,
     ) -> Option<FinishReason> {
-        for (position, scored) in positions.map(|position| position + 1).zip(scored) {
-            if position < self.tokens.len() {
-                work.token(self.id, position, scored);
+        for token in tokens {
+            if token.position < self.tokens.len() {
+                work.token(self.id, token);
             } else {
-                return self.append(model, position, scored, work);
+                return self.append(model, token, work);
             }
         }
         let is_over = self.max_new_tokens == 0 && self.cached == self.end();
         is_over.then_some(FinishReason::Length)
     }
 
-    fn append(
-        &mut self,
-        model: &Gpt2,
-        position: usize,
-        scored: &Scored,
-        work: &mut dyn Work,
-    ) -> Option<FinishReason> {
-        let (config, &Scored { token, log_prob, .. }) = (model.config(), scored);
-        if Some(token) == config.eos_token_id {
+    fn append(&mut self, model: &Gpt2, token: Token, work: &mut dyn Work) -> Option<FinishReason> {
+        let (config, id, log_prob) = (model.config(), token.id, token.log_prob);
+        if Some(id) == config.eos_token_id {
             return Some(FinishReason::EndOfText);
         }
-        work.token(self.id, position, scored);
-        self.tokens.push(token);
+        work.token(self.id, token);
+        self.tokens.push(id);
         self.log_probs.push(log_prob);
-        let certain = self.stream.push(token);
+        let certain = self.stream.push(id);
         self.text.push_str(&certain);
         if !certain.is_empty() && work.text(self.id, &certain).is_break() {
             return Some(FinishReason::Cancelled);
@@ -408,20 +324,21 @@ impl Row {
         (self.log_probs.len() == self.max_new_tokens).then_some(FinishReason::Length)
     }
 
-    /// Hands over what was held back, then the whole.
-    fn finish(mut self, finish_reason: FinishReason, work: &mut dyn Work) -> Result<()> {
+    /// Delivers the text that was held back, then the completion.
+    fn finish(mut self, finish_reason: FinishReason, work: &mut dyn Work) -> miette::Result<()> {
         let rest = self.stream.finish();
         self.text.push_str(&rest);
         if !rest.is_empty() && finish_reason != FinishReason::Cancelled {
-            // The text is over: there is nothing left to cancel.
+            // The text has ended, so a `Break` is ignored.
             let _ = work.text(self.id, &rest);
         }
         let completion = Completion {
+            prompt_tokens: self.prompt_tokens,
             token_ids: self.tokens.split_off(self.prompt_tokens),
             text: self.text,
             log_probs: self.log_probs,
             finish_reason,
         };
-        work.done(self.id, completion).map_err(|source| Error::Work { source })
+        work.done(self.id, completion)
     }
 }

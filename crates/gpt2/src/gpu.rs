@@ -1,9 +1,7 @@
-//! A GPU as the network uses it: memory, kernels, and one queue in which all that is asked for
-//! happens in order.
+//! A GPU with its memory, its kernels, and one in-order command queue.
 //!
-//! Two things stand behind it. `cuda` is the driver of a real one. `emulated` has the same kernels
-//! compiled for the CPU, thread for thread, so that a machine without a GPU can hold all of this to
-//! the reference.
+//! There are two backends. `cuda` uses NVIDIA's driver. `emulated` runs the same kernels, compiled for
+//! the CPU and executed thread by thread, so that they can be tested on a machine without a GPU.
 
 pub mod arguments;
 #[cfg(feature = "cuda")]
@@ -21,21 +19,21 @@ use bytemuck::Pod;
 
 use crate::error::Result;
 
-/// Memory, in bytes.
+/// Device memory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
     pub free: usize,
     pub total: usize,
 }
 
-/// How many blocks of how many threads run a kernel.
+/// Launch dimensions of a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Launch {
-    /// Blocks along x and y.
+    /// Number of blocks along x and y.
     pub grid: [u32; 2],
-    /// Threads of a block.
+    /// Threads per block.
     pub block: u32,
-    /// Bytes of memory that a block's threads share, beyond what the kernel itself declares.
+    /// Dynamic shared memory per block, in bytes, in addition to what the kernel declares.
     pub shared: u32,
 }
 
@@ -43,32 +41,32 @@ pub struct Launch {
 #[derive(Debug, Clone, Copy)]
 pub struct Kernel(usize);
 
-/// What stands behind a [`Gpu`]. Handles and addresses are its own; none is used after it was freed,
-/// and every one before the backend goes.
+/// Implementation of a [`Gpu`]. Handles and addresses belong to the backend that returned them. Callers
+/// do not use them after freeing them, and free all of them before the backend is dropped.
 trait Backend: Send + Sync {
-    /// What kind of device it is, in a word.
+    /// Short name of the device kind.
     fn kind(&self) -> &'static str;
-    /// What its maker calls it.
+    /// The GPU's model name.
     fn name(&self) -> &str;
-    /// How many blocks it runs side by side at least.
+    /// Number of multiprocessors, each of which runs at least one block at a time.
     fn multiprocessors(&self) -> usize;
     fn memory(&self) -> Result<Memory>;
 
-    /// Memory of the device, filled with zeros.
+    /// Allocates device memory, filled with zeros.
     fn allocate(&self, bytes: usize) -> Result<u64>;
     unsafe fn free(&self, address: u64);
-    /// Memory of the host that the device copies from and to, filled with zeros.
+    /// Allocates host memory for copies from and to the device, filled with zeros.
     fn allocate_host(&self, bytes: usize) -> Result<NonNull<u8>>;
     unsafe fn free_host(&self, memory: NonNull<u8>);
 
     fn kernel(&self, name: &str) -> Result<Kernel>;
 
-    // The queue. Each call may return before what it asks for has happened.
+    // Queue operations. They are asynchronous: a call may return before the operation has completed.
 
     unsafe fn upload(&self, to: u64, from: *const u8, bytes: usize) -> Result<()>;
     unsafe fn download(&self, to: *mut u8, from: u64, bytes: usize) -> Result<()>;
     unsafe fn clear(&self, at: u64, bytes: usize) -> Result<()>;
-    /// `arguments` is the kernel's one parameter of so many bytes, which is copied.
+    /// `arguments` points to the kernel's only parameter, of `bytes` bytes, which is copied.
     unsafe fn launch(
         &self,
         kernel: Kernel,
@@ -76,14 +74,14 @@ trait Backend: Send + Sync {
         arguments: *const c_void,
         bytes: usize,
     ) -> Result<()>;
-    /// A place in the queue, to be waited for.
+    /// Adds a mark to the queue that [`Backend::wait`] can wait for.
     fn mark(&self) -> Result<usize>;
-    /// Waits until everything before the mark has happened, and frees the mark.
+    /// Waits until all operations before the mark have completed, and frees the mark.
     fn wait(&self, mark: usize) -> Result<()>;
 
-    /// From now on, this thread's launches are written down instead of queued.
+    /// Starts recording: this thread's launches are recorded instead of queued.
     fn begin_recording(&self) -> Result<()>;
-    /// What was written down.
+    /// Ends recording and returns a handle to the recorded launches.
     fn end_recording(&self) -> Result<usize>;
     unsafe fn replay(&self, recording: usize) -> Result<()>;
     unsafe fn free_recording(&self, recording: usize);
@@ -97,34 +95,34 @@ impl Gpu {
     /// The machine's first CUDA GPU.
     ///
     /// # Errors
-    /// With what is missing: the driver, a GPU, or one that is new enough.
+    /// When the driver or a sufficiently recent GPU is missing; the error says which.
     #[cfg(feature = "cuda")]
     pub fn cuda() -> Result<Self> {
         Ok(Self(cuda::Driver::shared()?))
     }
 
-    /// One that is not there: the kernels run on the CPU, on so many bytes of memory.
+    /// An emulated GPU with `memory` bytes; its kernels run on the CPU.
     #[cfg(feature = "emulated-gpu")]
     pub fn emulated(memory: usize) -> Self {
         Self(Arc::new(emulated::Emulated::new(memory)))
     }
 
-    /// What kind of device it is, in a word.
+    /// Short name of the device kind.
     pub fn kind(&self) -> &'static str {
         self.0.kind()
     }
 
-    /// What its maker calls it.
+    /// The GPU's model name.
     pub fn name(&self) -> &str {
         self.0.name()
     }
 
-    /// How many blocks it runs side by side at least.
+    /// Number of multiprocessors, each of which runs at least one block at a time.
     pub fn multiprocessors(&self) -> usize {
         self.0.multiprocessors()
     }
 
-    /// How much memory it has.
+    /// Free and total memory.
     ///
     /// # Errors
     /// When the device fails.
@@ -132,63 +130,64 @@ impl Gpu {
         self.0.memory()
     }
 
-    /// So many bytes of memory, filled with zeros.
+    /// Allocates `bytes` bytes of device memory, filled with zeros.
     ///
     /// # Errors
-    /// When there is too little.
+    /// When there is too little memory.
     pub fn buffer(&self, bytes: usize) -> Result<Buffer> {
-        // Nothing has no address.
+        // The driver rejects empty allocations.
         let address = self.0.allocate(bytes.max(16))?;
         Ok(Buffer { gpu: self.clone(), address, bytes })
     }
 
-    /// Memory that holds this. Waits for the copy.
+    /// Copies `numbers` to a new buffer. Waits for the copy.
     ///
     /// # Errors
-    /// When there is too little, or the device fails.
+    /// When there is too little memory, or the device fails.
     pub fn holding<T: Pod>(&self, numbers: &[T]) -> Result<Buffer> {
         let buffer = self.buffer(size_of_val(numbers))?;
         buffer.write(0, numbers)?;
         Ok(buffer)
     }
 
-    /// Memory of the host that is copied from and to.
+    /// Allocates host memory for copies from and to the device.
     ///
     /// # Errors
-    /// When there is too little.
+    /// When there is too little memory.
     pub fn host_buffer(&self, bytes: usize) -> Result<HostBuffer> {
         let memory = self.0.allocate_host(bytes.max(16))?;
         Ok(HostBuffer { gpu: self.clone(), memory, bytes })
     }
 
-    /// The kernel of that name.
+    /// Finds a kernel by name.
     ///
     /// # Errors
-    /// When there is none, which is a mistake in this crate.
+    /// When there is none, which is a bug in this crate.
     pub fn kernel(&self, name: &str) -> Result<Kernel> {
         self.0.kernel(name)
     }
 
-    /// Queues a kernel.
+    /// Queues a kernel launch.
     ///
     /// # Errors
     /// When the device fails.
     ///
     /// # Safety
-    /// `arguments` is the type that the kernel takes, and it stays within the memory that they name.
+    /// `arguments` must have the type that the kernel takes, and the kernel must stay within the memory
+    /// that they refer to.
     pub unsafe fn launch<T: Pod>(
         &self,
         kernel: Kernel,
         launch: Launch,
         arguments: &T,
     ) -> Result<()> {
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             self.0.launch(kernel, launch, std::ptr::from_ref(arguments).cast(), size_of::<T>())
         }
     }
 
-    /// A place in the queue, to be waited for.
+    /// Adds a mark to the queue, which can be waited for.
     ///
     /// # Errors
     /// When the device fails.
@@ -196,21 +195,21 @@ impl Gpu {
         Ok(Mark { gpu: self.clone(), mark: Some(self.0.mark()?) })
     }
 
-    /// Writes down what `launches` launches, to be replayed at less cost.
+    /// Records the kernel launches of `launches`, which can be replayed at lower cost.
     ///
     /// # Errors
     /// When the device fails, or `launches` does.
     pub fn record(&self, launches: impl FnOnce() -> Result<()>) -> Result<Recording> {
         self.0.begin_recording()?;
         let launched = launches();
-        // Also what a failed launch leaves behind ends, and is freed.
+        // Recording must be ended and freed even if a launch failed.
         let recording = self.0.end_recording();
         let recording = recording.map(|recording| Recording { gpu: self.clone(), recording });
         launched.and(recording)
     }
 }
 
-/// Memory of a GPU.
+/// Device memory.
 pub struct Buffer {
     gpu: Gpu,
     address: u64,
@@ -218,141 +217,143 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Where it begins, for a kernel.
+    /// Device address of the first byte.
     pub fn address(&self) -> u64 {
         self.address
     }
 
-    /// How much it is.
+    /// Size in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Writes these so many bytes from the beginning. Waits for the copy.
+    /// Writes `numbers` at byte `offset`. Waits for the copy.
     ///
     /// # Errors
     /// When the device fails.
     ///
     /// # Panics
-    /// When it has no room for them.
+    /// When the buffer is too small.
     pub fn write<T: Pod>(&self, offset: usize, numbers: &[T]) -> Result<()> {
         let from: &[u8] = bytemuck::cast_slice(numbers);
-        assert!(offset + from.len() <= self.bytes, "no room for what is written");
-        // SAFETY: within both, which stay until the copy is over.
+        assert!(offset + from.len() <= self.bytes, "write past the end of the buffer");
+        // SAFETY: the range is within both buffers, which outlive the copy.
         unsafe { self.gpu.0.upload(self.address + offset as u64, from.as_ptr(), from.len())? };
         self.gpu.mark()?.wait()
     }
 
-    /// Reads so many numbers from its beginning, after everything queued has happened.
+    /// Reads the first `count` numbers, after all queued operations have completed.
     ///
     /// # Errors
     /// When the device fails.
     ///
     /// # Panics
-    /// When it has fewer.
+    /// When the buffer is too small.
     pub fn read<T: Pod>(&self, count: usize) -> Result<Vec<T>> {
         let mut numbers = vec![T::zeroed(); count];
         let to: &mut [u8] = bytemuck::cast_slice_mut(&mut numbers);
-        assert!(to.len() <= self.bytes, "more is read than there is");
-        // SAFETY: within both, which stay until the copy is over.
+        assert!(to.len() <= self.bytes, "read past the end of the buffer");
+        // SAFETY: the range is within both buffers, which outlive the copy.
         unsafe { self.gpu.0.download(to.as_mut_ptr(), self.address, to.len())? };
         self.gpu.mark()?.wait()?;
         Ok(numbers)
     }
 
-    /// Queues a copy of the first `bytes` of `from`, which must not be written before it has happened.
+    /// Queues a copy of the first `bytes` bytes of `from`, which must not be written until the copy has
+    /// completed.
     ///
     /// # Errors
     /// When the device fails.
     ///
     /// # Panics
-    /// When one of the two has fewer.
+    /// When either buffer is too small.
     pub fn queue_upload(&self, from: &HostBuffer, bytes: usize) -> Result<()> {
-        assert!(bytes <= self.bytes && bytes <= from.bytes, "more is copied than there is");
-        // SAFETY: within both.
+        assert!(bytes <= self.bytes && bytes <= from.bytes, "copy past the end of a buffer");
+        // SAFETY: the range is within both buffers.
         unsafe { self.gpu.0.upload(self.address, from.memory.as_ptr(), bytes) }
     }
 
-    /// Queues a copy of the first `bytes` to `to`, which must not be read before it has happened.
+    /// Queues a copy of the first `bytes` bytes to `to`, which must not be read until the copy has
+    /// completed.
     ///
     /// # Errors
     /// When the device fails.
     ///
     /// # Panics
-    /// When one of the two has fewer.
+    /// When either buffer is too small.
     pub fn queue_download(&self, to: &HostBuffer, bytes: usize) -> Result<()> {
-        assert!(bytes <= self.bytes && bytes <= to.bytes, "more is copied than there is");
-        // SAFETY: within both.
+        assert!(bytes <= self.bytes && bytes <= to.bytes, "copy past the end of a buffer");
+        // SAFETY: the range is within both buffers.
         unsafe { self.gpu.0.download(to.memory.as_ptr(), self.address, bytes) }
     }
 
-    /// Queues that all of it becomes zero.
+    /// Queues filling the whole buffer with zeros.
     ///
     /// # Errors
     /// When the device fails.
     pub fn queue_clear(&self) -> Result<()> {
-        // SAFETY: within it.
+        // SAFETY: the range is the whole buffer.
         unsafe { self.gpu.0.clear(self.address, self.bytes) }
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        // SAFETY: it was allocated there, and this is its only owner.
+        // SAFETY: this backend allocated the memory, and `self` is its only owner.
         unsafe { self.gpu.0.free(self.address) };
     }
 }
 
-/// Memory of the host that a GPU copies from and to by itself.
+/// Host memory that the GPU can copy from and to asynchronously.
 pub struct HostBuffer {
     gpu: Gpu,
     memory: NonNull<u8>,
     bytes: usize,
 }
 
-// SAFETY: it owns its memory, and gives it out as its own borrow allows.
+// SAFETY: it owns its memory, and access follows the borrow of `self`.
 unsafe impl Send for HostBuffer {}
 // SAFETY: as above.
 unsafe impl Sync for HostBuffer {}
 
 impl HostBuffer {
-    /// What is in it. No copy to it may be under way.
+    /// The contents as numbers. No copy to this buffer may be in flight.
     pub fn numbers<T: Pod>(&self) -> &[T] {
-        // SAFETY: so many bytes were allocated, and zeroed.
+        // SAFETY: that many bytes were allocated and zeroed.
         bytemuck::cast_slice(unsafe {
             std::slice::from_raw_parts(self.memory.as_ptr(), whole::<T>(self.bytes))
         })
     }
 
-    /// The same, to be written. No copy from or to it may be under way.
+    /// The contents as mutable numbers. No copy from or to this buffer may be in flight.
     pub fn numbers_mut<T: Pod>(&mut self) -> &mut [T] {
-        // SAFETY: so many bytes were allocated, and zeroed.
+        // SAFETY: that many bytes were allocated and zeroed.
         bytemuck::cast_slice_mut(unsafe {
             std::slice::from_raw_parts_mut(self.memory.as_ptr(), whole::<T>(self.bytes))
         })
     }
 }
 
-/// The bytes of as many `T` as there is room for.
+/// Rounds `bytes` down to a whole number of `T`.
 fn whole<T>(bytes: usize) -> usize {
     bytes / size_of::<T>() * size_of::<T>()
 }
 
 impl Drop for HostBuffer {
     fn drop(&mut self) {
-        // SAFETY: it was allocated there, and this is its only owner.
+        // SAFETY: this backend allocated the memory, and `self` is its only owner.
         unsafe { self.gpu.0.free_host(self.memory) };
     }
 }
 
-/// A place in the queue.
+/// A mark in the queue.
 pub struct Mark {
     gpu: Gpu,
     mark: Option<usize>,
 }
 
 impl Mark {
-    /// Waits until everything before it has happened.
+    /// Waits until all operations before the mark have completed.
     ///
     /// # Errors
     /// When the device fails.
@@ -367,35 +368,35 @@ impl Mark {
 impl Drop for Mark {
     fn drop(&mut self) {
         if let Some(mark) = self.mark.take() {
-            // What it guards may be freed next. An error shows at the next call.
+            // Memory in use by the queue may be freed next. The next call reports any error.
             let _ = self.gpu.0.wait(mark);
         }
     }
 }
 
-/// Launches that were written down.
+/// Recorded kernel launches.
 pub struct Recording {
     gpu: Gpu,
     recording: usize,
 }
 
 impl Recording {
-    /// Queues them again, with the same arguments.
+    /// Queues the launches again with the same arguments.
     ///
     /// # Errors
     /// When the device fails.
     ///
     /// # Safety
-    /// The memory that their arguments name is still there.
+    /// The memory that their arguments refer to must still be allocated.
     pub unsafe fn replay(&self) -> Result<()> {
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe { self.gpu.0.replay(self.recording) }
     }
 }
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        // SAFETY: it was recorded there, and this is its only owner.
+        // SAFETY: this backend recorded it, and `self` is its only owner.
         unsafe { self.gpu.0.free_recording(self.recording) };
     }
 }

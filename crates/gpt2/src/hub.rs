@@ -1,20 +1,21 @@
-//! Checkpoints by name from the Hugging Face hub, kept in the cache that all its tools share.
+//! Downloads checkpoints by name from the Hugging Face hub into the cache shared by all of the hub's
+//! tools.
 //!
-//! A name is an alias or `owner/name[@revision]` ([`ModelName`]); what comes back is a folder of
-//! the cache that holds the configuration, the tokenizer and the weights ([`Snapshot`]). The
-//! network is used only for what the cache lacks, and by [`Hub::update`].
+//! A name is an alias or `owner/name[@revision]` ([`ModelName`]). The result is a cache folder with the
+//! configuration, the tokenizer and the weights ([`Snapshot`]). The network is used only by
+//! [`Hub::update`] and for files that the cache lacks.
 //!
-//! What is whose: the cache's layout ([`hf_hub::Cache`], [`hf_hub::CacheRepo`]), the hub's
-//! addresses ([`hf_hub::Repo`]), its listing ([`hf_hub::api::RepoInfo`]) and the
-//! [`Progress`] trait are hf-hub's, so that both agree with the official tools. The transfer is
-//! ours, since hf-hub 0.5 verifies no hash, appends a whole file to its first half where a server
-//! ignores ranges, and has neither offline mode nor `HF_HUB_CACHE`. (hf-hub 1.0 would bring an
-//! asynchronous runtime and some two hundred crates for the same folder.)
+//! The cache layout ([`hf_hub::Cache`], [`hf_hub::CacheRepo`]), the hub's addresses ([`hf_hub::Repo`]),
+//! its listing ([`hf_hub::api::RepoInfo`]) and the [`Progress`] trait come from hf-hub, so they match
+//! the official tools. The transfer is implemented here, because hf-hub 0.5 verifies no hashes,
+//! corrupts a resumed file if the server ignores ranges, and has neither an offline mode nor
+//! `HF_HUB_CACHE`. (hf-hub 1.0 would add an async runtime and some two hundred crates for the same
+//! result.)
 //!
-//! What is verified: a file that the hub stores as LFS is named by its SHA-256, any other by its
-//! git blob hash (SHA-1); both are checked before a file enters the cache. A server that names
-//! files otherwise gets its sizes checked. What is in the cache already is trusted, as every tool
-//! that shares it does; a site's `venti.lock` is checked where weights are loaded.
+//! The hub identifies an LFS file by its SHA-256 hash and any other file by its git blob hash (SHA-1);
+//! both are verified before a file enters the cache. If a server identifies files differently, only
+//! sizes are checked. Files already in the cache are trusted, as by every tool that shares it; a site's
+//! `venti.lock` is checked when weights are loaded.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,26 +36,26 @@ pub use name::{ALIASES, ModelName};
 use cache::CachedRepo;
 use remote::Remote;
 
-/// The result of asking the hub.
+/// Result type of this module.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Where the hub and its cache are. The caller reads the environment (`HF_ENDPOINT`,
-/// `HF_HUB_CACHE`, `HF_HOME`, `HF_TOKEN`, `HF_HUB_OFFLINE`) and hands down what it means.
+/// Access to the hub and its cache. The caller derives the settings from the environment (`HF_ENDPOINT`,
+/// `HF_HUB_CACHE`, `HF_HOME`, `HF_TOKEN`, `HF_HUB_OFFLINE`).
 #[derive(Clone)]
 pub struct Settings {
     /// `https://huggingface.co`, or a mirror; without a trailing slash.
     pub endpoint: String,
-    /// The folder of `models--owner--name` folders.
+    /// Folder that contains the `models--owner--name` folders.
     pub cache: PathBuf,
-    /// Sent to `endpoint` only.
+    /// Access token; sent to `endpoint` only.
     pub token: Option<String>,
-    /// Open no connection.
+    /// Whether to open no connections.
     pub offline: bool,
-    /// How often and how patiently a failed request is repeated.
+    /// How to retry failed requests.
     pub retry: Retry,
 }
 
-/// A token is a secret: it shows only that it is there.
+/// Does not print the token.
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Settings")
@@ -68,7 +69,7 @@ impl std::fmt::Debug for Settings {
 }
 
 impl Settings {
-    /// The public hub with the cache in `cache`, no token.
+    /// Settings for the public hub, with the cache in `cache` and no token.
     pub fn new(cache: PathBuf) -> Self {
         Self {
             endpoint: "https://huggingface.co".to_owned(),
@@ -80,14 +81,14 @@ impl Settings {
     }
 }
 
-/// When to try again: connections that fail or break off, 429 and 5xx.
+/// Retry policy for failed or interrupted connections and for status 429 and 5xx.
 #[derive(Debug, Clone, Copy)]
 pub struct Retry {
-    /// Requests in all.
+    /// Maximum number of attempts.
     pub attempts: u32,
-    /// Before the second; twice as long before each that follows.
+    /// Pause before the second attempt; doubled before each further one.
     pub pause: Duration,
-    /// A `Retry-After` longer than this is not waited for.
+    /// Longest `Retry-After` to wait for.
     pub longest_wait: Duration,
 }
 
@@ -106,30 +107,30 @@ impl Default for Retry {
 pub struct Snapshot {
     /// `owner/name`.
     pub repo: String,
-    /// 40 hexadecimal digits.
+    /// Commit hash, 40 hexadecimal digits.
     pub commit: String,
-    /// The folder that holds `files`.
+    /// Folder of the snapshot.
     pub dir: PathBuf,
-    /// Configuration, tokenizer, weights, relative to `dir`.
+    /// Configuration, tokenizer and weights files, relative to `dir`.
     pub files: Vec<String>,
 }
 
-/// The hub as these settings see it.
+/// Client for the hub.
 #[derive(Debug)]
 pub struct Hub {
     settings: Settings,
 }
 
 impl Hub {
-    /// Opens no connection yet.
+    /// Creates a client without opening a connection.
     pub fn new(settings: Settings) -> Self {
         Self { settings }
     }
 
-    /// The snapshot that the cache holds, without a connection.
+    /// Returns the cached snapshot without opening a connection.
     ///
     /// # Errors
-    /// [`Error::NotCached`], naming the files it lacks.
+    /// [`Error::NotCached`], with the missing files.
     pub fn cached(&self, name: &ModelName) -> Result<Snapshot> {
         let cached = self.cached_repo(name);
         let commit = cached.commit().ok_or_else(|| self.not_cached(name, Vec::new()))?;
@@ -143,11 +144,11 @@ impl Hub {
         Ok(Snapshot { repo: name.repo.clone(), commit, dir, files: present })
     }
 
-    /// The snapshot in the cache, downloaded where the cache lacks it.
+    /// Returns the cached snapshot, or downloads it.
     ///
     /// # Errors
-    /// [`Error::NotCached`] when offline; else what kept it from being downloaded. A download that
-    /// was cut goes on from there the next time.
+    /// [`Error::NotCached`] if offline, otherwise the error of the download. The next call resumes an
+    /// interrupted download.
     pub fn snapshot(&self, name: &ModelName, progress: &mut dyn Progress) -> Result<Snapshot> {
         match self.cached(name) {
             Err(Error::NotCached { .. }) if !self.settings.offline => self.update(name, progress),
@@ -155,7 +156,7 @@ impl Hub {
         }
     }
 
-    /// The commit that the name's revision stands for now, downloaded where the cache lacks it.
+    /// Asks the hub for the revision's current commit, and downloads the files that the cache lacks.
     ///
     /// # Errors
     /// As [`snapshot`](Self::snapshot), and [`Error::Offline`].
@@ -182,7 +183,7 @@ impl Hub {
         for file in &files {
             fetch(file, progress)?;
         }
-        // Only now, so that a branch never points to half a checkpoint.
+        // Updated last, so that a branch never points to an incomplete checkpoint.
         cached.point_revision_to(&listing.commit)?;
         Ok(Snapshot { repo: name.repo.clone(), commit: listing.commit, dir, files })
     }

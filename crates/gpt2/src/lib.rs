@@ -1,41 +1,41 @@
-//! GPT-2, on candle and on kernels of its own: tokens in, tokens out.
+//! GPT-2 inference, on candle and on hand-written kernels.
 //!
 //! ```text
 //! Checkpoint --load--> Gpt2 --forward--> logits --Sampler--> token --TextStream--> text
 //!          \_ Tokenizer              \_________________ generate _________________/
 //! ```
 //!
-//! On the CPU a text is a function of weights, number format, prompt, settings and key alone, bit for
-//! bit: no number computed for one token depends on which other tokens are computed beside it, how many
-//! they are, or how many threads share the work. `kernels` says how. On a CUDA GPU the same holds for one
-//! kind of card and one build (`gpu`).
+//! On the CPU, a text is determined bit for bit by weights, number format, prompt, settings and random
+//! key. Batch composition, batch size and thread count do not change it; `kernels` explains how. On a
+//! CUDA GPU the same holds for one GPU model and one build (see `gpu`).
 
 mod config;
 mod device;
+mod dtype;
 mod error;
-pub mod eval;
-mod generate;
-#[cfg(feature = "gpu")]
-mod gpu;
 #[cfg(feature = "hub")]
 pub mod hub;
-/// Not part of the interface: `benches/` times them one by one.
-#[doc(hidden)]
-pub mod kernels;
-mod kv_cache;
-pub mod limits;
-mod model;
-pub mod sampling;
-pub mod text;
 mod tokenizer;
-pub mod train;
 mod weights;
 
-pub use config::{Activation, Config};
+#[cfg(feature = "gpu")]
+pub mod gpu;
+pub mod model;
+pub mod thread_team;
+
+mod engine;
+mod generate;
+mod generator;
+
+pub use kernels::gelu::Activation;
+
+pub use config::Config;
 pub use device::Device;
-pub use error::Error;
-pub use generate::{Completion, FinishReason, Request, Work, generate};
-pub use kv_cache::{KvCache, Token};
-pub use model::{Dtype, Gpt2, Held};
+pub use dtype::Dtype;
+pub use engine::Engine;
+pub use error::{Error, Result};
+pub use generate::generate;
+pub use generator::Gpt2Generator;
+pub use model::{Gpt2, Held, InputToken, KvCache};
 pub use tokenizer::Tokenizer;
-pub use weights::{Checkpoint, CheckpointFiles, Hashes};
+pub use weights::{Checkpoint, CheckpointFiles, Hashes, settings_from_json};

@@ -1,97 +1,50 @@
-//! GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"), under the
-//! names of its checkpoints.
+//! GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"), with tensor names
+//! as in its checkpoints.
 //!
-//! The network is written down three times. `tensors` has it in candle's operations, which are the
-//! reference, and what runs on Metal. `cpu` and `gpu` have it on hand-written kernels, in whichever
-//! number format is asked for, and are held to the reference in the tests.
+//! There are three implementations of the network. `tensors` uses candle's operations; it is the
+//! reference, and it runs on Metal. `cpu` and `gpu` use hand-written kernels for several number
+//! formats, and tests compare them with the reference.
 
 pub(crate) mod cpu;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
-mod packing;
+mod input;
+mod kv_cache;
+pub mod packing;
 pub(crate) mod tensors;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::DType;
 
-use self::packing::Packing;
+pub use input::InputToken;
+pub use kv_cache::KvCache;
+
 use crate::config::Config;
 use crate::device::Device;
+use crate::dtype::Dtype;
 use crate::error::{Error, Result};
-use crate::kernels::format::{Bf16, F32, Format, Int8};
-use crate::kernels::linear::Linear;
-use crate::kernels::simd::Level;
-use crate::kv_cache::{KvCache, Layers, Token};
-use crate::sampling::{Choice, Sampled};
 use crate::weights::Checkpoint;
+use kernels::format::{Bf16, F32, Format, Int8};
+use kernels::linear::Linear;
+use kernels::sampling::{Choice, Sampled};
+use kernels::simd::Level;
+use kv_cache::Layers;
+use packing::Packing;
 
-/// What a network's weights, its products' inputs and its cache are kept as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Dtype {
-    /// Everywhere.
-    F32,
-    /// On a GPU.
-    F16,
-    /// Everywhere.
-    Bf16,
-    /// On the CPU: eight bits, with a scale for every 64 numbers.
-    Int8,
-}
-
-impl Dtype {
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::Bf16 => "bf16",
-            Self::Int8 => "int8",
-        }
-    }
-
-    /// Refuses what a device does not compute in.
-    ///
-    /// # Errors
-    /// With what it does compute in.
-    pub fn check(self, device: &Device) -> Result<()> {
-        match self {
-            Self::F16 if device.is_cpu() => Err(self.refused(device)),
-            Self::Int8 if !device.is_cpu() => Err(self.refused(device)),
-            _ => Ok(()),
-        }
-    }
-
-    fn refused(self, device: &Device) -> Error {
-        Error::DType {
-            dtype: self.name(),
-            device: if device.is_cpu() { "CPU" } else { "GPU" },
-            expected: if device.is_cpu() { "f32, bf16 or int8" } else { "f32, f16 or bf16" },
-        }
-    }
-
-    /// Bytes of a number.
-    pub fn size_in_bytes(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
-            Self::Int8 => 1,
-        }
-    }
-}
-
-/// What a loaded model's weights take.
+/// Memory used by a loaded model's weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
-    /// In the device's memory.
+    /// Bytes in the device's memory.
     pub bytes: usize,
-    /// Whether most of them are those of a mapped file, which the system may share and drop.
+    /// Whether most of them belong to a memory-mapped file, which the system may share and evict.
     pub is_mapped: bool,
 }
 
-/// A GPT-2 ready to compute.
+/// A loaded GPT-2, ready to run.
 pub struct Gpt2 {
-    config: Config,
+    config: Arc<Config>,
     device: Device,
     dtype: Dtype,
     network: Network,
@@ -110,18 +63,18 @@ impl Gpt2 {
     /// Converts a checkpoint's weights to `dtype` on `device`.
     ///
     /// # Errors
-    /// When the device does not compute in this format, or a tensor is missing or of another shape
-    /// than the configuration says, each by name.
+    /// When the device does not support the format, or a tensor is missing or has the wrong shape. The
+    /// error names the tensor.
     pub fn load(checkpoint: &Checkpoint, device: &Device, dtype: Dtype) -> Result<Self> {
         Self::load_packed(checkpoint, device, dtype, None)
     }
 
-    /// The same, by way of a file that keeps what the conversion for a CPU makes of the weights. It
-    /// is written when converting takes long enough to be worth it, and mapped when it is there.
-    /// Its name must change with the weights; the format's is added to it.
+    /// Like [`Gpt2::load`], but caches the weights converted for the CPU in the file `packed`. The file
+    /// is written if the conversion was slow enough to be worth caching, and memory-mapped if it
+    /// exists. `packed` must differ for different weights; its extension becomes the number format.
     ///
     /// # Errors
-    /// As [`Gpt2::load`]. A file that cannot be written or is of no use is left alone.
+    /// As [`Gpt2::load`]. A cache file that is unusable or cannot be written is ignored.
     pub fn load_packed(
         checkpoint: &Checkpoint,
         device: &Device,
@@ -138,11 +91,12 @@ impl Gpt2 {
             }
             _ => return Self::load_tensors(checkpoint, device, dtype),
         };
-        Ok(Self { config: checkpoint.config().clone(), device: device.clone(), dtype, network })
+        let config = Arc::new(checkpoint.config().clone());
+        Ok(Self { config, device: device.clone(), dtype, network })
     }
 
-    /// The same in candle's operations, which is how it runs on Metal. On the CPU it is slow, and there
-    /// to be compared with.
+    /// Loads the implementation on candle's operations, which Metal uses. On the CPU it is slow and
+    /// serves as the reference.
     ///
     /// # Errors
     /// As [`Gpt2::load`].
@@ -155,25 +109,26 @@ impl Gpt2 {
             _ => return Err(dtype.refused(device)),
         };
         let network = Network::Tensors(tensors::Network::new(checkpoint, on, computed)?);
-        Ok(Self { config: checkpoint.config().clone(), device: device.clone(), dtype, network })
+        let config = Arc::new(checkpoint.config().clone());
+        Ok(Self { config, device: device.clone(), dtype, network })
     }
 
-    /// Sizes and choices.
+    /// The model's sizes and architecture options.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Where it computes.
+    /// The device that the model runs on.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// What it computes in.
+    /// The number format of the weights.
     pub fn dtype(&self) -> Dtype {
         self.dtype
     }
 
-    /// What its weights take.
+    /// Memory used by the weights.
     pub fn held(&self) -> Held {
         match &self.network {
             Network::Tensors(_) => {
@@ -188,7 +143,7 @@ impl Gpt2 {
         }
     }
 
-    /// Everything but the linear layers' weights is kept as f32.
+    /// Everything except the linear layers' weights is stored as f32.
     fn held_on_cpu<F: Format>(&self, network: &cpu::Network<F>) -> Held {
         let packed: usize = network.layers().map(|layer| size_of_val(layer.packed())).sum();
         let linear: usize = self.config.linear_layers().map(|(k, n)| k * n).sum();
@@ -198,15 +153,15 @@ impl Gpt2 {
         }
     }
 
-    /// Bytes of the keys and values of a text of so many tokens.
+    /// KV cache bytes for a text of `tokens` tokens.
     pub fn cache_bytes(&self, tokens: usize) -> usize {
         let scale = if self.dtype == Dtype::Int8 { size_of::<f32>() } else { 0 };
         let head = self.config.head_dim() * self.dtype.size_in_bytes() + scale;
         tokens * self.config.n_layer * 2 * self.config.n_head * head
     }
 
-    /// How many texts a GPU has memory for, when it gives half of what is free now; none on a device
-    /// that shares the machine's.
+    /// Number of batch slots that fit in half of the GPU's free memory; `None` on a device that uses the
+    /// machine's own memory.
     pub fn slots_in_memory(&self) -> Option<usize> {
         match &self.network {
             #[cfg(feature = "gpu")]
@@ -215,7 +170,7 @@ impl Gpt2 {
         }
     }
 
-    /// An empty cache with room for `slots` texts.
+    /// Creates an empty KV cache with `slots` batch slots.
     ///
     /// # Errors
     /// When the device has too little memory.
@@ -229,19 +184,19 @@ impl Gpt2 {
             #[cfg(feature = "gpu")]
             Network::Gpu(network) => Layers::Gpu(Box::new(network.new_cache(slots)?)),
         };
-        Ok(KvCache { slots, config: config.clone(), dtype: self.dtype, layers })
+        Ok(KvCache { slots, config: Arc::clone(&self.config), dtype: self.dtype, layers })
     }
 
-    /// Takes `tokens` (N) into the cache, which this model made, and gives the logits (W, V) that
-    /// follow the W of them whose indices are `wanted`, in f32, row after row.
+    /// Adds `tokens` (N) to `cache`, and fills `logits` (W, V) with the f32 logits, row by row, that
+    /// follow the W tokens whose indices are in `wanted`.
     ///
     /// # Errors
-    /// When a token, position or slot does not exist, the cache is another kind of model's, or the
-    /// device fails.
+    /// When a token, position or slot is out of range, the cache was made by an incompatible model, or
+    /// the device fails.
     pub fn forward(
         &self,
         cache: &mut KvCache,
-        tokens: &[Token],
+        tokens: &[InputToken],
         wanted: &[u32],
         logits: &mut Vec<f32>,
     ) -> Result<()> {
@@ -249,7 +204,7 @@ impl Gpt2 {
         if let Some(&index) = wanted.iter().find(|index| **index as usize >= tokens.len()) {
             return Err(Error::WantedOutOfRange { index, tokens: tokens.len() });
         }
-        if !cache.fits(self) {
+        if !cache.fits(&self.config, self.dtype) {
             return Err(Error::ForeignCache);
         }
         match (&self.network, &mut cache.layers) {
@@ -276,7 +231,7 @@ impl Gpt2 {
 }
 
 impl Gpt2 {
-    /// Whether it is on a device that chooses tokens itself.
+    /// Whether the device samples tokens itself.
     pub(crate) fn chooses_tokens(&self) -> bool {
         match &self.network {
             #[cfg(feature = "gpu")]
@@ -285,26 +240,26 @@ impl Gpt2 {
         }
     }
 
-    /// Prompt tokens that a pass should take in at most, over all texts.
+    /// Maximum number of prompt tokens in a pass, over all texts.
     pub(crate) fn prompt_tokens_per_pass(&self) -> usize {
         match &self.network {
             #[cfg(feature = "gpu")]
             Network::Gpu(_) => gpu::PROMPT_TOKENS,
-            // The weights are long since read once for very many tokens.
+            // With this many tokens, reading the weights no longer dominates the cost of a pass.
             _ => 512,
         }
     }
 
-    /// Tells the device to take `tokens` (N) into the cache and to choose what follows those whose indices
-    /// are `wanted`, one choice each. A token's id may be the one chosen for its place.
+    /// Queues a pass on the device that adds `tokens` (N) to the cache and samples one next token for
+    /// each index in `wanted`. A token's id may be [`InputToken::CHOSEN`].
     ///
     /// # Errors
-    /// When the device fails, or does not choose tokens.
-    #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "no device chooses tokens"))]
+    /// When the device fails, or does not sample tokens.
+    #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "no device samples tokens"))]
     pub(crate) fn submit(
         &self,
         cache: &mut KvCache,
-        tokens: &[Token],
+        tokens: &[InputToken],
         wanted: &[u32],
         choices: &[Choice],
     ) -> Result<()> {
@@ -317,10 +272,10 @@ impl Gpt2 {
         }
     }
 
-    /// Waits for what was chosen by the first of the passes that were submitted and not collected.
+    /// Waits for the oldest submitted pass and returns the tokens that it sampled.
     ///
     /// # Errors
-    /// When the device fails, or does not choose tokens.
+    /// When the device fails, or does not sample tokens.
     pub(crate) fn collect(&self, cache: &mut KvCache) -> Result<Vec<Sampled>> {
         match (&self.network, &mut cache.layers) {
             #[cfg(feature = "gpu")]

@@ -1,23 +1,39 @@
-//! Byte-level BPE: text to token ids and back, as the reference (transformers) does it.
+//! Byte-level BPE tokenizer, compatible with transformers.
 //!
-//! `<|endoftext|>` written in a text becomes the one end-of-text token, not its letters: the
-//! reference's tokenizer does so, and it is how a prompt says that a document begins. Nothing else
-//! is added to a text, whatever tokenizer.json's post-processor would add: a prompt is exact.
+//! `<|endoftext|>` in a text is encoded as the end-of-text token, as in transformers; a prompt uses it
+//! to mark the start of a document. No other special tokens are added: the post-processor in
+//! tokenizer.json is ignored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{AddedToken, ModelWrapper};
+use tokenizers::{AddedToken, DecoderWrapper, ModelWrapper};
+
+use generator::END_OF_TEXT;
 
 use crate::error::{Error, Result};
-use crate::text::TokenBytes;
+use kernels::detokenizer::TokenBytes;
 
-/// What GPT-2 calls the token that ends (and begins) a document.
-pub(crate) const END_OF_TEXT: &str = "<|endoftext|>";
+/// The tokenizer's decoder is not byte-level, so tokens cannot be decoded individually.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the tokenizer's decoder is {got}, expected ByteLevel: it is not a GPT-2 tokenizer; \
+     use the tokenizer.json or vocab.json and merges.txt that came with the checkpoint"
+)]
+struct NotByteLevel {
+    /// Name of its decoder.
+    got: String,
+}
 
-/// Text to token ids and back.
+fn name_of(decoder: Option<&DecoderWrapper>) -> String {
+    let Some(decoder) = decoder else { return "none".to_owned() };
+    let debug = format!("{decoder:?}");
+    debug.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
+}
+
+/// Converts between text and token ids.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     bytes: Arc<TokenBytes>,
@@ -25,7 +41,7 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// From the contents of a tokenizer.json; `origin` names it in errors.
+    /// Builds a tokenizer from the contents of a tokenizer.json; `origin` names it in errors.
     ///
     /// # Errors
     /// When it cannot be parsed or is not byte-level BPE.
@@ -35,10 +51,10 @@ impl Tokenizer {
         Self::new(inner, origin)
     }
 
-    /// From the contents of GPT-2's own vocab.json and merges.txt; `origin` names them in errors.
+    /// Builds a tokenizer from GPT-2's vocab.json and merges.txt; `origin` names them in errors.
     ///
     /// # Errors
-    /// When they cannot be parsed or do not fit together.
+    /// When they cannot be parsed or do not match.
     pub fn from_vocab_and_merges(vocab: &[u8], merges: &[u8], origin: &str) -> Result<Self> {
         let vocab: BTreeMap<String, u32> = serde_json::from_slice(vocab)
             .map_err(|source| Error::Json { origin: origin.into(), source })?;
@@ -49,7 +65,7 @@ impl Tokenizer {
             .filter(|line| !line.starts_with("#version") && !line.is_empty())
             .map(|line| match line.split_once(' ') {
                 Some((left, right)) => Ok((left.to_string(), right.to_string())),
-                None => Err(refuse(format!("a merge without a space: `{line}`").into())),
+                None => Err(refuse(format!("merge without a space: `{line}`").into())),
             })
             .collect::<Result<Vec<_>>>()?;
         let bpe = BPE::builder()
@@ -68,55 +84,62 @@ impl Tokenizer {
         inner.with_truncation(None).map_err(refuse)?;
         inner.with_padding(None);
 
-        let bytes = TokenBytes::new(&inner).map_err(|error| refuse(error.into()))?;
+        if !matches!(inner.get_decoder(), Some(DecoderWrapper::ByteLevel(_))) {
+            let got = name_of(inner.get_decoder());
+            return Err(refuse(NotByteLevel { got }.into()));
+        }
         let largest_id = inner.get_vocab(true).into_values().max();
+        let added = inner.get_added_tokens_decoder();
+        let is_special = |id: u32| added.get(&id).is_some_and(|token| token.special);
+        let token = |id| inner.id_to_token(id).filter(|_| !is_special(id));
+        let bytes = TokenBytes::new((0..largest_id.map_or(0, |id| id + 1)).map(token));
         Ok(Self { inner, bytes: Arc::new(bytes), largest_id })
     }
 
-    /// The contents of a tokenizer.json that makes the same of every text.
+    /// Serialises the tokenizer to the tokenizer.json format.
     ///
     /// # Errors
-    /// When the tokenizer cannot be written down, which no byte-level BPE is known to be.
+    /// When serialisation fails; not known to happen for byte-level BPE.
     pub fn to_json(&self) -> Result<String> {
         self.inner.to_string(true).map_err(|source| Error::Tokenize { source })
     }
 
-    /// Tokens that a model of this vocabulary has: one more than the largest id.
+    /// Vocabulary size of a matching model: the largest id plus one.
     pub fn vocab_size(&self) -> usize {
         self.largest_id.map_or(0, |largest| largest as usize + 1)
     }
 
-    /// The id of the token that ends and begins a document.
+    /// Id of the end-of-text token.
     pub fn end_of_text(&self) -> Option<u32> {
         self.inner.token_to_id(END_OF_TEXT)
     }
 
-    /// Token ids of a text; see the module on `<|endoftext|>`.
+    /// Encodes a text; the module documentation explains `<|endoftext|>`.
     ///
     /// # Errors
-    /// When the tokenizer fails, which byte-level BPE does not do on any text.
+    /// When the tokenizer fails; byte-level BPE accepts every text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.inner.encode_fast(text, false);
         Ok(encoding.map_err(|source| Error::Tokenize { source })?.get_ids().to_vec())
     }
 
-    /// The text of tokens; special tokens have none, invalid UTF-8 is U+FFFD.
+    /// Decodes tokens. Special tokens are skipped, and invalid UTF-8 becomes U+FFFD.
     pub fn decode(&self, ids: &[u32]) -> String {
         let bytes: Vec<u8> = ids.iter().flat_map(|id| self.bytes.of(*id)).copied().collect();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The bytes a token stands for, which may be part of a character; none for a special token.
+    /// Bytes of a token, possibly part of a character; empty for a special token.
     pub fn bytes_of(&self, id: u32) -> &[u8] {
         self.bytes.of(id)
     }
 
-    /// The bytes of every token.
-    pub(crate) fn bytes(&self) -> &Arc<TokenBytes> {
+    /// Bytes of every token.
+    pub(crate) fn table(&self) -> &Arc<TokenBytes> {
         &self.bytes
     }
 
-    /// The largest token id there is.
+    /// Largest token id in the vocabulary.
     pub(crate) fn largest_id(&self) -> Option<u32> {
         self.largest_id
     }

@@ -1,7 +1,7 @@
-//! A checkpoint: the files of one GPT-2 in Hugging Face layout, opened but not computed with.
+//! A checkpoint: the files of one GPT-2 in Hugging Face layout.
 //!
-//! Weights are memory-mapped (safetensors) or read tensor by tensor (pickle), so that opening is
-//! cheap and every tensor is converted once, straight to the model's device and dtype.
+//! Weights are memory-mapped (safetensors) or read tensor by tensor (pickle). Opening is cheap, and
+//! every tensor is converted once, directly to the model's device and number format.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,47 +11,53 @@ use candle_core::safetensors::{MmapedSafetensors, SliceSafetensors};
 use candle_core::{DType, Device, Tensor, pickle::PthTensors};
 use serde::Deserialize;
 
+use generator::{GenerationOverrides, Setting};
+
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
 
-/// The files of a checkpoint directory that matter.
+/// Paths of a checkpoint's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckpointFiles {
     pub config: PathBuf,
     /// `tokenizer.json`, or `vocab.json` and `merges.txt`.
     pub tokenizer: Vec<PathBuf>,
-    /// One file, or the shards in the order of their names.
+    /// One file, or the shards sorted by name.
     pub weights: Vec<PathBuf>,
+    /// generation_config.json, if there is one: the model's own sampling settings.
+    pub generation: Option<PathBuf>,
 }
 
 impl CheckpointFiles {
-    /// Finds them in a directory, of several layouts the first of: `model.safetensors`, its sharded
-    /// form, `pytorch_model.bin`, its sharded form; `tokenizer.json`, `vocab.json` + `merges.txt`.
+    /// Finds the files in a directory. The first match wins, in this order: `model.safetensors`, its
+    /// sharded form, `pytorch_model.bin`, its sharded form; and `tokenizer.json`, `vocab.json` +
+    /// `merges.txt`.
     ///
     /// # Errors
-    /// When one is missing, or an index names a shard that is.
+    /// When a file or a shard is missing.
     pub fn find(dir: &Path) -> Result<Self> {
         let config = existing(dir, "config.json")?;
         let tokenizer = match existing(dir, "tokenizer.json") {
             Ok(tokenizer) => vec![tokenizer],
             Err(_) => match (existing(dir, "vocab.json"), existing(dir, "merges.txt")) {
                 (Ok(vocab), Ok(merges)) => vec![vocab, merges],
-                _ => return missing(dir, "tokenizer.json, and no vocab.json with merges.txt"),
+                _ => return missing(dir, "tokenizer.json and no vocab.json with merges.txt"),
             },
         };
+        let generation = existing(dir, "generation_config.json").ok();
         for name in ["model.safetensors", "pytorch_model.bin"] {
             if let Ok(weights) = existing(dir, name) {
-                return Ok(Self { config, tokenizer, weights: vec![weights] });
+                return Ok(Self { config, tokenizer, weights: vec![weights], generation });
             }
             if let Ok(index) = existing(dir, &format!("{name}.index.json")) {
-                return Ok(Self { config, tokenizer, weights: shards(dir, &index)? });
+                return Ok(Self { config, tokenizer, weights: shards(dir, &index)?, generation });
             }
         }
-        missing(dir, "model.safetensors, and no pytorch_model.bin")
+        missing(dir, "model.safetensors and no pytorch_model.bin")
     }
 
-    /// The weights' identity: BLAKE3 over what config.json and the weights' files hold.
+    /// BLAKE3 hashes of config.json and the weights files.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -59,7 +65,24 @@ impl CheckpointFiles {
         hash_files(std::iter::once(&self.config).chain(&self.weights))
     }
 
-    /// The tokenizer's identity: BLAKE3 over what its files hold.
+    /// BLAKE3 hash of generation_config.json, if there is one.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn generation_hash(&self) -> Result<Hashes> {
+        hash_files(&self.generation)
+    }
+
+    /// The model's own settings, from generation_config.json.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not JSON, or holds an invalid value.
+    pub fn settings(&self) -> Result<GenerationOverrides> {
+        let Some(file) = &self.generation else { return Ok(GenerationOverrides::default()) };
+        settings_from_json(&read(file)?, &shown(file))
+    }
+
+    /// BLAKE3 hashes of the tokenizer files.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -68,17 +91,35 @@ impl CheckpointFiles {
     }
 }
 
-/// BLAKE3, in hex, of files.
+/// Reads settings from the contents of a generation_config.json. Keys that are no setting of ours, such as
+/// `bos_token_id` or `do_sample`, are ignored; `origin` names the file in errors.
+///
+/// # Errors
+/// When it is not a JSON object, or holds an invalid value.
+pub fn settings_from_json(json: &[u8], origin: &str) -> Result<GenerationOverrides> {
+    let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(json)
+        .map_err(|source| Error::Json { origin: origin.into(), source })?;
+    let ours = fields
+        .into_iter()
+        .filter(|(name, value)| Setting::named(name).is_some() && !value.is_null())
+        .collect::<serde_json::Map<_, _>>();
+    let settings: GenerationOverrides = serde_json::from_value(ours.into())
+        .map_err(|source| Error::Json { origin: origin.into(), source })?;
+    settings.check().map_err(|source| Error::Settings { origin: origin.into(), source })?;
+    Ok(settings)
+}
+
+/// BLAKE3 hashes of files, in hex.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hashes {
-    /// Of their contents in the order given, each preceded by its length in bytes (u64, little
-    /// endian), so that bytes cannot move from one file to the next unnoticed.
+    /// Hash of all contents in order, each preceded by its length in bytes (u64, little endian), so that
+    /// the boundaries between files count as well.
     pub together: String,
-    /// Of each file's contents, with its length.
+    /// Path, length in bytes and hash of each file.
     pub each: Vec<(PathBuf, u64, String)>,
 }
 
-/// Hashes files, reading each once: weights are large.
+/// Hashes files, reading each only once because weights are large.
 fn hash_files<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<Hashes> {
     let mut together = blake3::Hasher::new();
     let mut each = Vec::new();
@@ -101,7 +142,7 @@ fn hash_files<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<Hashes
     Ok(Hashes { together: together.finalize().to_hex().to_string(), each })
 }
 
-/// One GPT-2, opened: its configuration, tokenizer and tensors.
+/// An open checkpoint: configuration, tokenizer and tensors.
 pub struct Checkpoint {
     config: Config,
     tokenizer: Tokenizer,
@@ -112,12 +153,12 @@ impl Checkpoint {
     /// Opens a directory in Hugging Face layout (see [`CheckpointFiles::find`]).
     ///
     /// # Errors
-    /// When a file is missing or not what it should be, or tokenizer and model do not match.
+    /// When a file is missing or invalid, or tokenizer and model do not match.
     pub fn from_dir(dir: &Path) -> Result<Self> {
         Self::from_files(&CheckpointFiles::find(dir)?)
     }
 
-    /// Opens the files of a checkpoint, wherever each lies.
+    /// Opens a checkpoint whose files may be in different directories.
     ///
     /// # Errors
     /// As [`Checkpoint::from_dir`].
@@ -128,13 +169,13 @@ impl Checkpoint {
                 Tokenizer::from_vocab_and_merges(&read(vocab)?, &read(merges)?, &shown(vocab))?
             }
             [json, ..] => Tokenizer::from_json(&read(json)?, &shown(json))?,
-            [] => return missing(&files.config, "tokenizer beside it"),
+            [] => return missing(&files.config, "tokenizer files"),
         };
         Self::new(config, tokenizer, Tensors::open(&files.weights)?)
     }
 
-    /// Opens a checkpoint that lies in memory: the contents of config.json, tokenizer.json and
-    /// model.safetensors, as of a model embedded in the program.
+    /// Opens a checkpoint embedded in the program, from the contents of config.json, tokenizer.json and
+    /// model.safetensors.
     ///
     /// # Errors
     /// As [`Checkpoint::from_dir`].
@@ -156,7 +197,7 @@ impl Checkpoint {
         Ok(Self { config, tokenizer, tensors })
     }
 
-    /// Sizes and choices of the model.
+    /// The model's sizes and architecture options.
     pub fn config(&self) -> &Config {
         &self.config
     }
@@ -166,9 +207,9 @@ impl Checkpoint {
         &self.tokenizer
     }
 
-    /// The tensors at the root of the model: `wte.weight` is `wte.weight` whether or not the
-    /// checkpoint writes `transformer.wte.weight`.
-    pub(crate) fn weights(&self, device: &Device, dtype: DType) -> Result<Weights<'_>> {
+    /// The tensors at the model's root. A `transformer.` prefix in the checkpoint is skipped, so the
+    /// token embedding is always `wte.weight`.
+    pub fn weights(&self, device: &Device, dtype: DType) -> Result<Weights<'_>> {
         let names = self.tensors.names();
         let prefixed = names.iter().any(|name| name == "transformer.wte.weight");
         let prefix = if prefixed { "transformer." } else { "" };
@@ -186,9 +227,9 @@ impl Checkpoint {
     }
 }
 
-/// The tensors below one place of a checkpoint, as they will be computed with.
+/// The tensors below one path prefix of a checkpoint, with their target device and number format.
 #[derive(Clone)]
-pub(crate) struct Weights<'a> {
+pub struct Weights<'a> {
     tensors: &'a Tensors,
     path: String,
     device: Device,
@@ -196,17 +237,17 @@ pub(crate) struct Weights<'a> {
 }
 
 impl Weights<'_> {
-    /// One place further down: `weights.pp("h.0").pp("ln_1")`.
+    /// Extends the path prefix: `weights.pp("h.0").pp("ln_1")`.
     pub fn pp(&self, place: &str) -> Self {
         Self { path: format!("{}{place}.", self.path), ..self.clone() }
     }
 
-    /// The model's root without the checkpoint's prefix, where `lm_head` lives.
+    /// The checkpoint's root, without the `transformer.` prefix, where `lm_head` is.
     pub fn outside(&self) -> Self {
         Self { path: String::new(), ..self.clone() }
     }
 
-    /// The tensor of this name here, which must have this shape.
+    /// Loads a tensor, which must have the `expected` shape.
     pub fn get(&self, expected: &[usize], name: &str) -> Result<Tensor> {
         let name = format!("{}{name}", self.path);
         let origin = || self.tensors.origin.clone();
@@ -227,7 +268,7 @@ impl Weights<'_> {
 
 /// Named tensors in one or several files.
 struct Tensors {
-    /// What to call them in errors.
+    /// Name of the source in errors.
     origin: String,
     files: Files,
 }
@@ -242,7 +283,7 @@ impl Tensors {
     fn open(paths: &[PathBuf]) -> Result<Self> {
         let origin = match paths {
             [path] => shown(path),
-            // The shards share a directory, which names them better than the first of them.
+            // Errors name the directory that holds the shards.
             [path, ..] => path.parent().map_or_else(|| shown(path), shown),
             [] => return missing(Path::new("the checkpoint"), "weights"),
         };
@@ -252,8 +293,8 @@ impl Tensors {
                 |path: &PathBuf| PthTensors::new(path, None).map_err(unreadable(&shown(path)));
             Files::Pickled(paths.iter().map(open).collect::<Result<_>>()?)
         } else {
-            // SAFETY: a mapped file must not be changed while it is mapped. Checkpoints are written
-            // once, by rename, and are opened read-only here.
+            // SAFETY: the file must not change while it is mapped. Checkpoints are written once, by
+            // rename, and are opened read-only here.
             let mapped = unsafe { MmapedSafetensors::multi(paths) };
             Files::Mapped(mapped.map_err(unreadable(&origin))?)
         };
@@ -272,7 +313,7 @@ impl Tensors {
         names
     }
 
-    /// Number format and shape of a tensor, if there is one of this name.
+    /// Number format and shape of a tensor, if it exists.
     fn kind(&self, name: &str) -> Option<(String, Vec<usize>)> {
         let of_view = |view: safetensors::tensor::TensorView<'_>| {
             (format!("{:?}", view.dtype()), view.shape().to_vec())
@@ -287,7 +328,7 @@ impl Tensors {
         }
     }
 
-    /// A tensor that [`Tensors::kind`] knows, in its own number format, on the CPU.
+    /// Loads an existing tensor to the CPU in its stored number format.
     fn load(&self, name: &str) -> Result<Tensor> {
         let tensor = match &self.files {
             Files::Mapped(files) => files.load(name, &Device::Cpu),
@@ -301,7 +342,7 @@ impl Tensors {
     }
 }
 
-/// The index of a sharded checkpoint: which file holds which tensor.
+/// Index of a sharded checkpoint, a map from tensor name to file name.
 #[derive(Deserialize)]
 struct ShardIndex {
     weight_map: std::collections::BTreeMap<String, String>,

@@ -1,6 +1,6 @@
-//! What holds on the CPU, on the emulated GPU; `fixture.rs` sees under which name it is compiled.
+//! Runs the CPU's tests on the emulated GPU; `fixture.rs` selects the device by the crate name.
 
-#![allow(clippy::unwrap_used, reason = "a test that panics has said what failed")]
+#![allow(clippy::unwrap_used, reason = "a panic reports what failed")]
 
 #[path = "gpt2/eval.rs"]
 mod eval;

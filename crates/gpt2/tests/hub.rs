@@ -1,6 +1,6 @@
-//! The hub's client against a server on this machine, on good days and on bad ones.
+//! Tests the hub client against a local server, with and without faults.
 
-#![expect(clippy::unwrap_used, reason = "what sets a test up may fail it")]
+#![expect(clippy::unwrap_used, reason = "a failed setup fails the test")]
 
 use std::fs;
 use std::path::Path;
@@ -45,7 +45,7 @@ impl Setting {
         self.hub().snapshot(&tiny(), &mut ())
     }
 
-    /// The error of a fetch during which the server misbehaves so.
+    /// Fetches while the server has these faults, and returns the error.
     fn error_with(&self, faults: Faults) -> Error {
         self.server.set_faults(faults);
         self.fetch().unwrap_err()
@@ -77,7 +77,7 @@ fn ranges(requests: &[Request]) -> Vec<&str> {
 }
 
 #[test]
-fn a_checkpoint_comes_with_what_it_needs_and_no_more() {
+fn only_the_needed_files_are_downloaded() {
     let setting = Setting::new();
     let snapshot = setting.fetch().unwrap();
     assert_whole(&snapshot);
@@ -86,7 +86,7 @@ fn a_checkpoint_comes_with_what_it_needs_and_no_more() {
 }
 
 #[test]
-fn the_cache_is_laid_out_like_the_other_tools_lay_it_out() {
+fn the_cache_layout_matches_the_official_tools() {
     let setting = Setting::new();
     setting.fetch().unwrap();
     let repo = Repo::tiny();
@@ -101,7 +101,7 @@ fn the_cache_is_laid_out_like_the_other_tools_lay_it_out() {
 }
 
 #[test]
-fn what_the_cache_has_needs_no_connection() {
+fn cached_files_need_no_connection() {
     let setting = Setting::new();
     setting.fetch().unwrap();
     setting.server.take_requests();
@@ -136,7 +136,7 @@ fn an_update_moves_the_branch_and_keeps_the_old_commit() {
     repo.commit = "89abcdef0123456789abcdef0123456789abcdef".to_owned();
     repo.files.insert("config.json".to_owned(), b"{\"n_layer\": 2}\n".to_vec());
     setting.server.set_repo(repo.clone());
-    assert_eq!(setting.fetch().unwrap().commit, old.commit, "nothing moves unasked");
+    assert_eq!(setting.fetch().unwrap().commit, old.commit, "fetch does not update");
     let new = setting.hub().update(&tiny(), &mut ()).unwrap();
     assert_eq!(new.commit, repo.commit);
     assert_eq!(fs::read(new.dir.join("config.json")).unwrap(), repo.files["config.json"]);
@@ -145,7 +145,7 @@ fn an_update_moves_the_branch_and_keeps_the_old_commit() {
 }
 
 #[test]
-fn a_sharded_checkpoint_comes_with_all_its_shards() {
+fn all_shards_are_downloaded() {
     let setting = Setting::new();
     let mut repo = Repo::tiny();
     let weights = repo.files.remove(WEIGHTS).unwrap();
@@ -163,11 +163,11 @@ fn a_sharded_checkpoint_comes_with_all_its_shards() {
 }
 
 #[test]
-fn a_download_that_is_cut_goes_on_from_there() {
+fn an_interrupted_download_is_resumed() {
     let setting = Setting::new();
     setting.server.set_faults(Faults { cut: Some((2, 100_000)), ..Faults::default() });
     assert_whole(&setting.fetch().unwrap());
-    // Each range once to the hub and once where it redirects to.
+    // Each range is requested twice: from the hub, and from the redirect's target.
     let requests = setting.server.take_requests();
     assert_eq!(
         ranges(&requests),
@@ -176,7 +176,7 @@ fn a_download_that_is_cut_goes_on_from_there() {
 }
 
 #[test]
-fn a_download_cut_too_often_goes_on_the_next_time() {
+fn a_download_interrupted_too_often_is_resumed_by_the_next_call() {
     let setting = Setting::new();
     let error = setting.error_with(Faults { cut: Some((3, 100_000)), ..Faults::default() });
     let expected = Repo::tiny().files[WEIGHTS].len() as u64;
@@ -184,8 +184,8 @@ fn a_download_cut_too_often_goes_on_the_next_time() {
         matches!(&error, Error::Cut { file, expected: e, got: 300_000, .. } if file == WEIGHTS && *e == expected),
         "{error}"
     );
-    assert!(error.to_string().contains("run again to go on from there"), "{error}");
-    assert!(!setting.repo_dir().join("refs").exists(), "a branch points to whole snapshots only");
+    assert!(error.to_string().contains("run again to resume"), "{error}");
+    assert!(!setting.repo_dir().join("refs").exists(), "branches point only to complete snapshots");
     setting.server.take_requests();
     assert_whole(&setting.fetch().unwrap());
     assert_eq!(ranges(&setting.server.take_requests())[0], "bytes=300000-");
@@ -200,7 +200,7 @@ fn a_server_that_ignores_ranges_is_read_from_the_start() {
 }
 
 #[test]
-fn a_partial_file_that_is_too_long_is_begun_anew() {
+fn a_partial_file_that_is_too_long_is_downloaded_again() {
     let setting = Setting::new();
     setting.error_with(Faults { cut: Some((3, 10)), ..Faults::default() });
     fs::write(setting.partial_weights(), vec![1; 2_000_000]).unwrap();
@@ -208,7 +208,7 @@ fn a_partial_file_that_is_too_long_is_begun_anew() {
 }
 
 #[test]
-fn a_partial_file_with_other_bytes_is_found_out_and_begun_anew() {
+fn a_partial_file_with_wrong_bytes_is_detected_and_downloaded_again() {
     let setting = Setting::new();
     setting.error_with(Faults { cut: Some((3, 10)), ..Faults::default() });
     fs::write(setting.partial_weights(), vec![1; 500_000]).unwrap();
@@ -217,7 +217,7 @@ fn a_partial_file_with_other_bytes_is_found_out_and_begun_anew() {
 }
 
 #[test]
-fn a_wrong_hash_is_named_and_the_file_removed() {
+fn a_hash_mismatch_is_reported_and_the_file_removed() {
     let setting = Setting::new();
     let error = setting.error_with(Faults { damaged: true, ..Faults::default() });
     let Error::WrongHash { file, algorithm, expected, got, .. } = &error else { panic!("{error}") };
@@ -232,7 +232,7 @@ fn a_wrong_hash_is_named_and_the_file_removed() {
 }
 
 #[test]
-fn without_access_it_says_how_to_get_it() {
+fn an_access_error_explains_how_to_get_access() {
     let setting = Setting::new();
     let needs_token = Faults { token: Some("secret".to_owned()), ..Faults::default() };
     let error = setting.error_with(needs_token);
@@ -246,7 +246,7 @@ fn without_access_it_says_how_to_get_it() {
 }
 
 #[test]
-fn the_token_stays_with_the_hub() {
+fn the_token_is_sent_only_to_the_hub() {
     let setting = Setting::new();
     let settings = Settings { token: Some("secret".to_owned()), ..setting.settings() };
     assert!(!format!("{settings:?}").contains("secret"));
@@ -262,7 +262,7 @@ fn the_token_stays_with_the_hub() {
 }
 
 #[test]
-fn what_is_not_there_is_named() {
+fn missing_models_revisions_and_files_are_named() {
     let setting = Setting::new();
     let error_of = |name: &str| {
         setting.hub().snapshot(&name.parse().unwrap(), &mut ()).unwrap_err().to_string()
@@ -278,12 +278,12 @@ fn what_is_not_there_is_named() {
     setting.server.set_repo(repo);
     assert_eq!(
         error_of("ada/tiny"),
-        "`ada/tiny` is no GPT-2 checkpoint that can be read: it has no tokenizer.json, no model.safetensors"
+        "`ada/tiny` is not a usable GPT-2 checkpoint: missing tokenizer.json, model.safetensors"
     );
 }
 
 #[test]
-fn a_short_wait_that_is_asked_for_is_kept_and_a_long_one_reported() {
+fn a_short_retry_after_is_honoured_and_a_long_one_reported() {
     let setting = Setting::new();
     let busy = |retry_after| Faults { status: Some((1, 429, retry_after)), ..Faults::default() };
     for wait in [Some(0), None] {
@@ -303,7 +303,7 @@ fn a_short_wait_that_is_asked_for_is_kept_and_a_long_one_reported() {
 }
 
 #[test]
-fn a_server_that_fails_is_asked_again_and_then_reported() {
+fn server_errors_are_retried_and_then_reported() {
     let setting = Setting::new();
     let failing = |times| Faults { status: Some((times, 503, None)), ..Faults::default() };
     setting.server.set_faults(failing(2));
@@ -314,9 +314,9 @@ fn a_server_that_fails_is_asked_again_and_then_reported() {
 }
 
 #[test]
-fn without_a_network_the_address_is_named() {
+fn a_connection_error_names_the_address() {
     let setting = Setting::new();
-    // A port on which nothing listens any more.
+    // A port that nothing listens on any more.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let settings = Settings { endpoint: format!("http://127.0.0.1:{port}"), ..setting.settings() };
     let error = Hub::new(settings).snapshot(&tiny(), &mut ()).unwrap_err();
@@ -357,7 +357,7 @@ fn progress_counts_every_byte_of_each_file() {
 }
 
 #[test]
-fn two_downloads_at_once_both_end_well() {
+fn concurrent_downloads_all_succeed() {
     let setting = Setting::new();
     std::thread::scope(|scope| {
         let downloads: Vec<_> = (0..4).map(|_| scope.spawn(|| setting.fetch().unwrap())).collect();

@@ -1,10 +1,10 @@
-//! A server on this machine that answers like the Hugging Face hub, for one repository, and fails
-//! like it on request. It knows no client: Venti's is tested against it, and so that this proves
-//! something, `scripts/hub_check.py` has Python's `huggingface_hub` download from it too.
+//! A local test server that behaves like the Hugging Face hub for one repository, with optional faults.
+//! To prove that it is faithful, `scripts/hub_check.py` downloads from it with Python's
+//! `huggingface_hub`.
 //!
-//! What it speaks: `/api/models/R/revision/V`, `/api/models/R/tree/V`, `/R/resolve/V/F` with
-//! `ETag`, `X-Repo-Commit`, `X-Linked-Etag`, `X-Linked-Size`, ranges, a redirect within the hub for
-//! small files, and one to another host for large (LFS) files.
+//! It serves `/api/models/R/revision/V`, `/api/models/R/tree/V` and `/R/resolve/V/F`, with `ETag`,
+//! `X-Repo-Commit`, `X-Linked-Etag`, `X-Linked-Size` and ranges. Small files are redirected within the
+//! hub, large (LFS) files to another host.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -16,18 +16,18 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-/// A repository of one commit.
+/// A repository with one commit.
 #[derive(Debug, Clone)]
 pub struct Repo {
     /// `owner/name`.
     pub id: String,
-    /// 40 hexadecimal digits; `main` stands for it.
+    /// Commit hash, 40 hexadecimal digits; `main` points to it.
     pub commit: String,
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
 impl Repo {
-    /// Files of a checkpoint that are none inside: only their names and bytes matter here.
+    /// A repository with the file names of a checkpoint, but arbitrary contents.
     pub fn tiny() -> Self {
         let weights: Vec<u8> =
             (0..300_000u32).flat_map(|n| n.wrapping_mul(n).to_le_bytes()).collect();
@@ -44,38 +44,38 @@ impl Repo {
         }
     }
 
-    /// As on the hub, weights are LFS files.
+    /// Whether a file is stored in LFS, as weights are on the hub.
     fn is_lfs(file: &str) -> bool {
         file.ends_with(".safetensors") || file.ends_with(".bin")
     }
 }
 
-/// How the server misbehaves; by default it does not.
+/// Faults of the server; none by default.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
-    /// So many answers to a `GET` of an LFS file end after this many bytes of their body.
+    /// `(count, bytes)`: the next `count` responses to a `GET` of an LFS file end after `bytes` bytes.
     pub cut: Option<(u32, usize)>,
-    /// A range is answered with 200 and the whole file.
+    /// Whether range requests are answered with 200 and the whole file.
     pub ignores_ranges: bool,
-    /// One byte of every LFS file is another than its hash says.
+    /// Whether LFS files have one wrong byte.
     pub damaged: bool,
-    /// So many requests are answered with this status and `Retry-After`.
+    /// `(count, status, retry_after)`: the next `count` responses have this status and `Retry-After`.
     pub status: Option<(u32, u16, Option<u64>)>,
-    /// Requests without this token are answered with 401.
+    /// Requests without this token get status 401.
     pub token: Option<String>,
 }
 
-/// A request as it came.
+/// A received request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     pub method: String,
-    /// With the query.
+    /// Path with query.
     pub path: String,
-    /// Names in lower case.
+    /// Headers by lower-case name.
     pub headers: BTreeMap<String, String>,
 }
 
-/// A running server; it runs until the process ends.
+/// A running server, which runs until the process exits.
 #[derive(Debug, Clone)]
 pub struct Server {
     port: u16,
@@ -90,7 +90,7 @@ struct State {
 }
 
 impl Server {
-    /// Serves on a port of this machine; 0 takes a free one.
+    /// Starts a server on a local port; 0 selects a free one.
     pub fn start(repo: Repo, port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port))?;
         let port = listener.local_addr()?.port();
@@ -101,7 +101,7 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let server = accepting.clone();
-                // A client that goes away is no matter of the server's.
+                // Errors mean that the client disconnected.
                 thread::spawn(move || server.answer(&stream).ok());
             }
         });
@@ -113,17 +113,17 @@ impl Server {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Misbehaves from now on.
+    /// Sets the faults of all further responses.
     pub fn set_faults(&self, faults: Faults) {
         self.state().faults = faults;
     }
 
-    /// Another repository, or another commit of it, from now on.
+    /// Replaces the repository.
     pub fn set_repo(&self, repo: Repo) {
         self.state().repo = repo;
     }
 
-    /// The requests since this was last asked.
+    /// Returns and clears the recorded requests.
     pub fn take_requests(&self) -> Vec<Request> {
         std::mem::take(&mut self.state().requests)
     }
@@ -200,7 +200,7 @@ impl Server {
         };
         let answer = Answer::status(302).header("X-Repo-Commit", &repo.commit);
         if Repo::is_lfs(file) {
-            // Another host than the one the token is for.
+            // A different host, which must not receive the token.
             answer
                 .header("X-Linked-Etag", &format!("\"{}\"", sha256(bytes)))
                 .header("X-Linked-Size", &bytes.len().to_string())
@@ -218,7 +218,7 @@ impl Server {
         answer.header("X-Repo-Commit", &commit)
     }
 
-    /// An LFS file as the host that keeps it sends it, faults included.
+    /// Returns an LFS file as the storage host would, with faults.
     fn content(state: &mut State, request: &Request, file: &str) -> Answer {
         let cut = match &mut state.faults.cut {
             Some((times, bytes)) if *times > 0 && request.method == "GET" => {
@@ -256,12 +256,12 @@ impl Server {
     }
 }
 
-/// What goes back.
+/// A response.
 struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
-    /// Bytes of the body after which the connection breaks off.
+    /// Number of body bytes after which the connection is closed.
     cut: Option<usize>,
 }
 
@@ -340,12 +340,12 @@ fn tree(repo: &Repo) -> Value {
     repo.files.iter().map(entry).collect()
 }
 
-/// The name of an LFS file's content.
+/// SHA-256 hash, which identifies an LFS file's content.
 pub fn sha256(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
-/// The name git gives to a file's content.
+/// Git blob hash of a file's content.
 pub fn git_blob(bytes: &[u8]) -> String {
     let mut hasher = Sha1::new();
     hasher.update(format!("blob {}\0", bytes.len()));

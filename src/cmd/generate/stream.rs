@@ -1,9 +1,9 @@
-//! A text shown while it is written: cleaned paragraphs, as soon as what follows can no longer
-//! change them.
+//! Streams a text while it is written: cleaned paragraphs, as soon as later text can no longer change
+//! them.
 
-use crate::write::clean::clean;
+use text::clean::clean;
 
-/// What was written so far, and how much of it has been shown.
+/// The text written so far and the part of it already shown.
 pub struct Stream {
     raw: String,
     max_words: usize,
@@ -11,15 +11,14 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Nothing yet; `lead` is what the essay begins with.
+    /// An empty stream; `lead` is the beginning of the essay.
     pub fn new(lead: Option<String>, max_words: usize) -> Self {
         Self { raw: lead.unwrap_or_default(), max_words, shown: String::new() }
     }
 
-    /// Takes a piece as the model wrote it; gives what can be shown now.
+    /// Adds a piece of the model's text and returns what can now be shown.
     ///
-    /// A paragraph is certain once its line has ended and another paragraph follows that it did
-    /// not join.
+    /// A paragraph is final once its line has ended and a separate paragraph follows.
     pub fn push(&mut self, piece: &str) -> String {
         self.raw.push_str(piece);
         if !piece.contains('\n') {
@@ -38,7 +37,7 @@ impl Stream {
         }
     }
 
-    /// What of the finished text has not been shown; none if it does not begin as what was.
+    /// The part of the final text that has not been shown; `None` if the shown part is not its start.
     pub fn rest(&self, text: &str) -> Option<String> {
         text.strip_prefix(self.shown.as_str()).map(str::to_owned)
     }
@@ -57,7 +56,7 @@ mod tests {
         In the end the plan was still simple. It was only the company that had changed.";
 
     #[test]
-    fn what_is_shown_is_the_cleaned_text_from_its_beginning() {
+    fn the_stream_adds_up_to_the_cleaned_text() {
         let mut stream = Stream::new(None, 500);
         let mut shown = String::new();
         let mut steps = 0;
@@ -67,12 +66,12 @@ mod tests {
             shown += &new;
         }
         let text = clean(RAW, 500);
-        assert!(steps >= 2, "it comes in parts");
+        assert!(steps >= 2, "the text comes in several parts");
         assert_eq!(shown + &stream.rest(&text).unwrap(), text);
     }
 
     #[test]
-    fn a_text_that_became_another_is_not_continued() {
+    fn a_different_final_text_is_not_continued() {
         let mut stream = Stream::new(None, 500);
         for piece in RAW.split_inclusive(' ') {
             stream.push(piece);

@@ -1,20 +1,20 @@
-//! The process around the preview, as it is at each moment.
+//! Gives the preview access to the project, the models and the clock.
 
 use jiff::civil::Date;
 
 use crate::cli;
-use crate::cmd::environment;
-use crate::cmd::models::{self, Pins};
-use crate::cmd::site::Place;
-use crate::cmd::terminal::Terminal;
-use crate::project::Project;
-use crate::serve::Surroundings;
-use crate::write::generator::Models;
+use crate::cmd::workspace::Place;
+use crate::environment;
+use crate::models::{self, Pins};
+use crate::terminal::Terminal;
+use content::project::Project;
+use generator::Models;
+use serve::Surroundings;
 
-/// Texts that are written at the same time before one waits for another's place.
+/// Maximum number of texts that are written at once.
 const CLIENTS: usize = 64;
 
-/// This process.
+/// The site, models and clock of this process.
 pub struct Process {
     pub place: Place,
     pub engine: cli::Engine,

@@ -1,53 +1,52 @@
-//! Essays that are missing are written beside the preview, a few at a time, so that what a person
-//! changes meanwhile is taken into account.
+//! Writes missing essays while the preview runs, a few at a time, so that changes made meanwhile are
+//! picked up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use crate::cmd::terminal::Terminal;
 use crate::cmd::writing;
-use crate::config::GenerationOverrides;
-use crate::content;
-use crate::content::essay::EssayId;
-use crate::content::seed::Seed;
-use crate::content::store::Stored;
-use crate::project::Project;
-use crate::serve::{Shared, Stage, Teller, Workshop};
-use crate::site::page_of;
-use crate::write::{self, Choice, Event};
+use crate::terminal::Terminal;
+use content;
+use content::essay::EssayId;
+use content::project::Project;
+use content::seed::Seed;
+use content::store::Stored;
+use generator::GenerationOverrides;
+use serve::{Shared, Stage, Teller, Workshop};
+use site::page_of;
+use write::{self, Choice, Event};
 
-/// Essays that are planned at once.
+/// Maximum number of essays per plan.
 const AT_ONCE: usize = 16;
 
-/// How long another venti at work in this project is waited for.
+/// Time to wait for another venti process to release the project.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Writes what is missing.
+/// Writes missing essays.
 pub struct Writer {
     pub workshop: Workshop,
     pub drafts: bool,
     pub terminal: Terminal,
 }
 
-/// What there is to write, and what is written.
+/// The project, its seeds and its stored essays.
 type Content = (Project, Vec<Seed>, BTreeMap<EssayId, Stored>);
 
 impl Writer {
-    /// Writes whenever a site was built, which is when `built` says so, until nobody builds any more.
+    /// Writes after each build announced on `built`, until the channel closes.
     pub fn run(&self, built: &Receiver<()>, teller: &mut Teller) {
-        // By key: what was refused or failed once would be again.
+        // Keys of essays that were refused or failed, and would be again.
         let mut hopeless: BTreeSet<String> = BTreeSet::new();
         let mut said = None;
         while built.recv().is_ok() {
             while built.try_recv().is_ok() {}
             let Ok(content) = self.content() else {
-                // The builder meets the same, and says so.
+                // The builder meets the same error and reports it.
                 continue;
             };
             let fault = self.write(&content, &mut hopeless, teller).err();
-            teller
-                .work(fault.as_ref().map(|_| "essays cannot be written: see the terminal".into()));
+            teller.work(fault.as_ref().map(|_| "cannot write essays: see the terminal".into()));
             let new = fault.as_ref().map(ToString::to_string);
             if let Some(report) = fault.filter(|_| new != said) {
                 self.terminal.error(&report);
@@ -82,7 +81,7 @@ impl Writer {
             return Ok(());
         }
         let _lock = pen.take(project, PATIENCE, &mut |holder| {
-            teller.work(Some(format!("waiting for {holder} to finish with this site")));
+            teller.work(Some(format!("waiting for {holder}")));
         })?;
         plan.jobs.truncate(AT_ONCE);
         let mut done = 0;

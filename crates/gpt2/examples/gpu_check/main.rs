@@ -1,12 +1,12 @@
-//! Holds a device to this crate's reference on the CPU, a line a check. A machine with a GPU needs no Rust
-//! to run it: it is built elsewhere and carried there, and `scripts/gpu_check.sh` runs it.
+//! Compares a device with this crate's CPU reference; prints one line per check. The GPU machine needs
+//! no Rust toolchain: copy the binary there and run it with `scripts/gpu_check.sh`.
 //!
 //! ```text
 //! gpu_check MODEL_DIR [--device cpu|cuda|emulated] [--small] [--cold-start]
 //! ```
 //!
-//! On the CPU the reference is the network in candle's operations. With `--small` it takes fewer and
-//! shorter texts, with `--cold-start` it times the first token and checks nothing. Its status is 1 if
+//! If the device is the CPU, the reference is the network in candle's operations. `--small` uses fewer
+//! and shorter texts; `--cold-start` only measures the time to the first token. The exit status is 1 if
 //! a check failed.
 
 mod numbers;
@@ -20,10 +20,10 @@ use std::time::Instant;
 
 use gpt2::{Checkpoint, Device, Dtype, Error, Gpt2};
 
-/// What texts begin with: prose of nobody's, so that a model has something to say.
+/// Prose for prompts, so that the model has a realistic context.
 const PROSE: &str = include_str!("../../tests/fixtures/prose.txt");
 
-/// The memory of the GPU that is not there.
+/// Memory of the emulated GPU, in bytes.
 #[cfg(feature = "emulated-gpu")]
 const EMULATED_MEMORY: usize = 1 << 30;
 
@@ -72,7 +72,7 @@ impl Asked {
             }
         }
         if asked.model.as_os_str().is_empty() {
-            return Err("expected a model's folder".into());
+            return Err("expected a model folder".into());
         }
         Ok(asked)
     }
@@ -83,23 +83,23 @@ impl Asked {
             "cuda" => Ok(Device::cuda()?),
             #[cfg(feature = "emulated-gpu")]
             "emulated" => Ok(Device::emulated(EMULATED_MEMORY)),
-            other => Err(format!("`{other}` is not a device of this program").into()),
+            other => Err(format!("this program does not support the device `{other}`").into()),
         }
     }
 }
 
-/// How much is checked.
+/// Sizes of the checks.
 #[derive(Debug, Clone, Copy)]
 struct Sizes {
-    /// Tokens of the text whose logits are compared.
+    /// Length in tokens of the text whose logits are compared.
     logits: usize,
-    /// Texts of one token at a time, in f32, and how many tokens each.
+    /// Number of greedy texts, in f32, and their length in tokens.
     greedy: (usize, usize),
-    /// Texts that are sampled, and about how many tokens each.
+    /// Number of sampled texts, and their approximate length in tokens.
     texts: (usize, usize),
-    /// Texts written together. The first batch is the largest, the last writes few of the texts.
+    /// Batch sizes, largest first; the last one is used for only a few texts.
     batch_sizes: [usize; 3],
-    /// Choices that are held to the host's sampler, for each of several settings.
+    /// Number of samples to compare with the host's sampler, per setting.
     draws: usize,
 }
 
@@ -113,19 +113,19 @@ const FULL: Sizes = Sizes {
 const SMALL: Sizes =
     Sizes { logits: 80, greedy: (2, 40), texts: (24, 16), batch_sizes: [24, 5, 1], draws: 100 };
 
-/// What is checked, and what with.
+/// The model under test, and its reference.
 struct Subject<'a> {
     checkpoint: &'a Checkpoint,
-    /// On the device, in the format that is checked.
+    /// The model on the device, in the number format under test.
     model: &'a Gpt2,
-    /// On the CPU, in f32.
+    /// The reference on the CPU, in f32.
     reference: &'a Gpt2,
     /// The tokens of [`PROSE`].
     prose: &'a [u32],
     sizes: Sizes,
 }
 
-/// Runs everything; whether all of it passed.
+/// Runs all checks, and returns whether they passed.
 fn run(asked: &Asked, started: Instant) -> Result<bool, Box<dyn std::error::Error>> {
     let mut report = Report { failed: 0, checks: 0 };
     let (checkpoint, device) = cold_start(asked, started)?;
@@ -166,7 +166,7 @@ fn run(asked: &Asked, started: Instant) -> Result<bool, Box<dyn std::error::Erro
     Ok(failed == 0)
 }
 
-/// Opens everything and writes a token, with the time that each step of it took.
+/// Opens the device and the model, generates a token, and prints the time of each step.
 fn cold_start(
     asked: &Asked,
     started: Instant,
@@ -194,7 +194,7 @@ fn cold_start(
     Ok((checkpoint, device))
 }
 
-/// Every check of a number format.
+/// Runs all checks of a number format.
 fn check(report: &mut Report, subject: &Subject) {
     let dtype = subject.model.dtype();
     report.check(dtype, "logits", || numbers::logits(subject));
@@ -225,23 +225,23 @@ fn check(report: &mut Report, subject: &Subject) {
     }
 }
 
-/// Whether a check passed, and what it saw.
+/// Whether a check passed, and its result as text.
 type Found = Result<(bool, String), Error>;
 
-/// Says and counts what was found.
+/// Prints and counts the results.
 struct Report {
     checks: usize,
     failed: usize,
 }
 
 impl Report {
-    /// An error and a panic are failures, and keep no other check from running.
+    /// Runs a check. Errors and panics count as failures, and do not prevent further checks.
     fn check(&mut self, dtype: Dtype, name: &str, check: impl FnOnce() -> Found) {
         let started = Instant::now();
         let (passed, figure) = match catch_unwind(AssertUnwindSafe(check)) {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => (false, error.to_string()),
-            Err(_) => (false, "it panicked".to_owned()),
+            Err(_) => (false, "panicked".to_owned()),
         };
         self.checks += 1;
         self.failed += usize::from(!passed);

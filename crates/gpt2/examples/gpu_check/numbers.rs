@@ -1,18 +1,19 @@
-//! Logits: near those of the reference, and the same bits however many tokens a pass has.
+//! Checks that logits are close to the reference, and have the same bits for any number of tokens per
+//! pass.
 
 use gpt2::{Dtype, Error, Gpt2, Token};
 
 use super::{Found, Subject};
 
-/// Tokens that a pass takes in. A tile of a linear layer has 16, 64 or 128 rows: below, at and above
-/// each, so that every tile is chosen, with and without rows that only fill it up.
+/// Numbers of tokens per pass. A linear layer's tile has 16, 64 or 128 rows, so these cover every tile,
+/// with and without padding rows.
 const TOGETHER: [usize; 7] = [1, 16, 17, 64, 65, 200, 512];
 
-/// Texts that are taken in by one pass, for the tiles that only many rows are worth.
+/// Number of texts in one pass, to cover the tiles that are used only for many rows.
 const SIDE_BY_SIDE: usize = 8;
 
-/// How far a logit may be from the reference's, as a share of the largest of all; also how large all
-/// errors may be together, as a share of all logits.
+/// Maximum error of a logit, relative to the largest logit; also the maximum relative error of all
+/// logits in the Euclidean norm.
 fn tolerance(dtype: Dtype) -> f64 {
     match dtype {
         Dtype::F32 => 1e-4,
@@ -39,15 +40,15 @@ pub fn logits(subject: &Subject) -> Found {
     let (relative, share) = ((errors / all).sqrt(), farthest / largest);
     let allowed = tolerance(subject.model.dtype());
     let figure = format!(
-        "relative error {relative:.2e}, farthest {farthest:.2e} of {largest:.1} ({share:.2e}) over {} \
+        "relative error {relative:.2e}, largest {farthest:.2e} of {largest:.1} ({share:.2e}) over {} \
          tokens, allowed {allowed}",
         text.len()
     );
     Ok((ours.len() == theirs.len() && relative <= allowed && share <= allowed, figure))
 }
 
-/// Compares the bits of the same logits when the text is taken in by so many tokens at a time, and
-/// beside other texts.
+/// Compares the bits of the logits for several numbers of tokens per pass, and in a batch with other
+/// texts.
 pub fn tiles(subject: &Subject) -> Found {
     let text = text(subject);
     let alone = of_one_text(subject.model, &text, 1)?;
@@ -61,20 +62,20 @@ pub fn tiles(subject: &Subject) -> Found {
         compare(together, &of_one_text(subject.model, &text, together)?);
     }
     compare(SIDE_BY_SIDE * text.len(), &beside_others(subject.model, &text)?);
-    let mut figure = format!("the same bits with {} rows", same.join(", "));
+    let mut figure = format!("same bits with {} rows", same.join(", "));
     if !different.is_empty() {
-        figure += &format!("; other bits with {}", different.join(", "));
+        figure += &format!("; different bits with {}", different.join(", "));
     }
     Ok((different.is_empty(), figure))
 }
 
-/// As much prose as is compared.
+/// The tokens of the compared text.
 fn text(subject: &Subject) -> Vec<u32> {
     let tokens = subject.sizes.logits.min(subject.model.config().n_positions);
     subject.prose.iter().copied().cycle().take(tokens).collect()
 }
 
-/// The logits (N, V) after each token of a text, of which so many are taken in together.
+/// Returns the logits (N, V) after each token of a text, with `together` tokens per pass.
 pub fn of_one_text(model: &Gpt2, text: &[u32], together: usize) -> Result<Vec<f32>, Error> {
     let mut cache = model.new_cache(1)?;
     let (mut logits, mut all) = (Vec::new(), Vec::new());
@@ -86,7 +87,7 @@ pub fn of_one_text(model: &Gpt2, text: &[u32], together: usize) -> Result<Vec<f3
     Ok(all)
 }
 
-/// The same of the first of several texts, all of which are taken in by one pass.
+/// Returns the logits of the first of several texts that are processed in one pass.
 fn beside_others(model: &Gpt2, text: &[u32]) -> Result<Vec<f32>, Error> {
     let mut cache = model.new_cache(SIDE_BY_SIDE)?;
     let mut pass = tokens(0, 0, text);

@@ -1,4 +1,4 @@
-//! What the device chooses, beside what the host's sampler chooses from the same logits.
+//! Compares tokens sampled on the device with those of the host's sampler for the same logits.
 
 use gpt2::FinishReason;
 use gpt2::sampling::{Sampler, Settings};
@@ -7,17 +7,17 @@ use super::texts::{request, write};
 use super::{Found, Subject};
 use crate::numbers::of_one_text;
 
-/// Tokens that are chosen for a text.
+/// Number of tokens per text.
 const TOKENS: usize = 50;
 
-/// The device rounds otherwise than the host, so a draw at a boundary may give a neighbour. Less than
-/// this share of the very same tokens is a fault.
+/// Minimum fraction of identical tokens. The device rounds differently from the host, so a draw at a
+/// boundary may give a neighbouring token.
 const LEAST_SAME: f64 = 0.98;
 
-/// What a token's log probability may be off by.
+/// Maximum error of a token's log probability.
 const TOLERANCE: f32 = 1e-3;
 
-/// Settings that reach every rule, by name.
+/// Names and settings that together cover every sampling rule.
 pub fn settings() -> [(&'static str, Settings); 5] {
     let plain = Settings::default();
     [
@@ -32,7 +32,7 @@ pub fn settings() -> [(&'static str, Settings); 5] {
     ]
 }
 
-/// Those that most texts of these checks are written with.
+/// Settings for most texts of these checks.
 pub fn lively() -> Settings {
     Settings {
         temperature: 0.9,
@@ -43,7 +43,7 @@ pub fn lively() -> Settings {
     }
 }
 
-/// Writes texts, and chooses each of their tokens once more, here.
+/// Generates texts, and samples each of their tokens again on the host.
 pub fn check(subject: &Subject, settings: &Settings) -> Found {
     let texts = subject.sizes.draws.div_ceil(TOKENS);
     let requests: Vec<_> = (0..texts)
@@ -71,7 +71,7 @@ pub fn check(subject: &Subject, settings: &Settings) -> Found {
             draws += 1;
             if here.token == *token {
                 same += 1;
-                // The token that ends a text is not told.
+                // The end-of-text token's log probability is not reported.
                 let there = completion.log_probs.get(new).copied().unwrap_or(here.log_prob);
                 let distance = (here.log_prob - there).abs();
                 farthest =
@@ -82,7 +82,7 @@ pub fn check(subject: &Subject, settings: &Settings) -> Found {
     let share = f64::from(same) / f64::from(draws.max(1));
     let least = if settings.temperature == 0.0 { 1.0 } else { LEAST_SAME };
     let figure = format!(
-        "{same} of {draws} tokens are the host's, their log probabilities within {farthest:.1e}"
+        "{same} of {draws} tokens match the host's, their log probabilities within {farthest:.1e}"
     );
     Ok((draws > 0 && share >= least && farthest <= TOLERANCE, figure))
 }

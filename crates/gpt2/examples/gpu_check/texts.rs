@@ -1,4 +1,4 @@
-//! Texts: the same whatever they are written beside, however they end, and however little memory there is.
+//! Checks that texts do not depend on the batch, on how they end, or on the available memory.
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
@@ -11,25 +11,25 @@ use gpt2::{Checkpoint, Completion, Error, FinishReason, Gpt2, Request, Work, gen
 use super::sampler::lively;
 use super::{Found, Subject};
 
-/// Of the smallest batch: it takes as long for each text as another for all.
+/// Number of texts in the check with batch size 1, which is slow.
 const FEW: usize = 24;
 
-/// Of the checks about how texts end.
+/// Number of texts in the checks of endings.
 const SOME: usize = 32;
 
-/// Texts together for which no card has memory.
+/// Batch size that exceeds every GPU's memory.
 const ABSURD: usize = 1 << 17;
 
-/// Pieces of text after which a cancelled one is cancelled.
+/// Number of text pieces after which a text is cancelled.
 const PIECES: usize = 3;
 
-/// Ids of texts that are written beside the usual ones.
+/// First id of additional texts.
 const EXTRA: u64 = 1_000_000;
 
-/// Texts by their ids.
+/// Completions by id.
 pub type Completions = BTreeMap<u64, Completion>;
 
-/// A text of so many tokens after some prose.
+/// Builds a request with a prose prompt of `prompt_tokens` tokens.
 pub fn request(
     subject: &Subject,
     id: u64,
@@ -57,7 +57,8 @@ fn of_prompt(id: u64, prompt: Vec<u32>, settings: Settings, max_new_tokens: usiz
     }
 }
 
-/// Writes texts, so many together. Those that are `cancelled` are, after a while.
+/// Generates texts, `batch_size` at a time. Texts for which `cancelled` holds are cancelled after
+/// [`PIECES`] pieces.
 pub fn write(
     model: &Gpt2,
     checkpoint: &Checkpoint,
@@ -75,11 +76,11 @@ pub fn write(
     Ok(desk.done)
 }
 
-/// Hands out texts and takes them back.
+/// Hands out requests and collects completions.
 struct Desk<'a> {
     waiting: std::slice::Iter<'a, Request>,
     cancelled: &'a dyn Fn(u64) -> bool,
-    /// How many came of each text.
+    /// Number of pieces received per text.
     pieces: BTreeMap<u64, usize>,
     done: Completions,
 }
@@ -110,13 +111,13 @@ impl Work for Desk<'_> {
     }
 }
 
-/// The shortest text there is.
+/// Generates a text of one token.
 pub fn one_token(checkpoint: &Checkpoint, model: &Gpt2) -> Result<(), Error> {
     let requests = [of_prompt(0, vec![1, 2, 3, 4], lively(), 1)];
     write(model, checkpoint, &requests, 1, &|_| false).map(|_| ())
 }
 
-/// Compares the likeliest tokens with the reference's.
+/// Compares greedy texts with the reference's.
 pub fn greedy(subject: &Subject) -> Found {
     let (texts, tokens) = subject.sizes.greedy;
     let settings = Settings { temperature: 0.0, min_new_tokens: tokens, ..Settings::default() };
@@ -128,20 +129,20 @@ pub fn greedy(subject: &Subject) -> Found {
     for (id, theirs) in &theirs {
         let ours = &ours[id].token_ids;
         if let Some(at) = (0..tokens).find(|at| ours.get(*at) != theirs.token_ids.get(*at)) {
-            return Ok((false, format!("text {id} is another from token {at} on")));
+            return Ok((false, format!("text {id} differs from token {at} on")));
         }
     }
-    Ok((true, format!("{texts} texts of {tokens} tokens are the reference's")))
+    Ok((true, format!("{texts} texts of {tokens} tokens match the reference")))
 }
 
-/// Texts as the largest batch writes them, to which all others are held.
+/// Texts generated in the largest batch; all other runs are compared with them.
 pub struct Written {
     requests: Vec<Request>,
     texts: Completions,
 }
 
 impl Written {
-    /// Writes them; they begin and end at different moments.
+    /// Generates the texts; they start and end at different steps.
     pub fn new(subject: &Subject) -> Result<(Self, String), Error> {
         let (texts, tokens) = subject.sizes.texts;
         let requests: Vec<_> = (0..texts)
@@ -157,7 +158,7 @@ impl Written {
         let tokens: usize = texts.values().map(|text| text.token_ids.len()).sum();
         let ended = |reason| texts.values().filter(|text| text.finish_reason == reason).count();
         let figure = format!(
-            "{} of {tokens} tokens in all, {} ended by themselves, {:.0} tokens/s, cold",
+            "{} texts, {tokens} tokens in total, {} with an end-of-text token, {:.0} tokens/s, cold",
             texts.len(),
             ended(FinishReason::EndOfText),
             tokens as f64 / took
@@ -165,42 +166,42 @@ impl Written {
         Ok((Self { requests, texts }, figure))
     }
 
-    /// Writes them once more.
+    /// Generates the texts again.
     pub fn again(&self, subject: &Subject) -> Found {
         self.held(subject, &self.requests, subject.sizes.batch_sizes[0])
     }
 
-    /// Writes them so many together.
+    /// Generates the texts with another batch size.
     pub fn in_batches(&self, subject: &Subject, batch_size: usize) -> Found {
         let count =
             if batch_size == 1 { FEW.min(self.requests.len()) } else { self.requests.len() };
         self.held(subject, &self.requests[..count], batch_size)
     }
 
-    /// Asks for more memory than there is.
+    /// Checks behaviour when the GPU has too little memory.
     pub fn memory(&self, subject: &Subject) -> Found {
         let Some(slots) = subject.model.slots_in_memory() else {
-            return Ok((false, "nothing is known of the device's memory".into()));
+            return Ok((false, "the device's memory is unknown".into()));
         };
         drop(subject.model.new_cache(slots)?);
         match subject.model.new_cache(ABSURD) {
             Err(Error::GpuMemory { .. }) => {}
             Err(error) => return Err(error),
-            Ok(_) => return Ok((false, format!("there is memory for {ABSURD} texts"))),
+            Ok(_) => return Ok((false, format!("{ABSURD} texts fit into memory"))),
         }
         let (passed, figure) = self.held(subject, &self.requests[..self.some()], ABSURD)?;
         let left = subject.model.slots_in_memory();
         let figure = format!(
-            "half of what is free is enough for {slots} texts; asked to write {ABSURD} together: {figure}"
+            "{slots} texts fit into half of the free memory; with batch size {ABSURD}: {figure}"
         );
         if left.is_some_and(|left| left >= slots - slots / 50) {
             Ok((passed, figure))
         } else {
-            Ok((false, format!("{figure}; afterwards there is room for {left:?} only")))
+            Ok((false, format!("{figure}; afterwards only {left:?} texts fit")))
         }
     }
 
-    /// Writes texts that end in every way, beside others.
+    /// Generates texts with every kind of ending in a batch with others.
     pub fn endings(&self, subject: &Subject) -> Found {
         let config = subject.model.config();
         let endless = Settings { min_new_tokens: config.n_positions, ..lively() };
@@ -216,7 +217,7 @@ impl Written {
             (EXTRA + 1, FinishReason::Length, 1),
             (EXTRA + 2, FinishReason::Length, 0),
         ];
-        // One that stops where another text went on.
+        // A text with a stop string from the middle of an earlier text.
         let whole = self.requests.iter().find_map(|request| {
             let text = &self.texts[&request.id].text;
             let (middle, _) = text.char_indices().nth(text.chars().count() / 2)?;
@@ -224,7 +225,7 @@ impl Written {
             (stop.chars().count() == 3).then_some((request, text, stop))
         });
         let Some((request, whole, stop)) = whole else {
-            return Ok((false, "no text is long enough to be stopped".into()));
+            return Ok((false, "no text is long enough to test stop strings".into()));
         };
         let until = whole.find(&stop).unwrap_or(0);
         let stopped = Request { id: EXTRA + 3, stop: vec![stop], ..request.clone() };
@@ -243,7 +244,7 @@ impl Written {
             return Ok((
                 false,
                 format!(
-                    "text {id} ended by {finish_reason:?} after {} tokens, expected {reason:?} after \
+                    "text {id} ended with {finish_reason:?} after {} tokens, expected {reason:?} after \
                      {tokens}",
                     token_ids.len()
                 ),
@@ -253,10 +254,10 @@ impl Written {
         if *finish_reason != FinishReason::Stop || text != &whole[..until] {
             return Ok((
                 false,
-                format!("a stop string ended its text by {finish_reason:?}: {text:?}"),
+                format!("the text with a stop string ended with {finish_reason:?}: {text:?}"),
             ));
         }
-        Ok((true, "length, stop string and full context, each beside texts that go on".into()))
+        Ok((true, "length, stop string and full context, in a batch with other texts".into()))
     }
 
     /// Cancels every third text.
@@ -274,15 +275,16 @@ impl Written {
         for request in &left {
             let (text, whole) = (&texts[&request.id], &self.texts[&request.id]);
             if !whole.token_ids.starts_with(&text.token_ids) {
-                return Ok((false, format!("text {} is no beginning of itself", request.id)));
+                let id = request.id;
+                return Ok((false, format!("cancelled text {id} differs from the full text")));
             }
             cancelled += usize::from(text.finish_reason == FinishReason::Cancelled);
         }
-        let figure = format!("{cancelled} texts, and {} beside them are the same", others.len());
+        let figure = format!("{cancelled} cancelled, {} others unchanged", others.len());
         Ok((cancelled > 0, figure))
     }
 
-    /// Writes some of the texts otherwise, and compares.
+    /// Generates some of the texts with another batch size, and compares them.
     fn held(&self, subject: &Subject, requests: &[Request], batch_size: usize) -> Found {
         let started = Instant::now();
         let texts = write(subject.model, subject.checkpoint, requests, batch_size, &|_| false)?;
@@ -290,12 +292,12 @@ impl Written {
         let tokens: usize = texts.values().map(|text| text.token_ids.len()).sum();
         let rate = tokens as f64 / took;
         Ok(match self.difference(&texts, requests) {
-            None => (true, format!("{} texts are the same, {rate:.0} tokens/s", texts.len())),
+            None => (true, format!("{} texts are identical, {rate:.0} tokens/s", texts.len())),
             Some(difference) => (false, difference),
         })
     }
 
-    /// The first difference between these texts, once more, and what they were.
+    /// Describes the first difference from the original texts.
     fn difference(&self, texts: &Completions, requests: &[Request]) -> Option<String> {
         requests.iter().find_map(|Request { id, .. }| {
             let Some(text) = texts.get(id) else { return Some(format!("text {id} never ended")) };
@@ -303,15 +305,15 @@ impl Written {
             let tokens = expected.token_ids.len().max(text.token_ids.len());
             let at = (0..tokens).find(|at| text.token_ids.get(*at) != expected.token_ids.get(*at));
             if let Some(at) = at {
-                return Some(format!("text {id} is another from token {at} on"));
+                return Some(format!("text {id} differs from token {at} on"));
             }
             let bits = |text: &Completion| -> Vec<u32> {
                 text.log_probs.iter().map(|log_prob| log_prob.to_bits()).collect()
             };
             if bits(text) != bits(expected) {
-                return Some(format!("text {id} has other log probabilities"));
+                return Some(format!("text {id} has different log probabilities"));
             }
-            (text != expected).then(|| format!("text {id} ended otherwise"))
+            (text != expected).then(|| format!("text {id} ended differently"))
         })
     }
 

@@ -1,4 +1,5 @@
-//! Passes on their way through the model: computed here and now, or by a device that goes on by itself.
+//! The queue of forward passes: computed synchronously, or asynchronously on a device that samples
+//! tokens.
 
 use std::collections::VecDeque;
 
@@ -6,24 +7,25 @@ use rayon::prelude::*;
 
 use super::{Admitted, Answers, Asked, Pass, Row};
 use crate::error::{Error, Result};
-use crate::kv_cache::KvCache;
-use crate::model::Gpt2;
-use crate::sampling::{Sampled, Scored};
+use crate::model::{Gpt2, KvCache};
+use generator::Token;
+use kernels::sampling::Sampled;
 
-/// Passes that a device is told before the first of them is waited for.
+/// Queue depth: passes submitted to the device before the first one is awaited.
 const UNDER_WAY: usize = 2;
 
-/// The memory of a run, and the passes in it.
+/// The KV cache of a run, and its passes in flight.
 pub struct Queue<'a> {
     model: &'a Gpt2,
     cache: KvCache,
     logits: Vec<f32>,
-    /// What each pass under way was asked.
+    /// The requested positions of each pass in flight.
     under_way: VecDeque<Vec<Asked>>,
 }
 
 impl<'a> Queue<'a> {
-    /// Makes room for the rows. Those that the device's memory has no room for are displaced.
+    /// Allocates the KV cache. Rows that do not fit into the device's memory are moved to
+    /// `admitted.displaced`.
     pub fn new(
         model: &'a Gpt2,
         rows: &mut Vec<Option<Row>>,
@@ -41,17 +43,17 @@ impl<'a> Queue<'a> {
         Ok(Self { model, cache, logits: Vec::new(), under_way: VecDeque::new() })
     }
 
-    /// Whether no pass is under way.
+    /// Whether no pass is in flight.
     pub fn is_empty(&self) -> bool {
         self.under_way.is_empty()
     }
 
-    /// Whether one should be waited for before the next.
+    /// Whether the queue has reached its depth.
     pub fn is_full(&self) -> bool {
         self.under_way.len() == UNDER_WAY
     }
 
-    /// Computes a pass and chooses from its logits, all rows at once.
+    /// Computes a pass and samples from its logits, all rows in parallel.
     pub fn compute(&mut self, pass: Pass, rows: &mut [Option<Row>]) -> Result<Answers> {
         if pass.is_empty() {
             return Ok(Answers::new());
@@ -62,7 +64,7 @@ impl<'a> Queue<'a> {
         Ok(asked.into_iter().zip(answers).collect())
     }
 
-    /// Tells a pass to the device, which chooses the tokens.
+    /// Submits a pass to the device, which samples the tokens.
     pub fn submit(&mut self, pass: Pass, rows: &mut [Option<Row>]) -> Result<()> {
         if pass.is_empty() {
             return Ok(());
@@ -80,8 +82,7 @@ impl<'a> Queue<'a> {
         Ok(())
     }
 
-    /// Waits for the first of the passes under way. Rows that ended while it was are not among the
-    /// answers.
+    /// Waits for the oldest pass in flight. Answers for rows that have ended since are dropped.
     pub fn collect(&mut self, rows: &mut [Option<Row>]) -> Result<Answers> {
         let Some(asked) = self.under_way.pop_front() else { return Ok(Answers::new()) };
         let chosen = self.model.collect(&mut self.cache)?;
@@ -91,20 +92,22 @@ impl<'a> Queue<'a> {
             let Some(row) = row else { continue };
             row.promised -= 1;
             let Sampled { token, log_prob } = chosen;
-            answers.push((asked, vec![Scored { token, log_prob, likeliest: Vec::new() }]));
+            let position = asked.positions.start + 1;
+            let token = Token { position, id: token, log_prob, top_logprobs: Vec::new() };
+            answers.push((asked, vec![token]));
         }
         Ok(answers)
     }
 }
 
-/// Takes the next tokens of every row asked about from its `logits` (positions asked for, V), all
-/// rows at once.
+/// Returns the next tokens of every row in `asked` from its `logits` (requested positions, V), all rows
+/// in parallel.
 fn answer(
     model: &Gpt2,
     rows: &mut [Option<Row>],
     asked: &[Asked],
     logits: &mut [f32],
-) -> Vec<Vec<Scored>> {
+) -> Vec<Vec<Token>> {
     let vocab_size = model.config().vocab_size;
     let mut rest = logits;
     let mut jobs = Vec::with_capacity(asked.len());

@@ -1,9 +1,9 @@
-//! What kernels are told, laid out as their sources have it. Addresses are those of [`super::Buffer`];
-//! shapes and meanings stand beside each kernel.
+//! Kernel arguments, with the same memory layout as in the kernels' sources, which document shapes and
+//! meanings. Addresses are those of [`super::Buffer`].
 
 use bytemuck::{Pod, Zeroable};
 
-/// Where a token stands; see `pass.cuh`.
+/// Slot and position of a token; see `pass.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 pub struct Place {
@@ -12,7 +12,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// That of a row which only fills a batch up.
+    /// Marks a padding row.
     pub const NONE: Self = Self { slot: -1, position: 0 };
 }
 
@@ -70,7 +70,7 @@ pub struct Linear {
     pub unused: u32,
 }
 
-/// What becomes of a linear layer's results.
+/// Destination of a linear layer's results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum To {

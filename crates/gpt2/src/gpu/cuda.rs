@@ -1,8 +1,8 @@
-//! A CUDA GPU, through NVIDIA's driver and nothing else of CUDA's.
+//! A CUDA GPU. The only part of CUDA in use is NVIDIA's driver.
 //!
-//! The driver is opened when it is first asked for, so that the same program runs where there is none.
-//! The kernels travel in the program: machine code for common cards, and PTX for every newer one, which
-//! the driver compiles and keeps.
+//! The driver is loaded on first use, so the program also runs on machines without one. The kernels are
+//! embedded in the program: machine code for common GPUs, and PTX for newer ones, which the driver
+//! compiles and caches.
 
 use std::cell::Cell;
 use std::ffi::{CString, c_int, c_void};
@@ -15,24 +15,24 @@ use cudarc::driver::sys;
 use super::{Backend, Kernel, Launch, Memory};
 use crate::error::{Error, Result};
 
-/// The kernels as nvcc made them, aligned as the driver reads them.
+/// Aligns the kernels' fat binary from nvcc as the driver requires.
 #[repr(C, align(16))]
 struct Aligned<T: ?Sized>(T);
 
 static KERNELS: &Aligned<[u8]> =
     &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin")));
 
-/// The CUDA version of the compiler that made them.
+/// CUDA version of the compiler that built the kernels.
 const COMPILED_BY: &str = env!("GPT2_CUDA_RELEASE");
 
-/// The compute capabilities they have machine code for.
+/// Compute capabilities that the kernels have machine code for.
 const COMPILED_FOR: &str = env!("GPT2_CUDA_CARDS");
 
-/// The least compute capability: tensor cores that know bf16, and copies past the registers.
+/// Minimum compute capability, for bf16 tensor cores and asynchronous copies to shared memory.
 const LEAST: (i32, i32) = (8, 0);
 
-/// Every function of the driver that is called below. `cudarc` panics at the first call of one that is
-/// missing, so they are looked for before.
+/// Every driver function called below. `cudarc` panics when it calls a missing function, so they are
+/// looked up in advance.
 #[cfg(not(feature = "cuda-training"))]
 const FUNCTIONS: [&str; 38] = [
     "cuCtxSetCurrent",
@@ -76,32 +76,32 @@ const FUNCTIONS: [&str; 38] = [
 ];
 
 thread_local! {
-    /// Where this thread's launches go while they are written down; null otherwise. The queue itself
-    /// stays what it is, so that other threads, and copies, do not end up in the recording.
+    /// Stream that captures this thread's launches during recording; null otherwise. The queue is a
+    /// separate stream, so that copies and other threads' launches are not recorded.
     static RECORDING: Cell<sys::CUstream> = const { Cell::new(ptr::null_mut()) };
 }
 
-/// The machine's first GPU, or the first that `CUDA_VISIBLE_DEVICES` leaves.
+/// The machine's first GPU, or the first one in `CUDA_VISIBLE_DEVICES`.
 pub struct Driver {
     name: String,
     multiprocessors: usize,
-    /// Bytes that the threads of a block may share at most.
+    /// Maximum shared memory per block, in bytes.
     shared: i32,
-    /// Given back in the opposite order.
+    // The following are released in reverse order.
     context: Context,
     stream: sys::CUstream,
     module: sys::CUmodule,
 }
 
-// SAFETY: the driver's handles may be used from every thread that has made the context current, which
+// SAFETY: the driver's handles may be used from any thread that has made the context current, which
 // every method does first.
 unsafe impl Send for Driver {}
-// SAFETY: as above; the driver locks what it has to.
+// SAFETY: as above; the driver does its own locking.
 unsafe impl Sync for Driver {}
 
 impl Driver {
-    /// The GPU, opened once for all who hold it at the same time: its context takes a while, and some
-    /// hundreds of megabytes of its memory.
+    /// Opens the GPU, or returns the open one. Creating a context is slow and takes some hundred
+    /// megabytes of GPU memory, so all users share it.
     ///
     /// # Errors
     /// As [`Driver::open`].
@@ -119,17 +119,17 @@ impl Driver {
     /// Opens the driver, and on it the first GPU.
     ///
     /// # Errors
-    /// With what is missing: the driver, a GPU, or one (of either) that is new enough.
+    /// When a sufficiently recent driver or GPU is missing; the error says which.
     fn open() -> Result<Self> {
         look_for_functions()?;
         result::init().map_err(|error| no_gpu(said(error)))?;
         if result::device::get_count().map_err(failed("cuDeviceGetCount"))? == 0 {
-            return Err(no_gpu("the driver sees no card".to_owned()));
+            return Err(no_gpu("the driver finds no GPU".to_owned()));
         }
         let device = result::device::get(0).map_err(failed("cuDeviceGet"))?;
         let name = result::device::get_name(device).map_err(failed("cuDeviceGetName"))?;
         let attribute = |attribute| {
-            // SAFETY: the device is the driver's.
+            // SAFETY: the driver returned this device.
             unsafe { result::device::get_attribute(device, attribute) }
                 .map_err(failed("cuDeviceGetAttribute"))
         };
@@ -142,7 +142,7 @@ impl Driver {
         let multiprocessors = attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
         let shared = attribute(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?;
         let context = Context::of(device)?;
-        // From here on, dropping it gives everything back.
+        // From here on, dropping `driver` releases everything.
         let mut driver = Self {
             name,
             multiprocessors: usize::try_from(multiprocessors).unwrap_or(1).max(1),
@@ -152,13 +152,13 @@ impl Driver {
             module: ptr::null_mut(),
         };
         driver.stream = new_stream()?;
-        // SAFETY: the image is what nvcc made.
+        // SAFETY: the image is a fat binary from nvcc.
         driver.module = unsafe { result::module::load_data(KERNELS.0.as_ptr().cast()) }
             .map_err(|error| no_gpu(kernels_refused(error, &driver.name, capability)))?;
         Ok(driver)
     }
 
-    /// Where launches go.
+    /// The stream for launches: this thread's recording, or the queue.
     fn launch_stream(&self) -> sys::CUstream {
         let recording = RECORDING.get();
         if recording.is_null() { self.stream } else { recording }
@@ -167,9 +167,9 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Whoever dropped the last handle is not helped by an error. At the end of a process the driver
-        // may be gone before: then each call says so and does nothing.
-        // SAFETY: each was made by the driver, and is used by nobody any more.
+        // Errors are ignored, because nothing can be done about them. At process exit the driver may
+        // already be unloaded; then each call only returns an error.
+        // SAFETY: the driver returned each handle, and none is used any more.
         unsafe {
             let _ = self.context.enter();
             if !self.stream.is_null() {
@@ -182,20 +182,20 @@ impl Drop for Driver {
                 let _ = result::stream::destroy(self.stream);
             }
         }
-        // The context is dropped after this.
+        // The context is dropped afterwards.
     }
 }
 
-/// The device's primary context, which others in this process may use, too.
+/// The device's primary context, which other code in this process may share.
 struct Context {
     device: sys::CUdevice,
     context: sys::CUcontext,
 }
 
 impl Context {
-    /// Takes part in it, and enters it.
+    /// Retains the context and makes it current.
     fn of(device: sys::CUdevice) -> Result<Self> {
-        // SAFETY: the device is the driver's.
+        // SAFETY: the driver returned this device.
         let context = unsafe { result::primary_ctx::retain(device) };
         let context = context.map_err(failed("cuDevicePrimaryCtxRetain"))?;
         let context = Self { device, context };
@@ -203,16 +203,16 @@ impl Context {
         Ok(context)
     }
 
-    /// Makes it this thread's.
+    /// Makes the context current on this thread.
     fn enter(&self) -> Result<()> {
-        // SAFETY: it is retained.
+        // SAFETY: the context is retained.
         unsafe { result::ctx::set_current(self.context) }.map_err(failed("cuCtxSetCurrent"))
     }
 }
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // SAFETY: it was retained once.
+        // SAFETY: the context was retained once.
         let _ = unsafe { result::primary_ctx::release(self.device) };
     }
 }
@@ -238,37 +238,38 @@ impl Backend for Driver {
 
     fn allocate(&self, bytes: usize) -> Result<u64> {
         self.context.enter()?;
-        // SAFETY: it is filled before anybody reads it.
+        // SAFETY: the memory is cleared before anyone reads it.
         let address = unsafe { result::malloc_sync(bytes) }.map_err(|error| match error.0 {
             sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY => Error::GpuMemory { bytes },
             _ => failed("cuMemAlloc")(error),
         })?;
-        // SAFETY: so many bytes were allocated there.
+        // SAFETY: `bytes` bytes were allocated there.
         unsafe { self.clear(address, bytes).inspect_err(|_| self.free(address))? };
         Ok(address)
     }
 
     unsafe fn free(&self, address: u64) {
-        // The driver waits for what is queued. An error is one of an earlier call, and shows at the next.
-        // SAFETY: the caller's.
+        // The driver waits for queued operations first. An error stems from an earlier call, and the
+        // next call reports it again.
+        // SAFETY: guaranteed by the caller.
         let _ = self.context.enter().map(|()| unsafe { result::free_sync(address) });
     }
 
     fn allocate_host(&self, bytes: usize) -> Result<NonNull<u8>> {
         self.context.enter()?;
-        // SAFETY: it is filled before anybody reads it.
+        // SAFETY: the memory is cleared before anyone reads it.
         let memory = unsafe { result::malloc_host(bytes, 0) }.map_err(failed("cuMemHostAlloc"))?;
         let memory = NonNull::new(memory.cast::<u8>()).ok_or_else(|| Error::Gpu {
             call: "cuMemHostAlloc",
-            reason: "it gave no memory".to_owned(),
+            reason: "returned a null pointer".to_owned(),
         })?;
-        // SAFETY: so many bytes were allocated there.
+        // SAFETY: `bytes` bytes were allocated there.
         unsafe { memory.write_bytes(0, bytes) };
         Ok(memory)
     }
 
     unsafe fn free_host(&self, memory: NonNull<u8>) {
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         let _ = self.context.enter().map(|()| unsafe { result::free_host(memory.as_ptr().cast()) });
     }
 
@@ -282,9 +283,9 @@ impl Backend for Driver {
             call: "cuModuleGetFunction",
             reason: format!("`{name}`: {}", said(error)),
         })?;
-        // Launches may share more than the 48 KB that are everybody's. Asking also loads the kernel now,
-        // which a driver that loads late could not do while launches are written down.
-        // SAFETY: the function is the module's.
+        // Allow more dynamic shared memory than the default of 48 KB. The call also loads the kernel
+        // now, because a driver with lazy loading could not load it during recording.
+        // SAFETY: the function belongs to the module.
         unsafe {
             let own = Attribute::CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES;
             let own = result::function::get_function_attribute(function, own)
@@ -298,7 +299,7 @@ impl Backend for Driver {
 
     unsafe fn upload(&self, to: u64, from: *const u8, bytes: usize) -> Result<()> {
         self.context.enter()?;
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let from = std::slice::from_raw_parts(from, bytes);
             result::memcpy_htod_async(to, from, self.stream)
@@ -308,7 +309,7 @@ impl Backend for Driver {
 
     unsafe fn download(&self, to: *mut u8, from: u64, bytes: usize) -> Result<()> {
         self.context.enter()?;
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let to = std::slice::from_raw_parts_mut(to, bytes);
             result::memcpy_dtoh_async(to, from, self.stream)
@@ -318,7 +319,7 @@ impl Backend for Driver {
 
     unsafe fn clear(&self, at: u64, bytes: usize) -> Result<()> {
         self.context.enter()?;
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe { result::memset_d8_async(at, 0, bytes, self.stream) }
             .map_err(failed("cuMemsetD8Async"))
     }
@@ -332,10 +333,10 @@ impl Backend for Driver {
     ) -> Result<()> {
         self.context.enter()?;
         let Launch { grid: [x, y], block, shared } = launch;
-        // The driver knows how many bytes the parameter has, and copies them.
+        // The driver knows the parameter's size, and copies it.
         let mut parameters = [arguments.cast_mut()];
         let function = kernel.0 as sys::CUfunction;
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let (grid, block) = ((x, y, 1), (block, 1, 1));
             let stream = self.launch_stream();
@@ -346,15 +347,15 @@ impl Backend for Driver {
 
     fn mark(&self) -> Result<usize> {
         self.context.enter()?;
-        // Without CU_EVENT_BLOCKING_SYNC, so that waiting spins: a step takes a fraction of a
-        // millisecond, of which a sleeping thread would lose a good part in being woken.
+        // Without CU_EVENT_BLOCKING_SYNC, so that waiting spins: a pass takes a fraction of a
+        // millisecond, and waking a sleeping thread would add a large part of that.
         let event = result::event::create(sys::CUevent_flags::CU_EVENT_DISABLE_TIMING)
             .map_err(failed("cuEventCreate"))?;
-        // SAFETY: both are ours.
+        // SAFETY: `self` owns both handles.
         match unsafe { result::event::record(event, self.stream) } {
             Ok(()) => Ok(event as usize),
             Err(error) => {
-                // SAFETY: it is ours, and nobody has it.
+                // SAFETY: the event is valid, and no one else has it.
                 let _ = unsafe { result::event::destroy(event) };
                 Err(failed("cuEventRecord")(error))
             }
@@ -364,9 +365,9 @@ impl Backend for Driver {
     fn wait(&self, mark: usize) -> Result<()> {
         self.context.enter()?;
         let event = mark as sys::CUevent;
-        // SAFETY: the mark is an event that was not waited for.
+        // SAFETY: the mark is an event that has not been destroyed.
         let waited = unsafe { result::event::synchronize(event) };
-        // SAFETY: and this is its end.
+        // SAFETY: a mark is waited for only once.
         let _ = unsafe { result::event::destroy(event) };
         waited.map_err(failed("cuEventSynchronize"))
     }
@@ -374,14 +375,13 @@ impl Backend for Driver {
     fn begin_recording(&self) -> Result<()> {
         self.context.enter()?;
         if !RECORDING.get().is_null() {
-            let reason = "this thread records already".to_owned();
+            let reason = "this thread is already recording".to_owned();
             return Err(Error::Gpu { call: "cuStreamBeginCapture", reason });
         }
         let stream = new_stream()?;
-        // Relaxed: what else is asked of the driver meanwhile goes to the queue as ever, and is not
-        // part of the recording.
+        // Relaxed: other driver calls remain allowed during the capture, and are not part of it.
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
-        // SAFETY: the stream is ours.
+        // SAFETY: the stream was just created here.
         match unsafe { result::stream::begin_capture(stream, mode) } {
             Ok(()) => RECORDING.set(stream),
             Err(error) => {
@@ -396,7 +396,7 @@ impl Backend for Driver {
     fn end_recording(&self) -> Result<usize> {
         self.context.enter()?;
         let stream = RECORDING.replace(ptr::null_mut());
-        // SAFETY: the stream is ours, and what was captured is freed once it has become a recording.
+        // SAFETY: this thread created the stream; the graph is freed after it has been instantiated.
         unsafe {
             let graph = result::stream::end_capture(stream);
             let _ = result::stream::destroy(stream);
@@ -410,38 +410,38 @@ impl Backend for Driver {
 
     unsafe fn replay(&self, recording: usize) -> Result<()> {
         self.context.enter()?;
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe { result::graph::launch(recording as sys::CUgraphExec, self.stream) }
             .map_err(failed("cuGraphLaunch"))
     }
 
     unsafe fn free_recording(&self, recording: usize) {
         let recording = recording as sys::CUgraphExec;
-        // One that still runs is freed when it is over.
-        // SAFETY: the caller's.
+        // The driver frees a running graph when it completes.
+        // SAFETY: guaranteed by the caller.
         let _ = self.context.enter().map(|()| unsafe { result::graph::exec_destroy(recording) });
     }
 }
 
-/// Where candle trains on the card, the program is linked with the driver, and starts with all of it or
-/// not at all.
+/// With candle's CUDA support the program is linked to the driver, and does not start if a function is
+/// missing.
 #[cfg(feature = "cuda-training")]
 fn look_for_functions() -> Result<()> {
     Ok(())
 }
 
-/// Finds everything that is called, so that no call can panic.
+/// Looks up all driver functions in use, so that no call can panic.
 #[cfg(not(feature = "cuda-training"))]
 fn look_for_functions() -> Result<()> {
-    // SAFETY: loading the driver does nothing yet.
+    // SAFETY: loading the driver has no side effects.
     if !unsafe { sys::is_culib_present() } {
         let library = if cfg!(windows) { "nvcuda.dll" } else { "libcuda.so.1" };
         return Err(no_gpu(format!("NVIDIA's driver is not installed ({library} was not found)")));
     }
-    // SAFETY: it is there.
+    // SAFETY: the library is present.
     let library = unsafe { sys::culib() };
     for function in FUNCTIONS {
-        // SAFETY: only whether it is there is looked at.
+        // SAFETY: the symbol is looked up but not called.
         if unsafe { library.get::<unsafe extern "C" fn()>(function.as_bytes()) }.is_err() {
             return Err(no_gpu(format!(
                 "NVIDIA's driver is too old ({function} was not found), update it"
@@ -451,7 +451,7 @@ fn look_for_functions() -> Result<()> {
     Ok(())
 }
 
-/// A queue that waits for no other.
+/// Creates a stream that does not synchronise with the default stream.
 fn new_stream() -> Result<sys::CUstream> {
     result::stream::create(result::stream::StreamKind::NonBlocking)
         .map_err(failed("cuStreamCreate"))
@@ -468,20 +468,20 @@ fn check_capability(name: &str, (major, minor): (i32, i32)) -> Result<()> {
     )))
 }
 
-/// Why the driver does not take the kernels: it is older than the compiler, or the card is one that they
-/// were not compiled for.
+/// Explains why the driver rejected the kernels: it is older than the compiler, or the kernels were not
+/// compiled for this GPU.
 fn kernels_refused(error: DriverError, name: &str, (major, minor): (i32, i32)) -> String {
     let mut version: c_int = 0;
-    // SAFETY: it writes a number.
+    // SAFETY: the call writes one integer.
     let version = match unsafe { sys::cuDriverGetVersion(&mut version) }.result() {
         // 12080 is 12.8.
         Ok(()) => format!("{}.{}", version / 1000, version % 1000 / 10),
         Err(_) => "an unknown version".to_owned(),
     };
     format!(
-        "the driver does not take the kernels: {}. It is for CUDA {version}, and they were compiled by \
-         CUDA {COMPILED_BY} for the compute capabilities {COMPILED_FOR} and higher; the {name} has \
-         {major}{minor}. A driver for CUDA {COMPILED_BY} or newer is needed",
+        "the driver rejected the kernels: {}. The driver supports CUDA {version}; the kernels were \
+         compiled with CUDA {COMPILED_BY} for compute capabilities {COMPILED_FOR} and higher, and \
+         the {name} has {major}{minor}. Install a driver for CUDA {COMPILED_BY} or newer",
         said(error)
     )
 }
@@ -494,7 +494,7 @@ fn failed(call: &'static str) -> impl Fn(DriverError) -> Error {
     move |error| Error::Gpu { call, reason: said(error) }
 }
 
-/// An error in the driver's own words.
+/// The driver's description of an error.
 fn said(error: DriverError) -> String {
     let text = |text: Result<&std::ffi::CStr, DriverError>| {
         text.map_or_else(|_| String::new(), |text| text.to_string_lossy().into_owned())
@@ -510,26 +510,27 @@ mod tests {
     use super::*;
     use crate::gpu::Gpu;
 
-    /// On a machine with a GPU there is nothing to refuse.
+    /// Does nothing on a machine that has the driver.
     #[cfg(not(feature = "cuda-training"))]
     #[test]
     fn a_missing_driver_is_an_error_that_says_so() {
-        // SAFETY: loading the driver does nothing yet.
+        // SAFETY: loading the driver has no side effects.
         if unsafe { sys::is_culib_present() } {
             return;
         }
         let said = Gpu::cuda().err().unwrap().to_string();
-        let expected = "no CUDA GPU can be used here: NVIDIA's driver is not installed (libcuda.so.1 was not found)";
+        let expected =
+            "no usable CUDA GPU: NVIDIA's driver is not installed (libcuda.so.1 was not found)";
         assert_eq!(said.replace("nvcuda.dll", "libcuda.so.1"), expected);
     }
 
     #[test]
-    fn an_old_card_is_named_with_what_it_has() {
+    fn an_old_gpu_is_reported_with_its_compute_capability() {
         assert!(check_capability("NVIDIA A100", (8, 0)).is_ok());
         assert!(check_capability("NVIDIA H200", (9, 0)).is_ok());
         assert_eq!(
             check_capability("NVIDIA GeForce GTX 1080", (6, 1)).unwrap_err().to_string(),
-            "no CUDA GPU can be used here: the NVIDIA GeForce GTX 1080 has compute capability 6.1, \
+            "no usable CUDA GPU: the NVIDIA GeForce GTX 1080 has compute capability 6.1, \
              expected 8.0 or higher"
         );
     }

@@ -1,8 +1,8 @@
-//! A GPU that is not there: its memory is this process's, and its kernels are the same sources, compiled
-//! for the CPU (`kernels/emulator.h`). Everything happens at once, in the order it is asked for.
+//! An emulated GPU: the same kernel sources compiled for the CPU (`kernels/emulator.h`), on memory of
+//! this process. All operations are synchronous.
 //!
-//! It is slow, and strict: memory ends are guarded, shared memory begins as NaN, and a barrier that not
-//! all threads come to ends the program.
+//! It is slow, and strict: guard bytes follow every allocation, shared memory is initialised to NaN,
+//! and a barrier that not all threads reach aborts the program.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::collections::HashMap;
@@ -25,13 +25,13 @@ unsafe extern "C" {
     );
 }
 
-/// What stands behind each piece of memory; nobody may write there.
+/// Guard bytes after each allocation, which must not be overwritten.
 const GUARD: [u8; 64] = [0xa5; 64];
 
-/// Arguments are copied as so many words: no kernel has more.
+/// Maximum size of a kernel's arguments, in 64-bit words.
 const ARGUMENTS: usize = 32;
 
-/// A GPU with so much memory.
+/// An emulated GPU with `total` bytes of memory.
 pub struct Emulated {
     total: usize,
     state: Mutex<State>,
@@ -39,7 +39,7 @@ pub struct Emulated {
 
 #[derive(Default)]
 struct State {
-    /// Bytes of each piece of memory by its address.
+    /// Size in bytes of each allocation, by address.
     allocated: HashMap<usize, usize>,
     used: usize,
     recording: Option<Vec<Recorded>>,
@@ -59,35 +59,35 @@ impl Emulated {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing is left half done by a panic.
+        // A panic leaves the state consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn layout(bytes: usize) -> Layout {
         Layout::from_size_align(bytes + GUARD.len(), 256)
-            .unwrap_or_else(|_| unreachable!("no memory is so large"))
+            .unwrap_or_else(|_| unreachable!("allocations are far smaller than isize::MAX"))
     }
 
     fn take(&self, bytes: usize) -> NonNull<u8> {
         let layout = Self::layout(bytes);
-        // SAFETY: not of size zero.
+        // SAFETY: the size is not zero.
         let Some(memory) = NonNull::new(unsafe { alloc_zeroed(layout) }) else {
             handle_alloc_error(layout)
         };
-        // SAFETY: the guard is behind the bytes.
+        // SAFETY: the layout has room for the guard after `bytes`.
         unsafe { memory.as_ptr().add(bytes).copy_from_nonoverlapping(GUARD.as_ptr(), GUARD.len()) };
         self.state().allocated.insert(memory.as_ptr() as usize, bytes);
         memory
     }
 
-    /// Frees memory; gives how much it was.
+    /// Frees memory and returns its size.
     unsafe fn give_back(&self, memory: *mut u8) -> usize {
         let bytes = self.state().allocated.remove(&(memory as usize));
-        let Some(bytes) = bytes else { panic!("memory is freed that is not allocated") };
-        // SAFETY: it was allocated like this.
+        let Some(bytes) = bytes else { panic!("freed memory that is not allocated") };
+        // SAFETY: `take` allocated it with this layout.
         unsafe {
             let guard = std::slice::from_raw_parts(memory.add(bytes), GUARD.len());
-            assert!(guard == GUARD, "a kernel wrote behind {bytes} bytes of memory");
+            assert!(guard == GUARD, "a kernel wrote past the end of {bytes} bytes of memory");
             dealloc(memory, Self::layout(bytes));
         }
         bytes
@@ -100,11 +100,11 @@ impl Backend for Emulated {
     }
 
     fn name(&self) -> &str {
-        "the CPU, as a GPU"
+        "emulated GPU"
     }
 
     fn multiprocessors(&self) -> usize {
-        // Few, so that small networks see large tiles, too.
+        // Few, so that small networks use the large tiles, too.
         4
     }
 
@@ -121,7 +121,7 @@ impl Backend for Emulated {
     }
 
     unsafe fn free(&self, address: u64) {
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         let bytes = unsafe { self.give_back(address as *mut u8) };
         self.state().used -= bytes;
     }
@@ -131,34 +131,34 @@ impl Backend for Emulated {
     }
 
     unsafe fn free_host(&self, memory: NonNull<u8>) {
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe { self.give_back(memory.as_ptr()) };
     }
 
     fn kernel(&self, name: &str) -> Result<Kernel> {
         let c_name = CString::new(name).unwrap_or_default();
-        // SAFETY: it reads a name.
+        // SAFETY: `c_name` is a valid C string.
         let kernel = unsafe { emulated_kernel(c_name.as_ptr()) };
         usize::try_from(kernel).map(Kernel).map_err(|_| Error::Gpu {
-            call: "looking for a kernel",
-            reason: format!("there is no `{name}`"),
+            call: "finding a kernel",
+            reason: format!("no kernel named `{name}`"),
         })
     }
 
     unsafe fn upload(&self, to: u64, from: *const u8, bytes: usize) -> Result<()> {
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe { from.copy_to_nonoverlapping(to as *mut u8, bytes) };
         Ok(())
     }
 
     unsafe fn download(&self, to: *mut u8, from: u64, bytes: usize) -> Result<()> {
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe { (from as *const u8).copy_to_nonoverlapping(to, bytes) };
         Ok(())
     }
 
     unsafe fn clear(&self, at: u64, bytes: usize) -> Result<()> {
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe { (at as *mut u8).write_bytes(0, bytes) };
         Ok(())
     }
@@ -172,12 +172,12 @@ impl Backend for Emulated {
     ) -> Result<()> {
         let mut recorded = Recorded { kernel, launch, arguments: [0; ARGUMENTS] };
         let to: &mut [u8] = bytemuck::cast_slice_mut(&mut recorded.arguments);
-        assert!(bytes <= to.len(), "more arguments than any kernel has");
-        // SAFETY: the caller's.
+        assert!(bytes <= to.len(), "kernel arguments are too large");
+        // SAFETY: guaranteed by the caller.
         unsafe { arguments.cast::<u8>().copy_to_nonoverlapping(to.as_mut_ptr(), bytes) };
         match &mut self.state().recording {
             Some(recording) => recording.push(recorded),
-            // SAFETY: the caller's.
+            // SAFETY: guaranteed by the caller.
             None => unsafe { recorded.run() },
         }
         Ok(())
@@ -205,7 +205,7 @@ impl Backend for Emulated {
 
     unsafe fn replay(&self, recording: usize) -> Result<()> {
         let recorded = self.state().recordings[recording].clone().unwrap_or_default();
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         recorded.iter().for_each(|recorded| unsafe { recorded.run() });
         Ok(())
     }
@@ -219,7 +219,7 @@ impl Recorded {
     unsafe fn run(&self) {
         let Launch { grid: [x, y], block, shared } = self.launch;
         let arguments = self.arguments.as_ptr().cast();
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe { emulated_launch(self.kernel.0 as c_int, x, y, block, shared, arguments) };
     }
 }

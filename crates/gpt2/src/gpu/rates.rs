@@ -1,4 +1,4 @@
-//! How fast a GPU reads and multiplies, measured on the spot.
+//! Measures a GPU's memory bandwidth and arithmetic throughput.
 
 use std::time::{Duration, Instant};
 
@@ -7,16 +7,16 @@ use super::{Gpu, Launch};
 use crate::error::Result;
 use crate::model::Dtype;
 
-/// Threads of a block, and blocks for each multiprocessor: enough that none of it waits.
+/// Threads per block, and blocks per multiprocessor: enough to keep the GPU fully occupied.
 const THREADS: u32 = 256;
 const BLOCKS: u32 = 8;
 
-/// How often a rate is measured. The best is taken: whatever else the device does only takes away.
+/// Number of measurements. The best one counts, because other work on the device can only slow it down.
 const ROUNDS: usize = 5;
-/// How long at least each time.
+/// Minimum duration of a measurement.
 const ROUND: Duration = Duration::from_millis(15);
 
-/// Bytes that are read a second when so many are gone through again and again.
+/// Read bandwidth in bytes per second, over a buffer of `bytes` bytes that is read repeatedly.
 pub fn read(gpu: &Gpu, bytes: usize) -> Result<f64> {
     let from = gpu.buffer(bytes.next_multiple_of(16))?;
     let launch = launch(gpu);
@@ -24,12 +24,11 @@ pub fn read(gpu: &Gpu, bytes: usize) -> Result<f64> {
     let count = from.bytes() as u64 / 16;
     let arguments = Read { from: from.address(), count, to: to.address(), unused: 0 };
     let kernel = gpu.kernel("rate_read")?;
-    // SAFETY: so much memory was allocated.
+    // SAFETY: the arguments match the allocated memory.
     best(gpu, from.bytes(), || unsafe { gpu.launch(kernel, launch, &arguments) })
 }
 
-/// Products, each added to a sum, that are made a second in this format, by the instructions that the
-/// linear layers use.
+/// Multiply-adds per second in the number format, with the instructions that the linear layers use.
 pub fn products(gpu: &Gpu, dtype: Dtype) -> Result<f64> {
     rate_of_products(gpu, dtype, 1 << 12)
 }
@@ -41,11 +40,11 @@ fn rate_of_products(gpu: &Gpu, dtype: Dtype, rounds: u32) -> Result<f64> {
     let arguments = Products { to: to.address(), rounds, unused: 0 };
     let kernel = gpu.kernel(&format!("rate_{}", dtype.name()))?;
     let units = threads as usize * rounds as usize * products_of_a_round(dtype);
-    // SAFETY: so much memory was allocated.
+    // SAFETY: the arguments match the allocated memory.
     best(gpu, units, || unsafe { gpu.launch(kernel, launch, &arguments) })
 }
 
-/// Each thread's products in a round of its kernel.
+/// Number of products per thread in a round of the kernel.
 fn products_of_a_round(dtype: Dtype) -> usize {
     const CHAINS: usize = 8;
     if dtype == Dtype::F32 { CHAINS } else { CHAINS * 16 * 8 * 16 / 32 }
@@ -55,7 +54,7 @@ fn launch(gpu: &Gpu) -> Launch {
     Launch { grid: [gpu.multiprocessors() as u32 * BLOCKS, 1], block: THREADS, shared: 0 }
 }
 
-/// How many units a second are done at best by launches that do `units` each.
+/// Best rate, in units per second, of launches that process `units` units each.
 fn best(gpu: &Gpu, units: usize, queue: impl Fn() -> Result<()>) -> Result<f64> {
     let time = |launches: usize| -> Result<Duration> {
         let start = Instant::now();
@@ -77,19 +76,19 @@ fn best(gpu: &Gpu, units: usize, queue: impl Fn() -> Result<()>) -> Result<f64> 
 mod tests {
     use super::*;
 
-    /// As the kernels leave them.
+    /// Runs a kernel and returns its raw results.
     fn results(kernel: &str, rounds: u32) -> Vec<f32> {
         let gpu = Gpu::emulated(1 << 20);
         let launch = Launch { grid: [2, 1], block: THREADS, shared: 0 };
         let to = gpu.buffer(2 * THREADS as usize * size_of::<f32>()).unwrap();
         let arguments = Products { to: to.address(), rounds, unused: 0 };
-        // SAFETY: so much memory was allocated.
+        // SAFETY: the arguments match the allocated memory.
         unsafe { gpu.launch(gpu.kernel(kernel).unwrap(), launch, &arguments).unwrap() };
         to.read(2 * THREADS as usize).unwrap()
     }
 
     #[test]
-    fn as_many_products_are_made_as_are_counted() {
+    fn kernels_compute_as_many_products_as_are_counted() {
         for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
             let results = results(&format!("rate_{}", dtype.name()), 3);
             let made: f32 = results.iter().sum();
@@ -106,7 +105,7 @@ mod tests {
         let to = gpu.buffer(threads * size_of::<u32>()).unwrap();
         let (from, to_address) = (from.address(), to.address());
         let arguments = Read { from, count: 1000, to: to_address, unused: 0 };
-        // SAFETY: so much memory was allocated.
+        // SAFETY: the arguments match the allocated memory.
         unsafe { gpu.launch(gpu.kernel("rate_read").unwrap(), launch, &arguments).unwrap() };
         let sum: u32 = to.read::<u32>(threads).unwrap().iter().sum();
         assert_eq!(sum, numbers.iter().sum::<u32>());

@@ -1,25 +1,27 @@
-//! The choice of tokens on the device: what its kernel is told, laid out as `kernels/sample.cuh` has it.
+//! Token sampling on the device: the kernel's arguments, with the same memory layout as in
+//! `kernels/sample.cuh`.
 //!
-//! The kernel knows every rule of [`crate::sampling`] but typical sampling, and tells nothing but the
-//! token and its log probability. Texts that want typical sampling or the likeliest tokens are sampled
-//! on the host.
+//! The kernel implements every setting of [`kernels::sampling`] except typical sampling, and returns
+//! only the token and its log probability. Texts that need typical sampling or top alternatives are
+//! sampled on the host.
 
 use bytemuck::{Pod, Zeroable};
 
 use super::Launch;
-use crate::sampling::{Sampled, Settings};
+use generator::Generation;
+use kernels::sampling::Sampled;
 
 #[cfg(test)]
 #[cfg(feature = "emulated-gpu")]
 mod tests;
 
-/// Threads of a block, which has one row.
+/// Threads per block; each block samples one row.
 const THREADS: u32 = 1024;
 
-/// Tokens of the largest vocabulary that the kernel has memory for, a bit each, twice.
+/// Largest supported vocabulary, limited by shared memory: the kernel keeps two bits per token.
 pub const LARGEST_VOCABULARY: usize = 260_000;
 
-/// How the tokens of a text are chosen.
+/// Sampling settings of a text.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 pub struct Rules {
@@ -35,7 +37,7 @@ pub struct Rules {
     unused: u32,
 }
 
-/// A token to choose.
+/// A token to sample.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 pub struct Asked {
@@ -44,7 +46,7 @@ pub struct Asked {
     draw: [u32; 2],
 }
 
-/// The token that was chosen.
+/// The sampled token.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 pub struct Chosen {
@@ -62,7 +64,7 @@ pub struct Sample {
     pub history: u64,
     pub chosen: u64,
     pub vocab_size: u32,
-    /// Rows of logits are read fastest when this is a multiple of 4.
+    /// Row stride of the logits; reading is fastest if it is a multiple of 4.
     pub stride: u32,
     pub positions: u32,
     pub unused: u32,
@@ -73,11 +75,11 @@ const _: () = assert!(
         && size_of::<Asked>() == 16
         && size_of::<Chosen>() == 8
         && size_of::<Sample>() == 56,
-    "as in sample.cuh"
+    "sizes must match sample.cuh"
 );
 
 impl Rules {
-    /// Those of a row that only fills a batch up.
+    /// Settings of a padding row.
     pub const NONE: Self = Self {
         min_p: 0.0,
         top_p: 1.0,
@@ -91,17 +93,16 @@ impl Rules {
         unused: 0,
     };
 
-    /// Those of a text that begins with so many tokens. `eos` is the end-of-text token.
-    pub fn new(settings: &Settings, prompt_tokens: usize, eos: Option<u32>) -> Self {
-        let settings = settings.clone().in_range();
+    /// Settings of a text with `prompt_tokens` prompt tokens. `eos` is the end-of-text token.
+    pub fn new(generation: &Generation, prompt_tokens: usize, eos: Option<u32>) -> Self {
         Self {
-            min_p: settings.min_p,
-            top_p: settings.top_p,
-            temperature: temperature(settings.temperature),
-            repetition_penalty: settings.repetition_penalty as f32,
-            top_k: saturated(settings.top_k),
-            no_repeat_ngram_size: saturated(settings.no_repeat_ngram_size),
-            min_new_tokens: saturated(settings.min_new_tokens),
+            min_p: generation.min_p,
+            top_p: generation.top_p,
+            temperature: temperature(generation.temperature),
+            repetition_penalty: generation.repetition_penalty as f32,
+            top_k: saturated(generation.top_k),
+            no_repeat_ngram_size: saturated(generation.no_repeat_ngram_size),
+            min_new_tokens: saturated(generation.min_new_tokens),
             prompt_tokens: saturated(prompt_tokens),
             eos: eos.unwrap_or(u32::MAX),
             unused: 0,
@@ -109,7 +110,7 @@ impl Rules {
     }
 }
 
-/// Only 0 is greedy, and the inverse of any other is finite.
+/// Raises a tiny nonzero temperature so that it stays nonzero in f32: only 0 means greedy.
 fn temperature(temperature: f64) -> f32 {
     if temperature == 0.0 { 0.0 } else { temperature.max(f32::MIN_POSITIVE.into()) as f32 }
 }
@@ -119,10 +120,11 @@ fn saturated(number: usize) -> u32 {
 }
 
 impl Asked {
-    /// That of a row which only fills a batch up.
+    /// Marks a padding row.
     pub const NONE: Self = Self { slot: -1, position: 0, draw: [0; 2] };
 
-    /// The token after `position` of a slot's text, by the next number of the text's random stream.
+    /// Samples the token after `position` of a slot's text; `draw` is the next number of the text's
+    /// random stream.
     pub fn new(slot: usize, position: usize, draw: u64) -> Self {
         let draw = [draw as u32, (draw >> 32) as u32];
         Self { slot: slot as i32, position: position as u32, draw }
@@ -135,9 +137,9 @@ impl From<Chosen> for Sampled {
     }
 }
 
-/// How so many rows of a vocabulary are sampled.
+/// Launch dimensions to sample `rows` rows.
 pub fn launch(rows: usize, vocab_size: usize) -> Launch {
-    // Before its bits, `SampleMemory` has so many bytes, the last of them not used.
+    // Offset of the bit sets in `SampleMemory`, rounded up.
     let fixed = 29_200;
     let bits = vocab_size.div_ceil(32) * size_of::<u32>();
     Launch { grid: [rows as u32, 1], block: THREADS, shared: (fixed + 2 * bits) as u32 }

@@ -1,9 +1,9 @@
-//! One repository's folder in the shared cache, laid out as all of the hub's tools lay it out:
+//! One repository's folder in the shared cache, in the layout of the hub's official tools:
 //!
 //! ```text
 //! models--owner--name/
-//!   refs/main                      the commit that a branch or tag stood for when last asked
-//!   blobs/<etag>                   the files, by content
+//!   refs/main                      last known commit of a branch or tag
+//!   blobs/<etag>                   file contents
 //!   snapshots/<commit>/config.json -> ../../blobs/<etag>
 //! .locks/models--owner--name/<etag>.lock
 //! ```
@@ -17,7 +17,7 @@ use hf_hub::{Cache, CacheRepo, Repo};
 use super::name::is_commit;
 use super::{Error, ModelName, Result};
 
-/// One repository's folder, seen at one revision.
+/// A repository's cache folder, at one revision.
 pub(super) struct CachedRepo {
     cache: Cache,
     folder: CacheRepo,
@@ -30,7 +30,7 @@ impl CachedRepo {
         Self { folder: cache.repo(repo.clone()), cache, repo }
     }
 
-    /// The commit that the revision stands for, as far as the cache knows.
+    /// The revision's commit, if the cache knows it.
     pub fn commit(&self) -> Option<String> {
         let revision = self.repo.revision();
         if is_commit(revision) {
@@ -42,7 +42,7 @@ impl CachedRepo {
         is_commit(commit).then(|| commit.to_owned())
     }
 
-    /// Remembers what the revision stands for; a commit stands for itself.
+    /// Stores the revision's commit, unless the revision is itself a commit.
     pub fn point_revision_to(&self, commit: &str) -> Result<()> {
         if is_commit(self.repo.revision()) || self.commit().as_deref() == Some(commit) {
             return Ok(());
@@ -51,24 +51,23 @@ impl CachedRepo {
         self.folder.create_ref(commit).map_err(Error::io("write", &refs))
     }
 
-    /// The folder of a commit's files.
+    /// Folder of a commit's files.
     pub fn snapshot_dir(&self, commit: &str) -> PathBuf {
         self.folder.pointer_path(commit)
     }
 
-    /// Where content with this etag is kept.
+    /// Path of the content with this ETag.
     pub fn blob(&self, etag: &str) -> PathBuf {
         self.folder.blob_path(etag)
     }
 
-    /// Content with this etag while it comes. Only one download at a time goes on here, which
-    /// [`lock`](Self::lock) sees to.
+    /// Path of the content during its download; [`lock`](Self::lock) protects it.
     pub fn incomplete(&self, etag: &str) -> PathBuf {
         self.folder.blob_path(&format!("{etag}.incomplete"))
     }
 
-    /// Waits until no other process downloads this content. Python's `huggingface_hub` takes the
-    /// same lock on the same file.
+    /// Waits until no other process downloads this content. Python's `huggingface_hub` uses the same
+    /// lock file.
     pub fn lock(&self, etag: &str) -> Result<Option<File>> {
         let dir = self.cache.path().join(".locks").join(self.repo.folder_name());
         create_dir(&dir)?;
@@ -80,30 +79,30 @@ impl CachedRepo {
             .map_err(Error::io("open", &path))?;
         match file.lock() {
             Ok(()) => Ok(Some(file)),
-            // A file system without locks: a download at the same time is then found out by its hash.
+            // The file system has no locks; hash verification detects a concurrent download.
             Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
             Err(error) => Err(Error::io("lock", &path)(error)),
         }
     }
 
-    /// Makes `file` of the commit's snapshot the content with this etag.
+    /// Links `file` in the commit's snapshot to the content with this ETag.
     pub fn link(&self, commit: &str, file: &str, etag: &str) -> Result<()> {
         let link = self.snapshot_dir(commit).join(file);
         if link.exists() {
             return Ok(());
         }
         create_dir(link.parent().unwrap_or(&link))?;
-        // A link to content that is gone.
+        // A dangling link.
         if link.is_symlink() {
             std::fs::remove_file(&link).map_err(Error::io("remove", &link))?;
         }
-        // From snapshots/<commit>/ two up, and one more for each folder within the snapshot.
+        // Two levels up from snapshots/<commit>/, and one more per folder in the file's path.
         let up = "../".repeat(2 + file.matches('/').count());
         let target = PathBuf::from(format!("{up}blobs/{etag}"));
         match symlink(&target, &link) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            // Where links need a privilege the file itself goes there, as with the other tools.
+            // Where symlinks require a privilege, move the file itself, like the official tools.
             Err(_) => {
                 let blob = self.blob(etag);
                 std::fs::rename(&blob, &link).map_err(Error::io("move", &blob))

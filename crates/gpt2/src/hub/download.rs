@@ -1,5 +1,5 @@
-//! One file of a commit into the cache: what is there already stays, what was begun goes on, and
-//! nothing enters that is not what the hub says it is.
+//! Downloads one file of a commit into the cache: skips files that exist, resumes partial downloads, and
+//! verifies the hash.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -15,7 +15,7 @@ use super::{Error, Progress, Result};
 
 const BUFFER: usize = 1 << 16;
 
-/// Makes `file` of `commit` present in the cache's snapshot of it.
+/// Ensures that the cached snapshot of `commit` contains `file`.
 pub(super) fn into_cache(
     remote: &Remote,
     cached: &CachedRepo,
@@ -39,7 +39,7 @@ pub(super) fn into_cache(
     cached.link(commit, file, &metadata.etag)
 }
 
-/// Downloads what `partial` lacks, again after each cut.
+/// Downloads the rest of `partial`, with retries.
 fn fetch(
     remote: &Remote,
     commit: &str,
@@ -60,7 +60,7 @@ fn fetch(
         if complete {
             break;
         }
-        // More than there should be cannot be gone on from.
+        // A file that is too long cannot be resumed.
         if metadata.size.is_some_and(|size| got > size) {
             remove(partial)?;
         }
@@ -79,8 +79,8 @@ fn fetch(
     Ok(())
 }
 
-/// One request for what is missing. A transfer that breaks off is an inner error: what came of it
-/// is kept.
+/// Requests the rest of `partial` once. An interrupted transfer is the inner error; the bytes received
+/// so far are kept.
 fn fetch_once(
     remote: &Remote,
     commit: &str,
@@ -100,7 +100,7 @@ fn fetch_once(
     }
     let mut source = remote.bytes(commit, file, have)?;
     if source.as_ref().is_none_or(|source| source.offset != have) {
-        // The server ignores ranges, has its own idea of them, or the partial file is too long.
+        // The server ignores the range or starts at another offset, or the partial file is too long.
         sink.set_len(0).map_err(Error::io("write", partial))?;
         have = 0;
         if source.as_ref().is_none_or(|source| source.offset != 0) {
@@ -128,12 +128,12 @@ fn fetch_once(
     Ok(Ok(()))
 }
 
-/// Compares a file with the hash that its etag is; removes it when they differ.
+/// Verifies a file against the hash in its ETag, and removes the file if they differ.
 fn verify(remote: &Remote, file: &str, etag: &str, path: &Path) -> Result<()> {
     let hexadecimal = etag.bytes().all(|byte| byte.is_ascii_hexdigit());
     let (algorithm, got) = match etag.len() {
         64 if hexadecimal => ("SHA-256", hash::<Sha256>(path, "")?),
-        // git hashes a header with the length in it before the content.
+        // git hashes a header with the length before the content.
         40 if hexadecimal => {
             ("git blob hash", hash::<Sha1>(path, &format!("blob {}\0", size_of(path)?))?)
         }

@@ -1,33 +1,31 @@
-//! What keeps a checkpoint from being had, and what to do about it.
+//! Errors of the hub client, with advice on what to do.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ALIASES;
 
-/// Why a checkpoint could not be had.
+/// Why a checkpoint could not be loaded from the cache or downloaded.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Neither an alias nor `owner/name[@revision]`.
-    #[error("`{name}` names no model: expected {} or owner/name[@revision]", ALIASES.map(|(alias, _)| alias).join(", "))]
+    #[error("invalid model name `{name}`: expected {} or owner/name[@revision]", ALIASES.map(|(alias, _)| alias).join(", "))]
     BadName { name: String },
 
-    /// No connection was allowed, or none was asked for, and the cache is not enough.
+    /// The cache lacks files, and no connection was allowed or requested.
     #[error(
         "`{name}` is not in the cache {}: missing {}; build once without --offline and HF_HUB_OFFLINE to download it",
         cache.display(), missing.join(", ")
     )]
     NotCached { name: String, cache: PathBuf, missing: Vec<String> },
 
-    /// The hub was to be asked in offline mode.
-    #[error(
-        "cannot ask the hub for `{repo}` offline; leave out --offline and unset HF_HUB_OFFLINE"
-    )]
+    /// A request in offline mode.
+    #[error("cannot query the hub for `{repo}` offline; omit --offline and unset HF_HUB_OFFLINE")]
     Offline { repo: String },
 
-    /// No answer.
+    /// No response.
     #[error(
-        "cannot reach {url}; check the network, or use --offline if the model was downloaded before"
+        "cannot reach {url}; check the network, or use --offline if the model is already downloaded"
     )]
     Unreachable {
         url: String,
@@ -36,8 +34,8 @@ pub enum Error {
     },
 
     /// 401 or 403.
-    #[error("the hub refuses `{repo}` ({status}): {}", if *token_sent {
-        "the token in HF_TOKEN has no access to it; ask for access on its page, or use another token"
+    #[error("the hub denies access to `{repo}` ({status}): {}", if *token_sent {
+        "the token in HF_TOKEN has no access; request access on the model's page, or use another token"
     } else {
         "it is private, gated or does not exist; check the name, and set HF_TOKEN if it needs one"
     })]
@@ -51,46 +49,46 @@ pub enum Error {
     #[error("`{repo}` has no revision `{revision}`; check its branches, tags and commits")]
     NoRevision { repo: String, revision: String },
 
-    /// 404 for a file that was listed.
+    /// 404 for a listed file.
     #[error("`{repo}` has no file {file} at revision `{revision}`")]
     NoFile { repo: String, revision: String, file: String },
 
-    /// The repository holds something else.
-    #[error("`{name}` is no GPT-2 checkpoint that can be read: it has no {}", missing.join(", no "))]
+    /// The repository is not a GPT-2 checkpoint.
+    #[error("`{name}` is not a usable GPT-2 checkpoint: missing {}", missing.join(", "))]
     NoCheckpoint { name: String, missing: Vec<String> },
 
-    /// The index of a sharded checkpoint cannot be understood.
-    #[error("cannot understand {}: {problem}", path.display())]
+    /// The index of a sharded checkpoint is invalid.
+    #[error("{} is not a valid shard index: {problem}", path.display())]
     BadIndex { path: PathBuf, problem: String },
 
-    /// 429, and the hub asks for a longer wait than makes sense here.
-    #[error("the hub limits requests (429){}; try again later, or set HF_TOKEN for a higher limit", match wait {
-        Some(wait) => format!(" and asks to wait {} s", wait.as_secs()),
+    /// 429 on the last attempt, or with a `Retry-After` that is too long.
+    #[error("too many requests to the hub (429){}; try again later, or set HF_TOKEN for a higher limit", match wait {
+        Some(wait) => format!(", it asks to wait {} s", wait.as_secs()),
         None => String::new(),
     })]
     RateLimited { url: String, wait: Option<Duration> },
 
     /// Any other status.
-    #[error("{url} answers {status}, expected 200; try again later")]
+    #[error("{url} returned status {status}, expected 200; try again later")]
     Status { url: String, status: u16 },
 
-    /// A file that ended early each time it was tried.
+    /// Every attempt to download a file was interrupted.
     #[error(
-        "the download of {file} from `{repo}` was cut: expected {expected} bytes, got {got}; run again to go on from there"
+        "the download of {file} from `{repo}` was interrupted: expected {expected} bytes, got {got}; run again to resume"
     )]
     Cut { repo: String, file: String, expected: u64, got: u64 },
 
-    /// A file that is not what the hub says it is.
+    /// A file's hash differs from the hub's.
     #[error(
-        "{file} from `{repo}` is damaged: expected {algorithm} {expected}, got {got}; it was removed, run again to download it anew"
+        "{file} from `{repo}` is damaged: expected {algorithm} {expected}, got {got}; the file was removed, run again to download it"
     )]
     WrongHash { repo: String, file: String, algorithm: &'static str, expected: String, got: String },
 
-    /// An answer that the protocol does not have.
-    #[error("{url} does not answer like the hub: {problem}; check HF_ENDPOINT")]
+    /// A response that violates the hub's protocol.
+    #[error("unexpected response from {url}: {problem}; check HF_ENDPOINT")]
     BadAnswer { url: String, problem: String },
 
-    /// The cache cannot be read or written.
+    /// A cache file could not be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
         action: &'static str,

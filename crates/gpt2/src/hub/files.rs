@@ -1,4 +1,4 @@
-//! Which files of a repository make a GPT-2 checkpoint.
+//! Selects the files of a repository that form a GPT-2 checkpoint.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,27 +8,32 @@ use serde::Deserialize;
 use super::name::is_path;
 use super::{Error, Result};
 
-/// What a checkpoint has as a rule; named where nothing is known of it.
+/// The usual files of a checkpoint, named in errors when nothing is known about it.
 pub(super) const USUAL: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
 
-/// The forms weights come in, the one to take first: one file, or an index that says which shard
-/// has which tensor.
+/// Optional file with the model's recommended sampling settings.
+const SETTINGS: &str = "generation_config.json";
+
+/// Supported weights files, in order of preference; each may be sharded and have an index instead.
 const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 
 fn index_of(weights: &str) -> String {
     format!("{weights}.index.json")
 }
 
-/// The index in which the shards must be looked up, which has to be there first.
+/// The shard index that must be downloaded first, if the weights are sharded.
 pub(super) fn index(has: impl Fn(&str) -> bool) -> Option<String> {
     let form = WEIGHTS.iter().find(|form| has(form) || has(&index_of(form)))?;
     (!has(form)).then(|| index_of(form))
 }
 
-/// The files to have, given which there are. The usual name stands for a kind of which there is
-/// none. The index, if it counts, is read from `dir`.
+/// The files that a checkpoint needs, given which files exist; the usual name if none of a kind exists.
+/// A shard index is read from `dir`.
 pub(super) fn needed(has: impl Fn(&str) -> bool, dir: &Path) -> Result<Vec<String>> {
     let mut needed = vec!["config.json".to_owned()];
+    if has(SETTINGS) {
+        needed.push(SETTINGS.to_owned());
+    }
     if !has("tokenizer.json") && (has("vocab.json") || has("merges.txt")) {
         needed.extend(["vocab.json".to_owned(), "merges.txt".to_owned()]);
     } else {
@@ -45,7 +50,7 @@ pub(super) fn needed(has: impl Fn(&str) -> bool, dir: &Path) -> Result<Vec<Strin
     Ok(needed)
 }
 
-/// The shards an index names, each once, in the order of their names.
+/// The shards listed in an index, sorted by name.
 fn shards(index: &Path) -> Result<BTreeSet<String>> {
     #[derive(Deserialize)]
     struct Index {
@@ -56,7 +61,7 @@ fn shards(index: &Path) -> Result<BTreeSet<String>> {
     let index: Index = serde_json::from_slice(&text).map_err(|error| invalid(error.to_string()))?;
     let shards: BTreeSet<String> = index.weight_map.into_values().collect();
     match shards.iter().find(|shard| !is_path(shard)) {
-        Some(shard) => Err(invalid(format!("`{shard}` is not the name of a file beside it"))),
+        Some(shard) => Err(invalid(format!("invalid file name `{shard}`"))),
         None => Ok(shards),
     }
 }
@@ -93,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_goes_by_its_usual_name() {
+    fn missing_files_have_their_usual_names() {
         assert_eq!(needed_of(&[]), USUAL);
         assert_eq!(needed_of(&["vocab.json"])[1..3], ["vocab.json", "merges.txt"]);
     }
@@ -116,7 +121,7 @@ mod tests {
             let index = serde_json::json!({"weight_map": {"a": shard}}).to_string();
             std::fs::write(dir.path().join(INDEX), index).unwrap();
             let error = needed(|file| file == INDEX, dir.path()).unwrap_err();
-            assert!(error.to_string().contains("is not the name of a file"), "{error}");
+            assert!(error.to_string().contains("invalid file name"), "{error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How a checkpoint on the hub is named: an alias or `owner/name[@revision]`.
+//! Names of checkpoints on the hub: an alias or `owner/name[@revision]`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use hf_hub::{Repo, RepoType};
 
 use super::Error;
 
-/// Short names and the repositories they stand for.
+/// Aliases and their repositories.
 pub const ALIASES: [(&str, &str); 5] = [
     ("gpt2", "openai-community/gpt2"),
     ("distilgpt2", "distilbert/distilgpt2"),
@@ -16,24 +16,24 @@ pub const ALIASES: [(&str, &str); 5] = [
     ("gpt2-xl", "openai-community/gpt2-xl"),
 ];
 
-/// A repository and a revision of it; parsed from an alias (`gpt2`), `owner/name` or either with
-/// `@revision` (a branch, a tag or a commit).
+/// A repository and a revision. Parsed from an alias (`gpt2`) or `owner/name`, either with an optional
+/// `@revision` (a branch, tag or commit).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelName {
     /// `owner/name`.
     pub repo: String,
-    /// `main` unless said otherwise.
+    /// Branch, tag or commit; `main` by default.
     pub revision: String,
 }
 
 impl ModelName {
-    /// The same repository at another revision.
+    /// Returns the same repository at another revision.
     #[must_use]
     pub fn at(&self, revision: &str) -> Self {
         Self { repo: self.repo.clone(), revision: revision.to_owned() }
     }
 
-    /// Whether the revision is a whole commit hash, which never comes to mean another commit.
+    /// Whether the revision is a full commit hash and therefore immutable.
     pub fn is_commit(&self) -> bool {
         is_commit(&self.revision)
     }
@@ -74,15 +74,15 @@ pub(super) fn is_commit(revision: &str) -> bool {
     revision.len() == 40 && revision.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// One component of a path: safe in an address and as the name of a file.
+/// Whether `text` is a path component that is safe in a URL and as a file name.
 pub(super) fn is_word(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with('.')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// A path that stays below where it starts. What the hub says is checked with it before it
-/// becomes the name of a file.
+/// Whether `text` is a relative path without `..`. Paths from the hub are checked with it before they
+/// are used as file names.
 pub(super) fn is_path(text: &str) -> bool {
     text.split('/').all(is_word)
 }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_repository_is_refused() {
+    fn invalid_names_are_errors() {
         for bad in
             ["", "gpt3", "a/b/c", "a/b@", "/b", "a/", "../b", "a/b@../..", "a b/c", "a/b@c@d"]
         {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn it_reads_as_it_was_written() {
+    fn display_round_trips() {
         for text in ["ada/tiny", "ada/tiny@v1"] {
             assert_eq!(text.parse::<ModelName>().unwrap().to_string(), text);
         }

@@ -1,6 +1,6 @@
-//! The hub's side of the wire: its listing of a repository, a file's metadata, a file's bytes from
-//! an offset. Requests that fail for a passing reason are repeated here; redirects are followed
-//! here too, because their headers matter and the token must not leave the hub.
+//! HTTP requests to the hub: the listing of a repository, a file's metadata, and a file's bytes from an
+//! offset. Transient failures are retried. Redirects are followed here because their headers matter, and
+//! because the token must be sent only to the hub.
 
 use std::io::Read;
 use std::thread;
@@ -29,21 +29,21 @@ pub(super) struct Remote<'a> {
     agent: Agent,
 }
 
-/// A revision's commit and what is in it.
+/// A revision's commit and its files.
 pub(super) struct Listing {
     pub commit: String,
     pub files: Vec<String>,
 }
 
-/// What the hub says of a file before it sends it.
+/// A file's metadata, from its response headers.
 #[derive(Debug, PartialEq)]
 pub(super) struct Metadata {
-    /// Names the content; a SHA-256 or a git blob hash on the hub itself.
+    /// Identifies the content; on the hub itself a SHA-256 or git blob hash.
     pub etag: String,
     pub size: Option<u64>,
 }
 
-/// A file's bytes from `offset` on, which is not always the one that was asked for.
+/// A file's bytes from `offset` on, which may differ from the requested offset.
 pub(super) struct Bytes {
     pub offset: u64,
     pub reader: Box<dyn Read>,
@@ -72,12 +72,12 @@ impl<'a> Remote<'a> {
         self.settings.retry
     }
 
-    /// The repository's name.
+    /// The repository as `owner/name`.
     pub fn id(&self) -> &str {
         &self.name.repo
     }
 
-    /// What the revision holds now.
+    /// The revision's current commit and files.
     pub fn listing(&self) -> Result<Listing> {
         let url = format!("{}/api/{}", self.settings.endpoint, self.repo.api_url());
         let mut response = self.ask(&Method::Get, &url, None, None)?;
@@ -88,11 +88,11 @@ impl<'a> Remote<'a> {
             return Err(bad(format!("expected a commit as `sha`, got `{}`", info.sha)));
         }
         let files = info.siblings.into_iter().map(|file| file.rfilename);
-        // Of the others none is needed, and none can become a path.
+        // Files with other names are never needed, and would be unsafe as paths.
         Ok(Listing { commit: info.sha, files: files.filter(|file| is_path(file)).collect() })
     }
 
-    /// What a file of `commit` is.
+    /// Metadata of a file of `commit`.
     pub fn metadata(&self, commit: &str, file: &str) -> Result<Metadata> {
         let url = self.file_url(commit, file);
         let response = self.ask(&Method::Head, &url, None, Some(file))?;
@@ -103,7 +103,7 @@ impl<'a> Remote<'a> {
             .filter(|etag| is_word(etag))
             .ok_or_else(|| Error::BadAnswer {
                 url,
-                problem: format!("expected an ETag for {file}, got none that names a file"),
+                problem: format!("missing or invalid ETag for {file}"),
             })?;
         let own_size =
             || text(headers, CONTENT_LENGTH.as_str()).filter(|_| response.status().is_success());
@@ -111,8 +111,8 @@ impl<'a> Remote<'a> {
         Ok(Metadata { etag, size: size.and_then(|size| size.parse().ok()) })
     }
 
-    /// A file of `commit` from `offset` on, or from where the server likes to begin; none when the
-    /// file has no such offset.
+    /// Requests a file of `commit` from `offset` on; the server may start at another offset. `None` if
+    /// `offset` is past the end of the file.
     pub fn bytes(&self, commit: &str, file: &str, offset: u64) -> Result<Option<Bytes>> {
         let response =
             self.ask(&Method::Get, &self.file_url(commit, file), Some(offset), Some(file))?;
@@ -130,7 +130,7 @@ impl<'a> Remote<'a> {
         format!("{}/{}/resolve/{commit}/{file}", self.settings.endpoint, self.repo.url())
     }
 
-    /// Asks until there is an answer that will not change by asking again.
+    /// Sends a request, with retries on transient failures.
     fn ask(
         &self,
         method: &Method,
@@ -163,8 +163,8 @@ impl<'a> Remote<'a> {
         unreachable!("the last attempt returns")
     }
 
-    /// One request and the redirects it is sent on. A `HEAD` stops at the first that leaves the
-    /// hub: the headers that describe the file are on that answer.
+    /// Sends a request and follows redirects. A `HEAD` stops at the first redirect that leaves the hub,
+    /// because that response has the headers that describe the file.
     fn follow(
         &self,
         method: &Method,
@@ -186,9 +186,10 @@ impl<'a> Remote<'a> {
             } else {
                 location.to_owned()
             };
-            let next: Uri = next.parse().map_err(|_| bad(format!("a redirect to `{location}`")))?;
+            let next: Uri =
+                next.parse().map_err(|_| bad(format!("invalid redirect to `{location}`")))?;
             if authority(&next).is_empty() {
-                return Err(bad(format!("a redirect to `{location}`")));
+                return Err(bad(format!("invalid redirect to `{location}`")));
             }
             if matches!(method, Method::Head) && !same_host(&next, &start) {
                 return Ok(response);
@@ -209,7 +210,7 @@ impl<'a> Remote<'a> {
             Method::Head => self.agent.head(uri),
             Method::Get => self.agent.get(uri),
         };
-        // Offsets and sizes are those of the file, not of a compressed form of it.
+        // Offsets and sizes refer to the uncompressed file.
         request = request.header(ACCEPT_ENCODING, "identity");
         if let Some(offset) = offset.filter(|&offset| offset > 0) {
             request = request.header(RANGE, format!("bytes={offset}-"));
@@ -222,7 +223,7 @@ impl<'a> Remote<'a> {
             .map_err(|error| Error::Unreachable { url: uri.to_string(), source: Box::new(error) })
     }
 
-    /// A good answer, or what a bad one means.
+    /// Returns a successful response, or the error that the status means.
     fn understood(
         &self,
         response: Response<ureq::Body>,
@@ -230,7 +231,7 @@ impl<'a> Remote<'a> {
         file: Option<&str>,
     ) -> Result<Response<ureq::Body>> {
         let status = response.status();
-        // A redirect only comes this far as the answer to a HEAD, 416 only to an offset.
+        // A redirect gets here only from a HEAD request, 416 only from a range request.
         if status.is_success()
             || status.is_redirection()
             || status == StatusCode::RANGE_NOT_SATISFIABLE
@@ -265,7 +266,7 @@ fn authority(uri: &Uri) -> &str {
     uri.authority().map_or("", |authority| authority.as_str())
 }
 
-/// Scheme, host and port: who may see the token.
+/// Whether scheme, host and port match, so that the token may be sent.
 fn same_host(a: &Uri, b: &Uri) -> bool {
     scheme(a) == scheme(b) && authority(a) == authority(b)
 }

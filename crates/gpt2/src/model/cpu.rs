@@ -1,31 +1,31 @@
-//! The network on the CPU, on hand-written kernels: the same layers as `tensors`, top to bottom, over
-//! plain memory.
+//! The network on the CPU with hand-written kernels: the same layers as in `tensors`, over plain memory.
 //!
-//! Shapes stand at line ends, with the letters of `tensors`; in memory C and I are filled up to whole
-//! groups (see `kernels::format`). `pass` has the stages, each of which all threads of the rayon
-//! pool share.
+//! Shapes are noted at line ends, with the letters of `tensors`. In memory, C and I are padded to whole
+//! groups (see `kernels::format`). `pass` has the stages; all threads of the rayon pool share each
+//! stage.
 
 mod cache;
 mod pass;
 
 use self::pass::{Pass, Thread, To};
 use super::packing::Packing;
-use crate::config::{Activation, Config};
+use crate::config::Config;
 use crate::error::Result;
-use crate::kernels::format::{Format, GROUP};
-use crate::kernels::layer_norm::LayerNorm;
-use crate::kernels::linear::Linear;
-use crate::kernels::simd::Level;
-use crate::kernels::team;
-use crate::kv_cache::Token;
+use crate::model::InputToken;
+use crate::thread_team;
+use kernels::format::{Format, GROUP};
+use kernels::gelu::Activation;
+use kernels::layer_norm::LayerNorm;
+use kernels::linear::Linear;
+use kernels::simd::Level;
 
 pub use self::cache::Cache;
 
-/// Stages of a block, and those around the blocks but for the logits'.
+/// Number of stages per block, and of stages outside the blocks without those for logits.
 const STAGES_OF_A_BLOCK: usize = 9;
 const OTHER_STAGES: usize = 2;
 
-/// Rows of logits computed together: as many as the processor's caches can hold.
+/// Number of logits rows computed together; chosen to fit into the CPU cache.
 const LOGITS_TOGETHER: usize = 64;
 
 /// A GPT-2 in the number format `F`.
@@ -34,12 +34,12 @@ pub struct Network<F: Format> {
     activation: Activation,
     heads: usize,
     head_dim: usize,
-    /// Row stride of the residual stream, and of the MLP's hidden layer, in groups.
+    /// Row stride, in groups, of the residual stream and of the MLP's hidden layer.
     groups: usize,
     inner_groups: usize,
-    /// Token embeddings, where they are not the columns of `lm_head`; (V, C).
+    /// Token embeddings (V, C), unless they are the columns of `lm_head`.
     wte: Option<Vec<f32>>,
-    /// (T, C).
+    /// Position embeddings (T, C).
     wpe: Vec<f32>,
     h: Vec<Block<F>>,
     ln_f: LayerNorm,
@@ -50,7 +50,7 @@ struct Block<F: Format> {
     ln_1: LayerNorm,
     c_attn: Linear<F>,
     c_proj: Linear<F>,
-    /// What attention's scores are multiplied by.
+    /// Factor applied to attention scores.
     scale: f32,
     ln_2: LayerNorm,
     mlp_c_fc: Linear<F>,
@@ -58,7 +58,7 @@ struct Block<F: Format> {
 }
 
 impl<F: Format> Network<F> {
-    /// Builds the network from a checkpoint's tensors, in the order in which they are packed.
+    /// Builds the network from a checkpoint's tensors, in packing order.
     pub fn new(config: &Config, packing: &mut Packing<'_, F>, level: Level) -> Result<Self> {
         let (c, i, v) = (config.n_embd, config.n_inner, config.vocab_size);
         let norm = |packing: &Packing<'_, F>, name: &str| -> Result<LayerNorm> {
@@ -99,7 +99,7 @@ impl<F: Format> Network<F> {
         })
     }
 
-    /// All linear layers, in the order in which they are packed.
+    /// All linear layers, in packing order.
     pub fn layers(&self) -> impl Iterator<Item = &Linear<F>> {
         let blocks = self.h.iter();
         blocks
@@ -107,21 +107,22 @@ impl<F: Format> Network<F> {
             .chain([&self.lm_head])
     }
 
-    /// Takes `tokens` (N) into the cache and gives the logits (W, V) after the `wanted` ones of them.
+    /// Adds `tokens` (N) to the cache and computes the logits (W, V) after the tokens at the indices
+    /// `wanted`.
     pub fn forward(
         &self,
         cache: &mut Cache,
-        tokens: &[Token],
+        tokens: &[InputToken],
         wanted: &[u32],
         logits: &mut Vec<f32>,
     ) {
         let pass = Pass::new(self, cache, tokens, wanted, logits);
         let parts = wanted.len().div_ceil(LOGITS_TOGETHER);
         let stages = OTHER_STAGES + STAGES_OF_A_BLOCK * self.h.len() + parts;
-        team::run(stages, |member| self.take_part(&mut Thread::new(self, &pass, member)));
+        thread_team::run(stages, |member| self.take_part(&mut Thread::new(self, &pass, member)));
     }
 
-    /// One thread's part of a pass.
+    /// Runs one thread's share of a pass.
     fn take_part(&self, thread: &mut Thread<'_, '_, F>) {
         thread.embed(); // x (N, C)
         for (layer, block) in self.h.iter().enumerate() {
@@ -142,7 +143,7 @@ impl<F: Format> Network<F> {
         }
     }
 
-    /// A token's embedding (C).
+    /// Returns a token's embedding (C).
     fn embedding(&self, id: usize) -> Box<dyn Iterator<Item = f32> + '_> {
         match &self.wte {
             Some(wte) => Box::new(wte[id * self.width()..][..self.width()].iter().copied()),
@@ -150,7 +151,7 @@ impl<F: Format> Network<F> {
         }
     }
 
-    /// C.
+    /// Width of the residual stream (C).
     fn width(&self) -> usize {
         self.heads * self.head_dim
     }

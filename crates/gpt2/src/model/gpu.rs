@@ -1,7 +1,7 @@
-//! The network on a GPU: the launches of a pass, from top to bottom, over memory that is allocated once.
+//! The network on a GPU: the kernel launches of a pass, from top to bottom, over memory allocated once.
 //!
-//! Nothing here computes; `gpu/kernels/` does. Shapes stand at line ends. N: tokens of this pass, of any
-//! texts, side by side (see `kv_cache`). C: `n_embd`. H: heads, of width D. I: `n_inner`. V:
+//! The kernels are in `gpu/kernels/`. Shapes are noted at line ends. N: tokens of this pass, from any
+//! mix of texts (see `kv_cache`). C: `n_embd`. H: heads, each of width D. I: `n_inner`. V:
 //! `vocab_size`. W: tokens whose logits are wanted.
 
 mod cache;
@@ -12,10 +12,10 @@ use crate::error::{Error, Result};
 use crate::gpu::arguments::{self, To};
 use crate::gpu::sampling::{self, Asked, Chosen, LARGEST_VOCABULARY, Rules, Sample};
 use crate::gpu::{Buffer, Gpu, Kernel, Launch};
-use crate::kv_cache::Token;
 use crate::model::Dtype;
-use crate::sampling::{Choice, Sampled};
+use crate::model::InputToken;
 use crate::weights::Checkpoint;
+use kernels::sampling::{Choice, Sampled};
 
 pub use cache::{Cache, PROMPT_TOKENS};
 
@@ -31,17 +31,17 @@ pub struct Network {
     wpe: Buffer,
     h: Vec<Block>,
     ln_f: LayerNorm,
-    /// None where it is the embedding.
+    /// `None` if tied to the token embedding.
     lm_head: Option<Buffer>,
 }
 
-/// What all passes share.
+/// The network's sizes and options.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
     layers: usize,
     heads: usize,
     head_dim: usize,
-    /// D with filling, as keys and values lie in memory.
+    /// D with padding, the stride of keys and values in memory.
     head_stride: usize,
     width: usize,
     inner: usize,
@@ -49,22 +49,22 @@ pub struct Sizes {
     positions: usize,
     epsilon: f32,
     activation: Activation,
-    /// Bytes of a number.
+    /// Bytes per number.
     number: usize,
 }
 
 impl Sizes {
-    /// Numbers from one row of C to the next.
+    /// Row stride of C, in numbers.
     fn stride(&self) -> usize {
         self.width.next_multiple_of(TILE_INPUTS)
     }
 
-    /// Numbers from one row of V to the next: whole lines of memory.
+    /// Row stride of V, in numbers; a multiple of a cache line.
     fn logits_stride(&self) -> usize {
         self.vocab_size.next_multiple_of(32)
     }
 
-    /// Numbers from one row of I to the next.
+    /// Row stride of I, in numbers.
     fn inner_stride(&self) -> usize {
         self.inner.next_multiple_of(TILE_INPUTS)
     }
@@ -74,7 +74,7 @@ struct Block {
     ln_1: LayerNorm,
     c_attn: Linear,
     c_proj: Linear,
-    /// What attention's scores are multiplied by.
+    /// Factor applied to attention scores.
     scale: f32,
     ln_2: LayerNorm,
     mlp_c_fc: Linear,
@@ -99,11 +99,11 @@ struct Kernels {
     layer_norm: Kernel,
     attention: Kernel,
     sample: Kernel,
-    /// The largest tiles first.
+    /// Sorted by tile size, largest first.
     linear: Vec<(Tile, Kernel)>,
 }
 
-/// What one block of a linear layer's kernel computes.
+/// The tile that one thread block of a linear layer's kernel computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Tile {
     rows: usize,
@@ -113,20 +113,20 @@ struct Tile {
 }
 
 impl Tile {
-    /// On tensor cores, with so many stages of inputs in shared memory.
+    /// A tile on tensor cores, with `stages` pipeline stages of inputs in shared memory.
     const fn of_stages(rows: usize, columns: usize, threads: u32, stages: usize) -> Self {
         let shared = (rows + columns) * TILE_INPUTS * 2 * stages;
         Self { rows, columns, threads, shared: shared as u32 }
     }
 
-    /// In f32, of 16 inputs and one number that only fills up.
+    /// A tile in f32; rows in shared memory are 16 inputs and one number of padding.
     const fn of_f32(rows: usize, columns: usize) -> Self {
         let shared = (rows + columns) * 17 * size_of::<f32>();
         Self { rows, columns, threads: 256, shared: shared as u32 }
     }
 }
 
-/// The largest first; the last is for few rows.
+/// Sorted by size, largest first; the last tile is for few rows.
 const TENSOR_TILES: [Tile; 4] = [
     Tile::of_stages(128, 128, 256, 3),
     Tile::of_stages(64, 64, 128, 4),
@@ -135,13 +135,13 @@ const TENSOR_TILES: [Tile; 4] = [
 ];
 const F32_TILES: [Tile; 2] = [Tile::of_f32(64, 64), Tile::of_f32(16, 64)];
 
-/// More are not looked for.
+/// Upper limit of the search for the number of slots.
 const MOST_SLOTS: usize = 1 << 16;
 
-/// What there are kernels for.
+/// Largest head width with a kernel.
 const MOST_HEAD_DIM: usize = 256;
 
-/// Threads of a block of the other kernels.
+/// Threads per block of the other kernels.
 const THREADS: u32 = 128;
 const ROWS_OF_A_NORM: usize = THREADS as usize / 32;
 
@@ -163,8 +163,8 @@ impl Kernels {
         })
     }
 
-    /// The kernel for so many rows and outputs: the largest tile that still gives every multiprocessor
-    /// one. All give the same bits, so this is free to be what is fastest.
+    /// Selects the kernel: the largest tile that still keeps every multiprocessor busy. All kernels give
+    /// the same bits, so the choice affects only speed.
     fn linear(&self, gpu: &Gpu, rows: usize, outputs: usize) -> (Tile, Kernel) {
         let (many, few) = self.linear.split_at(self.linear.len() - 1);
         if rows <= few[0].0.rows {
@@ -197,11 +197,12 @@ impl Network {
         };
         if sizes.head_stride > MOST_HEAD_DIM {
             let got = sizes.head_dim;
-            return Err(Error::GpuSize { what: "numbers of a head", got, most: MOST_HEAD_DIM });
+            return Err(Error::GpuSize { what: "features per head", got, most: MOST_HEAD_DIM });
         }
         if sizes.vocab_size > LARGEST_VOCABULARY {
             let got = sizes.vocab_size;
-            return Err(Error::GpuSize { what: "tokens", got, most: LARGEST_VOCABULARY });
+            let what = "tokens in its vocabulary";
+            return Err(Error::GpuSize { what, got, most: LARGEST_VOCABULARY });
         }
         let (c, i, v) = (sizes.width, sizes.inner, sizes.vocab_size);
         let load = Loader::new(checkpoint, gpu, dtype)?;
@@ -241,7 +242,7 @@ impl Network {
         })
     }
 
-    /// Bytes of its weights.
+    /// Total size of the weights in bytes.
     pub fn bytes(&self) -> usize {
         let norm = |norm: &LayerNorm| norm.weight.bytes() + norm.bias.bytes();
         let linear = |linear: &Linear| linear.weight.bytes() + linear.bias.bytes();
@@ -261,8 +262,8 @@ impl Network {
         self.wte.bytes() + self.wpe.bytes() + blocks + norm(&self.ln_f) + head
     }
 
-    /// How many texts there is memory for, when half of what is free is left to others: the card may
-    /// draw somebody's screen.
+    /// Number of batch slots that fit in half of the free memory. The other half is left to other
+    /// programs; the GPU may drive a display.
     pub fn slots_in_memory(&self) -> Result<usize> {
         let room = self.gpu.memory()?.free / 2;
         let (mut fits, mut too_many) = (1, MOST_SLOTS + 1);
@@ -277,17 +278,17 @@ impl Network {
         Ok(fits)
     }
 
-    /// An empty cache with room for `slots` texts.
+    /// Creates an empty KV cache with `slots` batch slots.
     pub fn new_cache(&self, slots: usize) -> Result<Cache> {
         Cache::new(&self.gpu, &self.sizes, slots)
     }
 
-    /// Takes `tokens` (N) into the cache and gives the logits (W, V) after the `wanted` ones of them.
-    /// Waits for them.
+    /// Adds `tokens` (N) to the cache and computes the logits (W, V) after the tokens at the indices
+    /// `wanted`. Waits for the result.
     pub fn forward(
         &self,
         cache: &mut Cache,
-        tokens: &[Token],
+        tokens: &[InputToken],
         wanted: &[u32],
         logits: &mut Vec<f32>,
     ) -> Result<()> {
@@ -305,19 +306,19 @@ impl Network {
         Ok(())
     }
 
-    /// Tells the device to take `tokens` (N) into the cache and to choose what follows the `wanted` ones of
-    /// them. Waits for nothing.
+    /// Queues a pass that adds `tokens` (N) to the cache and samples the tokens after the indices
+    /// `wanted`. Does not wait.
     pub fn submit(
         &self,
         cache: &mut Cache,
-        tokens: &[Token],
+        tokens: &[InputToken],
         wanted: &[u32],
         choices: &[Choice],
     ) -> Result<()> {
         let Some(mut lane) = cache.lanes.pop() else {
-            unreachable!("passes are collected before there are more than lanes")
+            unreachable!("there are never more passes in flight than lanes")
         };
-        // Passes in which each text has one token come in few sizes, and each size is written down.
+        // Decoding passes, with one token per text, are padded to a few sizes; each is recorded once.
         let is_step = tokens.len() == wanted.len();
         let layout = if is_step {
             let rows = rows_of_a_step(tokens.len());
@@ -332,7 +333,7 @@ impl Network {
                 Some(recording) => recording,
                 None => self.gpu.record(|| self.choose(cache, layout))?,
             };
-            // SAFETY: they are cleared when memory is allocated anew.
+            // SAFETY: recordings are cleared when memory is reallocated.
             unsafe { recording.replay()? };
             cache.recordings.insert(layout.tokens, recording);
         } else {
@@ -344,7 +345,7 @@ impl Network {
         Ok(())
     }
 
-    /// Waits for what was chosen by the first of the passes under way.
+    /// Waits for the oldest pass in flight and returns the tokens that it sampled.
     pub fn collect(&self, cache: &mut Cache) -> Result<Vec<Sampled>> {
         let Some(UnderWay { mark, lane, choices }) = cache.under_way.pop_front() else {
             return Ok(Vec::new());
@@ -356,7 +357,7 @@ impl Network {
         Ok(chosen)
     }
 
-    /// A whole pass, over what the device has been told.
+    /// Launches a whole pass, with sampling, on the inputs already on the device.
     fn choose(&self, cache: &Cache, layout: Layout) -> Result<()> {
         let told = layout.told(cache.scratch.told.address());
         self.blocks(cache, layout.tokens, told)?;
@@ -369,7 +370,7 @@ impl Network {
         Ok(())
     }
 
-    /// Chooses what follows rows `first..first + count` of those wanted, whose logits are there.
+    /// Samples the tokens of rows `first..first + count` of those wanted, whose logits are ready.
     fn sample(&self, cache: &Cache, told: Told, first: usize, count: usize) -> Result<()> {
         let Cache { texts, scratch, .. } = cache;
         let sizes = &self.sizes;
@@ -385,11 +386,11 @@ impl Network {
             unused: 0,
         };
         let launch = sampling::launch(count, sizes.vocab_size);
-        // SAFETY: the pass has so many rows, and the cache has their places.
+        // SAFETY: the pass has that many rows, and the cache has their slots and positions.
         unsafe { self.gpu.launch(self.kernels.sample, launch, &arguments) }
     }
 
-    /// All blocks, over tokens that the device has been told.
+    /// Launches all transformer blocks on `tokens` tokens already on the device.
     fn blocks(&self, cache: &Cache, tokens: usize, told: Told) -> Result<()> {
         let pass = Pass { network: self, cache, tokens, places: told.places };
         let (a, hidden) = (&cache.scratch.a, &cache.scratch.hidden);
@@ -406,7 +407,8 @@ impl Network {
         Ok(())
     }
 
-    /// The logits after the `count` rows of the residual stream that are listed at `wanted`.
+    /// Computes the logits of `count` rows of the residual stream, whose indices are at address
+    /// `wanted`.
     fn head(&self, cache: &Cache, wanted: u64, count: usize) -> Result<()> {
         let pass = Pass { network: self, cache, tokens: count, places: 0 };
         pass.norm(&self.ln_f, wanted, count)?; // a (W, C)
@@ -421,7 +423,8 @@ impl Network {
     }
 }
 
-/// Rows of a pass in which `texts` have one token each: some more, so that sizes are few.
+/// Number of rows of a pass with one token for each of `texts` texts, rounded up so that there are few
+/// different sizes.
 fn rows_of_a_step(texts: usize) -> usize {
     match texts {
         0..=16 => texts.next_power_of_two(),
@@ -430,13 +433,13 @@ fn rows_of_a_step(texts: usize) -> usize {
     }
 }
 
-/// One pass, as it is launched.
+/// Launches the kernels of one pass.
 struct Pass<'a> {
     network: &'a Network,
     cache: &'a Cache,
-    /// N.
+    /// Number of tokens (N).
     tokens: usize,
-    /// Where on the device it says whose they are.
+    /// Device address of the tokens' slots and positions.
     places: u64,
 }
 
@@ -457,11 +460,12 @@ impl Pass<'_> {
             unused: 0,
         };
         let launch = Launch { grid: [tokens as u32, 1], block: THREADS, shared: 0 };
-        // SAFETY: `Scratch` has room for as many tokens, and the cache has their places.
+        // SAFETY: `Scratch` has room for the tokens, and the cache has their slots and positions.
         unsafe { network.gpu.launch(network.kernels.embed, launch, &arguments) }
     }
 
-    /// The norm of those `count` rows of x whose numbers stand at `rows`, or of the first ones.
+    /// Normalises `count` rows of x: those whose indices are at address `rows`, or the first ones if it
+    /// is 0.
     fn norm(&self, norm: &LayerNorm, rows: u64, count: usize) -> Result<()> {
         let Self { network, cache: Cache { scratch, .. }, .. } = *self;
         let sizes = &network.sizes;
@@ -478,11 +482,11 @@ impl Pass<'_> {
         };
         let blocks = count.div_ceil(ROWS_OF_A_NORM) as u32;
         let launch = Launch { grid: [blocks, 1], block: THREADS, shared: 0 };
-        // SAFETY: `Scratch` has room for as many rows.
+        // SAFETY: `Scratch` has room for the rows.
         unsafe { network.gpu.launch(network.kernels.layer_norm, launch, &arguments) }
     }
 
-    /// A linear layer of block `layer`, which reads `x`.
+    /// Computes a linear layer of block `layer` with input `x`.
     fn linear(&self, linear: &Linear, x: &Buffer, layer: usize, to: To) -> Result<()> {
         let Self { network, cache: Cache { texts, scratch, .. }, tokens, places } = *self;
         let sizes = &network.sizes;
@@ -520,7 +524,7 @@ impl Pass<'_> {
         let (tile, kernel) = network.kernels.linear(&network.gpu, rows, outputs);
         let blocks = [rows.div_ceil(tile.rows) as u32, outputs.div_ceil(tile.columns) as u32];
         let launch = Launch { grid: blocks, block: tile.threads, shared: tile.shared };
-        // SAFETY: weights and `Scratch` have whole tiles.
+        // SAFETY: weights and `Scratch` are padded to whole tiles.
         unsafe { network.gpu.launch(kernel, launch, &arguments) }
     }
 
@@ -571,7 +575,7 @@ impl Pass<'_> {
             block: THREADS,
             shared: warps * (sizes.head_stride as u32 + 2) * size_of::<f32>() as u32,
         };
-        // SAFETY: `Scratch` has room for as many tokens, and the cache has their places.
+        // SAFETY: `Scratch` has room for the tokens, and the cache has their slots and positions.
         unsafe { network.gpu.launch(network.kernels.attention, launch, &arguments) }
     }
 }

@@ -1,8 +1,8 @@
-//! From a checkpoint's tensors to what the kernels read, once: converting GPT-2's weights takes
-//! longer than opening them, so that the result is kept in a file, which the next start maps.
+//! Converts a checkpoint's tensors to the layout of the kernels. Converting GPT-2's weights takes longer
+//! than opening them, so the result is cached in a file, which the next start memory-maps.
 //!
-//! The file is a header (see [`header`]) and the blocks of all linear layers in the order in which
-//! the network has them. Everything else is small and read from the checkpoint.
+//! The file consists of a header (see [`header`]) and the blocks of all linear layers in network order.
+//! Everything else is small and read from the checkpoint.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -14,22 +14,23 @@ use std::time::{Duration, Instant};
 
 use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 use memmap2::Mmap;
+use rayon::prelude::*;
 
 use super::Dtype;
 use crate::error::Result;
-use crate::kernels::format::{Format, GROUP, PANEL};
-use crate::kernels::linear::{Linear, Matrix};
-use crate::kernels::simd::Level;
-use crate::kernels::stored::Stored;
 use crate::weights::{Checkpoint, Weights};
+use kernels::format::{Format, GROUP, PANEL};
+use kernels::linear::{Linear, Matrix, pack_panel};
+use kernels::simd::Level;
+use kernels::stored::Stored;
 
-/// Less is not worth a file.
+/// Shortest conversion worth caching.
 const WORTH_KEEPING: Duration = Duration::from_millis(100);
 
-/// Raised when blocks come to look otherwise.
+/// Format version; incremented when the layout of blocks changes.
 const VERSION: u8 = 1;
 
-/// Bytes before the first block; blocks lie on cache lines.
+/// Size of the header in bytes; a whole cache line, so that blocks are aligned.
 const HEADER: usize = 64;
 
 /// Builds a network's layers.
@@ -38,16 +39,16 @@ pub struct Packing<'a, F: Format> {
     dtype: Dtype,
     level: Level,
     path: Option<PathBuf>,
-    /// The file, and how much of it has been handed out.
+    /// The mapped cache file, and the offset of the next layer in it.
     kept: Option<(Arc<Mmap>, usize)>,
-    /// How long converting has to take for the file to be written.
+    /// Minimum conversion time for the file to be written.
     worth_keeping: Duration,
     begun: Instant,
     format: PhantomData<F>,
 }
 
 impl<'a, F: Format> Packing<'a, F> {
-    /// `path` names the file but for the format.
+    /// `path` is the cache file without the extension, which names the format.
     pub fn new(
         checkpoint: &'a Checkpoint,
         dtype: Dtype,
@@ -73,12 +74,12 @@ impl<'a, F: Format> Packing<'a, F> {
         })
     }
 
-    /// The numbers of a small tensor.
+    /// Loads a small tensor as f32.
     pub fn vector(&self, shape: &[usize], name: &str) -> Result<Vec<f32>> {
         Ok(self.weights.get(shape, name)?.flatten_all()?.to_vec1()?)
     }
 
-    /// A linear layer, whose weight GPT-2's checkpoints hold as (inputs, outputs).
+    /// Builds a linear layer, whose weight in GPT-2's checkpoints is (inputs, outputs).
     pub fn linear(&mut self, inputs: usize, outputs: usize, name: &str) -> Result<Linear<F>> {
         let bias = self.vector(&[outputs], &format!("{name}.bias"))?;
         let name = format!("{name}.weight");
@@ -92,7 +93,7 @@ impl<'a, F: Format> Packing<'a, F> {
         Ok(Linear::new(inputs, outputs, blocks, &bias))
     }
 
-    /// The output layer, whose weight is an embedding: (outputs, inputs), without bias.
+    /// Builds the output layer, whose weight is an embedding (outputs, inputs) and which has no bias.
     pub fn head(&mut self, inputs: usize, outputs: usize, name: &str) -> Result<Linear<F>> {
         let weights = match name {
             "lm_head.weight" => self.weights.outside(),
@@ -104,7 +105,7 @@ impl<'a, F: Format> Packing<'a, F> {
         Ok(Linear::new(inputs, outputs, blocks, &[]))
     }
 
-    /// A layer's blocks: the next of the file, or packed now.
+    /// Returns a layer's blocks from the cache file, or packs them.
     fn blocks(
         &mut self,
         inputs: usize,
@@ -115,15 +116,15 @@ impl<'a, F: Format> Packing<'a, F> {
         if let Some((file, used)) = &mut self.kept {
             let part = *used..*used + count * size_of::<F::Block>();
             *used = part.end;
-            return Ok(Stored::Mapped(Arc::clone(file), part));
+            return Ok(Stored::Mapped(Arc::<Mmap>::clone(file), part));
         }
         let mut blocks = bytemuck::zeroed_vec(count);
-        Linear::<F>::pack(self.level, (inputs, outputs), &weight()?, &mut blocks);
+        pack::<F>(self.level, (inputs, outputs), &weight()?, &mut blocks);
         Ok(Stored::Owned(blocks))
     }
 
-    /// Writes the file, if there is none and converting took long. Without it the model works as
-    /// well, so that nothing is said when it cannot be written.
+    /// Writes the cache file if there is none and the conversion was slow. Errors are ignored, because
+    /// the file is optional.
     pub fn keep<'b>(&self, layers: impl Iterator<Item = &'b Linear<F>>) {
         if self.kept.is_some() || self.begun.elapsed() < self.worth_keeping {
             return;
@@ -135,7 +136,7 @@ impl<'a, F: Format> Packing<'a, F> {
     }
 }
 
-/// What a file of this format begins with; the hash is of all blocks.
+/// Header of a cache file; `hash` covers all blocks.
 fn header(dtype: Dtype, hash: blake3::Hash) -> [u8; HEADER] {
     let mut header = [0; HEADER];
     header[..8].copy_from_slice(b"gpt2pack");
@@ -145,17 +146,17 @@ fn header(dtype: Dtype, hash: blake3::Hash) -> [u8; HEADER] {
     header
 }
 
-/// The file, if it is whole and has blocks of so many bytes.
+/// Maps the cache file, if it is intact and has `bytes` bytes of blocks.
 fn open(path: &Path, dtype: Dtype, bytes: usize) -> Option<Arc<Mmap>> {
     let file = File::open(path).ok()?;
-    // SAFETY: a mapped file must not be changed while it is mapped. These are written once, by rename.
+    // SAFETY: the file must not change while it is mapped. Cache files are written once, by rename.
     let file = unsafe { Mmap::map(&file) }.ok()?;
     let (start, blocks) = file.split_at_checked(HEADER)?;
     let is_whole = blocks.len() == bytes && start == header(dtype, blake3::hash(blocks));
     is_whole.then(|| Arc::new(file))
 }
 
-/// Writes the file beside its place, then moves it there.
+/// Writes a temporary file in the same directory, then renames it to `path`.
 fn write<'b>(
     path: &Path,
     dtype: Dtype,
@@ -176,10 +177,23 @@ fn write<'b>(
     Ok(())
 }
 
-/// A weight in f32, on the CPU.
+/// Packs a weight (K, N) into `blocks`, the panels in parallel.
+pub fn pack<F: Format>(
+    level: Level,
+    (inputs, outputs): (usize, usize),
+    weight: &(impl Matrix + Sync),
+    blocks: &mut [F::Block],
+) {
+    let groups = inputs.div_ceil(GROUP);
+    blocks.par_chunks_exact_mut(groups).enumerate().for_each(|(panel, blocks)| {
+        pack_panel::<F>(level, (inputs, outputs), weight, panel, blocks);
+    });
+}
+
+/// A weight matrix in f32, on the CPU.
 struct TensorMatrix {
     tensor: Tensor,
-    /// It lies there as (N, K).
+    /// Whether it is stored as (outputs, inputs).
     is_transposed: bool,
 }
 
@@ -210,17 +224,17 @@ impl Matrix for TensorMatrix {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::format::{Bf16, F32, Int8};
-    use crate::kv_cache::Token;
+    use crate::model::InputToken;
     use crate::model::cpu::{Cache, Network};
+    use kernels::format::{Bf16, F32, Int8};
 
     fn checkpoint(name: &str) -> Checkpoint {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
         Checkpoint::from_dir(&fixtures.join(name)).unwrap()
     }
 
-    /// Loads by way of the file, writing it however quick that was; gives some logits, and whether
-    /// the file was of use.
+    /// Loads through the cache file, which is written even after a fast conversion. Returns the bits of
+    /// some logits, and whether the file was used.
     fn load<F: Format>(name: &str, dtype: Dtype, path: Option<&Path>) -> (Vec<u32>, bool) {
         let (checkpoint, level) = (checkpoint(name), Level::best());
         let mut packing = Packing::<F>::new(&checkpoint, dtype, level, path).unwrap();
@@ -228,8 +242,8 @@ mod tests {
         let network = Network::new(checkpoint.config(), &mut packing, level).unwrap();
         packing.keep(network.layers());
         let mut cache = Cache::new::<F>(checkpoint.config(), 1).unwrap();
-        let tokens: Vec<Token> =
-            (0..20).map(|i| Token { slot: 0, position: i, id: 5 * i as u32 }).collect();
+        let tokens: Vec<InputToken> =
+            (0..20).map(|i| InputToken { slot: 0, position: i, id: 5 * i as u32 }).collect();
         let mut logits = Vec::new();
         network.forward(&mut cache, &tokens, &[3, 19], &mut logits);
         (logits.into_iter().map(f32::to_bits).collect(), packing.kept.is_some())
@@ -254,14 +268,14 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_written_once_and_gives_the_same_bits() {
+    fn the_cached_file_gives_the_same_bits() {
         is_kept_and_used::<F32>(Dtype::F32);
         is_kept_and_used::<Bf16>(Dtype::Bf16);
         is_kept_and_used::<Int8>(Dtype::Int8);
     }
 
     #[test]
-    fn a_file_that_is_not_whole_is_written_anew() {
+    fn a_damaged_file_is_rewritten() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("weights");
         let (expected, _) = load::<Int8>("deep", Dtype::Int8, Some(&path));
@@ -303,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_cannot_be_written_changes_nothing() {
+    fn an_unwritable_path_is_ignored() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("a-file");
         std::fs::write(&file, b"").unwrap();
@@ -314,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_converted_quickly_is_not_kept() {
+    fn a_fast_conversion_is_not_cached() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("weights");
         let (checkpoint, level) = (checkpoint("deep"), Level::best());

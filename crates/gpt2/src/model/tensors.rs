@@ -1,21 +1,23 @@
-//! The network in candle's operations: what runs on Metal, and the reference that the kernels for CPUs
-//! and GPUs are held to.
+//! The network in candle's operations. It runs on Metal, and is the reference for the CPU and GPU
+//! kernels.
 //!
-//! Shapes stand at line ends. N: tokens of this pass, of any texts, side by side (see `kv_cache`).
-//! C: `n_embd`. H: heads, of width D = C / H. I: `n_inner`. V: `vocab_size`. S: slots of the cache,
-//! each with T = `n_positions` places.
+//! Shapes are noted at line ends. N: tokens of this pass, from any mix of texts (see `kv_cache`).
+//! W: tokens whose logits are wanted. C: `n_embd`. H: heads, each of width D = C / H. I: `n_inner`.
+//! V: `vocab_size`. S: slots of the cache, each with T = `n_positions` positions.
 
 use std::ops::Range;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Embedding, Module, ops};
 
-use crate::config::{Activation, Config};
+use kernels::gelu::Activation;
+
+use crate::config::Config;
 use crate::error::Result;
-use crate::kv_cache::Token;
+use crate::model::InputToken;
 use crate::weights::{Checkpoint, Weights};
 
-/// A GPT-2 of tensors.
+/// A GPT-2 on candle tensors.
 pub struct Network {
     device: Device,
     dtype: DType,
@@ -49,16 +51,17 @@ impl Network {
         Ok(Self { device: device.clone(), dtype, wte, wpe, h, ln_f, lm_head })
     }
 
-    /// An empty cache with room for `slots` texts.
+    /// Creates an empty KV cache with `slots` batch slots.
     pub fn new_cache(&self, config: &Config, slots: usize) -> Result<Cache> {
         Cache::new(config, slots, &self.device, self.dtype)
     }
 
-    /// Takes `tokens` (N) into the cache and gives the logits (W, V) after the `wanted` ones of them.
+    /// Adds `tokens` (N) to the cache and computes the logits (W, V) after the tokens at the indices
+    /// `wanted`.
     pub fn forward(
         &self,
         cache: &Cache,
-        tokens: &[Token],
+        tokens: &[InputToken],
         wanted: &[u32],
         logits: &mut Vec<f32>,
     ) -> Result<()> {
@@ -107,7 +110,7 @@ impl Block {
 struct Attention {
     c_attn: Linear,
     c_proj: Linear,
-    /// What scores are multiplied by.
+    /// Factor applied to attention scores.
     scale: f64,
 }
 
@@ -159,7 +162,7 @@ impl Mlp {
     }
 }
 
-/// Each row less its mean, over the root of its variance, by a weight, plus a bias.
+/// Layer normalisation of each row: (x - mean) / sqrt(variance + epsilon) * weight + bias.
 struct LayerNorm {
     weight: Tensor,
     bias: Tensor,
@@ -174,7 +177,7 @@ impl LayerNorm {
 
 /// A linear layer, y = x W + b.
 struct Linear {
-    /// (K, N).
+    /// (inputs, outputs).
     weight: Tensor,
     bias: Option<Tensor>,
 }
@@ -195,15 +198,15 @@ fn layer_norm(weights: &Weights, config: &Config) -> Result<LayerNorm> {
     Ok(LayerNorm { weight, bias, epsilon: config.layer_norm_epsilon as f32 })
 }
 
-/// GPT-2's checkpoints hold a linear layer's weight as (inputs, outputs).
+/// Loads a linear layer, whose weight in GPT-2's checkpoints is (inputs, outputs).
 fn linear(weights: &Weights, inputs: usize, outputs: usize) -> Result<Linear> {
     let weight = weights.get(&[inputs, outputs], "weight")?;
     Ok(Linear { weight, bias: Some(weights.get(&[outputs], "bias")?) })
 }
 
-/// Keys and values of every block, allocated once and written in place.
+/// Keys and values of every block, allocated once and updated in place.
 pub struct Cache {
-    /// Of each block keys and values, both (S, H, T, D): slots, heads, positions, head width.
+    /// Keys and values per block, each (S, H, T, D): slots, heads, positions, head width.
     layers: Vec<(Tensor, Tensor)>,
     heads: usize,
     positions: usize,
@@ -211,7 +214,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Room for `slots` texts of up to `n_positions` tokens.
+    /// Allocates `slots` slots of `n_positions` tokens each.
     pub fn new(config: &Config, slots: usize, device: &Device, dtype: DType) -> Result<Self> {
         let (heads, positions, head_dim) = (config.n_head, config.n_positions, config.head_dim());
         let half = || Tensor::zeros((slots, heads, positions, head_dim), dtype, device);
@@ -222,16 +225,17 @@ impl Cache {
 
 /// The tokens of one forward pass (N), laid out for the device.
 struct Pass<'a> {
-    tokens: &'a [Token],
+    tokens: &'a [InputToken],
     /// Token ids and positions, (N).
     ids: Tensor,
     positions: Tensor,
-    /// Where each token's keys go: rows of a block's cache seen as (S H T, D), given as (N H, D).
+    /// Cache row for each token and head, in a block's cache viewed as (S H T, D); broadcast to (N H,
+    /// D).
     rows: Tensor,
 }
 
 impl<'a> Pass<'a> {
-    fn new(tokens: &'a [Token], cache: &Cache, device: &Device) -> Result<Self> {
+    fn new(tokens: &'a [InputToken], cache: &Cache, device: &Device) -> Result<Self> {
         let &Cache { heads, positions: places, head_dim, .. } = cache;
         let row = |slot, head, position| (slot * heads + head) * places + position;
         let rows = tokens.iter().flat_map(|token| {
@@ -251,24 +255,24 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// Writes this pass's keys or values (N, C) into a block's half of the cache (S, H, T, D).
+    /// Writes this pass's keys or values (N, C) into a block's key or value cache (S, H, T, D).
     fn write(&self, cache: &Tensor, new: &Tensor) -> Result<()> {
         let head_dim = cache.dim(3)?;
         let new = new.contiguous()?.reshape(((), head_dim))?;
-        // The reshaped cache shares its memory, so this writes in place.
+        // The reshaped tensor shares the cache's memory, so this writes in place.
         cache.reshape(((), head_dim))?.scatter_set(&self.rows, &new, 0)?;
         Ok(())
     }
 }
 
-/// softmax(q kᵀ · `scale`) v for every token and head: `qkv` (N, 3C), of which the first third is
-/// read, with the caches (S, H, T, D) that already hold this pass's keys and values; gives (N, C).
-/// Texts are padded to the longest under a mask.
+/// Causal attention, softmax(q kᵀ · `scale`) v, for every token and head. Takes q from the first third
+/// of `qkv` (N, 3C); the caches (S, H, T, D) already hold this pass's keys and values. Returns (N, C).
+/// Runs of tokens are padded to the longest run, and masked.
 fn attention(
     qkv: &Tensor,
     keys: &Tensor,
     values: &Tensor,
-    tokens: &[Token],
+    tokens: &[InputToken],
     scale: f64,
 ) -> Result<Tensor> {
     let (_, heads, _, head_dim) = keys.dims4()?;
@@ -278,7 +282,7 @@ fn attention(
     let queries = runs.iter().map(|run| run.len()).max().unwrap_or(0);
     let length = tokens.iter().map(|token| token.position + 1).max().unwrap_or(0);
 
-    // A run's queries, the last of them repeated up to the longest run's, and what each may see.
+    // Each run's queries, padded with its last query to the longest run's length, and the causal mask.
     let padded: Vec<usize> = runs
         .iter()
         .flat_map(|run| (0..queries).map(move |query| (run.start + query).min(run.end - 1)))
@@ -299,7 +303,7 @@ fn attention(
     let k = keys.narrow(2, 0, length)?.contiguous()?.index_select(&slots, 0)?; // (R, H, L, D)
     let v = values.narrow(2, 0, length)?.contiguous()?.index_select(&slots, 0)?; // (R, H, L, D)
     let scores = q.contiguous()?.matmul(&k.t()?.contiguous()?)?.broadcast_add(&mask)?; // (R, H, Q, L)
-    // Softmax sums in f32: in half precision a long text's small terms vanish beside its large ones.
+    // Softmax sums in f32: in half precision a long text's small terms would be lost to rounding.
     let scores = ops::softmax_last_dim(&scores.to_dtype(DType::F32)?)?.to_dtype(dtype)?;
     let y = scores.matmul(&v)?.transpose(1, 2)?.reshape((count * queries, width))?; // (R Q, C)
 
@@ -315,8 +319,8 @@ fn indices(indices: &[usize], device: &Device) -> Result<Tensor> {
     Ok(Tensor::new(indices.iter().map(|index| *index as u32).collect::<Vec<_>>(), device)?)
 }
 
-/// Neighbouring tokens that belong to one text.
-fn runs(tokens: &[Token]) -> Vec<Range<usize>> {
+/// Runs of consecutive tokens that belong to the same text.
+fn runs(tokens: &[InputToken]) -> Vec<Range<usize>> {
     let mut runs = Vec::new();
     let mut start = 0;
     for end in 1..=tokens.len() {

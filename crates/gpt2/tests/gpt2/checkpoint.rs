@@ -1,4 +1,4 @@
-//! Every layout of a checkpoint loads to the same logits; every flaw is named.
+//! Tests that every checkpoint layout gives the same logits, and that errors name the flaw.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -45,7 +45,7 @@ fn refusal(dir: &TempDir) -> String {
 }
 
 #[test]
-fn keys_may_lack_the_prefix() {
+fn the_transformer_prefix_is_optional() {
     for name in [DEEP, WIDE] {
         let dir = altered(name, |tensors| {
             let bare = |key: &str| key.strip_prefix("transformer.").unwrap_or(key).to_string();
@@ -56,7 +56,7 @@ fn keys_may_lack_the_prefix() {
 }
 
 #[test]
-fn masks_among_the_weights_are_ignored() {
+fn mask_tensors_are_ignored() {
     let dir = altered(DEEP, |mut tensors| {
         let mask = Tensor::ones((1, 1, 256, 256), DType::U8, &On::Cpu).unwrap();
         tensors.insert("transformer.h.0.attn.bias".into(), mask);
@@ -84,7 +84,7 @@ fn weights_may_be_sharded() {
     assert!(logits_of(dir.path(), WIDE) == expected(WIDE));
 
     std::fs::remove_file(dir.path().join("model-1-of-3.safetensors")).unwrap();
-    assert_eq!(refusal(&dir), "DIR holds no model-1-of-3.safetensors");
+    assert_eq!(refusal(&dir), "DIR contains no model-1-of-3.safetensors");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn weights_may_be_pickled() {
 }
 
 #[test]
-fn weights_in_half_precision_are_their_values() {
+fn half_precision_weights_keep_their_values() {
     for dtype in [DType::F16, DType::BF16] {
         let convert = |to: &[DType]| {
             altered(WIDE, |tensors| {
@@ -121,7 +121,7 @@ fn the_tokenizer_may_be_vocab_and_merges() {
     let json: serde_json::Value =
         serde_json::from_slice(&std::fs::read(dir.path().join("tokenizer.json")).unwrap()).unwrap();
     std::fs::remove_file(dir.path().join("tokenizer.json")).unwrap();
-    assert_eq!(refusal(&dir), "DIR holds no tokenizer.json, and no vocab.json with merges.txt");
+    assert_eq!(refusal(&dir), "DIR contains no tokenizer.json and no vocab.json with merges.txt");
     let mut vocab = json["model"]["vocab"].clone();
     vocab["<|endoftext|>"] = 256.into();
     std::fs::write(dir.path().join("vocab.json"), vocab.to_string()).unwrap();
@@ -133,7 +133,7 @@ fn the_tokenizer_may_be_vocab_and_merges() {
 }
 
 #[test]
-fn a_checkpoint_may_lie_in_memory() {
+fn a_checkpoint_may_be_in_memory() {
     let read = |file| std::fs::read(folder(WIDE).join(file)).unwrap();
     let weights: &'static [u8] = Vec::leak(read("model.safetensors"));
     let checkpoint =
@@ -168,7 +168,7 @@ fn a_missing_tensor_is_named() {
 }
 
 #[test]
-fn a_tensor_of_another_shape_or_type_is_named() {
+fn a_tensor_with_the_wrong_shape_or_type_is_named() {
     let with = |tensor: Tensor| {
         altered(DEEP, |mut tensors| {
             tensors.insert("transformer.h.2.attn.c_attn.weight".into(), tensor);
@@ -188,7 +188,7 @@ fn a_tensor_of_another_shape_or_type_is_named() {
 }
 
 #[test]
-fn a_layer_that_the_configuration_does_not_know_is_named() {
+fn an_extra_layer_is_named() {
     let dir = altered(DEEP, |mut tensors| {
         let tensor = tensors["transformer.h.2.ln_1.bias"].clone();
         tensors.insert("transformer.h.3.ln_1.bias".into(), tensor);
@@ -202,19 +202,19 @@ fn a_layer_that_the_configuration_does_not_know_is_named() {
 }
 
 #[test]
-fn files_that_are_missing_or_broken_are_named() {
+fn missing_and_invalid_files_are_named() {
     let dir = without_weights(DEEP);
-    assert_eq!(refusal(&dir), "DIR holds no model.safetensors, and no pytorch_model.bin");
+    assert_eq!(refusal(&dir), "DIR contains no model.safetensors and no pytorch_model.bin");
     std::fs::write(dir.path().join("model.safetensors"), "not weights").unwrap();
     assert_eq!(refusal(&dir), "DIR/model.safetensors is not a readable weights file");
     std::fs::write(dir.path().join("config.json"), "{").unwrap();
     assert_eq!(refusal(&dir), "DIR/config.json is not valid");
     std::fs::remove_file(dir.path().join("config.json")).unwrap();
-    assert_eq!(refusal(&dir), "DIR holds no config.json");
+    assert_eq!(refusal(&dir), "DIR contains no config.json");
 }
 
 #[test]
-fn a_tokenizer_of_another_model_is_refused() {
+fn a_tokenizer_with_too_many_tokens_is_an_error() {
     let dir = altered(DEEP, |tensors| tensors);
     let config = std::fs::read_to_string(dir.path().join("config.json")).unwrap();
     let config = config
@@ -229,7 +229,7 @@ fn a_tokenizer_of_another_model_is_refused() {
 }
 
 #[test]
-fn identities_follow_the_contents() {
+fn hashes_depend_on_the_contents() {
     let original = CheckpointFiles::find(&folder(DEEP)).unwrap();
     let copy = altered(DEEP, |tensors| tensors);
     let copy = CheckpointFiles::find(copy.path()).unwrap().tokenizer_hash().unwrap();
@@ -244,7 +244,7 @@ fn identities_follow_the_contents() {
     assert_ne!(hash(other.path()), hash(&folder(DEEP)));
     assert_eq!(hash(other.path()), hash(other.path()));
 
-    // A changed configuration is another model, too.
+    // The configuration is part of the hash.
     let before = hash(other.path());
     let config = std::fs::read_to_string(other.path().join("config.json")).unwrap();
     let config = config.replace("gelu_new", "gelu");

@@ -1,24 +1,26 @@
-//! What `scripts/golden_logits.py` wrote: tiny checkpoints and what the reference computes from them.
+//! Fixtures from `scripts/golden_logits.py`: tiny checkpoints, and the reference's results for them.
 
 use std::path::PathBuf;
 
 use candle_core::{Device as On, Tensor};
 use gpt2::{Checkpoint, Device, Dtype, Gpt2, KvCache, Token};
 
-/// Three layers, two heads, tied head.
+/// Fixture with three layers, two heads, and a tied output layer.
 pub const DEEP: &str = "deep";
-/// Two layers, three heads, its own head, a wide epsilon and hidden layer.
+/// Fixture with two layers, three heads, an untied output layer, and a non-default epsilon and hidden
+/// width.
 pub const WIDE: &str = "wide";
 
-/// A folder of fixtures.
+/// A fixture's folder.
 pub fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
-/// Whether these tests run on the emulated GPU: they are compiled a second time, under its name.
+/// Whether these tests run on the emulated GPU. `tests/gpu.rs` compiles them again, under the crate name
+/// `gpu`.
 pub const ON_GPU: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"gpu");
 
-/// What the models of these tests run on.
+/// The device of these tests.
 pub fn device() -> Device {
     #[cfg(feature = "emulated-gpu")]
     if ON_GPU {
@@ -27,8 +29,8 @@ pub fn device() -> Device {
     Device::Cpu
 }
 
-/// The number formats that the device computes in, each with how far its logits may be from the
-/// reference's, as a share of their spread.
+/// The device's number formats, each with the tolerance of its logits relative to the reference's
+/// largest.
 pub const DTYPES: [(Dtype, f32); 3] = [
     (Dtype::F32, 1e-4),
     (Dtype::Bf16, 0.03),
@@ -51,14 +53,14 @@ pub fn model(name: &str) -> Gpt2 {
     load(&Checkpoint::from_dir(&folder(name)).unwrap())
 }
 
-/// What the reference computed.
+/// The reference's results.
 pub struct Golden {
     pub prompt: Vec<u32>,
-    /// 200 tokens, the end-of-text token excluded from the choice.
+    /// 200 greedy tokens, with the end-of-text token banned.
     pub greedy: Vec<u32>,
-    /// After every token of prompt and greedy text: (N, V).
+    /// Logits after every token of prompt and greedy text (N, V).
     pub logits: Tensor,
-    /// After every token of the prompt, with one key of config.json changed.
+    /// Key and value changed in config.json, and the logits after every token of the prompt.
     pub variants: Vec<(&'static str, &'static str, Tensor)>,
 }
 
@@ -109,7 +111,7 @@ pub fn forward(model: &Gpt2, cache: &mut KvCache, tokens: &[Token], wanted: &[u3
     Tensor::from_vec(logits, (wanted.len(), model.config().vocab_size), &On::Cpu).unwrap()
 }
 
-/// The largest distance between two tensors' numbers.
+/// Largest absolute difference between two tensors.
 pub fn distance(a: &Tensor, b: &Tensor) -> f32 {
     let distance = (a - b).unwrap().abs().unwrap().flatten_all().unwrap();
     // A maximum would skip NaN.
@@ -120,7 +122,7 @@ pub fn distance(a: &Tensor, b: &Tensor) -> f32 {
         .fold(0.0, |largest, x| if x.is_nan() || x > largest { x } else { largest })
 }
 
-/// A tensor's numbers as bits.
+/// The bits of a tensor's numbers.
 pub fn bits(tensor: &Tensor) -> Vec<u32> {
     let numbers = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     numbers.into_iter().map(f32::to_bits).collect()

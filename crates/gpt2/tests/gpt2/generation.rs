@@ -1,4 +1,4 @@
-//! Many texts at once: each the same whoever is written beside it, and each ends where it should.
+//! Tests batched generation: texts do not depend on the batch, and end where they should.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error as StdError;
@@ -9,11 +9,11 @@ use gpt2::{Checkpoint, Completion, Dtype, Error, FinishReason, Gpt2, Request, Wo
 
 use crate::fixture::{DEEP, DTYPES, Golden, ON_GPU, WIDE, folder, model_in};
 
-/// Requests in a row; remembers everything that happens.
+/// A queue of requests that records all events.
 #[derive(Default)]
 pub struct Desk {
     waiting: VecDeque<Request>,
-    /// Queued by the first text that is done.
+    /// Requests added when the first text is done.
     later: Vec<Request>,
     cancel: Option<u64>,
     fail: Option<u64>,
@@ -82,7 +82,7 @@ impl Writer {
     }
 }
 
-/// The reference's greedy text: the end-of-text token is never chosen.
+/// A greedy request without end-of-text token, like the reference's text.
 fn greedy(id: u64, prompt: &[u32]) -> Request {
     Request {
         id,
@@ -96,8 +96,8 @@ fn greedy(id: u64, prompt: &[u32]) -> Request {
     }
 }
 
-/// Twenty-four requests, no two alike: prompts of 1 to 190 tokens, most rules of sampling, texts
-/// that end for every reason there is but cancellation.
+/// 24 distinct requests, with prompts of 1 to 190 tokens, most sampling rules, and every finish reason
+/// except cancellation.
 pub fn varied() -> Vec<Request> {
     let text = Golden::read(DEEP).text();
     (0..24)
@@ -125,7 +125,7 @@ pub fn varied() -> Vec<Request> {
         .collect()
 }
 
-/// One text of a run, all of it that must not change: id, tokens, text, bits of the log-probs, end.
+/// The reproducible parts of a text: id, tokens, text, bits of the log probabilities, finish reason.
 pub type Outcome = (u64, Vec<u32>, String, Vec<u32>, FinishReason);
 
 pub fn outcome(desk: &Desk) -> Vec<Outcome> {
@@ -138,9 +138,9 @@ pub fn outcome(desk: &Desk) -> Vec<Outcome> {
 }
 
 #[test]
-fn a_text_is_the_same_at_any_batch_size_thread_count_and_order() {
+fn texts_do_not_depend_on_batch_size_thread_count_or_order() {
     for (dtype, _) in DTYPES {
-        is_the_same_at_any_batch_size_thread_count_and_order(&Writer::in_dtype(DEEP, dtype));
+        assert_independent_of_batch_size_thread_count_and_order(&Writer::in_dtype(DEEP, dtype));
     }
     let expected = outcome(&Writer::new(DEEP).write(varied(), 1));
     for reason in [
@@ -149,14 +149,15 @@ fn a_text_is_the_same_at_any_batch_size_thread_count_and_order() {
         FinishReason::Length,
         FinishReason::ContextFull,
     ] {
-        assert!(expected.iter().any(|written| written.4 == reason), "no text ended by {reason:?}");
+        let is_covered = expected.iter().any(|written| written.4 == reason);
+        assert!(is_covered, "no text ended with {reason:?}");
     }
 }
 
-fn is_the_same_at_any_batch_size_thread_count_and_order(writer: &Writer) {
+fn assert_independent_of_batch_size_thread_count_and_order(writer: &Writer) {
     let expected = outcome(&writer.write(varied(), 1));
     assert_eq!(expected.len(), varied().len());
-    // A GPU is not the threads'; emulated, it is slow, too.
+    // A GPU does not use the thread pool, and the emulated one is slow.
     let (threads, batch_sizes) =
         if ON_GPU { (2..=2, &[3, 16][..]) } else { (1..=2, &[1, 3, 16][..]) };
     for threads in threads {
@@ -175,7 +176,7 @@ fn is_the_same_at_any_batch_size_thread_count_and_order(writer: &Writer) {
 }
 
 #[test]
-fn greedy_texts_are_the_references() {
+fn greedy_texts_match_the_reference() {
     for name in [DEEP, WIDE] {
         let golden = Golden::read(name);
         let request = Request { max_new_tokens: 200, ..greedy(0, &golden.prompt) };
@@ -186,7 +187,7 @@ fn greedy_texts_are_the_references() {
 }
 
 #[test]
-fn log_probs_are_those_of_the_reference() {
+fn log_probs_match_the_reference() {
     let golden = Golden::read(WIDE);
     let request = Request { max_new_tokens: 200, ..greedy(0, &golden.prompt) };
     let completion = Writer::new(WIDE).one(request);
@@ -200,7 +201,7 @@ fn log_probs_are_those_of_the_reference() {
 }
 
 #[test]
-fn a_text_ends_before_the_models_positions_do() {
+fn a_text_ends_when_the_context_is_full() {
     let writer = Writer::new(DEEP);
     let n_positions = writer.model.config().n_positions;
     for prompt_tokens in [1, 18, n_positions - 1] {
@@ -212,7 +213,7 @@ fn a_text_ends_before_the_models_positions_do() {
 }
 
 #[test]
-fn prompts_that_cannot_be_continued_are_refused() {
+fn invalid_prompts_are_errors() {
     let writer = Writer::new(DEEP);
     let refuse = |prompt: &[u32]| {
         let mut desk = Desk { waiting: [greedy(7, prompt)].into(), ..Desk::default() };
@@ -225,7 +226,7 @@ fn prompts_that_cannot_be_continued_are_refused() {
     assert_eq!(
         refuse(&[]),
         "prompt 7 is empty, expected at least one token \
-         (the end-of-text token starts a text from nothing)"
+         (use the end-of-text token to start a new text)"
     );
     assert_eq!(
         refuse(&[65, 999]),
@@ -234,7 +235,7 @@ fn prompts_that_cannot_be_continued_are_refused() {
 }
 
 #[test]
-fn the_length_is_at_most_what_was_asked() {
+fn max_new_tokens_limits_the_length() {
     let writer = Writer::new(DEEP);
     for max_new_tokens in [0, 1, 5] {
         let completion = writer.one(Request { max_new_tokens, ..greedy(0, &[65]) });
@@ -244,7 +245,7 @@ fn the_length_is_at_most_what_was_asked() {
 }
 
 #[test]
-fn the_end_of_text_ends_a_text_and_is_not_part_of_it() {
+fn the_end_of_text_token_ends_a_text_and_is_not_part_of_it() {
     let writer = Writer::new(DEEP);
     let eos = writer.model.config().eos_token_id.unwrap();
     let hot = |id| Request {
@@ -260,7 +261,7 @@ fn the_end_of_text_ends_a_text_and_is_not_part_of_it() {
     assert!(!ended.is_empty());
     assert!(desk.completions.values().all(|completion| !completion.token_ids.contains(&eos)));
 
-    // Until the minimum is reached it is not chosen.
+    // It is not generated before the minimum length.
     let desk = writer.write(
         (0..40).map(|id| {
             let settings = Settings { min_new_tokens: 50, ..hot(id).settings };
@@ -272,7 +273,7 @@ fn the_end_of_text_ends_a_text_and_is_not_part_of_it() {
 }
 
 #[test]
-fn a_stop_string_ends_a_text_before_itself() {
+fn a_text_ends_before_the_stop_string() {
     let writer = Writer::new(WIDE);
     let golden = Golden::read(WIDE);
     let whole = writer.one(greedy(0, &golden.prompt)).text;
@@ -287,12 +288,12 @@ fn a_stop_string_ends_a_text_before_itself() {
     assert_eq!(completion.finish_reason, FinishReason::Stop);
     assert_eq!(completion.text, whole[..first]);
     assert!(first <= at);
-    // The tokens are those that were chosen, the stop string's last one included.
+    // The tokens include the stop string.
     assert!(writer.checkpoint.tokenizer().decode(&completion.token_ids).ends_with(stop));
 }
 
 #[test]
-fn pieces_joined_are_the_text() {
+fn streamed_pieces_add_up_to_the_text() {
     let desk = Writer::new(DEEP).write(varied(), 5);
     for (id, completion) in &desk.completions {
         assert_eq!(desk.pieces.get(id).map_or("", String::as_str), completion.text);
@@ -300,7 +301,7 @@ fn pieces_joined_are_the_text() {
 }
 
 #[test]
-fn a_cancelled_text_ends_and_the_others_do_not_notice() {
+fn cancelling_a_text_does_not_affect_the_others() {
     let writer = Writer::new(DEEP);
     let expected = outcome(&writer.write(varied(), 1));
     let mut desk = Desk { waiting: varied().into(), cancel: Some(4), ..Desk::default() };
@@ -318,7 +319,7 @@ fn a_cancelled_text_ends_and_the_others_do_not_notice() {
 }
 
 #[test]
-fn a_finished_row_goes_to_the_next_prompt_waiting() {
+fn a_free_slot_goes_to_the_next_waiting_prompt() {
     let long = |id| Request { max_new_tokens: 50, ..greedy(id, &[65]) };
     let short = |id| Request { max_new_tokens: 5, ..greedy(id, &[65]) };
     let mut desk = Desk {
@@ -337,7 +338,7 @@ fn a_finished_row_goes_to_the_next_prompt_waiting() {
 }
 
 #[test]
-fn an_error_of_the_caller_ends_the_run() {
+fn an_error_from_the_caller_ends_the_run() {
     let mut desk = Desk { waiting: varied().into(), fail: Some(1), ..Desk::default() };
     let error = Writer::new(DEEP).run(&mut desk, 4).unwrap_err();
     let Error::Work { source } = error else { panic!("{error}") };
@@ -345,7 +346,7 @@ fn an_error_of_the_caller_ends_the_run() {
 }
 
 #[test]
-fn every_token_is_told_with_what_else_was_likely() {
+fn every_token_is_reported_with_its_alternatives() {
     let writer = Writer::new(DEEP);
     let text = Golden::read(DEEP).text();
     let request = Request { likeliest: 5, max_new_tokens: 30, ..greedy(1, &text[..20]) };
@@ -359,26 +360,26 @@ fn every_token_is_told_with_what_else_was_likely() {
         assert_eq!(scored.log_prob, *log_prob);
         assert_eq!(scored.likeliest.len(), 5);
         assert!(scored.likeliest.is_sorted_by(|a, b| a.log_prob >= b.log_prob));
-        // Greedy takes the likeliest, but for the end of the text, which is not allowed here.
+        // Greedy takes the most likely token except end-of-text, which is banned here.
         assert!(scored.likeliest[..2].iter().any(|likely| likely.token == scored.token));
     }
 }
 
 #[test]
-fn a_prompt_is_scored_as_if_the_model_had_written_it() {
+fn prompt_scores_equal_those_of_generated_text() {
     let writer = Writer::new(DEEP);
     let text = Golden::read(DEEP).text();
     let prompt = &text[..3];
     let written = writer.one(Request { max_new_tokens: 150, ..greedy(1, prompt) });
     let whole = [prompt, &written.token_ids].concat();
-    assert!(whole.len() > 130, "longer than what one pass scores");
+    assert!(whole.len() > 130, "must be longer than one scoring pass");
     let score = |id, max_new_tokens| Request {
         scores_prompt: true,
         likeliest: 2,
         max_new_tokens,
         ..greedy(id, &whole)
     };
-    // Beside others, with and without a text that follows.
+    // In a batch with another text, with and without new tokens.
     let desk = writer.write([score(1, 0), greedy(9, prompt), score(2, 4)], 3);
     for (id, new) in [(1, 0), (2, 4)] {
         let told = &desk.tokens[&id];
@@ -388,7 +389,7 @@ fn a_prompt_is_scored_as_if_the_model_had_written_it() {
             assert_eq!(scored.token, *token);
             assert_eq!(scored.likeliest.len(), 2);
             if let Some(new) = position.checked_sub(prompt.len()) {
-                // A GPU that chose a token itself computed this in f32.
+                // The GPU's sampler computes log probabilities in f32.
                 let tolerance = if ON_GPU { 1e-5 } else { 0.0 };
                 assert!((scored.log_prob - written.log_probs[new]).abs() <= tolerance);
             }
@@ -396,7 +397,7 @@ fn a_prompt_is_scored_as_if_the_model_had_written_it() {
         assert_eq!(desk.completions[&id].token_ids.len(), new);
         assert_eq!(desk.completions[&id].finish_reason, FinishReason::Length);
     }
-    // All positions can be fed, and the token after the last of them is scored, too.
+    // A prompt may fill all positions, plus one more token that is only scored.
     let positions = writer.model.config().n_positions;
     let full: Vec<u32> = whole.iter().copied().cycle().take(positions + 1).collect();
     let desk = writer.write([Request { prompt: full.clone(), ..score(4, 0) }], 1);
@@ -405,7 +406,7 @@ fn a_prompt_is_scored_as_if_the_model_had_written_it() {
     desk.waiting.push_back(Request { prompt: [full, vec![1]].concat(), ..score(5, 0) });
     let error = writer.run(&mut desk, 1).unwrap_err();
     assert!(matches!(error, Error::PromptTooLong { most, .. } if most == positions + 1), "{error}");
-    // One token has nothing before it, and nothing is to follow.
+    // A single token has no context, so there is nothing to score.
     let desk = writer.write([Request { prompt: vec![65], ..score(3, 0) }], 1);
     assert!(desk.tokens.is_empty() && desk.completions[&3].token_ids.is_empty());
 }

@@ -1,16 +1,13 @@
-//! The network computes what the reference (transformers) computes.
+//! Compares the network with the reference, transformers.
 
 use gpt2::{Checkpoint, Device, Dtype, Gpt2, KvCache, Token};
 
-use crate::fixture::{
-    DEEP, DTYPES, Golden, WIDE, bits, distance, folder, forward, load, logits, model, model_in,
-    tokens,
-};
+use crate::fixture::{DEEP, DTYPES, Golden, WIDE, bits, distance, folder, forward, load, logits, model, model_in, tokens};
 
 const TOLERANCE: f32 = 1e-4;
 
 #[test]
-fn every_logit_is_the_references() {
+fn logits_match_the_reference() {
     for name in [DEEP, WIDE] {
         let golden = Golden::read(name);
         let ours = logits(&model(name), &golden.text());
@@ -20,7 +17,7 @@ fn every_logit_is_the_references() {
 }
 
 #[test]
-fn fewer_digits_stay_near_the_reference() {
+fn reduced_precision_stays_close_to_the_reference() {
     for name in [DEEP, WIDE] {
         let golden = Golden::read(name);
         let spread = golden.logits.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
@@ -33,7 +30,7 @@ fn fewer_digits_stay_near_the_reference() {
 }
 
 #[test]
-fn candles_operations_give_the_reference_too() {
+fn the_network_on_candle_matches_the_reference() {
     for name in [DEEP, WIDE] {
         let golden = Golden::read(name);
         let checkpoint = Checkpoint::from_dir(&folder(name)).unwrap();
@@ -41,7 +38,7 @@ fn candles_operations_give_the_reference_too() {
         let distance = distance(&logits(&model, &golden.text()), &golden.logits);
         assert!(distance < TOLERANCE, "{name}: {distance}");
 
-        // Texts of different lengths side by side, then one token each.
+        // Prompts of different lengths in one pass, then one token each.
         let (mut cache, mut cpu_cache) =
             (model.new_cache(3).unwrap(), load(&checkpoint).new_cache(3).unwrap());
         for start in [0, 9] {
@@ -60,7 +57,7 @@ fn candles_operations_give_the_reference_too() {
 }
 
 #[test]
-fn other_configurations_are_the_references_too() {
+fn other_configurations_match_the_reference() {
     for name in [DEEP, WIDE] {
         let golden = Golden::read(name);
         let read = |file| std::fs::read(folder(name).join(file)).unwrap();
@@ -79,7 +76,7 @@ fn other_configurations_are_the_references_too() {
 }
 
 #[test]
-fn two_hundred_greedy_tokens_are_the_references() {
+fn two_hundred_greedy_tokens_match_the_reference() {
     for name in [DEEP, WIDE] {
         let golden = Golden::read(name);
         let model = model(name);
@@ -102,7 +99,7 @@ fn two_hundred_greedy_tokens_are_the_references() {
 }
 
 #[test]
-fn decoding_from_the_cache_has_the_bits_of_the_whole_pass() {
+fn decoding_with_the_cache_is_bit_identical_to_one_pass() {
     for (name, dtype) in
         [DEEP, WIDE].into_iter().flat_map(|name| DTYPES.map(|(dtype, _)| (name, dtype)))
     {
@@ -123,7 +120,7 @@ fn decoding_from_the_cache_has_the_bits_of_the_whole_pass() {
 }
 
 #[test]
-fn a_text_has_the_same_bits_among_any_others() {
+fn logits_do_not_depend_on_the_batch() {
     let golden = Golden::read(WIDE);
     for (dtype, _) in DTYPES {
         let model = model_in(WIDE, dtype);
@@ -145,7 +142,7 @@ fn a_text_has_the_same_bits_among_any_others() {
 }
 
 #[test]
-fn a_slot_used_before_leaves_no_trace() {
+fn a_reused_slot_gives_the_same_bits() {
     let golden = Golden::read(DEEP);
     for (dtype, _) in DTYPES {
         let model = model_in(DEEP, dtype);
@@ -158,7 +155,7 @@ fn a_slot_used_before_leaves_no_trace() {
 }
 
 #[test]
-fn a_pass_may_want_no_logits() {
+fn a_pass_without_wanted_logits_is_allowed() {
     let golden = Golden::read(DEEP);
     let model = model(DEEP);
     let mut cache = model.new_cache(1).unwrap();
@@ -167,7 +164,7 @@ fn a_pass_may_want_no_logits() {
 }
 
 #[test]
-fn what_does_not_exist_is_refused() {
+fn invalid_inputs_are_errors() {
     let model = model(DEEP);
     let mut cache = model.new_cache(1).unwrap();
     let mut refuse = |slot, start, id| {
@@ -185,23 +182,26 @@ fn what_does_not_exist_is_refused() {
     assert_eq!(refuse(1, 0, 1), "the cache has no slot 1, expected one below 1");
     let checkpoint = Checkpoint::from_dir(&folder(DEEP)).unwrap();
     let f16 = Gpt2::load(&checkpoint, &Device::Cpu, Dtype::F16).err().unwrap();
-    assert_eq!(f16.to_string(), "f16 is not computed on the CPU, expected f32, bf16 or int8");
+    assert_eq!(f16.to_string(), "f16 is not supported on the CPU, expected f32, bf16 or int8");
     let tokens = tokens(0, 0, &[1, 2]);
     let refuse = |cache: &mut KvCache, tokens: &[Token], wanted: &[u32]| {
         model.forward(cache, tokens, wanted, &mut Vec::new()).unwrap_err().to_string()
     };
     assert_eq!(
         refuse(&mut cache, &[tokens[1], tokens[0], tokens[1]], &[]),
-        "position 1 of slot 0 is given twice in a pass"
+        "position 1 of slot 0 appears twice in one pass"
     );
-    assert_eq!(refuse(&mut cache, &tokens, &[2]), "logits are wanted after token 2 of a pass of 2");
+    assert_eq!(
+        refuse(&mut cache, &tokens, &[2]),
+        "logits requested for token 2 of a pass of 2 tokens"
+    );
     for mut foreign in [
         model_in(DEEP, Dtype::Bf16).new_cache(1).unwrap(),
         model_in(WIDE, Dtype::F32).new_cache(1).unwrap(),
     ] {
         assert_eq!(
             refuse(&mut foreign, &tokens, &[0]),
-            "the cache belongs to a model of other sizes or another number format"
+            "the cache belongs to a model with different sizes or another number format"
         );
     }
 }

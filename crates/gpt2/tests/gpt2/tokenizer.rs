@@ -1,4 +1,4 @@
-//! Token ids are the reference's, under GPT-2's own vocabulary.
+//! Compares token ids with the reference's, with GPT-2's vocabulary.
 
 use gpt2::Tokenizer;
 use serde::Deserialize;
@@ -16,7 +16,7 @@ fn gpt2() -> Tokenizer {
 }
 
 #[test]
-fn awkward_strings_have_the_references_ids() {
+fn unusual_strings_match_the_reference() {
     let tokenizer = gpt2();
     let cases =
         std::fs::read(crate::fixture::folder("gpt2-tokenizer").join("golden.json")).unwrap();
@@ -24,19 +24,19 @@ fn awkward_strings_have_the_references_ids() {
     assert!(cases.len() >= 50);
     for Case { text, ids } in cases {
         assert_eq!(tokenizer.encode(&text).unwrap(), ids, "{text:?}");
-        // The end-of-text token is no text.
+        // Decoding skips the end-of-text token.
         assert_eq!(tokenizer.decode(&ids), text.replace("<|endoftext|>", ""), "{text:?}");
     }
 }
 
 #[test]
-fn the_end_of_text_may_be_written_in_a_prompt() {
+fn a_prompt_may_contain_the_end_of_text_token() {
     let ids = gpt2().encode("<|endoftext|>Title").unwrap();
     assert_eq!(ids[0], 50256);
 }
 
 #[test]
-fn files_that_are_no_tokenizer_are_refused() {
+fn invalid_tokenizer_files_are_errors() {
     let error = |vocab: &str, merges: &str| {
         Tokenizer::from_vocab_and_merges(vocab.as_bytes(), merges.as_bytes(), "vocab.json")
             .err()

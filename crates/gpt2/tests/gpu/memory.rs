@@ -1,4 +1,4 @@
-//! What a GPU's own memory, and its own sampling, change about texts: nothing.
+//! Tests that a GPU's limited memory and its own sampler do not change texts.
 
 use gpt2::{Checkpoint, Device, Dtype, Gpt2};
 
@@ -15,42 +15,42 @@ fn texts(device: &Device, batch_size: usize) -> Vec<Outcome> {
 }
 
 #[test]
-fn texts_are_those_of_the_cpu() {
+fn texts_match_the_cpu() {
     let words = |outcome: Vec<Outcome>| -> Vec<_> {
         outcome
             .into_iter()
             .map(|(id, tokens, text, _, reason)| (id, tokens, text, reason))
             .collect()
     };
-    // Logits differ in their last digits; no draw of these is so near to a boundary.
+    // Logits differ in their last digits, but no draw here is close enough to a boundary to matter.
     assert_eq!(words(texts(&Device::emulated(1 << 30), 8)), words(texts(&Device::Cpu, 8)));
 }
 
 #[test]
-fn a_batch_that_memory_is_too_short_for_is_halved() {
+fn the_batch_is_halved_until_it_fits_into_memory() {
     let writer = on(&Device::emulated(12 << 20), Dtype::F32);
     let slots = writer.model.slots_in_memory().unwrap();
     assert!((1..64).contains(&slots), "{slots} slots");
     assert!(writer.model.new_cache(64).is_err());
     let halved = outcome(&writer.write(varied(), 64));
     assert_eq!(halved, texts(&Device::emulated(1 << 30), 64));
-    // A run gives back what it took.
+    // A run frees its memory.
     assert_eq!(writer.model.slots_in_memory(), Some(slots));
 }
 
 #[test]
-fn memory_that_is_too_short_for_a_model_is_named() {
+fn too_little_memory_is_an_error_with_the_size() {
     let checkpoint = Checkpoint::from_dir(&folder(DEEP)).unwrap();
     let refused = Gpt2::load(&checkpoint, &Device::emulated(50_000), Dtype::F32).err().unwrap();
-    assert_eq!(refused.to_string(), "the GPU has no 32768 bytes of memory left");
+    assert_eq!(refused.to_string(), "cannot allocate 32768 bytes of GPU memory");
     let model = Gpt2::load(&checkpoint, &Device::emulated(1 << 20), Dtype::F32).unwrap();
     let refused = model.new_cache(1).err().unwrap();
-    assert!(refused.to_string().ends_with("bytes of memory left"), "{refused}");
+    assert!(refused.to_string().ends_with("bytes of GPU memory"), "{refused}");
 }
 
 #[test]
-fn what_a_gpu_does_not_compute_in_is_refused() {
+fn an_unsupported_number_format_is_an_error() {
     let checkpoint = Checkpoint::from_dir(&folder(DEEP)).unwrap();
     let int8 = Gpt2::load(&checkpoint, &Device::emulated(1 << 30), Dtype::Int8).err().unwrap();
-    assert_eq!(int8.to_string(), "int8 is not computed on the GPU, expected f32, f16 or bf16");
+    assert_eq!(int8.to_string(), "int8 is not supported on the GPU, expected f32, f16 or bf16");
 }

@@ -1,4 +1,4 @@
-// Claps: counted in this browser and nowhere else, up to fifty a thinkpiece.
+// Claps: counted in this browser only, up to fifty per thinkpiece.
 "use strict";
 (() => {
   const MOST = 50;
@@ -10,7 +10,7 @@
     const kept = Number.parseInt(localStorage.getItem(key), 10);
     if (kept > 0) claps = Math.min(kept, MOST);
   } catch {
-    // Nothing is kept; the claps of this visit still count.
+    // Without storage the claps count for this visit only.
   }
 
   function show() {
@@ -29,11 +29,11 @@
       try {
         localStorage.setItem(key, claps);
       } catch {
-        // As above.
+        // Not stored.
       }
       show();
       button.classList.remove("clapping");
-      void button.offsetWidth; // lets the animation start over
+      void button.offsetWidth; // restarts the animation
       button.classList.add("clapping");
     }
     const { said, full } = button.dataset;

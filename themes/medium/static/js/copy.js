@@ -1,7 +1,7 @@
-// Buttons that copy: the page's address ("data-copy"), or the text of an element ("data-copy-text").
+// Copy buttons: for the page's address ("data-copy") or the text of an element ("data-copy-text").
 "use strict";
 (() => {
-  // navigator.clipboard is there only where the page came over https or from a disk.
+  // Fallback: navigator.clipboard exists only in secure contexts.
   function copyOldWay(text) {
     const field = document.createElement("textarea");
     const before = document.activeElement;
@@ -15,7 +15,7 @@
     return done;
   }
 
-  // Copies and says how it went.
+  // Copies a text and shows whether that worked.
   venti.copy = async (text, copied, failed) => {
     let done = true;
     try {
@@ -26,7 +26,7 @@
     venti.say(done ? copied : failed);
   };
 
-  // Where the page is, without what follows "#"; the site's own idea of it where it has one.
+  // The page's address without "#…"; the canonical one if there is one.
   venti.address = () => {
     const canonical = document.querySelector("link[rel=canonical]");
     return canonical ? canonical.href : location.href.split("#")[0];

@@ -1,5 +1,5 @@
-// Opens search: the dialog, or on the page search/ its field. What searches is a script of its
-// own, loaded when somebody does. Without this one the links lead to the page.
+// Opens the search: the dialog, or the field on the page search/. The search itself is a separate
+// script, loaded on first use. Without this script the links lead to that page.
 "use strict";
 (() => {
   const dialog = document.querySelector("[data-search-dialog]");
@@ -13,7 +13,7 @@
     const script = document.createElement("script");
     script.src = box.dataset.script;
     script.onerror = () => {
-      // The next attempt may have better luck.
+      // Allows another attempt.
       loaded = false;
       script.remove();
       box.querySelector("[role=status]").textContent = box.dataset.failed;

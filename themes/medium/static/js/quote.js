@@ -1,4 +1,4 @@
-// Selecting words of a thinkpiece offers to copy or share them, with a link that leads to them.
+// Offers to copy or share selected words of a thinkpiece, with a link to them.
 "use strict";
 (() => {
   const prose = document.querySelector(".thinkpiece .prose");
@@ -9,7 +9,8 @@
 
   const words = () => getSelection().toString().replace(/\s+/g, " ").trim();
 
-  // https://wicg.github.io/scroll-to-text-fragment/: a long text by its ends.
+  // A text fragment (https://wicg.github.io/scroll-to-text-fragment/); a long text is given by its
+  // first and last words.
   function link(text) {
     const part = piece => encodeURIComponent(piece).replace(/-/g, "%2D");
     const all = text.split(" ");
@@ -33,7 +34,7 @@
     const half = bar.offsetWidth / 2;
     const middle = chosen.left + chosen.width / 2;
     const left = Math.max(half + 8, Math.min(middle, document.documentElement.clientWidth - half - 8));
-    // Above the words; below them where the header would cover it, or fingers do.
+    // Above the words, or below them where the header or a finger would cover it.
     const above = chosen.top - bar.offsetHeight - 10;
     const under = above < 72 || matchMedia("(pointer: coarse)").matches;
     bar.style.left = left + scrollX + "px";
@@ -49,7 +50,7 @@
   document.addEventListener("keydown", event => {
     if (event.key === "Escape") bar.hidden = true;
   });
-  // A press on the bar must not undo the selection it stands for.
+  // A press on the bar must not clear the selection.
   bar.addEventListener("pointerdown", event => event.preventDefault());
   bar.addEventListener("click", event => {
     const button = event.target.closest("button");

@@ -1,5 +1,5 @@
-// A random thinkpiece at once, where the plain link leads to a list of some. The list of all
-// is a script of its own, loaded when somebody asks.
+// Makes links to a random thinkpiece open one directly; without this script they lead to a list of
+// some. The list of all thinkpieces is a separate script, loaded on first use.
 "use strict";
 (() => {
   const root = document.documentElement.dataset.root;
@@ -34,8 +34,8 @@
     random(() => location.assign(link.href));
   });
 
-  // The page of random thinkpieces stays a page; only this address leads on from it,
-  // and is not come back to.
+  // On the page of random thinkpieces, "#go" leads straight to one. It replaces the history entry,
+  // so that "back" does not return here.
   if (location.hash === "#go" && document.querySelector(".random-head")) {
     leave = address => location.replace(address);
     random(() => {});

@@ -1,5 +1,5 @@
-// A short message at the foot of the window, read out by screen readers.
-// "venti" is what the scripts of this theme share.
+// Shows a short message at the bottom of the window, announced by screen readers.
+// The global "venti" is shared by the scripts of this theme.
 "use strict";
 window.venti = {
   say(text) {

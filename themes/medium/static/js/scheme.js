@@ -1,4 +1,4 @@
-// The colour scheme: as the device has it, light, dark. The choice is kept in this browser.
+// Switches the colour scheme: automatic, light, dark. The choice is stored in this browser.
 "use strict";
 (() => {
   const KEY = "venti-theme";
@@ -35,18 +35,18 @@
       if (next === "auto") localStorage.removeItem(KEY);
       else localStorage.setItem(KEY, next);
     } catch {
-      // The choice then holds for this page.
+      // Without storage the choice holds for this page only.
     }
     venti.say(button.dataset[next]);
   });
 
-  // Another window of the site chose, or this page came back from the cache of the browser.
+  // Applies a choice made in another window, or while this page was in the back-forward cache.
   const reread = () => {
     try {
       const kept = localStorage.getItem(KEY);
       choose(ORDER.includes(kept) ? kept : "auto");
     } catch {
-      // Nothing is kept, so nothing changed.
+      // Without storage nothing can have changed.
     }
   };
   addEventListener("storage", event => event.key === KEY && reread());

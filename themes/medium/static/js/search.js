@@ -1,5 +1,5 @@
-// Search, shown: in the dialog and on the page search/. Loaded by find.js once one of them is
-// used; the index then brings a reader of its own, "ventiSearch".
+// The search in the dialog and on the page search/. find.js loads it on first use. The index comes
+// with its own reader, "ventiSearch".
 "use strict";
 
 (() => {
@@ -7,7 +7,7 @@
 
   let reader = null;
 
-  /** The index's first file, which is the reader of the others. */
+  /** Loads the index's first file, which contains the reader of the others. */
   function ready() {
     reader = reader || new Promise((resolve, reject) => {
       const script = document.createElement("script");
@@ -15,7 +15,7 @@
       script.onload = resolve;
       script.onerror = () => {
         script.remove();
-        // The next attempt may have better luck.
+        // Allows another attempt.
         reader = null;
         reject(new Error(script.src + " could not be loaded"));
       };
@@ -34,7 +34,7 @@
     return made;
   }
 
-  /** A text with the words that were found marked. */
+  /** A text with the matching words marked. */
   const withMarks = (text, words) => ventiSearch.marked(text, words)
     .map(([piece, isMarked]) => isMarked ? element("mark", {}, [piece]) : piece);
 
@@ -47,7 +47,7 @@
     ]);
   }
 
-  /** A field with what it finds below: a combobox whose list box holds links. */
+  /** A search field with its results below: a combobox with a list box of links. */
   function Box(box) {
     const input = box.querySelector("input");
     const status = box.querySelector("[role=status]");
@@ -78,7 +78,7 @@
       list.hidden = !hits.length;
       input.setAttribute("aria-expanded", String(hits.length > 0));
       more.hidden = !rest;
-      // In the dialog Enter opens the first; on the page it must be chosen.
+      // In the dialog Enter opens the first result; on the page the reader chooses one first.
       if (dialog && hits.length) choose(hits[0]);
     }
 
@@ -139,17 +139,17 @@
       });
     }
 
-    // What was typed before this script was there, or stands in the page's address.
+    // Text typed before this script loaded, or taken from the page's address.
     if (input.value) search();
     else ready().catch(() => show(box.dataset.failed, [], 0));
   }
 
-  /** Keeps the query in the page's address, so that it can be linked to and come back to. */
+  /** Stores the query in the page's address, so that it can be linked and returned to. */
   function remember(query) {
     try {
       history.replaceState(null, "", query ? "?q=" + encodeURIComponent(query) : location.pathname);
     } catch {
-      // A page from the file system may not do so everywhere.
+      // Some browsers do not allow this on pages from the file system.
     }
   }
 

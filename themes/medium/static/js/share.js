@@ -1,10 +1,10 @@
-// The device's own way of sharing, where it has one.
+// The device's share dialog, where available.
 "use strict";
 (() => {
   if (!navigator.share) return;
   venti.share = data =>
     navigator.share(data).catch(() => {
-      // The reader thought better of it.
+      // The reader cancelled.
     });
   for (const button of document.querySelectorAll("[data-share]")) {
     button.hidden = false;

@@ -1,6 +1,6 @@
-// Each token's attention over its text so far: softmax(q K^T scale) V, one head at a time.
+// Causal attention of each token over its text so far: softmax(q K^T scale) V, per head.
 //
-// A result depends on nothing but its own text, in an order that its length alone decides.
+// A result depends only on its own text, and the order of its sums only on the text's length.
 
 #pragma once
 
@@ -12,7 +12,7 @@ struct AttentionArguments {
     // (S, H, T, D).
     const void* keys;
     const void* values;
-    // (N, stride), to be written, without filling between the heads.
+    // (N, stride), output, without padding between the heads.
     void* y;
     const Place* places;
     uint32_t heads;
@@ -25,7 +25,7 @@ struct AttentionArguments {
 
 const int ATTENTION_THREADS = 128;
 
-// A running softmax of scores, and the values they weigh.
+// A running softmax of scores, with the weighted sum of values.
 template <int COUNT> struct Weighed {
     // The largest score, and the sum of e^(score - largest).
     float largest;
@@ -33,11 +33,11 @@ template <int COUNT> struct Weighed {
     float values[COUNT];
 };
 
-// Brings another running softmax in.
+// Merges another running softmax into `a`.
 template <int COUNT>
 FN void merge(Weighed<COUNT>& a, float largest, float sum, const float (&values)[COUNT]) {
     float both = larger(a.largest, largest);
-    // Nothing was weighed on either side.
+    // Both are empty.
     if (both == -INFINITY) return;
     float mine = expf(a.largest - both), theirs = expf(largest - both);
     a.largest = both;
@@ -46,16 +46,16 @@ FN void merge(Weighed<COUNT>& a, float largest, float sum, const float (&values)
     for (int i = 0; i < COUNT; i++) a.values[i] = a.values[i] * mine + values[i] * theirs;
 }
 
-// A block a token and head. DIM, a head's numbers, is a power of two from 32 on. Neighbouring lanes
-// share a key, 16 bytes each, so a warp reads several keys at once.
+// One block per token and head. DIM, the head width, is a power of two of at least 32. Neighbouring
+// lanes share a key, 16 bytes each, so a warp reads several keys at once.
 template <class T, int DIM> FN void attention(const AttentionArguments& a) {
     const int SIXTEEN = 16 / sizeof(T), MINE = DIM / 32 > SIXTEEN ? DIM / 32 : SIXTEEN;
     const int LANES = DIM / MINE, KEYS = 32 / LANES, WARPS = ATTENTION_THREADS / 32;
-    // Keys of one group of lanes that are on their way together.
+    // Number of keys in flight per group of lanes.
     const int TOGETHER = 4;
     int row = block_x(), head = block_y();
     Place place = a.places[row];
-    // All threads of the block.
+    // All threads of the block return together.
     if (place.slot < 0) return;
     int lane = thread() % 32, warp = thread() / 32;
     int part = lane % LANES * MINE, group = warp * KEYS + lane / LANES;
@@ -87,7 +87,7 @@ template <class T, int DIM> FN void attention(const AttentionArguments& a) {
         Numbers read_values[TOGETHER];
 #pragma unroll
         for (int i = 0; i < TOGETHER; i++) {
-            // One that is not there is read as the first, and weighs nothing.
+            // Past the end, read the first key and give it no weight.
             int at = first + i * WARPS * KEYS + group;
             uint64_t position = at < length ? at : 0;
             Numbers key = read(keys + position * DIM);
@@ -104,7 +104,7 @@ template <class T, int DIM> FN void attention(const AttentionArguments& a) {
             largest = larger(largest, scores[i]);
         }
         weighed.largest = largest;
-        // A group that has had no key yet has nothing to weigh: e^-infinity is 0.
+        // In a group without keys so far all weights are 0, because e^-infinity is 0.
         largest = largest == -INFINITY ? 0.0f : largest;
         float before = expf(last - largest);
         weighed.sum *= before;
@@ -121,7 +121,7 @@ template <class T, int DIM> FN void attention(const AttentionArguments& a) {
         }
     }
 
-    // The groups of a warp, then the warps.
+    // Merge the groups of each warp, then the warps.
 #pragma unroll
     for (int mask = LANES; mask < 32; mask *= 2) {
         float largest = exchange(weighed.largest, mask), sum = exchange(weighed.sum, mask);

@@ -1,14 +1,14 @@
-// What kernels ask of a GPU, each thing under one name. The emulator has the same, so that a kernel
-// that is written with these alone runs on a CPU, too.
+// The GPU operations that kernels use. The emulator provides the same functions, so that kernels written
+// with them also run on a CPU.
 //
-// A block's threads are counted by `thread()`; 32 of them in a row are a warp, and all threads of a warp
-// (or block) must come to the functions that say so.
+// `thread()` is a thread's index in its block; 32 consecutive threads form a warp. Functions marked "all
+// lanes" must be called by all threads of a warp, barriers by all threads of the block (or warp).
 
 #pragma once
 
 #include <stdint.h>
 
-// What a number is kept as.
+// 16-bit floating-point formats in memory.
 struct Half {
     uint16_t bits;
 };
@@ -19,8 +19,9 @@ struct Bfloat16 {
 #ifdef __CUDACC__
 
 #define FN static __device__ __forceinline__
-// Defines a kernel of `THREADS` threads a block, whose one parameter is an `ARGUMENTS`. At least 512
-// threads run side by side: a thread has up to 128 registers, and no fewer loads under way to save some.
+// Defines a kernel with `THREADS` threads per block and one parameter of type `ARGUMENTS`. The launch
+// bounds request at least 512 resident threads, which allows up to 128 registers per thread, so that
+// the compiler does not reduce the number of loads in flight to save registers.
 #define KERNEL(NAME, THREADS, ARGUMENTS, ...)                                                  \
     extern "C" __global__ void __launch_bounds__(THREADS, THREADS < 512 ? 512 / THREADS : 1)    \
         NAME(const __grid_constant__ ARGUMENTS arguments) {                                    \
@@ -33,33 +34,33 @@ FN int blocks_x() { return gridDim.x; }
 FN int thread() { return threadIdx.x; }
 FN int threads() { return blockDim.x; }
 
-// The memory that a block's threads share, as many bytes as the launch says.
+// The block's dynamic shared memory; its size is set at launch.
 FN char* shared_memory() {
     extern __shared__ __align__(128) char memory[];
     return memory;
 }
 
-// Waits for all threads of the block (the warp). What they wrote before is seen after it.
+// Barrier and memory fence for all threads of the block (the warp).
 FN void barrier() { __syncthreads(); }
 FN void warp_barrier() { __syncwarp(); }
 
-// The value of the lane whose number differs in `mask`; all lanes.
+// Value of the lane whose index is this lane's XOR `mask`; all lanes.
 template <class T> FN T exchange(T value, int mask) {
     return __shfl_xor_sync(0xffffffffu, value, mask);
 }
-// The value of lane `lane`; all lanes.
+// Value of lane `lane`; all lanes.
 template <class T> FN T from_lane(T value, int lane) {
     return __shfl_sync(0xffffffffu, value, lane);
 }
-// In shared memory; gives what was there before.
+// Atomic operations in shared memory; they return the previous value.
 FN uint32_t atomic_add(uint32_t* at, uint32_t value) { return atomicAdd(at, value); }
 FN uint32_t atomic_or(uint32_t* at, uint32_t value) { return atomicOr(at, value); }
 
 FN uint32_t bits_of(float number) { return __float_as_uint(number); }
 FN float of_bits(uint32_t bits) { return __uint_as_float(bits); }
-// a b + c, rounded once.
+// a * b + c, rounded once.
 FN float fused(float a, float b, float c) { return fmaf(a, b, c); }
-// The upper half of the product.
+// Upper 64 bits of the product.
 FN uint64_t multiply_high(uint64_t a, uint64_t b) { return __umul64hi(a, b); }
 
 FN float to_float(float number) { return number; }
@@ -77,20 +78,21 @@ FN void from_float(float number, Half& to) {
     asm("cvt.rn.f16.f32 %0, %1;" : "=h"(to.bits) : "f"(number));
 }
 
-// Copies 16 bytes into shared memory while the thread goes on.
+// Copies 16 bytes into shared memory asynchronously.
 FN void copy_async(void* to, const void* from) {
     uint32_t shared = (uint32_t)__cvta_generic_to_shared(to);
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared), "l"(from) : "memory");
 }
-// Ends a group of copies.
+// Commits a group of asynchronous copies.
 FN void end_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-// Waits until no more than so many of this thread's groups are under way.
+// Waits until at most `GROUPS` of this thread's copy groups are in flight.
 template <int GROUPS> FN void wait_for_copies() {
     asm volatile("cp.async.wait_group %0;" ::"n"(GROUPS) : "memory");
 }
 
-// Reads four (two) matrices of 8 rows of 16 bytes from shared memory. Lane i says where row i % 8 of
-// matrix i / 8 is, and is given the 4 bytes at column i % 4 of row i / 4 of each; all lanes.
+// Loads four (two) matrices of 8 rows of 16 bytes from shared memory. Lane i passes the address of row
+// i % 8 of matrix i / 8, and receives the 4 bytes at column i % 4 of row i / 4 of each matrix; all
+// lanes.
 FN void load_matrices(uint32_t (&to)[4], const void* row) {
     uint32_t shared = (uint32_t)__cvta_generic_to_shared(row);
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
@@ -106,8 +108,8 @@ FN void load_matrices(uint32_t (&to)[2], const void* row) {
                  : "memory");
 }
 
-// c (16, 8) += a (16, 16) b (16, 8), in the fragments that PTX calls m16n8k16; all lanes. The first
-// argument only says what a and b are kept as.
+// c (16, 8) += a (16, 16) b (16, 8), with the fragment layout of PTX's mma.m16n8k16; all lanes. The
+// first argument only selects the number format of a and b.
 FN void multiply_add(Bfloat16, float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
                  "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
@@ -125,7 +127,7 @@ FN void multiply_add(Half, float (&c)[4], const uint32_t (&a)[4], const uint32_t
 #include "emulator.h"
 #endif
 
-// Sixteen bytes, read or written at once.
+// 16 bytes, read or written in one access.
 struct alignas(16) Sixteen {
     uint32_t words[4];
 };
@@ -133,7 +135,7 @@ struct alignas(16) Sixteen {
 FN float smaller(float a, float b) { return a < b ? a : b; }
 FN float larger(float a, float b) { return a > b ? a : b; }
 
-// The sum over `LANES` neighbouring lanes, in all of them; all lanes.
+// Sum over `LANES` neighbouring lanes, returned to each of them; all lanes.
 template <int LANES, class T> FN T sum_of_lanes(T value) {
 #pragma unroll
     for (int mask = LANES / 2; mask > 0; mask /= 2) value += exchange(value, mask);

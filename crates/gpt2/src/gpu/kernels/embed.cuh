@@ -1,20 +1,20 @@
-// The residual stream's beginning: each token's embedding and its position's.
+// Initialises the residual stream with the sum of token and position embeddings.
 
 #pragma once
 
 #include "pass.cuh"
 
 struct EmbedArguments {
-    // (N, Cp) f32, to be written.
+    // (N, stride) f32, output.
     float* x;
-    // (V, Cp) and (T, Cp).
+    // (V, stride) and (T, stride).
     const void* wte;
     const void* wpe;
     // (N).
     const Place* places;
-    // (N): which token it is, or `CHOSEN`: the one that sampling wrote into the history.
+    // (N): token ids, or `CHOSEN` for the token that sampling wrote into the history.
     const uint32_t* ids;
-    // (S, T): all tokens so far.
+    // (S, T): token ids of all texts so far.
     uint32_t* history;
     uint32_t positions;
     uint32_t width;
@@ -24,11 +24,11 @@ struct EmbedArguments {
 
 const uint32_t CHOSEN = 0xffffffff;
 
-// A block a token.
+// One block per token.
 template <class T> FN void embed(const EmbedArguments& a) {
     int row = block_x();
     Place place = a.places[row];
-    // The history has no place for what is no text; any token will do.
+    // A padding row has no entry in the history; any token will do.
     uint32_t* here = a.history + (uint64_t)place.slot * a.positions + place.position;
     uint32_t id = a.ids[row];
     if (place.slot < 0) {

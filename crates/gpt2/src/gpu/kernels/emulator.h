@@ -1,6 +1,6 @@
-// A GPU on a CPU: what device.cuh promises, for tests. A block's threads are coroutines, which take
-// turns at the functions where threads wait for each other. Blocks run one after the other. Shared
-// memory begins as NaN, and a barrier that not all threads come to ends the program.
+// An emulated GPU: implements device.cuh on a CPU, for tests. A block's threads are coroutines, which
+// yield wherever threads wait for each other. Blocks run one after the other. Shared memory is
+// initialised to NaN, and a barrier that not all threads reach aborts the program.
 
 #pragma once
 
@@ -44,7 +44,7 @@ struct Registered {
     }
 };
 
-// Threads that wait for each other.
+// A barrier for a group of threads.
 struct Group {
     int size, arrived, phase;
 };
@@ -56,14 +56,15 @@ struct Block {
     std::vector<char> shared;
     Group all;
     Group warps[MOST_THREADS / WARP];
-    // What the lanes of a warp show each other, by turns: who looks at one may be shown the next.
+    // Values that the lanes of a warp exchange. Double-buffered: a lane may still be reading one
+    // exchange while another writes the next.
     uint32_t shown[2][MOST_THREADS][8];
-    // Threads that have not returned, and which one runs.
+    // Number of threads that have not returned, and index of the running one.
     int alive, current;
     bool finished[MOST_THREADS];
-    // Turns since somebody got on.
+    // Number of yields since a thread last made progress.
     int idle;
-    // Coroutines are made once, and run block after block.
+    // Number of coroutines created; they are reused for every block.
     int made;
     jmp_buf places[MOST_THREADS], scheduler;
     ucontext_t contexts[MOST_THREADS];
@@ -75,7 +76,7 @@ inline Block& block() {
     return block;
 }
 
-// Goes on with the next thread that has not returned, or where the block was begun.
+// Switches to the next thread that has not returned, or back to the scheduler if there is none.
 [[noreturn]] inline void leave(Block& b) {
     if (b.alive == 0) _longjmp(b.scheduler, 1);
     do {
@@ -87,7 +88,7 @@ inline Block& block() {
 // Lets the other threads run.
 inline void yield(Block& b) {
     if (++b.idle > 4 * b.threads) {
-        fprintf(stderr, "a barrier of a kernel is waited for in vain\n");
+        fprintf(stderr, "deadlock: not all threads reach a kernel's barrier\n");
         abort();
     }
     if (_setjmp(b.places[b.current]) == 0) leave(b);
@@ -105,11 +106,11 @@ inline void wait(Group& group) {
     }
 }
 
-// A coroutine: the same thread of one block after the other.
+// A coroutine; it runs the same thread index of one block after another.
 inline void live() {
     Block& b = block();
     for (;;) {
-        // Made, or returned: the next block begins here.
+        // Entered after creation and after each block; the next block starts here.
         if (_setjmp(b.places[b.current]) == 0) {
             if (b.alive == 0 && b.made <= b.current) {
                 b.made++;
@@ -127,7 +128,7 @@ inline void live() {
 inline void run_block() {
     Block& b = block();
     b.alive = 0;
-    // Comes back when there is one more.
+    // Returns here whenever a coroutine has been created.
     _setjmp(b.scheduler);
     if (b.made < b.threads) {
         int t = b.current = b.made;
@@ -151,21 +152,21 @@ inline void run_block() {
 
 inline int lane() { return block().current % WARP; }
 inline Group& warp() { return block().warps[block().current / WARP]; }
-// What lane `lane` of this thread's warp shows in this turn.
+// Value that lane `lane` of this thread's warp publishes in the current exchange.
 inline uint32_t* shown(int lane) {
     Block& b = block();
     int first = b.current / WARP * WARP;
     return b.shown[b.warps[first / WARP].phase & 1][first + lane];
 }
 
-// What all lanes show, once they have.
+// Waits until all lanes have published their values, and gives access to them.
 struct Shown {
     uint32_t (*lanes)[8];
     Shown() : lanes((uint32_t (*)[8])shown(0)) { wait(warp()); }
 };
 
 template <class T> inline T seen(T value, int lane_seen) {
-    static_assert(sizeof(T) <= 8, "lanes exchange words");
+    static_assert(sizeof(T) <= 8, "lanes exchange at most 8 bytes");
     memcpy(shown(lane()), &value, sizeof(T));
     Shown all;
     memcpy(&value, all.lanes[lane_seen], sizeof(T));
@@ -211,7 +212,7 @@ FN float of_bits(uint32_t bits) {
     memcpy(&number, &bits, sizeof number);
     return number;
 }
-// Rounded twice: without the instruction, once takes a hundred times as long.
+// Rounded twice: without an FMA instruction, rounding once would be a hundred times slower.
 FN float fused(float a, float b, float c) { return a * b + c; }
 FN uint64_t multiply_high(uint64_t a, uint64_t b) {
     return (uint64_t)((unsigned __int128)a * b >> 64);
@@ -229,7 +230,7 @@ FN float to_float(Half number) {
 FN void from_float(float number, float& to) { to = number; }
 FN void from_float(float number, Bfloat16& to) {
     uint32_t bits = bits_of(number);
-    // To the nearest, and of two as near to the even one.
+    // Round to nearest, ties to even.
     to.bits = number != number ? 0x7fff : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
 }
 FN void from_float(float number, Half& to) {
@@ -244,17 +245,17 @@ FN void from_float(float number, Half& to) {
     } else {
         int exponent;
         frexpf(size, &exponent);
-        // Steps of the last of eleven digits, or of the smallest number.
+        // Exponent of the last of the 11 significand bits, or of the smallest subnormal.
         int step = exponent - 11 < -24 ? -24 : exponent - 11;
         uint32_t steps = (uint32_t)nearbyintf(ldexpf(size, -step));
-        // A carry into the exponent is as it should be.
+        // Rounding up may carry into the exponent, which gives the correct result.
         to.bits = sign | (step == -24 ? steps : ((uint32_t)(step + 24) << 10) + steps);
     }
 }
 
 FN void copy_async(void* to, const void* from) {
     if ((uintptr_t)to % 16 || (uintptr_t)from % 16) {
-        fprintf(stderr, "a copy of 16 bytes is not aligned\n");
+        fprintf(stderr, "unaligned 16-byte copy\n");
         abort();
     }
     memcpy(to, from, 16);
@@ -278,7 +279,7 @@ FN void multiply_add(T, float (&c)[4], const uint32_t (&a)[4], const uint32_t (&
     memcpy(emulator::shown(emulator::lane()) + 4, b, sizeof b);
     emulator::Shown all;
     int row = emulator::lane() / 4, column = emulator::lane() % 4 * 2;
-    // The number at `k` of a row of a, or of a column of b.
+    // Element `k` of a row of a, or of a column of b.
     auto number = [&](int lane_row, int registers, int step, int k) {
         uint32_t pair = all.lanes[lane_row * 4 + k % 8 / 2][registers + k / 8 * step];
         return to_float(T{(uint16_t)(k % 2 ? pair >> 16 : pair)});
@@ -290,7 +291,7 @@ FN void multiply_add(T, float (&c)[4], const uint32_t (&a)[4], const uint32_t (&
     }
 }
 
-// What the tests call: kernels by name, and launches.
+// Called by the tests: looks up kernels by name, and launches them.
 
 extern "C" int emulated_kernel(const char* name) {
     std::vector<emulator::Entry>& kernels = emulator::kernels();
@@ -304,7 +305,7 @@ extern "C" void emulated_launch(int kernel, uint32_t blocks_x, uint32_t blocks_y
                                 uint32_t shared, const void* arguments) {
     const emulator::Entry& entry = emulator::kernels()[kernel];
     if (threads != entry.threads || threads % emulator::WARP) {
-        fprintf(stderr, "%s runs on blocks of %u threads\n", entry.name, entry.threads);
+        fprintf(stderr, "%s requires blocks of %u threads\n", entry.name, entry.threads);
         abort();
     }
     emulator::Block& block = emulator::block();

@@ -1,4 +1,4 @@
-// All kernels, for every number format and size.
+// Instantiates all kernels, for every number format and size.
 
 #include "attention.cuh"
 #include "embed.cuh"

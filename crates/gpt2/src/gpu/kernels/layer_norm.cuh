@@ -1,4 +1,4 @@
-// Each row less its mean, over the root of its variance, by a weight, plus a bias.
+// Layer normalisation of each row: (x - mean) / sqrt(variance + epsilon) * weight + bias.
 
 #pragma once
 
@@ -7,12 +7,12 @@
 struct LayerNormArguments {
     // (., stride) f32.
     const float* x;
-    // (M, stride), to be written.
+    // (M, stride), output.
     void* y;
     // (C) each.
     const float* weight;
     const float* bias;
-    // (M): which rows of x; all in order if there is no such list.
+    // (M): indices of rows of x; all rows in order if null.
     const uint32_t* rows;
     uint32_t count;
     uint32_t width;
@@ -22,14 +22,14 @@ struct LayerNormArguments {
 
 const int NORM_THREADS = 128;
 
-// A warp a row.
+// One warp per row.
 template <class T> FN void layer_norm(const LayerNormArguments& a) {
     int row = block_x() * (NORM_THREADS / 32) + thread() / 32, lane = thread() % 32;
-    // All lanes of a warp.
+    // All lanes of a warp return together.
     if (row >= a.count) return;
     const float* x = a.x + (uint64_t)(a.rows ? a.rows[row] : row) * a.stride;
     T* y = (T*)a.y + (uint64_t)row * a.stride;
-    // So many loads are on their way together, and none waits for a write.
+    // Number of loads in flight; none waits for a store.
     const int TOGETHER = 8;
     float sum = 0;
     for (int first = lane; first < a.width; first += 32 * TOGETHER) {

@@ -1,34 +1,34 @@
-// Linear layers, y = x W^T + b; results.cuh says what becomes of y.
+// Linear layers, y = x W^T + b; results.cuh writes y.
 //
-// Every number of y is one chain of sums along k, in the same order in each of the kernels below, so
-// that which of them is used, and with it how many rows a pass has, changes no bit.
+// Every number of y is one chain of sums along k, in the same order in all kernels below. The choice of
+// kernel, and therefore the number of rows in a pass, does not change the result.
 
 #pragma once
 
 #include "results.cuh"
 
-// Rows of a tile in shared memory are 128 bytes: eight chunks of 16, which change places from row to row
-// so that eight rows' chunks of one column lie in different banks.
+// A row of a tile in shared memory is 128 bytes: eight chunks of 16. Their order is swizzled from row
+// to row, so that the chunks of one column in eight rows are in different banks.
 const int CHUNKS = 8;
 FN int in_tile(int row, int chunk) { return row * 128 + (chunk ^ row % CHUNKS) * 16; }
 
-// A block computes ROWS by COLUMNS results on tensor cores with WARPS_M by WARPS_N warps, and has STAGES
-// steps of 64 inputs in shared memory, all but one of which are on their way.
+// A block computes ROWS by COLUMNS results on tensor cores with WARPS_M by WARPS_N warps. It has STAGES
+// steps of 64 inputs in shared memory; while one is used, the others are being copied.
 template <class T, int ROWS, int COLUMNS, int WARPS_M, int WARPS_N, int STAGES>
 FN void linear(const LinearArguments& a) {
     const int THREADS = WARPS_M * WARPS_N * 32, INPUTS = 64, STAGE = (ROWS + COLUMNS) * 128;
-    // Tiles of 16 rows by 8 columns that a warp computes.
+    // Number of tiles of 16 rows by 8 columns per warp.
     const int TILES_M = ROWS / WARPS_M / 16, TILES_N = COLUMNS / WARPS_N / 8;
     static_assert(TILES_N == 1 || TILES_N % 2 == 0, "columns come in pairs of tiles");
     char* shared = shared_memory();
-    // Blocks side by side have the same columns, so that a weight is read from memory once.
+    // Neighbouring blocks have the same columns, so that weights are read from memory once.
     int first_row = block_x() * ROWS, first_column = block_y() * COLUMNS;
     int lane = thread() % 32, warp = thread() / 32;
     int warp_row = warp / WARPS_N * (TILES_M * 16), warp_column = warp % WARPS_N * (TILES_N * 8);
     int steps = a.inputs / INPUTS;
-    // A thread copies one chunk of every so many rows, so that what it copies lies at one distance.
+    // A thread copies one chunk of every APART-th row, so that its addresses have a constant stride.
     const int APART = THREADS / CHUNKS;
-    static_assert(ROWS % APART == 0 && COLUMNS % APART == 0 && APART % CHUNKS == 0, "whole turns");
+    static_assert(ROWS % APART == 0 && COLUMNS % APART == 0 && APART % CHUNKS == 0, "whole rounds");
     int copied = thread() / CHUNKS, chunk_copied = thread() % CHUNKS;
     const T* x = (const T*)a.x + (uint64_t)(first_row + copied) * a.inputs + chunk_copied * 8;
     const T* weight =
@@ -56,7 +56,7 @@ FN void linear(const LinearArguments& a) {
     }
     for (int step = 0; step < steps; step++) {
         wait_for_copies<STAGES - 2>();
-        // This step's tiles are there, and nobody reads the last step's any more.
+        // This step's tiles have arrived, and no thread still reads the previous step's.
         barrier();
         if (step + STAGES - 1 < steps) fetch(step + STAGES - 1);
         end_copies();
@@ -107,9 +107,9 @@ FN void linear(const LinearArguments& a) {
 const int F32_THREADS = 256;
 const int F32_COLUMNS = 64;
 
-// The same in f32, without tensor cores, which would round the inputs.
+// The same in f32, without tensor cores, because they would round the inputs.
 template <int ROWS> FN void linear_f32(const LinearArguments& a) {
-    // Inputs of a step; a row's one more number puts its columns into different banks.
+    // Inputs per step; one number of padding per row avoids bank conflicts.
     const int INPUTS = 16, STRIDE = INPUTS + 1;
     const int MINE_M = ROWS / 16, MINE_N = F32_COLUMNS / 16;
     float* x_tile = (float*)shared_memory();
@@ -122,7 +122,7 @@ template <int ROWS> FN void linear_f32(const LinearArguments& a) {
     for (uint32_t step = 0; step < a.inputs; step += INPUTS) {
         for (int i = thread(); i < (ROWS + F32_COLUMNS) * INPUTS; i += F32_THREADS) {
             int row = i / INPUTS, k = i % INPUTS;
-            // The tiles follow each other.
+            // The weight tile directly follows the x tile.
             x_tile[row * STRIDE + k] = row < ROWS
                 ? x[(uint64_t)row * a.inputs + step + k]
                 : weight[(uint64_t)(row - ROWS) * a.inputs + step + k];

@@ -1,13 +1,12 @@
-// What all kernels of a pass are told.
+// Arguments shared by all kernels of a pass.
 
 #pragma once
 
 #include "device.cuh"
 
-// A token of a pass: whose text it belongs to and where it stands there. Which token it is, is in the
-// history, at that place.
+// Slot and position of a token. The token's id is in the history, at this position.
 struct Place {
-    // A row that only fills a batch up has none: -1.
+    // -1 in a padding row.
     int32_t slot;
     uint32_t position;
 };

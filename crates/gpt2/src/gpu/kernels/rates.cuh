@@ -1,21 +1,21 @@
-// How fast a card reads and multiplies when nothing else has to be done: the limits that `venti bench`
-// compares with.
+// Measures a GPU's memory bandwidth and arithmetic throughput, the limits that `venti bench` compares
+// with.
 
 #pragma once
 
 #include "device.cuh"
 
 struct ReadArguments {
-    // Whole pieces of 16 bytes.
+    // `count` elements of 16 bytes.
     const Sixteen* from;
     uint64_t count;
-    // One for each thread of all blocks, so that everything must be read.
+    // One sum per thread of all blocks, so that no read can be optimised away.
     uint32_t* to;
     uint64_t unused;
 };
 
 struct ProductsArguments {
-    // One for each thread of all blocks.
+    // One sum per thread of all blocks.
     float* to;
     uint32_t rounds;
     uint32_t unused;
@@ -27,7 +27,7 @@ FN void read_all(const ReadArguments& a) {
     uint64_t mine = (uint64_t)block_x() * RATE_THREADS + thread();
     uint64_t all = (uint64_t)blocks_x() * RATE_THREADS;
     uint32_t sum = 0;
-    // As many are on their way together.
+    // Number of loads in flight.
     const int TOGETHER = 4;
     uint64_t i = mine;
     for (; i + (TOGETHER - 1) * all < a.count; i += TOGETHER * all) {
@@ -46,10 +46,10 @@ FN void read_all(const ReadArguments& a) {
     a.to[mine] = sum;
 }
 
-// Chains of sums, so many that none has to be waited for.
+// Number of independent chains of sums, enough to hide the latency of an addition.
 const int CHAINS = 8;
 
-// What the tensor cores multiply: each warp CHAINS times 16 by 8 by 16 numbers a round.
+// On tensor cores: each warp computes CHAINS products of size 16 x 8 x 16 per round.
 template <class T> FN void products(const ProductsArguments& a) {
     T one;
     from_float(1.0f, one);
@@ -65,7 +65,7 @@ template <class T> FN void products(const ProductsArguments& a) {
     a.to[block_x() * RATE_THREADS + thread()] = sum;
 }
 
-// In f32, without them: each thread CHAINS numbers a round.
+// In f32, without tensor cores: each thread computes CHAINS products per round.
 FN void products_f32(const ProductsArguments& a) {
     float sums[CHAINS] = {}, x = (float)a.rounds, y = x > 0.0f ? 1.0f : 0.0f;
     for (uint32_t round = 0; round < a.rounds; round++) {

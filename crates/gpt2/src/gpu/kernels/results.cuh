@@ -1,41 +1,42 @@
-// What becomes of a linear layer's results.
+// Writes a linear layer's results.
 
 #pragma once
 
 #include "pass.cuh"
 
-// What becomes of a result.
+// Destinations of a result.
+// Queries, and the KV cache.
 const uint32_t TO_QKV = 0;
-// It is added to the residual stream.
+// Added to the residual stream.
 const uint32_t TO_RESIDUAL = 1;
-// It is activated, for the next layer.
+// Activated, as the next layer's input.
 const uint32_t TO_HIDDEN_TANH = 2;
 const uint32_t TO_HIDDEN_ERF = 3;
 const uint32_t TO_LOGITS = 4;
 
 struct LinearArguments {
-    // (M, K): whole tiles of rows, with zeros after the last input.
+    // (M, K): rows padded to whole tiles, inputs padded with zeros.
     const void* x;
-    // (N, K): whole tiles of rows, with zeros after the last input.
+    // (N, K): rows padded to whole tiles, inputs padded with zeros.
     const void* weight;
-    // (N), or none.
+    // (N), or null.
     const float* bias;
-    // (M, stride): f32, or what the next layer's x is kept as.
+    // (M, stride): f32, or the number format of the next layer's x.
     void* y;
-    // Only for queries, keys and values: where keys and values go, both (S, H, T, D), and whose they
-    // are. Queries go to y, (M, H, D) f32.
+    // For TO_QKV only: the KV cache, both (S, H, T, D), and the rows' slots and positions. Queries go to
+    // y, (M, H, D) f32.
     void* keys;
     void* values;
     const Place* places;
-    // M and N without filling, K with it.
+    // M and N without padding, K with padding.
     uint32_t rows;
     uint32_t outputs;
     uint32_t inputs;
-    // Numbers from one row of y to the next.
+    // Row stride of y, in numbers.
     uint32_t stride;
     uint32_t to;
     uint32_t heads;
-    // Of a head, without and with filling.
+    // Head width, without and with padding.
     uint32_t head_dim;
     uint32_t head_stride;
     uint32_t positions;
@@ -47,8 +48,7 @@ FN float gelu_tanh(float x) {
 }
 FN float gelu_erf(float x) { return 0.5f * x * (1.0f + erff(x * 0.7071067812f)); }
 
-// Puts one result, without its bias, where it belongs. In f32 the sums take so long that this does not
-// matter.
+// Adds the bias to one result and writes it. Used for f32 only, where the sums dominate the run time.
 template <class T> FN void put(const LinearArguments& a, int row, int column, float y) {
     if (row >= a.rows || column >= a.outputs) return;
     if (a.bias) y += a.bias[column];
@@ -74,7 +74,7 @@ template <class T> FN void put(const LinearArguments& a, int row, int column, fl
     }
 }
 
-// Two neighbours, read or written at once.
+// Two neighbouring numbers, read or written in one access.
 template <class T> struct alignas(2 * sizeof(T)) Two {
     T numbers[2];
 };
@@ -89,8 +89,8 @@ template <class T> FN void put_two(T* to, float first, float second, bool both) 
     }
 }
 
-// Puts what a lane has of a warp's tiles where it belongs: of each tile two neighbours, and those 8 rows
-// below. Everything is read before anything is written, so that no read waits for a write.
+// Writes a lane's results of its warp's tiles: two neighbouring columns of each tile, in two rows that
+// are 8 apart. All reads precede all writes, so that no read waits for a write.
 template <class T, uint32_t TO, int TILES_M, int TILES_N>
 FN void put_tile(const LinearArguments& a, int row, int column, float (&sums)[TILES_M][TILES_N][4]) {
     if (a.bias) {
@@ -117,7 +117,7 @@ FN void put_tile(const LinearArguments& a, int row, int column, float (&sums)[TI
                 const float* y = (const float*)a.y + (uint64_t)y_row * a.stride + column;
 #pragma unroll
                 for (int n = 0; n < TILES_N; n++) {
-                    // Rows are filled up to an even number.
+                    // Rows are padded to an even width.
                     if (y_row >= a.rows || column + n * 8 >= a.outputs) continue;
                     Two<float> old = *(const Two<float>*)(y + n * 8);
                     sums[m][n][i * 2] = old.numbers[0] + sums[m][n][i * 2];
@@ -143,7 +143,7 @@ FN void put_tile(const LinearArguments& a, int row, int column, float (&sums)[TI
             uint32_t at = column + n * 8;
             uint32_t third = at / width, rest = at - third * width;
             uint32_t head = rest / a.head_dim, d = rest - head * a.head_dim;
-            // Of an odd width, neighbours may be of two heads.
+            // If the head width is odd, neighbours may belong to two heads.
             bool both = d % 2 == 0 && d + 1 < a.head_dim;
 #pragma unroll
             for (int j = 0; j < 2; j++) {

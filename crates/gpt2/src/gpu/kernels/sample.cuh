@@ -1,32 +1,32 @@
-// Logits to token, by the rules of sampling.rs and in its order: repetition penalty, n-grams and the
-// end-of-text token, temperature, top-k, top-p, min-p, and the draw. Typical sampling is not among them,
-// nor is a list of the likeliest: texts that want these are sampled on the host.
+// Samples a token from logits, with the rules of sampling.rs in the same order: repetition penalty,
+// n-grams and the end-of-text token, temperature, top-k, top-p, min-p, and the draw. Typical sampling
+// and top alternatives are not supported; texts that need them are sampled on the host.
 //
-// What is chosen depends on nothing but the text's own logits, history, rules and draw. A token's weight,
-// e^((logit - largest) / temperature), is a whole number of 2^-40ths, so sums are exact in any order.
+// The result depends only on the text's own logits, history, rules and draw. A token's weight,
+// e^((logit - largest) / temperature), is an integer multiple of 2^-40, so sums are exact in any order.
 //
-// The host has f64 where this has f32 and whole numbers, so what lies at a boundary may come out on its
-// other side: the weight of a likely token is within 1e-6 of the host's, of one that is e^-28 as likely
-// within 1e-5, and a token that is less than e^-28 as likely as the likeliest is never drawn (on the host
-// all of them together are, once in ten million draws). Greedy choices and ties are the same.
+// The host computes in f64, this kernel in f32 and integers, so results at a boundary may differ: the
+// weight of a likely token is within 1e-6 of the host's, that of a token e^-28 as likely within 1e-5,
+// and tokens less than e^-28 as likely as the most likely one are never drawn (on the host, all of them
+// together are drawn once in ten million draws). Greedy choices and ties are the same.
 //
-// The vocabulary is not sorted. Tokens rank by logit, equal ones by the lower id, and every rule keeps a
-// beginning of that order, so each boundary and the draw itself are the same question: which token is at
-// so many tokens, or so much weight, from the top? A histogram of distances from the largest logit says
-// in which of its bins, and only that bin's tokens, or all those above with it, are gathered and sorted.
-// A bin with more than there is room for, as of equals, is divided by a histogram of its own.
+// The vocabulary is not sorted. Tokens rank by logit, ties by lower id, and every rule keeps a prefix
+// of that order. So each boundary, and the draw itself, is the same query: which token is at a given
+// count, or a given cumulative weight, from the top? A histogram of distances from the largest logit
+// finds the bin, and only that bin's tokens, or also those above, are gathered and sorted. A bin with
+// too many tokens, such as ties, is subdivided with a histogram of its own.
 
 #pragma once
 
 #include "pass.cuh"
 
-// How a text's tokens are chosen, each number in its range.
+// Sampling settings of a text, each within its range.
 struct Rules {
     // 0 is off.
     double min_p;
     // 1 is off.
     double top_p;
-    // 0 is greedy; others are normal numbers, or infinite.
+    // 0 is greedy; other values are normal numbers, or infinite.
     float temperature;
     // 1 is off.
     float repetition_penalty;
@@ -36,19 +36,19 @@ struct Rules {
     uint32_t no_repeat_ngram_size;
     uint32_t min_new_tokens;
     uint32_t prompt_tokens;
-    // The end-of-text token, which may be none of the vocabulary's.
+    // The end-of-text token; may be outside the vocabulary.
     uint32_t eos;
     uint32_t unused;
 };
 static_assert(sizeof(Rules) == 48, "as in sampling.rs");
 
-// A token to choose.
+// A token to sample.
 struct Asked {
-    // A row that only fills a batch up has none: -1.
+    // -1 in a padding row.
     int32_t slot;
-    // Of the last token of the context.
+    // Position of the last token of the context.
     uint32_t position;
-    // The next number of the text's random stream. None is needed at temperature 0.
+    // The next number of the text's random stream; unused at temperature 0.
     uint32_t draw_low;
     uint32_t draw_high;
 };
@@ -56,7 +56,7 @@ static_assert(sizeof(Asked) == 16, "as in sampling.rs");
 
 struct Chosen {
     uint32_t token;
-    // Under the model's own distribution.
+    // Under the model's unmodified distribution.
     float log_prob;
 };
 static_assert(sizeof(Chosen) == 8, "as in sampling.rs");
@@ -68,9 +68,9 @@ struct SampleArguments {
     const Asked* asked;
     // (W).
     const Rules* rules;
-    // (S, T): all tokens so far. The one that is chosen is written behind them.
+    // (S, T): token ids of all texts so far; the sampled token is appended.
     uint32_t* history;
-    // (W), to be written.
+    // (W), output.
     Chosen* chosen;
     uint32_t vocab_size;
     uint32_t stride;
@@ -80,20 +80,21 @@ struct SampleArguments {
 static_assert(sizeof(SampleArguments) == 56, "as in sampling.rs");
 
 const int SAMPLE_THREADS = 1024;
-// A block's warps are as many as a warp's lanes, so that one warp brings together what all of them have.
+// As many warps as a warp has lanes, so that one warp can combine the results of all.
 const int SAMPLE_WARPS = 32;
-// Tokens that there is room to sort.
+// Maximum number of tokens to sort.
 const int GATHERED = 1024;
 const int BINS = 1024;
-// What weighs anything is less than 28.5 from the largest logit, as the temperature has it.
+// Tokens with nonzero weight are less than 28.5 from the largest logit, after division by the
+// temperature.
 const float COVERED = 29.0f;
 const float BINS_APART = 35.0f;
-// The likeliest token's weight.
+// Weight of the most likely token.
 const float WHOLE = 1099511627776.0f;
 const float LOG2_E = 1.44269504f;
 const float LARGEST = 3.402823466e38f;
 
-// Where a token ranks: the likelier's is larger, and of equals that of the lower id. No token's is 0.
+// Sort key of a token: larger for more likely tokens, and among ties for lower ids. Never 0.
 typedef uint64_t Key;
 const int ID_BITS = 20;
 const uint32_t IDS = (1u << ID_BITS) - 1;
@@ -111,10 +112,10 @@ FN float logit_of(Key key) {
 }
 
 struct SampleMemory {
-    // The gathered tokens, the likeliest first, and the weight of each with those before it.
+    // The gathered tokens, most likely first, and their cumulative weights.
     Key keys[GATHERED];
     uint64_t masses[GATHERED];
-    // The histogram: of each bin, and then of each with those before it.
+    // The histogram: first per bin, then cumulative.
     uint64_t bin_masses[BINS];
     uint32_t bin_counts[BINS];
     uint64_t by_warp[SAMPLE_WARPS];
@@ -122,38 +123,39 @@ struct SampleMemory {
     float sum_by_warp[SAMPLE_WARPS];
     uint32_t gathered;
     uint32_t token;
-    // Bits of the tokens whose logits the rules change, then of those that they ban.
+    // One bit per token whose logit the rules change, then one bit per banned token.
     uint32_t bits[2];
 };
 static_assert(sizeof(SampleMemory) == 29200, "as in sampling.rs");
 
-// A row of logits, and the rules that bend them.
+// A row of logits, and the rules that modify them.
 struct Row {
     const float* logits;
     uint32_t vocab_size;
-    // Logits are looked at by fours, wherever the row begins: what is summed in which order must not
-    // depend on that. Only how they are read does.
+    // Number of groups of four logits. The grouping starts at the row's first logit whatever its
+    // alignment, so that the order of sums never changes; only the way of reading depends on the
+    // alignment.
     uint32_t fours;
     bool is_aligned;
-    // A bit for each token. What is banned is also touched.
+    // One bit per token. Banned tokens are also marked as touched.
     uint32_t* touched;
     uint32_t* banned;
     float repetition_penalty;
-    // Of the logits after the rules.
+    // Largest logit after the rules.
     float largest;
     // Twice the temperature's inverse.
     float steepness;
-    // What a token must weigh under min-p.
+    // Minimum weight of a token under min-p.
     uint64_t floor;
 };
 
-// NaN is no evidence for a token, and infinity would make a NaN of every probability.
+// Replaces NaN by -infinity, and limits +infinity, which would turn every probability into NaN.
 FN float tame(float logit) { return fminf(fmaxf(logit, -INFINITY), LARGEST); }
 
 FN bool has(const uint32_t* bits, uint32_t id) { return bits[id / 32] >> id % 32 & 1; }
 FN void set(uint32_t* bits, uint32_t id) { atomic_or(&bits[id / 32], 1u << id % 32); }
 
-// Four neighbouring logits. What is behind the vocabulary is impossible.
+// Four neighbouring logits; -infinity past the end of the vocabulary.
 struct Four {
     float logits[4];
 };
@@ -173,7 +175,7 @@ FN Four read(const Row& r, uint32_t four) {
     return to;
 }
 
-// What the rules make of tamed logits.
+// Applies the rules to tamed logits.
 FN Four bent(const Row& r, uint32_t four, Four logits) {
     uint32_t touched = r.touched[four / 8] >> four % 8 * 4 & 15;
     if (touched) {
@@ -192,9 +194,9 @@ FN float largest_of(const Four& four) {
     return fmaxf(fmaxf(four.logits[0], four.logits[1]), fmaxf(four.logits[2], four.logits[3]));
 }
 
-// Calls `f` with the tamed logits of the fours from `first` to `end`, every `step`th.
+// Calls `f` with the tamed logits of every `step`-th group of four from `first` to `end`.
 template <class F> FN void each_four(const Row& r, uint32_t first, uint32_t end, uint32_t step, F f) {
-    // As many are on their way together.
+    // Number of loads in flight.
     const int TOGETHER = 2;
     for (; first < end; first += TOGETHER * step) {
         Four some[TOGETHER];
@@ -211,14 +213,14 @@ template <class F> FN void each_four(const Row& r, uint32_t first, uint32_t end,
         }
     }
 }
-// Calls `f` with all fours as the rules bend them, each by one thread.
+// Calls `f` with all groups of four after the rules, each on one thread.
 template <class F> FN void each_bent(const Row& r, F f) {
     each_four(r, thread(), r.fours, SAMPLE_THREADS,
               [&](uint32_t four, Four logits) { f(four, bent(r, four, logits)); });
 }
 
-// How far from the largest logit, as the temperature has it. Subtracted before it is divided, and by
-// halves: nothing but what weighs nothing overflows, whatever the logits and the temperature.
+// Distance from the largest logit, divided by the temperature. Subtracts halves before dividing, so
+// that for all logits and temperatures only tokens of zero weight can overflow.
 FN float distance(const Row& r, float logit) {
     return fmaf(logit, -0.5f, 0.5f * r.largest) * r.steepness;
 }
@@ -226,10 +228,10 @@ FN uint64_t weight_at(float distance) {
     return (uint64_t)fmaf(exp2f(distance * -LOG2_E), WHOLE, 0.5f);
 }
 FN uint64_t weight(const Row& r, float logit) { return weight_at(distance(r, logit)); }
-// What weighs nothing is in none: -1.
+// Bin of a distance; -1 if the token's weight is 0.
 FN int bin_at(float distance) { return distance < COVERED ? (int)(distance * BINS_APART) : -1; }
 
-// A number summed over the threads of a block: up to and with this one, and over all.
+// Sums over the threads of a block: up to and including this thread, and over all.
 struct Summed {
     uint64_t through;
     uint64_t all;
@@ -271,14 +273,14 @@ FN Key largest_of_block(SampleMemory& m, Key key) {
     return key;
 }
 
-// What one look at all logits tells.
+// Result of one scan over all logits.
 struct Survey {
-    // Of the model's distribution: the largest logit, and the sum of e^(logit - largest).
+    // Largest logit of the unmodified distribution, and sum of e^(logit - largest).
     float largest;
     float sum;
-    // The best token under the rules, 0 if they leave none, and the logit of the best of those that
-    // this thread looked at.
+    // Best token under the rules; 0 if they leave none.
     Key best;
+    // Largest logit under the rules among those that this thread scanned.
     float mine;
 };
 
@@ -297,7 +299,7 @@ FN Survey survey(SampleMemory& m, const Row& r) {
         if (largest_of(logits) > mine) {
 #pragma unroll
             for (int i = 0; i < 4; i++) {
-                // The first of equals stays.
+                // On ties, the first token wins.
                 if (!(logits.logits[i] > mine)) continue;
                 mine = logits.logits[i];
                 best_id = four * 4 + i;
@@ -330,7 +332,7 @@ FN Survey survey(SampleMemory& m, const Row& r) {
     return {largest, sum, best, mine};
 }
 
-// The first of numbers that grow which is above `target`; `count` if none is.
+// Index of the first of the ascending numbers that is above `target`; `count` if none is.
 template <class T> FN uint32_t first_above(const T* numbers, uint32_t count, uint64_t target) {
     uint32_t first = 0, end = count;
     while (first < end) {
@@ -344,13 +346,14 @@ template <class T> FN uint32_t first_above(const T* numbers, uint32_t count, uin
     return first;
 }
 
-// Sorts as many keys, the largest first, and sums their weights.
+// Sorts `count` keys in descending order, and computes their cumulative weights.
 FN void sort(SampleMemory& m, const Row& r, uint32_t count) {
     uint32_t size = 64, me = thread();
     while (size < count) size *= 2;
     if (me >= count && me < size) m.keys[me] = 0;
     barrier();
-    // A bitonic sort. The pairs of one warp lie among 64 keys of its own while they are near.
+    // Bitonic sort. While the distance is at most 32, each warp's pairs are within 64 keys of its own,
+    // so a warp barrier is enough.
     for (uint32_t run = 2; run <= size; run *= 2) {
         for (uint32_t apart = run / 2; apart > 0; apart /= 2) {
             if (me < size / 2) {
@@ -370,7 +373,7 @@ FN void sort(SampleMemory& m, const Row& r, uint32_t count) {
     barrier();
 }
 
-// Which of the ranked tokens are gathered.
+// The range of ranked tokens that is gathered.
 struct Gathered {
     uint32_t count_before;
     uint32_t count;
@@ -378,8 +381,8 @@ struct Gathered {
     uint64_t mass;
 };
 
-// Gathers the tokens that weigh anything of those bins from `first` to `last` in which `bin` puts them,
-// unless there are too many, which are then none. No logit of theirs is below `bar`.
+// Gathers the tokens of nonzero weight that `bin` maps to bins `first` to `last`; gathers none if there
+// are too many. All their logits must be at least `bar`.
 template <class F>
 FN Gathered gather(SampleMemory& m, const Row& r, float bar, int first, int last, F bin) {
     if (thread() == 0) m.gathered = 0;
@@ -404,13 +407,13 @@ FN Gathered gather(SampleMemory& m, const Row& r, float bar, int first, int last
 }
 
 FN void clear_histogram(SampleMemory& m) {
-    // Somebody may still look at the last one.
+    // Other threads may still read the previous histogram.
     barrier();
     m.bin_counts[thread()] = 0;
     m.bin_masses[thread()] = 0;
     barrier();
 }
-// Makes sums of bins.
+// Makes the histogram cumulative.
 FN void sum_histogram(SampleMemory& m) {
     barrier();
     uint32_t bin = thread();
@@ -419,8 +422,8 @@ FN void sum_histogram(SampleMemory& m) {
     barrier();
 }
 
-// Counts and weighs the tokens of each bin in which `bin` puts them. Gives what this thread's ones
-// weigh that min-p leaves.
+// Builds the histogram of token counts and weights over the bins given by `bin`. Returns the total
+// weight of this thread's tokens that min-p keeps.
 template <class F> FN uint64_t histogram(SampleMemory& m, const Row& r, F bin) {
     clear_histogram(m);
     uint64_t above_floor = 0;
@@ -434,7 +437,7 @@ template <class F> FN uint64_t histogram(SampleMemory& m, const Row& r, F bin) {
             if (weighs == 0) continue;
             if (weighs >= r.floor) above_floor += weighs;
             atomic_add(&m.bin_counts[in], 1u);
-            // By halves, with a carry: there is no faster way to add as much in shared memory.
+            // Two 32-bit additions with carry, the fastest way to add 64 bits in shared memory.
             uint32_t* mass = (uint32_t*)&m.bin_masses[in];
             uint32_t low = (uint32_t)weighs, before = atomic_add(mass, low);
             uint32_t high = (uint32_t)(weighs >> 32) + (before + low < before);
@@ -445,7 +448,7 @@ template <class F> FN uint64_t histogram(SampleMemory& m, const Row& r, F bin) {
     return above_floor;
 }
 
-// A place in the ranking: behind so many tokens, or behind so much weight.
+// A depth in the ranking, as a number of tokens or as a cumulative weight.
 struct Depth {
     bool is_count;
     uint64_t depth;
@@ -455,12 +458,12 @@ FN uint32_t bin_with(const SampleMemory& m, Depth at) {
                        : first_above(m.bin_masses, BINS, at.depth);
 }
 
-// The search for tokens at their places in the ranking. All threads of a block ask the same.
+// State of the search for tokens by depth. All threads of a block run the same queries.
 struct Ranking {
     Gathered gathered;
-    // Whether the histogram is that of distances.
+    // Whether the current histogram is that of distances.
     bool is_surveyed;
-    // What min-p leaves.
+    // Total weight that min-p keeps.
     uint64_t above_floor;
     uint64_t everything;
     uint32_t count;
@@ -476,7 +479,7 @@ FN void survey_distances(SampleMemory& m, const Row& r, Ranking& ranking) {
     ranking.is_surveyed = true;
 }
 
-// Gathers bins of the histogram; which tokens are before them, it says.
+// Gathers bins of the histogram, which also gives the count and weight before them.
 template <class F>
 FN Gathered gather_bins(SampleMemory& m, const Row& r, uint32_t first, uint32_t last, F bin) {
     Gathered gathered = gather(m, r, -INFINITY, first, last, bin);
@@ -493,12 +496,12 @@ FN void gather_around(SampleMemory& m, const Row& r, Ranking& ranking, Depth at)
     uint32_t count_before = bin > 0 ? m.bin_counts[bin - 1] : 0;
     uint64_t mass_before = bin > 0 ? m.bin_masses[bin - 1] : 0;
     if (m.bin_counts[bin] - count_before <= GATHERED) {
-        // With all that are likelier, if there is room: among them the next question will be.
+        // Include all more likely tokens if there is room: the next query will be among them.
         uint32_t first = m.bin_counts[bin] <= GATHERED ? 0 : bin;
         ranking.gathered = gather_bins(m, r, first, bin, by_distance);
         return;
     }
-    // Too many. Their range of keys is divided until there are few.
+    // Too many: subdivide their range of keys until few enough remain.
     ranking.is_surveyed = false;
     Key high = 0, low = 0;
     each_bent(r, [&](uint32_t four, Four logits) {
@@ -507,7 +510,7 @@ FN void gather_around(SampleMemory& m, const Row& r, Ranking& ranking, Depth at)
             if (bin_at(distance(r, logit)) != (int)bin) continue;
             Key key = key_of(logit, four * 4 + i);
             if (key > high) high = key;
-            // The lowest is the highest of the opposites.
+            // The minimum is the complement of the maximum of complements.
             if (~key > low) low = ~key;
         }
     });
@@ -538,10 +541,10 @@ FN void gather_around(SampleMemory& m, const Row& r, Ranking& ranking, Depth at)
     }
 }
 
-// Which of the gathered tokens is at a depth of the ranking, after gathering it if need be.
+// Index among the gathered tokens of the token at a depth; gathers it first if necessary.
 FN uint32_t token_at(SampleMemory& m, const Row& r, Ranking& ranking, Depth at) {
     Gathered& g = ranking.gathered;
-    // Places before what is gathered become huge.
+    // A depth before the gathered range wraps around to a huge number.
     bool is_there = at.is_count ? at.depth - g.count_before < g.count
                                 : at.depth - g.mass_before < g.mass;
     if (!is_there) gather_around(m, r, ranking, at);
@@ -549,15 +552,16 @@ FN uint32_t token_at(SampleMemory& m, const Row& r, Ranking& ranking, Depth at) 
                        : first_above(m.masses, g.count, at.depth - g.mass_before);
 }
 
-// Gathers the `k` likeliest and few more, without the histogram of all: among the best that each thread
-// saw, which are given, are k tokens, and there are not many as likely as the last of them.
+// Gathers the `k` most likely tokens and a few more, without a histogram of all tokens. `mine` is the
+// best logit that each thread saw; the k-th largest of them is a lower bound for the top k, and only a
+// few more tokens exceed it.
 FN void gather_likeliest(SampleMemory& m, const Row& r, Ranking& ranking, uint32_t k, float mine) {
     clear_histogram(m);
     int bin = bin_at(distance(r, mine));
     if (bin >= 0) atomic_add(&m.bin_counts[bin], 1u);
     sum_histogram(m);
     int last = (int)first_above(m.bin_counts, BINS - 1, k - 1);
-    // A little lower than the last bin's end, whatever is rounded on the way.
+    // Slightly below the last bin's end, to allow for rounding.
     float end = (float)(last + 1) / BINS_APART * 2.0f / r.steepness;
     float bar = r.largest - end * 1.0001f - fabsf(r.largest) * 1e-6f;
     auto by_distance = [&](float logit, uint32_t) { return bin_at(distance(r, logit)); };
@@ -567,13 +571,13 @@ FN void gather_likeliest(SampleMemory& m, const Row& r, Ranking& ranking, uint32
     ranking.above_floor = summed(m, weighs >= r.floor ? weighs : 0).all;
 }
 
-// Where a draw falls among so much weight. Like the host's, it has 53 bits.
+// Maps a draw to a cumulative weight below `mass`. It has 53 bits, as on the host.
 FN uint64_t at_draw(const Asked& asked, uint64_t mass) {
     uint64_t draw = (uint64_t)asked.draw_high << 32 | (asked.draw_low & ~2047u);
     return multiply_high(draw, mass);
 }
 
-// The draw among what top-k, top-p and min-p leave, the likeliest first.
+// Draws from the tokens that top-k, top-p and min-p leave, most likely first.
 FN uint32_t draw_by_rank(SampleMemory& m, const Row& r, const Rules& rules, const Asked& asked,
                          float mine) {
     Ranking ranking = {};
@@ -584,9 +588,10 @@ FN uint32_t draw_by_rank(SampleMemory& m, const Row& r, const Rules& rules, cons
         survey_distances(m, r, ranking);
         mass = ranking.everything;
     }
-    // Fewer weigh anything where the temperature is low.
+    // At a low temperature, fewer than k tokens may have nonzero weight.
     uint32_t count = ranking.gathered.count ? ranking.gathered.count : ranking.count;
-    // Where top-k ends, where top-p does, and where the draw falls: the code is there once.
+    // Three queries: the end of top-k, the end of top-p, and the draw. A loop, so that the code is not
+    // instantiated three times.
     uint32_t token = 0;
 #pragma unroll 1
     for (int question = 0; question < 3; question++) {
@@ -596,7 +601,7 @@ FN uint32_t draw_by_rank(SampleMemory& m, const Row& r, const Rules& rules, cons
             at = {true, k - 1};
         } else if (question == 1) {
             if (rules.top_p >= 1.0) continue;
-            // The token that reaches it stays, and at least one.
+            // The token that reaches top_p is kept, and at least one token.
             double reached = ceil(rules.top_p * (double)mass);
             at.depth = reached > 1.0 ? (uint64_t)reached - 1 : 0;
         } else {
@@ -608,7 +613,8 @@ FN uint32_t draw_by_rank(SampleMemory& m, const Row& r, const Rules& rules, cons
     return id_of(m.keys[token]);
 }
 
-// The draw among what min-p leaves, by id. Each warp has a stretch of the vocabulary.
+// Draws from the tokens that min-p leaves, in order of their ids. Each warp scans one stretch of the
+// vocabulary.
 FN uint32_t draw_by_id(SampleMemory& m, const Row& r, const Asked& asked) {
     uint32_t lane = thread() % 32, warp = thread() / 32;
     uint32_t stretch = (r.fours + SAMPLE_WARPS - 1) / SAMPLE_WARPS;
@@ -637,7 +643,7 @@ FN uint32_t draw_by_id(SampleMemory& m, const Row& r, const Asked& asked) {
     }
     if (thread() == 0) m.token = 0;
     barrier();
-    // All threads look at the stretch in which it falls, and not beyond it.
+    // All threads scan the stretch that contains the drawn token.
     for (uint32_t first = drawn * stretch; before <= target && first < end_of(drawn);
          first += SAMPLE_THREADS) {
         uint32_t four = first + thread();
@@ -662,7 +668,7 @@ FN uint32_t draw_by_id(SampleMemory& m, const Row& r, const Asked& asked) {
     return m.token;
 }
 
-// Marks what the rules change, of a text of so many tokens.
+// Marks the tokens that the rules change, for a text of `length` tokens.
 FN void mark(const Row& r, const Rules& rules, const uint32_t* history, uint32_t length) {
     auto ban = [&](uint32_t id) {
         if (id >= r.vocab_size) return;
@@ -676,7 +682,7 @@ FN void mark(const Row& r, const Rules& rules, const uint32_t* history, uint32_t
     }
     uint32_t n = rules.no_repeat_ngram_size;
     if (n > 0 && n <= length) {
-        // What followed each earlier occurrence of the last n - 1 tokens.
+        // Ban each token that followed an earlier occurrence of the last n - 1 tokens.
         const uint32_t* tail = history + (length + 1 - n);
         for (uint32_t i = thread(); i <= length - n; i += SAMPLE_THREADS) {
             uint32_t same = 0;
@@ -688,11 +694,11 @@ FN void mark(const Row& r, const Rules& rules, const uint32_t* history, uint32_t
     if (thread() == 0 && new_tokens < rules.min_new_tokens) ban(rules.eos);
 }
 
-// A block a token.
+// One block per token.
 FN void choose(const SampleArguments& a) {
     SampleMemory& m = *(SampleMemory*)shared_memory();
     Asked asked = a.asked[block_x()];
-    // All threads of the block.
+    // All threads of the block return together.
     if (asked.slot < 0) return;
     Rules rules = a.rules[block_x()];
     uint32_t* history = a.history + (uint64_t)asked.slot * a.positions;
@@ -717,16 +723,16 @@ FN void choose(const SampleArguments& a) {
     for (;;) {
         all = survey(m, r);
         if (all.best || is_free) break;
-        // The rules leave nothing: the likeliest without them.
+        // The rules leave no token, so take the most likely one without them.
         for (uint32_t i = thread(); i < words; i += SAMPLE_THREADS) r.touched[i] = 0;
         barrier();
         is_free = true;
     }
-    // Where nothing is possible, the first.
+    // If no token is possible, take the first.
     uint32_t token = all.best ? id_of(all.best) : 0;
     if (rules.temperature > 0.0f && !is_free) {
         r.largest = logit_of(all.best);
-        // Not 0, even if the temperature is infinite: what is impossible stays it.
+        // Not 0 even if the temperature is infinite, so that impossible tokens stay impossible.
         r.steepness = fmaxf(2.0f / rules.temperature, 1e-45f);
         double floor = ceil(rules.min_p * (double)WHOLE);
         r.floor = floor < (double)WHOLE ? (uint64_t)floor : (uint64_t)WHOLE;

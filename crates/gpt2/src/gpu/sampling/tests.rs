@@ -1,7 +1,7 @@
-//! The kernel on the emulated GPU, held to the host's sampler.
+//! Compares the sampling kernel on the emulated GPU with the host's sampler.
 //!
-//! The two round differently, so where a boundary is within a rounding of the draw they may take
-//! neighbours. A reference in f64, written as plainly as the rules are stated, says whether they are.
+//! The two round differently, so if a draw is within rounding error of a boundary, they may choose
+//! neighbouring tokens. A simple f64 reference checks that the tokens are indeed neighbours.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -12,12 +12,12 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::gpu::Gpu;
-use crate::sampling::Sampler;
+use kernels::sampling::Sampler;
 
-/// What a boundary may move by, as a share of everything.
+/// Tolerance for a boundary, as a fraction of the total probability.
 const ROUNDING: f64 = 1e-5;
 
-/// One token to choose.
+/// One token to sample.
 #[derive(Debug, Clone)]
 struct Case {
     settings: Settings,
@@ -45,26 +45,26 @@ impl Case {
     }
 }
 
-/// How rows lie in memory: numbers between them, and rows before them that only fill up.
+/// Memory layout of a batch: padding between the rows, and padding rows before them.
 #[derive(Debug, Clone, Copy, Default)]
 struct Batch {
     padding: usize,
     fillers: usize,
 }
 
-/// Samples cases of one vocabulary together, each with the given draw.
+/// Samples cases with the same vocabulary size together, each with the given draw.
 fn on_device(batch: Batch, cases: &[(&Case, u64)]) -> Vec<Sampled> {
     let gpu = Gpu::emulated(1 << 30);
     let vocab_size = cases[0].0.logits.len();
     let (stride, slots) = (vocab_size + batch.padding, cases.len());
     let positions = cases.iter().map(|(case, _)| case.context.len()).max().unwrap() + 1;
-    // Nobody may look at what is between the rows.
+    // The kernel must not read the padding between the rows.
     let mut logits = vec![f32::MAX; (batch.fillers + slots) * stride];
     let mut asked = vec![Asked::NONE; batch.fillers];
     let mut rules = vec![Rules::NONE; batch.fillers];
     let mut history = vec![u32::MAX; slots * positions];
     for (i, (case, draw)) in cases.iter().enumerate() {
-        // Slots are in another order than rows.
+        // Slots are in reverse order of the rows.
         let slot = slots - 1 - i;
         logits[(batch.fillers + i) * stride..][..vocab_size].copy_from_slice(&case.logits);
         history[slot * positions..][..case.context.len()].copy_from_slice(&case.context);
@@ -88,7 +88,7 @@ fn on_device(batch: Batch, cases: &[(&Case, u64)]) -> Vec<Sampled> {
         unused: 0,
     };
     let kernel = gpu.kernel("sample").unwrap();
-    // SAFETY: everything has the shape that the arguments say.
+    // SAFETY: the buffers have the shapes given in the arguments.
     unsafe { gpu.launch(kernel, launch(asked.len(), vocab_size), &arguments).unwrap() };
     let chosen = chosen.read::<Chosen>(asked.len()).unwrap();
     let history = history.read::<u32>(slots * positions).unwrap();
@@ -108,10 +108,10 @@ fn one_on_device(case: &Case) -> Sampled {
     on_device(Batch::default(), &[(case, case.draw())])[0]
 }
 
-/// A token and its weight, that of the likeliest being 1.
+/// A token and its weight, relative to the most likely token's.
 type Weighed = (u32, f64);
 
-/// What is left to draw from, in the order of the draw.
+/// The tokens that the settings leave to draw from, in the order of the draw.
 fn left(case: &Case) -> Vec<Weighed> {
     let Case { logits, context, new_tokens, eos, .. } = case;
     let settings = case.settings.clone().in_range();
@@ -154,7 +154,7 @@ fn left(case: &Case) -> Vec<Weighed> {
     tokens
 }
 
-/// Whether a token could be drawn if the boundaries were a rounding away.
+/// Whether a token could be drawn if each boundary moved by the rounding tolerance.
 fn is_neighbour(case: &Case, token: u32) -> bool {
     let draw = (case.draw() >> 11) as f64 / (1u64 << 53) as f64;
     [-ROUNDING, 0.0, ROUNDING].iter().any(|moved| {
@@ -167,8 +167,8 @@ fn is_neighbour(case: &Case, token: u32) -> bool {
         let tokens = left(&case);
         let Some(place) = tokens.iter().position(|(id, _)| *id == token) else { return false };
 
-        // The floor of min-p may lie between any two weights that are a rounding from it: those above
-        // are kept, and the others join one after the other, the heaviest first.
+        // The min-p threshold may lie between any two weights within the tolerance of it. Weights above
+        // are kept; the others are added one by one, largest first.
         let (sure, unsure) = ((floor * (1.0 + ROUNDING)).min(1.0), floor * (1.0 - ROUNDING));
         let mut joining: Vec<(usize, f64)> =
             tokens.iter().map(|token| token.1).enumerate().collect();
@@ -183,7 +183,7 @@ fn is_neighbour(case: &Case, token: u32) -> bool {
                 Ordering::Greater => {}
             }
             let next = joining.get(i + 1).map_or(0.0, |(_, weight)| *weight);
-            // Without min-p the floor is 0, and so is what follows the last of all.
+            // Without min-p the threshold is 0, and so is `next` after the last weight.
             let is_floor = next <= sure && (next < *weight || next == 0.0);
             let drawn =
                 |own| before / all - ROUNDING <= draw && draw <= (before + own) / all + ROUNDING;
@@ -192,7 +192,7 @@ fn is_neighbour(case: &Case, token: u32) -> bool {
     })
 }
 
-/// Holds a choice to the host's; gives whether it is the very same token.
+/// Checks a sampled token against the host's, and returns whether it is the same token.
 fn hold(case: &Case, chosen: &Sampled) -> bool {
     let expected = case.on_host();
     if chosen.token != expected.token {
@@ -200,7 +200,7 @@ fn hold(case: &Case, chosen: &Sampled) -> bool {
             (case.logits[chosen.token as usize], case.logits[expected.token as usize]);
         assert!(
             case.settings.temperature > 0.0 && is_neighbour(case, chosen.token),
-            "token {} ({logit}) instead of {} ({other}) of {}: {:?}, context {:?}, {} new, eos {:?}",
+            "token {} ({logit}), expected {} ({other}) of {}: {:?}, context {:?}, {} new, eos {:?}",
             chosen.token,
             expected.token,
             case.logits.len(),
@@ -215,7 +215,7 @@ fn hold(case: &Case, chosen: &Sampled) -> bool {
     let near = apart <= 1e-4 + expected.log_prob.abs() * 1e-6;
     assert!(
         near || chosen.log_prob == expected.log_prob,
-        "log probability {} instead of {}",
+        "log probability {}, expected {}",
         chosen.log_prob,
         expected.log_prob
     );
@@ -225,16 +225,16 @@ fn hold(case: &Case, chosen: &Sampled) -> bool {
 /// Kinds of distributions.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
-    /// As a language model has them.
+    /// Similar to a language model's.
     Usual,
     Peaked,
     Flat,
-    /// A few different numbers.
+    /// Only a few distinct values.
     Ties,
     AroundZero,
-    /// A few that are possible.
+    /// Only a few possible tokens.
     Sparse,
-    /// Any bits at all.
+    /// Arbitrary bit patterns.
     Wild,
     Huge,
     Nothing,
@@ -255,7 +255,7 @@ const KINDS: [Kind; 9] = [
 fn logits(kind: Kind, vocab_size: usize, seed: u64) -> Vec<f32> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut uniform = move || rng.next_u32() as f32 / u32::MAX as f32;
-    // The sum of four is bell-shaped enough.
+    // The sum of four uniform numbers is close enough to a normal distribution.
     let one = move |id: usize| {
         let bell = uniform() + uniform() + uniform() + uniform() - 2.0;
         match kind {
@@ -269,7 +269,7 @@ fn logits(kind: Kind, vocab_size: usize, seed: u64) -> Vec<f32> {
             }
             Kind::Flat => -4.5,
             Kind::Ties => (2.0 * bell).round() * 1.5,
-            // Zeros of both signs are the likeliest of every other such distribution.
+            // In every second case, zeros of both signs are the most likely tokens.
             Kind::AroundZero if uniform() < 0.3 => {
                 if uniform() < 0.5 {
                     0.0
@@ -298,7 +298,7 @@ fn logits(kind: Kind, vocab_size: usize, seed: u64) -> Vec<f32> {
 fn any_settings() -> impl Strategy<Value = Settings> {
     use proptest::sample::select;
     (
-        // Beyond these, the host's own roundings make equals of all tokens, or of none.
+        // With more extreme temperatures, rounding on the host makes all tokens equal, or none.
         select(vec![0.0, 1e-30, 0.1, 0.7, 1.0, 1.0, 1.3, 30.0, 1e5]),
         select(vec![0, 0, 1, 2, 5, 40, 40, 300, 512, 513, 3000, usize::MAX]),
         select(vec![1.0, 1.0, 0.0, 1e-9, 0.3, 0.9, 0.95, 0.999, f64::NAN]),
@@ -321,15 +321,14 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         })
 }
 
-/// A case over a vocabulary. Contexts are of few ids, so that they repeat themselves, and some ids are
-/// beyond the vocabulary.
+/// A random case. Contexts use few ids, so that n-grams repeat, and some ids are outside the vocabulary.
 fn any_case(vocab_size: usize) -> impl Strategy<Value = Case> {
     let context = proptest::collection::vec(0u32..8, 1..40);
     let kind = proptest::sample::select(KINDS.to_vec());
     (any_settings(), kind, any::<u64>(), context, any::<[u8; 32]>(), any::<u32>()).prop_map(
         move |(settings, kind, seed, context, key, number)| {
             let logits = logits(kind, vocab_size, seed);
-            // Around some likely token, that the rules have something to do.
+            // Ids near the most likely token, so that the rules have an effect.
             let best = (0..vocab_size).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap();
             let context: Vec<u32> =
                 context.iter().map(|near| (best as u32 + near).saturating_sub(4)).collect();
@@ -340,7 +339,7 @@ fn any_case(vocab_size: usize) -> impl Strategy<Value = Case> {
     )
 }
 
-/// Holds `rounds` batches to the host, and sees to it that almost all tokens are the very same.
+/// Checks `rounds` batches against the host, and that almost all tokens are identical.
 fn hold_batches(vocab_size: usize, rounds: u32, rows: usize) {
     use proptest::test_runner::{Config, TestRunner};
     use std::cell::Cell;
@@ -359,38 +358,38 @@ fn hold_batches(vocab_size: usize, rounds: u32, rows: usize) {
     });
     held.unwrap_or_else(|error| panic!("{error}"));
     let (same, all) = (same.get(), all.get());
-    // Of few, one may be at a boundary.
-    assert!(all - same <= (all / 50).max(1), "only {same} of {all} tokens are the host's");
+    // Even in a small sample, one token may be at a boundary.
+    assert!(all - same <= (all / 50).max(1), "only {same} of {all} tokens match the host's");
 }
 
 #[test]
-fn tokens_of_tiny_vocabularies_are_the_hosts() {
+fn tiny_vocabularies_match_the_host() {
     for vocab_size in [1, 2, 33] {
         hold_batches(vocab_size, 8, 8);
     }
 }
 
 #[test]
-fn tokens_of_small_vocabularies_are_the_hosts() {
+fn small_vocabularies_match_the_host() {
     hold_batches(257, 16, 8);
     hold_batches(5000, 12, 8);
 }
 
 #[test]
-fn tokens_of_gpt_2s_vocabulary_are_the_hosts() {
+fn gpt2s_vocabulary_matches_the_host() {
     hold_batches(50257, 12, 8);
 }
 
 #[test]
-fn tokens_of_the_largest_vocabulary_are_the_hosts() {
+fn the_largest_vocabulary_matches_the_host() {
     hold_batches(LARGEST_VOCABULARY, 2, 4);
-    assert!(launch(1, LARGEST_VOCABULARY).shared <= 99 << 10, "as much as every GPU has");
+    assert!(launch(1, LARGEST_VOCABULARY).shared <= 99 << 10, "more than some GPUs have");
 }
 
 #[test]
-fn rows_that_are_crowded_with_equals_are_the_hosts() {
-    // More equals than can be gathered are at every boundary: the first histogram has them in one bin,
-    // and nothing but their ids tells them apart.
+fn rows_with_many_ties_match_the_host() {
+    // At every boundary there are more ties than can be gathered: the first histogram has them in one
+    // bin, and they differ only in their ids.
     let vocab_size = 50257;
     let settings = |top_k, top_p, min_p| Settings { top_k, top_p, min_p, ..Settings::default() };
     let mut cases = Vec::new();
@@ -413,12 +412,12 @@ fn rows_that_are_crowded_with_equals_are_the_hosts() {
     let asked: Vec<(&Case, u64)> = cases.iter().map(|case| (case, case.draw())).collect();
     let chosen = on_device(Batch::default(), &asked);
     let same = cases.iter().zip(&chosen).filter(|(case, chosen)| hold(case, chosen)).count();
-    assert!(same + 1 >= cases.len(), "only {same} tokens are the host's");
+    assert!(same + 1 >= cases.len(), "only {same} tokens match the host's");
 }
 
 #[test]
-fn a_min_p_of_one_keeps_what_rounds_to_the_likeliest() {
-    // At such a temperature a thousandth of a logit is less than the kernel's weights can tell apart.
+fn a_min_p_of_one_keeps_tokens_that_round_to_the_most_likely() {
+    // At this temperature the kernel's weights cannot resolve a thousandth of a logit.
     let settings = Settings { temperature: 1e5, min_p: 1.0, ..Settings::default() };
     let case = Case::new(settings, logits(Kind::AroundZero, 257, 3));
     let keys = (0..64).map(|i| Case { key: [i; 32], ..case.clone() });
@@ -431,7 +430,7 @@ fn a_min_p_of_one_keeps_what_rounds_to_the_likeliest() {
 
 #[test]
 fn draws_have_the_frequencies_of_the_distribution() {
-    // Evenly spread draws: each token comes as often as its share says, give or take one.
+    // With evenly spaced draws, each token's count equals its expected count, give or take one.
     const DRAWS: usize = 100;
     let settings =
         |top_k, top_p| Settings { top_k, top_p, temperature: 0.8, ..Settings::default() };
@@ -447,16 +446,17 @@ fn draws_have_the_frequencies_of_the_distribution() {
         let all: f64 = tokens.iter().map(|(_, weight)| weight).sum();
         for (id, weight) in &tokens {
             let (count, expected) = (counts[*id as usize], weight / all * DRAWS as f64);
-            assert!((count - expected).abs() <= 1.01, "token {id}: {count} draws of {expected}");
+            let is_near = (count - expected).abs() <= 1.01;
+            assert!(is_near, "token {id}: {count} draws, expected {expected}");
             counts[*id as usize] = 0.0;
         }
-        assert!(counts.iter().all(|count| *count == 0.0), "only what is left is drawn");
+        assert!(counts.iter().all(|count| *count == 0.0), "an excluded token was drawn");
     }
 }
 
 #[test]
-fn a_row_is_chosen_from_alike_wherever_it_stands() {
-    // Log probabilities to the last bit, whatever the row's alignment.
+fn the_result_does_not_depend_on_the_row() {
+    // Log probabilities are identical to the last bit, whatever the row's alignment.
     let settings = [
         Settings { top_k: 40, repetition_penalty: 1.2, ..Settings::default() },
         Settings { top_p: 0.95, ..Settings::default() },

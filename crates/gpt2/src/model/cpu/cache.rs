@@ -1,31 +1,31 @@
-//! Keys and values on the CPU, as attention's kernel reads them.
+//! The KV cache on the CPU, in the layout of the attention kernel.
 
 use bytemuck::Zeroable;
 use memmap2::MmapMut;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::kernels::attention::{Head, Shape};
-use crate::kernels::format::Format;
-use crate::kernels::simd::{Kernel, LANES, Lanes, Level, Simd};
-use crate::kernels::team::Shared;
+use crate::thread_team::Shared;
+use kernels::attention::{Head, Shape};
+use kernels::format::Format;
+use kernels::simd::{Kernel, LANES, Lanes, Level, Simd};
 
-/// Keys and values of every block, and the memory that passes compute in.
+/// Keys and values of every block, and the scratch memory of a pass.
 pub struct Cache {
     shape: Shape,
     layers: Vec<Layer>,
     pub(super) scratch: Scratch,
 }
 
-/// Numbers between the layers of a pass, kept so that no pass has to ask the system for them.
+/// Intermediate results of a pass, reused so that a pass allocates no memory.
 #[derive(Default)]
 pub(super) struct Scratch {
     pub numbers: [Vec<f32>; 3],
     pub encoded: [Vec<u32>; 2],
 }
 
-/// One block's keys and values. The system hands out the memory as it is first written, so a cache
-/// takes what the texts in it need, not what the longest could.
+/// One block's keys and values. The system allocates pages on first write, so memory use depends on the
+/// actual length of the texts.
 pub(super) struct Layer {
     keys: MmapMut,
     values: MmapMut,
@@ -34,14 +34,14 @@ pub(super) struct Layer {
 }
 
 impl Cache {
-    /// Room for `slots` texts.
+    /// Creates an empty cache with `slots` batch slots.
     pub fn new<F: Format>(config: &Config, slots: usize) -> Result<Self> {
         let shape = Shape::new(config.n_positions, config.head_dim());
         let heads = slots * config.n_head;
         let number = size_of::<F::Cached>();
         let scales = if F::SCALED { heads * shape.scales() * size_of::<f32>() } else { 0 };
         let memory = |bytes: usize| {
-            // A mapping of nothing is refused.
+            // The system rejects empty mappings.
             MmapMut::map_anon(bytes.max(1)).map_err(|source| Error::Memory { bytes, source })
         };
         let layer = |_| {
@@ -58,7 +58,7 @@ impl Cache {
 }
 
 impl Cache {
-    /// The blocks' keys and values, to be written by many, and the memory of passes.
+    /// The blocks' keys and values, shared for concurrent writes, and the scratch memory.
     pub(super) fn share<F: Format>(&mut self) -> (Vec<SharedLayer<'_, F>>, &mut Scratch) {
         let layers = self.layers.iter_mut().map(|layer| layer.share(self.shape)).collect();
         (layers, &mut self.scratch)
@@ -81,7 +81,7 @@ impl Layer {
     }
 }
 
-/// One block's keys and values while a pass writes and reads them.
+/// One block's keys and values, shared by the threads of a pass.
 pub(super) struct SharedLayer<'a, F: Format> {
     shape: Shape,
     keys: Shared<'a, F::Cached>,
@@ -91,10 +91,10 @@ pub(super) struct SharedLayer<'a, F: Format> {
 }
 
 impl<F: Format> SharedLayer<'_, F> {
-    /// Writes the key and the value (D) of one position. `head` counts the heads of all slots.
+    /// Writes the key and the value (D) of one position. `head` is an index over the heads of all slots.
     ///
     /// # Safety
-    /// Nobody else reads this head's keys and values or writes this position in this stage.
+    /// No other task may read this head's keys and values or write this position in this stage.
     pub unsafe fn remember(
         &self,
         level: Level,
@@ -109,7 +109,7 @@ impl<F: Format> SharedLayer<'_, F> {
         let scale = scratch.write(level, key);
         let at = head * shape.keys() + shape.key(position);
         for (d, number) in scratch.cached.as_flattened()[..key.len()].iter().enumerate() {
-            // SAFETY: the caller has this position to itself.
+            // SAFETY: the caller guarantees exclusive access to this position.
             unsafe { self.keys.set(at + d * LANES, *number) };
         }
         if F::SCALED {
@@ -128,10 +128,10 @@ impl<F: Format> SharedLayer<'_, F> {
         }
     }
 
-    /// A query's (D) attention over the first `length` positions of a head; gives (D).
+    /// Computes a query's (D) attention over the first `length` positions of a head into `y` (D).
     ///
     /// # Safety
-    /// Nobody writes this head's keys and values in this stage.
+    /// No task may write this head's keys and values in this stage.
     pub unsafe fn attend(
         &self,
         level: Level,
@@ -145,7 +145,7 @@ impl<F: Format> SharedLayer<'_, F> {
         let (keys, values) = (head * shape.keys(), head * shape.values());
         let scales =
             if F::SCALED { head * shape.scales()..(head + 1) * shape.scales() } else { 0..0 };
-        // SAFETY: the caller says that nobody writes them.
+        // SAFETY: the caller guarantees that no task writes them.
         let head = unsafe {
             Head::<F> {
                 shape,
@@ -165,7 +165,7 @@ impl<F: Format> SharedLayer<'_, F> {
     }
 }
 
-/// A key or value on its way into the cache.
+/// Scratch memory to convert a key or value to the cache's format.
 pub(super) struct WriteScratch<F: Format> {
     numbers: Vec<Lanes<f32>>,
     cached: Vec<Lanes<F::Cached>>,
@@ -180,7 +180,7 @@ impl<F: Format> WriteScratch<F> {
         }
     }
 
-    /// Writes numbers (D) into `cached`, filled up with zeros; gives their scale.
+    /// Converts `numbers` (D) into `cached`, padded with zeros, and returns their scale.
     fn write(&mut self, level: Level, numbers: &[f32]) -> f32 {
         self.numbers.as_flattened_mut()[..numbers.len()].copy_from_slice(numbers);
         level.run(Write::<F> { numbers: &self.numbers, cached: &mut self.cached })

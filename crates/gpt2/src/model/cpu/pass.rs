@@ -1,46 +1,46 @@
-//! One forward pass: the memory that its stages read and write, and the stages.
+//! One forward pass: its stages, and the memory that they read and write.
 //!
-//! Every stage is a number of tasks, each of which writes a part of the memory that no other task of
-//! that stage touches, and reads only what earlier stages wrote. All `unsafe` here rests on that; what
-//! a task has to itself is said where it writes.
+//! A stage consists of tasks. Each task writes memory that no other task of the stage accesses, and
+//! reads only what earlier stages wrote. All `unsafe` code here relies on this; each `SAFETY` comment
+//! names the memory that the task owns.
 
 use std::ops::Range;
 
 use super::Network;
 use super::cache::{Cache, SharedLayer, WriteScratch};
-use crate::kernels::format::{Format, GROUP};
-use crate::kernels::gelu::activate;
-use crate::kernels::layer_norm::{LayerNorm, encode};
-use crate::kernels::linear::{Linear, Results};
-use crate::kernels::simd::Lanes;
-use crate::kernels::team::{Member, Shared};
-use crate::kv_cache::Token;
+use crate::model::InputToken;
+use crate::thread_team::{Member, Shared};
+use kernels::format::{Format, GROUP};
+use kernels::gelu::activate;
+use kernels::layer_norm::{LayerNorm, encode};
+use kernels::linear::{Linear, Results};
+use kernels::simd::Lanes;
 
-/// What a pass reads and writes.
+/// Inputs, outputs and intermediate results of a pass.
 pub struct Pass<'a, F: Format> {
-    tokens: &'a [Token],
+    tokens: &'a [InputToken],
     wanted: &'a [u32],
     /// The residual stream (N, C).
     x: Shared<'a, f32>,
-    /// Queries, keys and values (N, 3C), without filling.
+    /// Queries, keys and values (N, 3C), without padding.
     qkv: Shared<'a, f32>,
-    /// Attention's results (N, C).
+    /// Attention output (N, C).
     y: Shared<'a, f32>,
-    /// What a product reads: (N, C), in the end (W, C).
+    /// Input of the next matrix product: (N, C), or (W, C) for the logits.
     a: Shared<'a, F::Group>,
     /// The MLP's hidden layer (N, I).
     hidden: Shared<'a, F::Group>,
-    /// (W, V), without filling.
+    /// Logits (W, V), without padding.
     logits: Shared<'a, f32>,
     layers: Vec<SharedLayer<'a, F>>,
 }
 
 impl<'a, F: Format> Pass<'a, F> {
-    /// Makes room for `tokens` in the cache's memory and in `logits`.
+    /// Resizes the cache's scratch memory and `logits` for `tokens`.
     pub fn new(
         network: &Network<F>,
         cache: &'a mut Cache,
-        tokens: &'a [Token],
+        tokens: &'a [InputToken],
         wanted: &'a [u32],
         logits: &'a mut Vec<f32>,
     ) -> Self {
@@ -69,21 +69,21 @@ impl<'a, F: Format> Pass<'a, F> {
     }
 }
 
-/// Where a product's results go, and with that what it reads.
+/// Destination of a matrix product's results; it also determines the input.
 pub enum To {
-    /// From `a`.
+    /// Reads `a`.
     Qkv,
-    /// Added to the residual stream; from `a`.
+    /// Reads `a` and adds to the residual stream.
     Residual,
-    /// Added to the residual stream; from the hidden layer.
+    /// Reads the hidden layer and adds to the residual stream.
     ResidualFromHidden,
-    /// Activated, and written down for the next product; from `a`.
+    /// Reads `a`, applies the activation, and encodes the result as the next product's input.
     Hidden,
-    /// Of these rows; from `a`.
+    /// Reads these rows of `a`.
     Logits(Range<usize>),
 }
 
-/// One of the threads of a pass, with memory of its own.
+/// A thread of a pass, with its private scratch memory.
 pub struct Thread<'a, 'm, F: Format> {
     network: &'a Network<F>,
     pass: &'a Pass<'a, F>,
@@ -94,25 +94,25 @@ pub struct Thread<'a, 'm, F: Format> {
 }
 
 impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
-    /// A thread that takes part in a pass.
+    /// Joins a pass as one of its threads.
     pub fn new(network: &'a Network<F>, pass: &'a Pass<'a, F>, member: &'a mut Member<'m>) -> Self {
         let (results, scores) = (Vec::new(), Vec::new());
         let scratch = WriteScratch::new(network.head_dim);
         Self { network, pass, member, results, scores, scratch }
     }
 
-    /// W.
+    /// Number of requested rows of logits (W).
     pub fn wanted(&self) -> usize {
         self.pass.wanted.len()
     }
 
-    /// Begins the residual stream: each token's embedding and its position's.
+    /// Initialises the residual stream with the sum of token and position embeddings.
     pub fn embed(&mut self) {
         let Self { network, pass, .. } = *self;
         let width = network.width();
         self.member.stage(pass.tokens.len(), |row| {
-            let Token { id, position, .. } = pass.tokens[row];
-            // SAFETY: a row of x.
+            let InputToken { id, position, .. } = pass.tokens[row];
+            // SAFETY: the task owns a row of x.
             let x = unsafe { pass.x.write(rows(row..row + 1, network.groups * GROUP)) };
             let wte = network.embedding(id as usize);
             let wpe = &network.wpe[position * width..][..width];
@@ -121,13 +121,13 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
         });
     }
 
-    /// The norm of the residual stream, for the next product.
+    /// Normalises the residual stream as input of the next product.
     pub fn norm(&mut self, norm: &LayerNorm) {
         let Self { network, pass, .. } = *self;
         self.member.stage(pass.tokens.len(), |row| norm_row(network, pass, norm, row, row));
     }
 
-    /// The norm of those rows of the residual stream whose logits are wanted.
+    /// Normalises the rows of the residual stream whose logits are wanted.
     pub fn norm_of_the_wanted(&mut self, norm: &LayerNorm) {
         let Self { network, pass, .. } = *self;
         self.member.stage(pass.wanted.len(), |row| {
@@ -135,12 +135,12 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
         });
     }
 
-    /// Attention's results, written down for the next product.
+    /// Encodes the attention output as input of the next product.
     pub fn encode(&mut self) {
         let Self { network, pass, .. } = *self;
         let groups = network.groups;
         self.member.stage(pass.tokens.len(), |row| {
-            // SAFETY: a row of a.
+            // SAFETY: the task owns a row of a.
             let (y, a) = unsafe {
                 (
                     pass.y.read(rows(row..row + 1, groups * GROUP)),
@@ -151,7 +151,7 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
         });
     }
 
-    /// A matrix product. Its tasks have columns.
+    /// Computes a matrix product. Each task computes a range of columns.
     pub fn product(&mut self, layer: &Linear<F>, to: To) {
         let Self { network, pass, ref mut member, ref mut results, .. } = *self;
         let (level, groups, tokens) = (network.level, network.groups, pass.tokens.len());
@@ -161,14 +161,14 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
             _ => (&pass.a, rows(0..tokens, groups)),
         };
         member.stage(layer.tasks(), |task| {
-            // SAFETY: no product writes what it reads.
+            // SAFETY: no product writes its own input.
             let x = unsafe { from.read(part.clone()) };
             let columns = layer.columns(task);
             for (row, results) in layer.forward(level, task, x, results).iter_mut().enumerate() {
                 let within = |row: usize, stride: usize| {
                     row * stride + columns.start..row * stride + columns.end
                 };
-                // SAFETY, below: columns of a row.
+                // SAFETY: in every case the task owns its columns of the row.
                 match &to {
                     To::Qkv => {
                         let qkv = unsafe { pass.qkv.write(within(row, layer.outputs())) };
@@ -180,7 +180,7 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
                     }
                     To::Hidden => {
                         activate(level, network.activation, results.as_chunks_mut().0);
-                        // A task's columns are a group.
+                        // A task's columns form one group.
                         let group = row * network.inner_groups + task;
                         let hidden = unsafe { pass.hidden.write(group..group + 1) };
                         encode::<F>(level, results, hidden);
@@ -200,14 +200,14 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
         let Self { network, pass, ref mut member, ref mut scratch, .. } = *self;
         let (level, heads, head_dim) = (network.level, network.heads, network.head_dim);
         member.stage(pass.tokens.len(), |row| {
-            let Token { slot, position, .. } = pass.tokens[row];
-            // SAFETY: only read in this stage.
+            let InputToken { slot, position, .. } = pass.tokens[row];
+            // SAFETY: no task writes qkv in this stage.
             let qkv = unsafe { pass.qkv.read(rows(row..row + 1, 3 * network.width())) };
             let (_, kv) = qkv.split_at(network.width());
             let (k, v) = kv.split_at(network.width());
             let new = k.chunks_exact(head_dim).zip(v.chunks_exact(head_dim));
             for (head, (key, value)) in (slot * heads..).zip(new) {
-                // SAFETY: a position of a slot, which no other token of the pass has.
+                // SAFETY: the task owns this position of the slot; no other token of the pass has it.
                 unsafe {
                     pass.layers[layer].remember(level, head, position, [key, value], scratch);
                 }
@@ -215,16 +215,16 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
         });
     }
 
-    /// Every token's attention over its text so far, each head by itself.
+    /// Computes every token's causal attention, one head per task.
     pub fn attend(&mut self, layer: usize, scale: f32) {
         let Self { network, pass, ref mut member, ref mut scores, .. } = *self;
         let (heads, head_dim) = (network.heads, network.head_dim);
         member.stage(pass.tokens.len() * heads, |task| {
             let (row, head) = (task / heads, task % heads);
-            let Token { slot, position, .. } = pass.tokens[row];
+            let InputToken { slot, position, .. } = pass.tokens[row];
             let q = row * 3 * network.width() + head * head_dim;
             let y = row * network.groups * GROUP + head * head_dim;
-            // SAFETY: a head of a row of y.
+            // SAFETY: the task owns one head of a row of y.
             unsafe {
                 let q = pass.qkv.read(q..q + head_dim);
                 let y = pass.y.write(y..y + head_dim);
@@ -235,12 +235,12 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
     }
 }
 
-/// Where some rows lie.
+/// Index range of some rows.
 fn rows(rows: Range<usize>, stride: usize) -> Range<usize> {
     rows.start * stride..rows.end * stride
 }
 
-/// The norm of row `from` of the residual stream, as row `to` of what the next product reads.
+/// Normalises row `from` of the residual stream into row `to` of the next product's input.
 fn norm_row<F: Format>(
     network: &Network<F>,
     pass: &Pass<'_, F>,
@@ -248,7 +248,7 @@ fn norm_row<F: Format>(
     from: usize,
     to: usize,
 ) {
-    // SAFETY: a row of a.
+    // SAFETY: the task owns a row of a.
     let (x, a) = unsafe {
         (
             pass.x.read(rows(from..from + 1, network.groups * GROUP)),

@@ -1,19 +1,20 @@
-//! The network is the reference's on every processor, not on this one's best instructions alone.
+//! Compares the network with the reference at every SIMD level that this CPU supports.
 
 use std::path::Path;
 
 use candle_core::{Device, Tensor, safetensors};
 
 use super::*;
-use crate::kernels::format::{Bf16, F32, Int8};
 use crate::model::Dtype;
 use crate::weights::Checkpoint;
+use kernels::format::{Bf16, F32, Int8};
 
-/// A fixture's text, and what the reference computes after each of its tokens.
-fn golden(folder: &Path) -> (Vec<Token>, Vec<f32>) {
+/// A fixture's tokens, and the reference logits after each of them.
+fn golden(folder: &Path) -> (Vec<InputToken>, Vec<f32>) {
     let tensors = safetensors::load(folder.join("golden.safetensors"), &Device::Cpu).unwrap();
     let ids = ["prompt", "greedy"].map(|name| tensors[name].to_vec1::<i64>().unwrap()).concat();
-    let tokens = (0..).zip(ids).map(|(position, id)| Token { slot: 0, position, id: id as u32 });
+    let tokens =
+        (0..).zip(ids).map(|(position, id)| InputToken { slot: 0, position, id: id as u32 });
     let numbers = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1().unwrap();
     (tokens.collect(), numbers(&tensors["logits"]))
 }
@@ -22,7 +23,7 @@ fn logits<F: Format>(
     checkpoint: &Checkpoint,
     dtype: Dtype,
     level: Level,
-    tokens: &[Token],
+    tokens: &[InputToken],
 ) -> Vec<f32> {
     let mut packing = Packing::<F>::new(checkpoint, dtype, level, None).unwrap();
     let network = Network::new(checkpoint.config(), &mut packing, level).unwrap();
@@ -32,7 +33,8 @@ fn logits<F: Format>(
     logits
 }
 
-/// The reference within `tolerance` of its largest logit, and one another's bits where `alike`.
+/// Asserts that logits are within `tolerance`, relative to the largest logit, of the reference, and that
+/// all levels for which `alike` holds give the same bits.
 fn is_the_references<F: Format>(dtype: Dtype, tolerance: f32, alike: fn(Level) -> bool) {
     for name in ["deep", "wide"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
@@ -50,18 +52,18 @@ fn is_the_references<F: Format>(dtype: Dtype, tolerance: f32, alike: fn(Level) -
             }
             if alike(level) {
                 let first = first.get_or_insert_with(|| got.clone());
-                assert!(*first == got, "{what} has bits of its own");
+                assert!(*first == got, "{what}: bits differ from the other levels");
             }
         }
     }
 }
 
 #[test]
-fn every_processor_computes_the_reference() {
+fn every_simd_level_matches_the_reference() {
     let fuses = |level: Level| level.name() != "portable";
     is_the_references::<F32>(Dtype::F32, 1e-5, fuses);
     is_the_references::<Int8>(Dtype::Int8, 0.06, fuses);
-    // The instruction for bf16 has bits of its own.
+    // The AVX-512 BF16 instruction rounds differently.
     let widens = |level: Level| level.name().starts_with("AVX") && !level.name().contains("BF16");
     is_the_references::<Bf16>(Dtype::Bf16, 0.03, widens);
 }

@@ -1,5 +1,4 @@
-//! The memory of a generation on a GPU: keys and values, what passes compute in, and what the device
-//! is told.
+//! GPU memory for generation: the KV cache, the scratch memory of a pass, and its inputs.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -11,31 +10,33 @@ use crate::error::Result;
 use crate::gpu::arguments::Place;
 use crate::gpu::sampling::{Asked, Chosen, Rules};
 use crate::gpu::{Buffer, Gpu, HostBuffer, Mark, Recording};
-use crate::kv_cache::Token;
-use crate::sampling::Choice;
+use crate::model::InputToken;
+use kernels::sampling::Choice;
 
-/// Rows whose logits are computed together at most: of a large vocabulary, they are most of a pass's memory.
+/// Maximum number of logits rows computed together. With a large vocabulary, logits dominate a pass's
+/// memory.
 const LOGITS_TOGETHER: usize = 512;
 
-/// Prompt tokens that there is room for beside one token of each text.
+/// Maximum number of prompt tokens in a pass, in addition to one token per text.
 pub const PROMPT_TOKENS: usize = 2048;
 
-/// Passes that may be under way together.
+/// Maximum number of passes in flight.
 const LANES: usize = 2;
 
-/// Keys and values of every block, allocated once and written in place, and the memory of passes.
+/// The KV cache and the scratch memory of passes.
 pub struct Cache {
-    /// In the order in which they were submitted. Waited for before any memory is freed.
+    /// Passes in flight, in submission order. The first field, so that dropping the cache waits for them
+    /// before it frees any memory.
     pub under_way: VecDeque<UnderWay>,
-    /// Those that no pass uses.
+    /// Lanes that no pass uses.
     pub lanes: Vec<Lane>,
-    /// The launches of passes in which every text has one token, by how many there are.
+    /// Recorded launches of decoding passes (one token per text), by number of tokens.
     pub recordings: HashMap<usize, Recording>,
     pub texts: Texts,
     pub scratch: Scratch,
 }
 
-/// What a pass is told and tells, on the host.
+/// Host buffers for a pass's inputs and results.
 pub struct Lane {
     pub told: HostBuffer,
     pub chosen: HostBuffer,
@@ -45,43 +46,44 @@ pub struct Lane {
 pub struct UnderWay {
     pub mark: Mark,
     pub lane: Lane,
-    /// Tokens that it chooses.
+    /// Number of tokens that it samples.
     pub choices: usize,
 }
 
-/// What is remembered of the texts.
+/// State of the texts in the batch.
 pub struct Texts {
-    /// Of each block keys and values, both (S, H, T, D).
+    /// Keys and values per block, each (S, H, T, D).
     pub layers: Vec<(Buffer, Buffer)>,
-    /// All tokens so far (S, T).
+    /// All token ids so far (S, T).
     pub history: Buffer,
 }
 
-/// What a pass reads and writes.
+/// Inputs, outputs and intermediate results of a pass.
 pub struct Scratch {
-    /// Rows that there is room for, those of them that may be wanted, and how many logits of those
-    /// there is room for at once.
+    /// Capacity in token rows.
     rows: usize,
+    /// Capacity in rows whose tokens are sampled.
     wanted: usize,
+    /// Number of logits rows computed together.
     pub logits_rows: usize,
     /// The residual stream (N, C).
     pub x: Buffer,
     /// Queries (N, H, D).
     pub q: Buffer,
-    /// What a product reads: (N, C), in the end (W, C).
+    /// Input of the next matrix product: (N, C), or (W, C) for the logits.
     pub a: Buffer,
     /// The MLP's hidden layer (N, I).
     pub hidden: Buffer,
-    /// (W, V).
+    /// Logits (W, V).
     pub logits: Buffer,
-    /// What the pass is told.
+    /// Inputs of the pass, in a [`Layout`].
     pub told: Buffer,
-    /// What it chooses (W).
+    /// Sampled tokens (W).
     pub chosen: Buffer,
 }
 
 impl Cache {
-    /// Room for `slots` texts.
+    /// Allocates a cache with `slots` batch slots.
     pub fn new(gpu: &Gpu, sizes: &Sizes, slots: usize) -> Result<Self> {
         let layer = || {
             let half = || gpu.buffer(sizes.text_bytes() * slots);
@@ -103,7 +105,7 @@ impl Cache {
         Ok(Self { under_way, lanes, recordings, texts, scratch })
     }
 
-    /// Bytes of the device that [`Cache::new`] takes.
+    /// Device memory that [`Cache::new`] allocates, in bytes.
     pub fn bytes(sizes: &Sizes, slots: usize) -> usize {
         let text = 2 * sizes.layers * sizes.text_bytes() + sizes.positions * size_of::<u32>();
         let scratch = Scratch::parts(sizes, slots + PROMPT_TOKENS, slots);
@@ -111,29 +113,29 @@ impl Cache {
     }
 }
 
-/// How a pass's tokens and choices lie in one piece of memory.
+/// Layout of a pass's inputs in one buffer.
 #[derive(Debug, Clone, Copy)]
 pub struct Layout {
-    /// N.
+    /// Number of tokens (N).
     pub tokens: usize,
-    /// W.
+    /// Number of rows whose logits are wanted (W).
     pub wanted: usize,
-    /// Those of them that the device chooses from: all or none.
+    /// Number of rows that the device samples: W or 0.
     pub asked: usize,
 }
 
-/// Where on the device a pass finds what it is told.
+/// Device addresses of a pass's inputs.
 #[derive(Debug, Clone, Copy)]
 pub struct Told {
-    /// (N).
+    /// Slots and positions (N).
     pub places: u64,
-    /// (N).
+    /// Token ids (N).
     pub ids: u64,
-    /// (W).
+    /// Indices of the wanted rows (W).
     pub wanted: u64,
-    /// (W).
+    /// Tokens to sample (W).
     pub asked: u64,
-    /// (W).
+    /// Sampling settings (W).
     pub rules: u64,
 }
 
@@ -150,7 +152,7 @@ impl Layout {
         self.ids() + self.tokens * size_of::<u32>()
     }
 
-    /// What is asked, and then by which rules.
+    /// Offset of [`Asked`], followed by [`Rules`].
     fn choices(self) -> usize {
         (self.rows() + self.wanted * size_of::<u32>()).next_multiple_of(align_of::<Rules>())
     }
@@ -159,7 +161,7 @@ impl Layout {
         self.choices() + self.asked * size_of::<Asked>()
     }
 
-    /// Where everything is in memory that begins at `address`.
+    /// Addresses of all inputs in a buffer at `address`.
     pub fn told(self, address: u64) -> Told {
         Told {
             places: address,
@@ -170,10 +172,10 @@ impl Layout {
         }
     }
 
-    /// Writes a pass down. Rows that it has too few of are rows that only fill up.
-    pub fn write(self, to: &mut [u8], tokens: &[Token], wanted: &[u32], choices: &[Choice]) {
+    /// Writes a pass's inputs, padded with empty rows.
+    pub fn write(self, to: &mut [u8], tokens: &[InputToken], wanted: &[u32], choices: &[Choice]) {
         let place =
-            |token: &Token| Place { slot: token.slot as i32, position: token.position as u32 };
+            |token: &InputToken| Place { slot: token.slot as i32, position: token.position as u32 };
         let places = tokens.iter().map(place).chain(std::iter::repeat(Place::NONE));
         write(&mut to[..self.ids()], places);
         let ids = tokens.iter().map(|token| token.id).chain(std::iter::repeat(0));
@@ -182,29 +184,29 @@ impl Layout {
         write(&mut to[self.rows()..][..4 * self.wanted], wanted.iter().copied().chain(last));
         let asked = choices.iter().map(|it| Asked::new(it.slot, it.position, it.draw));
         write(&mut to[self.choices()..self.rules()], asked.chain(std::iter::repeat(Asked::NONE)));
-        let rules = choices.iter().map(|it| Rules::new(&it.settings, it.prompt_tokens, it.eos));
+        let rules = choices.iter().map(|it| Rules::new(&it.generation, it.prompt_tokens, it.eos));
         write(&mut to[self.rules()..self.bytes()], rules.chain(std::iter::repeat(Rules::NONE)));
     }
 }
 
-/// Writes as many as there is room for.
+/// Writes values until `to` is full.
 fn write<T: Pod>(to: &mut [u8], from: impl Iterator<Item = T>) {
     let each = to.chunks_exact_mut(size_of::<T>());
     each.zip(from).for_each(|(to, from)| to.copy_from_slice(bytes_of(&from)));
 }
 
 impl Cache {
-    /// Makes room for a pass, and tells the device its tokens and those whose logits are wanted.
+    /// Ensures the scratch memory is large enough for a pass, and uploads its tokens and wanted rows.
     pub fn tell(
         &mut self,
         gpu: &Gpu,
         sizes: &Sizes,
-        tokens: &[Token],
+        tokens: &[InputToken],
         wanted: &[u32],
     ) -> Result<Told> {
         let (rows, room) = (tokens.len().max(wanted.len()), self.scratch.rows);
         if rows > room {
-            // Recordings have the old addresses.
+            // Recordings contain the old addresses.
             self.recordings.clear();
             self.scratch = Scratch::new(gpu, sizes, rows, self.scratch.wanted)?;
         }
@@ -217,14 +219,14 @@ impl Cache {
 }
 
 impl Sizes {
-    /// Bytes of a text's keys, or values, in one block.
+    /// Size in bytes of a text's keys (or values) in one block.
     fn text_bytes(&self) -> usize {
         self.heads * self.positions * self.head_stride * self.number
     }
 }
 
 impl Scratch {
-    /// Room for so many rows, and for the logits after so many of them.
+    /// Allocates scratch memory for `rows` rows, `wanted` of which may be sampled.
     fn new(gpu: &Gpu, sizes: &Sizes, rows: usize, wanted: usize) -> Result<Self> {
         let [x, q, a, hidden, logits, told, chosen] = Self::parts(sizes, rows, wanted);
         Ok(Self {
@@ -241,7 +243,7 @@ impl Scratch {
         })
     }
 
-    /// Bytes of each of its buffers.
+    /// Size of each buffer in bytes.
     fn parts(sizes: &Sizes, rows: usize, wanted: usize) -> [usize; 7] {
         let rows = rows.next_multiple_of(TILE_ROWS);
         let logits = logits_rows(wanted);
@@ -258,7 +260,7 @@ impl Scratch {
     }
 }
 
-/// Rows whose logits there is room for where so many are wanted.
+/// Number of logits rows to allocate for `wanted` wanted rows.
 fn logits_rows(wanted: usize) -> usize {
     wanted.next_multiple_of(TILE_ROWS).clamp(TILE_ROWS, LOGITS_TOGETHER)
 }

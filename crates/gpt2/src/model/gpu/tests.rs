@@ -1,4 +1,4 @@
-//! The network on the emulated GPU, held to candle's operations.
+//! Compares the network on the emulated GPU with candle's operations.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::{Kernels, rows_of_a_step};
 use crate::device::Device;
 use crate::gpu::arguments::{Linear, To};
 use crate::gpu::{Gpu, Launch};
-use crate::kv_cache::Token;
+use crate::model::InputToken;
 use crate::model::{Dtype, Gpt2};
 use crate::weights::Checkpoint;
 
@@ -23,19 +23,19 @@ fn on_gpu(name: &str, dtype: Dtype) -> Gpt2 {
     Gpt2::load(&checkpoint(name), &Device::emulated(MEMORY), dtype).unwrap()
 }
 
-fn text(slot: usize, tokens: usize) -> Vec<Token> {
+fn text(slot: usize, tokens: usize) -> Vec<InputToken> {
     let id = |position: usize| ((position * 31 + slot * 7 + 5) % 256) as u32;
-    (0..tokens).map(|position| Token { slot, position, id: id(position) }).collect()
+    (0..tokens).map(|position| InputToken { slot, position, id: id(position) }).collect()
 }
 
-fn logits(model: &Gpt2, tokens: &[Token], wanted: &[u32]) -> Vec<f32> {
+fn logits(model: &Gpt2, tokens: &[InputToken], wanted: &[u32]) -> Vec<f32> {
     let (mut cache, mut logits) = (model.new_cache(3).unwrap(), Vec::new());
     model.forward(&mut cache, tokens, wanted, &mut logits).unwrap();
     logits
 }
 
 #[test]
-fn logits_are_those_of_the_reference() {
+fn logits_match_the_reference() {
     for name in ["deep", "wide"] {
         let reference = Gpt2::load_tensors(&checkpoint(name), &Device::Cpu, Dtype::F32).unwrap();
         let tokens = [text(1, 70), text(0, 5), text(2, 1)].concat();
@@ -53,20 +53,20 @@ fn logits_are_those_of_the_reference() {
 }
 
 #[test]
-fn a_step_has_few_sizes_and_room_for_every_text() {
+fn decoding_passes_have_few_sizes_with_room_for_every_text() {
     let mut sizes: Vec<usize> = (1..=1024).map(rows_of_a_step).collect();
     assert!(sizes.iter().zip(1..).all(|(rows, texts)| *rows >= texts && *rows < 2 * texts + 16));
     sizes.dedup();
     assert!(sizes.is_sorted() && sizes.len() <= 28, "{sizes:?}");
 }
 
-/// (M, N, K), none of them whole tiles but K.
+/// (M, N, K); only K is a multiple of the tile size.
 const SHAPE: (usize, usize, usize) = (137, 150, 192);
 
-/// Numbers between the rows of y, that nobody may write.
+/// Padding between the rows of y, which kernels must not write.
 const STRIDE_EXTRA: usize = 4;
 
-/// Numbers that f16 and bf16 can tell apart from their neighbours, and the bytes of a number format.
+/// Test numbers rounded to `dtype`, as f32 and as bytes.
 fn numbers(count: usize, seed: usize, dtype: Dtype) -> (Vec<f32>, Vec<u8>) {
     let exact = (0..count).map(|i| ((i * 7919 + seed * 104_729) % 257) as f32 / 64.0 - 2.0);
     let rounded = exact.map(|x| match dtype {
@@ -83,10 +83,11 @@ fn numbers(count: usize, seed: usize, dtype: Dtype) -> (Vec<f32>, Vec<u8>) {
     (rounded.clone(), bytes.collect())
 }
 
-/// So few rows of a product, by the kernel with those tiles; what it must not write stays NaN.
+/// Computes the first `rows` rows of a product with the kernel of index `tile`. Memory that the kernel
+/// must not write stays NaN.
 fn product(gpu: &Gpu, kernels: &Kernels, tile: usize, dtype: Dtype, rows: usize) -> Vec<f32> {
     let (m, n, k) = SHAPE;
-    // Whole tiles, with something in them that must not matter.
+    // The padding to whole tiles has nonzero values, which must not affect the result.
     let whole = |rows: usize| rows.next_multiple_of(128);
     let (x, weight) = (numbers(whole(m) * k, 1, dtype).1, numbers(whole(n) * k, 2, dtype).1);
     let bias: Vec<f32> = (0..n).map(|i| i as f32 / 8.0).collect();
@@ -116,13 +117,13 @@ fn product(gpu: &Gpu, kernels: &Kernels, tile: usize, dtype: Dtype, rows: usize)
     };
     let grid = [rows.div_ceil(tile.rows) as u32, n.div_ceil(tile.columns) as u32];
     let launch = Launch { grid, block: tile.threads, shared: tile.shared };
-    // SAFETY: everything has the shape that the arguments say.
+    // SAFETY: the buffers have the shapes given in the arguments.
     unsafe { gpu.launch(kernel, launch, &arguments).unwrap() };
     y.read(whole(m) * stride).unwrap()
 }
 
 #[test]
-fn every_tile_gives_the_same_bits_whatever_rows_there_are() {
+fn every_tile_gives_the_same_bits_for_any_number_of_rows() {
     let (m, n, k) = SHAPE;
     let gpu = Gpu::emulated(MEMORY);
     for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
@@ -136,13 +137,13 @@ fn every_tile_gives_the_same_bits_whatever_rows_there_are() {
         for (i, y) in first.iter().enumerate() {
             let (row, column) = (i / (n + STRIDE_EXTRA), i % (n + STRIDE_EXTRA));
             if row >= m || column >= n {
-                assert!(y.is_nan(), "{dtype:?}: row {row}, column {column} is written");
+                assert!(y.is_nan(), "{dtype:?}: padding overwritten at row {row}, column {column}");
                 continue;
             }
             let expected = expected(row, column);
             assert!(
                 (f64::from(*y) - expected).abs() < 1e-3,
-                "{dtype:?}: {y} instead of {expected} in row {row}, column {column}"
+                "{dtype:?}: got {y}, expected {expected} at row {row}, column {column}"
             );
         }
         for tile in 0..kernels.linear.len() {
@@ -155,7 +156,7 @@ fn every_tile_gives_the_same_bits_whatever_rows_there_are() {
                     "{dtype:?}: {rows} rows by {:?}",
                     kernels.linear[tile].0
                 );
-                assert!(y[written..].iter().all(|y| y.is_nan()), "{dtype:?}: rows behind {rows}");
+                assert!(y[written..].iter().all(|y| y.is_nan()), "{dtype:?}: rows after {rows}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! From a checkpoint's tensors to a GPU's memory.
+//! Loads a checkpoint's tensors into GPU memory.
 
 use bytemuck::Pod;
 use candle_core::{DType, Device};
@@ -10,15 +10,15 @@ use crate::gpu::{Buffer, Gpu};
 use crate::model::Dtype;
 use crate::weights::{Checkpoint, Weights};
 
-/// Rows of a tile at most: a weight's rows are filled up to whole ones.
+/// Maximum number of rows in a tile; the row count of a weight is padded to a multiple.
 pub const TILE_ROWS: usize = 128;
-/// Inputs that the kernels take in one step: rows are filled up to whole ones.
+/// Number of inputs that the kernels process per step; rows are padded to a multiple.
 pub const TILE_INPUTS: usize = 64;
 
-/// Columns of a checkpoint's matrix that are turned together, a cache line of them.
+/// Number of columns that are transposed together: one cache line.
 const TURNED: usize = 16;
 
-/// Puts a checkpoint's tensors where kernels read them.
+/// Loads a checkpoint's tensors in the layout of the kernels.
 pub struct Loader<'a> {
     pub gpu: &'a Gpu,
     pub dtype: Dtype,
@@ -30,12 +30,12 @@ impl<'a> Loader<'a> {
         Ok(Self { gpu, dtype, weights: checkpoint.weights(&Device::Cpu, DType::F32)? })
     }
 
-    /// A small tensor, as f32.
+    /// Loads a small tensor as f32.
     pub fn vector(&self, length: usize, name: &str) -> Result<Buffer> {
         self.gpu.holding(&self.weights.get(&[length], name)?.to_vec1::<f32>()?)
     }
 
-    /// A matrix (rows, columns), filled up with zeros to whole tiles.
+    /// Loads a matrix (rows, columns), padded with zeros to whole tiles.
     pub fn matrix(&self, rows: usize, columns: usize, name: &str) -> Result<Buffer> {
         let weights = match name {
             "lm_head.weight" => self.weights.outside(),
@@ -47,7 +47,7 @@ impl<'a> Loader<'a> {
         })
     }
 
-    /// A linear layer's weight, which GPT-2's checkpoints hold as (inputs, outputs), turned.
+    /// Loads a linear layer's weight, (inputs, outputs) in GPT-2's checkpoints, transposed.
     pub fn turned(&self, inputs: usize, outputs: usize, name: &str) -> Result<Buffer> {
         let numbers =
             self.weights.get(&[inputs, outputs], name)?.flatten_all()?.to_vec1::<f32>()?;
@@ -64,7 +64,7 @@ impl<'a> Loader<'a> {
         })
     }
 
-    /// What `fill` makes of each row, in the number format.
+    /// Uploads a matrix whose rows `fill` produces, in the model's number format.
     fn hold(
         &self,
         rows: usize,

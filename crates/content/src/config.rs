@@ -1,0 +1,107 @@
+//! The configuration in `venti.yaml`: every key with its default, every mistake with its line.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+mod fonts;
+pub mod generation;
+mod read;
+#[cfg(test)]
+mod tests;
+use generator::{DevicePreference, DtypePreference, GenerationOverrides};
+
+pub use read::model_name;
+
+/// The resolved configuration of a project.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    pub title: String,
+    pub tagline: String,
+    /// Absolute `http(s)` URL without a trailing slash, required by feeds, sitemap, canonical links and
+    /// cards.
+    pub base_url: Option<String>,
+    /// BCP 47 language tag.
+    pub language: String,
+    /// The pen name that signs the site.
+    pub author: Author,
+    pub theme: String,
+    /// A CSS colour (`#rrggbb`) that replaces the theme's accent.
+    pub accent: Option<String>,
+    /// Font families that replace the theme's.
+    pub fonts: Fonts,
+    pub nav: Vec<NavEntry>,
+    pub footer: Option<String>,
+    /// Interface strings that replace the theme's, by name.
+    pub strings: BTreeMap<String, String>,
+
+    /// Folders, relative to the project's root.
+    pub seeds: PathBuf,
+    pub essays: PathBuf,
+    pub pages: PathBuf,
+    pub output: PathBuf,
+
+    /// Alias (`venti-mini`, `gpt2`, …), directory, or `owner/name[@revision]` on the hub.
+    pub model: String,
+    pub device: DevicePreference,
+    pub dtype: DtypePreference,
+    /// Number of texts to write at once; `None` lets the engine choose.
+    pub batch_size: Option<usize>,
+    /// Number of CPU threads; `None` means one per core.
+    pub threads: Option<usize>,
+    /// Site-wide generation settings.
+    pub generation: GenerationOverrides,
+    /// Case-insensitive regular expressions; a candidate that matches one is rejected.
+    pub blocklist: Vec<String>,
+    pub publish: Publish,
+
+    /// Thinkpieces per page of a list.
+    pub paginate: usize,
+    /// Entries per feed.
+    pub feed_limit: usize,
+    pub words_per_minute: usize,
+    /// Whether to draw an image for each page that is shown when the page is shared.
+    pub social_cards: bool,
+    pub minify: bool,
+    /// Whether to ask search engines not to index the site.
+    pub noindex: bool,
+}
+
+/// The author of the site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Author {
+    pub name: String,
+    pub bio: Option<String>,
+    pub url: Option<String>,
+    /// Path of an image among the site's static files.
+    pub avatar: Option<String>,
+}
+
+/// Font families as values of CSS `font-family`; `None` keeps the theme's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fonts {
+    /// Font of the texts.
+    pub serif: Option<String>,
+    /// Font of the interface.
+    pub sans: Option<String>,
+}
+
+/// An entry of the menu.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NavEntry {
+    pub name: String,
+    /// A path within this site (`tags/`, `about/`) or an `http(s)` URL.
+    pub url: String,
+}
+
+/// When an essay appears on the site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Publish {
+    /// As soon as it is in the store.
+    #[default]
+    Auto,
+    /// Once its front matter says `reviewed: true`.
+    Reviewed,
+}

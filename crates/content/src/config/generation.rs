@@ -1,0 +1,33 @@
+//! Reads the `generation:` mapping of `venti.yaml`, a seed or a take.
+
+use generator::{GenerationOverrides, Kind, SETTINGS, Value};
+
+use crate::problem::Problem;
+use crate::yaml::Field;
+
+/// Reads a `generation:` mapping and merges it over `under`.
+///
+/// # Errors
+/// If a key is unknown, or a value has the wrong type or is out of range.
+pub fn read(field: &Field, under: &GenerationOverrides) -> Result<GenerationOverrides, Problem> {
+    let names: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
+    let fields = field.fields(&names)?;
+    let mut said = GenerationOverrides::default();
+    for setting in SETTINGS {
+        let Some(field) = fields.get(setting.name) else { continue };
+        let value = match setting.kind {
+            Kind::Number => Value::Number(field.number()?),
+            Kind::Count => Value::Count(field.count(0..=usize::MAX)?),
+            Kind::Texts => {
+                Value::Texts(field.list()?.iter().map(Field::raw_text).collect::<Result<_, _>>()?)
+            }
+        };
+        said.set(setting.name, value);
+    }
+    let said = said.over(under);
+    said.check().map_err(|invalid| match fields.get(invalid.key) {
+        Some(field) => field.must(&invalid.rule),
+        None => field.problem(invalid.to_string()),
+    })?;
+    Ok(said)
+}

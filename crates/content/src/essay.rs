@@ -1,0 +1,191 @@
+//! An essay: a cleaned completion with its provenance, one Markdown file in the store.
+
+mod escape;
+mod file;
+mod step;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+pub use escape::{canonical, escape_markdown, plain_text};
+pub use file::Extra;
+pub use step::Step;
+
+use generator::Generation;
+use text::Figures;
+
+use crate::slug;
+
+/// Identifies an essay: the seed's slug and the take.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EssayId {
+    pub slug: String,
+    /// Counts from 1.
+    pub take: u32,
+}
+
+impl EssayId {
+    /// `<slug>.md`, and `<slug>.take-2.md` for the second take.
+    pub fn file_name(&self) -> String {
+        match self.take {
+            1 => format!("{}.md", self.slug),
+            take => format!("{}.take-{take}.md", self.slug),
+        }
+    }
+
+    /// Parses the name of an essay's file; `None` for other names.
+    pub fn of_file_name(name: &str) -> Option<Self> {
+        let stem = name.strip_suffix(".md")?;
+        let (slug, take) = match stem.split_once(".take-") {
+            Some((slug, take)) => (slug, take.parse().ok()?),
+            None => (stem, 1),
+        };
+        let id = Self { slug: slug.to_owned(), take };
+        (slug::is_valid(slug) && take >= 1 && id.file_name() == name).then_some(id)
+    }
+}
+
+impl std::fmt::Display for EssayId {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self.take {
+            1 => f.write_str(&self.slug),
+            take => write!(f, "{} (take {take})", self.slug),
+        }
+    }
+}
+
+/// A stored essay.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Essay {
+    pub front: FrontMatter,
+    /// CommonMark. The model's text is escaped so that it parses back to plain text.
+    pub body: String,
+}
+
+/// The front matter of an essay: where the text came from and how to reproduce it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FrontMatter {
+    pub title: String,
+    /// A sentence of the body to highlight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_quote: Option<String>,
+    /// Whether a person has reviewed it; see `publish: reviewed`.
+    #[serde(default)]
+    pub reviewed: bool,
+    /// Why no candidate passed the quality checks, if none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flagged: Option<String>,
+
+    /// The seed's slug.
+    pub seed: String,
+    pub take: u32,
+    /// The quote at the time of writing.
+    pub quote: String,
+    /// The date of writing.
+    pub written: Date,
+
+    /// The model's id: its name or, for a model from the hub, repository and commit.
+    pub model: String,
+    /// Hash of the weights.
+    pub weights: String,
+    pub generation: Generation,
+    pub rng_seed: u64,
+    /// The round of the kept candidate, from 1.
+    pub round: u32,
+    /// The kept candidate in its round, from 1.
+    pub candidate: u32,
+    /// Version of the generator, raised when the same inputs would give a different text.
+    pub revision: u32,
+    /// Program and version, such as `venti 0.1.0`.
+    pub engine: String,
+    pub device: String,
+    pub dtype: String,
+    /// The steps in which a person steered it at the desk; empty if it was written in one go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
+
+    pub figures: Figures,
+
+    /// BLAKE3 of everything that determines the text. If the key is equal, there is nothing to write.
+    pub key: String,
+    /// BLAKE3 of the seed's share of the key. If it differs, the seed changed.
+    pub seed_hash: String,
+    /// [`Essay::content_hash`] at the time of writing. If it differs, a person edited the essay.
+    pub hash: String,
+}
+
+impl Essay {
+    /// The essay's id.
+    pub fn id(&self) -> EssayId {
+        EssayId { slug: self.front.seed.clone(), take: self.front.take }
+    }
+
+    /// BLAKE3, hex, of title and body. Line ends and trailing white space are normalised, so that a
+    /// checkout with different line ends does not count as an edit.
+    pub fn content_hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let title = normalised(&self.front.title);
+        // Hash the length first to separate the title from the body.
+        hasher.update(&(title.len() as u64).to_le_bytes());
+        hasher.update(title.as_bytes());
+        hasher.update(normalised(&self.body).as_bytes());
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// Replaces title and body with a person's. The title becomes one line, the body is normalised as
+    /// when read from a file, and control characters are removed. An unchanged part is left as it is.
+    #[must_use]
+    pub fn rewritten(mut self, title: &str, body: &str) -> Self {
+        let seen = |text: &str, kept: &[char]| -> String {
+            text.chars().filter(|c| !c.is_control() || kept.contains(c)).collect()
+        };
+        if title != self.front.title {
+            let words: Vec<&str> = title.split_whitespace().collect();
+            self.front.title = seen(&words.join(" "), &[]);
+        }
+        if body != self.body {
+            let body = seen(&file::with_lf(body), &['\n', '\t']);
+            self.body = body.trim_start_matches('\n').trim_end().to_owned();
+        }
+        self
+    }
+
+    /// Sets the hash that later edits are detected by.
+    #[must_use]
+    pub fn seal(mut self) -> Self {
+        self.front.hash = self.content_hash();
+        self
+    }
+
+    /// Whether a person steered the text or changed it since.
+    pub fn is_edited(&self) -> bool {
+        self.is_steered() || self.is_changed()
+    }
+
+    /// Whether a person steered the text while it was written.
+    pub fn is_steered(&self) -> bool {
+        !self.front.steps.is_empty()
+    }
+
+    /// Whether a person changed title or body since the essay was sealed.
+    pub fn is_changed(&self) -> bool {
+        self.front.hash != self.content_hash()
+    }
+}
+
+/// Normalises a text: LF line ends, no trailing white space, no empty lines at the start or end.
+fn normalised(text: &str) -> String {
+    let text = file::with_lf(text);
+    let mut normal = String::with_capacity(text.len());
+    for line in text.lines() {
+        let line = line.trim_end();
+        if !(normal.is_empty() && line.is_empty()) {
+            normal.push_str(line);
+            normal.push('\n');
+        }
+    }
+    normal.truncate(normal.trim_end_matches('\n').len());
+    normal
+}

@@ -1,0 +1,124 @@
+//! The file format of essays: Markdown with front matter, an empty line, and the body.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::Path;
+
+use serde_yaml::{Mapping, Value};
+
+use super::{Essay, FrontMatter};
+use crate::front_matter;
+use crate::problem::Problem;
+use crate::yaml::{self, Document, closest};
+
+/// Front matter keys that a person added. Venti keeps them but does not use them.
+pub type Extra = Mapping;
+
+/// The keys of [`FrontMatter`].
+const KEYS: [&str; 23] = [
+    "title",
+    "pull_quote",
+    "reviewed",
+    "flagged",
+    "seed",
+    "take",
+    "quote",
+    "written",
+    "model",
+    "weights",
+    "generation",
+    "rng_seed",
+    "round",
+    "candidate",
+    "revision",
+    "engine",
+    "device",
+    "dtype",
+    "steps",
+    "figures",
+    "key",
+    "seed_hash",
+    "hash",
+];
+
+impl Essay {
+    /// Parses an essay's file; `path` names it in problems. Line ends become LF.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Problem> {
+        Self::parse_with_extra(path, text).map(|(essay, _)| essay)
+    }
+
+    /// Like [`Self::parse`], but also returns the keys that a person added.
+    pub fn parse_with_extra(path: &Path, text: &str) -> Result<(Self, Extra), Problem> {
+        let parts = front_matter::split(path, text)?;
+        let Some(range) = parts.yaml else {
+            return Err(Problem::at(
+                path,
+                text,
+                0,
+                0,
+                "this is not an essay: it has no front matter",
+            )
+            .hint("restore the file, or delete it to have the essay rewritten"));
+        };
+        let extra = extra(path, text, &range)?;
+        let front: FrontMatter = serde_yaml::from_str(&text[range.clone()]).map_err(|error| {
+            yaml::problem(path, text, &range, &error)
+                .hint("restore this line, or delete the file to have the essay rewritten")
+        })?;
+        let body = with_lf(&text[parts.body]);
+        let body = body.trim_start_matches('\n').trim_end().to_owned();
+        Ok((Self { front, body }, extra))
+    }
+
+    /// The text of the essay's file: the keys in the order of [`FrontMatter`], then those of `extra`.
+    pub fn to_markdown(&self, extra: &Extra) -> Result<String, serde_yaml::Error> {
+        let mut yaml = serde_yaml::to_string(&self.front)?;
+        if !extra.is_empty() {
+            yaml += &serde_yaml::to_string(extra)?;
+        }
+        Ok(format!("---\n{yaml}---\n\n{}\n", self.body))
+    }
+}
+
+/// Converts line ends to LF.
+pub(super) fn with_lf(text: &str) -> Cow<'_, str> {
+    if text.contains('\r') {
+        text.replace("\r\n", "\n").replace('\r', "\n").into()
+    } else {
+        text.into()
+    }
+}
+
+/// Whether every line without indentation starts with a known key, as in the files that Venti writes.
+/// Then there is no need to parse the front matter a second time for extra keys.
+fn only_known_keys(yaml: &str) -> bool {
+    let at_margin = yaml.lines().filter(|line| !line.starts_with(' '));
+    let mut keys = at_margin.map(|line| line.split_once(':').map(|(key, _)| key));
+    keys.all(|key| key.is_some_and(|key| KEYS.contains(&key)))
+}
+
+/// The unknown keys. One that resembles a known key is a problem, because it is probably a typo:
+/// `reviwed: true` would otherwise be kept and have no effect.
+fn extra(path: &Path, text: &str, range: &Range<usize>) -> Result<Extra, Problem> {
+    if only_known_keys(&text[range.clone()]) {
+        return Ok(Extra::new());
+    }
+    let document = Document::parse(path, text, range.clone())?;
+    let fields = document.root().any_fields()?;
+    let unknown: Vec<&str> =
+        fields.iter().map(|(key, _)| key).filter(|key| !KEYS.contains(key)).collect();
+    for key in &unknown {
+        if let Some(known) = closest(key, KEYS.iter().copied()) {
+            return Err(fields
+                .problem(key, format!("unknown key `{key}`"))
+                .hint(format!("did you mean `{known}`? if the key is your own, rename it to look less like one of Venti's")));
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(Extra::new());
+    }
+    let all: Mapping = serde_yaml::from_str(&text[range.clone()])
+        .map_err(|error| yaml::problem(path, text, range, &error))?;
+    let is_unknown = |key: &Value| key.as_str().is_some_and(|key| unknown.contains(&key));
+    Ok(all.into_iter().filter(|(key, _)| is_unknown(key)).collect())
+}

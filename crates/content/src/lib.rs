@@ -1,0 +1,48 @@
+//! A project on disk: its configuration, the seeds that the user writes, the essays that Venti writes,
+//! and the lock file that pins the models. Both halves of Venti build on this crate.
+
+// Tests may use `std::fs`; the ban in clippy.toml is for the program.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
+pub mod fs;
+pub mod lock;
+pub mod problem;
+pub mod yaml;
+
+pub mod config;
+pub mod project;
+
+pub mod essay;
+pub mod front_matter;
+pub mod lockfile;
+pub mod new_seed;
+pub mod seed;
+pub mod slug;
+pub mod store;
+
+use crate::project::Project;
+use seed::Seed;
+use store::Store;
+
+/// Loads and checks all seeds of a project.
+///
+/// # Errors
+/// The first problem of each file, and conflicts between files.
+pub fn load_seeds(project: &Project) -> miette::Result<Vec<Seed>> {
+    Ok(seed::load_all(&project.root, &project.config.seeds, &page_names(project)?)?)
+}
+
+/// The folder of a project's essays.
+pub fn store(project: &Project) -> Store {
+    Store::new(&project.root, &project.config.essays)
+}
+
+/// The names of a project's plain pages, which no seed can use as its slug.
+pub fn page_names(project: &Project) -> fs::Result<Vec<String>> {
+    let files = fs::list(&project.path(&project.config.pages))?;
+    let pages = files.iter().filter(|path| path.extension().is_some_and(|e| e == "md"));
+    Ok(pages
+        .filter_map(|path| path.file_stem())
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .collect())
+}

@@ -1,0 +1,127 @@
+//! A lock file that lets only one Venti process work at a time. It uses the operating system's
+//! advisory lock, which is released as soon as its holder ends, however it ends. The file names the
+//! holder. It is not removed after release, and its content then has no meaning.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use miette::Diagnostic;
+
+use crate::fs;
+
+/// Interval at which a waiting process tries again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// A held lock, released on drop.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Another process holds the lock.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("another venti is using this site: {holder}")]
+#[diagnostic(help("wait for it to finish, or stop it, and try again"))]
+pub struct Held {
+    /// The process and its purpose, from the lock file.
+    pub holder: String,
+}
+
+impl Lock {
+    /// Takes the lock, waiting up to `patience` for it.
+    ///
+    /// `purpose`, such as "writing the site", appears in the messages of other processes. If the lock
+    /// is not free, `waiting` is called once with its holder.
+    ///
+    /// # Errors
+    /// [`Held`] if the lock is not free after `patience`; otherwise if the file cannot be created or
+    /// locked.
+    pub fn take(
+        path: &Path,
+        purpose: &str,
+        patience: Duration,
+        waiting: &mut dyn FnMut(&str),
+    ) -> miette::Result<Self> {
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir)?;
+        }
+        let mut file = fs::open_or_create(path)?;
+        let mut waited = Duration::ZERO;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(e)) => return Err(fs::error("lock", path)(e).into()),
+                Err(TryLockError::WouldBlock) if waited < patience => {
+                    if waited.is_zero() {
+                        waiting(&holder(&mut file));
+                    }
+                    std::thread::sleep(LOOK_AGAIN);
+                    waited += LOOK_AGAIN;
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Held { holder: holder(&mut file) }.into());
+                }
+            }
+        }
+        let name = format!("process {} ({purpose})", std::process::id());
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(name.as_bytes()))
+            .map_err(fs::error("write", path))?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// The holder named in the lock file. Unknown if a locked file cannot be read (Windows), or if the
+/// holder has not written it yet.
+fn holder(file: &mut File) -> String {
+    let mut name = String::new();
+    match file.rewind().and_then(|()| file.read_to_string(&mut name)) {
+        Ok(_) if !name.is_empty() => name,
+        _ => "an unknown process".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_lock_is_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("scratch/lock");
+        let first = Lock::take(&path, "building", Duration::ZERO, &mut |_| ()).unwrap();
+        drop(first);
+        Lock::take(&path, "building", Duration::ZERO, &mut |_| ()).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_error_names_the_holder_and_its_purpose() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let _first = Lock::take(&path, "writing the site", Duration::ZERO, &mut |_| ()).unwrap();
+        let error = Lock::take(&path, "cleaning", Duration::ZERO, &mut |_| ()).unwrap_err();
+        let expected = format!(
+            "another venti is using this site: process {} (writing the site)",
+            std::process::id()
+        );
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_waiting_process_gets_the_lock_when_it_is_released() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let first = Lock::take(&path, "building", Duration::ZERO, &mut |_| ()).unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                Lock::take(&path, "building", Duration::from_secs(60), &mut |_| ()).is_ok()
+            });
+            drop(first);
+            assert!(second.join().unwrap());
+        });
+    }
+}

@@ -1,0 +1,202 @@
+//! `venti.lock`: the pinned models of a site, so that a build with nothing new needs neither weights
+//! nor network.
+//!
+//! It is committed, like Cargo.lock. File times, which differ between checkouts, are kept in
+//! `.venti/models.json` instead.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use generator::GenerationOverrides;
+use serde::{Deserialize, Serialize};
+
+use crate::fs;
+use crate::problem::{Problem, read_text};
+
+/// Name of the file in the project's root.
+pub const LOCKFILE: &str = "venti.lock";
+
+const HEADER: &str = "\
+# The models this site uses. Written by venti; commit this file, so that every
+# machine can identify them without their weights. `venti model update` updates a pin.
+";
+
+/// Format version, raised when older versions of Venti can no longer read the file.
+const VERSION: u32 = 1;
+
+/// The pins, by model name as written in seeds and configuration.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Lockfile {
+    pub models: BTreeMap<String, Pin>,
+}
+
+/// The exact model that a name refers to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    pub source: Source,
+    /// BLAKE3 of configuration and weights, hex.
+    pub weights: String,
+    /// BLAKE3 of the tokenizer, hex.
+    pub tokenizer: String,
+    /// The model's own settings.
+    #[serde(default, skip_serializing_if = "GenerationOverrides::is_empty")]
+    pub generation: GenerationOverrides,
+    /// The files of the checkpoint by name; empty for the embedded model.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, PinnedFile>,
+}
+
+/// The source of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Source {
+    /// Embedded in the program.
+    Embedded,
+    /// The folder that the model's name refers to.
+    Directory,
+    /// A commit of a repository on the hub.
+    Hub { repo: String, commit: String },
+}
+
+/// A file at the time it was pinned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinnedFile {
+    /// Size in bytes.
+    pub size: u64,
+    /// BLAKE3, hex (as `b3sum` prints it).
+    pub blake3: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    version: u32,
+    models: BTreeMap<String, Pin>,
+}
+
+impl Lockfile {
+    /// Reads the lock of the project in `root`; empty if there is none yet.
+    ///
+    /// # Errors
+    /// If the file is invalid, for example after a merge conflict.
+    pub fn read(root: &Path) -> Result<Self, Problem> {
+        if !root.join(LOCKFILE).exists() {
+            return Ok(Self::default());
+        }
+        Self::parse(&read_text(root, Path::new(LOCKFILE))?)
+    }
+
+    fn parse(text: &str) -> Result<Self, Problem> {
+        let problem = |at: usize, message: String| {
+            Problem::at(LOCKFILE, text, at, 0, message)
+                .hint("restore it from git, or delete it: the next build pins the models again")
+        };
+        let written: Written = serde_yaml::from_str(text).map_err(|error| {
+            let at = error.location().map_or(0, |location| location.index());
+            problem(at, error.to_string())
+        })?;
+        if written.version != VERSION {
+            let message = format!("expected version {VERSION}, got {}", written.version);
+            return Err(problem(0, message)
+                .hint("another version of Venti wrote this file; use that version"));
+        }
+        Ok(Self { models: written.models })
+    }
+
+    /// The text of the file, deterministic for given pins.
+    pub fn to_text(&self) -> String {
+        let written = Written { version: VERSION, models: self.models.clone() };
+        let yaml =
+            serde_yaml::to_string(&written).expect("strings and numbers always serialise to YAML");
+        format!("{HEADER}{yaml}")
+    }
+
+    /// Writes the lock of the project in `root` if it has changed.
+    pub fn write(&self, root: &Path) -> fs::Result<()> {
+        let path: PathBuf = root.join(LOCKFILE);
+        let text = self.to_text();
+        if fs::read_if_there(&path)?.as_deref() == Some(text.as_bytes()) {
+            return Ok(());
+        }
+        fs::write_atomic(&path, text.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lock() -> Lockfile {
+        let file = PinnedFile { size: 665, blake3: "af13".into() };
+        let hub = Source::Hub { repo: "ada/tiny".into(), commit: "0123".into() };
+        let pin =
+            |source, files| Pin { source, weights: "aa".into(), tokenizer: "bb".into(), files };
+        Lockfile {
+            models: [
+                ("venti-mini".to_owned(), pin(Source::Embedded, BTreeMap::new())),
+                ("ada/tiny".to_owned(), pin(hub, [("config.json".to_owned(), file)].into())),
+            ]
+            .into(),
+        }
+    }
+
+    #[test]
+    fn the_file_is_readable_yaml() {
+        assert_eq!(
+            lock().to_text(),
+            format!(
+                "{HEADER}{}",
+                "\
+version: 1
+models:
+  ada/tiny:
+    source:
+      kind: hub
+      repo: ada/tiny
+      commit: '0123'
+    weights: aa
+    tokenizer: bb
+    files:
+      config.json:
+        size: 665
+        blake3: af13
+  venti-mini:
+    source:
+      kind: embedded
+    weights: aa
+    tokenizer: bb
+"
+            )
+        );
+    }
+
+    #[test]
+    fn a_written_lock_reads_back() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Lockfile::read(dir.path()).unwrap(), Lockfile::default());
+        lock().write(dir.path()).unwrap();
+        assert_eq!(Lockfile::read(dir.path()).unwrap(), lock());
+    }
+
+    #[test]
+    fn an_unchanged_lock_is_not_written() {
+        let dir = tempfile::tempdir().unwrap();
+        lock().write(dir.path()).unwrap();
+        let path = dir.path().join(LOCKFILE);
+        let before = fs::metadata(&path).unwrap();
+        lock().write(dir.path()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), before.modified().unwrap());
+    }
+
+    #[test]
+    fn errors_have_a_place() {
+        let text = lock().to_text().replace("  venti-mini:", "<<<<<<< HEAD\n  venti-mini:");
+        let problem = Lockfile::parse(&text).unwrap_err();
+        assert_eq!(problem.file(), LOCKFILE);
+        assert!(problem.hint.as_ref().unwrap().contains("delete it"));
+        let other = lock().to_text().replace("version: 1", "version: 2");
+        assert_eq!(Lockfile::parse(&other).unwrap_err().message, "expected version 1, got 2");
+    }
+}

@@ -1,0 +1,112 @@
+//! A project: a folder with a `venti.yaml`, which holds everything that a command works on.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::lock::Lock;
+use crate::problem::read_text;
+
+/// Folder of Venti's working files in a project (lock, caches). Not committed, safe to delete.
+pub const SCRATCH: &str = ".venti";
+
+/// Name of the configuration file.
+pub const CONFIG_FILE: &str = "venti.yaml";
+
+/// Name of the lock file in [`SCRATCH`].
+pub const LOCK_FILE: &str = "lock";
+
+/// An opened project.
+#[derive(Debug)]
+pub struct Project {
+    /// The folder with `venti.yaml`. All paths in the configuration are relative to it.
+    pub root: PathBuf,
+    /// The resolved configuration.
+    pub config: Config,
+}
+
+/// No `venti.yaml` was found.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("no site found: there is no venti.yaml in {} or any folder above it", start.display())]
+#[diagnostic(help(
+    "use `venti init DIR` to start a new site, or `--root DIR` for an existing one"
+))]
+pub struct NoSite {
+    /// The folder where the search began.
+    pub start: PathBuf,
+}
+
+impl Project {
+    /// Finds the nearest folder with a `venti.yaml`, from `start` upward.
+    pub fn find(start: &Path) -> Result<PathBuf, NoSite> {
+        let found = start.ancestors().find(|dir| dir.join(CONFIG_FILE).is_file());
+        found.map(Path::to_owned).ok_or_else(|| NoSite { start: start.to_owned() })
+    }
+
+    /// Opens the project in `root`. `config`, absolute or relative to `root`, replaces its `venti.yaml`.
+    ///
+    /// # Errors
+    /// [`NoSite`], or the first problem of the configuration.
+    pub fn open(root: &Path, config: Option<&Path>) -> miette::Result<Self> {
+        let path = config.unwrap_or(Path::new(CONFIG_FILE));
+        if config.is_none() && !root.join(path).is_file() {
+            return Err(NoSite { start: root.to_owned() }.into());
+        }
+        let config = read_text(root, path).and_then(|text| Config::parse(&text, path))?;
+        Ok(Self { root: root.to_owned(), config })
+    }
+
+    /// Path of [`SCRATCH`].
+    pub fn scratch(&self) -> PathBuf {
+        self.root.join(SCRATCH)
+    }
+
+    /// Takes the project's lock, because only one process may write to a project. If another process
+    /// holds it, `waiting` is called once with its name. `command` is this process's command line.
+    ///
+    /// # Errors
+    /// [`crate::lock::Held`] after `patience`, or if the lock file cannot be created.
+    pub fn lock(
+        &self,
+        command: &str,
+        patience: Duration,
+        waiting: &mut dyn FnMut(&str),
+    ) -> miette::Result<Lock> {
+        Lock::take(&self.scratch().join(LOCK_FILE), command, patience, waiting)
+    }
+
+    /// Joins a configured path to the root.
+    pub fn path(&self, relative: &Path) -> PathBuf {
+        self.root.join(relative)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_folder_with_a_configuration_is_found() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let deep = dir.path().join("a/b");
+        crate::fs::create_dir_all(&deep).expect("made");
+        let error = Project::find(&deep).expect_err("no site");
+        assert_eq!(error.start, deep);
+        crate::fs::write_atomic(&dir.path().join(CONFIG_FILE), b"title: T").expect("written");
+        assert_eq!(Project::find(&deep).expect("a site"), dir.path());
+        let project = Project::open(dir.path(), None).expect("a site");
+        assert_eq!(project.config.title, "T");
+    }
+
+    #[test]
+    fn another_configuration_replaces_the_default_one() {
+        let dir = tempfile::tempdir().expect("a folder");
+        assert!(Project::open(dir.path(), None).expect_err("no site").is::<NoSite>());
+        crate::fs::write_atomic(&dir.path().join("other.yaml"), b"title: O").expect("written");
+        let project = Project::open(dir.path(), Some(Path::new("other.yaml"))).expect("a site");
+        assert_eq!(project.config.title, "O");
+        let error =
+            Project::open(dir.path(), Some(Path::new("none.yaml"))).expect_err("no such file");
+        assert!(error.to_string().starts_with("this file cannot be read"), "{error}");
+    }
+}

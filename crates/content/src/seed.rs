@@ -1,0 +1,86 @@
+//! A seed: a quote with front matter, one Markdown file in `content/seeds/`.
+
+mod compare;
+mod load;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+pub use load::{Folder, check, files, load_all, survey};
+
+use generator::GenerationOverrides;
+
+/// A seed as read from its file, not yet resolved against the site's settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Seed {
+    /// The file, relative to the project's root.
+    pub path: PathBuf,
+    pub slug: String,
+    /// Plain text, with one empty line between paragraphs.
+    pub quote: String,
+    pub title: Option<String>,
+    /// Author of the quote.
+    pub author: Option<String>,
+    /// An `http(s)` URL.
+    pub source: Option<String>,
+    pub tags: Vec<Tag>,
+    pub date: Option<Date>,
+    pub draft: bool,
+    /// At least one.
+    pub takes: Vec<Take>,
+    /// From the front matter, or else a hash of the slug.
+    pub rng_seed: u64,
+    /// Site-absolute paths that redirect to this seed's page.
+    pub aliases: Vec<String>,
+    /// BLAKE3 of the file, hex: with `path` it stands for all of the above.
+    pub file_hash: String,
+}
+
+/// One essay of a seed: the seed's model and settings, overridden by those of this take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Take {
+    /// Counts from 1.
+    pub number: u32,
+    pub model: Option<String>,
+    pub generation: GenerationOverrides,
+}
+
+/// A tag's name and its slug in URLs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Tag {
+    pub name: String,
+    pub slug: String,
+}
+
+/// Maximum `rng_seed`: the largest integer that every JSON and YAML reader keeps exact.
+pub const MAX_RNG_SEED: u64 = 1 << 53;
+
+/// The default `rng_seed`: 53 bits of the BLAKE3 hash of the slug.
+pub fn default_rng_seed(slug: &str) -> u64 {
+    let hash = blake3::hash(slug.as_bytes());
+    let head = hash.as_bytes().first_chunk().expect("a BLAKE3 hash has 32 bytes");
+    u64::from_le_bytes(*head) >> 11
+}
+
+/// Normalises a quote: one line per paragraph, one empty line between paragraphs, runs of white space
+/// collapsed to one space. The markers of a Markdown blockquote are removed.
+pub fn plain_quote(text: &str) -> String {
+    let quoted = text.trim_start().starts_with('>');
+    let mut paragraphs: Vec<Vec<&str>> = vec![Vec::new()];
+    for line in text.lines() {
+        let line = line.trim();
+        let line = if quoted { line.strip_prefix('>').unwrap_or(line) } else { line };
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match paragraphs.last_mut() {
+            Some(paragraph) if !words.is_empty() => paragraph.extend(words),
+            _ => paragraphs.push(Vec::new()),
+        }
+    }
+    let paragraphs = paragraphs.iter().filter(|words| !words.is_empty());
+    paragraphs.map(|words| words.join(" ")).collect::<Vec<_>>().join("\n\n")
+}

@@ -1,0 +1,123 @@
+//! Finds conflicts between seeds: shared slugs and aliases, and tags or authors that share a URL.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use super::read::{Spot, alias_page, same_tag};
+use super::{Seed, Tag};
+use crate::problem::Problem;
+use crate::slug;
+
+/// Creates a problem at a place in a seed's file.
+pub type Show<'s> = &'s dyn Fn(&Seed, Spot<'_>, String) -> Problem;
+
+/// Finds conflicts between two seeds, or between a seed and a page of the site. Of two seeds, the later
+/// one is reported.
+pub fn compare(seeds: &[Seed], routes: &[String], show: Show<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    compare_slugs(seeds, routes, show, &mut problems);
+    compare_tags(seeds, show, &mut problems);
+    compare_authors(seeds, show, &mut problems);
+    compare_aliases(seeds, routes, show, &mut problems);
+    problems
+}
+
+fn compare_slugs(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: &mut Vec<Problem>) {
+    let mut first: HashMap<&str, &Path> = HashMap::with_capacity(seeds.len());
+    for seed in seeds {
+        let slug = seed.slug.as_str();
+        let problem = |message| show(seed, Spot::Slug, message);
+        if is_route(slug, routes) {
+            problems.push(
+                problem(format!("the slug `{slug}` is already used by another page of the site"))
+                    .hint("rename the file, or set a different `slug:`"),
+            );
+        } else if let Some(other) = first.get(slug) {
+            problems.push(
+                problem(format!("the slug `{slug}` is already used by {}", other.display()))
+                    .hint("rename one of the files, or set a different `slug:`"),
+            );
+        } else {
+            first.insert(slug, &seed.path);
+        }
+    }
+}
+
+fn is_route(slug: &str, routes: &[String]) -> bool {
+    slug::RESERVED.contains(&slug) || routes.iter().any(|route| route.eq_ignore_ascii_case(slug))
+}
+
+fn compare_tags(seeds: &[Seed], show: Show<'_>, problems: &mut Vec<Problem>) {
+    let mut first: BTreeMap<&str, (&Tag, &Path)> = BTreeMap::new();
+    for seed in seeds {
+        let clash = seed.tags.iter().find_map(|tag| match first.get(tag.slug.as_str()) {
+            Some((other, path)) if other.name != tag.name => Some((tag, *other, *path)),
+            Some(_) => None,
+            None => {
+                first.insert(&tag.slug, (tag, &seed.path));
+                None
+            }
+        });
+        if let Some((tag, other, path)) = clash {
+            let message = format!("{} ({})", same_tag(&tag.name, other), path.display());
+            problems.push(
+                show(seed, Spot::Tag(tag), message).hint("spell them the same way, or rename one"),
+            );
+        }
+    }
+}
+
+fn compare_authors(seeds: &[Seed], show: Show<'_>, problems: &mut Vec<Problem>) {
+    // Compare names first: most occur many times, and making a slug is slow.
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    let mut first: BTreeMap<String, (&str, &Path)> = BTreeMap::new();
+    for seed in seeds {
+        let Some(name) = seed.author.as_deref() else { continue };
+        if names.contains(name) {
+            continue;
+        }
+        let slug = slug::of(name);
+        if let Some((other, path)) = first.get(&slug) {
+            let message = format!(
+                "the authors {name:?} and {other:?} would share the URL authors/{slug} ({})",
+                path.display()
+            );
+            problems.push(
+                show(seed, Spot::Author, message).hint("spell them the same way, or rename one"),
+            );
+            continue;
+        }
+        names.insert(name);
+        first.insert(slug, (name, &seed.path));
+    }
+}
+
+fn compare_aliases(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: &mut Vec<Problem>) {
+    let pages: HashMap<&str, &Seed> = seeds.iter().map(|seed| (&*seed.slug, seed)).collect();
+    let mut taken: HashMap<String, &Seed> = HashMap::new();
+    for seed in seeds {
+        for (index, alias) in seed.aliases.iter().enumerate() {
+            let page = alias_page(alias);
+            let head = page.split('/').next().unwrap_or_default();
+            let clash = match (taken.get(&page), pages.get(&*page)) {
+                (Some(owner), _) => Some(format!("also an alias of {}", owner.path.display())),
+                (_, Some(owner)) => Some(format!("the page of {}", owner.path.display())),
+                _ if is_route(head, routes) => Some(format!("reserved: the site uses /{head}")),
+                _ => None,
+            };
+            match clash {
+                Some(owner) => {
+                    let message = format!("the alias {alias} is {owner}");
+                    problems.push(
+                        show(seed, Spot::Alias(index), message)
+                            .hint("remove it, or choose another"),
+                    );
+                    break;
+                }
+                None => {
+                    taken.insert(page, seed);
+                }
+            }
+        }
+    }
+}

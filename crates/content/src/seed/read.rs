@@ -1,0 +1,318 @@
+//! Reads a seed's file key by key.
+
+use std::path::{Path, PathBuf};
+
+use jiff::civil::Date;
+
+use super::{MAX_RNG_SEED, Seed, Tag, Take, default_rng_seed, plain_quote};
+use crate::config::{generation, model_name};
+use crate::problem::Problem;
+use crate::yaml::{Document, Field, Fields};
+use crate::{front_matter, slug};
+use generator::GenerationOverrides;
+
+const KEYS: [&str; 13] = [
+    "quote",
+    "title",
+    "author",
+    "source",
+    "tags",
+    "date",
+    "slug",
+    "draft",
+    "takes",
+    "rng_seed",
+    "model",
+    "generation",
+    "aliases",
+];
+
+/// Maximum length of a quote, in characters. The quote is part of the prompt, for which small models
+/// have far less room.
+const MAX_QUOTE: usize = 20_000;
+const MAX_TAKES: usize = 20;
+const MAX_TAGS: usize = 30;
+
+impl Seed {
+    /// Parses a seed's file. `path`, relative to the project's root, names it in problems and provides
+    /// the default slug.
+    ///
+    /// # Errors
+    /// The first mistake.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Problem> {
+        let parts = front_matter::split(path, text)?;
+        let start = parts.body.start;
+        let document = Document::parse(path, text, parts.yaml.unwrap_or(start..start))?;
+        let fields = document.root().fields(&KEYS)?;
+        let get = |key: &str| fields.get(key);
+
+        let quote = quote(path, text, &fields, &text[parts.body.clone()], start)?;
+        let slug = slug_of(path, &fields)?;
+        let seed_wide = Take {
+            number: 1,
+            model: get("model").map(|f| model_name(&f)).transpose()?,
+            generation: match get("generation") {
+                Some(field) => generation::read(&field, &GenerationOverrides::default())?,
+                None => GenerationOverrides::default(),
+            },
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            quote,
+            title: get("title").map(|f| f.some_text()).transpose()?,
+            author: get("author").map(author).transpose()?,
+            source: get("source").map(|f| f.http_address()).transpose()?,
+            tags: get("tags").map(tags).transpose()?.unwrap_or_default(),
+            date: get("date").map(date).transpose()?,
+            draft: get("draft").map(|f| f.flag()).transpose()?.unwrap_or(false),
+            takes: get("takes")
+                .map(|f| takes(&f, &seed_wide))
+                .transpose()?
+                .unwrap_or_else(|| vec![seed_wide]),
+            rng_seed: get("rng_seed")
+                .map(|f| f.whole(0..=MAX_RNG_SEED))
+                .transpose()?
+                .unwrap_or_else(|| default_rng_seed(&slug)),
+            aliases: get("aliases").map(aliases).transpose()?.unwrap_or_default(),
+            slug,
+            file_hash: blake3::hash(text.as_bytes()).to_hex().to_string(),
+        })
+    }
+}
+
+fn quote(
+    path: &Path,
+    text: &str,
+    fields: &Fields,
+    body: &str,
+    start: usize,
+) -> Result<String, Problem> {
+    if let Some((at, c)) = body.char_indices().find(|&(_, c)| c.is_control() && !c.is_whitespace())
+    {
+        let message = format!("the control character U+{:04X} is not allowed here", c as u32);
+        return Err(Problem::at(path, text, start + at, c.len_utf8(), message)
+            .hint("delete it; it is invisible in most editors"));
+    }
+    // Place of problems with the body: its first word, to the end of that line.
+    let first = start + (body.len() - body.trim_start().len());
+    let first_len = text[first..].lines().next().unwrap_or_default().len();
+    let (quote, problem): (_, &dyn Fn(String) -> Problem) = match fields.get("quote") {
+        Some(_) if !body.trim().is_empty() => {
+            return Err(Problem::at(
+                path,
+                text,
+                first,
+                first_len,
+                "the quote is given twice: as `quote` and in the body",
+            )
+            .hint("keep one of them"));
+        }
+        Some(field) => (plain_quote(&quote_text(&field)?), &move |message| field.problem(message)),
+        None if body.trim().is_empty() => {
+            let hint = "write it below the front matter, or as `quote: \"…\"`";
+            return Err(fields.problem("quote", "the quote is missing").hint(hint));
+        }
+        None => {
+            (plain_quote(body), &move |message| Problem::at(path, text, first, first_len, message))
+        }
+    };
+    if quote.is_empty() {
+        return Err(
+            problem("the quote is empty".into()).hint("write the quote that the essay continues")
+        );
+    }
+    let len = quote.chars().count();
+    if len > MAX_QUOTE {
+        let message =
+            format!("the quote has {len} characters, but at most {MAX_QUOTE} are allowed");
+        return Err(problem(message).hint("shorten it; the model would have no room for an essay"));
+    }
+    Ok(quote)
+}
+
+fn quote_text(field: &Field) -> Result<String, Problem> {
+    let text = field.raw_text()?;
+    match text.chars().find(|c| c.is_control() && !c.is_whitespace()) {
+        Some(c) => {
+            Err(field.must(&format!("not contain the control character U+{:04X}", c as u32)))
+        }
+        None => Ok(text),
+    }
+}
+
+fn slug_of(path: &Path, fields: &Fields) -> Result<String, Problem> {
+    if let Some(field) = fields.get("slug") {
+        let slug = field.some_text()?;
+        if slug::is_valid(&slug) {
+            return Ok(slug);
+        }
+        let better = slug::of(&slug);
+        return Err(field
+            .must("be words of a-z and 0-9 joined by single hyphens, at most 100 characters")
+            .hint(if better.is_empty() {
+                "such as `return-to-sender`".to_owned()
+            } else {
+                format!("such as `{better}`")
+            }));
+    }
+    let slug = slug::of(&path.file_stem().unwrap_or_default().to_string_lossy());
+    if slug.is_empty() {
+        return Err(Problem::in_file(path, "no slug can be made from this file name")
+            .hint("rename it to contain letters or digits, or set a `slug:`"));
+    }
+    Ok(slug)
+}
+
+fn author(field: Field) -> Result<String, Problem> {
+    let name = field.some_text()?;
+    if slug::of(&name).is_empty() {
+        return Err(field.must("contain a letter or digit to form its URL"));
+    }
+    Ok(name)
+}
+
+fn tags(field: Field) -> Result<Vec<Tag>, Problem> {
+    let mut tags: Vec<Tag> = Vec::new();
+    let entries = field.list()?;
+    if entries.len() > MAX_TAGS {
+        return Err(field.must(&format!("have at most {MAX_TAGS} entries, not {}", entries.len())));
+    }
+    for entry in entries {
+        let name = entry.some_text()?;
+        let slug = slug::of(&name);
+        if slug.is_empty() {
+            return Err(entry.must("contain a letter or digit to form its URL"));
+        }
+        match tags.iter().find(|tag| tag.slug == slug) {
+            Some(same) if same.name == name => {}
+            Some(other) => return Err(entry.problem(same_tag(&name, other))),
+            None => tags.push(Tag { name, slug }),
+        }
+    }
+    Ok(tags)
+}
+
+/// The message for two tags that share a page.
+pub fn same_tag(name: &str, other: &Tag) -> String {
+    format!("the tags {name:?} and {:?} would share the URL tags/{}", other.name, other.slug)
+}
+
+fn date(field: Field) -> Result<Date, Problem> {
+    const HINT: &str = "year, month and day, such as 2026-11-22";
+    let text = field.text().map_err(|_| field.must("be a date").hint(HINT))?;
+    // jiff also accepts dates with a time, a week or a sign.
+    let shape = text.len() == 10
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
+    if !shape {
+        return Err(field.must("be a date").hint(HINT));
+    }
+    text.parse().map_err(|_| field.must("be a valid date").hint(HINT))
+}
+
+fn takes(field: &Field, seed_wide: &Take) -> Result<Vec<Take>, Problem> {
+    if !field.is_list() {
+        let number = field
+            .count(1..=MAX_TAKES)
+            .map_err(|problem| problem.hint("or a list with one mapping of overrides per take"))?;
+        return Ok((1..=number as u32)
+            .map(|number| Take { number, ..seed_wide.clone() })
+            .collect());
+    }
+    let entries = field.list()?;
+    if entries.is_empty() || entries.len() > MAX_TAKES {
+        return Err(field.must(&format!("have 1 to {MAX_TAKES} entries, not {}", entries.len())));
+    }
+    (1..).zip(&entries).map(|(number, entry)| take(number, entry, seed_wide)).collect()
+}
+
+fn take(number: u32, entry: &Field, seed_wide: &Take) -> Result<Take, Problem> {
+    let fields = entry.fields(&["model", "generation"])?;
+    let model = fields.get("model").map(|f| model_name(&f)).transpose()?;
+    let generation = match fields.get("generation") {
+        Some(field) => generation::read(&field, &seed_wide.generation)?,
+        None => seed_wide.generation.clone(),
+    };
+    Ok(Take { number, model: model.or_else(|| seed_wide.model.clone()), generation })
+}
+
+fn aliases(field: Field) -> Result<Vec<String>, Problem> {
+    let mut aliases: Vec<String> = Vec::new();
+    for entry in field.list()? {
+        let alias = entry.raw_text()?;
+        let why = alias_fault(&alias);
+        if let Some(why) = why {
+            return Err(entry.must(why).hint("use a path of this site, such as /old/address/"));
+        }
+        if aliases.iter().any(|other| alias_page(other) == alias_page(&alias)) {
+            return Err(entry
+                .problem(format!("the alias {alias} is given twice"))
+                .hint("keep one of them"));
+        }
+        aliases.push(alias);
+    }
+    Ok(aliases)
+}
+
+fn alias_fault(alias: &str) -> Option<&'static str> {
+    let Some(path) = alias.strip_prefix('/') else { return Some("start with a slash") };
+    let path = path.strip_suffix('/').unwrap_or(path);
+    if path.is_empty() {
+        return Some("name a page, not the home page `/`");
+    }
+    if alias.len() > 200 {
+        return Some("have at most 200 bytes");
+    }
+    if alias.contains(|c: char| c.is_control() || c.is_whitespace() || "\\?#%:*\"<>|".contains(c)) {
+        return Some("not contain white space, control characters or any of \\ ? # % : * \" < > |");
+    }
+    if path.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.ends_with('.')) {
+        return Some("not contain empty parts or parts that start or end with a dot");
+    }
+    None
+}
+
+/// The page that an alias refers to, in lower case because some file systems ignore case.
+pub fn alias_page(alias: &str) -> String {
+    let path = alias.trim_matches('/').to_lowercase();
+    let path =
+        path.strip_suffix("/index.html").or_else(|| path.strip_suffix(".html")).unwrap_or(&path);
+    path.to_owned()
+}
+
+/// The key or list entry at which a conflict is reported.
+#[derive(Debug, Clone, Copy)]
+pub enum Spot<'a> {
+    Slug,
+    Author,
+    /// The entry of `tags` with this name.
+    Tag(&'a Tag),
+    /// Index of the entry of `aliases`.
+    Alias(usize),
+}
+
+/// Creates a problem at a spot in a file that [`Seed::parse`] has accepted.
+pub fn problem_at(path: &Path, text: &str, spot: Spot, message: String) -> Problem {
+    let in_file = |message: String| Problem::at(PathBuf::from(path), text, 0, 0, message);
+    let Ok(parts) = front_matter::split(path, text) else { return in_file(message) };
+    let start = parts.body.start;
+    let Ok(document) = Document::parse(path, text, parts.yaml.unwrap_or(start..start)) else {
+        return in_file(message);
+    };
+    let Ok(fields) = document.root().any_fields() else { return in_file(message) };
+    let entry = match spot {
+        Spot::Slug => fields.get("slug"),
+        Spot::Author => fields.get("author"),
+        Spot::Tag(tag) => entries(&fields, "tags")
+            .into_iter()
+            .find(|entry| entry.text().is_ok_and(|name| name == tag.name)),
+        Spot::Alias(index) => entries(&fields, "aliases").into_iter().nth(index),
+    };
+    entry.map_or_else(|| in_file(message.clone()), |entry| entry.problem(message.clone()))
+}
+
+fn entries<'d>(fields: &Fields<'d>, key: &str) -> Vec<Field<'d>> {
+    fields.get(key).and_then(|field| field.list().ok()).unwrap_or_default()
+}

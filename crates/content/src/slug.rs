@@ -1,0 +1,118 @@
+//! Slugs: names in URLs. Lower-case ASCII words joined by single hyphens, so that they work the same on
+//! every host and file system.
+
+/// Maximum length of a slug, in bytes. A file name can have 255, including the suffix of a take.
+pub const MAX_LEN: usize = 100;
+
+/// Names that the site's own routes or Windows reserve.
+pub const RESERVED: [&str; 41] = [
+    "404",
+    "about",
+    "archive",
+    "assets",
+    "author",
+    "authors",
+    "cards",
+    "covers",
+    "feed",
+    "index",
+    "page",
+    "random",
+    "robots",
+    "rss",
+    "search",
+    "sitemap",
+    "static",
+    "tags",
+    "thinkpieces",
+    "aux",
+    "con",
+    "nul",
+    "prn",
+    "com1",
+    "com2",
+    "com3",
+    "com4",
+    "com5",
+    "com6",
+    "com7",
+    "com8",
+    "com9",
+    "lpt1",
+    "lpt2",
+    "lpt3",
+    "lpt4",
+    "lpt5",
+    "lpt6",
+    "lpt7",
+    "lpt8",
+    "lpt9",
+];
+
+/// The slug of a text: transliterated, lower-cased, and cut after a whole word at [`MAX_LEN`] bytes.
+/// Empty if the text has neither letters nor digits.
+pub fn of(text: &str) -> String {
+    shortened(&slug::slugify(text), MAX_LEN)
+}
+
+/// Cuts a slug after its last whole word within `max_len` bytes.
+pub fn shortened(slug: &str, max_len: usize) -> String {
+    if slug.len() <= max_len {
+        return slug.to_owned();
+    }
+    // A slug is ASCII, so every byte is a character.
+    let head = &slug[..max_len];
+    let end =
+        if slug.as_bytes()[max_len] == b'-' { max_len } else { head.rfind('-').unwrap_or(max_len) };
+    head[..end].to_owned()
+}
+
+/// Whether a text is a valid slug.
+pub fn is_valid(text: &str) -> bool {
+    text.len() <= MAX_LEN
+        && text.split('-').all(|word| {
+            !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn other_scripts_are_transliterated_to_ascii() {
+        assert_eq!(of("Größe zählt, oder?"), "grosse-zahlt-oder");
+        assert_eq!(of("未来"), "wei-lai");
+        assert_eq!(of("  C++ & Rust  "), "c-rust");
+        assert_eq!(of("—…—"), "");
+    }
+
+    #[test]
+    fn a_long_slug_ends_after_a_whole_word() {
+        assert_eq!(shortened("one-two-three", 8), "one-two");
+        assert_eq!(shortened("one-two-three", 7), "one-two");
+        assert_eq!(shortened("one-two-three", 6), "one");
+        assert_eq!(shortened("onetwothree", 6), "onetwo");
+    }
+
+    #[test]
+    fn invalid_slugs() {
+        for text in
+            ["", "-", "a-", "-a", "a--b", "A", "a b", "a/b", "a.b", "..", "ü", &"a".repeat(101)]
+        {
+            assert!(!is_valid(text), "{text:?}");
+        }
+        assert!(is_valid("a") && is_valid("404") && is_valid("return-to-sender-2"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_slug_of_anything_is_valid_or_empty(text in any::<String>()) {
+            let slug = of(&text);
+            prop_assert!(slug.is_empty() || is_valid(&slug), "{slug:?}");
+            prop_assert_eq!(of(&slug), slug);
+        }
+    }
+}

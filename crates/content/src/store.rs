@@ -1,0 +1,260 @@
+//! The store: the essays on disk, `content/essays/*.md`. No other module writes there.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::essay::{Essay, EssayId, Extra};
+use crate::fs::{self, Opened};
+use crate::problem::{self, Problem, Problems, text_of};
+
+/// The folder of essays.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+    dir: PathBuf,
+}
+
+/// An essay and its file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stored {
+    pub essay: Essay,
+    /// Whether a person steered it, or changed its title or body.
+    pub edited: bool,
+    /// The file, relative to the project's root.
+    pub path: PathBuf,
+    /// BLAKE3 of the file, hex. Together with `path`, it identifies all of the above.
+    pub file_hash: String,
+}
+
+impl Store {
+    /// The store in `root/dir`. The first write creates the folder.
+    pub fn new(root: impl Into<PathBuf>, dir: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), dir: dir.into() }
+    }
+
+    /// The path of an essay's file, relative to the project's root.
+    pub fn path(&self, id: &EssayId) -> PathBuf {
+        self.dir.join(id.file_name())
+    }
+
+    /// Loads all essays; see [`Self::survey`].
+    ///
+    /// # Errors
+    /// The problems of all files that are named like an essay but do not contain it.
+    pub fn load(&self) -> Result<BTreeMap<EssayId, Stored>, Problems> {
+        let (essays, problems) = self.survey();
+        Problems::none_or(essays, problems)
+    }
+
+    /// Loads the valid essays and the problems of the others. Ignores files that are not named like an
+    /// essay (`README.md`, `notes.txt`, folders).
+    pub fn survey(&self) -> (BTreeMap<EssayId, Stored>, Vec<Problem>) {
+        let names = match fs::file_names(&self.root.join(&self.dir)) {
+            Ok(names) => names,
+            Err(error) => {
+                let message = format!("this folder cannot be read: {}", error.source);
+                return (BTreeMap::new(), vec![Problem::in_file(&self.dir, message)]);
+            }
+        };
+        let is_essay = |name: &&OsString| name.to_str().and_then(EssayId::of_file_name).is_some();
+        let paths: Vec<PathBuf> =
+            names.par_iter().filter(is_essay).map(|name| self.dir.join(name)).collect();
+        let mut essays = BTreeMap::new();
+        let mut problems = Vec::new();
+        for said in problem::read_all(&self.root, &paths, |path, file| self.read(path, file)) {
+            match said {
+                Ok(stored) => {
+                    essays.insert(stored.essay.id(), stored);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        (essays, problems)
+    }
+
+    /// Loads one essay; `None` if it has no file.
+    ///
+    /// # Errors
+    /// If the file is invalid.
+    pub fn find(&self, id: &EssayId) -> Result<Option<Stored>, Problem> {
+        let path = self.path(id);
+        match fs::stat(&self.root.join(&path)) {
+            Ok(None) => Ok(None),
+            _ => problem::open(&self.root, &path).and_then(|file| self.read(&path, file)).map(Some),
+        }
+    }
+
+    fn read(&self, path: &Path, file: Opened) -> Result<Stored, Problem> {
+        let path = path.to_owned();
+        let text = text_of(file, &path)?;
+        let essay = Essay::parse(&path, &text)?;
+        if path != self.path(&essay.id()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let id = EssayId::of_file_name(&name).unwrap_or_else(|| essay.id());
+            let message = format!(
+                "this file is named after the essay {id} but contains the essay {}",
+                essay.id()
+            );
+            let hint = format!(
+                "rename it to {}, or change `seed` and `take` to match its name",
+                essay.id().file_name()
+            );
+            return Err(Problem::at(&path, &text, 0, 0, message).hint(hint));
+        }
+        let file_hash = blake3::hash(text.as_bytes()).to_hex().to_string();
+        Ok(Stored { edited: essay.is_edited(), essay, path, file_hash })
+    }
+
+    /// Writes an essay atomically. If it replaces one, the front matter keys that a person added to that
+    /// one are kept.
+    ///
+    /// # Errors
+    /// If the file cannot be written; it is then unchanged.
+    pub fn write(&self, essay: &Essay) -> fs::Result<()> {
+        let path = self.path(&essay.id());
+        let file = self.root.join(&path);
+        let markdown = essay
+            .to_markdown(&self.extra(&path, &file)?)
+            .map_err(|error| fs::error("write", &file)(std::io::Error::other(error)))?;
+        fs::write_atomic(&file, markdown.as_bytes())
+    }
+
+    fn extra(&self, path: &Path, file: &Path) -> fs::Result<Extra> {
+        let Some(bytes) = fs::read_if_there(file)? else { return Ok(Extra::new()) };
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(Essay::parse_with_extra(path, &text).map(|(_, extra)| extra).unwrap_or_default())
+    }
+
+    /// Removes an essay. A missing file is not an error.
+    pub fn remove(&self, id: &EssayId) -> fs::Result<()> {
+        fs::remove_file(&self.root.join(self.path(id)))
+    }
+
+    /// Removes temporary files that a killed process left behind, and returns their number. Requires the
+    /// project's lock, because another process may be writing otherwise.
+    pub fn sweep(&self) -> fs::Result<usize> {
+        let dir = self.root.join(&self.dir);
+        let names = fs::file_names(&dir)?;
+        let leftovers: Vec<&OsString> =
+            names.iter().filter(|name| fs::is_temporary(name)).collect();
+        leftovers.iter().try_for_each(|name| fs::remove_file(&dir.join(name)))?;
+        Ok(leftovers.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::essay::tests::essay;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let root = tempfile::tempdir().expect("a folder");
+        let store = Store::new(root.path(), "content/essays");
+        (root, store)
+    }
+
+    fn id(slug: &str, take: u32) -> EssayId {
+        EssayId { slug: slug.into(), take }
+    }
+
+    fn names(root: &Path) -> Vec<String> {
+        let files = fs::list(&root.join("content/essays")).expect("a folder");
+        files
+            .iter()
+            .map(|file| file.file_name().unwrap_or_default().to_string_lossy().into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_missing_store_is_empty() {
+        let (_root, store) = store();
+        assert_eq!(store.load().expect("nothing is wrong"), BTreeMap::new());
+        assert_eq!(store.sweep().expect("nothing is wrong"), 0);
+        store.remove(&id("a", 1)).expect("nothing to remove");
+    }
+
+    #[test]
+    fn essays_are_written_read_and_removed() {
+        let (root, store) = store();
+        for essay in [essay("b", 1), essay("a", 2), essay("a", 1)] {
+            store.write(&essay).expect("written");
+        }
+        assert_eq!(names(root.path()), ["a.md", "a.take-2.md", "b.md"]);
+        let loaded = store.load().expect("good essays");
+        assert_eq!(
+            loaded.keys().cloned().collect::<Vec<_>>(),
+            [id("a", 1), id("a", 2), id("b", 1)]
+        );
+        assert_eq!(loaded[&id("a", 2)].essay, essay("a", 2));
+        assert_eq!(loaded[&id("a", 2)].path, Path::new("content/essays/a.take-2.md"));
+        assert!(loaded.values().all(|stored| !stored.edited));
+        store.remove(&id("a", 2)).expect("removed");
+        assert_eq!(names(root.path()), ["a.md", "b.md"]);
+    }
+
+    #[test]
+    fn edits_are_detected_and_added_keys_are_kept() {
+        let (root, store) = store();
+        store.write(&essay("a", 1)).expect("written");
+        let file = root.path().join("content/essays/a.md");
+        let text = String::from_utf8(fs::read(&file).expect("there")).expect("text");
+        let edited =
+            text.replace("Second", "Last").replace("reviewed: false", "reviewed: true\nmood: dry");
+        fs::write_atomic(&file, edited.as_bytes()).expect("written");
+        assert!(store.load().expect("a good essay")[&id("a", 1)].edited);
+
+        store.write(&essay("a", 1)).expect("written");
+        assert!(!store.load().expect("a good essay")[&id("a", 1)].edited);
+        let again = String::from_utf8(fs::read(&file).expect("there")).expect("text");
+        assert_eq!(again, text.replacen("---\n\n", "mood: dry\n---\n\n", 1));
+    }
+
+    #[test]
+    fn invalid_essays_are_problems_and_other_files_are_ignored() {
+        let (root, store) = store();
+        store.write(&essay("a", 1)).expect("written");
+        let dir = root.path().join("content/essays");
+        let good = fs::read(&dir.join("a.md")).expect("there");
+        for name in ["README.md", "notes.txt", "b.md~", ".hidden.md", "folder.md/a.md"] {
+            fs::write_atomic(&dir.join(name), b"\xff").expect("written");
+        }
+        assert_eq!(store.load().expect("one good essay").len(), 1);
+        fs::write_atomic(&dir.join("renamed.md"), &good).expect("written");
+        fs::write_atomic(&dir.join("cut.md"), &good[..200]).expect("written");
+        fs::write_atomic(&dir.join("latin.md"), b"caf\xe9").expect("written");
+        let Problems(problems) = store.load().expect_err("three problems");
+        let found: Vec<String> = problems.iter().map(Problem::to_line).collect();
+        insta::assert_snapshot!(found.join("\n"), @"
+        content/essays/cut.md:1:1: the front matter is not closed (add a `---` line after it)
+        content/essays/latin.md:1:4: this file is not valid UTF-8 from here on (save it as UTF-8 in your editor)
+        content/essays/renamed.md:1:1: this file is named after the essay renamed but contains the essay a (rename it to a.md, or change `seed` and `take` to match its name)
+        ");
+    }
+
+    #[test]
+    fn temporary_files_are_swept() {
+        let (root, store) = store();
+        store.write(&essay("a", 1)).expect("written");
+        fs::write_atomic(&root.path().join("content/essays/.venti-x1.tmp"), b"half")
+            .expect("written");
+        fs::write_atomic(&root.path().join("content/essays/mine.tmp"), b"mine").expect("written");
+        assert_eq!(store.sweep().expect("swept"), 1);
+        assert_eq!(names(root.path()), ["a.md", "mine.tmp"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_essay_has_the_usual_file_permissions() {
+        use std::os::unix::fs::PermissionsExt;
+        let (root, store) = store();
+        store.write(&essay("a", 1)).expect("written");
+        let plain = root.path().join("plain");
+        fs::open_or_create(&plain).expect("made");
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode();
+        assert_eq!(mode(&root.path().join("content/essays/a.md")), mode(&plain));
+    }
+}

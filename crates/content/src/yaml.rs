@@ -1,0 +1,115 @@
+//! YAML documents that record the place of every key and value, so that mistakes can be shown where
+//! they are.
+//!
+//! serde's data model has no positions, but the parser reports its position when a visitor fails. So
+//! the first pass numbers all nodes. To find the position of a node with a mistake, a second pass fails
+//! on purpose at that number.
+
+mod field;
+mod node;
+
+use std::ops::Range;
+use std::path::Path;
+
+pub use field::{Field, Fields, closest, http_address};
+use node::Node;
+
+use crate::problem::Problem;
+
+/// A YAML document inside a file.
+#[derive(Debug)]
+pub struct Document<'a> {
+    path: &'a Path,
+    file: &'a str,
+    yaml: Range<usize>,
+    root: Node,
+}
+
+impl<'a> Document<'a> {
+    /// Parses the bytes `yaml` of `file`, the content of `path`. Aliases are expanded up to a limit.
+    ///
+    /// # Errors
+    /// If the YAML is invalid, or contains a duplicate key or a tag (`!x`).
+    pub fn parse(path: &'a Path, file: &'a str, yaml: Range<usize>) -> Result<Self, Problem> {
+        let text = &file[yaml.clone()];
+        if let Some((at, c)) = text.char_indices().find(|&(_, c)| !allowed(c)) {
+            let message = format!("the character U+{:04X} is not allowed here", c as u32);
+            return Err(Problem::at(path, file, yaml.start + at, c.len_utf8(), message)
+                .hint("delete it; it is invisible in most editors"));
+        }
+        if let Some((at, _)) = text.match_indices(['[', '{']).nth(MAX_BRACKETS) {
+            let message = format!("this file has more than {MAX_BRACKETS} brackets");
+            return Err(Problem::at(path, file, yaml.start + at, 1, message).hint("shorten it"));
+        }
+        match node::read(text) {
+            Ok(root) => Ok(Self { path, file, yaml, root }),
+            Err(error) => Err(node_problem(path, file, &yaml, error)),
+        }
+    }
+
+    /// The document's outermost value.
+    pub fn root(&self) -> Field<'_> {
+        Field::new(self, String::new(), &self.root)
+    }
+
+    /// Creates a problem at a node of this document.
+    fn problem(&self, id: node::Id, message: String) -> Problem {
+        // An empty document has no node to find.
+        let at =
+            if self.root.is_null() { 0 } else { node::place(&self.file[self.yaml.clone()], id) };
+        let offset = self.yaml.start + at;
+        Problem::at(
+            self.path,
+            self.file,
+            offset,
+            extent(&self.file[offset..self.yaml.end]),
+            message,
+        )
+    }
+}
+
+/// Converts an error of a serde derive into a problem at its place.
+pub fn problem(path: &Path, file: &str, yaml: &Range<usize>, error: &serde_yaml::Error) -> Problem {
+    node_problem(path, file, yaml, node::Error::of_parser(&file[yaml.clone()], error))
+}
+
+fn node_problem(path: &Path, file: &str, yaml: &Range<usize>, error: node::Error) -> Problem {
+    let offset = yaml.start + error.at;
+    let rest = &file[offset..yaml.end];
+    let problem = Problem::at(path, file, offset, extent(rest), error.message);
+    match error.hint {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
+
+/// Limits the parser's time, which is quadratic in the number of open brackets.
+const MAX_BRACKETS: usize = 10_000;
+
+/// Whether libyaml accepts this character. It rejects others without reporting the line.
+fn allowed(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | '\u{85}')
+        || !(c.is_control() || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}'))
+}
+
+/// Number of bytes to underline in `rest`, which starts with a key or value: a quoted text, or the line
+/// up to a comment or the end of a list entry.
+fn extent(rest: &str) -> usize {
+    let line = rest.lines().next().unwrap_or_default();
+    let mut chars = line.char_indices();
+    if let Some((_, quote @ ('"' | '\''))) = chars.next() {
+        let mut escaped = false;
+        for (at, c) in chars {
+            if c == quote && !escaped {
+                return at + 1;
+            }
+            escaped = c == '\\' && quote == '"' && !escaped;
+        }
+        return line.len();
+    }
+    let end = [": ", " #", ", ", "]", "}"].iter().filter_map(|stop| line.find(stop)).min();
+    let end = end.unwrap_or(line.len()).min(line.len());
+    let text = line[..end].trim_end();
+    let text = text.strip_suffix(':').unwrap_or(text);
+    text.len().max(1).min(rest.len())
+}

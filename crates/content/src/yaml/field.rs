@@ -1,0 +1,269 @@
+//! Typed access to a document. A field knows its name (`generation.temperature`) and its place, so the
+//! problem of a failed getter states both and the expected type.
+
+use std::ops::RangeInclusive;
+
+use super::Document;
+use super::node::{Key, Node, Value};
+use crate::problem::Problem;
+
+/// A value of a document.
+#[derive(Debug, Clone)]
+pub struct Field<'d> {
+    document: &'d Document<'d>,
+    name: String,
+    node: &'d Node,
+}
+
+impl<'d> Field<'d> {
+    pub(super) fn new(document: &'d Document<'d>, name: String, node: &'d Node) -> Self {
+        Self { document, name, node }
+    }
+
+    /// Creates a problem at this value.
+    pub fn problem(&self, message: impl Into<String>) -> Problem {
+        self.document.problem(self.node.id, message.into())
+    }
+
+    /// Creates a problem that starts with the field's name: "`date` must …".
+    pub fn must(&self, rest: &str) -> Problem {
+        self.problem(format!("{} must {rest}", self.named()))
+    }
+
+    /// The name for use in a sentence.
+    pub fn named(&self) -> String {
+        if self.name.is_empty() { "the YAML".to_owned() } else { format!("`{}`", self.name) }
+    }
+
+    fn wrong_type(&self, expected: &str) -> Problem {
+        let (found, hint) = match &self.node.value {
+            Value::Null => ("an empty value".to_owned(), None),
+            Value::Bool(value) => (
+                format!("the boolean {value}"),
+                Some(format!("put it in quotes if it is text: \"{value}\"")),
+            ),
+            Value::Integer(value) => (
+                format!("the number {value}"),
+                Some(format!("put it in quotes if it is text: \"{value}\"")),
+            ),
+            Value::Float(value) => (
+                format!("the number {value}"),
+                Some(format!("put it in quotes if it is text: \"{value}\"")),
+            ),
+            Value::Text(value) => (format!("the text {:?}", shortened(value)), None),
+            Value::List(_) => ("a list".to_owned(), None),
+            Value::Map(_) => ("a mapping of keys to values".to_owned(), None),
+        };
+        let problem = self.must(&format!("be {expected}, not {found}"));
+        match hint.filter(|_| expected.starts_with("text")) {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    }
+
+    /// The unmodified text.
+    pub fn raw_text(&self) -> Result<String, Problem> {
+        match &self.node.value {
+            Value::Text(text) => Ok(text.clone()),
+            _ => Err(self.wrong_type("text")),
+        }
+    }
+
+    /// The text as one line, trimmed, with runs of white space collapsed to one space.
+    pub fn text(&self) -> Result<String, Problem> {
+        let text = self.raw_text()?;
+        if let Some(c) = text.chars().find(|c| c.is_control() && !c.is_whitespace()) {
+            return Err(self.must(&format!("not contain the control character U+{:04X}", c as u32)));
+        }
+        Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    /// Like [`Self::text`], but not empty.
+    pub fn some_text(&self) -> Result<String, Problem> {
+        let text = self.text()?;
+        if text.is_empty() { Err(self.must("not be empty")) } else { Ok(text) }
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self) -> Result<bool, Problem> {
+        match &self.node.value {
+            Value::Bool(flag) => Ok(*flag),
+            _ => Err(self.wrong_type("true or false")),
+        }
+    }
+
+    /// A whole number in a range.
+    pub fn whole(&self, range: RangeInclusive<u64>) -> Result<u64, Problem> {
+        let (low, high) = (*range.start(), *range.end());
+        let expected = match high {
+            u64::MAX => format!("a whole number of at least {low}"),
+            _ => format!("a whole number from {low} to {high}"),
+        };
+        match &self.node.value {
+            Value::Integer(number) => match u64::try_from(*number) {
+                Ok(number) if range.contains(&number) => Ok(number),
+                _ => Err(self.must(&format!("be {expected}, not {number}"))),
+            },
+            _ => Err(self.wrong_type(&expected)),
+        }
+    }
+
+    /// A count in a range.
+    pub fn count(&self, range: RangeInclusive<usize>) -> Result<usize, Problem> {
+        // usize is at most 64 bits wide, and the range holds the result.
+        self.whole(*range.start() as u64..=*range.end() as u64).map(|number| number as usize)
+    }
+
+    /// A finite number.
+    pub fn number(&self) -> Result<f64, Problem> {
+        match &self.node.value {
+            Value::Integer(number) => Ok(*number as f64),
+            Value::Float(number) if number.is_finite() => Ok(*number),
+            _ => Err(self.wrong_type("a finite number")),
+        }
+    }
+
+    /// One of the given words.
+    pub fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, Problem> {
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        let expected = format!("one of {}", words.join(", "));
+        let Value::Text(text) = &self.node.value else { return Err(self.wrong_type(&expected)) };
+        let found = choices.iter().find(|(word, _)| word == text);
+        found.map(|(_, value)| *value).ok_or_else(|| {
+            let problem = self.wrong_type(&expected);
+            match closest(text, words.iter().copied()) {
+                Some(word) => problem.hint(format!("did you mean `{word}`?")),
+                None => problem,
+            }
+        })
+    }
+
+    /// An `http(s)` URL.
+    pub fn http_address(&self) -> Result<String, Problem> {
+        let text = self.some_text()?;
+        match http_address(&text) {
+            Ok(()) => Ok(text),
+            Err(why) => Err(self
+                .must(&format!("be an http(s) URL, but {why}"))
+                .hint("write the full URL: https://example.com/page")),
+        }
+    }
+
+    /// The entries of a list.
+    pub fn list(&self) -> Result<Vec<Field<'d>>, Problem> {
+        let Value::List(nodes) = &self.node.value else { return Err(self.wrong_type("a list")) };
+        Ok(nodes
+            .iter()
+            .enumerate()
+            .map(|(i, node)| Field::new(self.document, format!("{}[{}]", self.name, i + 1), node))
+            .collect())
+    }
+
+    /// Whether this is a list.
+    pub fn is_list(&self) -> bool {
+        matches!(self.node.value, Value::List(_))
+    }
+
+    /// A mapping that contains only `known` keys.
+    pub fn fields(&self, known: &[&str]) -> Result<Fields<'d>, Problem> {
+        let fields = self.any_fields()?;
+        for (key, _) in fields.entries {
+            if !known.contains(&key.name.as_str()) {
+                let problem =
+                    fields.document.problem(key.id, format!("unknown key `{}`", key.name));
+                return Err(problem.hint(match closest(&key.name, known.iter().copied()) {
+                    Some(word) => format!("did you mean `{word}`?"),
+                    None => format!("the keys are: {}", known.join(", ")),
+                }));
+            }
+        }
+        Ok(fields)
+    }
+
+    /// A mapping with any keys. An empty document counts as an empty mapping.
+    pub fn any_fields(&self) -> Result<Fields<'d>, Problem> {
+        let entries = match &self.node.value {
+            Value::Map(entries) => entries.as_slice(),
+            Value::Null => &[],
+            _ => return Err(self.wrong_type("a mapping of keys to values (`key: value`)")),
+        };
+        Ok(Fields { document: self.document, name: self.name.clone(), entries })
+    }
+}
+
+/// A mapping of a document.
+#[derive(Debug, Clone)]
+pub struct Fields<'d> {
+    document: &'d Document<'d>,
+    name: String,
+    entries: &'d [(Key, Node)],
+}
+
+impl<'d> Fields<'d> {
+    /// The value of a key. A key without a value (`key:`) counts as absent.
+    pub fn get(&self, key: &str) -> Option<Field<'d>> {
+        self.iter().find(|(name, _)| *name == key).map(|(_, field)| field)
+    }
+
+    /// Whether a key is present but has no value.
+    pub fn is_empty(&self, key: &str) -> bool {
+        self.entries.iter().any(|(k, node)| k.name == key && node.is_null())
+    }
+
+    /// All keys with a value, in file order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'d str, Field<'d>)> {
+        let (document, prefix) = (self.document, self.name.clone());
+        self.entries.iter().filter(|(_, node)| !node.is_null()).map(move |(key, node)| {
+            let name =
+                if prefix.is_empty() { key.name.clone() } else { format!("{prefix}.{}", key.name) };
+            (key.name.as_str(), Field::new(document, name, node))
+        })
+    }
+
+    /// Creates a problem at a key, or at the start of the document if the key is missing.
+    pub fn problem(&self, key: &str, message: impl Into<String>) -> Problem {
+        let id = self.entries.iter().find(|(k, _)| k.name == key).map_or(0, |(k, _)| k.id);
+        self.document.problem(id, message.into())
+    }
+}
+
+/// The word that was probably meant, if one is close enough.
+pub fn closest<'w>(word: &str, among: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let word = word.to_lowercase();
+    among
+        .map(|known| (strsim::damerau_levenshtein(&word, known), known))
+        .filter(|(distance, known)| {
+            *distance <= (known.chars().count().saturating_sub(1) / 3).min(3)
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+/// Checks that a text is an absolute `http(s)` URL.
+///
+/// # Errors
+/// The reason why it is not, as the end of a sentence.
+pub fn http_address(text: &str) -> Result<(), &'static str> {
+    let lower = text.to_ascii_lowercase();
+    let Some(rest) = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"))
+    else {
+        return Err("does not start with https:// or http://");
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.is_empty() || host.starts_with([':', '.', '-']) {
+        return Err("has no host");
+    }
+    if host.contains('@') {
+        return Err("contains a user name");
+    }
+    if text.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"\\^`{|}".contains(c)) {
+        return Err("contains a character that must be percent-encoded");
+    }
+    Ok(())
+}
+
+fn shortened(text: &str) -> String {
+    let mut chars = text.chars();
+    let head: String = chars.by_ref().take(40).collect();
+    if chars.next().is_some() { head + "…" } else { head }
+}

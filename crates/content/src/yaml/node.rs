@@ -1,0 +1,358 @@
+//! The tree of a YAML document. Keys and values are numbered in document order, so that their places
+//! can be found again.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor};
+
+/// Limit on the number of nodes, which nested aliases would otherwise explode.
+const MAX_NODES: usize = 100_000;
+
+/// Index of a node in document order.
+pub type Id = usize;
+
+/// A value and its index.
+#[derive(Debug)]
+pub struct Node {
+    pub id: Id,
+    pub value: Value,
+}
+
+impl Node {
+    /// Whether there is no value: `key:`, `key: ~`, or an empty document.
+    pub fn is_null(&self) -> bool {
+        matches!(self.value, Value::Null)
+    }
+}
+
+#[derive(Debug)]
+pub enum Value {
+    Null,
+    Bool(bool),
+    Integer(i128),
+    Float(f64),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key and its index.
+#[derive(Debug)]
+pub struct Key {
+    pub id: Id,
+    pub name: String,
+}
+
+/// Why a text cannot be read.
+#[derive(Debug)]
+pub struct Error {
+    /// Byte offset in the text.
+    pub at: usize,
+    pub message: String,
+    pub hint: Option<&'static str>,
+}
+
+/// Reads a document. An empty one is null.
+pub fn read(text: &str) -> Result<Node, Error> {
+    let walk = Walk::default();
+    let result = Reader { walk: &walk }.deserialize(serde_yaml::Deserializer::from_str(text));
+    result.map_err(|error| match walk.complaint.take() {
+        Some((message, hint)) => Error { at: offset(text, &error), message, hint },
+        None => Error::of_parser(text, &error),
+    })
+}
+
+/// Byte offset of a node in a document that [`read`] has accepted.
+pub fn place(text: &str, id: Id) -> usize {
+    let walk = Walk { stop: Some(id), ..Walk::default() };
+    match (Reader { walk: &walk }).deserialize(serde_yaml::Deserializer::from_str(text)) {
+        Ok(_) => 0,
+        Err(error) => offset(text, &error),
+    }
+}
+
+impl Error {
+    /// Converts an error of the parser or of a serde derive.
+    pub fn of_parser(text: &str, error: &serde_yaml::Error) -> Self {
+        let full = error.to_string();
+        let cut = [" at line ", " at position "].iter().filter_map(|cut| full.find(cut)).min();
+        let said = &full[..cut.unwrap_or(full.len())];
+        let at = offset(text, error);
+        let known = COMPLAINTS.iter().find(|(part, ..)| said.contains(part));
+        match known {
+            Some((_, "", hint)) => {
+                Self { at, message: format!("invalid YAML: {said}"), hint: Some(hint) }
+            }
+            // The parser does not report where the second document starts.
+            Some((_, message, hint)) => {
+                let at = if error.location().is_none() {
+                    text.find("\n---").map_or(at, |end| end + 1)
+                } else {
+                    at
+                };
+                Self { at, message: (*message).to_owned(), hint: Some(hint) }
+            }
+            None => Self { at, message: said.to_owned(), hint: None },
+        }
+    }
+}
+
+/// Part of a parser message, a clearer message to use instead (or empty), and a hint.
+const COMPLAINTS: [(&str, &str, &str); 9] = [
+    ("mapping values are not allowed", "", "put text that contains a colon in double quotes"),
+    ("a tab character", "", "indent with spaces; YAML does not allow tabs here"),
+    ("expected ',' or ']'", "", "close the list with `]`, and put its entries in double quotes"),
+    ("expected ',' or '}'", "", "close the mapping with `}`, and put its values in double quotes"),
+    (
+        "unexpected end of stream",
+        "",
+        "a quotation mark, `[` or `{` before this place is never closed",
+    ),
+    (
+        "did not find expected",
+        "",
+        "indent all keys of a mapping alike, and put text with quotation marks in double quotes, with \\\" inside",
+    ),
+    ("cannot start any token", "", "put text that starts with this character in double quotes"),
+    (
+        "unknown anchor",
+        "there is no anchor (`&…`) with this name",
+        "put text that starts with `*` in double quotes",
+    ),
+    ("more than one document", "a second YAML document starts here", "remove this line"),
+];
+
+/// Byte offset of an error.
+fn offset(text: &str, error: &serde_yaml::Error) -> usize {
+    let index = error.location().map_or(0, |location| location.index());
+    text.floor_char_boundary(index)
+}
+
+/// State of a pass: number of nodes seen, the node at which to fail on purpose, and our own error.
+#[derive(Default)]
+struct Walk {
+    met: Cell<usize>,
+    stop: Option<Id>,
+    complaint: RefCell<Option<(String, Option<&'static str>)>>,
+}
+
+impl Walk {
+    fn meet(&self) -> Id {
+        self.met.replace(self.met.get() + 1)
+    }
+
+    /// Fails at the node to find, and beyond the limit on nodes. Every visitor calls this first, because
+    /// only errors that a visitor returns get the node's place.
+    fn check<E: de::Error>(&self, id: Id) -> Result<(), E> {
+        if self.stop == Some(id) {
+            return Err(E::custom("here"));
+        }
+        if id >= MAX_NODES {
+            return Err(self.complain(
+                "this file is too large after expanding its aliases",
+                Some("remove the aliases (`&` and `*`)"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn complain<E: de::Error>(&self, message: impl Into<String>, hint: Option<&'static str>) -> E {
+        *self.complaint.borrow_mut() = Some((message.into(), hint));
+        E::custom("complaint")
+    }
+
+    fn tag<E: de::Error>(&self) -> E {
+        self.complain(
+            "YAML tags (`!…`) are not supported",
+            Some("put text that starts with `!` in double quotes"),
+        )
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Reader<'w> {
+    walk: &'w Walk,
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Node;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        let id = self.walk.meet();
+        let value = deserializer.deserialize_any(ValueVisitor { walk: self.walk, id })?;
+        Ok(Node { id, value })
+    }
+}
+
+struct ValueVisitor<'w> {
+    walk: &'w Walk,
+    id: Id,
+}
+
+impl ValueVisitor<'_> {
+    fn leaf<E: de::Error>(&self, value: Value) -> Result<Value, E> {
+        self.walk.check(self.id)?;
+        Ok(value)
+    }
+}
+
+impl<'de> Visitor<'de> for ValueVisitor<'_> {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a value")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
+        self.leaf(Value::Null)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Value, E> {
+        self.leaf(Value::Null)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
+        self.leaf(Value::Bool(value))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
+        self.leaf(Value::Integer(value.into()))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
+        self.leaf(Value::Integer(value.into()))
+    }
+
+    fn visit_i128<E: de::Error>(self, value: i128) -> Result<Value, E> {
+        self.leaf(Value::Integer(value))
+    }
+
+    fn visit_u128<E: de::Error>(self, value: u128) -> Result<Value, E> {
+        self.leaf(Value::Integer(value.try_into().unwrap_or(i128::MAX)))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        self.leaf(Value::Float(value))
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
+        self.leaf(Value::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        self.walk.check(self.id)?;
+        let mut list = Vec::new();
+        while let Some(node) = items.next_element_seed(Reader { walk: self.walk })? {
+            list.push(node);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        self.walk.check(self.id)?;
+        let mut map: Vec<(Key, Node)> = Vec::new();
+        while let Some(key) = entries.next_key_seed(KeyReader { walk: self.walk, before: &map })? {
+            let node = entries.next_value_seed(Reader { walk: self.walk })?;
+            map.push((key, node));
+        }
+        Ok(Value::Map(map))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Value, A::Error> {
+        Err(self.walk.tag())
+    }
+}
+
+struct KeyReader<'w> {
+    walk: &'w Walk,
+    before: &'w [(Key, Node)],
+}
+
+impl<'de> DeserializeSeed<'de> for KeyReader<'_> {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        let id = self.walk.meet();
+        let name = deserializer.deserialize_any(KeyVisitor {
+            walk: self.walk,
+            id,
+            before: self.before,
+        })?;
+        Ok(Key { id, name })
+    }
+}
+
+struct KeyVisitor<'w> {
+    walk: &'w Walk,
+    id: Id,
+    before: &'w [(Key, Node)],
+}
+
+impl KeyVisitor<'_> {
+    fn no_text<E: de::Error>(self) -> Result<String, E> {
+        self.walk.check(self.id)?;
+        Err(self.walk.complain(
+            "a key must be text",
+            Some("put text that contains `{`, `[` or `?` in double quotes"),
+        ))
+    }
+}
+
+impl<'de> Visitor<'de> for KeyVisitor<'_> {
+    type Value = String;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<String, E> {
+        self.walk.check(self.id)?;
+        if self.before.iter().any(|(key, _)| key.name == name) {
+            return Err(self
+                .walk
+                .complain(format!("the key `{name}` is given twice"), Some("keep one of them")));
+        }
+        Ok(name.to_owned())
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<String, E> {
+        self.visit_str(&value.to_string())
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<String, E> {
+        self.visit_str(&value.to_string())
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<String, E> {
+        self.visit_str(if value { "true" } else { "false" })
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<String, E> {
+        self.no_text()
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<String, E> {
+        self.no_text()
+    }
+
+    fn visit_i128<E: de::Error>(self, _: i128) -> Result<String, E> {
+        self.no_text()
+    }
+
+    fn visit_u128<E: de::Error>(self, _: u128) -> Result<String, E> {
+        self.no_text()
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<String, A::Error> {
+        self.no_text()
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<String, A::Error> {
+        self.no_text()
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<String, A::Error> {
+        Err(self.walk.tag())
+    }
+}

@@ -1,0 +1,125 @@
+//! Selects device, number format and batch size from the user's preferences and the machine's
+//! capabilities.
+
+use std::path::Path;
+
+use generator::{DevicePreference, DtypePreference};
+use miette::{IntoDiagnostic, miette};
+
+use crate::{Checkpoint, Device, Dtype, Error, Gpt2};
+
+/// Default batch size limit on the CPU. The weights are read once per pass for all rows, and beyond this
+/// more rows gain little.
+const MOST_ROWS: usize = 64;
+/// Default batch size limit on a GPU.
+const MOST_ROWS_ON_GPU: usize = 1024;
+/// Smallest default batch size; fewer rows leave the CPU's vector units idle.
+const LEAST_ROWS: usize = 16;
+/// Assumed size of the CPU cache. If a model's weights fit into it, the KV cache should as well.
+const PROCESSOR_CACHE_BYTES: usize = 24 << 20;
+/// KV cache limit for the default batch size.
+const CACHE_BYTES: usize = 2 << 30;
+
+/// Preferences for running a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Engine {
+    pub device: DevicePreference,
+    pub dtype: DtypePreference,
+    /// Number of rows decoded together. By default, as many as are useful and fit into memory.
+    pub batch_size: Option<usize>,
+    /// Number of concurrent clients; the batch should have a row for each.
+    pub clients: usize,
+}
+
+impl Engine {
+    /// Opens the configured device. If `auto` falls back to the CPU, the second value says why the GPU
+    /// that this program was built for is not used.
+    ///
+    /// # Errors
+    /// When the requested device is unavailable.
+    pub fn device(self) -> miette::Result<(Device, Option<Error>)> {
+        let (device, is_built) = match self.device {
+            DevicePreference::Auto => return Ok(Device::best()),
+            DevicePreference::Cpu => return Ok((Device::Cpu, None)),
+            DevicePreference::Cuda => (Device::cuda(), cfg!(feature = "cuda")),
+            DevicePreference::Metal => (Device::metal(), cfg!(feature = "metal")),
+        };
+        let device = device.map_err(|error| {
+            let name = self.device.name();
+            let help = if is_built {
+                "`device: cpu` and `device: auto` work here".to_owned()
+            } else {
+                format!(
+                    "`cargo install --locked --path . --features {name}` builds venti with support \
+                     for it; this build supports `device: cpu` and `device: auto`"
+                )
+            };
+            miette!(help = help, "{error}")
+        })?;
+        Ok((device, None))
+    }
+
+    /// The number format on a device. `auto` is the fastest format of proven quality; see
+    /// `docs/performance.md`.
+    pub fn dtype(self, device: &Device) -> Dtype {
+        match self.dtype {
+            DtypePreference::Auto => match device {
+                Device::Cpu => Dtype::Int8,
+                Device::Metal(_) => Dtype::F32,
+                // `Device::Gpu`, which exists only with some features.
+                #[allow(unreachable_patterns, reason = "the variant depends on features")]
+                _ => Dtype::Bf16,
+            },
+            DtypePreference::F32 => Dtype::F32,
+            DtypePreference::F16 => Dtype::F16,
+            DtypePreference::Bf16 => Dtype::Bf16,
+            DtypePreference::Int8 => Dtype::Int8,
+        }
+    }
+
+    /// Checks that the device supports the number format.
+    ///
+    /// # Errors
+    /// When it does not; the error lists the supported formats.
+    pub fn check(self, device: &Device) -> miette::Result<()> {
+        self.dtype(device).check(device).map_err(|error| {
+            miette!(help = "`dtype: auto` selects the fastest format for the device", "{error}")
+        })
+    }
+
+    /// Loads a checkpoint's weights onto the device. Weights converted for the CPU are cached in
+    /// `packed`.
+    ///
+    /// # Errors
+    /// When the device does not support the number format or has too little memory, or the weights do
+    /// not match the configuration.
+    pub fn load(
+        self,
+        checkpoint: &Checkpoint,
+        device: &Device,
+        packed: Option<&Path>,
+    ) -> miette::Result<Gpt2> {
+        self.check(device)?;
+        Gpt2::load_packed(checkpoint, device, self.dtype(device), packed).into_diagnostic()
+    }
+
+    /// Batch size for a model.
+    pub fn rows(self, model: &Gpt2) -> usize {
+        self.batch_size.unwrap_or_else(|| rows_for(model, self.clients)).max(1)
+    }
+}
+
+/// Default batch size: the fastest one, or `clients` if that is larger, limited by memory.
+fn rows_for(model: &Gpt2, clients: usize) -> usize {
+    if let Some(slots) = model.slots_in_memory() {
+        return slots.min(MOST_ROWS_ON_GPU.max(clients));
+    }
+    let text = model.cache_bytes(model.config().n_positions).max(1);
+    let fastest = if model.device().is_cpu() && model.held().bytes <= PROCESSOR_CACHE_BYTES {
+        // On average a text occupies half of the positions.
+        (2 * PROCESSOR_CACHE_BYTES / text).clamp(LEAST_ROWS, MOST_ROWS)
+    } else {
+        MOST_ROWS
+    };
+    fastest.max(clients).min(CACHE_BYTES / text).max(1)
+}

@@ -1,0 +1,77 @@
+//! GPT-2 as a [`Generator`].
+
+use std::path::Path;
+use std::sync::Arc;
+
+use generator::{Generator, Provenance, Tokenizer, Work};
+use miette::IntoDiagnostic;
+
+use crate::{Checkpoint, Device, Engine, Gpt2, generate};
+
+/// A loaded GPT-2.
+pub struct Gpt2Generator {
+    checkpoint: Arc<Checkpoint>,
+    model: Gpt2,
+    batch_size: usize,
+}
+
+impl Gpt2Generator {
+    /// Loads the checkpoint's weights onto `device`. Weights converted for the CPU are cached in
+    /// `packed`.
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    pub fn new(
+        checkpoint: Checkpoint,
+        engine: Engine,
+        device: &Device,
+        packed: Option<&Path>,
+    ) -> miette::Result<Self> {
+        let model = engine.load(&checkpoint, device, packed)?;
+        let batch_size = engine.rows(&model);
+        Ok(Self { checkpoint: Arc::new(checkpoint), model, batch_size })
+    }
+}
+
+impl Tokenizer for Checkpoint {
+    fn tokenize(&self, text: &str) -> miette::Result<Vec<u32>> {
+        self.tokenizer().encode(text).into_diagnostic()
+    }
+
+    fn bytes(&self, id: u32) -> &[u8] {
+        self.tokenizer().bytes_of(id)
+    }
+
+    fn vocab_size(&self) -> usize {
+        self.config().vocab_size
+    }
+
+    fn end_of_text(&self) -> Option<u32> {
+        self.config().eos_token_id
+    }
+}
+
+impl Generator for Gpt2Generator {
+    fn provenance(&self) -> Provenance {
+        Provenance {
+            device: self.model.device().name().to_owned(),
+            dtype: self.model.dtype().name().to_owned(),
+        }
+    }
+
+    fn tokenizer(&self) -> Arc<dyn Tokenizer> {
+        Arc::<Checkpoint>::clone(&self.checkpoint)
+    }
+
+    fn n_positions(&self) -> usize {
+        self.model.config().n_positions
+    }
+
+    fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    fn run(&mut self, work: &mut dyn Work) -> miette::Result<()> {
+        generate(&self.model, self.checkpoint.tokenizer(), work, self.batch_size)
+    }
+}

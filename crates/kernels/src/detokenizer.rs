@@ -1,0 +1,156 @@
+//! Streaming detokenizer: releases only text that no later token can change.
+//!
+//! A byte-level token may end inside a UTF-8 sequence, and the last characters may be the start of a
+//! stop string; both are held back until they are resolved. The concatenated pieces equal the decoding
+//! of all tokens at once, up to the stop string.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+#[cfg(test)]
+mod tests;
+
+/// Bytes of each token; empty for special tokens.
+#[derive(Debug, Clone)]
+pub struct TokenBytes {
+    /// Concatenated bytes of all tokens, in order of ids.
+    bytes: Vec<u8>,
+    /// Token `id` is `bytes[starts[id]..starts[id + 1]]`.
+    starts: Vec<usize>,
+}
+
+impl TokenBytes {
+    /// Builds the table from the tokens' texts in GPT-2's byte alphabet, in order of ids; `None` for a
+    /// special or missing token.
+    pub fn new(tokens: impl IntoIterator<Item = Option<String>>) -> Self {
+        let byte_of = byte_of_character();
+        let mut bytes = Vec::new();
+        let mut starts = vec![0];
+        for token in tokens {
+            if let Some(token) = token {
+                let mapped: Option<Vec<u8>> =
+                    token.chars().map(|character| byte_of.get(&character).copied()).collect();
+                // An added token may be written in plain characters outside the byte alphabet.
+                bytes.extend(mapped.unwrap_or_else(|| token.into_bytes()));
+            }
+            starts.push(bytes.len());
+        }
+        Self { bytes, starts }
+    }
+
+    /// Bytes of token `id`; empty for a special or unknown token.
+    pub fn of(&self, id: u32) -> &[u8] {
+        let id = id as usize;
+        match (self.starts.get(id), self.starts.get(id + 1)) {
+            (Some(&start), Some(&end)) => &self.bytes[start..end],
+            _ => &[],
+        }
+    }
+}
+
+/// A streaming text.
+#[derive(Debug, Clone)]
+pub struct TextStream {
+    tokens: Arc<TokenBytes>,
+    stop: Vec<String>,
+    /// Start of an incomplete UTF-8 sequence.
+    bytes: Vec<u8>,
+    /// Text that may be the start of a stop string.
+    held: String,
+    stopped: bool,
+}
+
+impl TextStream {
+    /// Creates a stream that ends before the first of the `stop` strings; empty ones are ignored.
+    ///
+    /// The first stop string is the one completed first; among those completed by the same character,
+    /// the longest. So the end does not depend on token boundaries, and no text waits for a longer
+    /// match.
+    pub fn new(tokens: Arc<TokenBytes>, stop: impl IntoIterator<Item = String>) -> Self {
+        let stop = stop.into_iter().filter(|stop| !stop.is_empty()).collect();
+        Self { tokens, stop, bytes: Vec::new(), held: String::new(), stopped: false }
+    }
+
+    /// Adds a token, and returns the text that has become final; nothing after a stop string.
+    pub fn push(&mut self, id: u32) -> String {
+        if self.stopped {
+            return String::new();
+        }
+        self.bytes.extend_from_slice(self.tokens.of(id));
+        self.decode(false);
+        self.release(false)
+    }
+
+    /// Whether a stop string was found. The text is then complete.
+    pub fn stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Returns the text held back; an incomplete UTF-8 sequence becomes U+FFFD.
+    pub fn finish(mut self) -> String {
+        if self.stopped {
+            return String::new();
+        }
+        self.decode(true);
+        self.release(true)
+    }
+
+    /// Moves `bytes` to `held`, except a sequence that a later token may complete.
+    fn decode(&mut self, at_the_end: bool) {
+        let mut taken = 0;
+        for chunk in self.bytes.utf8_chunks() {
+            self.held.push_str(chunk.valid());
+            taken += chunk.valid().len();
+            if chunk.invalid().is_empty() {
+                break;
+            }
+            // No error length means that the sequence is incomplete, not invalid.
+            let broken_off = std::str::from_utf8(chunk.invalid())
+                .is_err_and(|error| error.error_len().is_none());
+            let last = taken + chunk.invalid().len() == self.bytes.len();
+            if broken_off && last && !at_the_end {
+                break;
+            }
+            self.held.push(char::REPLACEMENT_CHARACTER);
+            taken += chunk.invalid().len();
+        }
+        self.bytes.drain(..taken);
+    }
+
+    /// Takes the final text from `held`.
+    fn release(&mut self, at_the_end: bool) -> String {
+        let first = self
+            .stop
+            .iter()
+            .filter_map(|stop| self.held.find(stop.as_str()).map(|at| (at + stop.len(), at)))
+            .min();
+        if let Some((_, at)) = first {
+            self.stopped = true;
+            self.held.truncate(at);
+        } else if !at_the_end {
+            let certain = self.held.len() - self.possible_stop();
+            let rest = self.held.split_off(certain);
+            return std::mem::replace(&mut self.held, rest);
+        }
+        std::mem::take(&mut self.held)
+    }
+
+    /// Number of bytes at the end of `held` that may be the start of a stop string.
+    fn possible_stop(&self) -> usize {
+        let begun = |stop: &String| {
+            let beginnings = stop.char_indices().rev().map(|(at, _)| &stop[..at]);
+            beginnings.into_iter().find(|begin| self.held.ends_with(begin)).map_or(0, str::len)
+        };
+        self.stop.iter().map(begun).max().unwrap_or(0)
+    }
+}
+
+/// GPT-2's byte alphabet: bytes that are printable in Latin-1 map to themselves, the others in order to
+/// the characters from U+0100.
+fn byte_of_character() -> HashMap<char, u8> {
+    let prints = |byte: u8| matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
+    let stand_ins = ('\u{100}'..).zip((0..=u8::MAX).filter(|&byte| !prints(byte)));
+    let themselves =
+        (0..=u8::MAX).filter(|&byte| prints(byte)).map(|byte| (char::from(byte), byte));
+    themselves.chain(stand_ins).collect()
+}

@@ -1,0 +1,86 @@
+//! bf16: 16 bits, with the exponent range of f32 and three decimal digits of precision.
+
+use bytemuck::{Pod, Zeroable};
+use half::bf16;
+
+use super::{Format, GROUP, PANEL};
+use crate::simd::{LANES, Lanes, Pairs, Simd};
+
+/// Weights, inputs and cache in bf16; sums in f32.
+#[derive(Clone, Copy)]
+pub struct Bf16;
+
+/// (GROUP / 2, PANEL, 2): two adjacent inputs per column.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C, align(64))]
+pub struct Block([[Pairs; PANEL / LANES]; GROUP / 2]);
+
+impl Format for Bf16 {
+    type Group = [bf16; GROUP];
+    type Block = Block;
+    type Cached = bf16;
+    const SCALED: bool = false;
+    const REGISTERS: usize = 1;
+
+    #[inline(always)]
+    fn encode<S: Simd>(simd: S, numbers: &[f32; GROUP]) -> Self::Group {
+        let mut group = [bf16::ZERO; GROUP];
+        let (from, to) = (numbers.as_chunks().0, group.as_chunks_mut().0);
+        for (from, to) in from.iter().zip(to) {
+            simd.store_bf16(to, simd.load(from));
+        }
+        group
+    }
+
+    #[inline(always)]
+    fn pack<S: Simd>(simd: S, weights: &[[f32; PANEL]; GROUP]) -> Block {
+        let mut block = Block::zeroed();
+        for (i, row) in weights.iter().enumerate() {
+            for (row, to) in row.as_chunks().0.iter().zip(&mut block.0[i / 2]) {
+                let mut rounded = [bf16::ZERO; LANES];
+                simd.store_bf16(&mut rounded, simd.load(row));
+                for (lane, number) in rounded.into_iter().enumerate() {
+                    to[2 * lane + i % 2] = number;
+                }
+            }
+        }
+        block
+    }
+
+    fn column(block: &Block, column: usize) -> [f32; GROUP] {
+        let (vector, lane) = (column / LANES, column % LANES);
+        std::array::from_fn(|i| block.0[i / 2][vector][2 * lane + i % 2].to_f32())
+    }
+
+    #[inline(always)]
+    fn multiply<S: Simd, const ROWS: usize, const ACROSS: usize>(
+        simd: S,
+        mut sums: [[S::F32; ACROSS]; ROWS],
+        inputs: [&Self::Group; ROWS],
+        block: &Block,
+        first: usize,
+    ) -> [[S::F32; ACROSS]; ROWS] {
+        for (pair, weights) in block.0.iter().enumerate() {
+            for (sums, input) in sums.iter_mut().zip(inputs) {
+                let input = [input[2 * pair], input[2 * pair + 1]];
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = simd.dot_bf16(*sum, &weights[first + v], input);
+                }
+            }
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, from: &Lanes<bf16>) -> S::F32 {
+        simd.load_bf16(from)
+    }
+
+    #[inline(always)]
+    fn store<S: Simd>(simd: S, numbers: &[Lanes<f32>], cached: &mut [Lanes<bf16>]) -> f32 {
+        for (numbers, cached) in numbers.iter().zip(cached) {
+            simd.store_bf16(cached, simd.load(numbers));
+        }
+        1.0
+    }
+}

@@ -1,0 +1,414 @@
+//! Samples a token from logits: rules that modify the distribution, then a random draw.
+//!
+//! The rules and their order match transformers' `generate` (logits processors, then warpers), so that
+//! settings mean the same:
+//!
+//! 1. repetition penalty over prompt and new tokens
+//! 2. no-repeat n-gram over prompt and new tokens
+//! 3. minimum number of new tokens (the end-of-text token is banned until then)
+//! 4. temperature; at 0 the most likely token is returned and the remaining steps are skipped
+//! 5. top-k, 6. top-p, 7. min-p, 8. typical, each on the distribution that the previous step left
+//!
+//! Cases that transformers leaves undefined are defined here. Ties rank by lower id, so top-k keeps
+//! exactly k tokens. A NaN logit counts as `-inf`, and `+inf` as the largest finite number. Each filter
+//! keeps at least one token. If the bans of steps 2 and 3 leave no token, the most likely token of the
+//! raw logits is returned; if all of those are `-inf`, token 0.
+//!
+//! A draw consumes exactly one `u64` of the ChaCha stream, and the order of all computations is fixed,
+//! so a text depends only on logits, settings and key.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use generator::{Generation, Token};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::distribution;
+use crate::simd::Level;
+
+mod scores;
+#[cfg(test)]
+mod tests;
+
+pub use scores::score;
+
+use scores::Distribution;
+
+/// Clamps each setting to its range; NaN turns a setting off.
+fn in_range(generation: &Generation) -> Generation {
+    // `max` and `min` return the other operand for a NaN.
+    let penalty = generation.repetition_penalty;
+    Generation {
+        temperature: generation.temperature.max(0.0),
+        top_p: generation.top_p.min(1.0),
+        min_p: generation.min_p.max(0.0),
+        typical_p: generation.typical_p.min(1.0),
+        repetition_penalty: if penalty > 0.0 { penalty } else { 1.0 },
+        ..generation.clone()
+    }
+}
+
+/// A token with its log probability.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sampled {
+    /// Token id.
+    pub token: u32,
+    /// Natural-log probability under the raw distribution (temperature 1, no rules).
+    pub log_prob: f32,
+}
+
+/// A device's input to sample one token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    /// Batch slot of the text.
+    pub slot: usize,
+    /// Position of the last token of the context.
+    pub position: usize,
+    pub prompt_tokens: usize,
+    pub eos: Option<u32>,
+    /// Next bits of the text's random stream.
+    pub draw: u64,
+    /// Settings, each within its range.
+    pub generation: Arc<Generation>,
+}
+
+/// A token that can still be drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Candidate {
+    id: u32,
+    /// (logit - largest logit) / temperature, after steps 1 to 3.
+    logit: f64,
+    /// `exp(logit)`, proportional to the probability; 1 for the most likely candidate.
+    weight: f64,
+}
+
+impl Candidate {
+    fn new(id: u32, logit: f32) -> Self {
+        Self { id, logit: logit.into(), weight: 0.0 }
+    }
+}
+
+/// Samples the tokens of one text.
+#[derive(Debug)]
+pub struct Sampler {
+    generation: Arc<Generation>,
+    rng: ChaCha20Rng,
+    level: Level,
+    /// Original values of the logits that steps 1 to 3 changed, in order of the changes.
+    changed: Vec<(u32, f32)>,
+    /// One bit per token id: whether the context contains it.
+    seen: Vec<u64>,
+    candidates: Vec<Candidate>,
+}
+
+impl Sampler {
+    /// Creates a sampler that draws from the ChaCha20 stream of `rng_key`.
+    pub fn new(generation: &Generation, rng_key: [u8; 32]) -> Self {
+        Self {
+            generation: Arc::new(in_range(generation)),
+            rng: ChaCha20Rng::from_seed(rng_key),
+            level: Level::best(),
+            changed: Vec::new(),
+            seen: Vec::new(),
+            candidates: Vec::new(),
+        }
+    }
+
+    /// Samples the token that follows `prompt_and_new`, whose last `new_tokens` tokens are new.
+    ///
+    /// `logits` (V) are those of the last position; NaN is replaced by `-inf`, `+inf` by the largest
+    /// finite number. `eos` is the end-of-text token. The result includes the `top_logprobs` most
+    /// likely tokens of the raw distribution.
+    ///
+    /// # Panics
+    /// When `logits` is empty.
+    pub fn sample(
+        &mut self,
+        logits: &mut [f32],
+        prompt_and_new: &[u32],
+        new_tokens: usize,
+        eos: Option<u32>,
+        top_logprobs: usize,
+    ) -> Token {
+        assert!(!logits.is_empty(), "cannot sample from an empty vocabulary");
+        let raw = Distribution::new(self.level, logits);
+        let top_logprobs = raw.top(logits, top_logprobs);
+
+        self.changed.clear();
+        self.penalise_repetition(logits, prompt_and_new);
+        self.ban_repeated_ngrams(logits, prompt_and_new);
+        if new_tokens < self.generation.min_new_tokens
+            && let Some(eos) = eos.filter(|eos| (*eos as usize) < logits.len())
+        {
+            self.change(logits, eos, f32::NEG_INFINITY);
+        }
+
+        let token = if self.generation.temperature == 0.0 {
+            greatest(self.level, logits)
+        } else {
+            let draw = uniform(self.rng.next_u64());
+            self.select_candidates(logits);
+            self.keep_min_p();
+            self.keep_typical();
+            pick(&self.candidates, draw)
+        };
+        // Restore the raw logits.
+        for &(id, logit) in self.changed.iter().rev() {
+            logits[id as usize] = logit;
+        }
+        let token = token.or_else(|| greatest(self.level, logits)).unwrap_or(0);
+        let log_prob = raw.log_prob(logits[token as usize]);
+        Token { position: prompt_and_new.len(), id: token, log_prob, top_logprobs }
+    }
+
+    /// The sampling settings, each within its range.
+    pub fn generation(&self) -> &Generation {
+        &self.generation
+    }
+
+    /// Prepares sampling on a device of the token that follows `position`.
+    pub fn choice(
+        &mut self,
+        slot: usize,
+        position: usize,
+        prompt_tokens: usize,
+        eos: Option<u32>,
+    ) -> Choice {
+        let generation = Arc::clone(&self.generation);
+        let draw = if generation.temperature == 0.0 { 0 } else { self.rng.next_u64() };
+        Choice { slot, position, prompt_tokens, eos, draw, generation }
+    }
+
+    /// Changes a token's logit, and remembers the original.
+    fn change(&mut self, logits: &mut [f32], id: u32, logit: f32) {
+        self.changed.push((id, logits[id as usize]));
+        logits[id as usize] = logit;
+    }
+
+    fn penalise_repetition(&mut self, logits: &mut [f32], context: &[u32]) {
+        let penalty = self.generation.repetition_penalty as f32;
+        if penalty == 1.0 {
+            return;
+        }
+        self.seen.clear();
+        self.seen.resize(logits.len().div_ceil(64), 0);
+        for &id in context {
+            let (word, bit) = (id as usize / 64, 1 << (id % 64));
+            let Some(&logit) = logits.get(id as usize) else { continue };
+            if self.seen[word] & bit == 0 {
+                self.seen[word] |= bit;
+                let logit = if logit >= 0.0 { logit / penalty } else { logit * penalty };
+                self.change(logits, id, tame(logit));
+            }
+        }
+    }
+
+    fn ban_repeated_ngrams(&mut self, logits: &mut [f32], context: &[u32]) {
+        let n = self.generation.no_repeat_ngram_size;
+        if n == 0 || context.len() < n {
+            return;
+        }
+        let tail = &context[context.len() + 1 - n..];
+        for ngram in context.windows(n) {
+            let (head, last) = ngram.split_at(n - 1);
+            if head == tail && (last[0] as usize) < logits.len() {
+                self.change(logits, last[0], f32::NEG_INFINITY);
+            }
+        }
+    }
+
+    /// Selects the tokens that top-k and top-p keep, and computes their weights. They are sorted by
+    /// likelihood if top-k or top-p is on, otherwise by id.
+    fn select_candidates(&mut self, logits: &[f32]) {
+        let Generation { temperature, top_k, top_p, min_p, typical_p, .. } = *self.generation;
+        let likeliest = self.largest(logits);
+        self.candidates.clear();
+        if likeliest == f32::NEG_INFINITY {
+            return;
+        }
+        if top_k > 0 && top_k < logits.len() {
+            self.keep_top_k(logits, top_k);
+            self.weigh(likeliest);
+            if top_p < 1.0 {
+                let mass = top_p * total(&self.candidates);
+                keep_until(&mut self.candidates, mass);
+            }
+        } else if top_p < 1.0 {
+            self.keep_top_p(logits, likeliest);
+        } else if min_p > 0.0 && typical_p >= 1.0 {
+            // Skip tokens that are far too unlikely for min-p.
+            let distance = -min_p.min(1.0).ln() * temperature;
+            self.take_above(logits, bar(likeliest, distance));
+            self.weigh(likeliest);
+        } else {
+            self.take_above(logits, f32::NEG_INFINITY);
+            self.weigh(likeliest);
+        }
+    }
+
+    /// Selects the `k` most likely tokens, most likely first.
+    fn keep_top_k(&mut self, logits: &[f32], k: usize) {
+        // Whenever the buffer reaches 2k tokens it is cut to the best k. This avoids sorting the
+        // vocabulary, and soon almost every token fails the comparison with the bar. A tie with the bar
+        // fails as well, because the k tokens kept have lower ids.
+        let candidates = &mut self.candidates;
+        let mut bar = f32::NEG_INFINITY;
+        distribution::above(self.level, logits, bar, |id, logit| {
+            candidates.push(Candidate::new(id, logit));
+            if candidates.len() >= k.saturating_mul(2) {
+                cut_to_likeliest(candidates, k);
+                bar = candidates[k - 1].logit as f32;
+            }
+            bar
+        });
+        cut_to_likeliest(candidates, k);
+        candidates.sort_unstable_by(likelier_first);
+    }
+
+    /// Nucleus sampling: keeps a token if the total probability of all more likely ones is below
+    /// `top_p`. The bar is lowered until enough tokens are above it, and only those are sorted.
+    fn keep_top_p(&mut self, logits: &[f32], likeliest: f32) {
+        let Generation { temperature, top_p, .. } = *self.generation;
+        let inverse = (1.0 / temperature) as f32;
+        let everything = distribution::sum_of_exponentials(self.level, logits, likeliest, inverse);
+        let mass = top_p * everything;
+        for distance in [4.0, 8.0, 12.0, f64::INFINITY] {
+            self.candidates.clear();
+            self.take_above(logits, bar(likeliest, distance * temperature));
+            self.weigh(likeliest);
+            if total(&self.candidates) >= mass || distance.is_infinite() {
+                break;
+            }
+        }
+        self.candidates.sort_unstable_by(likelier_first);
+        keep_until(&mut self.candidates, mass);
+    }
+
+    /// Selects every token above a bar, in order of ids.
+    fn take_above(&mut self, logits: &[f32], bar: f32) {
+        let candidates = &mut self.candidates;
+        distribution::above(self.level, logits, bar, |id, logit| {
+            candidates.push(Candidate::new(id, logit));
+            bar
+        });
+    }
+
+    /// Computes the candidates' weights.
+    fn weigh(&mut self, likeliest: f32) {
+        for candidate in &mut self.candidates {
+            // Subtract before dividing, so that a tiny temperature does not overflow.
+            candidate.logit =
+                (candidate.logit - f64::from(likeliest)) / self.generation.temperature;
+            candidate.weight = candidate.logit.exp();
+        }
+    }
+
+    fn largest(&self, logits: &[f32]) -> f32 {
+        let mut largest = f32::NEG_INFINITY;
+        distribution::above(self.level, logits, largest, |_, logit| {
+            largest = logit;
+            logit
+        });
+        largest
+    }
+
+    fn keep_min_p(&mut self) {
+        // The most likely candidate has weight 1, and no earlier filter removes it.
+        let floor = self.generation.min_p.min(1.0);
+        self.candidates.retain(|candidate| candidate.weight >= floor);
+    }
+
+    fn keep_typical(&mut self) {
+        if self.generation.typical_p >= 1.0 || self.candidates.is_empty() {
+            return;
+        }
+        let sum = total(&self.candidates);
+        let log_sum = sum.ln();
+        let information = |candidate: &Candidate| log_sum - candidate.logit;
+        let entropy: f64 = self
+            .candidates
+            .iter()
+            .filter(|candidate| candidate.weight > 0.0)
+            .map(|candidate| candidate.weight / sum * information(candidate))
+            .sum();
+        let atypicality = |candidate: &Candidate| (information(candidate) - entropy).abs();
+        self.candidates.sort_unstable_by(|a, b| {
+            atypicality(a).total_cmp(&atypicality(b)).then(a.id.cmp(&b.id))
+        });
+        keep_until(&mut self.candidates, self.generation.typical_p * sum);
+    }
+}
+
+/// Replaces NaN by `-inf`, and limits `+inf`, which would turn every probability into NaN.
+fn tame(logit: f32) -> f32 {
+    // Adding zero turns -0 into +0, so that both rank the same.
+    if logit.is_nan() { f32::NEG_INFINITY } else { logit.min(f32::MAX) + 0.0 }
+}
+
+fn likelier_first(a: &Candidate, b: &Candidate) -> Ordering {
+    b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id))
+}
+
+/// Keeps the `k` most likely candidates, with the least likely of them last and the others in any order.
+fn cut_to_likeliest(candidates: &mut Vec<Candidate>, k: usize) {
+    if candidates.len() > k {
+        candidates.select_nth_unstable_by(k - 1, likelier_first);
+        candidates.truncate(k);
+    }
+}
+
+/// Keeps the shortest prefix whose weights reach `mass`, but at least one candidate.
+fn keep_until(candidates: &mut Vec<Candidate>, mass: f64) {
+    let mut before = 0.0;
+    let kept = candidates
+        .iter()
+        .take_while(|candidate| {
+            let stays = before < mass;
+            before += candidate.weight;
+            stays
+        })
+        .count();
+    candidates.truncate(kept.max(1));
+}
+
+fn total(candidates: &[Candidate]) -> f64 {
+    candidates.iter().map(|candidate| candidate.weight).sum()
+}
+
+/// A bar slightly more than `distance` below the largest logit, so that tokens at `distance` are above
+/// it.
+fn bar(likeliest: f32, distance: f64) -> f32 {
+    let bar = f64::from(likeliest) - distance;
+    (bar - 1e-3 - bar.abs() * 1e-6) as f32
+}
+
+/// Most likely token; the lowest id on ties, and `None` if every logit is `-inf`.
+fn greatest(level: Level, logits: &[f32]) -> Option<u32> {
+    let mut best = None;
+    distribution::above(level, logits, f32::NEG_INFINITY, |id, logit| {
+        best = Some(id);
+        logit
+    });
+    best
+}
+
+/// Maps 64 random bits to `[0, 1)` in steps of 2⁻⁵³. Not taken from `rand`, which may change its
+/// mapping.
+fn uniform(bits: u64) -> f64 {
+    (bits >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// The candidate at the fraction `draw`, in `[0, 1)`, of the cumulative weight.
+fn pick(candidates: &[Candidate], draw: f64) -> Option<u32> {
+    let target = draw * total(candidates);
+    let mut through = 0.0;
+    for candidate in candidates {
+        through += candidate.weight;
+        if target < through {
+            return Some(candidate.id);
+        }
+    }
+    // Reached only through rounding, if `draw` is close to 1.
+    candidates.iter().rev().find(|candidate| candidate.weight > 0.0).map(|candidate| candidate.id)
+}

@@ -1,0 +1,224 @@
+//! Vectors of sixteen numbers, for several instruction sets.
+//!
+//! A kernel is written once against [`Simd`] and compiled for each instruction set. Every vector has
+//! sixteen lanes, in one register, two, or none, so that the order of a kernel's additions does not
+//! depend on the CPU. AVX-512 and AVX2 round identically (all multiply-adds are fused) and give the
+//! same bits. `Portable` rounds products and sums separately, and gives the same bits on every machine.
+//!
+//! # Safety
+//! All `unsafe` vector code is in this module's three implementations, and relies on two rules. First, a
+//! proof of an instruction set (`Avx512`, `Avx2`) is created only by [`Level::run`], a [`Level`] exists
+//! only for sets that this CPU supports, and instructions of a set are reachable only through its proof.
+//! Second, memory is accessed only through references to arrays of exactly the size that is read or
+//! written; the interface has no pointers.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+use half::bf16;
+
+use portable::Portable;
+
+/// Number of lanes of a vector.
+pub const LANES: usize = 16;
+
+/// A vector in memory.
+pub type Lanes<T> = [T; LANES];
+
+/// 8-bit weights of sixteen columns, four rows each, for [`Simd::dot_i8`].
+pub type Quads = [u8; 4 * LANES];
+
+/// bf16 weights of sixteen columns, two rows each, for [`Simd::dot_bf16`].
+pub type Pairs = [bf16; 2 * LANES];
+
+/// Vector operations for kernels.
+pub trait Simd: Copy {
+    /// Sixteen f32.
+    type F32: Copy;
+    /// Sixteen i32.
+    type I32: Copy;
+    /// Number of vector registers available as accumulators of a matrix product's register tile.
+    const ACCUMULATORS: usize;
+
+    fn splat(self, x: f32) -> Self::F32;
+    fn load(self, from: &Lanes<f32>) -> Self::F32;
+    fn store(self, to: &mut Lanes<f32>, x: Self::F32);
+    /// Loads and converts to f32.
+    fn load_bf16(self, from: &Lanes<bf16>) -> Self::F32;
+    /// Loads and converts to f32.
+    fn load_i8(self, from: &Lanes<i8>) -> Self::F32;
+    /// Rounds to the nearest bf16, ties to even.
+    fn store_bf16(self, to: &mut Lanes<bf16>, x: Self::F32);
+    /// Rounds to the nearest integer, ties to even; for numbers within ±127.
+    fn store_i8(self, to: &mut Lanes<i8>, x: Self::F32);
+
+    fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn sub(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// a · b + c.
+    fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// Maximum per lane; `b` if either is NaN.
+    fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// Minimum per lane; `b` if either is NaN.
+    fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn abs(self, x: Self::F32) -> Self::F32;
+    /// Rounds to the nearest integer, ties to even.
+    fn round(self, x: Self::F32) -> Self::F32;
+    /// Whether any lane of `a` is greater than the same lane of `b`.
+    fn any_greater(self, a: Self::F32, b: Self::F32) -> bool;
+    /// Shifts the bits left by 23, which moves the lowest bits into the exponent.
+    fn shift_into_exponent(self, x: Self::F32) -> Self::F32;
+
+    fn splat_i32(self, x: i32) -> Self::I32;
+    /// `sum` plus four products per lane, of unsigned bytes of `weights` and signed bytes of `x`.
+    fn dot_i8(self, sum: Self::I32, weights: &Quads, x: [i8; 4]) -> Self::I32;
+    /// `sum` plus two products per lane. The CPU's instruction for it, if it has one, may give different
+    /// bits, because it treats subnormal numbers as zero.
+    fn dot_bf16(self, sum: Self::F32, weights: &Pairs, x: [bf16; 2]) -> Self::F32;
+    fn to_f32(self, x: Self::I32) -> Self::F32;
+
+    /// Prefetches the cache line at `of`.
+    fn prefetch<T>(self, of: &T);
+
+    /// Sum of all lanes, as a tree: the upper half is added to the lower half, and so on.
+    #[inline(always)]
+    fn sum(self, x: Self::F32) -> f32 {
+        self.fold(x, |a, b| a + b)
+    }
+
+    /// Largest lane, ignoring NaN.
+    #[inline(always)]
+    fn largest(self, x: Self::F32) -> f32 {
+        self.fold(x, f32::max)
+    }
+
+    /// Reduces all lanes with `fold`, as a tree of halves.
+    #[inline(always)]
+    fn fold(self, x: Self::F32, fold: impl Fn(f32, f32) -> f32) -> f32 {
+        let mut lanes = [0.0; LANES];
+        self.store(&mut lanes, x);
+        let mut half = LANES / 2;
+        while half > 0 {
+            for lane in 0..half {
+                lanes[lane] = fold(lanes[lane], lanes[lane + half]);
+            }
+            half /= 2;
+        }
+        lanes[0]
+    }
+}
+
+/// A computation on vectors, generic over the instruction set.
+pub trait Kernel {
+    type Output;
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// An instruction set that kernels are compiled for and that this CPU supports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level(Set);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Set {
+    #[cfg(target_arch = "x86_64")]
+    Avx512Bf16,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2Vnni,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
+impl Level {
+    /// The best level that this CPU supports.
+    pub fn best() -> Self {
+        Self::available().next().unwrap_or(Self(Set::Portable))
+    }
+
+    /// All levels that this CPU supports, best first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        let all = [
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512Bf16,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2Vnni,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2,
+            Set::Portable,
+        ];
+        all.into_iter().filter(|set| set.is_available()).map(Self)
+    }
+
+    /// Display name of the instruction set.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512Bf16 => "AVX-512 with VNNI and BF16",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "AVX-512 with VNNI",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2Vnni => "AVX2 with VNNI",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "AVX2",
+            Set::Portable => "portable",
+        }
+    }
+
+    /// Whether it has an instruction for bf16 dot products.
+    pub fn multiplies_bf16(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self.0 == Set::Avx512Bf16;
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
+    /// Runs a kernel compiled for this level.
+    #[inline]
+    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        // SAFETY: a level exists only if the CPU supports it.
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512Bf16 => unsafe { avx512::run_bf16(kernel) },
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => unsafe { avx512::run(kernel) },
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2Vnni => unsafe { avx2::run_vnni(kernel) },
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => unsafe { avx2::run(kernel) },
+            Set::Portable => kernel.run(Portable),
+        }
+    }
+}
+
+impl Set {
+    /// Whether this CPU supports the instruction set.
+    fn is_available(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16 => {
+                Self::Avx512.is_available() && is_x86_feature_detected!("avx512bf16")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512vnni")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2Vnni => Self::Avx2.is_available() && is_x86_feature_detected!("avxvnni"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Self::Portable => true,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Finds runs of words that a text shares with a corpus, a sign of memorization.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::corpus::Corpus;
+use text::words::normalised;
+
+/// Minimum number of consecutive words that count as copied. Case and punctuation are ignored.
+pub const SHORTEST: usize = 12;
+
+/// Consecutive words of a text that also occur in the corpus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Run {
+    pub words: usize,
+    pub text: String,
+    /// First line of the document they occur in.
+    pub document: String,
+}
+
+/// Returns the runs of each text, in order. If several documents share the same words, the longest run
+/// counts.
+pub fn runs(texts: &[&str], corpus: &Corpus) -> Vec<Vec<Run>> {
+    let texts: Vec<Vec<String>> = texts.iter().map(|text| normalised(text)).collect();
+    let mut places: HashMap<u64, Vec<(usize, usize)>> = HashMap::new();
+    for (text, words) in texts.iter().enumerate() {
+        for (start, words) in words.windows(SHORTEST).enumerate() {
+            places.entry(hash(words)).or_default().push((text, start));
+        }
+    }
+    let documents = corpus.documents.par_iter().enumerate();
+    let mut found: Vec<Found> = documents
+        .flat_map_iter(|(document, text)| {
+            let words = normalised(text);
+            let shared = shared(&texts, &places, &words);
+            shared.into_iter().map(move |found| Found { document, ..found })
+        })
+        .collect();
+    found.sort_by_key(|run| (run.text, run.start, std::cmp::Reverse(run.words), run.document));
+    let mut runs = vec![Vec::new(); texts.len()];
+    let mut last: Option<Found> = None;
+    for run in found {
+        let end = run.start + run.words;
+        if last.is_some_and(|last| last.text == run.text && end <= last.start + last.words) {
+            continue;
+        }
+        last = Some(run);
+        let document = &corpus.documents[run.document];
+        runs[run.text].push(Run {
+            words: run.words,
+            text: texts[run.text][run.start..end].join(" "),
+            document: document.lines().next().unwrap_or_default().to_owned(),
+        });
+    }
+    runs
+}
+
+/// A run shared by a text and a document.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    text: usize,
+    start: usize,
+    words: usize,
+    document: usize,
+}
+
+/// Returns the maximal runs that a document shares with the texts. The caller sets `document`.
+fn shared(
+    texts: &[Vec<String>],
+    places: &HashMap<u64, Vec<(usize, usize)>>,
+    document: &[String],
+) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (at, words) in document.windows(SHORTEST).enumerate() {
+        for &(text, start) in places.get(&hash(words)).into_iter().flatten() {
+            let theirs = &texts[text];
+            let begins_earlier = at > 0 && start > 0 && document[at - 1] == theirs[start - 1];
+            let same = document[at..].iter().zip(&theirs[start..]).take_while(|(a, b)| a == b);
+            let words = same.count();
+            if !begins_earlier && words >= SHORTEST {
+                found.push(Found { text, start, words, document: 0 });
+            }
+        }
+    }
+    found
+}
+
+/// Windows with equal hashes are compared word by word, so collisions do no harm.
+fn hash(words: &[String]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    words.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "one two three four five six seven eight nine ten eleven twelve thirteen";
+
+    fn found(text: &str, documents: &[&str]) -> Vec<(usize, String)> {
+        let documents = documents.iter().map(|&document| document.to_owned()).collect();
+        let corpus = Corpus { documents, ..Corpus::default() };
+        let runs = runs(&["nothing of it", text], &corpus);
+        assert!(runs[0].is_empty());
+        runs[1].iter().map(|run| (run.words, run.document.clone())).collect()
+    }
+
+    #[test]
+    fn a_run_is_maximal_and_ignores_case_and_punctuation() {
+        let document = format!("Title\n\nBefore it, {}, and after.", TEXT.to_uppercase());
+        assert_eq!(found(TEXT, &[&document]), [(13, "Title".to_owned())]);
+        let eleven = TEXT.split(' ').take(11).collect::<Vec<_>>().join(" ");
+        assert_eq!(found(&format!("{eleven} other"), &[&document]), []);
+        assert_eq!(found("too short", &[&document]), []);
+    }
+
+    #[test]
+    fn the_document_with_the_longest_run_counts() {
+        let part = TEXT.split(' ').skip(1).collect::<Vec<_>>().join(" ");
+        let documents = [format!("A {part}"), format!("B {TEXT}"), format!("C {TEXT}")];
+        let documents = documents.each_ref().map(String::as_str);
+        assert_eq!(found(TEXT, &documents), [(13, documents[1].to_owned())]);
+    }
+
+    #[test]
+    fn all_runs_of_a_text_are_found_in_order() {
+        let other = "a b c d e f g h i j k l";
+        let documents = [format!("First\n\n{other}"), format!("Second\n\n{TEXT}")];
+        let documents = documents.each_ref().map(String::as_str);
+        let text = format!("{TEXT} between {other} {TEXT}");
+        let expected = [(13, "Second"), (12, "First"), (13, "Second")];
+        assert_eq!(found(&text, &documents), expected.map(|(n, name)| (n, name.to_owned())));
+    }
+}

@@ -1,0 +1,143 @@
+//! Training of GPT-2 models.
+//!
+//! ```text
+//! documents --> text (windows of tokens) --> Trainer::step --> weights --> export
+//!                                             forward, backward, AdamW
+//! ```
+//!
+//! `network` defines the network once, over operations that `ops` implements twice: as CPU kernels and
+//! with candle's operations. candle records the computation graph. All randomness comes from ChaCha,
+//! keyed by seed and step, so a resumed run gives the same results as an uninterrupted one.
+
+mod error;
+mod network;
+mod ops;
+mod optimizer;
+mod product;
+mod schedule;
+mod state;
+pub mod text;
+mod trainer;
+pub mod vocabulary;
+
+pub mod card;
+pub mod curve;
+pub mod record;
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use gpt2::Device;
+use kernels::simd::Level;
+
+/// Whether this build can train on a GPU.
+pub const ON_GPU: bool = cfg!(any(feature = "cuda-training", feature = "metal"));
+
+pub use error::Error;
+pub use ops::Arithmetic;
+pub use schedule::{Decay, Schedule};
+pub use trainer::{Batch, Step, Trainer};
+
+/// Training settings. Together with the text, the initial weights and the number format they determine
+/// the trained model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Number of optimizer steps in the whole run.
+    pub steps: usize,
+    /// Rows per batch.
+    pub batch_size: usize,
+    /// Batches per step (gradient accumulation).
+    pub accumulation: usize,
+    /// Tokens per row; at most the model's number of positions.
+    pub context: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Learning rate schedule.
+    pub schedule: Schedule,
+    /// AdamW's decay rates for the averages of the gradients and of their squares.
+    pub betas: (f64, f64),
+    /// AdamW's epsilon, added to the denominator.
+    pub epsilon: f64,
+    /// Decoupled weight decay, for matrices only.
+    pub weight_decay: f64,
+    /// Maximum global gradient norm (gradient clipping).
+    pub clip: f64,
+    /// Dropout rate, after the embeddings and after the attention and MLP of each block.
+    pub dropout: f64,
+    /// Decay of the moving average of the weights, which is evaluated and exported. 0 uses the weights
+    /// themselves.
+    pub averaged: f64,
+    /// Random seed for initial weights, dropout and the order of the documents.
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            steps: 1000,
+            batch_size: 8,
+            accumulation: 1,
+            context: 1024,
+            learning_rate: 1e-3,
+            schedule: Schedule::default(),
+            betas: (0.9, 0.95),
+            epsilon: 1e-8,
+            weight_decay: 0.1,
+            clip: 1.0,
+            dropout: 0.0,
+            averaged: 0.0,
+            seed: 0,
+        }
+    }
+}
+
+/// Number format of the inputs of matrix products. Everything else is f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// No rounding.
+    F32,
+    /// Rounds to bf16, about three decimal digits. Twice as fast on processors with bf16 instructions.
+    Bf16,
+}
+
+impl Precision {
+    /// Returns the fastest format on this processor that is precise enough for training.
+    pub fn best() -> Self {
+        if Level::best().multiplies_bf16() { Self::Bf16 } else { Self::F32 }
+    }
+
+    /// Returns the fastest format on a device that is precise enough for training.
+    pub fn best_on(device: &Device) -> Self {
+        match device {
+            Device::Cpu => Self::best(),
+            #[cfg(feature = "gpu")]
+            Device::Gpu(_) => Self::Bf16,
+            Device::Metal(_) => Self::F32,
+        }
+    }
+
+    /// Returns the name of the format.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
+/// Keeps the allocator from returning freed memory to the system. Each training step allocates the same
+/// few hundred large blocks again, and clearing returned pages would take a fifth of the time.
+pub fn keep_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        let options =
+            [(libc::M_MMAP_MAX, 0), (libc::M_TRIM_THRESHOLD, -1), (libc::M_TOP_PAD, 64 << 20)];
+        for (option, value) in options {
+            // SAFETY: `mallopt` only sets allocator parameters, and has no effect if it fails.
+            unsafe { libc::mallopt(option, value) };
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Differentiable operations for training: kernels with hand-written gradients on the CPU, candle's
+//! operations elsewhere. candle's also serve as the reference in tests of the kernels.
+//!
+//! N: tokens, in the order of the batch's rows. C: width. All tensors are f32; [`Precision`] is the
+//! number format of the inputs of matrix products.
+
+mod attention;
+mod gelu;
+mod layer_norm;
+mod linear;
+mod output;
+mod sum;
+
+use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Tensor};
+
+use super::Precision;
+use gpt2::Activation;
+use kernels::format::{Bf16, F32};
+use kernels::simd::Level;
+
+/// Implementation of the operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// CPU kernels.
+    Kernels(Level, Precision),
+    /// candle's operations, with matrix products in this type.
+    Candle(DType),
+}
+
+impl Arithmetic {
+    /// Returns the fastest implementation on a device.
+    pub fn on(device: &Device, precision: Precision) -> Self {
+        match (device, precision) {
+            (Device::Cpu, _) => Self::Kernels(Level::best(), precision),
+            (_, Precision::F32) => Self::Candle(DType::F32),
+            (_, Precision::Bf16) => Self::Candle(DType::BF16),
+        }
+    }
+
+    /// x W + b: `x` (N, K), `weight` (K, M), `bias` (M) -> (N, M).
+    pub fn linear(self, x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Kernels(level, Precision::F32) => {
+                x.contiguous()?.apply_op3(weight, bias, linear::Linear::<F32>::new(level))
+            }
+            Self::Kernels(level, Precision::Bf16) => {
+                x.contiguous()?.apply_op3(weight, bias, linear::Linear::<Bf16>::new(level))
+            }
+            Self::Candle(dtype) => rounded(x, dtype)?
+                .matmul(&rounded(weight, dtype)?)?
+                .to_dtype(DType::F32)?
+                .broadcast_add(bias),
+        }
+    }
+
+    /// Normalizes each row of `x` (N, C) to mean 0 and variance 1, then applies `weight` and `bias`.
+    pub fn layer_norm(
+        self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        epsilon: f64,
+    ) -> Result<Tensor> {
+        match self {
+            Self::Kernels(level, _) => {
+                let norm = layer_norm::LayerNorm { level, epsilon: epsilon as f32 };
+                x.contiguous()?.apply_op3(weight, bias, norm)
+            }
+            Self::Candle(_) => {
+                let x = x.broadcast_sub(&x.mean_keepdim(1)?)?;
+                let variance = x.sqr()?.mean_keepdim(1)?;
+                let x = x.broadcast_div(&(variance + epsilon)?.sqrt()?)?;
+                x.broadcast_mul(weight)?.broadcast_add(bias)
+            }
+        }
+    }
+
+    /// Applies GELU elementwise.
+    pub fn activate(self, x: &Tensor, activation: Activation) -> Result<Tensor> {
+        match (self, activation) {
+            (Self::Kernels(level, _), Activation::GeluTanh) => {
+                x.contiguous()?.apply_op1(gelu::Gelu { level })
+            }
+            (Self::Candle(_), Activation::GeluTanh) => x.gelu(),
+            // Has no kernel, because no published GPT-2 uses it.
+            (_, Activation::GeluErf) => x.gelu_erf(),
+        }
+    }
+
+    /// Causal self-attention, softmax(q kᵀ · `scale`) v: `qkv` (N, 3C), consisting of `rows` rows of
+    /// equal length -> (N, C).
+    pub fn attention(self, qkv: &Tensor, rows: usize, heads: usize, scale: f64) -> Result<Tensor> {
+        let sizes = attention::Sizes::of(qkv, rows, heads)?;
+        match self {
+            Self::Kernels(level, Precision::F32) => {
+                qkv.contiguous()?.apply_op1(attention::Attention::<F32>::new(level, sizes, scale))
+            }
+            Self::Kernels(level, Precision::Bf16) => {
+                qkv.contiguous()?.apply_op1(attention::Attention::<Bf16>::new(level, sizes, scale))
+            }
+            Self::Candle(dtype) => attention::composed(&rounded(qkv, dtype)?, sizes, scale),
+        }
+    }
+
+    /// Adds two tensors of the same shape.
+    pub fn sum(self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Kernels(level, _) => {
+                a.contiguous()?.apply_op2(&b.contiguous()?, sum::Sum { level })
+            }
+            Self::Candle(_) => a + b,
+        }
+    }
+
+    /// Mean cross entropy, in nats, of the targets `followed` (N) given the logits x Wᵀ: `x` (N, C),
+    /// `weight` (V, C). It can only be differentiated if `with_gradient` is set.
+    pub fn cross_entropy(
+        self,
+        x: &Tensor,
+        weight: &Tensor,
+        followed: &[u32],
+        with_gradient: bool,
+    ) -> Result<Tensor> {
+        match self {
+            Self::Kernels(level, Precision::F32) => {
+                let output = output::Output::<F32>::new(level, followed, with_gradient);
+                x.contiguous()?.apply_op2(weight, output)
+            }
+            Self::Kernels(level, Precision::Bf16) => {
+                let output = output::Output::<Bf16>::new(level, followed, with_gradient);
+                x.contiguous()?.apply_op2(weight, output)
+            }
+            Self::Candle(dtype) => {
+                let logits = rounded(x, dtype)?.matmul(&rounded(&weight.t()?, dtype)?)?;
+                let followed = Tensor::new(followed, x.device())?;
+                candle_nn::loss::cross_entropy(&logits.to_dtype(DType::F32)?, &followed)
+            }
+        }
+    }
+}
+
+fn rounded(x: &Tensor, dtype: DType) -> Result<Tensor> {
+    x.to_dtype(dtype)
+}
+
+/// Returns the numbers of a contiguous tensor.
+fn numbers<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    let all = storage.as_slice::<f32>()?;
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&all[start..end]),
+        None => Err(candle_core::Error::RequiresContiguous { op: "training" }.bt()),
+    }
+}
+
+/// Wraps a kernel's result for candle.
+fn result(numbers: Vec<f32>, shape: impl Into<Shape>) -> Result<(CpuStorage, Shape)> {
+    Ok((CpuStorage::F32(numbers), shape.into()))
+}

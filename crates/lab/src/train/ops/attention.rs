@@ -1,0 +1,514 @@
+//! Causal self-attention and its gradient.
+//!
+//! A head's scores are computed in tiles of [`GROUP`] queries by [`GROUP`] keys. The forward pass does
+//! not keep them. The backward pass recomputes them twice: with queries as rows for the gradient of the
+//! queries, and with keys as rows for the gradients of keys and values (as in FlashAttention-2, Dao
+//! 2023, arXiv:2307.08691). So no tile has to be transposed.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+use super::{numbers, result};
+use crate::train::product::{View, encoded_here, packed_here};
+use kernels::exp::exp;
+use kernels::format::{Format, GROUP, PANEL};
+use kernels::linear::{COLUMNS, Results, multiply};
+use kernels::simd::{Kernel, LANES, Level, Simd};
+
+// A tile is as wide as a product's result, and its rows are encoded as one group.
+const _: () = assert!(COLUMNS == GROUP);
+
+/// Scores of up to GROUP queries by GROUP keys, or of up to GROUP keys by GROUP queries.
+type Tile = [Results; GROUP];
+
+/// Sizes of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Number of rows in the batch (B).
+    rows: usize,
+    /// Tokens per row (T).
+    length: usize,
+    heads: usize,
+    /// Width of a head (D).
+    head: usize,
+}
+
+impl Sizes {
+    /// Derives the sizes from queries, keys and values side by side (N, 3C).
+    pub fn of(qkv: &Tensor, rows: usize, heads: usize) -> Result<Self> {
+        let (tokens, width) = qkv.dims2()?;
+        if rows == 0 || !tokens.is_multiple_of(rows) || !width.is_multiple_of(3 * heads) {
+            bail!("attention input ({tokens}, {width}) does not fit {rows} rows and {heads} heads");
+        }
+        Ok(Self { rows, length: tokens / rows, heads, head: width / 3 / heads })
+    }
+
+    /// Width of the model (C).
+    fn width(&self) -> usize {
+        self.heads * self.head
+    }
+
+    /// Returns one head's (T, D) part of `numbers` (N, `parts` C). `of` is row · heads + head.
+    fn view<'a>(&self, numbers: &'a [f32], parts: usize, part: usize, of: usize) -> View<'a> {
+        let (row, head) = (of / self.heads, of % self.heads);
+        let stride = parts * self.width();
+        let first = row * self.length * stride + part * self.width() + head * self.head;
+        View::new(&numbers[first..], self.length, self.head, stride)
+    }
+
+    /// Rearranges the results of the heads from (B, heads, parts, T, D) to (N, parts C).
+    fn gathered(&self, of_heads: &[f32], parts: usize) -> Vec<f32> {
+        let (width, head, length) = (parts * self.width(), self.head, self.length);
+        let mut numbers = vec![0.0; self.rows * length * width];
+        numbers.par_chunks_mut(width).enumerate().for_each(|(token, numbers)| {
+            let (row, position) = (token / length, token % length);
+            for (i, to) in numbers.chunks_exact_mut(head).enumerate() {
+                let (part, of) = (i / self.heads, row * self.heads + i % self.heads);
+                let from = ((of * parts + part) * length + position) * head;
+                to.copy_from_slice(&of_heads[from..from + head]);
+            }
+        });
+        numbers
+    }
+}
+
+/// Attention with candle's operations; the softmax is in f32.
+pub fn composed(qkv: &Tensor, sizes: Sizes, scale: f64) -> Result<Tensor> {
+    let Sizes { rows, length, heads, head } = sizes;
+    let (width, dtype, device) = (sizes.width(), qkv.dtype(), qkv.device());
+    let part = |part: usize| {
+        let part = qkv.narrow(1, part * width, width)?;
+        part.reshape((rows, length, heads, head))?.transpose(1, 2)?.contiguous()
+    };
+    let (q, k, v) = (part(0)?, part(1)?, part(2)?); // (B, H, T, D)
+    let place = Tensor::arange(0, length as u32, device)?;
+    let is_later = place.unsqueeze(0)?.broadcast_gt(&place.unsqueeze(1)?)?; // (T, T)
+    let nothing = Tensor::zeros((length, length), DType::F32, device)?;
+    let hidden = Tensor::full(f32::NEG_INFINITY, (length, length), device)?;
+    let mask = is_later.where_cond(&hidden, &nothing)?;
+    let scores = (q.matmul(&k.t()?.contiguous()?)?.to_dtype(DType::F32)? * scale)?;
+    let scores = candle_nn::ops::softmax(&scores.broadcast_add(&mask)?, 3)?; // (B, H, T, T)
+    let y = scores.to_dtype(dtype)?.matmul(&v)?.transpose(1, 2)?; // (B, T, H, D)
+    y.reshape((rows * length, width))?.to_dtype(DType::F32)
+}
+
+/// Causal softmax(q kᵀ · scale) v.
+pub struct Attention<F> {
+    level: Level,
+    sizes: Sizes,
+    scale: f32,
+    format: PhantomData<F>,
+}
+
+impl<F> Attention<F> {
+    pub fn new(level: Level, sizes: Sizes, scale: f64) -> Self {
+        Self { level, sizes, scale: scale as f32, format: PhantomData }
+    }
+}
+
+impl<F: Format> CustomOp1 for Attention<F> {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn cpu_fwd(&self, qkv: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let qkv = numbers(qkv, layout)?;
+        let Self { level, sizes, scale, .. } = *self;
+        let mut y = vec![0.0; qkv.len() / 3];
+        y.par_chunks_mut(sizes.length * sizes.head).enumerate().for_each(|(of, y)| {
+            let part = |part| sizes.view(qkv, 3, part, of);
+            forward::<F>(level, sizes, scale, [part(0), part(1), part(2)], y);
+        });
+        result(sizes.gathered(&y, 1), (sizes.rows * sizes.length, sizes.width()))
+    }
+
+    fn bwd(&self, qkv: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        let Self { level, sizes, scale, format } = *self;
+        let of_qkv = Gradient::<F> { level, sizes, scale, format };
+        qkv.apply_op2_no_bwd(&gradient.contiguous()?, &of_qkv).map(Some)
+    }
+}
+
+/// Gradient of queries, keys and values, (N, 3C).
+struct Gradient<F> {
+    level: Level,
+    sizes: Sizes,
+    scale: f32,
+    format: PhantomData<F>,
+}
+
+impl<F: Format> CustomOp2 for Gradient<F> {
+    fn name(&self) -> &'static str {
+        "attention gradient"
+    }
+
+    fn cpu_fwd(
+        &self,
+        qkv: &CpuStorage,
+        qkv_layout: &Layout,
+        dy: &CpuStorage,
+        dy_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (qkv, dy) = (numbers(qkv, qkv_layout)?, numbers(dy, dy_layout)?);
+        let Self { level, sizes, scale, .. } = *self;
+        let mut of_heads = vec![0.0; qkv.len()];
+        of_heads.par_chunks_mut(3 * sizes.length * sizes.head).enumerate().for_each(
+            |(of, of_head)| {
+                let part = |part| sizes.view(qkv, 3, part, of);
+                let of_y = sizes.view(dy, 1, 0, of);
+                backward::<F>(level, sizes, scale, [part(0), part(1), part(2), of_y], of_head);
+            },
+        );
+        result(sizes.gathered(&of_heads, 3), qkv_layout.shape().clone())
+    }
+}
+
+/// Computes one head: `q`, `k`, `v` (T, D) -> `y` (T, D).
+fn forward<F: Format>(
+    level: Level,
+    sizes: Sizes,
+    scale: f32,
+    [q, k, v]: [View<'_>; 3],
+    y: &mut [f32],
+) {
+    let queries = Rows::<F>::new(level, q, sizes);
+    let keys = Columns::<F>::new(level, k.transposed());
+    let values = Columns::<F>::new(level, v);
+    let mut tiles = Vec::new();
+    for block in 0..queries.blocks() {
+        let rows = queries.in_block(block);
+        scores(level, &queries, block, &keys, 0..block + 1, &mut tiles);
+        let mut weights = vec![bytemuck::Zeroable::zeroed(); rows * (block + 1)];
+        level.run(Softmax::<F> { tiles: &mut tiles, rows, scale, weights: &mut weights });
+        let y = &mut y[block * GROUP * sizes.head..][..rows * sizes.head];
+        values.product(level, &weights, 0..block + 1, sizes.head, y);
+    }
+}
+
+/// Computes the gradients of one head: `q`, `k`, `v` and `dy`, each (T, D) -> (3, T, D).
+fn backward<F: Format>(
+    level: Level,
+    sizes: Sizes,
+    scale: f32,
+    [q, k, v, dy]: [View<'_>; 4],
+    of_three: &mut [f32],
+) {
+    let Sizes { length, head, .. } = sizes;
+    let rows_of = |view| Rows::<F>::new(level, view, sizes);
+    let columns_of = |view| Columns::<F>::new(level, view);
+    let (of_q, rest) = of_three.split_at_mut(length * head);
+    let (of_k, of_v) = rest.split_at_mut(length * head);
+    let blocks = length.div_ceil(GROUP);
+    // Per query: the log-sum-exp of its scores, and the dot product of its attention weights with their
+    // gradients. The padding queries after the last get weight 0.
+    let mut log_sums = vec![f32::INFINITY; blocks * GROUP];
+    let mut deltas = vec![0.0; blocks * GROUP];
+    let (mut tiles, mut of_weights) = (Vec::new(), Vec::new());
+
+    let (queries, keys) = (rows_of(q), columns_of(k.transposed()));
+    let (of_y, values) = (rows_of(dy), columns_of(v.transposed()));
+    let keys_by_position = columns_of(k);
+    for block in 0..blocks {
+        let rows = queries.in_block(block);
+        scores(level, &queries, block, &keys, 0..block + 1, &mut tiles);
+        scores(level, &of_y, block, &values, 0..block + 1, &mut of_weights);
+        let mut of_scores = vec![bytemuck::Zeroable::zeroed(); rows * (block + 1)];
+        level.run(OfQueries::<F> {
+            tiles: &mut tiles,
+            of_weights: &of_weights,
+            rows,
+            scale,
+            log_sums: &mut log_sums[block * GROUP..][..GROUP],
+            deltas: &mut deltas[block * GROUP..][..GROUP],
+            of_scores: &mut of_scores,
+        });
+        let of_q = &mut of_q[block * GROUP * head..][..rows * head];
+        keys_by_position.product(level, &of_scores, 0..block + 1, head, of_q);
+    }
+
+    let (keys, queries) = (rows_of(k), columns_of(q.transposed()));
+    let (values, of_y) = (rows_of(v), columns_of(dy.transposed()));
+    let (queries_by_position, of_y_by_position) = (columns_of(q), columns_of(dy));
+    for block in 0..blocks {
+        let (rows, count) = (keys.in_block(block), blocks - block);
+        scores(level, &keys, block, &queries, block..blocks, &mut tiles);
+        scores(level, &values, block, &of_y, block..blocks, &mut of_weights);
+        let mut weights = vec![bytemuck::Zeroable::zeroed(); rows * count];
+        let mut of_scores = weights.clone();
+        level.run(OfKeys::<F> {
+            tiles: &mut tiles,
+            of_weights: &mut of_weights,
+            rows,
+            scale,
+            log_sums: &log_sums[block * GROUP..],
+            deltas: &deltas[block * GROUP..],
+            weights: &mut weights,
+            of_scores: &mut of_scores,
+        });
+        let part = block * GROUP * head..(block * GROUP + rows) * head;
+        let all = block..blocks;
+        of_y_by_position.product(level, &weights, all.clone(), head, &mut of_v[part.clone()]);
+        queries_by_position.product(level, &of_scores, all, head, &mut of_k[part]);
+    }
+}
+
+/// Left operand of a product: a matrix (T, D), encoded by rows.
+struct Rows<F: Format> {
+    groups: usize,
+    length: usize,
+    /// (T, groups).
+    encoded: Vec<F::Group>,
+}
+
+impl<F: Format> Rows<F> {
+    fn new(level: Level, view: View<'_>, sizes: Sizes) -> Self {
+        let groups = sizes.head.div_ceil(GROUP);
+        Self { groups, length: sizes.length, encoded: encoded_here::<F>(level, view) }
+    }
+
+    fn blocks(&self) -> usize {
+        self.length.div_ceil(GROUP)
+    }
+
+    /// Number of rows in a block.
+    fn in_block(&self, block: usize) -> usize {
+        GROUP.min(self.length - block * GROUP)
+    }
+
+    fn block(&self, block: usize) -> &[F::Group] {
+        &self.encoded[block * GROUP * self.groups..][..self.in_block(block) * self.groups]
+    }
+}
+
+/// Right operand of a product: a matrix (K, N), packed into panels.
+struct Columns<F: Format> {
+    groups: usize,
+    /// (panels, groups).
+    blocks: Vec<F::Block>,
+}
+
+impl<F: Format> Columns<F> {
+    fn new(level: Level, view: View<'_>) -> Self {
+        Self { groups: view.rows().div_ceil(GROUP), blocks: packed_here::<F>(level, view) }
+    }
+
+    fn panel(&self, panel: usize) -> &[F::Block] {
+        &self.blocks[panel * self.groups..][..self.groups]
+    }
+
+    /// Multiplies `x` (rows, groups) by the rows in `groups` into `y` (rows, `width`).
+    fn product(
+        &self,
+        level: Level,
+        x: &[F::Group],
+        groups: Range<usize>,
+        width: usize,
+        y: &mut [f32],
+    ) {
+        let mut results = [[0.0; COLUMNS]; GROUP];
+        let results = &mut results[..y.len() / width];
+        for first in (0..width).step_by(COLUMNS) {
+            for half in 0..COLUMNS / PANEL {
+                let panel = &self.panel(first / PANEL + half)[groups.clone()];
+                multiply::<F>(level, x, panel, None, &NO_BIAS, results, half);
+            }
+            let end = width.min(first + COLUMNS);
+            for (y, results) in y.chunks_exact_mut(width).zip(&*results) {
+                y[first..end].copy_from_slice(&results[..end - first]);
+            }
+        }
+    }
+}
+
+const NO_BIAS: [f32; PANEL] = [0.0; PANEL];
+
+/// Multiplies a block of rows by blocks of columns, one tile for each.
+fn scores<F: Format>(
+    level: Level,
+    rows: &Rows<F>,
+    block: usize,
+    columns: &Columns<F>,
+    blocks: Range<usize>,
+    tiles: &mut Vec<Tile>,
+) {
+    if tiles.len() < blocks.len() {
+        tiles.resize(blocks.len(), [[0.0; COLUMNS]; GROUP]);
+    }
+    let x = rows.block(block);
+    for (tile, columns_of) in tiles.iter_mut().zip(blocks) {
+        for half in 0..COLUMNS / PANEL {
+            let panel = columns.panel(columns_of * (COLUMNS / PANEL) + half);
+            let tile = &mut tile[..rows.in_block(block)];
+            multiply::<F>(level, x, panel, None, &NO_BIAS, tile, half);
+        }
+    }
+}
+
+/// Causal softmax of a block of queries. The last tile is the diagonal one.
+struct Softmax<'a, F: Format> {
+    tiles: &'a mut [Tile],
+    rows: usize,
+    scale: f32,
+    /// (rows, tiles).
+    weights: &'a mut [F::Group],
+}
+
+impl<F: Format> Kernel for Softmax<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { tiles, rows, scale, weights } = self;
+        let count = weights.len() / rows;
+        let tiles = &mut tiles[..count];
+        for row in 0..rows {
+            let log_sum = log_sum(simd, tiles, row, scale);
+            for (i, tile) in tiles.iter_mut().enumerate() {
+                let visible = if i + 1 == count { row + 1 } else { GROUP };
+                exponentials(simd, &mut tile[row], scale, log_sum, 0..visible);
+                weights[row * count + i] = F::encode(simd, &tile[row]);
+            }
+        }
+    }
+}
+
+/// Returns the log-sum-exp of score · `scale` over the keys that a query sees: all tiles except the
+/// last, and the first `row` + 1 keys of that. Overwrites the hidden scores with -∞.
+#[inline(always)]
+fn log_sum<S: Simd>(simd: S, tiles: &mut [Tile], row: usize, scale: f32) -> f32 {
+    if let Some(last) = tiles.last_mut() {
+        last[row][row + 1..].fill(f32::NEG_INFINITY);
+    }
+    let mut largest = simd.splat(f32::NEG_INFINITY);
+    for tile in tiles.iter() {
+        for scores in tile[row].as_chunks::<LANES>().0 {
+            largest = simd.max(simd.load(scores), largest);
+        }
+    }
+    let largest = simd.largest(largest) * scale;
+    let (by, less) = (simd.splat(scale), simd.splat(-largest));
+    let mut sum = simd.splat(0.0);
+    for tile in tiles.iter() {
+        for scores in tile[row].as_chunks::<LANES>().0 {
+            sum = simd.add(sum, exp(simd, simd.mul_add(simd.load(scores), by, less)));
+        }
+    }
+    simd.sum(sum).ln() + largest
+}
+
+/// Replaces scores by e^(score · `scale` - `log_sum`) where `visible`, and by 0 elsewhere.
+#[inline(always)]
+fn exponentials<S: Simd>(
+    simd: S,
+    scores: &mut Results,
+    scale: f32,
+    log_sum: f32,
+    visible: Range<usize>,
+) {
+    let (by, less) = (simd.splat(scale), simd.splat(-log_sum));
+    for scores in scores.as_chunks_mut::<LANES>().0 {
+        let x = simd.mul_add(simd.load(scores), by, less);
+        simd.store(scores, exp(simd, x));
+    }
+    scores[..visible.start].fill(0.0);
+    scores[visible.end..].fill(0.0);
+}
+
+/// Softmax gradient with queries as rows. With w = softmax(s · scale): ds = w (dw - Σ w dw) · scale.
+struct OfQueries<'a, F: Format> {
+    tiles: &'a mut [Tile],
+    of_weights: &'a [Tile],
+    rows: usize,
+    scale: f32,
+    log_sums: &'a mut [f32],
+    deltas: &'a mut [f32],
+    /// (rows, tiles).
+    of_scores: &'a mut [F::Group],
+}
+
+impl<F: Format> Kernel for OfQueries<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { tiles, of_weights, rows, scale, log_sums, deltas, of_scores } = self;
+        let count = of_scores.len() / rows;
+        let tiles = &mut tiles[..count];
+        for row in 0..rows {
+            let log_sum = log_sum(simd, tiles, row, scale);
+            let mut delta = simd.splat(0.0);
+            for (i, (tile, of_weights)) in tiles.iter_mut().zip(of_weights).enumerate() {
+                let visible = if i + 1 == count { row + 1 } else { GROUP };
+                exponentials(simd, &mut tile[row], scale, log_sum, 0..visible);
+                let (weights, of_weights) =
+                    (&tile[row].as_chunks().0, &of_weights[row].as_chunks().0);
+                for (weights, of_weights) in weights.iter().zip(of_weights.iter()) {
+                    delta = simd.mul_add(simd.load(weights), simd.load(of_weights), delta);
+                }
+            }
+            let delta = simd.sum(delta);
+            (log_sums[row], deltas[row]) = (log_sum, delta);
+            for (i, (tile, of_weights)) in tiles.iter().zip(of_weights).enumerate() {
+                let mut group = [0.0; GROUP];
+                let less = simd.splat(delta);
+                let parts = tile[row].as_chunks().0.iter().zip(of_weights[row].as_chunks().0);
+                for (of_score, (weight, of_weight)) in group.as_chunks_mut().0.iter_mut().zip(parts)
+                {
+                    let slope = simd.sub(simd.load(of_weight), less);
+                    let slope = simd.mul(slope, simd.splat(scale));
+                    simd.store(of_score, simd.mul(simd.load(weight), slope));
+                }
+                of_scores[row * count + i] = F::encode(simd, &group);
+            }
+        }
+    }
+}
+
+/// The same with keys as rows, by the queries that see them. The first tile is the diagonal one.
+struct OfKeys<'a, F: Format> {
+    tiles: &'a mut [Tile],
+    of_weights: &'a mut [Tile],
+    rows: usize,
+    scale: f32,
+    /// Of all queries in the tiles.
+    log_sums: &'a [f32],
+    deltas: &'a [f32],
+    /// (rows, tiles).
+    weights: &'a mut [F::Group],
+    of_scores: &'a mut [F::Group],
+}
+
+impl<F: Format> Kernel for OfKeys<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { tiles, of_weights, rows, scale, log_sums, deltas, weights, of_scores } = self;
+        let count = weights.len() / rows;
+        let scale = simd.splat(scale);
+        let tiles = tiles[..count].iter_mut().zip(of_weights);
+        let queries = log_sums.as_chunks::<GROUP>().0.iter().zip(deltas.as_chunks::<GROUP>().0);
+        for (i, ((tile, of_weights), (log_sums, deltas))) in tiles.zip(queries).enumerate() {
+            let queries = log_sums.as_chunks().0.iter().zip(deltas.as_chunks().0);
+            for row in 0..rows {
+                let first = if i == 0 { row } else { 0 };
+                let (tile, of_weights) = (&mut tile[row], &mut of_weights[row]);
+                for (w, (log_sum, _)) in tile.as_chunks_mut().0.iter_mut().zip(queries.clone()) {
+                    let minus = simd.sub(simd.splat(0.0), simd.load(log_sum));
+                    simd.store(w, exp(simd, simd.mul_add(simd.load(w), scale, minus)));
+                }
+                tile[..first].fill(0.0);
+                weights[row * count + i] = F::encode(simd, tile);
+                let parts = of_weights.as_chunks_mut().0.iter_mut().zip(tile.as_chunks().0);
+                for ((dw, w), (_, delta)) in parts.zip(queries.clone()) {
+                    let slope = simd.mul(simd.sub(simd.load(dw), simd.load(delta)), scale);
+                    simd.store(dw, simd.mul(simd.load(w), slope));
+                }
+                of_scores[row * count + i] = F::encode(simd, of_weights);
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! GELU with the tanh approximation, and its derivative.
+
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use super::sum::TOGETHER;
+use super::{numbers, result};
+use gpt2::Activation;
+use kernels::exp::exp;
+use kernels::gelu::activate;
+use kernels::simd::{Kernel, LANES, Lanes, Level, Simd};
+
+/// x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))), elementwise.
+pub struct Gelu {
+    pub level: Level,
+}
+
+impl CustomOp1 for Gelu {
+    fn name(&self) -> &'static str {
+        "gelu"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let mut y = numbers(x, layout)?.to_vec();
+        y.par_chunks_mut(TOGETHER).for_each(|y| {
+            let (whole, tail) = y.as_chunks_mut();
+            activate(self.level, Activation::GeluTanh, whole);
+            let mut last = filled_up(tail);
+            activate(self.level, Activation::GeluTanh, std::slice::from_mut(&mut last));
+            tail.copy_from_slice(&last[..tail.len()]);
+        });
+        result(y, layout.shape().clone())
+    }
+
+    fn bwd(&self, x: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        let of_x = Gradient { level: self.level };
+        x.apply_op2_no_bwd(&gradient.contiguous()?, &of_x).map(Some)
+    }
+}
+
+struct Gradient {
+    level: Level,
+}
+
+impl CustomOp2 for Gradient {
+    fn name(&self) -> &'static str {
+        "gelu gradient"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        dy: &CpuStorage,
+        dy_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (x, dy) = (numbers(x, x_layout)?, numbers(dy, dy_layout)?);
+        let mut dx = vec![0.0; x.len()];
+        let parts = x.par_chunks(TOGETHER).zip(dy.par_chunks(TOGETHER));
+        dx.par_chunks_mut(TOGETHER).zip(parts).for_each(|(dx, (x, dy))| {
+            let (x, x_tail) = x.as_chunks();
+            let (dy, dy_tail) = dy.as_chunks();
+            let (dx, dx_tail) = dx.as_chunks_mut();
+            self.level.run(Slopes { x, dy, dx });
+            let (x, dy, mut last) = ([filled_up(x_tail)], [filled_up(dy_tail)], [[0.0; LANES]]);
+            self.level.run(Slopes { x: &x, dy: &dy, dx: &mut last });
+            dx_tail.copy_from_slice(&last[0][..dx_tail.len()]);
+        });
+        result(dx, x_layout.shape().clone())
+    }
+}
+
+fn filled_up(tail: &[f32]) -> Lanes<f32> {
+    let mut lanes = [0.0; LANES];
+    lanes[..tail.len()].copy_from_slice(tail);
+    lanes
+}
+
+struct Slopes<'a> {
+    x: &'a [Lanes<f32>],
+    dy: &'a [Lanes<f32>],
+    dx: &'a mut [Lanes<f32>],
+}
+
+impl Kernel for Slopes<'_> {
+    type Output = ();
+
+    /// y = x s, where s = (1 + tanh u)/2 is the logistic function of 2u. So y' = s + x s (1 - s) (2u)'.
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        const TWO_SQRT_2_OVER_PI: f32 = 1.595_769;
+        const CUBIC: f32 = 0.044_715;
+        let one = simd.splat(1.0);
+        for (dx, (x, dy)) in self.dx.iter_mut().zip(self.x.iter().zip(self.dy)) {
+            let x = simd.load(x);
+            let square = simd.mul(x, x);
+            let cubic = simd.mul_add(square, simd.splat(CUBIC), one);
+            let u = simd.mul(simd.mul(x, simd.splat(-TWO_SQRT_2_OVER_PI)), cubic);
+            let s = simd.div(one, simd.add(one, exp(simd, u)));
+            let inner = simd.mul_add(square, simd.splat(3.0 * CUBIC), one);
+            let inner = simd.mul(inner, simd.splat(TWO_SQRT_2_OVER_PI));
+            let rest = simd.mul(simd.mul(x, s), simd.mul(simd.sub(one, s), inner));
+            simd.store(dx, simd.mul(simd.load(dy), simd.add(s, rest)));
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Layer norm (Ba et al. 2016, arXiv:1607.06450) and its gradients.
+
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use super::linear::sum_of_rows;
+use super::{numbers, result};
+use kernels::simd::{Kernel, LANES, Level, Simd};
+
+/// Rows per task.
+const ROWS: usize = 64;
+
+/// Normalizes each row of x (N, C) to mean 0 and variance 1, then applies a weight (C) and a bias (C).
+pub struct LayerNorm {
+    pub level: Level,
+    /// Added to the variance.
+    pub epsilon: f32,
+}
+
+impl CustomOp3 for LayerNorm {
+    fn name(&self) -> &'static str {
+        "layer norm"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (_, c) = x_layout.shape().dims2()?;
+        let x = numbers(x, x_layout)?;
+        let (weight, bias) = (numbers(weight, weight_layout)?, numbers(bias, bias_layout)?);
+        let mut y = vec![0.0; x.len()];
+        y.par_chunks_mut(ROWS * c).zip(x.par_chunks(ROWS * c)).for_each(|(y, x)| {
+            self.level.run(Forward { x, weight, bias, epsilon: self.epsilon, y });
+        });
+        result(y, x_layout.shape().clone())
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        _bias: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let gradient = gradient.contiguous()?;
+        let Self { level, epsilon } = *self;
+        let of_x = x.apply_op3_no_bwd(weight, &gradient, &InputGradient { level, epsilon })?;
+        let of_both = x.apply_op2_no_bwd(&gradient, &WeightGradient { level, epsilon })?;
+        Ok((Some(of_x), Some(of_both.get(0)?), Some(of_both.get(1)?)))
+    }
+}
+
+struct InputGradient {
+    level: Level,
+    epsilon: f32,
+}
+
+impl CustomOp3 for InputGradient {
+    fn name(&self) -> &'static str {
+        "layer norm input gradient"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        dy: &CpuStorage,
+        dy_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (_, c) = x_layout.shape().dims2()?;
+        let (x, dy) = (numbers(x, x_layout)?, numbers(dy, dy_layout)?);
+        let weight = numbers(weight, weight_layout)?;
+        let mut dx = vec![0.0; x.len()];
+        let rows = x.par_chunks(ROWS * c).zip(dy.par_chunks(ROWS * c));
+        dx.par_chunks_mut(ROWS * c).zip(rows).for_each(|(dx, (x, dy))| {
+            self.level.run(OfInput { x, weight, dy, epsilon: self.epsilon, dx });
+        });
+        result(dx, x_layout.shape().clone())
+    }
+}
+
+/// The gradients of weight and bias, (2, C).
+struct WeightGradient {
+    level: Level,
+    epsilon: f32,
+}
+
+impl CustomOp2 for WeightGradient {
+    fn name(&self) -> &'static str {
+        "layer norm weight gradient"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        dy: &CpuStorage,
+        dy_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (_, c) = x_layout.shape().dims2()?;
+        let (x, dy) = (numbers(x, x_layout)?, numbers(dy, dy_layout)?);
+        let mut of_both = vec![0.0; 2 * c];
+        let (of_weight, of_bias) = of_both.split_at_mut(c);
+        // dy times the normalized input.
+        let mut products = dy.to_vec();
+        products.par_chunks_mut(ROWS * c).zip(x.par_chunks(ROWS * c)).for_each(|(products, x)| {
+            self.level.run(TimesNormed { x, width: c, epsilon: self.epsilon, products });
+        });
+        sum_of_rows(self.level, &products, c, of_weight);
+        sum_of_rows(self.level, dy, c, of_bias);
+        result(of_both, (2, c))
+    }
+}
+
+/// Sums a row.
+#[inline(always)]
+fn sum<S: Simd>(simd: S, row: &[f32]) -> f32 {
+    let (whole, tail) = row.as_chunks::<LANES>();
+    let mut sum = simd.splat(0.0);
+    for x in whole {
+        sum = simd.add(sum, simd.load(x));
+    }
+    simd.sum(sum) + tail.iter().sum::<f32>()
+}
+
+/// Returns the dot product of two rows.
+#[inline(always)]
+fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut sum = simd.splat(0.0);
+    for (a, b) in a.iter().zip(b) {
+        sum = simd.mul_add(simd.load(a), simd.load(b), sum);
+    }
+    simd.sum(sum) + a_tail.iter().zip(b_tail).map(|(a, b)| a * b).sum::<f32>()
+}
+
+/// Writes the normalized row to `y`. Returns the inverse standard deviation.
+#[inline(always)]
+fn normed<S: Simd>(simd: S, x: &[f32], epsilon: f32, y: &mut [f32]) -> f32 {
+    let mean = sum(simd, x) / x.len() as f32;
+    y.iter_mut().zip(x).for_each(|(y, x)| *y = x - mean);
+    let inverse = 1.0 / (dot(simd, y, y) / x.len() as f32 + epsilon).sqrt();
+    y.iter_mut().for_each(|y| *y *= inverse);
+    inverse
+}
+
+struct Forward<'a> {
+    x: &'a [f32],
+    weight: &'a [f32],
+    bias: &'a [f32],
+    epsilon: f32,
+    y: &'a mut [f32],
+}
+
+impl Kernel for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { x, weight, bias, epsilon, y } = self;
+        let c = weight.len();
+        for (x, y) in x.chunks_exact(c).zip(y.chunks_exact_mut(c)) {
+            normed(simd, x, epsilon, y);
+            for ((y, weight), bias) in y.iter_mut().zip(weight).zip(bias) {
+                *y = *y * weight + bias;
+            }
+        }
+    }
+}
+
+struct OfInput<'a> {
+    x: &'a [f32],
+    weight: &'a [f32],
+    dy: &'a [f32],
+    epsilon: f32,
+    dx: &'a mut [f32],
+}
+
+impl Kernel for OfInput<'_> {
+    type Output = ();
+
+    /// With n the normalized row and g = dy w: dx = (g - mean(g) - n mean(g n)) / standard deviation.
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { x, weight, dy, epsilon, dx } = self;
+        let c = weight.len();
+        let mut n = vec![0.0; c];
+        let rows = x.chunks_exact(c).zip(dy.chunks_exact(c));
+        for ((x, dy), dx) in rows.zip(dx.chunks_exact_mut(c)) {
+            let inverse = normed(simd, x, epsilon, &mut n);
+            dx.iter_mut().zip(dy.iter().zip(weight)).for_each(|(dx, (dy, w))| *dx = dy * w);
+            let mean = sum(simd, dx) / c as f32;
+            let along = dot(simd, dx, &n) / c as f32;
+            for (dx, n) in dx.iter_mut().zip(&n) {
+                *dx = (*dx - mean - n * along) * inverse;
+            }
+        }
+    }
+}
+
+struct TimesNormed<'a> {
+    x: &'a [f32],
+    width: usize,
+    epsilon: f32,
+    products: &'a mut [f32],
+}
+
+impl Kernel for TimesNormed<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { x, width, epsilon, products } = self;
+        let mut n = vec![0.0; width];
+        for (x, products) in x.chunks_exact(width).zip(products.chunks_exact_mut(width)) {
+            normed(simd, x, epsilon, &mut n);
+            products.iter_mut().zip(&n).for_each(|(product, n)| *product *= n);
+        }
+    }
+}

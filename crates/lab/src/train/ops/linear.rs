@@ -1,0 +1,156 @@
+//! The linear layer and its gradients: three matrix products.
+
+use std::marker::PhantomData;
+
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use super::{numbers, result};
+use crate::train::product::{Into, View, multiplied};
+use kernels::format::Format;
+use kernels::simd::{Kernel, Level, Simd};
+
+/// y = x W + b: x (N, K), W (K, M), b (M).
+pub struct Linear<F> {
+    level: Level,
+    format: PhantomData<F>,
+}
+
+impl<F> Linear<F> {
+    pub fn new(level: Level) -> Self {
+        Self { level, format: PhantomData }
+    }
+}
+
+impl<F: Format> CustomOp3 for Linear<F> {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let ((n, k), m) = (x_layout.shape().dims2()?, weight_layout.shape().dims2()?.1);
+        let x = View::of(numbers(x, x_layout)?, n, k);
+        let weight = View::of(numbers(weight, weight_layout)?, k, m);
+        let mut y = vec![0.0; n * m];
+        let bias = Into::Biased(numbers(bias, bias_layout)?);
+        multiplied::<F>(self.level, x, weight, bias, &mut y);
+        result(y, (n, m))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        _bias: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let gradient = gradient.contiguous()?;
+        let (level, format) = (self.level, PhantomData::<F>);
+        let of_x = gradient.apply_op2_no_bwd(weight, &InputGradient { level, format })?;
+        let of_weight = x.apply_op2_no_bwd(&gradient, &WeightGradient { level, format })?;
+        let k = weight.dim(0)?;
+        let of_bias = of_weight.get(k)?;
+        Ok((Some(of_x), Some(of_weight.narrow(0, 0, k)?), Some(of_bias)))
+    }
+}
+
+/// dx = dy Wᵀ.
+struct InputGradient<F> {
+    level: Level,
+    format: PhantomData<F>,
+}
+
+impl<F: Format> CustomOp2 for InputGradient<F> {
+    fn name(&self) -> &'static str {
+        "linear input gradient"
+    }
+
+    fn cpu_fwd(
+        &self,
+        dy: &CpuStorage,
+        dy_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let ((n, m), (k, _)) = (dy_layout.shape().dims2()?, weight_layout.shape().dims2()?);
+        let dy = View::of(numbers(dy, dy_layout)?, n, m);
+        let weight = View::of(numbers(weight, weight_layout)?, k, m);
+        let mut dx = vec![0.0; n * k];
+        multiplied::<F>(self.level, dy, weight.transposed(), Into::Replace, &mut dx);
+        result(dx, (n, k))
+    }
+}
+
+/// dW = xᵀ dy, with db, the sum of dy's rows, as an additional last row: (K + 1, M).
+struct WeightGradient<F> {
+    level: Level,
+    format: PhantomData<F>,
+}
+
+impl<F: Format> CustomOp2 for WeightGradient<F> {
+    fn name(&self) -> &'static str {
+        "linear weight gradient"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        dy: &CpuStorage,
+        dy_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let ((n, k), (_, m)) = (x_layout.shape().dims2()?, dy_layout.shape().dims2()?);
+        let (x, dy) = (numbers(x, x_layout)?, numbers(dy, dy_layout)?);
+        let mut of_both = vec![0.0; (k + 1) * m];
+        let (of_weight, of_bias) = of_both.split_at_mut(k * m);
+        let x = View::of(x, n, k).transposed();
+        multiplied::<F>(self.level, x, View::of(dy, n, m), Into::Replace, of_weight);
+        sum_of_rows(self.level, dy, m, of_bias);
+        result(of_both, (k + 1, m))
+    }
+}
+
+/// Rows per partial sum.
+const ROWS: usize = 256;
+
+/// Sums the rows of `numbers` (N, M). The order of additions depends only on N.
+pub fn sum_of_rows(level: Level, numbers: &[f32], width: usize, sum: &mut [f32]) {
+    let parts: Vec<Vec<f32>> = numbers
+        .par_chunks(ROWS * width)
+        .map(|rows| {
+            let mut sum = vec![0.0; width];
+            level.run(AddRows { rows, sum: &mut sum });
+            sum
+        })
+        .collect();
+    sum.fill(0.0);
+    for part in parts {
+        sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+    }
+}
+
+struct AddRows<'a> {
+    rows: &'a [f32],
+    sum: &'a mut [f32],
+}
+
+impl Kernel for AddRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self { rows, sum } = self;
+        for row in rows.chunks_exact(sum.len()) {
+            sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+        }
+    }
+}

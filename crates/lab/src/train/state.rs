@@ -1,0 +1,154 @@
+//! Saves and loads the state of a training run, and exports its model.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use safetensors::{Dtype, SafeTensors, View};
+use serde::{Deserialize, Serialize};
+
+use super::error::{Error, Result};
+use super::{Precision, Settings};
+use gpt2::{Activation, Config};
+
+/// Metadata of a saved state.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct About {
+    pub steps_done: usize,
+    pub settings: Settings,
+    pub precision: Precision,
+}
+
+/// Key of [`About`] in the file's metadata.
+const ABOUT: &str = "venti_training";
+
+/// Saves a state atomically.
+pub fn save(
+    file: &Path,
+    about: &About,
+    tensors: impl IntoIterator<Item = (String, Tensor)>,
+) -> Result<()> {
+    // Cannot fail for this type.
+    let about = serde_json::to_string(about).map_err(|error| Error::write(file)(error.into()))?;
+    write_tensors(file, tensors, HashMap::from([(ABOUT.to_owned(), about)]))
+}
+
+/// Reads a state; `None` if the file does not exist.
+pub fn read(file: &Path, device: &Device) -> Result<Option<(About, HashMap<String, Tensor>)>> {
+    let bytes = match fs::read(file) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::read(file)(error)),
+    };
+    let damaged = || Error::ForeignState { file: file.into(), what: "format".into() };
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|_| damaged())?;
+    let about = metadata.metadata().as_ref().and_then(|metadata| metadata.get(ABOUT));
+    let about = serde_json::from_str(about.ok_or_else(damaged)?).map_err(|_| damaged())?;
+    let tensors = candle_core::safetensors::load_buffer(&bytes, device)?;
+    Ok(Some((about, tensors)))
+}
+
+/// Writes a model in Hugging Face format, without a tokenizer.
+pub fn export(dir: &Path, config: &Config, tensors: Vec<(String, Tensor)>) -> Result<()> {
+    let activation = match config.activation {
+        Activation::GeluTanh => "gelu_new",
+        Activation::GeluErf => "gelu",
+    };
+    let json = serde_json::json!({
+        "architectures": ["GPT2LMHeadModel"],
+        "model_type": "gpt2",
+        "vocab_size": config.vocab_size,
+        "n_positions": config.n_positions,
+        "n_embd": config.n_embd,
+        "n_layer": config.n_layer,
+        "n_head": config.n_head,
+        "n_inner": config.n_inner,
+        "activation_function": activation,
+        "layer_norm_epsilon": config.layer_norm_epsilon,
+        "scale_attn_weights": config.scale_attn_weights,
+        "scale_attn_by_inverse_layer_idx": config.scale_attn_by_inverse_layer_idx,
+        "tie_word_embeddings": config.tie_word_embeddings,
+        "bos_token_id": config.eos_token_id,
+        "eos_token_id": config.eos_token_id,
+    });
+    fs::create_dir_all(dir).map_err(Error::write(dir))?;
+    let written = format!("{json:#}\n");
+    write_whole(&dir.join("config.json"), |to| to.write_all(written.as_bytes()))?;
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    write_tensors(&dir.join("model.safetensors"), tensors, metadata)
+}
+
+/// The bytes of a tensor.
+struct Stored {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl View for Stored {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> std::borrow::Cow<'_, [u8]> {
+        self.bytes.as_slice().into()
+    }
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+fn stored(tensor: &Tensor) -> Result<Stored> {
+    let shape = tensor.dims().to_vec();
+    let flat = tensor.flatten_all()?;
+    let (dtype, bytes) = match tensor.dtype() {
+        candle_core::DType::F16 => {
+            let numbers = flat.to_vec1::<half::f16>()?;
+            (Dtype::F16, numbers.iter().flat_map(|x| x.to_le_bytes()).collect())
+        }
+        candle_core::DType::BF16 => {
+            let numbers = flat.to_vec1::<half::bf16>()?;
+            (Dtype::BF16, numbers.iter().flat_map(|x| x.to_le_bytes()).collect())
+        }
+        _ => {
+            let numbers = flat.to_dtype(candle_core::DType::F32)?.to_vec1::<f32>()?;
+            (Dtype::F32, numbers.iter().flat_map(|x| x.to_le_bytes()).collect())
+        }
+    };
+    Ok(Stored { dtype, shape, bytes })
+}
+
+fn write_tensors(
+    file: &Path,
+    tensors: impl IntoIterator<Item = (String, Tensor)>,
+    metadata: HashMap<String, String>,
+) -> Result<()> {
+    let tensors = tensors
+        .into_iter()
+        .map(|(name, tensor)| Ok((name, stored(&tensor)?)))
+        .collect::<Result<Vec<_>>>()?;
+    let bytes = safetensors::serialize(tensors, Some(metadata))
+        .map_err(|error| Error::write(file)(std::io::Error::other(error)))?;
+    write_whole(file, |to| to.write_all(&bytes))
+}
+
+/// Writes a temporary file and renames it, so that the file is never incomplete.
+fn write_whole(
+    file: &Path,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<()> {
+    let dir = file.parent().unwrap_or(Path::new("."));
+    let written = || {
+        fs::create_dir_all(dir)?;
+        let mut beside = tempfile::NamedTempFile::new_in(dir)?;
+        write(&mut beside)?;
+        beside.as_file().sync_all()?;
+        beside.persist(file)?;
+        Ok(())
+    };
+    written().map_err(Error::write(file))
+}

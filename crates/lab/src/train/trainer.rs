@@ -1,0 +1,368 @@
+//! The training loop's core: optimizer steps on batches chosen by the caller.
+
+use std::path::Path;
+
+use candle_core::{DType, Tensor, Var};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use super::error::{Error, Result};
+use super::network::{Dropout, Network, Weight};
+use super::optimizer::{Learning, sum_of_squares};
+use super::{Arithmetic, Precision, Settings, state};
+use gpt2::Checkpoint;
+use gpt2::Config;
+use gpt2::Device;
+use gpt2::Dtype;
+
+/// A batch of `rows` rows of `context` + 1 tokens. The last token of a row is only a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// (rows, context + 1).
+    pub tokens: Vec<u32>,
+    /// Number of rows.
+    pub rows: usize,
+}
+
+impl Batch {
+    /// Returns inputs and targets, both (rows, context).
+    pub(super) fn halves(&self) -> (Vec<u32>, Vec<u32>) {
+        let rows = self.tokens.chunks_exact(self.tokens.len() / self.rows);
+        let read = rows.clone().flat_map(|row| &row[..row.len() - 1]).copied().collect();
+        (read, rows.flat_map(|row| &row[1..]).copied().collect())
+    }
+
+    /// Checks that the batch fits the network.
+    fn check(&self, config: &Config) -> Result<()> {
+        let length = self.tokens.len().checked_div(self.rows).unwrap_or(0);
+        let context = config.n_positions;
+        if length < 2 || length > context + 1 || !self.tokens.len().is_multiple_of(self.rows) {
+            return Err(gpt2::Error::Window { tokens: length, n_positions: context }.into());
+        }
+        let vocab_size = config.vocab_size;
+        match self.tokens.iter().find(|token| **token as usize >= vocab_size) {
+            Some(&token) => Err(gpt2::Error::TokenOutOfRange { token, vocab_size }.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Results of a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// Mean cross entropy in nats per token, before the update and with dropout.
+    pub loss: f64,
+    /// Learning rate of this step.
+    pub learning_rate: f64,
+    /// Global gradient norm before clipping.
+    pub gradient_norm: f64,
+    /// Number of tokens predicted.
+    pub tokens: usize,
+}
+
+/// A model in training.
+pub struct Trainer {
+    config: Config,
+    settings: Settings,
+    precision: Precision,
+    arithmetic: Arithmetic,
+    weights: Vec<Weight>,
+    learning: Vec<Learning>,
+    /// Network over the trainable weights.
+    network: Network,
+    /// Network over the exported weights.
+    best: Network,
+    steps_done: usize,
+}
+
+impl Trainer {
+    /// Starts from random weights.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn from_scratch(
+        config: Config,
+        settings: Settings,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Self> {
+        let device = &on(device)?;
+        let arithmetic = Arithmetic::on(device, precision);
+        let mut rng = ChaCha20Rng::from_seed(key(&settings, "weights", 0));
+        let weights = Weight::all(&config);
+        let begin = |weight: &Weight| {
+            Ok(Tensor::from_vec(weight.begin(&mut rng), weight.shape.as_slice(), device)?)
+        };
+        let tensors = weights.iter().map(begin).collect::<Result<Vec<_>>>()?;
+        Self::new(config, settings, precision, arithmetic, &tensors)
+    }
+
+    /// Starts from the weights of a checkpoint.
+    ///
+    /// # Errors
+    /// If a tensor is missing or its shape does not match the configuration, or the device fails.
+    pub fn from_checkpoint(
+        checkpoint: &Checkpoint,
+        settings: Settings,
+        device: &Device,
+        precision: Precision,
+    ) -> Result<Self> {
+        let device = &on(device)?;
+        let arithmetic = Arithmetic::on(device, precision);
+        let config = checkpoint.config().clone();
+        let from = checkpoint.weights(device, DType::F32)?;
+        let read = |weight: &Weight| {
+            let is_outside = weight.name == super::network::OUTPUT;
+            let from = if is_outside { from.outside() } else { from.clone() };
+            from.get(&weight.shape, &weight.name)
+        };
+        let tensors = Weight::all(&config).iter().map(read).collect::<gpt2::Result<Vec<_>>>()?;
+        Self::new(config, settings, precision, arithmetic, &tensors)
+    }
+
+    /// Starts from `tensors`, in the order of [`Weight::all`] and on the device to train on.
+    pub(super) fn new(
+        config: Config,
+        settings: Settings,
+        precision: Precision,
+        arithmetic: Arithmetic,
+        tensors: &[Tensor],
+    ) -> Result<Self> {
+        let learning = tensors
+            .iter()
+            .map(|tensor| Learning::new(tensor, &settings))
+            .collect::<candle_core::Result<Vec<_>>>()?;
+        let now: Vec<Tensor> =
+            learning.iter().map(|learning| learning.weight.as_tensor().clone()).collect();
+        // Detached, because no gradients flow through these.
+        let best: Vec<Tensor> = learning.iter().map(|learning| learning.best().detach()).collect();
+        let network = Network::new(&config, arithmetic, &now);
+        let best = Network::new(&config, arithmetic, &best);
+        let weights = Weight::all(&config);
+        Ok(Self {
+            config,
+            settings,
+            precision,
+            arithmetic,
+            weights,
+            learning,
+            network,
+            best,
+            steps_done: 0,
+        })
+    }
+
+    /// Returns the configuration of the model.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Returns the training settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Returns the number of optimizer steps so far.
+    pub fn steps_done(&self) -> usize {
+        self.steps_done
+    }
+
+    /// Makes one optimizer step along the mean gradient of `batches`, which must have the same size.
+    ///
+    /// # Errors
+    /// If a batch does not fit the model, the loss or the gradient is not finite ([`Error::Diverged`]),
+    /// or the device fails. The first two leave the weights unchanged.
+    pub fn step(&mut self, batches: &[Batch]) -> Result<Step> {
+        let mut loss = 0.0;
+        let gradients = self.gradients_and(batches, |part| loss += part)?;
+        let mut squares = 0.0;
+        for gradient in gradients.iter().flatten() {
+            squares += sum_of_squares(self.arithmetic, gradient)?;
+        }
+        let gradient_norm = squares.sqrt();
+        let step = self.steps_done;
+        if !(loss.is_finite() && gradient_norm.is_finite()) {
+            return Err(Error::Diverged { step: step + 1, loss, gradient_norm });
+        }
+        let settings = &self.settings;
+        let learning_rate =
+            settings.schedule.learning_rate(step, settings.steps, settings.learning_rate);
+        let scale = if gradient_norm > settings.clip { settings.clip / gradient_norm } else { 1.0 };
+        for (learning, gradient) in self.learning.iter().zip(&gradients) {
+            if let Some(gradient) = gradient {
+                learning.step(self.arithmetic, settings, step, learning_rate, gradient, scale)?;
+            }
+        }
+        self.steps_done += 1;
+        let tokens = batches.iter().map(|batch| batch.tokens.len() - batch.rows).sum();
+        Ok(Step { loss, learning_rate, gradient_norm, tokens })
+    }
+
+    /// Returns the mean gradient of `batches`, in the order of [`Weight::all`].
+    #[cfg(test)]
+    pub(super) fn gradients(&self, batches: &[Batch]) -> Result<Vec<Option<Tensor>>> {
+        self.gradients_and(batches, |_| ())
+    }
+
+    /// Returns the mean gradient of `batches`. `lost` receives each batch's share of the mean loss.
+    fn gradients_and(
+        &self,
+        batches: &[Batch],
+        mut lost: impl FnMut(f64),
+    ) -> Result<Vec<Option<Tensor>>> {
+        let share = 1.0 / batches.len().max(1) as f64;
+        let mut gradients: Vec<Option<Tensor>> = vec![None; self.learning.len()];
+        let dropout_key = key(&self.settings, "dropout", self.steps_done as u64);
+        let mut dropout = Dropout::new(self.settings.dropout, dropout_key);
+        for batch in batches {
+            batch.check(&self.config)?;
+            let (read, followed) = batch.halves();
+            let loss = self.network.loss((&read, &followed), batch.rows, dropout.as_mut(), true)?;
+            lost(f64::from(loss.to_scalar::<f32>()?) * share);
+            let all = loss.affine(share, 0.0)?.backward()?;
+            for (sum, learning) in gradients.iter_mut().zip(&self.learning) {
+                let Some(new) = all.get(&learning.weight) else { continue };
+                *sum = Some(match sum.take() {
+                    Some(sum) => self.arithmetic.sum(&sum.detach(), &new.detach())?,
+                    None => new.contiguous()?,
+                });
+            }
+        }
+        Ok(gradients)
+    }
+
+    /// Evaluates the weights that [`Trainer::export`] writes on windows of 2 to `n_positions` + 1
+    /// tokens. Returns the mean cross entropy in nats per token, and the number of tokens predicted.
+    ///
+    /// # Errors
+    /// If a window does not fit the model, or the device fails.
+    pub fn loss(&self, windows: &[Vec<u32>]) -> Result<(f64, usize)> {
+        let (mut sum, mut tokens) = (0.0, 0);
+        // Windows of the same length share a batch.
+        for alike in windows.chunk_by(|a, b| a.len() == b.len()) {
+            for rows in alike.chunks(self.settings.batch_size.max(1)) {
+                let batch = Batch { tokens: rows.concat(), rows: rows.len() };
+                batch.check(&self.config)?;
+                let (read, followed) = batch.halves();
+                let loss = self.best.loss((&read, &followed), batch.rows, None, false)?;
+                sum += f64::from(loss.to_scalar::<f32>()?) * read.len() as f64;
+                tokens += read.len();
+            }
+        }
+        Ok((sum / tokens.max(1) as f64, tokens))
+    }
+
+    /// Saves the state for [`Trainer::resume`] atomically.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, file: &Path) -> Result<()> {
+        let parts = self.weights.iter().zip(&self.learning);
+        let tensors = parts.flat_map(|(weight, learning)| {
+            parts_of(learning).into_iter().map(|(part, tensor)| {
+                (format!("{part}.{}", weight.name), tensor.as_tensor().clone())
+            })
+        });
+        let about = state::About {
+            steps_done: self.steps_done,
+            settings: self.settings.clone(),
+            precision: self.precision,
+        };
+        state::save(file, &about, tensors)
+    }
+
+    /// Loads a state written by [`Trainer::save`]. Returns whether the file exists.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or belongs to a run with other settings or sizes. Nothing has
+    /// changed then.
+    pub fn resume(&mut self, file: &Path) -> Result<bool> {
+        let Some((about, mut tensors)) = state::read(file, self.network.device())? else {
+            return Ok(false);
+        };
+        let foreign = |what: &str| Error::ForeignState { file: file.into(), what: what.into() };
+        if about.settings != self.settings {
+            return Err(foreign("settings"));
+        }
+        if about.precision != self.precision {
+            return Err(foreign("number format"));
+        }
+        let mut found = Vec::new();
+        for (weight, learning) in self.weights.iter().zip(&self.learning) {
+            for (part, var) in parts_of(learning) {
+                let tensor = tensors.remove(&format!("{part}.{}", weight.name));
+                let tensor = tensor.filter(|tensor| tensor.dims() == weight.shape);
+                found.push((var, tensor.ok_or_else(|| foreign("sizes"))?));
+            }
+        }
+        if !tensors.is_empty() {
+            return Err(foreign("sizes"));
+        }
+        for (var, tensor) in found {
+            var.set(&tensor)?;
+        }
+        self.steps_done = about.steps_done;
+        Ok(true)
+    }
+
+    /// Writes config.json and model.safetensors in Hugging Face format, with weights in `dtype`: f32,
+    /// f16 or bf16.
+    ///
+    /// # Errors
+    /// If `dtype` is int8, or the files cannot be written.
+    pub fn export(&self, dir: &Path, dtype: Dtype) -> Result<()> {
+        let dtype = match dtype {
+            Dtype::F32 => DType::F32,
+            Dtype::F16 => DType::F16,
+            Dtype::Bf16 => DType::BF16,
+            Dtype::Int8 => {
+                let expected = "f32, f16 or bf16";
+                return Err(gpt2::Error::DType {
+                    dtype: dtype.name(),
+                    device: "trainer",
+                    expected,
+                }
+                .into());
+            }
+        };
+        let parts = self.weights.iter().zip(&self.learning);
+        let tensors = parts
+            .map(|(weight, learning)| {
+                Ok((weight.in_checkpoint(), learning.best().detach().to_dtype(dtype)?))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        state::export(dir, &self.config, tensors)
+    }
+}
+
+/// Returns the candle device for a device.
+fn on(device: &Device) -> Result<candle_core::Device> {
+    match device {
+        Device::Cpu => Ok(candle_core::Device::Cpu),
+        Device::Metal(device) => Ok(device.clone()),
+        #[cfg(feature = "cuda-training")]
+        Device::Gpu(_) => Ok(candle_core::Device::new_cuda(0)?),
+        #[cfg(all(feature = "gpu", not(feature = "cuda-training")))]
+        Device::Gpu(_) => {
+            let reason = "this build lacks the feature `cuda-training`".to_owned();
+            Err(gpt2::Error::NoGpu { kind: "CUDA", reason }.into())
+        }
+    }
+}
+
+/// Returns the saved parts of a weight, by name.
+fn parts_of(learning: &Learning) -> Vec<(&'static str, &Var)> {
+    let [mean, square] = &learning.moments;
+    let mut parts = vec![("weight", &learning.weight), ("mean", mean), ("square", square)];
+    parts.extend(learning.average.as_ref().map(|average| ("average", average)));
+    parts
+}
+
+/// Returns the key of the random stream for one purpose in one step.
+pub(super) fn key(settings: &Settings, purpose: &str, step: u64) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("venti 2026-11-23 training");
+    hasher.update(&settings.seed.to_le_bytes());
+    hasher.update(&step.to_le_bytes());
+    hasher.update(purpose.as_bytes());
+    *hasher.finalize().as_bytes()
+}

@@ -1,0 +1,93 @@
+//! The address that the preview listens on, and its URL.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
+
+use miette::{IntoDiagnostic, miette};
+
+/// Number of further ports to try if the first is in use.
+const NEXT_PORTS: u16 = 20;
+
+/// Where to listen.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub host: String,
+    pub port: u16,
+    /// Whether the user named this port, so that no other will do.
+    pub port_asked: bool,
+}
+
+impl Options {
+    /// The host, if it is a name and not an address.
+    pub fn own_name(&self) -> Option<String> {
+        Some(self.host.clone()).filter(|host| host.parse::<IpAddr>().is_err())
+    }
+}
+
+/// The address in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    pub socket: SocketAddr,
+    /// The port that was wanted, if it was in use and another was chosen.
+    pub instead_of: Option<u16>,
+}
+
+impl Address {
+    /// The URL to open on this machine; `prefix` is the path of the site.
+    pub fn url(&self, prefix: &str) -> String {
+        let port = self.socket.port();
+        match self.socket.ip() {
+            ip if ip.is_unspecified() || ip.is_loopback() && ip.is_ipv4() => {
+                format!("http://127.0.0.1:{port}{prefix}")
+            }
+            _ => format!("http://{}{prefix}", self.socket),
+        }
+    }
+}
+
+/// Binds the first free port.
+///
+/// # Errors
+/// If the host is not an address of this machine, or no port is free or allowed.
+pub fn listen(options: &Options) -> miette::Result<(TcpListener, Address)> {
+    let Options { host, port, port_asked } = options;
+    let last = if *port_asked { *port } else { port.saturating_add(NEXT_PORTS) };
+    for now in *port..=last {
+        let addresses: Vec<SocketAddr> = (host.as_str(), now)
+            .to_socket_addrs()
+            .map_err(|e| {
+                miette!(
+                    help = "use an address of this machine, such as 127.0.0.1",
+                    "cannot listen on {host:?}: {e}"
+                )
+            })?
+            .collect();
+        match TcpListener::bind(addresses.as_slice()) {
+            Ok(listener) => {
+                let socket = listener.local_addr().into_diagnostic()?;
+                let instead_of = (now != *port).then_some(*port);
+                return Ok((listener, Address { socket, instead_of }));
+            }
+            Err(error) if error.kind() == ErrorKind::AddrInUse && now < last => {}
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                return Err(match port_asked {
+                    true => miette!(
+                        help = "stop the program that uses it, or choose another with --port",
+                        "port {port} is already in use"
+                    ),
+                    false => miette!(
+                        help = "choose another with --port",
+                        "ports {port} to {last} are all in use"
+                    ),
+                });
+            }
+            Err(error) => {
+                return Err(miette!(
+                    help = "choose another with --host and --port",
+                    "cannot listen on {host}:{now}: {error}"
+                ));
+            }
+        }
+    }
+    Err(miette!("invalid port {port}"))
+}

@@ -1,0 +1,260 @@
+//! The endpoint: OpenAI's completions API, so that existing clients can use a GPT-2 that Venti
+//! runs. Nothing is served below `/v1/` unless the endpoint is enabled.
+//!
+//! A request is split into texts, which share an engine with the essay writer and the desk, and the
+//! answer is sent as they are generated. Generation stops if the client disconnects.
+
+mod answer;
+mod asked;
+mod body;
+mod problem;
+#[cfg(test)]
+mod tests;
+mod text;
+mod told;
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use miette::miette;
+
+use super::guard;
+use super::models;
+use super::surroundings::Workshop;
+use answer::{Answer, Deadline};
+use asked::Asked;
+use content::project::Project;
+use problem::Problem;
+use told::{Completion, Model, Models};
+
+/// The endpoint and its configuration.
+pub struct Api {
+    pub workshop: Workshop,
+    /// The key that every request must carry. Without a key, the Host header must name this server,
+    /// and cross-site requests are refused.
+    pub key: Option<String>,
+    /// The host name that the server was told to listen on, if any.
+    pub own: Option<String>,
+    pub limits: Limits,
+}
+
+/// Limits for one request.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Maximum size of the body, in bytes.
+    pub body: usize,
+    /// Maximum time until the body has arrived.
+    pub body_time: Duration,
+    /// Maximum number of choices, over all prompts.
+    pub choices: usize,
+    /// Maximum time for the answer.
+    pub time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 1 << 20,
+            body_time: Duration::from_secs(10),
+            choices: 64,
+            time: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Checks that the endpoint may listen on this address.
+///
+/// # Errors
+/// If other machines can reach it and there is no key.
+pub fn may_listen(ip: IpAddr, key: Option<&str>) -> miette::Result<()> {
+    if ip.is_loopback() || key.is_some() {
+        return Ok(());
+    }
+    Err(miette!(
+        help = "set VENTI_API_KEY or pass --api-key, or listen on 127.0.0.1",
+        "`--api` on {ip} needs `--api-key`: other machines may reach this address"
+    ))
+}
+
+/// Checks that clients can send this key.
+///
+/// # Errors
+/// If it is empty, or contains characters that a header cannot carry.
+pub fn check_key(key: &str) -> miette::Result<()> {
+    if !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(miette!(
+        help = "use printable ASCII without spaces, such as the output of `openssl rand -hex 24`",
+        "invalid API key: it is empty or contains characters that a header cannot carry"
+    ))
+}
+
+/// The routes below `/v1/`.
+pub fn router(api: Api) -> Router {
+    let api = Arc::new(api);
+    Router::new()
+        .route("/v1/completions", post(complete).fallback(not_so))
+        .route("/v1/models", get(models).fallback(not_so))
+        .route("/v1/models/{*id}", get(model).fallback(not_so))
+        .route("/v1", any(nowhere))
+        .route("/v1/", any(nowhere))
+        .route("/v1/{*path}", any(nowhere))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&api), admitted))
+        .with_state(api)
+}
+
+type Shared = State<Arc<Api>>;
+
+/// Rejects requests that are not allowed.
+async fn admitted(State(api): Shared, request: Request, next: Next) -> Response {
+    match api.admits(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+impl Api {
+    fn admits(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let Some(key) = &self.key else {
+            return guard::may_change(headers, self.own.as_deref())
+                .map_err(|why| Problem::new(StatusCode::FORBIDDEN, why));
+        };
+        let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+        let scheme = b"bearer ";
+        let given = given.and_then(|given| given.split_at_checked(scheme.len()));
+        match given.filter(|(begin, _)| begin.eq_ignore_ascii_case(scheme)) {
+            // Comparing hashes takes the same time wherever the keys differ.
+            Some((_, given)) if blake3::hash(given) == blake3::hash(key.as_bytes()) => Ok(()),
+            Some(_) => Err("incorrect API key".to_owned()),
+            None => Err("missing API key: send `Authorization: Bearer KEY`".to_owned()),
+        }
+        .map_err(|why| Problem::new(StatusCode::UNAUTHORIZED, why).code("invalid_api_key"))
+    }
+
+    fn project(&self) -> Result<Project, Problem> {
+        self.workshop.surroundings.project().map_err(|report| failed(&report))
+    }
+
+    fn knows(project: &Project, model: &str) -> Result<(), Problem> {
+        let names = names(project)?;
+        if names.iter().any(|name| name == model) {
+            return Ok(());
+        }
+        let message = format!("unknown model `{model}`; available: {}", names.join(", "));
+        let problem = Problem::new(StatusCode::NOT_FOUND, message).code("model_not_found");
+        Err(Problem { param: Some("model".to_owned()), ..problem })
+    }
+
+    /// Finds the model, loads it if necessary, and starts the answer.
+    fn begin(&self, asked: &Asked) -> Result<Answer, Problem> {
+        let project = self.project()?;
+        Self::knows(&project, &asked.model)?;
+        let opened = self.workshop.open(&project, &asked.model);
+        let (identity, engine) = opened.map_err(|report| failed(&report))?;
+        Answer::begin(asked, &identity, &engine)
+    }
+}
+
+/// Names of the available models: the site's, then the others.
+fn names(project: &Project) -> Result<Vec<String>, Problem> {
+    models::names(project).map_err(|report| failed(&report))
+}
+
+fn failed(report: &miette::Report) -> Problem {
+    Problem::ours(format!("{report:#}"))
+}
+
+async fn complete(State(api): Shared, request: Request) -> Result<Response, Problem> {
+    let limits = api.limits.clone();
+    let body = body::read(request, limits.body, limits.body_time).await?;
+    let asked = Asked::read(&body, limits.choices)?;
+    let deadline = Deadline::after(limits.time);
+    let (is_streamed, include_usage) = (asked.stream, asked.include_usage);
+    let begun = blocking(move || api.begin(&asked));
+    let begun = tokio::time::timeout_at(deadline.at, begun).await;
+    let mut answer = begun.map_err(|_| deadline.problem())??;
+    if is_streamed {
+        return Ok(stream(answer, deadline, include_usage));
+    }
+    let choices = answer.whole(deadline).await?;
+    let usage = Some(Some(answer.usage));
+    Ok(json(Completion { heading: &answer.heading, choices: &choices, usage }.to_json()))
+}
+
+/// Streams the pieces of an answer as they arrive.
+fn stream(answer: Answer, deadline: Deadline, include_usage: bool) -> Response {
+    enum Stage {
+        Choices(Answer),
+        Done,
+        Over,
+    }
+    let events = futures_util::stream::unfold(Stage::Choices(answer), move |stage| async move {
+        let (told, next) = match stage {
+            Stage::Choices(mut answer) => match answer.next(deadline).await {
+                Ok(Some(choice)) => {
+                    let usage = include_usage.then_some(None);
+                    let heading = &answer.heading;
+                    let told = Completion { heading, choices: &[choice], usage }.to_json();
+                    (told, Stage::Choices(answer))
+                }
+                Ok(None) if include_usage => {
+                    let (heading, usage) = (&answer.heading, Some(Some(answer.usage)));
+                    (Completion { heading, choices: &[], usage }.to_json(), Stage::Done)
+                }
+                Ok(None) => ("[DONE]".to_owned(), Stage::Over),
+                Err(problem) => (problem.to_json(), Stage::Over),
+            },
+            Stage::Done => ("[DONE]".to_owned(), Stage::Over),
+            Stage::Over => return None,
+        };
+        Some((Ok::<_, Infallible>(Event::default().data(told)), next))
+    });
+    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+}
+
+async fn models(State(api): Shared) -> Result<Response, Problem> {
+    let names = blocking(move || names(&api.project()?)).await?;
+    let data = names.into_iter().map(Model::new).collect();
+    let told = serde_json::to_string(&Models { object: "list", data });
+    told.map(json).map_err(|error| Problem::ours(error.to_string()))
+}
+
+async fn model(State(api): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
+    let known = id.clone();
+    blocking(move || Api::knows(&api.project()?, &known)).await?;
+    let told = serde_json::to_string(&Model::new(id));
+    told.map(json).map_err(|error| Problem::ours(error.to_string()))
+}
+
+async fn nowhere(request: Request) -> Problem {
+    let message = format!("unknown URL {}", request.uri().path());
+    Problem::new(StatusCode::NOT_FOUND, message).code("unknown_url")
+}
+
+async fn not_so(request: Request) -> Problem {
+    let message = format!("{} does not support {}", request.uri().path(), request.method());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, message).code("method_not_supported")
+}
+
+/// Runs work that may wait for files or a model on a thread for blocking tasks.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Problem::ours(error.to_string())))
+}
+
+fn json(body: String) -> Response {
+    let kind = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, kind)], body).into_response()
+}

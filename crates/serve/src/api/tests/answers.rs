@@ -1,0 +1,241 @@
+//! Successful answers.
+
+use proptest::prelude::{Just, ProptestConfig, any, prop_oneof, proptest};
+
+use super::*;
+use crate::engine::fake::{END_OF_TEXT, SENTENCE};
+use write::key::candidate_key;
+
+/// The text that the fake writes for a seed.
+fn sentence(seed: u64, choice: u32, tokens: usize) -> String {
+    let start = usize::from(candidate_key(seed, 1, 1, choice + 1)[0]);
+    let bytes: Vec<u8> = SENTENCE.bytes().cycle().skip(start).take(tokens).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[test]
+fn answers_have_openais_format() {
+    let told = run(Desk::new(Fake::default()).complete(json!({"seed": 7, "max_tokens": 5})));
+    assert!(told["id"].as_str().unwrap().starts_with("cmpl-"));
+    assert_eq!(told["object"], "text_completion");
+    assert_eq!(told["model"], "fake");
+    assert_eq!(told["system_fingerprint"], "venti-0123456789ab");
+    assert!(told["created"].as_u64().unwrap() > 1_500_000_000);
+    let choice = json!({
+        "index": 0, "text": sentence(7, 0, 5), "logprobs": null, "finish_reason": "length"
+    });
+    assert_eq!(told["choices"], json!([choice]));
+    let usage = json!({"prompt_tokens": 4, "completion_tokens": 5, "total_tokens": 9});
+    assert_eq!(told["usage"], usage);
+}
+
+#[test]
+fn a_seed_fixes_the_text_whatever_else_is_requested() {
+    run(async {
+        let desk = Desk::new(Fake::default());
+        let expected = |choices: &[u32]| -> Vec<String> {
+            choices.iter().map(|&choice| sentence(7, choice, 16)).collect()
+        };
+        let alone = desk.complete(json!({"seed": 7})).await;
+        assert_eq!(texts(&alone), expected(&[0]));
+        let three = desk.complete(json!({"seed": 7, "n": 3})).await;
+        assert_eq!(texts(&three), expected(&[0, 1, 2]));
+        let two = desk.complete(json!({"seed": 7, "n": 2, "prompt": ["Once", "more"]})).await;
+        assert_eq!(texts(&two), expected(&[0, 1, 0, 1]));
+        let indices: Vec<_> =
+            two["choices"].as_array().unwrap().iter().map(|choice| &choice["index"]).collect();
+        assert_eq!(indices, [0, 1, 2, 3]);
+        // Each prompt is counted once.
+        let usage = json!({"prompt_tokens": 8, "completion_tokens": 64, "total_tokens": 72});
+        assert_eq!(two["usage"], usage);
+    });
+}
+
+#[test]
+fn text_and_tokens_end_before_a_stop_string() {
+    run(async {
+        let desk = Desk::new(Fake::default());
+        let fields = json!({"seed": 1, "max_tokens": 99, "stop": ["moat", "?"], "logprobs": 1});
+        let told = desk.complete(fields).await;
+        let whole = sentence(1, 0, 99);
+        let text = &whole[..whole.find("moat").unwrap()];
+        let choice = &told["choices"][0];
+        assert_eq!((&choice["text"], &choice["finish_reason"]), (&json!(text), &json!("stop")));
+        assert_eq!(choice["logprobs"]["tokens"].as_array().unwrap().len(), text.len());
+        let written = text.len() + "moat".len();
+        assert_eq!(told["usage"]["completion_tokens"], written, "all written tokens count");
+    });
+}
+
+#[test]
+fn an_echoed_prompt_is_scored_without_a_completion() {
+    run(async {
+        let desk = Desk::new(Fake::default());
+        let fields = json!({"max_tokens": 0, "echo": true, "logprobs": 2, "prompt": "café"});
+        let told = desk.complete(fields).await;
+        let choice = &told["choices"][0];
+        assert_eq!(choice["text"], "café");
+        assert_eq!(choice["finish_reason"], "length");
+        let expected = json!({
+            "tokens": ["c", "a", "f", "bytes:\\xc3", "bytes:\\xa9"],
+            "token_logprobs": [null, -0.5, -0.5, -0.5, -0.5],
+            "top_logprobs": [
+                null,
+                {"a": -0.5, "x": -1.5},
+                {"f": -0.5, "x": -1.5},
+                {"bytes:\\xc3": -0.5, "x": -1.5},
+                {"bytes:\\xa9": -0.5, "x": -1.5}
+            ],
+            "text_offset": [0, 1, 2, 3, 3]
+        });
+        assert_eq!(choice["logprobs"], expected);
+        assert_eq!(told["usage"]["completion_tokens"], 0);
+        let nothing = desk.complete(json!({"max_tokens": 0})).await;
+        assert_eq!(texts(&nothing), [""]);
+    });
+}
+
+#[test]
+fn an_empty_prompt_starts_a_document() {
+    run(async {
+        let desk = Desk::new(Fake::default());
+        for prompt in [json!(""), json!(null), json!([END_OF_TEXT])] {
+            let fields = json!({"prompt": prompt, "echo": true, "logprobs": 0, "max_tokens": 0});
+            let told = desk.complete(fields).await;
+            assert_eq!(texts(&told), ["<|endoftext|>"]);
+            assert_eq!(told["choices"][0]["logprobs"]["tokens"], json!(["<|endoftext|>"]));
+            assert_eq!(told["usage"]["prompt_tokens"], 1);
+        }
+        let ids = desk.complete(json!({"prompt": [79, 110], "echo": true, "seed": 3})).await;
+        assert_eq!(texts(&ids), [format!("On{}", sentence(3, 0, 16))]);
+    });
+}
+
+#[test]
+fn models_are_listed() {
+    run(async {
+        let desk = Desk::new(Fake::default());
+        let (status, told) = desk.told(get_of("/v1/models")).await;
+        assert_eq!((status, &told["object"]), (200, &json!("list")));
+        assert_eq!(told["data"][0]["id"], "fake");
+        assert_eq!(told["data"][0]["object"], "model");
+        let (status, told) = desk.told(get_of("/v1/models/fake")).await;
+        assert_eq!((status, &told["id"]), (200, &json!("fake")));
+        let (status, told) = desk.told(get_of("/v1/models/openai-community%2Fgpt2")).await;
+        assert_eq!((status, &told["error"]["code"]), (404, &json!("model_not_found")));
+    });
+}
+
+#[test]
+fn pinned_models_are_available() {
+    let lock = "version: 1\nmodels:\n  openai-community/gpt2:\n    source:\n      kind: embedded\n    \
+                weights: w\n    tokenizer: t\n";
+    run(async {
+        let desk = Desk::with(Fake::default(), |api| {
+            let root = api.workshop.surroundings.project().unwrap().root;
+            content::fs::write_atomic(&root.join("venti.lock"), lock.as_bytes()).unwrap();
+        });
+        for path in ["/v1/models/openai-community/gpt2", "/v1/models/openai-community%2Fgpt2"] {
+            let (status, told) = desk.told(get_of(path)).await;
+            assert_eq!((status, &told["id"]), (200, &json!("openai-community/gpt2")));
+        }
+        let told = desk.complete(json!({"model": "openai-community/gpt2"})).await;
+        assert_eq!(told["model"], "openai-community/gpt2");
+    });
+}
+
+/// The choices of a stream's pieces, joined.
+fn joined(pieces: &[Value]) -> Vec<Value> {
+    let mut choices: Vec<Value> = Vec::new();
+    for piece in pieces.iter().flat_map(|piece| piece["choices"].as_array().unwrap()) {
+        let index = piece["index"].as_u64().unwrap() as usize;
+        if choices.len() <= index {
+            choices.resize(index + 1, Value::Null);
+        }
+        let choice = &mut choices[index];
+        if choice.is_null() {
+            *choice = piece.clone();
+            continue;
+        }
+        let text =
+            format!("{}{}", choice["text"].as_str().unwrap(), piece["text"].as_str().unwrap());
+        choice["text"] = text.into();
+        assert!(choice["finish_reason"].is_null(), "nothing comes after the end");
+        choice["finish_reason"] = piece["finish_reason"].clone();
+        for list in ["tokens", "token_logprobs", "top_logprobs", "text_offset"] {
+            if let Some(more) = piece["logprobs"][list].as_array() {
+                choice["logprobs"][list].as_array_mut().unwrap().extend(more.clone());
+            }
+        }
+    }
+    choices
+}
+
+#[test]
+fn a_stream_begins_with_the_prompt_and_ends_with_usage() {
+    run(async {
+        let desk = Desk::new(Fake::default());
+        let options = json!({"include_usage": true});
+        let fields = json!({"seed": 2, "echo": true, "logprobs": 0, "stream_options": options});
+        let (events, done) = desk.stream(fields).await;
+        assert!(done);
+        assert_eq!(texts(&events[0]), ["Once"]);
+        assert_eq!(events[0]["choices"][0]["logprobs"]["token_logprobs"][0], Value::Null);
+        let (last, pieces) = events.split_last().unwrap();
+        let usage = json!({"prompt_tokens": 4, "completion_tokens": 16, "total_tokens": 20});
+        assert_eq!((&last["usage"], &last["choices"]), (&usage, &json!([])));
+        assert!(pieces.iter().all(|piece| piece["usage"].is_null()));
+        assert!(pieces.iter().all(|piece| piece.get("usage").is_some()));
+        let (events, _) = desk.stream(json!({})).await;
+        assert!(events.iter().all(|piece| piece.get("usage").is_none()), "not requested");
+        assert!(events.iter().all(|piece| piece["id"] == events[0]["id"]));
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn joined_pieces_of_a_stream_equal_the_answer(
+        seed in any::<i64>(),
+        n in 1usize..4,
+        prompts in prop_oneof![Just(json!("café")), Just(json!(["a", "b"])), Just(json!([[195], [1]]))],
+        max_tokens in 0usize..60,
+        stop in proptest::sample::subsequence(vec!["moat", "é is", "a ", "The café", "na"], 0..4),
+        echo in any::<bool>(),
+        logprobs in proptest::option::of(0usize..4),
+    ) {
+        run(async {
+            let desk = Desk::new(Fake::default());
+            let fields = json!({
+                "seed": seed, "n": n, "prompt": prompts, "max_tokens": max_tokens, "stop": stop,
+                "echo": echo, "logprobs": logprobs
+            });
+            let whole = desk.complete(fields.clone()).await;
+            let (pieces, done) = desk.stream(fields).await;
+            assert!(done);
+            assert_eq!(json!(joined(&pieces)), whole["choices"]);
+        });
+    }
+}
+
+#[test]
+fn concurrent_requests_do_not_change_texts() {
+    run(async {
+        let desk = Desk::new(Fake { batch_size: 3, ..Fake::default() });
+        let clients = (0..64u64).map(|seed| {
+            let desk = desk.clone();
+            tokio::spawn(async move {
+                let fields = json!({"seed": seed, "max_tokens": 40, "n": 2});
+                let (pieces, done) = desk.stream(fields).await;
+                assert!(done);
+                let texts: Vec<Value> =
+                    joined(&pieces).into_iter().map(|mut choice| choice["text"].take()).collect();
+                assert_eq!(texts, [sentence(seed, 0, 40), sentence(seed, 1, 40)]);
+            })
+        });
+        for client in clients.collect::<Vec<_>>() {
+            client.await.unwrap();
+        }
+    });
+}

@@ -1,0 +1,131 @@
+//! Clients that disconnect early, and models that fail.
+
+use std::sync::mpsc::{Sender, channel};
+
+use futures_util::StreamExt;
+
+use super::*;
+
+/// A model with one row that allows endless texts, and the sender that makes it step.
+fn slow() -> (Fake, Sender<()>) {
+    let (step, steps) = channel();
+    (Fake { batch_size: 1, n_positions: 1 << 40, steps: Some(steps), ..Fake::default() }, step)
+}
+
+/// Keeps stepping until the model is dropped.
+fn keep_stepping(step: Sender<()>) {
+    std::thread::spawn(move || {
+        while step.send(()).is_ok() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
+const ENDLESS: usize = 1 << 30;
+
+#[test]
+fn generation_stops_when_a_stream_is_dropped() {
+    run(async {
+        let (fake, step) = slow();
+        let desk = Desk::new(fake);
+        let response = desk.post(json!({"stream": true, "max_tokens": ENDLESS})).await;
+        let mut pieces = response.into_body().into_data_stream();
+        step.send(()).unwrap();
+        pieces.next().await.unwrap().unwrap();
+        // This request waits, and is dropped before its turn.
+        drop(desk.post(json!({"stream": true, "max_tokens": ENDLESS})).await);
+        drop(pieces);
+        keep_stepping(step);
+        desk.complete(json!({})).await;
+    });
+}
+
+#[test]
+fn generation_stops_when_a_connection_closes() {
+    run(async {
+        let (fake, step) = slow();
+        let desk = Desk::new(fake);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(axum::serve(listener, desk.router.clone()).into_future());
+        let body = json!({"model": "fake", "prompt": "p", "max_tokens": ENDLESS}).to_string();
+        let sent = format!(
+            "POST /v1/completions HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let hung_up = tokio::task::spawn_blocking(move || {
+            use std::io::Write as _;
+            let mut connection = std::net::TcpStream::connect(address).unwrap();
+            connection.write_all(sent.as_bytes()).unwrap();
+            // After one step the text is being written.
+            step.send(()).unwrap();
+            keep_stepping(step);
+        });
+        hung_up.await.unwrap();
+        desk.complete(json!({})).await;
+    });
+}
+
+#[test]
+fn slow_answers_time_out() {
+    run(async {
+        let (fake, step) = slow();
+        let limit = Duration::from_millis(100);
+        let desk = Desk::with(fake, |api| api.limits.time = limit);
+        let (status, told) = desk.told(post_of(&json!({}))).await;
+        assert_eq!((status, &told["error"]["code"]), (504, &json!("timeout")), "{told}");
+        let (events, done) = desk.stream(json!({})).await;
+        assert!(!done);
+        assert_eq!(events[0]["error"]["code"], "timeout");
+        keep_stepping(step);
+        // Requests that timed out block no others. On a busy machine this may take a few tries.
+        for _ in 0..1000 {
+            if desk.post(json!({"max_tokens": 1})).await.status() == 200 {
+                return;
+            }
+        }
+        panic!("the model no longer writes");
+    });
+}
+
+#[test]
+fn a_failed_model_reports_the_reason() {
+    run(async {
+        let failing = |at| Desk::new(Fake { fails_at: Some(at), ..Fake::default() });
+        let (status, told) = failing(2).told(post_of(&json!({}))).await;
+        assert_eq!((status, &told["error"]["type"]), (500, &json!("server_error")));
+        assert_eq!(told["error"]["message"], "the device is on fire");
+        let (events, done) = failing(2).stream(json!({})).await;
+        assert!(!done, "the stream has no end mark");
+        assert_eq!(events.last().unwrap()["error"]["message"], "the device is on fire");
+        let gone = Desk::with(Fake::default(), |api| {
+            let project = api.workshop.surroundings.project().unwrap();
+            api.workshop.surroundings.models(&project).unwrap().load("fake").unwrap();
+        });
+        let (status, told) = gone.told(post_of(&json!({}))).await;
+        assert_eq!((status, &told["error"]["message"]), (500, &json!("fake is gone")));
+    });
+}
+
+#[test]
+fn a_full_queue_answers_503_with_retry_after() {
+    run(async {
+        let (fake, _step) = slow();
+        let desk = Desk::new(fake);
+        let mut held = Vec::new();
+        let refused = loop {
+            let response = desk.post(json!({"stream": true, "n": 64})).await;
+            match response.status() {
+                StatusCode::OK => held.push(response),
+                _ => break response,
+            }
+        };
+        assert_eq!(refused.status(), 503);
+        assert!(refused.headers().contains_key("retry-after"));
+        assert!(held.len() > 4, "{}", held.len());
+        // Dropping the waiting requests makes room again.
+        drop(held);
+        assert_eq!(desk.post(json!({"stream": true, "n": 64})).await.status(), 200);
+    });
+}

@@ -1,0 +1,334 @@
+//! A draft: one candidate at the desk, with all its tokens and the steps in which it was steered.
+//!
+//! The first step is the text that `venti generate` would write. Each later step keeps the first
+//! tokens, optionally appends a chosen token, and lets the model continue.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Serialize;
+
+use crate::pieces::Pieces;
+use content::essay::Step;
+use generator::{Completion, FinishReason, Identity, Provenance, Request, Token, Tokenizer};
+use generator::{Generation, GenerationOverrides};
+use text::judge::Blocklist;
+use write::key::candidate_key;
+use write::{Brief, Candidate};
+
+/// Number of top alternatives returned per token.
+pub const LIKELIEST: usize = 8;
+
+/// Minimum number of new tokens when a text is rewritten near its limit.
+const LEAST_ROOM: usize = 64;
+
+/// Progress of a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Waiting for a row in the batch.
+    Waiting,
+    Writing,
+    /// Stopped by a person, or because no page was listening.
+    Stopped,
+    /// Finished by itself.
+    Done,
+    /// The model failed.
+    Failed,
+}
+
+impl State {
+    /// Whether the model is writing the draft or will.
+    pub fn is_running(self) -> bool {
+        matches!(self, Self::Waiting | Self::Writing)
+    }
+}
+
+/// A token as sent to the page.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Written {
+    #[serde(skip)]
+    pub id: u32,
+    /// Text of the token. An incomplete character has no text until the token that completes it.
+    #[serde(rename = "t")]
+    pub text: String,
+    /// Natural-log probability under the raw distribution.
+    #[serde(rename = "p")]
+    pub log_prob: f32,
+    /// The top tokens at this position: id, text (`None` for the end of text), log probability.
+    #[serde(rename = "a")]
+    pub likeliest: Vec<(u32, Option<String>, f32)>,
+}
+
+/// The request for a draft.
+#[derive(Clone)]
+pub struct Order {
+    /// Number among the candidates requested together, from 1.
+    pub number: usize,
+    pub model: String,
+    pub identity: Identity,
+    /// Device and number type.
+    pub provenance: Provenance,
+    pub quote: String,
+    /// The title, if the user gave one.
+    pub title: Option<String>,
+    pub brief: Brief,
+    pub blocklist: Arc<Blocklist>,
+}
+
+/// One candidate.
+pub struct Draft {
+    pub order: Order,
+    tokenizer: Arc<dyn Tokenizer>,
+    n_positions: usize,
+    /// The model request of the first step.
+    first: Request,
+    pub state: State,
+    pub ended: Option<FinishReason>,
+    pub message: Option<String>,
+    pub written: Vec<Written>,
+    pub steps: Vec<Step>,
+    pieces: Pieces,
+    /// The model's completion, if the draft is untouched and finished.
+    completed: Option<Completion>,
+    /// Set when the running step is no longer wanted.
+    pub gone: Arc<AtomicBool>,
+}
+
+/// A step that a person takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn {
+    /// Number of tokens to keep.
+    pub kept: usize,
+    /// Token to append to them.
+    pub chosen: Option<u32>,
+}
+
+impl Draft {
+    /// A waiting draft, and the request that writes it.
+    ///
+    /// # Errors
+    /// If the prompt leaves no position for the text.
+    pub fn new(
+        order: Order,
+        tokenizer: Arc<dyn Tokenizer>,
+        n_positions: usize,
+    ) -> miette::Result<(Self, Request)> {
+        let first = order.brief.request(tokenizer.as_ref(), n_positions)?;
+        let request = Request { top_logprobs: LIKELIEST, ..first.clone() };
+        let mut draft = Self {
+            order,
+            tokenizer,
+            n_positions,
+            first,
+            state: State::Waiting,
+            ended: None,
+            message: None,
+            written: Vec::new(),
+            steps: Vec::new(),
+            pieces: Pieces::default(),
+            completed: None,
+            gone: Arc::default(),
+        };
+        draft.open_step(0, None, GenerationOverrides::default());
+        Ok((draft, request))
+    }
+
+    fn open_step(&mut self, kept: usize, chosen: Option<String>, generation: GenerationOverrides) {
+        self.steps.push(Step {
+            kept,
+            chosen,
+            wrote: 0,
+            ended: FinishReason::Cancelled,
+            generation,
+        });
+        (self.state, self.ended, self.message) = (State::Waiting, None, None);
+        self.completed = None;
+        self.gone = Arc::default();
+    }
+
+    /// Called when the model starts writing.
+    pub fn begun(&mut self) {
+        self.state = State::Writing;
+    }
+
+    /// Adds a token that the model wrote.
+    pub fn push(&mut self, token: Token) {
+        let written = self.written_as(token.id, token.log_prob, token.top_logprobs);
+        self.written.push(written);
+        if let Some(step) = self.steps.last_mut() {
+            step.wrote += 1;
+        }
+    }
+
+    fn written_as(&mut self, id: u32, log_prob: f32, likeliest: Vec<(u32, f32)>) -> Written {
+        let end_of_text = self.tokenizer.end_of_text();
+        let text = |id: u32| (Some(id) != end_of_text).then(|| self.spelled(id));
+        let likeliest =
+            likeliest.into_iter().map(|(id, log_prob)| (id, text(id), log_prob)).collect();
+        let text = self.pieces.push(self.tokenizer.bytes(id));
+        Written { id, text, log_prob, likeliest }
+    }
+
+    /// Text of a single token.
+    fn spelled(&self, id: u32) -> String {
+        String::from_utf8_lossy(self.tokenizer.bytes(id)).into_owned()
+    }
+
+    /// Ends the running step.
+    pub fn end(&mut self, outcome: Result<Completion, String>) {
+        match outcome {
+            Ok(completion) => {
+                let ended = completion.finish_reason;
+                self.close(ended);
+                self.completed = Some(completion).filter(|_| !self.is_steered());
+            }
+            Err(why) => {
+                self.close(FinishReason::Cancelled);
+                (self.state, self.message) = (State::Failed, Some(why));
+            }
+        }
+    }
+
+    fn close(&mut self, ended: FinishReason) {
+        self.state = match ended {
+            FinishReason::Cancelled => State::Stopped,
+            _ => State::Done,
+        };
+        self.ended = Some(ended);
+        if let Some(step) = self.steps.last_mut() {
+            step.ended = ended.into();
+        }
+    }
+
+    /// Stops the running step. Its later tokens are ignored.
+    pub fn stop(&mut self) {
+        if self.state.is_running() {
+            self.gone.store(true, Ordering::Relaxed);
+            self.close(FinishReason::Cancelled);
+        }
+    }
+
+    /// Takes a step with the settings `generation`. Returns the request that continues the text, or
+    /// `None` if the chosen token ends it.
+    ///
+    /// # Errors
+    /// The reason why the step is not possible.
+    pub fn turn(&mut self, turn: Turn, generation: &Generation) -> Result<Option<Request>, String> {
+        let Turn { kept, chosen } = turn;
+        if kept > self.written.len() {
+            return Err(format!("the draft has only {} tokens", self.written.len()));
+        }
+        if chosen.is_some_and(|id| id as usize >= self.tokenizer.vocab_size()) {
+            return Err("the chosen token is not in the model's vocabulary".to_owned());
+        }
+        let prompt = self.first.prompt.len();
+        let left = self.n_positions - prompt;
+        let before = kept + usize::from(chosen.is_some());
+        let ends = chosen.is_some() && chosen == self.tokenizer.end_of_text();
+        if before >= left && !ends {
+            return Err(format!("the text has reached the model's limit of {left} tokens"));
+        }
+        self.stop();
+        let replaced = self.written.get(kept).map(|written| written.likeliest.clone());
+        self.keep(kept);
+        let said = generation.differences_from(&self.order.brief.generation);
+        if ends {
+            self.open_step(kept, None, GenerationOverrides::default());
+            self.close(FinishReason::EndOfText);
+            return Ok(None);
+        }
+        self.open_step(kept, chosen.map(|id| self.spelled(id)), said);
+        if let Some(id) = chosen {
+            let likeliest = replaced.unwrap_or_default();
+            let known = likeliest.iter().find(|(likely, ..)| *likely == id);
+            // A token outside the top list is less likely than all in it, by an unknown amount.
+            let least = likeliest.last().map_or(f32::MIN, |(.., log_prob)| *log_prob);
+            let log_prob = known.map_or(least, |(.., log_prob)| *log_prob);
+            let text = self.pieces.push(self.tokenizer.bytes(id));
+            self.written.push(Written { id, text, log_prob, likeliest });
+        }
+        Ok(Some(self.request(before, left, generation)))
+    }
+
+    /// Removes all but the first `kept` tokens.
+    fn keep(&mut self, kept: usize) {
+        self.written.truncate(kept);
+        self.pieces = Pieces::default();
+        for written in &mut self.written {
+            written.text = self.pieces.push(self.tokenizer.bytes(written.id));
+        }
+    }
+
+    /// The request that continues after `before` tokens. `left` is the maximum length of the text.
+    fn request(&self, before: usize, left: usize, generation: &Generation) -> Request {
+        let limit = self.first.generation.max_new_tokens.unwrap_or(left);
+        // The user can continue a text past its limit, by the same number of tokens again.
+        let room = if before < limit { (limit - before).max(LEAST_ROOM) } else { limit };
+        let round = self.steps.len() as u32;
+        let brief = &self.order.brief;
+        let prompt = self.first.prompt.iter().copied();
+        Request {
+            id: 0,
+            prompt: prompt.chain(self.written.iter().map(|written| written.id)).collect(),
+            generation: Generation {
+                max_new_tokens: Some(room.min(left - before)),
+                min_new_tokens: 0,
+                ..generation.clone()
+            },
+            rng_key: candidate_key(brief.rng_seed, brief.take, round, 1),
+            top_logprobs: LIKELIEST,
+            score_prompt: false,
+        }
+    }
+
+    /// Whether a person stopped, continued or rewrote the draft, so that it is not what
+    /// `venti generate` writes.
+    pub fn is_steered(&self) -> bool {
+        let [only] = self.steps.as_slice() else { return true };
+        !self.state.is_running() && only.ended == FinishReason::Cancelled
+    }
+
+    /// The text so far, as a completion of the model.
+    pub fn completion(&self) -> Completion {
+        if let Some(completed) = &self.completed {
+            return completed.clone();
+        }
+        Completion {
+            text: self.text(),
+            prompt_tokens: self.first.prompt.len(),
+            token_ids: self.written.iter().map(|written| written.id).collect(),
+            log_probs: self.written.iter().map(|written| written.log_prob).collect(),
+            finish_reason: self.ended.unwrap_or(FinishReason::Cancelled),
+        }
+    }
+
+    /// The text, cut at the stop string if the last step reached one.
+    fn text(&self) -> String {
+        let bytes: Vec<u8> =
+            self.written.iter().flat_map(|token| self.tokenizer.bytes(token.id)).copied().collect();
+        let mut text = String::from_utf8_lossy(&bytes).into_owned();
+        if self.ended == Some(FinishReason::Stop) {
+            let kept = self.steps.last().map_or(0, |step| step.kept);
+            let before: usize = self.written[..kept].iter().map(|token| token.text.len()).sum();
+            let stops = self.order.brief.generation.stop.iter();
+            let first =
+                stops.filter_map(|stop| Some(before + text.get(before..)?.find(stop)?)).min();
+            text.truncate(first.unwrap_or(text.len()));
+        }
+        text
+    }
+
+    /// The text as it would be published, judged. A steered text is not cut at the maximum number
+    /// of words.
+    pub fn candidate(&self) -> Candidate {
+        let Order { brief, blocklist, .. } = &self.order;
+        let completion = self.completion();
+        let tokenizer = self.tokenizer.as_ref();
+        if !self.is_steered() {
+            return brief.judged(completion, tokenizer, blocklist, (1, 1));
+        }
+        let generation = Generation { max_words: usize::MAX, ..brief.generation.clone() };
+        Brief { generation, ..brief.clone() }.judged(completion, tokenizer, blocklist, (1, 1))
+    }
+}

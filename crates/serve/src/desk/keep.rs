@@ -1,0 +1,208 @@
+//! Keeps a draft as a seed and an essay.
+//!
+//! The seed of an untouched draft names everything that determines its text, so that
+//! `venti generate` writes the same essay from it, and a build finds nothing to do. A steered draft
+//! is kept with its steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::http::StatusCode;
+use jiff::civil::Date;
+use miette::{IntoDiagnostic, miette};
+use serde::{Deserialize, Serialize};
+
+use super::draft::{Draft, Order};
+use super::library;
+use super::rejection::Rejection;
+use crate::surroundings::Pen;
+use content::essay::{EssayId, Step};
+use content::fs;
+use content::new_seed::{self, NewSeed};
+use content::project::Project;
+use content::seed::Seed;
+use content::{load_seeds, page_names, store};
+use generator::GenerationOverrides;
+use generator::{Generator, Identity, Models};
+use write::{self, Candidate, Choice, Job, Outcome};
+
+/// Details that a person adds to a draft.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Details {
+    pub author: String,
+    pub source: String,
+    pub tags: Vec<String>,
+    /// The slug; empty to make one from the title or the quote.
+    pub slug: String,
+    /// Whether to mark the seed as a draft.
+    pub unlisted: bool,
+}
+
+/// The result of keeping a draft.
+#[derive(Debug, Serialize)]
+pub struct Kept {
+    pub slug: String,
+    /// Address of the page.
+    pub url: String,
+    /// Path of the seed.
+    pub seed: String,
+    /// Path of the essay.
+    pub essay: String,
+    /// Whether the essay counts as edited.
+    pub edited: bool,
+    /// Shell command that writes the same text; `None` for a steered draft.
+    pub command: Option<String>,
+}
+
+/// A copy of a draft to keep. Taken first, so that the session does not wait for the disk.
+pub struct Finished {
+    order: Order,
+    candidate: Candidate,
+    /// Empty for an untouched draft.
+    steps: Vec<Step>,
+}
+
+impl Finished {
+    /// Copies a draft.
+    ///
+    /// # Errors
+    /// If it is still being written.
+    pub fn of(draft: &Draft) -> Result<Self, Rejection> {
+        if draft.state.is_running() {
+            let writing = Rejection::invalid("this draft is still being written");
+            return Err(writing.help("stop it first"));
+        }
+        let steps = if draft.is_steered() { draft.steps.clone() } else { Vec::new() };
+        Ok(Self { order: draft.order.clone(), candidate: draft.candidate(), steps })
+    }
+}
+
+/// Writes the seed and the essay of a draft.
+///
+/// # Errors
+/// If the draft cannot be published, the details are invalid, or a file cannot be written.
+pub fn keep(
+    finished: Finished,
+    details: Details,
+    project: &Project,
+    pen: &Pen,
+    today: Date,
+) -> Result<Kept, Rejection> {
+    let Finished { order, candidate, steps } = finished;
+    if candidate.text.is_empty() {
+        let nothing = Rejection::invalid("there is no text to keep");
+        return Err(nothing.help("continue it, or keep another candidate"));
+    }
+    if let Some(pattern) = &candidate.verdict.blocked {
+        let why = format!("the text matches the blocklist: {pattern}");
+        return Err(Rejection::invalid(why).help("rewrite that part, or keep another candidate"));
+    }
+    let config = &project.config;
+    let _lock = pen.take(project, library::PATIENCE, &mut |_| {})?;
+    let taken = taken(project)?;
+    if taken.contains(details.slug.trim()) {
+        let why = format!("the address {:?} is already in use", details.slug.trim());
+        let taken = Rejection::new(StatusCode::CONFLICT, why);
+        return Err(taken.help("choose another, or leave the field empty for a free one"));
+    }
+    let files =
+        new_seed::checked(vec![new_seed(&order, details, project, today)], &config.seeds, taken)?;
+    let [(name, text)] = files.as_slice() else {
+        return Err(Rejection::failed("internal error: expected one file for the seed"));
+    };
+    let path = config.seeds.join(name);
+    let seed = Seed::parse(&path, text).map_err(miette::Report::from)?;
+    let job = job(&order, &seed, project)?;
+    let edited = !steps.is_empty();
+    let outcome = Outcome { candidates: vec![candidate], best: Some(0) };
+    let mut essay = write::compose(&job, &outcome, &order.provenance, today)
+        .ok_or_else(|| Rejection::invalid("there is no text to keep"))?;
+    essay.front.steps = steps;
+    // The essay first: for a seed without one, the preview would start to write another.
+    let store = store(project);
+    store.write(&essay).map_err(miette::Report::from)?;
+    fs::write_atomic(&project.path(&path), text.as_bytes()).map_err(miette::Report::from)?;
+    let command = (!edited).then(|| site::command(&essay.front).join(" "));
+    Ok(Kept {
+        url: library::url(project, &job.id),
+        seed: path.display().to_string(),
+        essay: store.path(&job.id).display().to_string(),
+        slug: seed.slug,
+        edited,
+        command,
+    })
+}
+
+/// The slugs in use: those of seeds and pages, and of essays without a seed.
+fn taken(project: &Project) -> miette::Result<BTreeSet<String>> {
+    let config = &project.config;
+    let stems = |folder| -> miette::Result<Vec<String>> {
+        let names = fs::file_names(&project.path(folder))?;
+        let names = names.iter().filter_map(|name| name.to_str());
+        Ok(names.filter_map(|name| name.strip_suffix(".md")).map(str::to_owned).collect())
+    };
+    let mut taken: BTreeSet<String> = stems(&config.seeds)?.into_iter().collect();
+    taken.extend(page_names(project)?);
+    // A seed's slug may differ from its file name. If the seeds have mistakes, those are unknown.
+    taken.extend(load_seeds(project).into_iter().flatten().map(|seed| seed.slug));
+    let essays = stems(&config.essays)?;
+    taken.extend(
+        essays.iter().filter_map(|stem| Some(EssayId::of_file_name(&format!("{stem}.md"))?.slug)),
+    );
+    Ok(taken)
+}
+
+fn new_seed(order: &Order, details: Details, project: &Project, today: Date) -> NewSeed {
+    let Details { author, source, tags, slug, unlisted } = details;
+    let given = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let config = &project.config;
+    let tags = tags.into_iter().filter_map(given).collect();
+    NewSeed {
+        quote: order.quote.clone(),
+        title: order.title.clone(),
+        author: given(author),
+        source: given(source),
+        tags,
+        date: today,
+        draft: unlisted,
+        rng_seed: Some(order.brief.rng_seed),
+        model: Some(order.model.clone()).filter(|model| *model != config.model),
+        generation: order
+            .brief
+            .generation
+            .differences_from(&order.identity.settings(&config.generation)),
+        slug: slug.trim().to_owned(),
+    }
+}
+
+/// The job that a build would plan for the seed, which must write the same text as the draft.
+fn job(order: &Order, seed: &Seed, project: &Project) -> miette::Result<Job> {
+    let config = &project.config;
+    let blocklist = text::judge::Blocklist::new(&config.blocklist).into_diagnostic()?;
+    let flags = GenerationOverrides::default();
+    let rules = write::Site::of(config, &flags, &blocklist);
+    let choice = Choice { drafts: true, ..Choice::default() };
+    let mut models = Known(&order.identity);
+    let seeds = std::slice::from_ref(seed);
+    let mut plan = write::plan(seeds, &BTreeMap::new(), rules, &mut models, &choice)?;
+    match plan.jobs.pop() {
+        Some(job) if job.brief == order.brief => Ok(job),
+        _ => Err(miette!(
+            help = "write a new draft with the current settings",
+            "the site's settings have changed since this draft was written"
+        )),
+    }
+}
+
+/// The model that wrote the draft, by identity only.
+struct Known<'i>(&'i Identity);
+
+impl Models for Known<'_> {
+    fn identity(&mut self, _model: &str) -> miette::Result<Identity> {
+        Ok(self.0.clone())
+    }
+
+    fn load(&mut self, model: &str) -> miette::Result<Box<dyn Generator>> {
+        Err(miette!("internal error: {model} must not be loaded here"))
+    }
+}

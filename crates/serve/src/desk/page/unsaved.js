@@ -1,0 +1,21 @@
+// Unsaved changes of the editors. They are kept in this tab, whichever view is open, and the browser
+// asks before the tab is closed.
+
+const PREFIX = 'venti-desk-unsaved ';
+
+/** The unsaved values of the editor at the route `key`, with the version that they are based on. */
+export function unsaved(key) {
+  return JSON.parse(sessionStorage.getItem(PREFIX + key));
+}
+
+export function remember(key, values) {
+  sessionStorage.setItem(PREFIX + key, JSON.stringify(values));
+}
+
+export function forget(key) {
+  sessionStorage.removeItem(PREFIX + key);
+}
+
+addEventListener('beforeunload', (event) => {
+  if (Object.keys(sessionStorage).some((key) => key.startsWith(PREFIX))) event.preventDefault();
+});

@@ -1,0 +1,455 @@
+//! Tests of the desk with the fake model, over HTTP and directly.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, header};
+use jiff::civil::{Date, date};
+use tokio::sync::watch;
+use tower::ServiceExt;
+
+use super::*;
+use crate::engine::fake::{Fake, SENTENCE};
+use crate::surroundings::Surroundings;
+use content::essay::{EssayId, FinishReason, Step};
+use content::{load_seeds, store};
+use generator::GenerationOverrides;
+use generator::{Generator, Identity, Models};
+use text::judge::Blocklist;
+use write::{self, Choice};
+
+/// A site in a temporary folder, whose model takes one step per message sent.
+struct Studio {
+    root: tempfile::TempDir,
+    router: Router,
+    step: Sender<()>,
+    runtime: tokio::runtime::Runtime,
+    _ending: watch::Sender<bool>,
+}
+
+struct Place {
+    root: std::path::PathBuf,
+    steps: std::sync::Mutex<Option<Receiver<()>>>,
+}
+
+impl Surroundings for Place {
+    fn project(&self) -> miette::Result<Project> {
+        Project::open(&self.root, None)
+    }
+
+    fn models(&self, _project: &Project) -> miette::Result<Box<dyn Models>> {
+        Ok(Box::new(One(self.steps.lock().unwrap().take())))
+    }
+
+    fn today(&self) -> miette::Result<Date> {
+        Ok(date(2026, 11, 22))
+    }
+}
+
+struct One(Option<Receiver<()>>);
+
+impl Models for One {
+    fn identity(&mut self, model: &str) -> miette::Result<Identity> {
+        Ok(Identity { id: model.into(), weights: "w".into(), tokenizer: "t".into() })
+    }
+
+    fn load(&mut self, _model: &str) -> miette::Result<Box<dyn Generator>> {
+        Ok(Box::new(Fake { steps: self.0.take(), n_positions: 400, ..Fake::default() }))
+    }
+}
+
+const SESSION: &str = "0123-4567-89ab";
+
+impl Studio {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let studio = Self::over(root);
+        studio.configure("");
+        studio
+    }
+
+    fn over(root: tempfile::TempDir) -> Self {
+        let (step, steps) = channel();
+        let place =
+            Place { root: root.path().to_owned(), steps: std::sync::Mutex::new(Some(steps)) };
+        let (ending_sender, ending) = watch::channel(false);
+        let desk = Desk::new(Workshop::new(place), None, ending);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        Self { root, router: router(desk), step, runtime, _ending: ending_sender }
+    }
+
+    fn configure(&self, more: &str) {
+        let text = format!("title: T\nmodel: fake\ngeneration:\n  min_words: 1\n{more}");
+        std::fs::write(self.path("venti.yaml"), text).unwrap();
+    }
+
+    fn path(&self, path: &str) -> std::path::PathBuf {
+        self.root.path().join(path)
+    }
+
+    /// Lets the model run without waiting for steps.
+    fn run_on(&mut self) {
+        self.step = channel().0;
+    }
+
+    fn ask(&self, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
+        self.ask_as(&[("host", "localhost:8501")], method, path, body)
+    }
+
+    fn ask_as(
+        &self,
+        headers: &[(&str, &str)],
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> (StatusCode, Value) {
+        let mut request =
+            axum::http::Request::builder().method(method).uri(format!("/_venti/desk/{path}"));
+        request = request.header(header::CONTENT_TYPE, "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_string())).unwrap();
+        self.runtime.block_on(async {
+            let response = self.router.clone().oneshot(request).await.unwrap();
+            let status = response.status();
+            let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+        })
+    }
+
+    fn post(&self, path: &str, mut body: Value) -> (StatusCode, Value) {
+        body["session"] = json!(SESSION);
+        self.ask(Method::POST, path, &body)
+    }
+
+    /// Sends a request that must succeed.
+    fn done(&self, path: &str, body: Value) -> Value {
+        let (status, answer) = self.post(path, body);
+        assert_eq!(status, StatusCode::OK, "{path}: {answer}");
+        answer
+    }
+
+    fn write(&self, tokens: usize, candidates: usize) -> Value {
+        let generation = json!({ "max_new_tokens": tokens });
+        let quote = json!("A moat is a promise.");
+        let asked = json!({ "quote": quote, "model": "fake", "generation": generation,
+                            "candidates": candidates, "rng_seed": "7" });
+        self.done("write", asked)
+    }
+
+    /// The first message to a page that starts to listen.
+    fn drafts(&self) -> Vec<Value> {
+        let request = axum::http::Request::get(format!("/_venti/desk/events?session={SESSION}"));
+        let request = request.header("host", "localhost:8501").body(Body::empty()).unwrap();
+        let told = self.runtime.block_on(async {
+            let response = self.router.clone().oneshot(request).await.unwrap();
+            let mut body = response.into_body().into_data_stream();
+            futures_util::StreamExt::next(&mut body).await.unwrap().unwrap()
+        });
+        let told = String::from_utf8(told.to_vec()).unwrap();
+        let told: Value = serde_json::from_str(told.strip_prefix("data: ").unwrap()).unwrap();
+        told["drafts"].as_array().unwrap().clone()
+    }
+
+    /// Waits until the first draft satisfies the condition.
+    fn draft_once(&self, is: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..2000 {
+            let draft = self.drafts().swap_remove(0);
+            if is(&draft) {
+                return draft;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("timed out; the first draft is {:?}", self.drafts().first());
+    }
+
+    fn finished(&self) -> Value {
+        self.draft_once(|draft| !["waiting", "writing"].contains(&draft["state"].as_str().unwrap()))
+    }
+
+    fn steps(&self, count: usize) {
+        (0..count).for_each(|_| self.step.send(()).unwrap());
+    }
+
+    fn project(&self) -> Project {
+        Project::open(self.root.path(), None).unwrap()
+    }
+
+    fn essay(&self, slug: &str) -> store::Stored {
+        let id = EssayId { slug: slug.into(), take: 1 };
+        store(&self.project()).load().unwrap().remove(&id).unwrap()
+    }
+}
+
+fn text(draft: &Value) -> String {
+    draft["tokens"].as_array().unwrap().iter().map(|token| token["t"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn tokens_arrive_with_their_alternatives() {
+    let mut studio = Studio::new();
+    let begun = studio.write(30, 3);
+    assert_eq!(begun, json!({ "drafts": [1, 2, 3], "rng_seed": "7" }));
+    studio.run_on();
+    let draft = studio.finished();
+    assert_eq!((draft["state"].as_str(), draft["ended"].as_str()), (Some("done"), Some("length")));
+    assert_eq!(draft["steered"], json!(false));
+    let tokens = draft["tokens"].as_array().unwrap();
+    assert_eq!(tokens.len(), 30);
+    assert_eq!(tokens[0]["a"].as_array().unwrap()[1], json!([120, "x", -1.5]));
+    assert_eq!(tokens[0]["a"].as_array().unwrap()[2], json!([256, null, -2.5]));
+    // A letter of two tokens arrives with the second.
+    assert!(tokens.iter().any(|token| token["t"] == "é"), "{}", text(&draft));
+    assert!(format!("{SENTENCE}{SENTENCE}{SENTENCE}").contains(&text(&draft)));
+    let seeds: Vec<Value> = studio.drafts().iter().map(|draft| draft["rng_seed"].clone()).collect();
+    assert_eq!(seeds, ["7", "8", "9"]);
+}
+
+/// The plan of a build.
+fn planned(project: &Project) -> write::Plan {
+    let flags = GenerationOverrides::default();
+    let nothing = Blocklist::default();
+    let rules = write::Site::of(&project.config, &flags, &nothing);
+    let stored = store(project).load().unwrap();
+    let seeds = load_seeds(project).unwrap();
+    write::plan(&seeds, &stored, rules, &mut One(None), &Choice::default()).unwrap()
+}
+
+#[test]
+fn an_untouched_draft_matches_generate() {
+    let mut studio = Studio::new();
+    studio.write(120, 2);
+    studio.run_on();
+    studio.finished();
+    let kept = studio.done("keep", json!({ "draft": 2, "author": " Ada ", "tags": ["a", " "] }));
+    assert_eq!(kept["slug"], "a-moat-is-a-promise");
+    assert_eq!(kept["edited"], json!(false));
+    assert!(kept["command"].as_str().unwrap().contains("--rng-seed 8 "), "{kept}");
+    let project = studio.project();
+    let seeds = load_seeds(&project).unwrap();
+    assert_eq!(seeds[0].author.as_deref(), Some("Ada"));
+    assert_eq!(seeds[0].tags.len(), 1);
+    // A build has nothing to do.
+    let plan = planned(&project);
+    assert_eq!((plan.jobs.len(), plan.fresh.len()), (0, 1));
+    // Without the essay, a build writes the same text.
+    let kept = studio.essay("a-moat-is-a-promise");
+    assert!(!kept.edited);
+    store(&project).remove(&kept.essay.id()).unwrap();
+    let plan = planned(&project);
+    let (site, nothing) = (store(&project), Blocklist::default());
+    write::run(&plan, &nothing, &mut One(None), &site, date(2026, 11, 22), &mut |_| {}).unwrap();
+    assert_eq!(studio.essay("a-moat-is-a-promise").essay, kept.essay);
+}
+
+#[test]
+fn a_stopped_draft_can_be_continued() {
+    let mut studio = Studio::new();
+    studio.write(60, 1);
+    studio.steps(10);
+    studio.draft_once(|draft| draft["tokens"].as_array().unwrap().len() == 10);
+    studio.done("stop", json!({ "draft": 1 }));
+    let stopped = studio.finished();
+    assert_eq!(
+        (stopped["state"].as_str(), stopped["ended"].as_str()),
+        (Some("stopped"), Some("cancelled"))
+    );
+    assert_eq!(stopped["steered"], json!(true));
+    // Tokens that arrive after the stop are ignored.
+    studio.steps(3);
+    studio.done("continue", json!({ "draft": 1 }));
+    assert_eq!(studio.post("continue", json!({ "draft": 1 })).0, StatusCode::CONFLICT);
+    studio.run_on();
+    let draft = studio.finished();
+    assert!(text(&draft).starts_with(&text(&stopped)));
+    assert_eq!(draft["state"], "done");
+    assert_eq!(draft["steps"][0], json!({ "kept": 0, "wrote": 10, "ended": "cancelled" }));
+    assert_eq!(draft["steps"][1]["kept"], 10);
+    let wrote = draft["steps"][1]["wrote"].as_u64().unwrap() as usize;
+    assert_eq!(draft["tokens"].as_array().unwrap().len(), 10 + wrote);
+}
+
+#[test]
+fn a_word_can_be_replaced_and_the_essay_keeps_the_steps() {
+    let mut studio = Studio::new();
+    studio.write(80, 1);
+    studio.run_on();
+    let before = studio.finished();
+    let rewrite =
+        json!({ "draft": 1, "from": 26, "choose": 120, "generation": { "temperature": 1.5 } });
+    studio.done("rewrite", rewrite);
+    let after = studio.finished();
+    let (before_text, after_text) = (text(&before), text(&after));
+    let (kept, _) = after_text.split_once('x').unwrap();
+    assert!(!kept.is_empty() && before_text.starts_with(kept), "{after_text}");
+    assert_eq!(after["steered"], json!(true));
+    // The chosen token has the probability listed for it.
+    assert_eq!(after["tokens"][26]["p"], json!(-1.5));
+    assert_eq!(after["tokens"][26]["a"], before["tokens"][26]["a"]);
+    assert_eq!(after["steps"][1]["generation"], json!({ "temperature": 1.5 }));
+
+    studio.done("keep", json!({ "draft": 1, "slug": "steered" }));
+    let stored = studio.essay("steered");
+    assert!(stored.edited);
+    let steps = &stored.essay.front.steps;
+    assert_eq!(steps.len(), 2);
+    assert_eq!((steps[1].kept, steps[1].chosen.as_deref()), (26, Some("x")));
+    assert_eq!(
+        steps[0],
+        Step {
+            kept: 0,
+            chosen: None,
+            wrote: 80,
+            ended: FinishReason::Length,
+            generation: Default::default()
+        }
+    );
+    let plan = planned(&studio.project());
+    assert_eq!((plan.jobs.len(), plan.edited.len()), (0, 1), "a build keeps it");
+}
+
+#[test]
+fn the_end_of_text_can_be_chosen() {
+    let mut studio = Studio::new();
+    studio.write(40, 1);
+    studio.run_on();
+    let before = studio.finished();
+    studio.done("rewrite", json!({ "draft": 1, "from": 21, "choose": 256 }));
+    let after = studio.finished();
+    assert_eq!(
+        (after["state"].as_str(), after["ended"].as_str()),
+        (Some("done"), Some("end_of_text"))
+    );
+    assert_eq!(after["tokens"].as_array().unwrap().len(), 21);
+    assert!(text(&before).starts_with(&text(&after)));
+    let end = json!({ "kept": 21, "wrote": 0, "ended": "end_of_text" });
+    assert_eq!(after["steps"][1], end);
+}
+
+#[test]
+fn closing_a_tab_stops_its_drafts() {
+    let studio = Studio::new();
+    studio.write(300, 2);
+    studio.steps(1);
+    // Each call of `drafts` connects and disconnects, like a tab that is closed.
+    studio.draft_once(|draft| draft["state"] == "writing");
+    let handle = studio.runtime.handle().clone();
+    handle.block_on(async { tokio::time::sleep(Duration::from_millis(2200)).await });
+    let drafts = studio.drafts();
+    assert!(drafts.iter().all(|draft| draft["state"] == "stopped"), "{drafts:?}");
+}
+
+#[test]
+fn invalid_requests_are_refused_with_the_reason() {
+    let mut studio = Studio::new();
+    let write = |change: Value| {
+        let mut asked =
+            json!({ "session": SESSION, "quote": "A quote.", "model": "fake", "candidates": 1 });
+        asked.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let (status, answer) = studio.ask(Method::POST, "write", &asked);
+        (status.as_u16(), answer["error"].as_str().unwrap_or_default().to_owned())
+    };
+    let long = "long ".repeat(200);
+    for (change, part) in [
+        (json!({ "quote": " " }), "the quote is empty"),
+        (json!({ "quote": long }), "the model has 400 positions"),
+        (json!({ "candidates": 0 }), "candidates must be from 1 to 8"),
+        (json!({ "candidates": 9 }), "candidates must be from 1 to 8"),
+        (json!({ "candidates": 2, "generation": { "temperature": 0 } }), "at temperature 0"),
+        (json!({ "generation": { "temperature": -1 } }), "temperature must be from 0 to 100"),
+        (json!({ "generation": { "temprature": 1 } }), "unknown field"),
+        (json!({ "model": "gpt9" }), "this site does not use the model"),
+        (json!({ "rng_seed": "x" }), "the random seed must be a number"),
+        (json!({ "session": "../x" }), "invalid session name"),
+    ] {
+        let (status, error) = write(change.clone());
+        assert_eq!(status, 422, "{change}: {error}");
+        assert!(error.contains(part), "{change}: {error}");
+    }
+    assert_eq!(studio.post("stop", json!({ "draft": 99 })).0, StatusCode::NOT_FOUND);
+
+    studio.write(90, 1);
+    assert_eq!(studio.post("keep", json!({ "draft": 1 })).0, StatusCode::UNPROCESSABLE_ENTITY);
+    studio.run_on();
+    studio.finished();
+    let from = json!({ "draft": 1, "from": 99 });
+    assert_eq!(studio.post("rewrite", from).0, StatusCode::CONFLICT);
+    studio.done("keep", json!({ "draft": 1, "slug": "one" }));
+    let (status, answer) = studio.post("keep", json!({ "draft": 1, "slug": "one" }));
+    assert_eq!(status, StatusCode::CONFLICT, "{answer}");
+    for (details, part) in [
+        (json!({ "draft": 1, "slug": "No Slug" }), "invalid slug"),
+        (json!({ "draft": 1, "source": "javascript:x" }), "content/seeds/"),
+    ] {
+        let (status, answer) = studio.post("keep", details);
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
+        assert!(answer["error"].as_str().unwrap().contains(part), "{answer}");
+    }
+    studio.configure("  top_k: 9\n  stop: [zzz]\nblocklist: [moat]\n");
+    // The seed can name its settings in full; the blocklist is the one from when it was written.
+    let (status, answer) = studio.post("keep", json!({ "draft": 1 }));
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let seed =
+        std::fs::read_to_string(studio.path("content/seeds/a-moat-is-a-promise.md")).unwrap();
+    assert!(seed.contains("top_k: 0"), "{seed}");
+}
+
+#[test]
+fn a_blocked_draft_cannot_be_kept() {
+    let mut studio = Studio::new();
+    studio.configure("blocklist: [naïve]\n");
+    studio.write(90, 1);
+    studio.run_on();
+    assert_eq!(studio.finished()["essay"]["blocked"], "naïve");
+    let (status, answer) = studio.post("keep", json!({ "draft": 1 }));
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer["error"].as_str().unwrap().contains("naïve"));
+    assert!(!studio.path("content").exists());
+}
+
+#[test]
+fn cross_site_requests_are_refused() {
+    let studio = Studio::new();
+    let asked = json!({ "session": SESSION, "quote": "A.", "model": "fake", "candidates": 1 });
+    for headers in [
+        &[("host", "evil.example")][..],
+        &[("host", "localhost:8501"), ("origin", "https://evil.example")],
+        &[("host", "localhost:8501"), ("sec-fetch-site", "cross-site")],
+        &[],
+    ] {
+        let (status, answer) = studio.ask_as(headers, Method::POST, "write", &asked);
+        assert_eq!(status, StatusCode::FORBIDDEN, "{headers:?} {answer}");
+    }
+    // Another site can submit a form without a preflight request, but not as JSON.
+    let plain = axum::http::Request::post("/_venti/desk/write").header("host", "localhost");
+    let plain = plain.header("content-type", "text/plain").body(Body::from(asked.to_string()));
+    let status =
+        studio.runtime.block_on(studio.router.clone().oneshot(plain.unwrap())).unwrap().status();
+    assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(
+        studio.ask_as(&[("host", "evil.example")], Method::GET, "site", &json!(null)).0,
+        StatusCode::FORBIDDEN
+    );
+}
+
+#[test]
+fn the_page_has_a_strict_policy() {
+    let studio = Studio::new();
+    let get = |path: &str| {
+        let request =
+            axum::http::Request::get(path).header("host", "localhost").body(Body::empty());
+        studio.runtime.block_on(studio.router.clone().oneshot(request.unwrap())).unwrap()
+    };
+    let page = get("/_venti/");
+    assert_eq!(page.status(), StatusCode::OK);
+    let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"));
+    assert_eq!(
+        get("/_venti/desk.js").headers()[header::CONTENT_TYPE],
+        "text/javascript; charset=utf-8"
+    );
+    assert_eq!(get("/_venti").headers()[header::LOCATION], "/_venti/");
+    assert_eq!(get("/_venti/none.js").status(), StatusCode::NOT_FOUND);
+}

@@ -1,0 +1,78 @@
+//! `_headers`, as Netlify and Cloudflare Pages read it: the response headers of each path. The
+//! preview sends them too, so that a policy that breaks a page shows before the site is published.
+
+/// The rules of a site, in file order.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Rules(Vec<Rule>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Rule {
+    /// The path; only its beginning if `open`.
+    path: String,
+    /// Whether the pattern ended in `*`.
+    open: bool,
+    /// Pairs of name and value.
+    headers: Vec<(String, String)>,
+}
+
+impl Rules {
+    /// Parses the file. Like the hosts, skips every line that is neither a path nor a header below
+    /// one.
+    pub fn parse(file: &[u8]) -> Self {
+        let mut rules: Vec<Rule> = Vec::new();
+        for line in String::from_utf8_lossy(file).lines() {
+            let indented = line.starts_with([' ', '\t']);
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if !indented {
+                let (path, open) =
+                    line.strip_suffix('*').map_or((line, false), |path| (path, true));
+                rules.push(Rule { path: path.to_owned(), open, headers: Vec::new() });
+            } else if let (Some(rule), Some((name, value))) =
+                (rules.last_mut(), line.split_once(':'))
+            {
+                rule.headers.push((name.trim().to_owned(), value.trim().to_owned()));
+            }
+        }
+        Self(rules)
+    }
+
+    /// The headers of a path. The path starts with `/`, which is the site's root.
+    pub fn of(&self, path: &str) -> impl Iterator<Item = (&str, &str)> {
+        let rules = self.0.iter().filter(move |rule| rule.covers(path));
+        rules.flat_map(|rule| rule.headers.iter().map(|(name, value)| (&**name, &**value)))
+    }
+}
+
+impl Rule {
+    fn covers(&self, path: &str) -> bool {
+        if self.open { path.starts_with(&self.path) } else { path == self.path }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_gets_the_headers_of_every_matching_rule() {
+        let rules = Rules::parse(
+            b"# hosts\n/*\n  X-A: one: two\n\tX-B: three\n\n/assets/*\n  Cache-Control: max-age=9\n\
+              /feed.xml\n  X-C: four\n  not a header\n",
+        );
+        let of = |path| rules.of(path).map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(of("/"), ["X-A", "X-B"]);
+        assert_eq!(of("/assets/a.css"), ["X-A", "X-B", "Cache-Control"]);
+        assert_eq!(of("/feed.xml"), ["X-A", "X-B", "X-C"]);
+        assert_eq!(of("/feed.xml.gz"), ["X-A", "X-B"]);
+        assert_eq!(rules.of("/").next(), Some(("X-A", "one: two")));
+    }
+
+    #[test]
+    fn headers_before_the_first_path_are_ignored() {
+        assert_eq!(Rules::parse(b"  X-A: one\n\xff\n"), Rules::parse("\u{fffd}".as_bytes()));
+        assert_eq!(Rules::parse(b"").of("/").count(), 0);
+    }
+}

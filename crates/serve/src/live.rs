@@ -1,0 +1,154 @@
+//! The script that the preview adds to every page, allowed in the page's policy by its hash. It
+//! reloads the page after a rebuild and shows build problems.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sha2::{Digest, Sha256};
+
+const SCRIPT: &str = include_str!("live.js");
+
+/// The script's source expression in a Content-Security-Policy.
+static SOURCE: LazyLock<String> =
+    LazyLock::new(|| format!("'sha256-{}'", BASE64.encode(Sha256::digest(SCRIPT))));
+
+/// Identifies the version of a page that a browser shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Hash of everything but the addresses of the style sheets.
+    pub frame: String,
+    /// Addresses of the style sheets, in page order.
+    pub styles: Vec<String>,
+}
+
+/// Adds the script to a page.
+pub fn with_script(html: &[u8]) -> (Vec<u8>, Page) {
+    // Browsers replace invalid UTF-8, too.
+    let html = String::from_utf8_lossy(html);
+    let page = Page::of(&html);
+    let policy = policy_of(&html);
+    let end = html.rfind("</body>").unwrap_or(html.len());
+    let mut out = String::with_capacity(html.len() + SCRIPT.len() + 256);
+    match policy {
+        Some(policy) if policy.end <= end => {
+            out.push_str(&html[..policy.start]);
+            out.push_str(&allowed_by(&html[policy.clone()]));
+            out.push_str(&html[policy.end..end]);
+        }
+        _ => out.push_str(&html[..end]),
+    }
+    out.push_str(&format!("<script data-frame=\"{}\">{SCRIPT}</script>", page.frame));
+    out.push_str(&html[end..]);
+    (out.into_bytes(), page)
+}
+
+/// The policy, extended so that the script may run and connect.
+pub fn allowed_by(policy: &str) -> String {
+    let directive = |name: &str| {
+        policy
+            .split(';')
+            .any(|d| d.split_whitespace().next().is_some_and(|n| n.eq_ignore_ascii_case(name)))
+    };
+    // A missing directive falls back to `default-src`.
+    let mut wanted = vec![("script-src", SOURCE.as_str()), ("connect-src", "'self'")];
+    let mut parts: Vec<String> = Vec::new();
+    for part in policy.split(';') {
+        let mut words: Vec<&str> = part.split_whitespace().collect();
+        if let Some(name) = words.first().copied() {
+            if let Some(at) =
+                wanted.iter().position(|(wanted, _)| wanted.eq_ignore_ascii_case(name))
+            {
+                let (_, source) = wanted.swap_remove(at);
+                words.retain(|word| !word.eq_ignore_ascii_case("'none'"));
+                if !words.contains(&source) {
+                    words.push(source);
+                }
+            }
+            parts.push(words.join(" "));
+        }
+    }
+    if directive("default-src") {
+        parts.extend(wanted.iter().map(|(name, source)| format!("{name} {source}")));
+    }
+    parts.join("; ")
+}
+
+/// Byte range of the policy in the page.
+fn policy_of(html: &str) -> Option<Range<usize>> {
+    let meta = html.find("http-equiv=\"Content-Security-Policy\"")?;
+    let name = "content=\"";
+    let start = meta + html[meta..].find(name)? + name.len();
+    let end = start + html[start..].find('"')?;
+    Some(start..end)
+}
+
+impl Page {
+    fn of(html: &str) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        let mut styles = Vec::new();
+        let mut rest = html;
+        let mark = "<link rel=\"stylesheet\" href=\"";
+        while let Some(at) = rest.find(mark) {
+            let (before, after) = rest.split_at(at + mark.len());
+            let end = after.find('"').unwrap_or(after.len());
+            hasher.update(before.as_bytes());
+            styles.push(after[..end].to_owned());
+            rest = &after[end..];
+        }
+        hasher.update(rest.as_bytes());
+        Self { frame: hasher.finalize().to_hex()[..32].to_owned(), styles }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str = "default-src 'none'; script-src 'self' 'sha256-a='; connect-src 'none'";
+
+    fn text(html: &str) -> String {
+        String::from_utf8(with_script(html.as_bytes()).0).unwrap()
+    }
+
+    #[test]
+    fn the_policy_allows_only_the_script() {
+        let source = SOURCE.as_str();
+        assert_eq!(
+            allowed_by(POLICY),
+            format!(
+                "default-src 'none'; script-src 'self' 'sha256-a=' {source}; connect-src 'self'"
+            )
+        );
+        assert_eq!(
+            allowed_by("default-src 'self'"),
+            format!("default-src 'self'; script-src {source}; connect-src 'self'")
+        );
+        // A policy that does not restrict scripts is left alone.
+        assert_eq!(allowed_by("img-src 'self'"), "img-src 'self'");
+        assert_eq!(allowed_by(&allowed_by(POLICY)), allowed_by(POLICY));
+    }
+
+    #[test]
+    fn the_script_ends_the_page_and_is_in_its_policy() {
+        let page = text(&format!(
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"><body>x</body></html>"
+        ));
+        assert!(page.contains(&format!("content=\"{}\"", allowed_by(POLICY))), "{page}");
+        assert!(page.ends_with("</script></body></html>"), "{page}");
+        assert!(text("<p>x").starts_with("<p>x<script data-frame="));
+    }
+
+    #[test]
+    fn a_new_style_sheet_does_not_change_the_frame() {
+        let page = |style: &str, words: &str| {
+            let html = format!("<link rel=\"stylesheet\" href=\"{style}\">{words}");
+            with_script(html.as_bytes()).1
+        };
+        let (a, b) = (page("a.css", "x"), page("b.css", "x"));
+        assert_eq!((&a.frame, a.styles.as_slice()), (&b.frame, &["a.css".to_owned()][..]));
+        assert_eq!(b.styles, ["b.css"]);
+        assert_ne!(page("a.css", "y").frame, a.frame);
+    }
+}

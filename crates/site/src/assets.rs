@@ -1,0 +1,250 @@
+//! Publishes a theme's static files. Style sheets and scripts are bundled into one file each, and
+//! every file name contains a hash of the content, so that browsers can cache the files forever.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::css::Sheet;
+use super::theme::File;
+use super::{Tree, js, route};
+use content::problem::Problem;
+
+/// Logical name of the bundled style sheet.
+pub const STYLE: &str = "style.css";
+
+/// Logical name of the bundled script. A theme without scripts has none.
+pub const SCRIPT: &str = "script.js";
+
+/// Folder of the published files under `output/`.
+pub const FOLDER: &str = "assets/";
+
+/// Number of hex digits of the content hash in a file name.
+const HASH_DIGITS: usize = 12;
+
+/// The files to bundle, in order.
+#[derive(Debug, Default)]
+pub struct Bundles {
+    /// Style sheets with their paths under `static/`.
+    pub styles: Vec<(String, File)>,
+    pub scripts: Vec<(String, File)>,
+    /// CSS rules to put before the style sheets.
+    pub first_style: String,
+}
+
+/// The published files, looked up by their path under the theme's `static/`.
+#[derive(Debug, Clone, Default)]
+pub struct Assets {
+    published: BTreeMap<String, String>,
+    files: Tree,
+}
+
+impl Assets {
+    /// Publishes `files` (by path under `static/`) and the bundles.
+    ///
+    /// # Errors
+    /// If a style sheet or script is not UTF-8, a style sheet refers to an unpublished file, or a
+    /// file has the name of a bundle.
+    pub fn publish(
+        files: BTreeMap<String, File>,
+        bundles: &Bundles,
+        minify: bool,
+    ) -> Result<Self, Problem> {
+        if let Some(file) = files.get(STYLE).or(files.get(SCRIPT)) {
+            return Err(Problem::in_file(&file.origin, "name reserved for the theme's bundle")
+                .hint("list the file in theme.yaml, or rename it"));
+        }
+        let mut assets = Self::default();
+        let (sheets, others): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|(name, _)| name.ends_with(".css"));
+        for (name, file) in others {
+            let bytes = if name.ends_with(".js") {
+                js::published(file.text()?, minify).into_bytes()
+            } else {
+                file.bytes
+            };
+            assets.add(name, bytes);
+        }
+        // Style sheets contain the published names of other files, so those are published first.
+        for (name, file) in sheets {
+            let css = assets.sheet(&name, &file, folder(&name), minify)?;
+            assets.add(name, css.into_bytes());
+        }
+
+        let mut style = assets.rules(Path::new("(venti)"), &bundles.first_style, "", "", minify)?;
+        for (name, file) in &bundles.styles {
+            style.push_str(&assets.sheet(name, file, "", minify)?);
+        }
+        assets.add(STYLE.to_owned(), style.into_bytes());
+        if !bundles.scripts.is_empty() {
+            let scripts = bundles.scripts.iter().map(|(_, file)| file.text());
+            let script = js::bundle(scripts.collect::<Result<Vec<_>, _>>()?, minify);
+            assets.add(SCRIPT.to_owned(), script.into_bytes());
+        }
+        Ok(assets)
+    }
+
+    /// Returns the style sheet `name` as published in the folder `published_in`.
+    fn sheet(
+        &self,
+        name: &str,
+        file: &File,
+        published_in: &str,
+        minify: bool,
+    ) -> Result<String, Problem> {
+        self.rules(&file.origin, file.text()?, folder(name), published_in, minify)
+    }
+
+    fn rules(
+        &self,
+        origin: &Path,
+        source: &str,
+        written_in: &str,
+        published_in: &str,
+        minify: bool,
+    ) -> Result<String, Problem> {
+        let mut css = Sheet { origin, source, minify }.publish(|address| {
+            let path = self.path(&joined(written_in, address)?)?;
+            let up = "../".repeat(published_in.matches('/').count());
+            Some(format!("{up}{}", route::href(path.strip_prefix(FOLDER)?)))
+        })?;
+        if !css.is_empty() && !css.ends_with('\n') {
+            css.push('\n');
+        }
+        Ok(css)
+    }
+
+    fn add(&mut self, name: String, bytes: Vec<u8>) {
+        let path = fingerprinted(&name, &bytes);
+        self.files.insert(path.clone(), bytes);
+        self.published.insert(name, path);
+    }
+
+    /// Published path under `output/` of a file in the theme's `static/`.
+    pub fn path(&self, name: &str) -> Option<&str> {
+        self.published.get(name).map(String::as_str)
+    }
+
+    /// All files by published path.
+    pub fn files(&self) -> &Tree {
+        &self.files
+    }
+}
+
+/// `css/print.css` -> `css/`.
+fn folder(name: &str) -> &str {
+    name.rfind('/').map_or("", |at| &name[..=at])
+}
+
+/// Resolves a relative `address` in a file of `folder`. Returns `None` if it leaves `static/`.
+fn joined(folder: &str, address: &str) -> Option<String> {
+    let mut segments: Vec<&str> = folder.split('/').filter(|s| !s.is_empty()).collect();
+    for segment in address.split('/') {
+        match segment {
+            "." => {}
+            ".." => {
+                segments.pop()?;
+            }
+            segment => segments.push(segment),
+        }
+    }
+    Some(segments.join("/"))
+}
+
+/// `icons/x.svg` -> `assets/icons/x.<hash>.svg`.
+fn fingerprinted(name: &str, bytes: &[u8]) -> String {
+    let hash = blake3::hash(bytes).to_hex();
+    let hash = &hash[..HASH_DIGITS];
+    match name.rsplit_once('.') {
+        Some((stem, extension)) if !extension.contains('/') => {
+            format!("{FOLDER}{stem}.{hash}.{extension}")
+        }
+        _ => format!("{FOLDER}{name}.{hash}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> File {
+        File { origin: "themes/x/static/x".into(), bytes: text.as_bytes().to_vec() }
+    }
+
+    fn named(files: &[(&str, &str)]) -> Vec<(String, File)> {
+        files.iter().map(|(name, text)| ((*name).to_owned(), file(text))).collect()
+    }
+
+    fn publish(
+        files: &[(&str, &str)],
+        styles: &[(&str, &str)],
+        scripts: &[(&str, &str)],
+    ) -> Assets {
+        let bundles = Bundles {
+            styles: named(styles),
+            scripts: named(scripts),
+            first_style: ":root{--a:b}".to_owned(),
+        };
+        Assets::publish(named(files).into_iter().collect(), &bundles, true).unwrap()
+    }
+
+    fn text(assets: &Assets, name: &str) -> String {
+        let path = assets.path(name).unwrap();
+        String::from_utf8(assets.files[path].clone()).unwrap()
+    }
+
+    #[test]
+    fn names_contain_the_hash_of_the_content() {
+        let path = |style| publish(&[], &[("a.css", style)], &[]).path(STYLE).unwrap().to_owned();
+        assert_eq!(path("a{}"), path("a{}"));
+        assert_ne!(path("a{}"), path("b{}"));
+        let a = path("a{}");
+        let parts: Vec<&str> = a.split('.').collect();
+        assert_eq!((parts[0], parts[1].len(), parts[2]), ("assets/style", 12, "css"));
+    }
+
+    #[test]
+    fn files_keep_their_folders_and_may_lack_an_extension() {
+        assert!(fingerprinted("icons/x.svg", b"").starts_with("assets/icons/x."));
+        assert!(fingerprinted("v1.0/LICENSE", b"").starts_with("assets/v1.0/LICENSE."));
+    }
+
+    #[test]
+    fn style_sheet_urls_become_published_paths() {
+        let files =
+            [("fonts/a b.woff2", "font"), ("css/alone.css", "a{b:url('../fonts/a b.woff2')}")];
+        let assets = publish(&files, &[("css/x/y.css", "a{b:url('../../fonts/a b.woff2')}")], &[]);
+        let font = assets.path("fonts/a b.woff2").unwrap();
+        let font = font.strip_prefix("assets/").unwrap().replace(' ', "%20");
+        assert_eq!(text(&assets, STYLE), format!(":root{{--a:b}}\na{{b:url('{font}')}}\n"));
+        assert_eq!(text(&assets, "css/alone.css"), format!("a{{b:url('../{font}')}}\n"));
+    }
+
+    #[test]
+    fn style_sheet_hash_depends_on_the_files_it_refers_to() {
+        let path = |font| {
+            let style = [("css/a.css", "a{b:url(../f.woff2)}")];
+            publish(&[("f.woff2", font)], &style, &[]).path(STYLE).unwrap().to_owned()
+        };
+        assert_ne!(path("one"), path("two"));
+    }
+
+    #[test]
+    fn scripts_are_bundled_in_order() {
+        let assets = publish(&[], &[], &[("b.js", "b()"), ("a.js", "a()")]);
+        assert_eq!(text(&assets, SCRIPT), "b()\n;\na()\n");
+        assert_eq!(publish(&[], &[], &[]).path(SCRIPT), None);
+    }
+
+    #[test]
+    fn unbundled_scripts_are_minified() {
+        let assets = publish(&[("js/a.js", "// why\n  a();\n")], &[], &[]);
+        assert_eq!(text(&assets, "js/a.js"), "a();\n");
+    }
+
+    #[test]
+    fn bundle_names_are_reserved() {
+        let files = named(&[("script.js", "x")]).into_iter().collect();
+        let error = Assets::publish(files, &Bundles::default(), true).unwrap_err();
+        assert_eq!(error.message, "name reserved for the theme's bundle");
+    }
+}

@@ -1,0 +1,95 @@
+//! Social cards: the preview image that social networks show for a shared link. A PNG in the size
+//! they ask for, with title, byline and site beside the cover.
+
+mod layout;
+mod lines;
+#[cfg(test)]
+mod tests;
+mod typeface;
+
+use std::sync::Arc;
+
+use blake3::Hash;
+use miette::miette;
+use resvg::tiny_skia::{Pixmap, PixmapPaint, Transform};
+use resvg::usvg::{self, fontdb};
+
+use super::accent::Colour;
+use super::raster;
+use typeface::{DATABASE, FINGERPRINT, SERIF};
+
+/// Increased when new code or a new version of resvg would draw the same card differently.
+const REVISION: u32 = 1;
+
+/// Width in pixels.
+pub const WIDTH: u32 = 1200;
+/// Height in pixels.
+pub const HEIGHT: u32 = 630;
+
+/// Number of hex digits of the input hash in a file name.
+const NAME_DIGITS: usize = 16;
+
+/// Content of a card. All texts are escaped.
+#[derive(Debug, Clone, Copy)]
+pub struct Card<'a> {
+    pub title: &'a str,
+    /// Text under the title: an author or the site's tagline. May be empty.
+    pub byline: &'a str,
+    /// The site's title; empty on the card of the site itself.
+    pub site: &'a str,
+    /// Note that a machine wrote the text.
+    pub label: &'a str,
+    /// The cover as a complete SVG document.
+    pub cover_svg: &'a str,
+    pub accent: Colour,
+}
+
+/// Version of the drawing code and fingerprint of the fonts, as part of a card's input.
+pub fn edition() -> (u32, String) {
+    (REVISION, FINGERPRINT.to_hex().to_string())
+}
+
+/// Path under `output/` of the card with this input hash.
+pub fn path(input: Hash) -> String {
+    format!("cards/{}.png", &input.to_hex()[..NAME_DIGITS])
+}
+
+impl Card<'_> {
+    /// Draws the card as a PNG. Characters that the fonts lack are left out. If the title would
+    /// lose most of its characters, a larger cover replaces it.
+    ///
+    /// # Errors
+    /// If the cover is not valid SVG.
+    pub fn png(&self) -> miette::Result<Vec<u8>> {
+        let title = SERIF.drawable(self.title);
+        let (lettering, panel) = if title.mutilated {
+            (layout::strip(self), layout::ABOVE)
+        } else {
+            (layout::column(self, &title), layout::BESIDE)
+        };
+        let mut card = pixels(WIDTH, HEIGHT)?;
+        let lettering = String::from_utf8_lossy(&lettering);
+        raster::fill(&self.parsed(&lettering)?, &mut card);
+
+        // Drawn separately, so that no style, id or shape of the cover affects the text.
+        let mut cover = pixels(panel.width, panel.height)?;
+        raster::fill(&self.parsed(self.cover_svg)?, &mut cover);
+        let (paint, transform) = (PixmapPaint::default(), Transform::identity());
+        card.draw_pixmap(panel.x, panel.y, cover.as_ref(), &paint, transform, None);
+        raster::png(&card)
+    }
+
+    fn parsed(&self, svg: &str) -> miette::Result<usvg::Tree> {
+        raster::parse(svg, &DATABASE)
+            .map_err(|error| miette!("cannot draw the social card of “{}”: {error}", self.title))
+    }
+}
+
+/// The embedded fonts. Venti's drawings use no others.
+pub fn fonts() -> &'static Arc<fontdb::Database> {
+    &DATABASE
+}
+
+fn pixels(width: u32, height: u32) -> miette::Result<Pixmap> {
+    Pixmap::new(width, height).ok_or_else(|| miette!("cannot allocate {width}×{height} pixels"))
+}

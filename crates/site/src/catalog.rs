@@ -1,0 +1,295 @@
+//! The catalog: which essays are published, in which order, by tag and by quoted person. All lists
+//! of thinkpieces are based on it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::civil::Date;
+
+use super::waiting::{Scheduled, Waiting};
+use super::{Input, route};
+use content::config::Publish;
+use content::essay::{Essay, EssayId};
+use content::seed::{Seed, Tag};
+use content::slug;
+
+/// A published essay and the seed it came from.
+#[derive(Debug, Clone)]
+pub struct Piece<'a> {
+    pub seed: &'a Seed,
+    pub essay: &'a Essay,
+    /// Hash of the essay's file.
+    pub essay_hash: &'a str,
+    /// Whether a person steered or edited the text.
+    pub edited: bool,
+    /// The seed's date, or else the day the essay was written.
+    pub date: Date,
+    /// Path of its page under `output/`.
+    pub path: String,
+}
+
+impl Piece<'_> {
+    /// Whether a person changed the text after it was written, apart from steering it.
+    pub fn edited_since(&self) -> bool {
+        // Steered essays always count as edited, so check whether their text has changed since.
+        self.edited && (!self.essay.is_steered() || self.essay.is_changed())
+    }
+
+    /// Date of the last change: the later of the day of writing and `date`.
+    pub fn changed(&self) -> Date {
+        self.essay.front.written.max(self.date)
+    }
+}
+
+/// A tag and its pieces.
+#[derive(Debug)]
+pub struct Shelf<'a> {
+    pub tag: &'a Tag,
+    /// Indices into [`Catalog::pieces`], newest first.
+    pub pieces: Vec<usize>,
+}
+
+/// A quoted person and the pieces that continue their words.
+#[derive(Debug)]
+pub struct Quoted<'a> {
+    pub name: &'a str,
+    pub slug: String,
+    /// Indices into [`Catalog::pieces`], newest first.
+    pub pieces: Vec<usize>,
+}
+
+/// All published pieces, grouped by tag, person and seed.
+#[derive(Debug)]
+pub struct Catalog<'a> {
+    /// Sorted by date (newest first), slug and take. No two compare equal.
+    pub pieces: Vec<Piece<'a>>,
+    /// Sorted by slug.
+    pub shelves: Vec<Shelf<'a>>,
+    /// Sorted by slug.
+    pub people: Vec<Quoted<'a>>,
+    /// Essays waiting for review and seeds scheduled for a later day.
+    pub waiting: Waiting,
+    takes: HashMap<&'a str, Vec<usize>>,
+    /// Indices into `people` by name.
+    names: HashMap<&'a str, usize>,
+}
+
+impl<'a> Catalog<'a> {
+    /// Collects the essays that `input` publishes. Drafts and seeds dated after today are included
+    /// only on request; essays whose seed or take no longer exists, never.
+    pub fn new(input: &Input<'a>) -> Self {
+        let mut pieces = Vec::new();
+        let mut waiting = Waiting::default();
+        for seed in input.seeds.iter().filter(|seed| input.drafts || !seed.draft) {
+            let later = seed.date.filter(|date| *date > input.today && !input.future);
+            if let Some(date) = later {
+                waiting.scheduled.push(Scheduled { date, slug: seed.slug.clone() });
+            }
+            for take in &seed.takes {
+                let id = EssayId { slug: seed.slug.clone(), take: take.number };
+                let Some(stored) = input.essays.get(&id) else { continue };
+                let front = &stored.essay.front;
+                if input.project.config.publish == Publish::Reviewed && !front.reviewed {
+                    // Scheduled essays can be reviewed before their day.
+                    waiting.review.push(stored.path.clone());
+                    continue;
+                }
+                if later.is_some() {
+                    continue;
+                }
+                pieces.push(Piece {
+                    seed,
+                    essay: &stored.essay,
+                    essay_hash: &stored.file_hash,
+                    edited: stored.edited,
+                    date: seed.date.unwrap_or(front.written),
+                    path: route::thinkpiece(&seed.slug, take.number),
+                });
+            }
+        }
+        waiting.sort();
+        pieces.sort_by(|a, b| {
+            let key = |piece: &Piece<'a>| (&piece.seed.slug, piece.essay.front.take);
+            b.date.cmp(&a.date).then_with(|| key(a).cmp(&key(b)))
+        });
+
+        let mut shelves: BTreeMap<&str, Shelf<'_>> = BTreeMap::new();
+        let mut takes: HashMap<&str, Vec<usize>> = HashMap::with_capacity(pieces.len());
+        let mut quoted: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, piece) in pieces.iter().enumerate() {
+            let mut seen = BTreeSet::new();
+            for tag in piece.seed.tags.iter().filter(|tag| seen.insert(&tag.slug)) {
+                let shelf = shelves.entry(&tag.slug);
+                shelf.or_insert_with(|| Shelf { tag, pieces: Vec::new() }).pieces.push(at);
+            }
+            takes.entry(&piece.seed.slug).or_default().push(at);
+            if let Some(author) = &piece.seed.author {
+                quoted.entry(author).or_default().push(at);
+            }
+        }
+        for siblings in takes.values_mut() {
+            siblings.sort_by_key(|&at| pieces[at].essay.front.take);
+        }
+        let mut people: Vec<Quoted<'_>> = quoted
+            .into_iter()
+            .map(|(name, pieces)| Quoted { name, slug: slug::of(name), pieces })
+            .collect();
+        people.sort_by(|a, b| a.slug.cmp(&b.slug));
+        let names = people.iter().enumerate().map(|(at, person)| (person.name, at)).collect();
+        let shelves = shelves.into_values().collect();
+        Self { pieces, shelves, people, waiting, takes, names }
+    }
+
+    /// Indices of all published takes of `piece`'s seed, including `piece`, sorted by take number.
+    pub fn takes_of(&self, piece: &Piece<'_>) -> &[usize] {
+        self.takes.get(piece.seed.slug.as_str()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the piece at this index is the first published take of its seed.
+    pub fn is_first_take(&self, at: usize) -> bool {
+        self.takes_of(&self.pieces[at]).first() == Some(&at)
+    }
+
+    /// The person whose words `piece` continues.
+    pub fn quoted(&self, piece: &Piece<'_>) -> Option<&Quoted<'a>> {
+        let name = piece.seed.author.as_deref()?;
+        self.names.get(name).map(|&at| &self.people[at])
+    }
+
+    /// Indices into [`Catalog::shelves`], largest first.
+    pub fn shelves_by_size(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.shelves.len()).collect();
+        order.sort_by_key(|&at| std::cmp::Reverse(self.shelves[at].pieces.len()));
+        order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use jiff::ToSpan;
+    use jiff::civil::date;
+
+    use super::super::sample;
+    use super::*;
+
+    fn slugs(catalog: &Catalog<'_>) -> Vec<(String, u32)> {
+        let id = |piece: &Piece<'_>| (piece.seed.slug.clone(), piece.essay.front.take);
+        catalog.pieces.iter().map(id).collect()
+    }
+
+    #[test]
+    fn pieces_are_sorted_whatever_the_order_of_seeds() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("b").dated(date(2026, 3, 1)).takes(2));
+        sample.add(sample::seed("a").dated(date(2026, 3, 1)));
+        sample.add(sample::seed("newest").dated(date(2026, 4, 1)));
+        let expected = [("newest", 1), ("a", 1), ("b", 1), ("b", 2)]
+            .map(|(slug, take)| (slug.to_owned(), take));
+        assert_eq!(slugs(&Catalog::new(&sample.input())), expected);
+        sample.seeds.reverse();
+        assert_eq!(slugs(&Catalog::new(&sample.input())), expected);
+    }
+
+    #[test]
+    fn pieces_without_a_date_use_the_day_of_writing() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("a"));
+        let written = sample.essays.values().next().unwrap().essay.front.written;
+        assert_eq!(Catalog::new(&sample.input()).pieces[0].date, written);
+    }
+
+    #[test]
+    fn drafts_are_published_only_on_request() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("a").draft());
+        assert_eq!(Catalog::new(&sample.input()).pieces.len(), 0);
+        sample.drafts = true;
+        assert_eq!(Catalog::new(&sample.input()).pieces.len(), 1);
+    }
+
+    #[test]
+    fn orphans_and_dropped_takes_are_not_published() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("gone"));
+        sample.add(sample::seed("kept").takes(3));
+        sample.seeds.remove(0);
+        sample.seeds[0].takes.truncate(2);
+        let expected = [("kept".to_owned(), 1), ("kept".to_owned(), 2)];
+        assert_eq!(slugs(&Catalog::new(&sample.input())), expected);
+    }
+
+    #[test]
+    fn unreviewed_essays_wait_if_the_site_requires_review() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("read").reviewed());
+        sample.add(sample::seed("unread"));
+        sample.project.config.publish = Publish::Reviewed;
+        let input = sample.input();
+        let catalog = Catalog::new(&input);
+        assert_eq!(slugs(&catalog), [("read".to_owned(), 1)]);
+        assert_eq!(catalog.waiting.review, [Path::new("content/essays/unread.md")]);
+    }
+
+    #[test]
+    fn seeds_of_a_later_day_wait_unless_requested() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("today").dated(sample.today));
+        sample.add(sample::seed("later").dated(sample.today.saturating_add(2.days())).takes(2));
+        sample.add(sample::seed("tomorrow").dated(sample.today.saturating_add(1.day())));
+        let catalog = Catalog::new(&sample.input());
+        assert_eq!(slugs(&catalog), [("today".to_owned(), 1)]);
+        let waiting: Vec<&str> =
+            catalog.waiting.scheduled.iter().map(|seed| seed.slug.as_str()).collect();
+        assert_eq!(waiting, ["tomorrow", "later"], "earliest first");
+        sample.future = true;
+        let catalog = Catalog::new(&sample.input());
+        assert_eq!((catalog.pieces.len(), &catalog.waiting), (4, &Waiting::default()));
+    }
+
+    #[test]
+    fn essays_written_after_today_are_published() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("a"));
+        sample.today = date(2026, 1, 30);
+        assert_eq!(Catalog::new(&sample.input()).pieces.len(), 1);
+    }
+
+    #[test]
+    fn scheduled_essays_can_be_reviewed_early() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("later").dated(sample.today.saturating_add(1.day())));
+        sample.project.config.publish = Publish::Reviewed;
+        let catalog = Catalog::new(&sample.input());
+        assert_eq!((catalog.waiting.review.len(), catalog.waiting.scheduled.len()), (1, 1));
+    }
+
+    #[test]
+    fn pieces_are_grouped_by_quoted_person() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("a").author("Zoe Day").dated(date(2026, 1, 1)));
+        sample.add(sample::seed("b").author("Ada Runway").dated(date(2026, 1, 2)));
+        sample.add(sample::seed("c").author("Zoe Day").dated(date(2026, 1, 3)));
+        sample.add(sample::seed("d").dated(date(2026, 1, 4)));
+        let input = sample.input();
+        let catalog = Catalog::new(&input);
+        let people: Vec<(&str, &[usize])> =
+            catalog.people.iter().map(|p| (p.slug.as_str(), p.pieces.as_slice())).collect();
+        assert_eq!(people, [("ada-runway", &[2][..]), ("zoe-day", &[1, 3][..])]);
+        let name = |at: usize| catalog.quoted(&catalog.pieces[at]).map(|person| person.name);
+        assert_eq!([name(0), name(1), name(2)], [None, Some("Zoe Day"), Some("Ada Runway")]);
+    }
+
+    #[test]
+    fn shelves_keep_the_catalogs_order() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("a").dated(date(2026, 1, 1)).tagged(&["x", "y", "x"]));
+        sample.add(sample::seed("b").dated(date(2026, 1, 2)).tagged(&["y"]));
+        let input = sample.input();
+        let catalog = Catalog::new(&input);
+        let shelves: Vec<(&str, &[usize])> =
+            catalog.shelves.iter().map(|s| (s.tag.slug.as_str(), s.pieces.as_slice())).collect();
+        assert_eq!(shelves, [("x", &[1][..]), ("y", &[0, 1][..])]);
+        assert_eq!(catalog.shelves_by_size(), [1, 0]);
+    }
+}

@@ -1,0 +1,163 @@
+//! Reads HTML as a stream of tags and text with their positions in the file.
+
+use std::convert::Infallible;
+use std::ops::Range;
+
+use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
+use html5gum::{Span, Tokenizer};
+
+/// An attribute with its decoded value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribute {
+    pub name: String,
+    pub value: String,
+    /// Byte range of the value in the file, or of the name if there is no value.
+    pub at: Range<usize>,
+}
+
+/// A start tag.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tag {
+    /// Lower case.
+    pub name: String,
+    pub attributes: Vec<Attribute>,
+    /// Byte range in the file.
+    pub at: Range<usize>,
+    pub self_closing: bool,
+}
+
+impl Tag {
+    /// The first attribute of this name, which is the one browsers use.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+
+    /// The value of the attribute of this name.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.attribute(name).map(|attribute| attribute.value.as_str())
+    }
+
+    /// Whether the attribute of this name has a value that is not blank.
+    pub fn says(&self, name: &str) -> bool {
+        self.value(name).is_some_and(|value| !value.trim().is_empty())
+    }
+}
+
+/// An event of the stream.
+#[derive(Debug)]
+pub enum Event<'a> {
+    Open(&'a Tag),
+    /// An end tag with this name.
+    Close(&'a str),
+    /// Decoded text. The text of scripts and styles is not decoded.
+    Text(&'a str),
+}
+
+/// Reads a file and calls `handle` for each event. The content of `noscript` is read as markup.
+pub fn read(html: &str, handle: &mut dyn FnMut(Event<'_>)) {
+    read_from(html, 0, handle);
+}
+
+/// Reads a part of a file that starts at byte `start`.
+fn read_from(html: &str, start: usize, handle: &mut dyn FnMut(Event<'_>)) {
+    let mut tag = Tag::default();
+    let mut in_noscript = false;
+    let shifted = |span: Span<usize>| span.start + start..span.end + start;
+    let callback = |event: CallbackEvent<'_>, span: Span<usize>| -> Option<Infallible> {
+        match event {
+            CallbackEvent::OpenStartTag { name } => {
+                tag = Tag { name: text(name), at: shifted(span), ..Tag::default() };
+            }
+            CallbackEvent::AttributeName { name } => {
+                let (name, value) = (text(name), String::new());
+                tag.attributes.push(Attribute { name, value, at: shifted(span) });
+            }
+            CallbackEvent::AttributeValue { value } => {
+                if let Some(attribute) = tag.attributes.last_mut() {
+                    attribute.value = text(value);
+                    attribute.at = shifted(span);
+                }
+            }
+            CallbackEvent::CloseStartTag { self_closing } => {
+                tag.self_closing = self_closing;
+                tag.at.end = span.end + start;
+                in_noscript = tag.name == "noscript";
+                handle(Event::Open(&tag));
+            }
+            CallbackEvent::EndTag { name } => {
+                in_noscript = false;
+                handle(Event::Close(&text(name)));
+            }
+            CallbackEvent::String { value } if in_noscript => {
+                read_from(&text(value), span.start + start, handle);
+            }
+            CallbackEvent::String { value } => handle(Event::Text(&text(value))),
+            _ => {}
+        }
+        None
+    };
+    let mut emitter = CallbackEmitter::new(callback);
+    emitter.naively_switch_states(true);
+    let Ok(()) = Tokenizer::new_with_emitter(html, emitter).finish();
+}
+
+/// Converts bytes from the tokenizer to text. They are always UTF-8, as the input was.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(html: &str) -> Vec<String> {
+        let mut events = Vec::new();
+        read(html, &mut |event| {
+            events.push(match event {
+                Event::Open(tag) => {
+                    let attributes = tag
+                        .attributes
+                        .iter()
+                        .map(|a| format!(" {}={:?}@{}", a.name, a.value, &html[a.at.clone()]));
+                    format!(
+                        "<{}{}> {}",
+                        tag.name,
+                        attributes.collect::<String>(),
+                        &html[tag.at.clone()]
+                    )
+                }
+                Event::Close(name) => format!("</{name}>"),
+                Event::Text(text) => text.to_owned(),
+            });
+        });
+        events
+    }
+
+    #[test]
+    fn tags_and_attributes_have_byte_ranges() {
+        assert_eq!(
+            events("é<A HREF='x&amp;y' hidden id=z>t</A>"),
+            [
+                "é",
+                "<a href=\"x&y\"@x&amp;y hidden=\"\"@hidden id=\"z\"@z> <A HREF='x&amp;y' hidden id=z>",
+                "t",
+                "</a>"
+            ]
+        );
+    }
+
+    #[test]
+    fn scripts_are_text_and_noscript_is_markup() {
+        assert_eq!(
+            events("<script>if (a<b) c(\"</p>\")</script><noscript><img src=x></noscript>"),
+            [
+                "<script> <script>",
+                "if (a<b) c(\"</p>\")",
+                "</script>",
+                "<noscript> <noscript>",
+                "<img src=\"x\"@x> <img src=x>",
+                "</noscript>"
+            ]
+        );
+    }
+}

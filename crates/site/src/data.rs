@@ -1,0 +1,136 @@
+//! `thinkpieces.json`: all published essays as JSON.
+
+use miette::IntoDiagnostic;
+use serde::Serialize;
+
+use super::article::Article;
+use super::catalog::{Catalog, Piece};
+use super::files::File;
+use super::json;
+use super::lazily::Lazily;
+use super::reuse::Inputs;
+use super::route;
+use content::essay::FrontMatter;
+
+/// Maximum number of essays per file.
+const PER_FILE: usize = 500;
+
+/// Approximate size of an essay's entry without its text, in bytes.
+const BESIDE_TEXT: usize = 2048;
+
+#[derive(Serialize)]
+struct Data<'a> {
+    /// Format version, increased on incompatible changes.
+    version: u32,
+    title: &'a str,
+    /// Path of the next file, relative to this one. `None` in the last file.
+    next: Option<String>,
+    /// Oldest first.
+    thinkpieces: Vec<Thinkpiece<'a>>,
+}
+
+#[derive(Serialize)]
+struct Thinkpiece<'a> {
+    slug: &'a str,
+    take: u32,
+    /// Path of the page, relative to this file.
+    path: String,
+    title: &'a str,
+    quote: &'a str,
+    author: Option<&'a str>,
+    source: Option<&'a str>,
+    tags: Vec<&'a str>,
+    date: String,
+    minutes: usize,
+    /// Plain text, with an empty line between paragraphs.
+    text: &'a str,
+    /// Whether a person steered or edited the text.
+    edited: bool,
+    /// The essay's front matter, as in the store.
+    provenance: &'a FrontMatter,
+}
+
+/// Returns the data files. They list the oldest essays first, so that a new essay normally changes
+/// only the last file. Each file links to the next.
+pub fn files<'a>(
+    title: &'a str,
+    catalog: &'a Catalog<'a>,
+    articles: &'a Lazily<'a, Article>,
+    inputs: &Inputs,
+) -> Vec<File<'a>> {
+    let count = catalog.pieces.len();
+    let total = count.div_ceil(PER_FILE).max(1);
+    let file = |number: usize| {
+        let first = (number - 1) * PER_FILE;
+        // The catalog is newest first.
+        let held = (first..count.min(first + PER_FILE)).map(move |at| count - 1 - at);
+        let next = (number < total).then(|| relative(number, number + 1));
+        let input = inputs.of(&("data", number, &next), held.clone());
+        File::new(path(number), input, move || {
+            let root = route::root_from(&path(number));
+            let piece = |at: usize| thinkpiece(&catalog.pieces[at], &articles[at], &root);
+            let thinkpieces = held.clone().map(piece).collect();
+            let data = Data { version: 2, title, next: next.clone(), thinkpieces };
+            let room = held.clone().map(|at| articles[at].text.len() + BESIDE_TEXT).sum();
+            json::pretty(&data, room).into_diagnostic()
+        })
+    };
+    (1..=total).map(file).collect()
+}
+
+/// Path of a data file. Numbers start at 1.
+fn path(number: usize) -> String {
+    match number {
+        1 => route::DATA.to_owned(),
+        n => format!("thinkpieces/{n}.json"),
+    }
+}
+
+/// Relative path from one data file to another.
+fn relative(from: usize, to: usize) -> String {
+    format!("{}{}", route::root_from(&path(from)), path(to))
+}
+
+fn thinkpiece<'a>(piece: &'a Piece<'_>, article: &'a Article, root: &str) -> Thinkpiece<'a> {
+    Thinkpiece {
+        slug: &piece.seed.slug,
+        take: piece.essay.front.take,
+        path: format!("{root}{}", route::href(&piece.path)),
+        title: &piece.essay.front.title,
+        quote: &piece.essay.front.quote,
+        author: piece.seed.author.as_deref(),
+        source: piece.seed.source.as_deref().and_then(route::Target::external),
+        tags: piece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
+        date: piece.date.to_string(),
+        minutes: article.minutes,
+        text: &article.text,
+        edited: piece.edited,
+        provenance: &piece.essay.front,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+
+    #[test]
+    fn large_sites_have_several_linked_files() {
+        let mut sample = sample::site();
+        for at in 0..=super::PER_FILE {
+            sample.add(sample::seed(&format!("piece-{at:04}")));
+        }
+        let tree = sample.build().tree;
+        let read =
+            |path: &str| -> serde_json::Value { serde_json::from_slice(&tree[path]).unwrap() };
+        let (first, second) = (read("thinkpieces.json"), read("thinkpieces/2.json"));
+        assert_eq!(first["next"], "thinkpieces/2.json");
+        assert_eq!(second["next"], serde_json::Value::Null);
+        assert_eq!(first["thinkpieces"].as_array().unwrap().len(), super::PER_FILE);
+        let last = &second["thinkpieces"][0];
+        // The catalog sorts pieces of one day by slug; the data has the reverse order.
+        assert_eq!(
+            (last["slug"].as_str(), last["path"].as_str()),
+            (Some("piece-0000"), Some("../piece-0000/index.html"))
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! Atom (RFC 4287), with the full text of every entry.
+
+use jiff::civil::Date;
+
+use super::entry::Entry;
+use super::{Channel, Site, timestamp, updated};
+use crate::route;
+use crate::xml::Xml;
+
+/// The element that holds the entries.
+const FEED: &str = "feed";
+
+/// A rendered entry, shared by all feeds that contain it.
+pub struct Part {
+    xml: String,
+    updated: Date,
+}
+
+/// Renders an entry.
+pub fn part(entry: &Entry<'_>) -> Part {
+    let mut xml = Xml::part(&[FEED]);
+    xml.open("entry", &[]);
+    xml.text("title", entry.title);
+    xml.text("id", &entry.permalink);
+    xml.empty("link", &[("rel", "alternate"), ("href", &entry.permalink)]);
+    xml.text("published", &timestamp(entry.published));
+    xml.text("updated", &timestamp(entry.updated));
+    for tag in &entry.tags {
+        xml.empty("category", &[("term", tag)]);
+    }
+    xml.text("summary", entry.summary);
+    xml.text_with("content", &[("type", "html")], &entry.html);
+    xml.close();
+    Part { xml: xml.into_part(), updated: entry.updated }
+}
+
+/// Renders the feed of one list.
+pub fn feed(site: Site<'_>, channel: &Channel, entries: &[&Part]) -> Vec<u8> {
+    let page = route::absolute(site.base_url, &channel.page);
+    let own = route::absolute(site.base_url, &route::feed_of(&channel.page));
+    let mut xml = Xml::new();
+    xml.open(
+        FEED,
+        &[("xmlns", "http://www.w3.org/2005/Atom"), ("xml:lang", &site.config.language)],
+    );
+    xml.text("title", &channel.title);
+    if let Some(subtitle) = &channel.subtitle {
+        xml.text("subtitle", subtitle);
+    }
+    xml.text("id", &page);
+    xml.empty("link", &[("rel", "alternate"), ("type", "text/html"), ("href", &page)]);
+    xml.empty("link", &[("rel", "self"), ("type", "application/atom+xml"), ("href", &own)]);
+    xml.text("updated", &timestamp(updated(entries.iter().map(|entry| entry.updated))));
+    xml.open("author", &[]).text("name", &site.config.author.name).close();
+    xml.text("generator", site.generator);
+    for entry in entries {
+        xml.push(&entry.xml);
+    }
+    xml.finish()
+}

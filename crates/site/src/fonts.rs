@@ -1,0 +1,28 @@
+//! Fonts from `venti.yaml`, which override the theme's.
+
+use content::config::Fonts;
+
+/// CSS rule that sets `--serif` and `--sans` if the site configures them. The specificity of its
+/// selector overrides the theme's rule, whatever their order.
+pub fn css(fonts: &Fonts) -> String {
+    let faces = [("--serif", &fonts.serif), ("--sans", &fonts.sans)];
+    let set = faces.iter().filter_map(|(name, list)| Some(format!("{name}: {}; ", list.as_ref()?)));
+    match set.collect::<String>() {
+        none if none.is_empty() => none,
+        set => format!(":root:root {{ {set}}}\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_configured_fonts_are_set() {
+        assert_eq!(css(&Fonts::default()), "");
+        let mut fonts = Fonts { serif: Some("Georgia, serif".into()), sans: None };
+        assert_eq!(css(&fonts), ":root:root { --serif: Georgia, serif; }\n");
+        fonts.sans = Some("Arial".into());
+        assert_eq!(css(&fonts), ":root:root { --serif: Georgia, serif; --sans: Arial; }\n");
+    }
+}

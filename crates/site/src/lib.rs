@@ -1,0 +1,243 @@
+//! Turns essays into the files of `output/`. This file lists the stages of a site build.
+//!
+//! [`build`] hands each file to a [`Destination`] as soon as it is made. The destination on disk,
+//! [`output`], stages the files until all of them exist. Nothing here opens a model, reads the
+//! clock or depends on the order in which pages are rendered.
+
+mod article;
+mod catalog;
+mod markdown;
+mod plain;
+mod waiting;
+
+mod archive;
+mod files;
+mod json_ld;
+mod lazily;
+mod outline;
+mod page;
+mod provenance;
+mod random;
+mod related;
+mod reuse;
+
+mod accent;
+mod assets;
+mod css;
+mod fonts;
+mod js;
+mod minify;
+mod policy;
+mod render;
+mod strict;
+mod strings;
+mod theme;
+
+mod card;
+mod cover;
+mod icons;
+mod pictures;
+mod raster;
+
+mod data;
+mod feed;
+mod json;
+mod route;
+mod search;
+mod sitemap;
+mod xml;
+
+pub mod check;
+pub mod destination;
+pub mod output;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use miette::IntoDiagnostic;
+use rayon::prelude::*;
+use tera::Value;
+
+use content::essay::EssayId;
+use content::project::Project;
+use content::seed::Seed;
+use content::store::Stored;
+
+use article::Article;
+pub use assets::FOLDER as ASSETS;
+use catalog::Catalog;
+use destination::Destination;
+pub use files::Inventory;
+use files::{File, Files};
+use lazily::Lazily;
+use outline::Outline;
+use plain::Plain;
+pub use policy::HEADERS;
+pub use provenance::command;
+use render::Renderer;
+use reuse::Inputs;
+pub use route::{NOT_FOUND, root_of_host};
+use strings::{Missing, Strings};
+use theme::Theme;
+pub use waiting::Waiting;
+
+/// Files by path under `output/`, separated by `/`.
+pub type Tree = BTreeMap<String, Vec<u8>>;
+
+/// The input of a site build.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    pub project: &'a Project,
+    pub seeds: &'a [Seed],
+    pub essays: &'a BTreeMap<EssayId, Stored>,
+    /// Whether to publish drafts.
+    pub drafts: bool,
+    /// Whether to publish seeds dated after today.
+    pub future: bool,
+    pub today: Date,
+    /// Program name and version, shown in pages and feeds.
+    pub generator: &'a str,
+    /// Hash of the program's sources. If it changes, every file is made again.
+    pub identity: &'a str,
+}
+
+/// The result of a site build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    pub files: Inventory,
+    /// Notes for the build summary.
+    pub notes: Vec<String>,
+    /// Essays waiting for review and seeds scheduled for a later day.
+    pub waiting: Waiting,
+}
+
+/// Builds the site at `destination`, skipping files that are up to date.
+///
+/// # Errors
+/// If the theme or a plain page is invalid, two files claim the same path, or the destination
+/// cannot store a file.
+pub fn build(input: &Input<'_>, destination: &dyn Destination) -> miette::Result<Built> {
+    let config = &input.project.config;
+    let theme = Theme::load(input.project)?;
+    let strings = &theme.strings;
+    let plain = Plain::read(input.project, input.drafts, &theme.ids())?;
+    let catalog = Catalog::new(input);
+    let articles = articles(&catalog, config.words_per_minute);
+    let cards = cards(&catalog, &articles, strings)?;
+    let menu = page::Site::new(config, &plain.pages, input.generator, &theme)?;
+    let inputs =
+        Inputs::new(&(input.identity, format!("{config:?}"), &menu, theme.identity()), &catalog);
+
+    let (social, drawings) = pictures::cards(config, &catalog, &theme)?;
+    let outline = Outline::new(config, strings, &catalog, &articles, &cards, social, &plain.pages)?;
+    let renderer = Renderer::new(&theme, config.minify)?.with_site(&menu);
+    let pages = outline.pages()?;
+    let feeds = config.base_url.as_deref().map(|base_url| feed::Site {
+        config,
+        base_url,
+        generator: input.generator,
+        strings,
+    });
+    let parts = feeds.map(|site| feed::parts(site, &catalog, &articles));
+    let icons = pictures::icons(config, &theme);
+
+    let mut files = Files::new(destination);
+    let file = |page| {
+        let path = outline.path(page);
+        let input = outline.input(&inputs, page, &path);
+        File::new(path, input, || outline.render(&renderer, page))
+    };
+    files.add(pages.par_iter().map(file).collect::<Vec<_>>())?;
+    files.add(data::files(&config.title, &catalog, &articles, &inputs))?;
+    if let (Some(site), Some(parts)) = (feeds, &parts) {
+        files.add(feed::files(site, &catalog, &articles, parts, &inputs))?;
+    }
+    files.add(pictures::covers(&catalog))?;
+    files.add(drawings)?;
+    if let Some(icons) = &icons {
+        files.add_together(&icons::PATHS, icons.input(), || {
+            Ok(icons.files()?.into_iter().collect())
+        })?;
+    }
+    let index = inputs.of(&"search", 0..catalog.pieces.len());
+    files.add_unknown(search::INDEX, index, || {
+        let entries = search::entries(&catalog, &articles, strings)?;
+        search::files(&entries).into_diagnostic()
+    })?;
+    files.add_quick(route::RANDOM_PIECES, || {
+        let script = random::script(&catalog).into_diagnostic()?;
+        Ok(vec![(route::RANDOM_PIECES.to_owned(), script)])
+    })?;
+    if let Some(base_url) = config.base_url.as_deref().filter(|_| !config.noindex) {
+        files.add_quick(route::SITEMAP, || {
+            let listed = |page| Some((outline.path(page), sitemap::listed(page, &catalog)?));
+            Ok(sitemap::files(base_url, &pages.iter().filter_map(listed).collect::<Vec<_>>()))
+        })?;
+    }
+    let robots = sitemap::robots(config.base_url.as_deref(), config.noindex);
+    files.add([
+        File::ready(route::ROBOTS, robots),
+        File::ready(HEADERS, policy::headers(&theme.policy)),
+    ])?;
+    let assets = theme.assets.files().iter().chain(&plain.files);
+    files.add(assets.map(|(path, bytes)| File::ready(path, bytes.clone())))?;
+
+    let mut notes = plain.notes;
+    notes.extend(menu_notes(&menu, &files));
+    if config.base_url.is_none() {
+        notes.push(
+            "without `base_url` in venti.yaml the site has no feeds, sitemap or canonical links"
+                .to_owned(),
+        );
+    }
+    notes.extend(catalog.waiting.notes());
+    let waiting = catalog.waiting.clone();
+    Ok(Built { files: files.make()?, notes, waiting })
+}
+
+/// Path of an essay's page under `output/`.
+pub fn page_of(id: &EssayId) -> String {
+    route::thinkpiece(&id.slug, id.take)
+}
+
+/// The text of each piece, rendered on first use.
+fn articles<'a>(catalog: &'a Catalog<'_>, words_per_minute: usize) -> Lazily<'a, Article> {
+    Lazily::new(catalog.pieces.len(), move |at| {
+        let piece = &catalog.pieces[at];
+        let root = route::root_from(&piece.path);
+        let quote = piece.essay.front.pull_quote.as_deref();
+        Article::new(&piece.essay.body, quote, &root, words_per_minute)
+    })
+}
+
+/// The card of each piece as a template value, shared by all lists that show it.
+///
+/// # Errors
+/// If the theme's date strings are invalid.
+fn cards<'a>(
+    catalog: &'a Catalog<'_>,
+    articles: &'a Lazily<'a, Article>,
+    strings: &'a Strings,
+) -> Result<Lazily<'a, Value>, Missing> {
+    let card = move |at: usize| {
+        page::Card::new(&catalog.pieces[at], &articles[at], catalog, strings)
+            .map(|card| Value::from_serializable(&card))
+    };
+    // Only formatting the date can fail. If it works for one card, it works for all.
+    (0..catalog.pieces.len().min(1)).try_for_each(|first| card(first).map(drop))?;
+    Ok(Lazily::new(catalog.pieces.len(), move |at| {
+        card(at).expect("the first card was made, so the date strings are valid")
+    }))
+}
+
+/// Notes about menu entries that link to missing files.
+fn menu_notes(menu: &page::Site<'_>, files: &Files<'_>) -> Vec<String> {
+    let lost = menu.nav.iter().filter(|item| !item.external && !files.contains(&item.href));
+    lost.map(|item| format!("menu entry `{}` links to a missing file: {}", item.name, item.href))
+        .collect()
+}

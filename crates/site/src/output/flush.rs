@@ -1,0 +1,51 @@
+//! Flushes staged files in the background while others are being made, so that a commit has little
+//! left to flush. This affects speed only: the commit flushes everything in any case.
+
+use std::path::Path;
+use std::thread::JoinHandle;
+
+use content::fs;
+
+/// Bytes per flush: enough for fast sequential writes, few enough that the last flush is short.
+const ENOUGH: usize = 6 << 20;
+
+/// Staged data that may not be on the disk yet.
+#[derive(Debug, Default)]
+pub struct Flush {
+    /// Bytes written since the last flush started.
+    waiting: usize,
+    running: Option<JoinHandle<()>>,
+}
+
+impl Flush {
+    /// Counts bytes written below `dir`, and starts a flush once there are enough.
+    pub fn wrote(&mut self, bytes: usize, dir: &Path) {
+        let busy = self.running.as_ref().is_some_and(|running| !running.is_finished());
+        if self.is_due(bytes, busy) {
+            self.running = fs::start_flush(dir);
+        }
+    }
+
+    fn is_due(&mut self, bytes: usize, busy: bool) -> bool {
+        self.waiting += bytes;
+        let due = self.waiting >= ENOUGH && !busy;
+        if due {
+            self.waiting = 0;
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flushes_large_amounts_and_one_at_a_time() {
+        let mut flush = Flush::default();
+        assert!(!flush.is_due(ENOUGH - 1, false));
+        assert!(!flush.is_due(1, true));
+        assert!(flush.is_due(0, false));
+        assert!(!flush.is_due(ENOUGH - 1, false));
+    }
+}

@@ -1,0 +1,296 @@
+//! The plan: everything one commit will do to `output/`, decided before any of it is done.
+//!
+//! A path in the manifest is Venti's. If the new site has that path, the file is overwritten with
+//! the rendered content, so edits under `output/` do not last. But a file is deleted only if its
+//! content is what Venti wrote: a stale file that a person changed is released and stays. A file
+//! that is not in the manifest is not Venti's, but Venti takes it over if its content is exactly
+//! what the new site has there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::manifest::{Manifest, Record};
+use super::stamps::Stamps;
+use super::survey::{Found, Survey};
+use super::{Brought, Refusal, Wanted, paths};
+use blake3::Hash;
+use content::fs::{self, Stamp};
+
+/// One file to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Write<'a> {
+    pub path: &'a str,
+    /// Whether it replaces a file of Venti's; otherwise the path must be free.
+    pub over: bool,
+}
+
+/// What one commit will do.
+#[derive(Debug, Default)]
+pub struct Plan<'a> {
+    pub write: Vec<Write<'a>>,
+    /// Files of `write` that still have to be staged: the same content is already there, but it is
+    /// removed together with the old spelling of the path.
+    pub again: Vec<String>,
+    /// Stale files where the new site needs a folder, a file or another spelling of the path. They
+    /// are removed before anything is written.
+    pub clear: Vec<String>,
+    /// Other stale files, removed once the new site is in place.
+    pub remove: Vec<String>,
+    /// Venti's folders that will be empty, innermost first.
+    pub empty: Vec<String>,
+    /// Number of files that are already right.
+    pub unchanged: usize,
+    /// Files that a person changed, to be overwritten with the rendered content.
+    pub restored: Vec<String>,
+    /// Stale files that a person changed: they stay, but no longer belong to Venti.
+    pub released: Vec<String>,
+    /// Manifest of every file that can exist while the plan is carried out.
+    pub intent: Manifest,
+    /// Manifest of the finished site.
+    pub result: Manifest,
+    /// Stamps of the site's files.
+    pub stamps: Stamps,
+}
+
+impl Plan<'_> {
+    /// Whether no file or folder has to change.
+    pub fn changes_nothing(&self) -> bool {
+        self.write.is_empty()
+            && self.clear.is_empty()
+            && self.remove.is_empty()
+            && self.empty.is_empty()
+    }
+}
+
+/// Plans how to make `output` hold exactly the `wanted` files, apart from those not Venti's.
+///
+/// # Errors
+/// Something that is not Venti's is in the way, or a file cannot be read.
+pub fn plan<'a>(
+    wanted: &Wanted<'a>,
+    manifest: &Manifest,
+    stamps: &Stamps,
+    output: &Path,
+) -> miette::Result<Plan<'a>> {
+    let survey = Survey::take(wanted, manifest, output)?;
+    let (stale, released) = stale(wanted, manifest, &survey);
+    let spellings = stale.iter().map(|(path, hash)| (paths::folded(path), (path, *hash))).collect();
+    let site = Site { manifest, survey: &survey, stale: &stale, spellings, output };
+
+    let mut plan = Plan { released, ..Plan::default() };
+    let mut foreign = BTreeSet::new();
+    let mut files: Vec<(String, Record)> = Vec::new();
+    let mut stamped: Vec<(String, Stamp)> = Vec::new();
+    // The current and the planned content of files to write.
+    let mut meant: Vec<(String, Record)> = Vec::new();
+    for path in &wanted.files.kept {
+        let record = manifest.files.get(path).copied().unwrap_or_default();
+        files.push((path.clone(), Record { planned: None, ..record }));
+        stamped.extend(stamps.get(path).map(|stamp| (path.clone(), *stamp)));
+        plan.unchanged += 1;
+    }
+    for (path, brought) in wanted.brought {
+        if let Some(folder) = site.blocked_above(path)? {
+            foreign.insert(folder);
+            continue;
+        }
+        let done = Record { input: wanted.input(path), ..as_written(Some(brought.hash)) };
+        files.push((path.clone(), done));
+        stamped.extend(brought.stamp.map(|stamp| (path.clone(), stamp)));
+        let written = match site.standing(path, brought)? {
+            Standing::Foreign(path) => {
+                foreign.insert(path);
+                continue;
+            }
+            Standing::Right => {
+                plan.unchanged += 1;
+                continue;
+            }
+            Standing::Free => None,
+            Standing::Ours(hash) => Some(hash),
+            Standing::Changed(hash) => {
+                plan.restored.push(path.clone());
+                Some(hash)
+            }
+        };
+        plan.write.push(Write { path, over: written.is_some() });
+        if matches!(brought.found, Found::Same(_)) {
+            plan.again.push(path.clone());
+        }
+        meant.push((path.clone(), Record { written, planned: Some(brought.hash), input: None }));
+    }
+    if !foreign.is_empty() {
+        return Err(Refusal::Foreign { paths: foreign.into_iter().collect() }.into());
+    }
+
+    plan.result.files = files.into_iter().collect();
+    plan.stamps = stamped.into_iter().collect();
+    site.plan_folders(wanted, &mut plan)?;
+    if !(meant.is_empty() && stale.is_empty() && plan.empty.is_empty()) {
+        plan.intent.files.clone_from(&plan.result.files);
+        plan.intent.files.extend(meant);
+        let removed = stale.iter().map(|(path, hash)| (path.clone(), as_written(Some(*hash))));
+        plan.intent.files.extend(removed);
+    }
+    if stale.is_empty() {
+        return Ok(plan);
+    }
+    let places: BTreeSet<String> = wanted
+        .paths()
+        .flat_map(|path| paths::folders(path).chain([path]))
+        .map(paths::folded)
+        .collect();
+    let files: BTreeSet<String> = wanted.paths().map(paths::folded).collect();
+    (plan.clear, plan.remove) = stale.into_keys().partition(|path| {
+        let path = paths::folded(path);
+        places.contains(&path) || paths::folders(&path).any(|folder| files.contains(folder))
+    });
+    Ok(plan)
+}
+
+fn as_written(written: Option<Hash>) -> Record {
+    Record { written, ..Record::default() }
+}
+
+/// Returns the manifest's files that the new site lacks: those to remove, with their content hash,
+/// and those that a person changed.
+fn stale(
+    wanted: &Wanted<'_>,
+    manifest: &Manifest,
+    survey: &Survey<'_>,
+) -> (BTreeMap<String, Hash>, Vec<String>) {
+    let mut remove = BTreeMap::new();
+    let mut released = Vec::new();
+    for (path, record) in &manifest.files {
+        match survey.file(path) {
+            _ if wanted.contains(path) => {}
+            Found::File(hash) if record.knows(hash) => {
+                remove.insert(path.clone(), hash);
+            }
+            Found::File(_) if record.written.is_some() => released.push(path.clone()),
+            _ => {}
+        }
+    }
+    (remove, released)
+}
+
+/// What is at a path of the new site.
+enum Standing {
+    Right,
+    Free,
+    /// A file of Venti's that has to be written, and its content hash.
+    Ours(Hash),
+    /// A file of Venti's that a person changed, and the hash of what Venti wrote.
+    Changed(Hash),
+    /// A file or folder that is not Venti's, and its path.
+    Foreign(String),
+}
+
+/// The site on disk, as far as planning needs it.
+struct Site<'a> {
+    manifest: &'a Manifest,
+    survey: &'a Survey<'a>,
+    stale: &'a BTreeMap<String, Hash>,
+    /// Stale files by case-folded path.
+    spellings: BTreeMap<String, (&'a String, Hash)>,
+    output: &'a Path,
+}
+
+impl Site<'_> {
+    /// Returns the first parent of `path` that is a file and must stay.
+    fn blocked_above(&self, path: &str) -> miette::Result<Option<String>> {
+        for folder in paths::folders(path) {
+            match self.survey.folder(folder) {
+                Found::Folder | Found::Nothing => {}
+                Found::Link => return Err(self.link(folder)),
+                Found::File(_) | Found::Same(_) if self.stale.contains_key(folder) => {}
+                Found::File(_) | Found::Same(_) => return Ok(Some(folder.to_owned())),
+            }
+        }
+        Ok(None)
+    }
+
+    fn standing(&self, path: &str, brought: &Brought) -> miette::Result<Standing> {
+        let record = self.manifest.files.get(path).copied().unwrap_or_default();
+        Ok(match brought.found {
+            Found::Nothing => Standing::Free,
+            // Removing the old spelling also removes this file if the file system ignores case.
+            Found::Same(_) => match self.old_spelling(path) {
+                Some(hash) => Standing::Ours(hash),
+                None => Standing::Right,
+            },
+            Found::File(hash) if record.knows(hash) || self.old_spelling(path) == Some(hash) => {
+                Standing::Ours(hash)
+            }
+            Found::File(_) => match record.written {
+                Some(written) => Standing::Changed(written),
+                None => Standing::Foreign(path.to_owned()),
+            },
+            Found::Folder => match self.stays(path)? {
+                Some(inside) => Standing::Foreign(inside),
+                None => Standing::Free,
+            },
+            Found::Link => return Err(self.link(path)),
+        })
+    }
+
+    /// Returns the content hash of a stale file whose path differs from this one only in case.
+    fn old_spelling(&self, path: &str) -> Option<Hash> {
+        let (stale, hash) = self.spellings.get(&paths::folded(path))?;
+        (*stale != path).then_some(*hash)
+    }
+
+    fn link(&self, path: &str) -> miette::Report {
+        Refusal::Link { path: path.to_owned() }.into()
+    }
+
+    /// Returns a path that keeps a folder from being removed: the folder itself if Venti did not
+    /// create it, otherwise something in it that is not a stale file.
+    fn stays(&self, folder: &str) -> miette::Result<Option<String>> {
+        if !self.manifest.folders.contains(folder) {
+            return Ok(Some(folder.to_owned()));
+        }
+        let dir = self.output.join(folder);
+        for name in fs::names(&dir)? {
+            let path = format!("{folder}/{name}");
+            let is_folder = fs::stat(&dir.join(&name))?.is_some_and(|found| found.is_dir());
+            if is_folder {
+                if let Some(inside) = self.stays(&path)? {
+                    return Ok(Some(inside));
+                }
+            } else if !self.stale.contains_key(&path) {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Plans which folders will belong to Venti and which ones are removed.
+    fn plan_folders(&self, wanted: &Wanted<'_>, plan: &mut Plan<'_>) -> miette::Result<()> {
+        let needed: BTreeSet<&str> = wanted.paths().flat_map(paths::folders).collect();
+        let ours: BTreeSet<String> =
+            self.manifest.folders.iter().map(|folder| paths::folded(folder)).collect();
+        for folder in &needed {
+            let stands = self.survey.folder(folder) == Found::Folder;
+            if !stands || ours.contains(&paths::folded(folder)) {
+                plan.result.folders.insert((*folder).to_owned());
+            }
+        }
+        let standing = |folder: &&String| self.survey.folder(folder) == Found::Folder;
+        for folder in self.manifest.folders.iter().filter(standing) {
+            plan.intent.folders.insert(folder.clone());
+            if needed.contains(folder.as_str()) {
+                continue;
+            }
+            if self.stays(folder)?.is_some() {
+                plan.result.folders.insert(folder.clone());
+            } else {
+                plan.empty.push(folder.clone());
+            }
+        }
+        // Subfolders sort after their parent, but have to be removed first.
+        plan.empty.reverse();
+        plan.intent.folders.extend(plan.result.folders.iter().cloned());
+        Ok(())
+    }
+}

@@ -1,0 +1,32 @@
+//! Size and modification time of each file under `output/` as Venti left it. A later build compares
+//! them to see, without reading the file, that it is unchanged. Stamps differ between machines, and
+//! nothing under `output/` may depend on a clock, so they are kept in the project's scratch folder.
+//! If a stamp is lost or wrong, its file is made again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use content::fs::{self, Stamp};
+
+/// Stamps by path under `output/`.
+pub type Stamps = BTreeMap<String, Stamp>;
+
+/// Reads the stamps and skips malformed lines.
+pub fn load(file: &Path) -> Stamps {
+    let bytes = fs::read_if_there(file).ok().flatten().unwrap_or_default();
+    let text = String::from_utf8(bytes).unwrap_or_default();
+    let stamp = |line: &str| {
+        let (size, rest) = line.split_once(' ')?;
+        let (modified, path) = rest.split_once(' ')?;
+        let stamp = Stamp { size: size.parse().ok()?, modified: modified.parse().ok()? };
+        Some((path.to_owned(), stamp))
+    };
+    text.lines().filter_map(stamp).collect()
+}
+
+/// Saves the stamps. Errors are ignored, since they only make the next build slower.
+pub fn save(file: &Path, stamps: &Stamps) {
+    let lines =
+        stamps.iter().map(|(path, Stamp { size, modified })| format!("{size} {modified} {path}\n"));
+    let _ = fs::write_cache(file, lines.collect::<String>().as_bytes());
+}

@@ -1,0 +1,137 @@
+//! The survey: what is under `output/` right now, at the paths that matter to a build. It is
+//! read-only and never follows a symbolic link.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use blake3::Hash;
+use rayon::prelude::*;
+
+use super::manifest::{Manifest, Record};
+use super::stamps::Stamps;
+use super::{Wanted, paths};
+use content::fs::{self, Stamp};
+
+/// What is at one path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    Nothing,
+    /// A file with exactly the content the new site has here.
+    Same(Option<Stamp>),
+    /// A file with other content.
+    File(Hash),
+    Folder,
+    /// A symbolic link, device or other special file, or a path through one.
+    Link,
+}
+
+/// What is at those paths of the old manifest that the new site lacks, and at the paths of all old
+/// and new folders.
+#[derive(Debug, Default)]
+pub struct Survey<'a> {
+    files: HashMap<&'a str, Found>,
+    folders: HashMap<&'a str, Found>,
+}
+
+impl<'a> Survey<'a> {
+    /// Examines these paths.
+    ///
+    /// # Errors
+    /// A file or folder cannot be read.
+    pub fn take(wanted: &Wanted<'a>, manifest: &'a Manifest, output: &Path) -> fs::Result<Self> {
+        let mut survey = Self::default();
+        if fs::stat(output)?.is_none() {
+            return Ok(survey);
+        }
+        let known = manifest.files.keys().chain(&manifest.folders).map(String::as_str);
+        let mut by_depth: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+        for folder in wanted.paths().chain(known.clone()).flat_map(paths::folders) {
+            by_depth.entry(folder.matches('/').count()).or_default().insert(folder);
+        }
+        for folder in &manifest.folders {
+            by_depth.entry(folder.matches('/').count()).or_default().insert(folder);
+        }
+        for folders in by_depth.into_values() {
+            let found: Vec<(&str, Found)> = folders
+                .into_par_iter()
+                .map(|folder| Ok((folder, survey.look(output, folder)?)))
+                .collect::<fs::Result<_>>()?;
+            survey.folders.extend(found);
+        }
+        let files = manifest.files.par_iter().map(|(path, _)| path.as_str());
+        survey.files = files
+            .filter(|path| !wanted.contains(path))
+            .map(|path| Ok((path, survey.look(output, path)?)))
+            .collect::<fs::Result<_>>()?;
+        Ok(survey)
+    }
+
+    /// What is at a path of the manifest that the new site lacks.
+    pub fn file(&self, path: &str) -> Found {
+        self.files.get(path).copied().unwrap_or(Found::Nothing)
+    }
+
+    /// What is at the path of an old or new folder.
+    pub fn folder(&self, path: &str) -> Found {
+        self.folders.get(path).copied().unwrap_or(Found::Nothing)
+    }
+
+    /// Examines a path, unless its parent is not a folder.
+    fn look(&self, output: &Path, path: &str) -> fs::Result<Found> {
+        match path.rsplit_once('/').map(|(folder, _)| self.folder(folder)) {
+            None | Some(Found::Folder) => look(&output.join(path), None),
+            Some(Found::Link) => Ok(Found::Link),
+            Some(_) => Ok(Found::Nothing),
+        }
+    }
+}
+
+/// Compares what is at `path` with the bytes that the new site has there.
+///
+/// # Errors
+/// A file or folder cannot be read.
+pub fn compare(output: &Path, path: &str, bytes: &[u8]) -> fs::Result<Found> {
+    for folder in paths::folders(path) {
+        match fs::stat(&output.join(folder))? {
+            Some(found) if found.is_dir() => {}
+            Some(found) if !found.is_file() => return Ok(Found::Link),
+            _ => return Ok(Found::Nothing),
+        }
+    }
+    look(&output.join(path), Some(bytes))
+}
+
+/// Returns the input hash of each file that is as Venti left it. Size and modification time decide,
+/// so no file is read. If something cannot be examined, it counts as changed.
+pub fn standing(manifest: &Manifest, stamps: &Stamps, output: &Path) -> HashMap<String, Hash> {
+    let stands = |(path, record): (&String, &Record)| {
+        let input = record.input.filter(|_| record.planned.is_none())?;
+        let stamp = *stamps.get(path)?;
+        let metadata = fs::stat(&output.join(path)).ok()??;
+        let same = metadata.is_file() && Stamp::new(&metadata) == Some(stamp);
+        same.then(|| (path.clone(), input))
+    };
+    let folders: Vec<&String> = manifest.folders.iter().collect();
+    let through_link = folders.par_iter().any(|folder| {
+        fs::stat(&output.join(folder)).ok().flatten().is_some_and(|found| !found.is_dir())
+    });
+    if through_link {
+        return HashMap::new();
+    }
+    manifest.files.par_iter().filter_map(stands).collect()
+}
+
+fn look(path: &Path, wanted: Option<&[u8]>) -> fs::Result<Found> {
+    let Some(metadata) = fs::stat(path)? else { return Ok(Found::Nothing) };
+    if metadata.is_dir() {
+        return Ok(Found::Folder);
+    }
+    if !metadata.is_file() {
+        return Ok(Found::Link);
+    }
+    let bytes = fs::read(path)?;
+    Ok(match wanted {
+        Some(wanted) if wanted == bytes => Found::Same(Stamp::new(&metadata)),
+        _ => Found::File(blake3::hash(&bytes)),
+    })
+}

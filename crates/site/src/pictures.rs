@@ -1,0 +1,91 @@
+//! The pictures that Venti draws for a site: a cover for each essay, a social card for each
+//! thinkpiece and for the site, and the site's icons.
+
+use std::collections::BTreeSet;
+
+use super::card::{self, Card};
+use super::catalog::Catalog;
+use super::cover;
+use super::files::File;
+use super::icons::Icons;
+use super::reuse::input_of;
+use super::strings::{Missing, Strings};
+use super::theme::Theme;
+use content::config::Config;
+
+/// Returns the covers of all essays. Essays with the same key share one.
+pub fn covers(catalog: &Catalog<'_>) -> Vec<File<'static>> {
+    let keys: BTreeSet<&str> =
+        catalog.pieces.iter().map(|piece| piece.essay.front.key.as_str()).collect();
+    let file = |key: &str| {
+        let (path, key) = (cover::path(key), key.to_owned());
+        // The path determines the content: it contains the drawing's revision and the key.
+        File::new(path.clone(), input_of(&path), move || Ok(cover::svg(&key).into_bytes()))
+    };
+    keys.into_iter().map(file).collect()
+}
+
+/// Paths of the social cards.
+#[derive(Debug, Default)]
+pub struct Cards {
+    /// One per piece, in catalog order. Empty if the site has no cards.
+    pub pieces: Vec<String>,
+    /// The card of all other pages.
+    pub site: Option<String>,
+}
+
+/// Returns the cards and their paths. A site without `base_url` has no cards, since links to them
+/// must be absolute.
+///
+/// # Errors
+/// If the theme lacks the string `machine_written`.
+pub fn cards<'a>(
+    config: &'a Config,
+    catalog: &'a Catalog<'a>,
+    theme: &Theme,
+) -> Result<(Cards, Vec<File<'a>>), Missing> {
+    if config.base_url.is_none() || !config.social_cards {
+        return Ok(Default::default());
+    }
+    let label = label(&theme.strings)?;
+    let accent = theme.colours.accent;
+    let edition = card::edition();
+    let mut files = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut add = |title: &'a str, byline: &'a str, site: &'a str, key: &'a str| {
+        let facts = (&edition, title, byline, site, &label, cover::path(key), accent.hex());
+        let input = input_of(&facts);
+        let path = card::path(input);
+        if seen.insert(path.clone()) {
+            let label = label.clone();
+            files.push(File::new(path.clone(), input, move || {
+                let cover_svg = &cover::svg(key);
+                Card { title, byline, site, label: &label, cover_svg, accent }.png()
+            }));
+        }
+        path
+    };
+    let site = add(&config.title, &config.tagline, "", &config.title);
+    let pieces = catalog.pieces.iter().map(|piece| {
+        let front = &piece.essay.front;
+        let byline = piece.seed.author.as_deref().unwrap_or(&config.author.name);
+        add(&front.title, byline, &config.title, &front.key)
+    });
+    let pieces = pieces.collect();
+    Ok((Cards { pieces, site: Some(site) }, files))
+}
+
+fn label(strings: &Strings) -> Result<String, Missing> {
+    strings.text("machine_written", |_| None)
+}
+
+/// Returns the icons, if the theme has a mark to draw them from.
+pub fn icons<'a>(config: &'a Config, theme: &'a Theme) -> Option<Icons<'a>> {
+    Some(Icons {
+        favicon_svg: theme.mark.as_deref()?,
+        name: &config.title,
+        language: &config.language,
+        accent: theme.colours.accent,
+        paper: theme.colours.paper,
+    })
+}

@@ -1,0 +1,297 @@
+//! Plain pages: Markdown files in `content/pages/`, and the images and other files beside them.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::Tree;
+use super::markdown::{self, Dialect, Image, Links};
+use super::route::{self, Target};
+use content::front_matter;
+use content::fs;
+use content::problem::read_text;
+use content::project::Project;
+use content::yaml;
+
+/// A rendered plain page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Page {
+    /// Path under `output/`.
+    pub path: String,
+    pub title: String,
+    pub description: Option<String>,
+    /// HTML.
+    pub body: String,
+    pub draft: bool,
+    /// Whether the default menu lists it.
+    pub in_menu: bool,
+}
+
+/// Everything in `content/pages/`.
+#[derive(Debug, Default)]
+pub struct Plain {
+    /// Pages, ordered by path.
+    pub pages: Vec<Page>,
+    /// The other files, by path.
+    pub files: Tree,
+    /// Warnings, such as broken links.
+    pub notes: Vec<String>,
+}
+
+impl Plain {
+    /// Reads and renders the folder. If it does not exist, there are no pages. Headings get none of
+    /// the `taken_ids`, which the theme uses.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or a page is not UTF-8 or has invalid front matter.
+    pub fn read(project: &Project, drafts: bool, taken_ids: &[String]) -> miette::Result<Self> {
+        let folder = &project.config.pages;
+        let mut plain = Self::default();
+        let mut sources = Vec::new();
+        for (name, path) in fs::files_under(&project.path(folder))? {
+            match name.strip_suffix(".md") {
+                Some(stem) => {
+                    let text = read_text(&project.root, &folder.join(&name))?;
+                    let source = Source::read(&folder.join(&name), stem, text)?;
+                    if drafts || !source.page.draft {
+                        sources.push(source);
+                    }
+                }
+                None => {
+                    plain.files.insert(name, fs::read(&path)?);
+                }
+            }
+        }
+        let stems: BTreeSet<String> = sources.iter().map(|source| source.stem.clone()).collect();
+        for Source { stem, text, body, mut page } in sources {
+            let links = PlainLinks {
+                root: route::root_from(&page.path),
+                folder: stem.rsplit_once('/').map_or("", |(folder, _)| folder),
+                stems: &stems,
+                files: &plain.files,
+                notes: RefCell::default(),
+            };
+            let blocks = markdown::render(&text[body], Dialect::Page { taken_ids }, &links);
+            page.body = markdown::html_of(&blocks);
+            plain.pages.push(page);
+            let file = folder.join(format!("{stem}.md"));
+            let note = |note| format!("{}: {note}", file.display());
+            plain.notes.extend(links.notes.into_inner().into_iter().map(note));
+        }
+        Ok(plain)
+    }
+}
+
+/// A page that is not rendered yet.
+struct Source {
+    /// Its path in the folder, without `.md`.
+    stem: String,
+    text: String,
+    /// Range of the Markdown in `text`.
+    body: Range<usize>,
+    page: Page,
+}
+
+impl Source {
+    fn read(file: &Path, stem: &str, text: String) -> miette::Result<Self> {
+        let parts = front_matter::split(file, &text)?;
+        let start = parts.body.start;
+        let document = yaml::Document::parse(file, &text, parts.yaml.unwrap_or(start..start))?;
+        let fields = document.root().fields(&["title", "description", "draft", "nav"])?;
+        let text_of = |key: &str| fields.get(key).map(|field| field.some_text()).transpose();
+        let flag = |key: &str| fields.get(key).map(|field| field.flag()).transpose();
+        let page = Page {
+            path: route::plain(stem),
+            title: text_of("title")?.unwrap_or_else(|| title_from(stem)),
+            description: text_of("description")?,
+            body: String::new(),
+            draft: flag("draft")?.unwrap_or(false),
+            in_menu: flag("nav")?.unwrap_or(true),
+        };
+        Ok(Self { stem: stem.to_owned(), body: parts.body, page, text })
+    }
+}
+
+/// `legal/our-imprint` -> `Our imprint`.
+fn title_from(stem: &str) -> String {
+    let words = stem.rsplit('/').next().unwrap_or(stem).replace(['-', '_'], " ");
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// Resolves the links of a page: to other pages by their source (`imprint.md`), to files beside it,
+/// and from `/` to any route of the site.
+struct PlainLinks<'a> {
+    root: String,
+    /// Folder of the source, relative to `content/pages/`.
+    folder: &'a str,
+    stems: &'a BTreeSet<String>,
+    files: &'a Tree,
+    notes: RefCell<Vec<String>>,
+}
+
+impl PlainLinks<'_> {
+    /// Returns the path that a relative address names, and the rest of the address (`#…`).
+    fn resolve<'b>(&self, address: &'b str) -> Option<(String, &'b str)> {
+        let (name, rest) = address.split_at(address.find(['#', '?']).unwrap_or(address.len()));
+        let mut segments: Vec<&str> = self.folder.split('/').filter(|s| !s.is_empty()).collect();
+        for segment in name.split('/') {
+            match segment {
+                "" | "." => {}
+                ".." => {
+                    segments.pop()?;
+                }
+                segment => segments.push(segment),
+            }
+        }
+        let source = segments.join("/");
+        let path = match source.strip_suffix(".md") {
+            Some(stem) if self.stems.contains(stem) => route::plain(stem),
+            _ if self.files.contains_key(&source) => source,
+            _ => return None,
+        };
+        Some((path, rest))
+    }
+
+    fn within(&self, address: &str) -> Option<String> {
+        let found = self.resolve(address);
+        if found.is_none() {
+            self.note(format!("broken link: `{address}` does not exist"));
+        }
+        found.map(|(path, rest)| format!("{}{}{rest}", self.root, route::href(&path)))
+    }
+}
+
+impl Links for PlainLinks<'_> {
+    fn link(&self, target: Target<'_>) -> Option<String> {
+        match target {
+            Target::External(url) => Some(url.to_owned()),
+            Target::Fragment(fragment) => Some(fragment.to_owned()),
+            Target::Site(address) => {
+                let path = route::from_site(address)?;
+                Some(format!("{}{}", self.root, route::href(&path)))
+            }
+            Target::Relative(address) => self.within(address),
+        }
+    }
+
+    fn image(&self, target: Target<'_>) -> Option<Image> {
+        let path = match target {
+            Target::Relative(address) => self.resolve(address).map(|(path, _)| path),
+            Target::Site(address) => route::from_site(address),
+            Target::External(_) | Target::Fragment(_) => None,
+        };
+        let size = path.and_then(|path| markdown::image_size(self.files.get(&path)?));
+        Some(Image { src: self.link(target)?, size })
+    }
+
+    fn note(&self, note: String) {
+        self.notes.borrow_mut().push(note);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    fn read(files: &[(&str, &str)]) -> Plain {
+        let sample = sample::site();
+        for (name, text) in files {
+            sample.write(&format!("content/pages/{name}"), text);
+        }
+        Plain::read(&sample.project, false, &[]).unwrap()
+    }
+
+    #[test]
+    fn the_title_comes_from_the_front_matter_or_the_file_name() {
+        let plain =
+            read(&[("about.md", "---\ntitle: Who we are\n---\nText."), ("our-imprint.md", "x")]);
+        let titles: Vec<&str> = plain.pages.iter().map(|page| page.title.as_str()).collect();
+        assert_eq!(titles, ["Who we are", "Our imprint"]);
+        assert_eq!(plain.pages[0].path, "about/index.html");
+        assert_eq!(plain.pages[0].body, "<p>Text.</p>\n");
+    }
+
+    #[test]
+    fn pages_link_to_each_other_and_to_their_files_by_source() {
+        let plain = read(&[
+            ("about.md", "[i](legal/imprint.md#top) ![me](img/me.png) [t](/tags/)"),
+            ("legal/imprint.md", "[a](../about.md) ![me](../img/me.png)"),
+            ("img/me.png", "png"),
+        ]);
+        assert_eq!(
+            plain.pages[0].body,
+            "<p><a href=\"../legal/imprint/index.html#top\">i</a> \
+             <img src=\"../img/me.png\" alt=\"me\" loading=\"lazy\" decoding=\"async\"> <a href=\"../tags/index.html\">t</a></p>\n"
+        );
+        assert_eq!(
+            plain.pages[1].body,
+            "<p><a href=\"../../about/index.html\">a</a> <img src=\"../../img/me.png\" alt=\"me\" loading=\"lazy\" decoding=\"async\"></p>\n"
+        );
+        assert_eq!(plain.files.keys().collect::<Vec<_>>(), ["img/me.png"]);
+    }
+
+    #[test]
+    fn broken_links_become_text_and_are_reported() {
+        let plain =
+            read(&[("about.md", "[x](gone.md) ![y](https://a.example/y.png) ![z](../../z.png)")]);
+        assert_eq!(plain.pages[0].body, "<p>x y z</p>\n");
+        assert_eq!(
+            plain.notes,
+            [
+                "content/pages/about.md: broken link: `gone.md` does not exist",
+                "content/pages/about.md: broken link: `../../z.png` does not exist"
+            ]
+        );
+    }
+
+    #[test]
+    fn raw_html_shows_as_text() {
+        let plain = read(&[("about.md", "<script>alert(1)</script>")]);
+        assert!(!plain.pages[0].body.contains("<script"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        let sample = sample::site();
+        sample.write("content/pages/about.md", "---\ntitle: A\ncolour: red\n---\n");
+        let error = Plain::read(&sample.project, false, &[]).unwrap_err();
+        assert!(error.to_string().contains("unknown key `colour`"), "{error}");
+    }
+
+    #[test]
+    fn images_get_their_size_and_headings_their_ids() {
+        let plain = read(&[
+            ("a.md", "# See\n\n![it](i/b.svg) ![it](/i/b.svg)\n\n```none\nx\n```"),
+            ("i/b.svg", "<svg viewBox=\"0 0 30 20\"/>"),
+        ]);
+        let image = "<img src=\"../i/b.svg\" alt=\"it\" width=\"30\" height=\"20\" \
+                     loading=\"lazy\" decoding=\"async\">";
+        assert!(
+            plain.pages[0]
+                .body
+                .starts_with(&format!("<h2 id=\"see\">See</h2>\n<p>{image} {image}</p>\n"))
+        );
+        assert_eq!(
+            plain.notes,
+            ["content/pages/a.md: no syntax highlighting for `none`: unknown language"]
+        );
+    }
+
+    #[test]
+    fn drafts_are_read_only_on_request() {
+        let sample = sample::site();
+        sample.write("content/pages/a.md", "---\ndraft: true\nnav: false\n---\nx");
+        sample.write("content/pages/b.md", "[a](a.md)");
+        let plain = Plain::read(&sample.project, false, &[]).unwrap();
+        assert_eq!((plain.pages.len(), plain.pages[0].in_menu), (1, true));
+        assert_eq!(plain.notes, ["content/pages/b.md: broken link: `a.md` does not exist"]);
+        let plain = Plain::read(&sample.project, true, &[]).unwrap();
+        assert_eq!((plain.pages.len(), plain.pages[0].in_menu), (2, false));
+        assert!(plain.pages[0].draft && plain.notes.is_empty());
+    }
+}

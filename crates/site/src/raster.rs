@@ -1,0 +1,55 @@
+//! Renders SVG to PNG, for social cards and icons. Nothing is read from the machine: the caller
+//! passes the fonts, and only images inside the document are drawn.
+
+mod indexed;
+
+use std::sync::Arc;
+
+use miette::IntoDiagnostic;
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::{self, ImageHrefResolver, Options, Tree, fontdb};
+
+/// Parses an SVG document. `@media` rules do not apply.
+///
+/// # Errors
+/// If it is not valid SVG.
+pub fn parse(svg: &str, fonts: &Arc<fontdb::Database>) -> Result<Tree, usvg::Error> {
+    let options = Options {
+        fontdb: Arc::clone(fonts),
+        image_href_resolver: ImageHrefResolver {
+            resolve_data: ImageHrefResolver::default_data_resolver(),
+            resolve_string: Box::new(|_, _| None),
+        },
+        ..Options::default()
+    };
+    Tree::from_str(svg, &options)
+}
+
+/// Draws `tree` centred and scaled to cover the whole `picture`, cropping what does not fit.
+pub fn fill(tree: &Tree, picture: &mut Pixmap) {
+    let (width, height) = (picture.width() as f32, picture.height() as f32);
+    let scale = (width / tree.size().width()).max(height / tree.size().height());
+    place(tree, scale, picture);
+}
+
+/// Draws `tree` centred and scaled to fit into `picture`, times `share`.
+pub fn fit(tree: &Tree, share: f32, picture: &mut Pixmap) {
+    let (width, height) = (picture.width() as f32, picture.height() as f32);
+    let scale = (width / tree.size().width()).min(height / tree.size().height());
+    place(tree, share * scale, picture);
+}
+
+fn place(tree: &Tree, scale: f32, picture: &mut Pixmap) {
+    let x = (picture.width() as f32 - tree.size().width() * scale) / 2.0;
+    let y = (picture.height() as f32 - tree.size().height() * scale) / 2.0;
+    let transform = Transform::from_row(scale, 0.0, 0.0, scale, x, y);
+    resvg::render(tree, transform, &mut picture.as_mut());
+}
+
+/// Encodes the picture as a PNG.
+///
+/// # Errors
+/// If it cannot be encoded.
+pub fn png(picture: &Pixmap) -> miette::Result<Vec<u8>> {
+    indexed::png(picture).unwrap_or_else(|| picture.encode_png()).into_diagnostic()
+}

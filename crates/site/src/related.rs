@@ -1,0 +1,201 @@
+//! What to read next: for each seed, the pieces of a few other seeds that share its tags. Only
+//! seeds near in date are compared, so that the work grows linearly with the number of pieces,
+//! however popular a tag is.
+
+use rayon::prelude::*;
+
+use super::catalog::Catalog;
+
+/// Number of related pieces shown below a thinkpiece.
+const SHOWN: usize = 3;
+
+/// Number of seeds compared per tag, on either side in date.
+const NEAREST: usize = 12;
+
+/// The related pieces of each piece of a catalog.
+#[derive(Debug)]
+pub struct Related {
+    /// For each piece, the index of its seed in `found`.
+    seeds: Vec<usize>,
+    /// For each seed, the catalog positions of related pieces.
+    found: Vec<Vec<usize>>,
+}
+
+/// The published seeds and their tags, both as indices.
+struct Seeds<'c, 'a> {
+    catalog: &'c Catalog<'a>,
+    /// The first take of each seed, which represents it; newest first.
+    firsts: Vec<usize>,
+    /// For each seed, the shelves (tags) it is on, ascending.
+    tags: Vec<Vec<usize>>,
+    /// For each shelf, its seeds, newest first.
+    shelves: Vec<Vec<usize>>,
+    /// Weight of each tag: the square root of its rarity, in units of 1/1024. Integers are the
+    /// same on every machine.
+    weights: Vec<u64>,
+}
+
+impl Related {
+    /// Finds the related pieces of all seeds in the catalog.
+    pub fn new(catalog: &Catalog<'_>) -> Self {
+        let firsts: Vec<usize> =
+            (0..catalog.pieces.len()).filter(|&at| catalog.is_first_take(at)).collect();
+        let mut seeds = vec![0; catalog.pieces.len()];
+        for (seed, &first) in firsts.iter().enumerate() {
+            for &take in catalog.takes_of(&catalog.pieces[first]) {
+                seeds[take] = seed;
+            }
+        }
+        let mut tags = vec![Vec::new(); firsts.len()];
+        let mut shelves = vec![Vec::new(); catalog.shelves.len()];
+        for (at, shelf) in catalog.shelves.iter().enumerate() {
+            for &piece in shelf.pieces.iter().filter(|&&piece| catalog.is_first_take(piece)) {
+                tags[seeds[piece]].push(at);
+                shelves[at].push(seeds[piece]);
+            }
+        }
+        let rarity = |shelf: &Vec<usize>| ((firsts.len() as u64) << 20) / shelf.len().max(1) as u64;
+        let weights = shelves.iter().map(|shelf| rarity(shelf).isqrt()).collect();
+        let all = Seeds { catalog, firsts, tags, shelves, weights };
+        let found = (0..all.firsts.len()).into_par_iter().map(|seed| all.related(seed)).collect();
+        Self { seeds, found }
+    }
+
+    /// Catalog positions of the pieces related to the one at position `piece`, best first.
+    pub fn to(&self, piece: usize) -> &[usize] {
+        &self.found[self.seeds[piece]]
+    }
+}
+
+impl Seeds<'_, '_> {
+    /// The first takes of up to [`SHOWN`] other seeds: the most similar, then the nearest in date.
+    fn related(&self, seed: usize) -> Vec<usize> {
+        let mut candidates: Vec<usize> =
+            self.tags[seed].iter().flat_map(|&tag| self.near(seed, tag)).collect();
+        candidates.sort_unstable();
+        candidates.dedup();
+        // The sort is stable, so of equally similar seeds the newer come first.
+        candidates.sort_by_cached_key(|&other| std::cmp::Reverse(self.shared(seed, other)));
+        candidates.truncate(SHOWN);
+        self.fill_up(seed, &mut candidates);
+        candidates.into_iter().map(|other| self.firsts[other]).collect()
+    }
+
+    /// The seeds with this tag that are nearest in date.
+    fn near(&self, seed: usize, tag: usize) -> impl Iterator<Item = usize> {
+        let shelf = &self.shelves[tag];
+        let at = shelf.partition_point(|&other| other < seed);
+        let around = at.saturating_sub(NEAREST)..shelf.len().min(at + NEAREST + 1);
+        shelf[around].iter().copied().filter(move |&other| other != seed)
+    }
+
+    /// Total weight of the tags that two seeds share. Rare tags weigh more.
+    fn shared(&self, seed: usize, other: usize) -> u64 {
+        let common = self.tags[seed].iter().filter(|tag| self.tags[other].contains(tag));
+        common.map(|&tag| self.weights[tag]).sum()
+    }
+
+    /// Adds the seeds nearest in date; of two equally near, the newer first.
+    fn fill_up(&self, seed: usize, chosen: &mut Vec<usize>) {
+        let date = |seed: usize| self.catalog.pieces[self.firsts[seed]].date;
+        let days = |other: usize| (date(seed) - date(other)).get_days().unsigned_abs();
+        let mut newer = (0..seed).rev().peekable();
+        let mut older = (seed + 1..self.firsts.len()).peekable();
+        while chosen.len() < SHOWN {
+            let next = match (newer.peek(), older.peek()) {
+                (None, None) => return,
+                (Some(&n), Some(&o)) if days(n) <= days(o) => newer.next(),
+                (Some(_), None) => newer.next(),
+                _ => older.next(),
+            };
+            chosen.extend(next.filter(|next| !chosen.contains(next)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::super::sample::{self, Sample};
+    use super::*;
+
+    fn related(sample: &Sample, slug: &str) -> Vec<String> {
+        let input = sample.input();
+        let catalog = Catalog::new(&input);
+        let at = catalog.pieces.iter().position(|piece| piece.seed.slug == slug).unwrap();
+        let related = Related::new(&catalog);
+        let slug = |&at: &usize| catalog.pieces[at].seed.slug.clone();
+        related.to(at).iter().map(slug).collect()
+    }
+
+    fn site(seeds: &[(&str, i8, &[&str])]) -> Sample {
+        let mut sample = sample::site();
+        for (slug, day, tags) in seeds {
+            sample.add(sample::seed(slug).dated(date(2026, 3, *day)).tagged(tags));
+        }
+        sample
+    }
+
+    #[test]
+    fn a_shared_rare_tag_weighs_more_than_a_popular_one() {
+        let sample = site(&[
+            ("a", 10, &["work", "rare"]),
+            ("both", 1, &["work", "rare"]),
+            ("rare", 2, &["rare"]),
+            ("work-new", 9, &["work"]),
+            ("work-old", 3, &["work"]),
+            ("none", 11, &[]),
+        ]);
+        assert_eq!(related(&sample, "a"), ["both", "rare", "work-new"]);
+        // Of equally similar seeds, the newer come first.
+        assert_eq!(related(&sample, "work-old"), ["a", "work-new", "both"]);
+    }
+
+    #[test]
+    fn the_nearest_in_date_fill_up_the_list() {
+        let sample = site(&[
+            ("a", 10, &["x"]),
+            ("tagged", 1, &["x"]),
+            ("before", 9, &[]),
+            ("after", 11, &[]),
+            ("far", 20, &[]),
+        ]);
+        assert_eq!(related(&sample, "a"), ["tagged", "after", "before"]);
+        assert_eq!(related(&sample, "far"), ["after", "a", "before"]);
+    }
+
+    #[test]
+    fn takes_of_one_seed_are_not_related_and_are_listed_once() {
+        let mut sample = site(&[("b", 2, &["x"])]);
+        sample.add(sample::seed("a").dated(date(2026, 3, 1)).tagged(&["x"]).takes(3));
+        assert_eq!(related(&sample, "a"), ["b"]);
+        assert_eq!(related(&sample, "b"), ["a"]);
+        assert_eq!(related(&site(&[("alone", 1, &["x"])]), "alone"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn only_seeds_near_in_date_are_compared() {
+        let mut sample = sample::site();
+        for day in 1..=28 {
+            for month in 1..=3 {
+                let slug = format!("p-{month}-{day:02}");
+                let tags = if (month, day) == (1, 1) { &["all", "rare"][..] } else { &["all"] };
+                sample.add(sample::seed(&slug).dated(date(2026, month, day)).tagged(tags));
+            }
+        }
+        // 84 seeds share the tag. The newest of the 25 around this one are shown.
+        assert_eq!(related(&sample, "p-2-14"), ["p-2-26", "p-2-25", "p-2-24"]);
+
+        // The oldest and the newest share all tags, but are too far apart.
+        let mut sample = sample::site();
+        sample.add(sample::seed("newest").dated(date(2026, 4, 1)).tagged(&["x", "y"]));
+        sample.add(sample::seed("oldest").dated(date(2026, 1, 1)).tagged(&["x", "y"]));
+        for day in 1..=28 {
+            let tags = if day % 2 == 0 { &["x"] } else { &["y"] };
+            sample.add(sample::seed(&format!("p-{day}")).dated(date(2026, 3, day)).tagged(tags));
+        }
+        assert_eq!(related(&sample, "newest"), ["p-28", "p-27", "p-26"]);
+        assert_eq!(related(&sample, "oldest"), ["p-24", "p-23", "p-22"]);
+    }
+}

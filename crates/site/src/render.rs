@@ -1,0 +1,181 @@
+//! Renders pages from templates. All templates are parsed once, and errors show the line in the
+//! template's source.
+
+mod mistakes;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use miette::{IntoDiagnostic, miette};
+use serde::Serialize;
+use tera::{Context, Kwargs, State, Tera, Value};
+
+use super::assets::Assets;
+use super::minify::minify;
+use super::page::{Head, Site};
+use super::route;
+use super::strict::{GIVEN, Strict};
+use super::strings::Strings;
+use super::theme::{Template, Theme};
+use mistakes::{Sources, UNDEFINED};
+
+/// The templates that a theme must have.
+pub const REQUIRED: [&str; 14] = [
+    "index.html",
+    "thinkpiece.html",
+    "takes.html",
+    "tag.html",
+    "tags.html",
+    "author.html",
+    "authors.html",
+    "archive.html",
+    "month.html",
+    "random.html",
+    "search.html",
+    "page.html",
+    "404.html",
+    "redirect.html",
+];
+
+/// A theme's parsed templates.
+pub struct Renderer {
+    tera: Tera,
+    /// The sources by name, for error messages.
+    sources: Sources,
+    minify: bool,
+    /// Reusable buffers for rendering. Finished pages are copied out, so that each takes only the
+    /// memory it needs.
+    buffers: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Renderer {
+    /// Parses the templates. In them `t(key="…", placeholder=…)` returns a UI string and
+    /// `asset(path="…")` the published path of a static file.
+    ///
+    /// # Errors
+    /// If a template is missing or invalid.
+    pub fn new(theme: &Theme, minify: bool) -> miette::Result<Self> {
+        let missing = |name: &&&str| !theme.templates.iter().any(|t| t.name == **name);
+        if let Some(missing) = REQUIRED.iter().find(missing) {
+            return Err(miette!(
+                help = "add it, or set `extends: medium` in the theme's theme.yaml",
+                "the theme has no templates/{missing}"
+            ));
+        }
+        let strings = theme.strings.clone();
+        let assets = theme.assets.clone();
+        let mut tera = Tera::new();
+        tera.register_function("t", move |kwargs: Kwargs, _: &State| string(&strings, &kwargs));
+        tera.register_function("asset", move |kwargs: Kwargs, _: &State| asset(&assets, &kwargs));
+        tera.register_filter(GIVEN, given);
+        tera.register_filter("json", json);
+        tera.register_filter("urlencode", |text: &str, _: Kwargs, _: &State| urlencode(text));
+        let mut renderer =
+            Self { tera, sources: BTreeMap::new(), minify, buffers: Mutex::default() };
+        renderer.read(theme, |_| None)?;
+        let once = renderer.tera.clone();
+        if !sees_callers(&once) {
+            renderer.read(theme, |tag| once.render_str(tag, &Context::new(), true).ok())?;
+        }
+        Ok(renderer)
+    }
+
+    /// Parses the theme's templates. `constant` renders tags that are the same on every page.
+    fn read(
+        &mut self,
+        theme: &Theme,
+        constant: impl Fn(&str) -> Option<String>,
+    ) -> miette::Result<()> {
+        let source =
+            |t: &Template| (t.name.clone(), (t.clone(), Strict::new(&t.source, &constant)));
+        self.sources = theme.templates.iter().map(source).collect();
+        let named = self.sources.iter().map(|(name, (_, strict))| (name, &strict.source));
+        let parsed = self.tera.add_raw_templates(named);
+        parsed.map_err(|error| self.shown(&error))
+    }
+
+    /// Adds the variable `site` to every template.
+    pub fn with_site(mut self, site: &Site<'_>) -> Self {
+        self.tera.global_context().insert("site", site);
+        self
+    }
+
+    /// Renders the page at `path` with the variables in `context`.
+    ///
+    /// # Errors
+    /// If the template uses an undefined variable.
+    pub fn page(
+        &self,
+        template: &str,
+        path: &str,
+        root: &str,
+        head: &Head,
+        mut context: Context,
+    ) -> miette::Result<Vec<u8>> {
+        context.insert("path", path);
+        context.insert("root", root);
+        context.insert("head", head);
+        let mut html = self.buffers().pop().unwrap_or_default();
+        let rendered = self.tera.render_to(template, &context, &mut html);
+        rendered.map_err(|error| self.shown(&error))?;
+        let page = str::from_utf8(&html).into_diagnostic()?;
+        let page = if self.minify { minify(page) } else { page.to_owned() };
+        html.clear();
+        self.buffers().push(html);
+        Ok(page.into_bytes())
+    }
+
+    fn buffers(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Converts an error to a report with its position in the template's source.
+    fn shown(&self, error: &tera::Error) -> miette::Report {
+        mistakes::shown(error, &self.sources)
+    }
+}
+
+/// Whether a component of the theme has implicit arguments, which it takes from the page. Then no
+/// call of a component can be rendered once for all pages.
+fn sees_callers(tera: &Tera) -> bool {
+    let definitions = tera.get_component_names().filter_map(|n| tera.get_component_definition(n));
+    definitions.into_iter().any(|component| component.args().iter().any(|arg| arg.is_implicit()))
+}
+
+/// Converts a view struct to a context.
+pub fn context(view: &impl Serialize) -> miette::Result<Context> {
+    Context::from_serialize(view).map_err(|error| miette!("{error}"))
+}
+
+/// The filter that rejects undefined values; see [`super::strict`].
+fn given(value: &Value, _: Kwargs, _: &State) -> tera::TeraResult<Value> {
+    if value.is_undefined() { Err(tera::Error::message(UNDEFINED)) } else { Ok(value.clone()) }
+}
+
+/// The filter that shows any value as JSON with sorted keys, for debugging templates.
+fn json(value: &Value, _: Kwargs, _: &State) -> tera::TeraResult<String> {
+    let sorted = serde_json::to_value(value).map_err(tera::Error::message)?;
+    Ok(sorted.to_string())
+}
+
+/// Percent-encodes everything except letters, digits and `-._~`, for use in a query string.
+fn urlencode(text: &str) -> String {
+    route::href(text).replace('/', "%2F")
+}
+
+fn string(strings: &Strings, kwargs: &Kwargs) -> tera::TeraResult<String> {
+    let name = kwargs.must_get::<&str>("key")?;
+    let fill = |placeholder: &str| {
+        let value = kwargs.get::<Value>(placeholder).ok().flatten();
+        value.map(|value| value.to_string())
+    };
+    strings.text(name, fill).map_err(tera::Error::message)
+}
+
+fn asset(assets: &Assets, kwargs: &Kwargs) -> tera::TeraResult<String> {
+    let name = kwargs.must_get::<&str>("path")?;
+    assets
+        .path(name)
+        .map(route::href)
+        .ok_or_else(|| tera::Error::message(format!("the theme has no static file `{name}`")))
+}

@@ -1,0 +1,197 @@
+//! The search index: an inverted index of all published texts, searched in the browser. There is
+//! no search server, and pages on `file://` cannot fetch data, so the index consists of classic
+//! scripts.
+//!
+//! - `search/index.js`, loaded first: the reader of the index, the number of texts and which file
+//!   contains which words. For a small site it contains the whole index.
+//! - `search/terms-N.js`: words and the texts they occur in; see [`shard`].
+//! - `search/docs-N.js`: the data shown in results, for [`DOCS_PER_FILE`] texts.
+//!
+//! A query loads only the files for its words and for the results it shows: about 200 kB of the
+//! 6 MB for 10,000 essays. Existing libraries put everything into one file that is loaded whole:
+//! for 300 essays of 300 words, elasticlunr's is 2.1 MB; all of these files are 0.2 MB.
+//!
+//! Texts are numbered in the order of seed and take, not by date, so that a new text only shifts
+//! the numbers after its own. A file changes only if its data changes, and keeps its name. So each
+//! file names the edition of the index that it belongs to: a browser that has cached files of two
+//! editions notices and loads the newer one.
+
+mod packed;
+mod postings;
+mod shard;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::article::{self, Article};
+use super::catalog::{Catalog, Piece};
+use super::json::inside_script;
+use super::lazily::Lazily;
+use super::route;
+use super::strings::{Missing, Strings};
+
+use shard::Shard;
+
+/// The script that reads the index. It is part of `index.js`, so that the two always match, and
+/// pages do not load it unless someone searches.
+const READER: &str = include_str!("search/reader.js");
+
+/// The file that is loaded first.
+pub const INDEX: &str = "search/index.js";
+
+/// Number of texts per `docs-N.js`. Ten results from ten files are then about 100 kB.
+const DOCS_PER_FILE: usize = 32;
+
+/// Maximum size in bytes of an index in one file.
+const ONE_FILE: usize = 96 * 1024;
+
+/// Number of hex digits in the name of an edition.
+const EDITION_DIGITS: usize = 8;
+
+/// A thinkpiece in the index: its searchable text and the data shown in results.
+pub struct Entry<'a> {
+    /// Seed and take, which determine the order of texts.
+    id: (&'a str, u32),
+    /// Page of the piece relative to the root, encoded for an `href`.
+    path: String,
+    title: &'a str,
+    quote: &'a str,
+    author: Option<&'a str>,
+    tags: Vec<&'a str>,
+    /// The plain text.
+    text: &'a str,
+    /// The date as formatted by the theme.
+    date: String,
+    /// Label of the take, if there are several.
+    take: Option<String>,
+}
+
+impl<'a> Entry<'a> {
+    /// # Errors
+    /// If the theme cannot write the date or the take.
+    fn new(
+        at: usize,
+        piece: &Piece<'a>,
+        articles: &'a Lazily<'a, Article>,
+        catalog: &Catalog<'a>,
+        strings: &Strings,
+    ) -> Result<Self, Missing> {
+        let front = &piece.essay.front;
+        let number = |name: &str| (name == "number").then(|| front.take.to_string());
+        let take = (catalog.takes_of(piece).len() > 1).then(|| strings.text("take", number));
+        Ok(Self {
+            id: (&piece.seed.slug, front.take),
+            path: route::href(&piece.path),
+            title: &front.title,
+            quote: &front.quote,
+            author: piece.seed.author.as_deref(),
+            tags: piece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
+            text: &articles[at].text,
+            date: strings.date(piece.date)?,
+            take: take.transpose()?,
+        })
+    }
+
+    /// The data shown in a result: `[path, title, quote, facts]`.
+    fn shown(&self) -> (&str, &str, String, Vec<&str>) {
+        let facts = self.author.into_iter().chain([self.date.as_str()]);
+        let facts = facts.chain(self.take.as_deref()).chain(self.tags.iter().copied());
+        (&self.path, self.title, article::summary(self.quote), facts.collect())
+    }
+}
+
+/// Returns an entry for each piece of the catalog, in the order of the index.
+///
+/// # Errors
+/// If the theme cannot write a date or the number of a take.
+pub fn entries<'a>(
+    catalog: &Catalog<'a>,
+    articles: &'a Lazily<'a, Article>,
+    strings: &Strings,
+) -> Result<Vec<Entry<'a>>, Missing> {
+    let mut entries = catalog
+        .pieces
+        .par_iter()
+        .enumerate()
+        .map(|(at, piece)| Entry::new(at, piece, articles, catalog, strings))
+        .collect::<Result<Vec<_>, _>>()?;
+    entries.par_sort_unstable_by_key(|entry| entry.id);
+    Ok(entries)
+}
+
+/// The data of `index.js`, needed before any other file is loaded.
+#[derive(Serialize)]
+struct Index<'a> {
+    /// Number of texts.
+    docs: usize,
+    docs_per_file: usize,
+    /// The first word of each `terms-N.js`, in UTF-16 order.
+    terms: Vec<&'a str>,
+}
+
+/// Returns the files of the index, from all [`entries`].
+///
+/// # Errors
+/// Cannot fail for this data; kept because `serde_json` returns it.
+pub fn files(entries: &[Entry<'_>]) -> serde_json::Result<Vec<(String, Vec<u8>)>> {
+    let terms = postings::invert(entries);
+    let shards = shard::cut(terms);
+    let index = Index {
+        docs: entries.len(),
+        docs_per_file: DOCS_PER_FILE,
+        terms: shards.iter().map(|shard| shard.first.as_str()).collect(),
+    };
+    let edition = edition(entries, &index);
+
+    let docs: Vec<&[Entry<'_>]> = entries.chunks(DOCS_PER_FILE).collect();
+    let docs = docs.par_iter().enumerate().map(|(at, chunk)| {
+        let shown: Vec<_> = chunk.iter().map(Entry::shown).collect();
+        script(format!("docs-{at}"), &edition, &shown)
+    });
+    let terms = shards
+        .par_iter()
+        .enumerate()
+        .map(|(at, Shard { packed, .. })| script(format!("terms-{at}"), &edition, packed));
+    let parts = docs.chain(terms).collect::<Result<Vec<_>, _>>()?;
+    let (name, head) = script("index".to_owned(), &edition, &index)?;
+    let head = format!("{READER}{head}");
+
+    let path = |name: &str| format!("search/{name}.js");
+    let size: usize = parts.iter().map(|(_, part)| part.len()).sum();
+    if head.len() + size <= ONE_FILE {
+        let whole = [head].into_iter().chain(parts.into_iter().map(|(_, part)| part));
+        return Ok(vec![(path(&name), whole.collect::<String>().into_bytes())]);
+    }
+    let files = [(name, head)].into_iter().chain(parts);
+    Ok(files.map(|(name, script)| (path(&name), script.into_bytes())).collect())
+}
+
+/// Hash of the numbering of texts, the division into files and the reader.
+fn edition(entries: &[Entry<'_>], index: &Index<'_>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(READER.as_bytes());
+    for (slug, take) in entries.iter().map(|entry| entry.id) {
+        hasher.update(slug.as_bytes());
+        hasher.update(&take.to_le_bytes());
+    }
+    for term in &index.terms {
+        hasher.update(term.as_bytes());
+        hasher.update(b"\n");
+    }
+    hasher.finalize().to_hex()[..EDITION_DIGITS].to_owned()
+}
+
+/// Returns the name with a classic script that passes `data` to the reader under this name.
+fn script(
+    name: String,
+    edition: &str,
+    data: &impl Serialize,
+) -> serde_json::Result<(String, String)> {
+    let data = inside_script(&serde_json::to_string(data)?);
+    let script = format!("ventiSearch.add(\"{name}\",\"{edition}\",{data});\n");
+    Ok((name, script))
+}

@@ -1,0 +1,137 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::super::catalog::Catalog;
+use super::super::sample::{self, Sample};
+use super::super::theme::Theme;
+use super::*;
+use content::fs;
+
+/// The index of a sample.
+fn index(sample: &Sample) -> BTreeMap<String, String> {
+    let input = sample.input();
+    let catalog = Catalog::new(&input);
+    let articles = site::articles(&catalog, 200);
+    let theme = Theme::load(&sample.project).unwrap();
+    let entries = entries(&catalog, &articles, &theme.strings).unwrap();
+    let text = |(path, bytes)| (path, String::from_utf8(bytes).unwrap());
+    let inputs = Inputs::new(&(), &catalog);
+    files(&entries, &inputs, &Kept::new(kept(sample))).unwrap().into_iter().map(text).collect()
+}
+
+/// The folder of a sample's cached words.
+fn kept(sample: &Sample) -> PathBuf {
+    sample.project.scratch().join("words")
+}
+
+/// A site of `count` thinkpieces. `edit` may replace their texts.
+fn many(count: usize, edit: impl Fn(usize) -> Option<&'static str>) -> Sample {
+    let mut sample = sample::site();
+    for at in 0..count {
+        let words = (0..40).map(|word| format!("w{:x} ", (at * 7919 + word * word * 31) % 1_973));
+        let body: String = words.collect();
+        let body = edit(at).map_or(body, str::to_owned);
+        sample.add(sample::seed(&format!("piece-{at:04}")).body(&body));
+    }
+    sample
+}
+
+#[test]
+fn a_small_site_has_one_file() {
+    let mut sample = sample::site();
+    sample.add(
+        sample::seed("b")
+            .title("Who <approved> the chairs?")
+            .quote("A \"quote\" & more.")
+            .author("Ada Runway")
+            .tagged(&["Office life"])
+            .takes(2),
+    );
+    sample.add(sample::seed("a"));
+    let files = index(&sample);
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["search/index.js"]);
+    let script = files["search/index.js"].strip_prefix(READER).unwrap();
+    assert!(script.starts_with("ventiSearch.add(\"index\",\""), "{script}");
+    assert!(!script.contains(['<', '>', '&']), "{script}");
+    let docs = script.lines().find(|line| line.contains("\"docs-0\"")).unwrap();
+    let data = &docs[docs.find('[').unwrap()..docs.rfind(')').unwrap()];
+    let data: serde_json::Value = serde_json::from_str(data).unwrap();
+    let facts = ["Ada Runway", "Jan 31, 2026", "Take 2", "Office life"];
+    let shown = ("b/take-2/index.html", "Who <approved> the chairs?", "A \"quote\" & more.", facts);
+    assert_eq!(data[2], serde_json::to_value(shown).unwrap());
+    assert_eq!(data[0][0], "a/index.html");
+}
+
+#[test]
+fn a_site_without_thinkpieces_has_an_empty_index() {
+    let files = index(&sample::site());
+    let script = &files["search/index.js"];
+    assert!(script.contains("\"docs\":0") && script.contains("\"terms\":[]"), "{script}");
+}
+
+#[test]
+fn seed_order_does_not_matter_and_dates_only_affect_results() {
+    let mut sample = many(40, |_| None);
+    let before = index(&sample);
+    sample.seeds.reverse();
+    assert_eq!(index(&sample), before);
+    sample.seeds[3].date = Some(jiff::civil::date(2025, 1, 1));
+    let files = index(&sample);
+    assert_ne!(files, before);
+    let terms = |files: &BTreeMap<String, String>| -> Vec<String> {
+        let script = &files["search/index.js"];
+        script.lines().filter(|line| !line.contains("\"docs-")).map(str::to_owned).collect()
+    };
+    assert_eq!(terms(&files), terms(&before));
+}
+
+#[test]
+fn a_large_site_is_split_and_an_edit_changes_few_files() {
+    let before = many(900, |_| None);
+    let edited = many(900, |at| (at == 400).then_some("Only w5 remains."));
+    let (before, after) = (index(&before), index(&edited));
+    assert_ne!(before, after);
+    assert!(before.keys().filter(|path| path.contains("/terms-")).count() > 2);
+    assert_eq!(
+        before.keys().filter(|path| path.contains("/docs-")).count(),
+        900_usize.div_ceil(32)
+    );
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+    assert!(before["search/index.js"].len() < READER.len() + 1024);
+    // Results do not show the body, so they stay the same, and so does the edition.
+    let changed = |path: &&String| before[*path] != after[*path];
+    assert!(before.keys().filter(changed).all(|path| path.contains("/terms-")));
+}
+
+#[test]
+fn a_new_text_changes_the_edition() {
+    let edition = |count| {
+        let script = index(&many(count, |_| None)).remove("search/index.js").unwrap();
+        let data = script.strip_prefix(READER).unwrap();
+        data.split('"').nth(3).unwrap().to_owned()
+    };
+    assert_eq!(edition(5).len(), EDITION_DIGITS);
+    assert_ne!(edition(5), edition(6));
+}
+
+#[test]
+fn an_index_from_cached_words_equals_that_of_a_full_build() {
+    let mut sample = many(600, |_| None);
+    let files = |sample: &Sample| fs::file_names(&kept(sample)).unwrap();
+    index(&sample);
+    let before: BTreeSet<_> = files(&sample).into_iter().collect();
+    assert!(before.len() > 3, "{before:?}");
+    sample.essays.values_mut().nth(300).unwrap().essay.body = "Only w5 remains.".to_owned();
+    sample.hash_files();
+    let after = index(&sample);
+    let gathered = files(&sample).iter().filter(|file| !before.contains(*file)).count();
+    assert_eq!((gathered, files(&sample).len()), (1, before.len()));
+    fs::remove_dir_all(&kept(&sample)).unwrap();
+    assert_eq!(index(&sample), after);
+
+    // A text in the middle shifts the numbers of those after it.
+    sample.add(sample::seed("piece-0100-more"));
+    let after = index(&sample);
+    fs::remove_dir_all(&kept(&sample)).unwrap();
+    assert_eq!(index(&sample), after);
+}

@@ -1,0 +1,120 @@
+//! Splits text into normalized words: lower-case, without accents or apostrophes, so that "cafes"
+//! finds "Café’s". Numbers are words. `words` in `reader.js` splits queries by the same rules, and
+//! the tests of both use `words.json`.
+
+use unicode_normalization::char::decompose_compatible;
+
+/// Maximum length of a word in characters. Longer words are truncated.
+const MAX_CHARS: usize = 32;
+
+/// Calls `each` with each word of `text`, in order.
+pub fn each_word(text: &str, mut each: impl FnMut(&str)) {
+    let mut word = Word::default();
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() {
+            word.push(c.to_ascii_lowercase());
+        } else if matches!(c, '\'' | '’') {
+            // Apostrophes are dropped and do not end a word.
+        } else if c.is_ascii() {
+            word.end(&mut each);
+        } else {
+            decompose_compatible(c, |part| {
+                for c in part.to_lowercase() {
+                    fold(c, &mut word, &mut each);
+                }
+            });
+        }
+    }
+    word.end(&mut each);
+}
+
+/// Adds one character, which is decomposed and lower-case.
+fn fold(c: char, word: &mut Word, each: &mut impl FnMut(&str)) {
+    match c {
+        // Combining diacritical marks.
+        '\u{300}'..='\u{36f}' | '\'' | '’' => {}
+        // Letters without a decomposition, in their usual ASCII spelling.
+        'ß' => word.push_all("ss"),
+        'æ' => word.push_all("ae"),
+        'œ' => word.push_all("oe"),
+        'þ' => word.push_all("th"),
+        'ø' => word.push('o'),
+        'đ' | 'ð' => word.push('d'),
+        'ł' => word.push('l'),
+        'ı' => word.push('i'),
+        'ς' => word.push('σ'),
+        // Scripts without spaces: each character is a word.
+        '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}' => {
+            word.end(each);
+            if c.is_alphanumeric() {
+                word.push(c);
+                word.end(each);
+            }
+        }
+        c if c.is_alphanumeric() => word.push(c),
+        _ => word.end(each),
+    }
+}
+
+/// The word being read.
+#[derive(Default)]
+struct Word {
+    text: String,
+    chars: usize,
+}
+
+impl Word {
+    fn push(&mut self, c: char) {
+        if self.chars < MAX_CHARS {
+            self.text.push(c);
+            self.chars += 1;
+        }
+    }
+
+    fn push_all(&mut self, letters: &str) {
+        letters.chars().for_each(|c| self.push(c));
+    }
+
+    fn end(&mut self, each: &mut impl FnMut(&str)) {
+        if !self.text.is_empty() {
+            each(&self.text);
+            self.text.clear();
+            self.chars = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Texts and their words, also used by the test of `reader.js`.
+    const SHARED: &str = include_str!("words.json");
+
+    pub fn words(text: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        each_word(text, |word| words.push(word.to_owned()));
+        words
+    }
+
+    #[test]
+    fn shared_texts_have_the_expected_words() {
+        let shared: Vec<(String, Vec<String>)> = serde_json::from_str(SHARED).unwrap();
+        assert!(shared.len() > 20);
+        for (text, expected) in shared {
+            assert_eq!(words(&text), expected, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn splitting_a_word_returns_the_word(text in any::<String>()) {
+            for word in words(&text) {
+                prop_assert!(word.chars().count() <= MAX_CHARS);
+                prop_assert_eq!(words(&word), [word]);
+            }
+        }
+    }
+}

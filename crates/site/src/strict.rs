@@ -1,0 +1,274 @@
+//! Rewrites templates before Tera reads them, so that undefined names are errors everywhere.
+//!
+//! Tera rejects an undefined name that is printed. But it treats one as false in
+//! `{% if card.darft %}`, as unequal to everything in a comparison, and as absent in an argument.
+//! So names in such places are passed through a filter, [`GIVEN`], which rejects undefined values.
+//! Names that may be absent, with `is defined`, `| default(…)` or `?.`, are left alone.
+//!
+//! Tags that give the same on every page are replaced by their text: see [`constant`].
+
+mod constant;
+mod tokens;
+
+use std::ops::Range;
+
+use tokens::{Kind, Token, Tokens, tags};
+
+/// Name of the filter.
+pub const GIVEN: &str = "given";
+
+/// A template as Tera reads it.
+#[derive(Debug, Default)]
+pub struct Strict {
+    pub source: String,
+    /// The changes to the template, in order.
+    edits: Vec<Edit>,
+}
+
+#[derive(Debug)]
+struct Edit {
+    change: Change,
+    /// Range in the original template.
+    written: Range<usize>,
+    /// Range in [`Strict::source`].
+    read: Range<usize>,
+}
+
+#[derive(Debug)]
+enum Change {
+    /// Passes a name through the filter.
+    Asked,
+    /// Replaces a tag by this text.
+    Text(String),
+}
+
+const BEFORE: &str = "(";
+const AFTER: &str = "|given)";
+
+impl Strict {
+    /// `constant` renders a tag that is the same on every page. If it returns `None`, the tag is
+    /// kept.
+    pub fn new(template: &str, constant: impl Fn(&str) -> Option<String>) -> Self {
+        let mut strict = Self::default();
+        let mut copied = 0;
+        for (written, change) in changes(template, constant) {
+            strict.source.push_str(&template[copied..written.start]);
+            let start = strict.source.len();
+            match &change {
+                Change::Asked => {
+                    strict.source.extend([BEFORE, &template[written.clone()], AFTER]);
+                }
+                Change::Text(text) => strict.source.push_str(text),
+            }
+            copied = written.end;
+            let read = start..strict.source.len();
+            strict.edits.push(Edit { change, written, read });
+        }
+        strict.source.push_str(&template[copied..]);
+        strict
+    }
+
+    /// Maps a range of [`Self::source`] to the original template.
+    pub fn written(&self, place: Range<usize>) -> Range<usize> {
+        let at = |offset: usize, end: bool| {
+            let begun = |edit: &Edit| {
+                if end { edit.read.start < offset } else { edit.read.start <= offset }
+            };
+            let last = self.edits.partition_point(begun).checked_sub(1);
+            let Some(Edit { written, read, .. }) = last.map(|last| &self.edits[last]) else {
+                return offset;
+            };
+            if offset > read.end || (offset == read.end && !end) {
+                return written.end + (offset - read.end);
+            }
+            let inside = written.start + (offset - read.start).saturating_sub(BEFORE.len());
+            inside.min(written.end)
+        };
+        at(place.start, false)..at(place.end, true)
+    }
+
+    /// Range, in the original template, of the name that the filter at `place` rejected.
+    pub fn refused(&self, place: &Range<usize>) -> Option<Range<usize>> {
+        let asked = |edit: &&Edit| {
+            matches!(edit.change, Change::Asked)
+                && edit.read.start <= place.start
+                && place.end <= edit.read.end
+        };
+        self.edits.iter().find(asked).map(|edit| edit.written.clone())
+    }
+}
+
+/// Returns the changes to a template, in order.
+fn changes(
+    template: &str,
+    constant: impl Fn(&str) -> Option<String>,
+) -> Vec<(Range<usize>, Change)> {
+    let mut changes = Vec::new();
+    for tag in tags(template) {
+        if let Some(text) = constant::text(template, &tag, &constant) {
+            changes.push((tag.place, Change::Text(text)));
+            continue;
+        }
+        let mut names = Vec::new();
+        let word = tag.tokens.first_word(template);
+        match tag.kind {
+            Kind::Statement if matches!(word, "if" | "elif" | "set" | "set_global") => {
+                tag.tokens.decisive(template, 1, &mut names);
+            }
+            _ if tag.tokens.is_call(template) => tag.tokens.in_braces(template, &mut names),
+            Kind::Print if tag.tokens.decide(template) => {
+                tag.tokens.decisive(template, 0, &mut names);
+            }
+            _ => {}
+        }
+        changes.extend(names.into_iter().map(|name| (name, Change::Asked)));
+    }
+    changes
+}
+
+const KEYWORDS: [&str; 11] =
+    ["and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "loop"];
+
+impl Tokens {
+    /// Whether an expression does more than print a name.
+    fn decide(&self, template: &str) -> bool {
+        self.0.iter().any(|token| match token {
+            Token::Symbol(c) => matches!(c, '=' | '~' | '!'),
+            Token::Name(place) => matches!(&template[place.clone()], "if" | "and" | "or" | "not"),
+            Token::Literal => false,
+        })
+    }
+
+    /// Adds the names, from token `first` on, that have to be defined.
+    fn decisive(&self, template: &str, first: usize, names: &mut Vec<Range<usize>>) {
+        for at in first..self.0.len() {
+            if self.is_decisive(template, at) {
+                names.extend(self.place(at));
+            }
+        }
+    }
+
+    /// Does the same for a call of a component, where expressions are in braces.
+    fn in_braces(&self, template: &str, names: &mut Vec<Range<usize>>) {
+        let mut depth = 0usize;
+        for at in 0..self.0.len() {
+            match self.0[at] {
+                Token::Symbol('{') => depth += 1,
+                Token::Symbol('}') => depth = depth.saturating_sub(1),
+                Token::Name(_) if depth > 0 && self.is_decisive(template, at) => {
+                    names.extend(self.place(at));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn place(&self, at: usize) -> Option<Range<usize>> {
+        match &self.0[at] {
+            Token::Name(place) => Some(place.clone()),
+            _ => None,
+        }
+    }
+
+    fn is_decisive(&self, template: &str, at: usize) -> bool {
+        let Some(name) = self.word(template, Some(at)) else { return false };
+        let before = |by: usize| at.checked_sub(by);
+        let next = self.symbol(Some(at + 1));
+        let after = |by: usize| self.word(template, Some(at + by)).unwrap_or_default();
+        let root = name.split(['.', '[']).next().unwrap_or(name);
+        let keyword = KEYWORDS.contains(&root) || matches!(name, "elif" | "set" | "set_global");
+        let filter = self.symbol(before(1)) == Some('|');
+        let (earlier, previous) = (self.word(template, before(2)), self.word(template, before(1)));
+        let test = previous == Some("is") || (earlier == Some("is") && previous == Some("not"));
+        let called = matches!(next, Some('(' | ':'));
+        let about_absence = (after(1) == "is" && matches!(after(2), "defined" | "undefined"))
+            || (after(1) == "is" && after(2) == "not" && after(3) == "defined")
+            || (next == Some('|') && after(2) == "default")
+            || name.contains('?');
+        !(keyword || filter || test || self.is_argument(at) || called || about_absence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strict(template: &str) -> String {
+        Strict::new(template, |_| None).source
+    }
+
+    #[test]
+    fn names_that_must_be_defined_are_filtered() {
+        for (written, read) in [
+            ("{% if a.b %}", "{% if (a.b|given) %}"),
+            (
+                "{%- if not a or b.c == \"x\" -%}",
+                "{%- if not (a|given) or (b.c|given) == \"x\" -%}",
+            ),
+            ("{% elif a[0].b > 1 %}", "{% elif (a[0].b|given) > 1 %}"),
+            ("{% set x = a.b %}", "{% set x = (a.b|given) %}"),
+            ("{{ t(key=\"k\", count=a.b) }}", "{{ t(key=\"k\", count=(a.b|given)) }}"),
+            (
+                "{{ <c x={a.b} y=\"a\" z={a and b} /> }}",
+                "{{ <c x={(a.b|given)} y=\"a\" z={(a|given) and (b|given)} /> }}",
+            ),
+            ("{{ a if b else c }}", "{{ (a|given) if (b|given) else (c|given) }}"),
+            ("{% if a | length > 1 %}", "{% if (a|given) | length > 1 %}"),
+            ("{% if a is containing(b) %}", "{% if (a|given) is containing((b|given)) %}"),
+        ] {
+            assert_eq!(strict(written), read);
+        }
+    }
+
+    #[test]
+    fn other_names_are_left_alone() {
+        for template in [
+            "{{ a.b }}",
+            "{{ a.b | safe }}",
+            "{{ asset(path) }}",
+            "{% for a in b.c %}",
+            "{% block main %}{% extends \"a\" %}{% include \"b\" %}",
+            "{% component c(a, b=false) %}",
+            "{% if a is defined and b is not defined %}",
+            "{% if a | default(value=1) %}",
+            "{% if a?.b %}",
+            "{% if true and loop.first %}",
+            "{# {% if a %} #}",
+            "{% raw %}{% if a %}{% endraw %}",
+            "{ if a } {{ \"{% if a %}\" }}",
+            "{% if \"a }} b\" %}",
+        ] {
+            assert_eq!(strict(template), template);
+        }
+    }
+
+    #[test]
+    fn positions_after_a_replaced_tag_map_to_the_original() {
+        let template = "{{ t(key=\"a\") }} {% if ab %}{{ t(key=\"b\") }}{{ cd }}";
+        let strict = Strict::new(template, |tag| Some(tag.replace(['{', '}'], "").repeat(3)));
+        for name in ["ab", "cd"] {
+            let at = strict.source.find(name).unwrap();
+            assert_eq!(&template[strict.written(at..at + name.len())], name);
+        }
+        let asked = strict.source.find("(ab|given)").unwrap();
+        assert_eq!(strict.refused(&(asked + 4..asked + 9)), Some(23..25));
+    }
+
+    #[test]
+    fn positions_map_to_the_original_template() {
+        let template = "{% if ab == 1 and cd %}{{ ef }}";
+        let strict = Strict::new(template, |_| None);
+        assert_eq!(strict.source, "{% if (ab|given) == 1 and (cd|given) %}{{ ef }}");
+        for name in ["ab", "cd", "ef", "1"] {
+            let at = strict.source.find(name).unwrap();
+            let written = strict.written(at..at + name.len());
+            assert_eq!(&template[written], name);
+        }
+        for (filter, name) in [("(ab|given)", "ab"), ("(cd|given)", "cd")] {
+            let at = strict.source.find(filter).unwrap();
+            assert_eq!(&template[strict.written(at..at + filter.len())], name);
+            let refused = strict.refused(&(at + 4..at + 9)).unwrap();
+            assert_eq!(&template[refused], name);
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! A theme: `theme.yaml`, `templates/` and `static/`. The project's `themes/<name>/` can override
+//! single files of a built-in theme, hold a complete theme, or one that extends another.
+
+mod manifest;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use miette::miette;
+use rust_embed::Embed;
+
+use super::accent::{self, Colour, Paper};
+use super::assets::{Assets, Bundles};
+use super::strings::Strings;
+use super::{fonts, icons, js, policy};
+use content::fs;
+use content::problem::Problem;
+use content::project::Project;
+use manifest::{MANIFEST, Manifest, Settings};
+
+#[derive(Embed)]
+#[folder = "../../themes/"]
+struct BuiltIn;
+
+/// A theme ready to render with.
+#[derive(Debug)]
+pub struct Theme {
+    pub templates: Vec<Template>,
+    pub strings: Strings,
+    pub assets: Assets,
+    /// The text of the inline script of every page; empty if there is none.
+    pub early_script: String,
+    /// The Content-Security-Policy of every page.
+    pub policy: String,
+    pub colours: Colours,
+    /// The SVG that icons are drawn from: the theme's `static/favicon.svg`, unmodified.
+    pub mark: Option<String>,
+}
+
+/// The colours of pictures that Venti draws.
+#[derive(Debug, Clone, Copy)]
+pub struct Colours {
+    pub accent: Colour,
+    pub paper: Paper,
+}
+
+/// The static file that icons are drawn from.
+const MARK: &str = "favicon.svg";
+
+/// A template's source and origin.
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// Path under `templates/`, by which templates refer to each other.
+    pub name: String,
+    /// Path for error messages, in the project or in the binary.
+    pub origin: PathBuf,
+    pub source: String,
+}
+
+/// A file of a theme, from the project or the binary.
+#[derive(Debug, Clone)]
+pub struct File {
+    pub origin: PathBuf,
+    pub bytes: Vec<u8>,
+}
+
+impl File {
+    /// Returns its text, without a byte order mark.
+    ///
+    /// # Errors
+    /// If it is not UTF-8.
+    pub fn text(&self) -> Result<&str, Problem> {
+        let text = str::from_utf8(&self.bytes).map_err(|_| {
+            Problem::in_file(&self.origin, "the file is not UTF-8").hint("save it as UTF-8")
+        })?;
+        Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+    }
+}
+
+/// The files of a theme, by path within the theme.
+type Files = BTreeMap<String, File>;
+
+impl Theme {
+    /// Loads the project's theme.
+    ///
+    /// # Errors
+    /// If the theme does not exist, one of its files cannot be read or published, `theme.yaml` is
+    /// invalid, or the configuration has an invalid string, accent or avatar.
+    pub fn load(project: &Project) -> miette::Result<Self> {
+        let config = &project.config;
+        let mut files = Files::new();
+        let mut settings = Settings::default();
+        gather(project, &config.theme, &mut Vec::new(), &mut files, &mut settings)?;
+
+        let (accent, paper) = settings.colours()?;
+        let accent = match &config.accent {
+            None => accent,
+            Some(text) => Colour::parse(text).ok_or_else(|| {
+                miette!(help = "write it as #rrggbb", "venti.yaml: invalid `accent: {text}`")
+            })?,
+        };
+        let strings = Strings::new(settings.strings, &config.strings)?;
+        let (templates, mut static_files) = sort_out(files)?;
+        let mut listed = |name: &String| {
+            static_files.remove_entry(name).ok_or_else(|| {
+                let message = format!("static/{name} is listed here but does not exist");
+                Problem::in_file(&settings.origin, message)
+            })
+        };
+        let early_script = match &settings.early {
+            Some(name) => early_script(&listed(name)?.1, config.minify)?,
+            None => String::new(),
+        };
+        let bundles = Bundles {
+            styles: settings.styles.iter().map(&mut listed).collect::<Result<_, _>>()?,
+            scripts: settings.scripts.iter().map(&mut listed).collect::<Result<_, _>>()?,
+            first_style: accent::css(accent, paper) + &fonts::css(&config.fonts),
+        };
+        let colours = Colours { accent, paper };
+        let mark = match static_files.get_mut(MARK) {
+            None => None,
+            Some(file) => {
+                let mark = file.text()?.to_owned();
+                file.bytes = icons::with_accent(&mark, accent, paper).into_bytes();
+                Some(mark)
+            }
+        };
+        let assets = Assets::publish(static_files, &bundles, config.minify)?;
+        if let Some(avatar) =
+            config.author.avatar.as_ref().filter(|name| assets.path(name).is_none())
+        {
+            let place = own_folder(&config.theme).join("static").join(avatar);
+            return Err(miette!(
+                help = format!("put the image at {}", place.display()),
+                "venti.yaml: `author.avatar: {avatar}` is not among the theme's static files"
+            ));
+        }
+        let policy = policy::content_security_policy(&early_script);
+        Ok(Self { templates, strings, assets, early_script, policy, colours, mark })
+    }
+
+    /// Everything in the theme that the content of pages depends on.
+    pub fn identity(&self) -> String {
+        let Self { templates, strings, assets, early_script, policy, .. } = self;
+        let assets: Vec<&String> = assets.files().keys().collect();
+        format!("{templates:?} {strings:?} {assets:?} {early_script} {policy}")
+    }
+
+    /// The ids of elements in the templates, which headings of pages must not use.
+    pub fn ids(&self) -> Vec<String> {
+        let mut ids = Vec::new();
+        for template in &self.templates {
+            for (at, marker) in template.source.match_indices(" id=\"") {
+                let id = template.source[at + marker.len()..].split('"').next().unwrap_or_default();
+                if !id.contains('{') {
+                    ids.push(id.to_owned());
+                }
+            }
+        }
+        ids
+    }
+}
+
+/// Adds a theme's files and settings to those of the theme it extends: first the built-in ones,
+/// then the project's. `above` holds the themes that extend this one.
+fn gather(
+    project: &Project,
+    name: &str,
+    above: &mut Vec<String>,
+    files: &mut Files,
+    settings: &mut Settings,
+) -> miette::Result<()> {
+    let mut layers = [built_in(name), of_project(project, name)?];
+    if layers.iter().all(Files::is_empty) {
+        return Err(unknown_theme(name, settings));
+    }
+    let mut manifests = Vec::new();
+    for layer in &mut layers {
+        if let Some(file) = layer.remove(MANIFEST) {
+            manifests.push((Manifest::read(&file)?, file.origin));
+        }
+    }
+    let Some((last, origin)) = manifests.last() else {
+        let file = own_folder(name).join(MANIFEST);
+        return Err(miette!(
+            help = "start from a copy of `medium`'s, or write one with `extends: medium`",
+            "{} is missing",
+            file.display()
+        ));
+    };
+    above.push(name.to_owned());
+    if let Some(base) = &last.extends {
+        settings.origin.clone_from(origin);
+        if above.contains(base) {
+            return Err(Problem::in_file(origin, format!("the theme `{base}` extends itself"))
+                .hint("a theme cannot extend itself, directly or through another theme")
+                .into());
+        }
+        gather(project, base, above, files, settings)?;
+    }
+    for (manifest, origin) in manifests {
+        settings.lay_over(manifest, &origin);
+    }
+    layers.into_iter().for_each(|layer| files.extend(layer));
+    Ok(())
+}
+
+/// The folder of a theme in a project.
+fn own_folder(theme: &str) -> PathBuf {
+    PathBuf::from("themes").join(theme)
+}
+
+fn of_project(project: &Project, theme: &str) -> miette::Result<Files> {
+    let own = own_folder(theme);
+    let mut files = Files::new();
+    for (name, path) in fs::files_under(&project.path(&own))? {
+        let origin = own.join(&name);
+        files.insert(name, File { origin, bytes: fs::read(&path)? });
+    }
+    Ok(files)
+}
+
+/// The files of a theme in the binary.
+fn built_in(theme: &str) -> Files {
+    let mut files = Files::new();
+    for path in BuiltIn::iter() {
+        let name = path.strip_prefix(theme).and_then(|rest| rest.strip_prefix('/'));
+        if let (Some(name), Some(file)) = (name, BuiltIn::get(&path)) {
+            let origin = PathBuf::from(format!("(built in) themes/{path}"));
+            files.insert(name.to_owned(), File { origin, bytes: file.data.into_owned() });
+        }
+    }
+    files
+}
+
+/// `settings.origin` is the manifest that extends the missing theme, if any.
+fn unknown_theme(name: &str, settings: &Settings) -> miette::Report {
+    let known: BTreeSet<String> = BuiltIn::iter()
+        .filter_map(|path| path.split_once('/').map(|(theme, _)| theme.to_owned()))
+        .collect();
+    let known: Vec<String> = known.into_iter().collect();
+    let asked = match settings.origin.to_string_lossy() {
+        origin if origin.is_empty() => "venti.yaml".into(),
+        origin => origin,
+    };
+    miette!(
+        help = format!("built in: {}; put your own theme into themes/{name}/", known.join(", ")),
+        "{asked}: there is no theme `{name}`"
+    )
+}
+
+/// Separates templates from static files. Anything else, such as a licence or readme, is ignored.
+fn sort_out(files: Files) -> miette::Result<(Vec<Template>, Files)> {
+    let mut templates = Vec::new();
+    let mut static_files = Files::new();
+    for (name, file) in files {
+        if let Some(name) = name.strip_prefix("templates/") {
+            let source = file.text()?.to_owned();
+            templates.push(Template { name: name.to_owned(), origin: file.origin, source });
+        } else if let Some(name) = name.strip_prefix("static/") {
+            static_files.insert(name.to_owned(), file);
+        }
+    }
+    Ok((templates, static_files))
+}
+
+/// Returns the inline script exactly as it will be in the pages.
+fn early_script(file: &File, minify: bool) -> Result<String, Problem> {
+    let text = file.text()?;
+    let lower = text.to_ascii_lowercase();
+    let found = ["</script", "<script", "<!--", "\0"]
+        .iter()
+        .filter_map(|mark| lower.find(mark).map(|at| (at, mark)))
+        .min();
+    match found {
+        None => Ok(js::published(text, minify).trim().to_owned()),
+        Some((at, mark)) => {
+            let message = format!("an inline script must not contain {mark:?}");
+            Err(Problem::at(&file.origin, text, at, mark.len(), message)
+                .hint("split it: \"<\" + \"/script\""))
+        }
+    }
+}

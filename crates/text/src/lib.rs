@@ -1,0 +1,13 @@
+//! Pure functions on text: prompts, cleaning and judging of completions, and pull quotes.
+
+pub mod clean;
+pub mod judge;
+pub mod made_up_words;
+pub mod numbers;
+pub mod prompt;
+pub mod pull_quote;
+pub mod words;
+
+mod figures;
+
+pub use figures::Figures;

@@ -1,0 +1,258 @@
+//! Turns a seed into the prompt for the model.
+//!
+//! A prompt is the beginning of a document: the end-of-text token that separates documents, the title,
+//! an empty line, and the quote as the first words. venti-mini was trained on documents of this form,
+//! and GPT-2's training documents were separated by the same token.
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::clean::{capitalised, ends_sentence, sentences};
+
+/// Separates documents in the training text of GPT-2 models.
+pub const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// Maximum number of characters in a title made from a quote.
+const TITLE_LENGTH: usize = 60;
+
+/// A prompt for one essay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// The seed's title, or one made from the quote.
+    pub title: String,
+    /// The exact text that the model continues.
+    pub text: String,
+    /// The quote's last sentence, if it is unfinished ("The future of work is"). The essay begins with
+    /// these words, because the completion makes no sense without them.
+    pub lead: Option<String>,
+}
+
+impl Prompt {
+    /// Creates the prompt for a quote. Without a title, one is made from the quote.
+    ///
+    /// A quote without a final full stop gets one, so that the essay starts with a new sentence. A quote
+    /// that ends with a comma, a colon, a dash or a word that cannot end a sentence is left unfinished.
+    /// Curly quotation marks become straight ones, which both models know best.
+    pub fn new(title: Option<&str>, quote: &str) -> Self {
+        let title = title.map_or_else(|| title_of(quote), str::to_owned);
+        let mut opening = plain(quote);
+        let mut lead = None;
+        if is_open(&opening) {
+            let last = opening.rsplit("\n\n").next().unwrap_or_default();
+            lead = sentences(last).last().map(|sentence| capitalised(sentence));
+        } else if !ends_sentence(&opening) {
+            opening.push('.');
+        }
+        let text = format!("{END_OF_TEXT}{}\n\n{opening}", plain(&title).replace("\n\n", " "));
+        Self { title, text, lead }
+    }
+}
+
+impl Prompt {
+    /// Returns the quote as the model reads it: everything after the title.
+    pub fn quote(&self) -> &str {
+        self.text.split_once("\n\n").map_or(&self.text, |(_, quote)| quote)
+    }
+}
+
+/// Returns the text with straight quotation marks, one space between words, one empty line between
+/// paragraphs, and no end-of-text token.
+fn plain(text: &str) -> String {
+    let straight = text.replace(END_OF_TEXT, " ").replace(['“', '”', '„', '«', '»'], "\"");
+    let straight = straight.replace(['‘', '’'], "'");
+    let mut paragraphs: Vec<String> = vec![String::new()];
+    for line in straight.lines() {
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        match paragraphs.last_mut() {
+            Some(last) if !line.is_empty() && !last.is_empty() => *last += &format!(" {line}"),
+            Some(last) if last.is_empty() => *last = line,
+            _ => paragraphs.push(line),
+        }
+    }
+    paragraphs.retain(|paragraph| !paragraph.is_empty());
+    paragraphs.join("\n\n")
+}
+
+/// Words that cannot end a sentence.
+const ASKING_FOR_MORE: &[&str] = &[
+    "a", "an", "and", "are", "as", "at", "because", "but", "by", "for", "from", "if", "in", "into",
+    "is", "my", "of", "on", "or", "our", "so", "than", "that", "the", "their", "to", "was", "were",
+    "when", "where", "which", "while", "who", "with", "your",
+];
+
+/// Whether the last sentence of a quote is unfinished.
+fn is_open(quote: &str) -> bool {
+    let last = quote.split_whitespace().last().unwrap_or_default().to_lowercase();
+    quote.ends_with([',', ';', ':', '—', '–', '-']) || ASKING_FOR_MORE.contains(&last.as_str())
+}
+
+/// Words in lower case inside an English title.
+const SMALL: &[&str] = &[
+    "a", "an", "and", "as", "at", "but", "by", "for", "from", "in", "into", "nor", "of", "on",
+    "or", "per", "than", "the", "to", "via", "vs", "with",
+];
+
+/// Words that begin a clause. A title may end before one.
+const CLAUSE: &[&str] = &[
+    "and", "because", "but", "if", "so", "than", "that", "though", "unless", "until", "when",
+    "where", "which", "while", "who", "whose",
+];
+
+/// Words that must not end a shortened title.
+const DANGLING: &[&str] = &[
+    "a", "an", "and", "are", "as", "at", "be", "because", "but", "by", "can", "could", "did", "do",
+    "does", "every", "for", "from", "had", "has", "have", "her", "his", "if", "in", "into", "is",
+    "its", "my", "never", "no", "not", "of", "on", "or", "our", "per", "so", "than", "that", "the",
+    "their", "these", "this", "those", "to", "was", "we", "were", "when", "where", "which",
+    "while", "who", "whose", "will", "with", "would", "you", "your",
+];
+
+/// Makes a title from a quote: its first sentence, or the clause or words of it that fit in 60
+/// characters. English is set in title case; other languages keep their capitals. The result contains
+/// no quotation marks and ends without punctuation.
+pub fn title_of(quote: &str) -> String {
+    let text: String = quote
+        .chars()
+        .map(|c| if c == '\'' { '’' } else { c })
+        .filter(|c| !"“”„\"«»‘`*_#<>[]".contains(*c) && (c.is_whitespace() || !c.is_control()))
+        .collect();
+    let paragraph = text.split("\n\n").map(str::trim).find(|p| !p.is_empty()).unwrap_or_default();
+    let sentence = sentences(paragraph).first().copied().unwrap_or_default();
+    let words: Vec<&str> = sentence.split_whitespace().collect();
+    let shortened = shorten(&words);
+    let title = if is_english(&words) { title_case(shortened) } else { shortened.join(" ") };
+    // Upper case can have more letters than lower case: ß, ﬁ, ﬓ.
+    let title: String = capitalised(bare(&title)).graphemes(true).take(TITLE_LENGTH).collect();
+    let title = bare(&title);
+    if title.contains(char::is_alphanumeric) { title.to_owned() } else { "Untitled".to_owned() }
+}
+
+/// Strips punctuation from both ends.
+fn bare(text: &str) -> &str {
+    text.trim_matches(|c: char| !c.is_alphanumeric() && !"%)+$€£(".contains(c))
+        .trim_end_matches("’")
+}
+
+/// Returns the words of a title: all, or those up to the end of a clause, or as many as fit.
+fn shorten<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
+    let length = |n: usize| bare(&words[..n].join(" ")).graphemes(true).count();
+    let fitting = (0..=words.len()).rev().find(|&n| length(n) <= TITLE_LENGTH).unwrap_or(0);
+    if fitting == words.len() {
+        return words;
+    }
+    let ends_clause = |n: &usize| {
+        words[n - 1].ends_with([',', ';', ':', '—', '–', '.', '!', '?', '…'])
+            || words[*n].chars().all(|c| !c.is_alphanumeric())
+    };
+    let precedes_clause = |n: &usize| CLAUSE.contains(&words[*n].to_lowercase().as_str());
+    let lower = |n: usize| bare(words[n]).to_lowercase();
+    let finished = |n: &usize| !DANGLING.contains(&lower(n - 1).as_str());
+    // Fewer than three words are a fragment.
+    let n = (3..=fitting)
+        .rev()
+        .find(|n| ends_clause(n) && finished(n))
+        .or_else(|| (4..=fitting).rev().find(|n| precedes_clause(n) && finished(n)))
+        .or_else(|| (1..=fitting).rev().find(finished))
+        .unwrap_or(fitting);
+    &words[..n]
+}
+
+/// Whether enough of the words are common English function words.
+fn is_english(words: &[&str]) -> bool {
+    const TELLING: &[&str] = &[
+        "the", "of", "and", "to", "is", "that", "it", "we", "you", "was", "are", "not", "with",
+        "for", "my", "our", "your", "his", "her", "their", "who", "what", "when", "never", "every",
+        "how", "why", "were", "a", "an", "in", "on", "no", "i", "did", "do", "does", "but", "so",
+        "be", "can",
+    ];
+    let telling =
+        words.iter().filter(|w| TELLING.contains(&bare(w).to_lowercase().as_str())).count();
+    telling * 6 >= words.len() || words.len() <= 3 && words.iter().all(|word| word.is_ascii())
+}
+
+fn title_case(words: &[&str]) -> String {
+    let cased = words.iter().enumerate().map(|(i, word)| {
+        let inside = i > 0 && i + 1 < words.len();
+        let after_pause = i > 0 && words[i - 1].ends_with([':', '—', '–', '.', '?', '!']);
+        let written = word.chars().skip(1).any(char::is_uppercase);
+        if written || inside && !after_pause && SMALL.contains(&word.to_lowercase().as_str()) {
+            (*word).to_owned()
+        } else {
+            word.split('-').map(capitalised).collect::<Vec<_>>().join("-")
+        }
+    });
+    cased.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_prompt_is_the_beginning_of_a_document() {
+        let prompt = Prompt::new(Some("Return to Sender"), "A roadmap is a letter.");
+        assert_eq!(prompt.text, "<|endoftext|>Return to Sender\n\nA roadmap is a letter.");
+        assert_eq!(prompt.quote(), "A roadmap is a letter.");
+        assert_eq!((prompt.title.as_str(), prompt.lead), ("Return to Sender", None));
+    }
+
+    #[test]
+    fn a_prompt_keeps_paragraphs_and_straightens_quotation_marks() {
+        let prompt =
+            Prompt::new(Some("“Two”"), " It’s  one.\nStill one.\n\n\n“Two.”<|endoftext|> ");
+        assert_eq!(prompt.text, "<|endoftext|>\"Two\"\n\nIt's one. Still one.\n\n\"Two.\"");
+    }
+
+    #[test]
+    fn a_quote_without_a_full_stop_gets_one() {
+        assert!(Prompt::new(None, "Move fast").text.ends_with("\n\nMove fast."));
+        assert!(Prompt::new(None, "Move fast!").text.ends_with("\n\nMove fast!"));
+        assert!(Prompt::new(None, "“Move fast.”").text.ends_with("\n\n\"Move fast.\""));
+    }
+
+    #[test]
+    fn the_essay_continues_an_unfinished_quote() {
+        let prompt = Prompt::new(None, "We tried. the future of work is");
+        assert!(prompt.text.ends_with("We tried. the future of work is"));
+        assert_eq!(prompt.lead.as_deref(), Some("We tried. the future of work is"));
+        let prompt = Prompt::new(None, "We tried. Three things mattered:");
+        assert_eq!(prompt.lead.as_deref(), Some("Three things mattered:"));
+    }
+
+    #[test]
+    fn a_title_is_a_sentence_a_clause_or_the_words_that_fit() {
+        for (quote, title) in [
+            ("The calendar always ships on time.", "The Calendar Always Ships on Time"),
+            (
+                "A roadmap is a letter to a company that will have moved by the time it arrives.",
+                "A Roadmap Is a Letter to a Company",
+            ),
+            (
+                "Raise enough money to find out, but never so much that finding out can be put off.",
+                "Raise Enough Money to Find Out",
+            ),
+            ("“Who approved the chairs?” asked nobody.", "Who Approved the Chairs? Asked Nobody"),
+            ("We shipped. Then we left.", "We Shipped"),
+            ("my iPhone isn't the problem", "My iPhone Isn’t the Problem"),
+            ("Our on-call rotation is a mirror!", "Our On-Call Rotation Is a Mirror"),
+            ("Der Plan steht seit gestern fest.", "Der Plan steht seit gestern fest"),
+            ("計画は手紙である。", "計画は手紙である"),
+            ("…", "Untitled"),
+            (&format!("ﬁ{}", "x".repeat(59)), &format!("FI{}", "x".repeat(58))),
+            ("", "Untitled"),
+        ] {
+            assert_eq!(title_of(quote), title, "{quote}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_title_is_short_plain_and_without_a_full_stop(quote in "\\PC{0,200}") {
+            let title = title_of(&quote);
+            prop_assert!(!title.is_empty() && !title.contains(['"', '“', '”', '\n']));
+            prop_assert!(title.graphemes(true).count() <= TITLE_LENGTH, "{}", title);
+            prop_assert!(!title.ends_with(['.', ',', ';', ':', '!', '?', '—']), "{}", title);
+        }
+    }
+}

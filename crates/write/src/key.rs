@@ -1,0 +1,268 @@
+//! Keys: hashes of everything that determines an essay's words.
+//!
+//! Each hash is BLAKE3 over a purpose and named fields. Every name and value is preceded by its length,
+//! so that different lists of fields never give the same bytes.
+
+use generator::{Generation, GenerationOverrides, Identity, Kind, SETTINGS, Setting, Value};
+
+/// Revision of the generator. Raise it only when the same inputs would give other words, because
+/// sampling, cleaning, judging or the form of the prompt changed.
+pub const REVISION: u32 = 2;
+
+/// Number of original settings, which are part of every key even if they are off.
+const FIRST_SETTINGS: usize = 14;
+
+/// Bytes to be hashed. They are collected and hashed at once, because hashing a few bytes at a time is
+/// slow.
+struct Fields(Vec<u8>);
+
+impl Fields {
+    fn new(purpose: &str) -> Self {
+        Self(Vec::with_capacity(1024)).with("purpose", purpose)
+    }
+
+    fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        for bytes in [name.as_bytes(), value.as_ref()] {
+            self.0.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+            self.0.extend_from_slice(bytes);
+        }
+        self
+    }
+
+    fn number(self, name: &str, value: u64) -> Self {
+        self.with(name, value.to_le_bytes())
+    }
+
+    fn texts(self, name: &str, values: &[String]) -> Self {
+        let counted = self.number(name, values.len() as u64);
+        values.iter().fold(counted, |fields, value| fields.with(name, value))
+    }
+
+    /// Appends settings by rank, and within a rank in the order of the table. Settings added after the
+    /// original ones are left out while they are off, so that older essays keep their keys.
+    fn settings<'s>(
+        self,
+        values: impl Iterator<Item = (&'s Setting, Value)>,
+        rank: fn(&Setting) -> u8,
+    ) -> Self {
+        let is_first = |setting: &Setting| {
+            SETTINGS.iter().take(FIRST_SETTINGS).any(|first| first.name == setting.name)
+        };
+        let mut values: Vec<_> =
+            values.filter(|(setting, value)| is_first(setting) || !setting.is_off(value)).collect();
+        values.sort_by_key(|(setting, _)| rank(setting));
+        values.into_iter().fold(self, |fields, (setting, value)| match value {
+            // Adding zero turns -0 into 0.
+            Value::Number(number) => fields.number(setting.name, (number + 0.0).to_bits()),
+            Value::Count(count) => fields.number(setting.name, count as u64),
+            Value::Texts(texts) => fields.texts(setting.name, &texts),
+        })
+    }
+
+    /// Appends every resolved setting, except those with an automatic value.
+    fn generation(self, generation: &Generation) -> Self {
+        let values = generation.values().filter_map(|(setting, value)| Some((setting, value?)));
+        self.settings(values, |setting| match (setting.kind, setting.name) {
+            (Kind::Number, _) => 0,
+            (_, "max_new_tokens") => 2,
+            _ => 1,
+        })
+    }
+
+    fn hex(self) -> String {
+        blake3::hash(&self.0).to_hex().to_string()
+    }
+}
+
+/// Everything that determines an essay's words.
+pub struct Inputs<'a> {
+    /// Only the hashes of weights and tokenizer count; the model's name does not.
+    pub identity: &'a Identity,
+    /// The exact text that the model continues.
+    pub prompt: &'a str,
+    /// The effective settings: the site's, overridden by the seed's.
+    pub generation: &'a Generation,
+    /// The site's blocklist. It affects which candidate is kept.
+    pub blocklist: &'a [String],
+    pub rng_seed: u64,
+    pub take: u32,
+}
+
+impl Inputs<'_> {
+    /// Returns the essay's key in hexadecimal.
+    pub fn key(&self) -> String {
+        Fields::new("venti essay")
+            .number("revision", u64::from(REVISION))
+            .with("weights", &self.identity.weights)
+            .with("tokenizer", &self.identity.tokenizer)
+            .with("prompt", self.prompt)
+            .generation(self.generation)
+            .texts("blocklist", self.blocklist)
+            .number("rng_seed", self.rng_seed)
+            .number("take", u64::from(self.take))
+            .hex()
+    }
+}
+
+/// The seed's own contribution to an essay.
+pub struct SeedInputs<'a> {
+    pub quote: &'a str,
+    /// The title given in the seed. A title made from the quote does not count.
+    pub title: Option<&'a str>,
+    /// The seed's own model.
+    pub model: Option<&'a str>,
+    /// The seed's own settings, overridden by the take's. Settings of the site are not included.
+    pub generation: &'a GenerationOverrides,
+    pub rng_seed: u64,
+    pub take: u32,
+}
+
+/// Returns a hexadecimal hash of the seed's own contribution: quote, title, model, settings, `rng_seed`
+/// and take. Author, source, tags, date and aliases belong to the page, so changing them rewrites no
+/// essay.
+pub fn seed_hash(seed: &SeedInputs) -> String {
+    let mut fields = Fields::new("venti seed")
+        .with("quote", seed.quote)
+        .number("rng_seed", seed.rng_seed)
+        .number("take", u64::from(seed.take));
+    for (name, text) in [("title", seed.title), ("model", seed.model)] {
+        fields = text.into_iter().fold(fields, |fields, text| fields.with(name, text));
+    }
+    let rank = |setting: &Setting| match setting.kind {
+        Kind::Number => 0,
+        Kind::Count => 1,
+        Kind::Texts => 2,
+    };
+    fields.settings(seed.generation.values(), rank).hex()
+}
+
+/// Returns the key of a candidate's ChaCha stream. Rounds and candidates count from 1.
+pub fn candidate_key(rng_seed: u64, take: u32, round: u32, candidate: u32) -> [u8; 32] {
+    let fields = Fields::new("venti candidate")
+        .number("rng_seed", rng_seed)
+        .number("take", u64::from(take))
+        .number("round", u64::from(round))
+        .number("candidate", u64::from(candidate));
+    *blake3::hash(&fields.0).as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn key(change: impl FnOnce(&mut Identity, &mut Generation, &mut Inputs)) -> String {
+        let mut identity = Identity {
+            id: "mini".into(),
+            weights: "w".into(),
+            tokenizer: "t".into(),
+            generation: GenerationOverrides::default(),
+        };
+        let mut generation = Generation::default();
+        let (other_identity, other_generation) = (identity.clone(), generation.clone());
+        let mut inputs = Inputs {
+            identity: &other_identity,
+            prompt: "A title\n\nA quote.",
+            generation: &other_generation,
+            blocklist: &[],
+            rng_seed: 7,
+            take: 1,
+        };
+        change(&mut identity, &mut generation, &mut inputs);
+        Inputs { identity: &identity, generation: &generation, ..inputs }.key()
+    }
+
+    #[test]
+    fn every_input_changes_the_key() {
+        let blocked: &'static [String] = Vec::leak(vec!["moat".to_owned()]);
+        let keys = [
+            key(|_, _, _| ()),
+            key(|identity, _, _| identity.weights = "x".into()),
+            key(|identity, _, _| identity.tokenizer = "x".into()),
+            key(|_, _, inputs| inputs.prompt = "A title\n\nA quote"),
+            key(|_, _, inputs| inputs.blocklist = blocked),
+            key(|_, _, inputs| inputs.rng_seed = 8),
+            key(|_, _, inputs| inputs.take = 2),
+            key(|_, g, _| g.temperature = 0.5),
+            key(|_, g, _| g.top_k = 3),
+            key(|_, g, _| g.top_p = 0.5),
+            key(|_, g, _| g.min_p = 0.5),
+            key(|_, g, _| g.typical_p = 0.5),
+            key(|_, g, _| g.repetition_penalty = 1.5),
+            key(|_, g, _| g.no_repeat_ngram_size = 13),
+            key(|_, g, _| g.stop = vec!["a".into(), "b".into()]),
+            key(|_, g, _| g.stop = vec!["ab".into()]),
+            key(|_, g, _| g.min_new_tokens = 13),
+            key(|_, g, _| g.max_new_tokens = Some(13)),
+            key(|_, g, _| g.min_words = 13),
+            key(|_, g, _| g.max_words = 13),
+            key(|_, g, _| g.candidates = 13),
+            key(|_, g, _| g.max_rounds = 13),
+        ];
+        assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len());
+    }
+
+    #[test]
+    fn a_models_name_is_not_part_of_the_key() {
+        assert_eq!(key(|_, _, _| ()), key(|identity, _, _| identity.id = "other".into()));
+    }
+
+    #[test]
+    fn keys_are_the_same_on_all_machines_and_in_all_versions() {
+        let stream = blake3::Hash::from_bytes(candidate_key(7, 1, 1, 1));
+        assert_eq!(
+            stream.to_hex().as_str(),
+            "ec433258988f46a8dbabf2379ce762031249d3727ab992c9cf757b32522bbf17"
+        );
+        let seed = SeedInputs {
+            quote: "A quote.",
+            title: None,
+            model: None,
+            generation: &GenerationOverrides { temperature: Some(0.5), ..Default::default() },
+            rng_seed: 7,
+            take: 1,
+        };
+        assert_eq!(
+            seed_hash(&seed),
+            "6e9735e9c056e4fb63edcfb0e0652e168f9d578f2b645796fbb305293c5f0aa0"
+        );
+    }
+
+    #[test]
+    fn every_candidate_has_its_own_stream() {
+        let keys: HashSet<[u8; 32]> = (1..4)
+            .flat_map(|n| [candidate_key(7, 1, 1, n), candidate_key(7, 1, n + 1, 9)])
+            .chain([candidate_key(7, 2, 1, 1), candidate_key(8, 1, 1, 1)])
+            .collect();
+        assert_eq!(keys.len(), 8);
+    }
+
+    #[test]
+    fn every_setting_of_a_seed_changes_its_hash() {
+        let silent = GenerationOverrides::default();
+        let seed = |said, title, model, take| {
+            seed_hash(&SeedInputs {
+                quote: "A quote.",
+                title,
+                model,
+                generation: said,
+                rng_seed: 7,
+                take,
+            })
+        };
+        let top_k = GenerationOverrides { top_k: Some(9), ..silent.clone() };
+        let min_words = GenerationOverrides { min_words: Some(9), ..silent.clone() };
+        let stop = GenerationOverrides { stop: Some(vec![]), ..silent.clone() };
+        let hashes = [
+            seed(&silent, None, None, 1),
+            seed(&silent, Some("gpt2"), None, 1),
+            seed(&silent, None, Some("gpt2"), 1),
+            seed(&silent, None, None, 2),
+            seed(&top_k, None, None, 1),
+            seed(&min_words, None, None, 1),
+            seed(&stop, None, None, 1),
+        ];
+        assert_eq!(hashes.iter().collect::<HashSet<_>>().len(), hashes.len());
+    }
+}

@@ -1,0 +1,207 @@
+//! Writes essays from seeds.
+//!
+//! [`plan()`] decides which essays to write. [`run`] generates rounds of candidates, cleans and judges
+//! them, and stores the best of each essay. [`text`] does the same for a single text without a store.
+
+pub mod key;
+pub mod plan;
+pub mod report;
+pub mod rounds;
+#[cfg(test)]
+mod tests;
+
+use generator::{Completion, Generation, Generator, Models, Provenance};
+use jiff::civil::Date;
+use miette::Result;
+use text::judge::Blocklist;
+use text::prompt::Prompt;
+use text::pull_quote;
+
+pub use plan::{Choice, Job, Plan, Reason, Refresh, Site, plan};
+pub use report::{Report, Written};
+pub use rounds::{Brief, Candidate, Outcome, Progress};
+
+use content::essay::{Essay, EssayId, FrontMatter, escape_markdown};
+use content::store::Store;
+
+/// Progress of [`run`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Event<'a> {
+    /// A model is about to be loaded.
+    Loading { model: &'a str },
+    /// The first candidate of an essay has been started.
+    Begun { id: &'a EssayId },
+    /// A piece of a candidate's raw text, about one token.
+    Piece { id: &'a EssayId, round: u32, candidate: u32, piece: &'a str },
+    /// A candidate is finished. `new_tokens` is exact.
+    Candidate { id: &'a EssayId, new_tokens: usize },
+    /// An essay has been stored.
+    Written { id: &'a EssayId, flagged: bool },
+    /// Nothing was stored, because every candidate of the essay is empty or matches the blocklist.
+    Refused { id: &'a EssayId },
+}
+
+/// Writes every essay of the plan and stores each as soon as it is finished.
+///
+/// Models are loaded one after another, each once, and only if they have something to write.
+///
+/// # Errors
+/// If a model cannot be loaded, or the generator or the store fails. Essays finished before the error
+/// stay in the store.
+pub fn run(
+    plan: &Plan,
+    blocklist: &Blocklist,
+    models: &mut dyn Models,
+    store: &Store,
+    today: Date,
+    events: &mut dyn FnMut(Event),
+) -> Result<Report> {
+    let mut report = Report::default();
+    for (model, jobs) in by_model(&plan.jobs) {
+        events(Event::Loading { model });
+        let mut generator = models.load(model)?;
+        run_model(&jobs, blocklist, generator.as_mut(), store, today, events, &mut report)?;
+    }
+    // Essays finish in any order; the report follows the plan.
+    let place = |id: &EssayId| plan.jobs.iter().position(|job| job.id == *id);
+    report.written.sort_by_key(|written| place(&written.id));
+    report.refused.sort_by_key(place);
+    Ok(report)
+}
+
+/// Groups the jobs by model, in the order in which the models first appear.
+fn by_model(jobs: &[Job]) -> Vec<(&str, Vec<&Job>)> {
+    let mut groups: Vec<(&str, Vec<&Job>)> = Vec::new();
+    for job in jobs {
+        match groups.iter_mut().find(|(model, _)| *model == job.model) {
+            Some((_, jobs)) => jobs.push(job),
+            None => groups.push((&job.model, vec![job])),
+        }
+    }
+    groups
+}
+
+/// Writes the essays of one model.
+fn run_model(
+    jobs: &[&Job],
+    blocklist: &Blocklist,
+    generator: &mut dyn Generator,
+    store: &Store,
+    today: Date,
+    events: &mut dyn FnMut(Event),
+    report: &mut Report,
+) -> Result<()> {
+    let provenance = generator.provenance();
+    let briefs: Vec<&Brief> = jobs.iter().map(|job| &job.brief).collect();
+    let events = std::cell::RefCell::new(events);
+    let say = |event: Event| (events.borrow_mut())(event);
+    let mut progress = |progress: Progress| match progress {
+        Progress::Begun { text } => say(Event::Begun { id: &jobs[text].id }),
+        Progress::Piece { text, round, candidate, piece } => {
+            say(Event::Piece { id: &jobs[text].id, round, candidate, piece });
+        }
+        Progress::Candidate { text, new_tokens } => {
+            say(Event::Candidate { id: &jobs[text].id, new_tokens });
+        }
+    };
+    let mut finished = |text: usize, outcome: Outcome| {
+        let job = jobs[text];
+        let essay = compose(job, &outcome, &provenance, today);
+        if let Some(essay) = &essay {
+            store.write(essay)?;
+            say(Event::Written { id: &job.id, flagged: essay.front.flagged.is_some() });
+        } else {
+            say(Event::Refused { id: &job.id });
+        }
+        report.add(job, &outcome, essay.as_ref());
+        Ok(())
+    };
+    rounds::write_all(generator, &briefs, blocklist, &mut progress, &mut finished)
+}
+
+/// Builds an essay from a job's best candidate, or returns `None` if there is none. A pure function.
+pub fn compose(
+    job: &Job,
+    outcome: &Outcome,
+    provenance: &Provenance,
+    today: Date,
+) -> Option<Essay> {
+    let best = outcome.best()?;
+    let mut figures = best.figures.clone();
+    figures.rounds = outcome.candidates.last().map_or(best.round, |last| last.round);
+    let front = FrontMatter {
+        title: job.brief.prompt.title.clone(),
+        pull_quote: pull_quote::pull_quote(&best.text).map(str::to_owned),
+        reviewed: false,
+        flagged: outcome.flagged(),
+        seed: job.id.slug.clone(),
+        take: job.id.take,
+        quote: job.quote.clone(),
+        written: today,
+        model: job.identity.id.clone(),
+        weights: job.identity.weights.clone(),
+        generation: job.brief.generation.clone(),
+        rng_seed: job.brief.rng_seed,
+        round: best.round,
+        candidate: best.candidate,
+        revision: key::REVISION,
+        engine: concat!("venti ", env!("CARGO_PKG_VERSION")).to_owned(),
+        device: provenance.device.clone(),
+        dtype: provenance.dtype.clone(),
+        steps: Vec::new(),
+        figures,
+        key: job.key.clone(),
+        seed_hash: job.seed_hash.clone(),
+        hash: String::new(),
+    };
+    Some(Essay { front, body: escape_markdown(&best.text) }.seal())
+}
+
+/// Writes a single text like an essay, without a store: `venti generate --text`.
+///
+/// # Errors
+/// The same as [`rounds::write_all`].
+pub fn text(
+    generator: &mut dyn Generator,
+    brief: &Brief,
+    blocklist: &Blocklist,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Outcome> {
+    let mut outcome = Outcome { candidates: Vec::new(), best: None };
+    rounds::write_all(generator, &[brief], blocklist, progress, &mut |_, finished| {
+        outcome = finished;
+        Ok(())
+    })?;
+    Ok(outcome)
+}
+
+/// Returns `generation.candidates` raw completions of an exact prompt: `venti generate --raw`.
+/// `on_piece` receives the number of the candidate, from 1, and a piece of its text.
+///
+/// # Errors
+/// The same as [`rounds::write_all`].
+pub fn raw(
+    generator: &mut dyn Generator,
+    prompt: &str,
+    generation: &Generation,
+    rng_seed: u64,
+    on_piece: &mut dyn FnMut(u32, &str),
+) -> Result<Vec<Completion>> {
+    let brief = Brief {
+        prompt: Prompt { title: String::new(), text: prompt.to_owned(), lead: None },
+        generation: Generation { max_rounds: 1, ..generation.clone() },
+        rng_seed,
+        take: 1,
+    };
+    let mut progress = |progress: Progress| {
+        if let Progress::Piece { candidate, piece, .. } = progress {
+            on_piece(candidate, piece);
+        }
+    };
+    let nothing_blocked = Blocklist::default();
+    let outcome = text(generator, &brief, &nothing_blocked, &mut progress)?;
+    Ok(outcome.candidates.into_iter().map(|candidate| candidate.completion).collect())
+}
+
+#[cfg(test)]
+mod tests;

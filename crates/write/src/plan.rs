@@ -1,0 +1,335 @@
+//! The plan: which essays to write, and why the others are not written.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use miette::{Diagnostic, Result};
+use rayon::prelude::*;
+
+use super::key::{Inputs, SeedInputs, seed_hash};
+use super::rounds::Brief;
+use content::config::Config;
+use content::essay::EssayId;
+use content::seed::{Seed, Take};
+use content::store::Stored;
+use generator::{GenerationOverrides, Identity, Models};
+use text::judge::Blocklist;
+use text::prompt::Prompt;
+
+/// Settings of the whole site, from `venti.yaml` and the command line.
+#[derive(Debug, Clone, Copy)]
+pub struct Site<'a> {
+    /// Model of every seed that names none.
+    pub model: &'a str,
+    /// Replaces every model (`--model`).
+    pub model_flag: Option<&'a str>,
+    /// Settings of the site, which a seed's own override.
+    pub generation: &'a GenerationOverrides,
+    /// Settings from the command line, which override a seed's own.
+    pub generation_flags: &'a GenerationOverrides,
+    pub blocklist: &'a Blocklist,
+    /// Replaces every seed's `rng_seed` (`--rng-seed`).
+    pub rng_seed: Option<u64>,
+}
+
+impl<'a> Site<'a> {
+    /// Takes the settings from the configuration. `flags` override those of the seeds.
+    pub fn of(
+        config: &'a Config,
+        flags: &'a GenerationOverrides,
+        blocklist: &'a Blocklist,
+    ) -> Self {
+        Self {
+            model: &config.model,
+            model_flag: None,
+            generation: &config.generation,
+            generation_flags: flags,
+            blocklist,
+            rng_seed: None,
+        }
+    }
+
+    /// Returns the name of the model that writes a take.
+    fn model_of(&self, take: &'a Take) -> &'a str {
+        self.model_flag.or(take.model.as_deref()).unwrap_or(self.model)
+    }
+}
+
+/// Which essays this run should consider.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// Slugs of the seeds to consider; `None` means all. Drafts that are named are included.
+    pub only: Option<BTreeSet<String>>,
+    /// Whether to include all drafts.
+    pub drafts: bool,
+    /// Which stale essays to rewrite.
+    pub refresh: Refresh,
+    /// Whether to overwrite edited essays whose seed changed, or that are refreshed or named.
+    pub force: bool,
+}
+
+/// Which stale essays to rewrite.
+#[derive(Debug, Clone, Default)]
+pub enum Refresh {
+    #[default]
+    None,
+    All,
+    /// The essays of these seeds, by slug.
+    Seeds(BTreeSet<String>),
+}
+
+impl Refresh {
+    fn includes(&self, slug: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Seeds(slugs) => slugs.contains(slug),
+        }
+    }
+
+    fn slugs(&self) -> impl Iterator<Item = &String> {
+        let slugs = if let Self::Seeds(slugs) = self { Some(slugs) } else { None };
+        slugs.into_iter().flatten()
+    }
+}
+
+/// The decision for each essay. Every essay of a requested seed is in exactly one of the first four
+/// lists, in the order of the seeds.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Essays to write.
+    pub jobs: Vec<Job>,
+    /// Essays for which nothing changed.
+    pub fresh: Vec<EssayId>,
+    /// Essays kept although the model, the site's settings or Venti changed; see [`Choice::refresh`].
+    pub stale: Vec<EssayId>,
+    /// Essays kept because a person edited them; see [`Choice::force`].
+    pub edited: Vec<EssayId>,
+    /// Stored essays without a seed, regardless of which seeds were requested.
+    pub orphans: Vec<EssayId>,
+}
+
+/// An essay to write.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub id: EssayId,
+    pub reason: Reason,
+    pub quote: String,
+    /// Model name as given by the seed, the site or the command line.
+    pub model: String,
+    pub identity: Identity,
+    pub brief: Brief,
+    pub key: String,
+    pub seed_hash: String,
+}
+
+/// Why an essay is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// It is not in the store.
+    Missing,
+    /// The seed's quote, title, model, settings or takes changed.
+    SeedChanged,
+    /// It was stale and [`Choice::refresh`] asked for it.
+    Refreshed,
+    /// A person edited it and [`Choice::force`] asked for it.
+    Forced,
+}
+
+/// A named seed does not exist.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no seed {slug:?}")]
+struct UnknownSeed {
+    slug: String,
+    nearest: Option<String>,
+}
+
+impl Diagnostic for UnknownSeed {
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        let nearest = self.nearest.as_ref()?;
+        Some(Box::new(format!("did you mean {nearest:?}? seeds are named by their slugs")))
+    }
+}
+
+/// Decides what to do with every take of every requested seed. Opens no weights.
+///
+/// # Errors
+/// If a slug names no seed, or the identity of a model is unknown.
+pub fn plan(
+    seeds: &[Seed],
+    stored: &BTreeMap<EssayId, Stored>,
+    site: Site,
+    models: &mut dyn Models,
+    choice: &Choice,
+) -> Result<Plan> {
+    known(seeds, choice)?;
+    let asked_for = seeds.iter().filter(|seed| is_asked_for(seed, choice));
+    let takes: Vec<(&Seed, &Take)> =
+        asked_for.flat_map(|seed| seed.takes.iter().map(move |take| (seed, take))).collect();
+    let mut identities: HashMap<&str, Identity> = HashMap::new();
+    for (_, take) in &takes {
+        let model = site.model_of(take);
+        if !identities.contains_key(model) {
+            identities.insert(model, models.identity(model)?);
+        }
+    }
+    let decided: Vec<(Asked<'_>, Decision)> = takes
+        .into_par_iter()
+        .map(|(seed, take)| {
+            let model = site.model_of(take);
+            let asked = Asked { seed, take, site, model, identity: &identities[model] };
+            let decision = decide(&asked, stored.get(&asked.id()), choice);
+            (asked, decision)
+        })
+        .collect();
+    let mut plan = Plan::default();
+    for (asked, decision) in decided {
+        match decision {
+            Decision::Write(reason) => plan.jobs.push(asked.job(reason)),
+            Decision::Fresh => plan.fresh.push(asked.id()),
+            Decision::Stale => plan.stale.push(asked.id()),
+            Decision::Edited => plan.edited.push(asked.id()),
+        }
+    }
+    plan.orphans = orphans(seeds, stored);
+    Ok(plan)
+}
+
+/// Returns the stored essays that belong to no take of any seed.
+pub fn orphans(seeds: &[Seed], stored: &BTreeMap<EssayId, Stored>) -> Vec<EssayId> {
+    let takes = seeds.iter().flat_map(|seed| seed.takes.iter().map(move |take| (seed, take)));
+    let wanted: HashSet<(&str, u32)> =
+        takes.map(|(seed, take)| (seed.slug.as_str(), take.number)).collect();
+    stored.keys().filter(|id| !wanted.contains(&(id.slug.as_str(), id.take))).cloned().collect()
+}
+
+enum Decision {
+    Write(Reason),
+    Fresh,
+    Stale,
+    Edited,
+}
+
+fn decide(asked: &Asked<'_>, stored: Option<&Stored>, choice: &Choice) -> Decision {
+    let Some(stored) = stored else {
+        return Decision::Write(Reason::Missing);
+    };
+    let front = &stored.essay.front;
+    let refresh = choice.refresh.includes(&asked.seed.slug);
+    let named = choice.only.is_some();
+    // Evaluated lazily, because the key needs the prompt.
+    let is_stale = || front.key != asked.key();
+    let reason = if front.seed_hash != asked.seed_hash() {
+        Some(Reason::SeedChanged)
+    } else {
+        (refresh && is_stale()).then_some(Reason::Refreshed)
+    };
+    if stored.edited {
+        // `--force` alone must not discard the edits of a whole site. It overwrites an edited essay only
+        // if its seed changed, or it was refreshed or named.
+        let meant = reason.is_some() || refresh || named;
+        return if choice.force && meant {
+            Decision::Write(Reason::Forced)
+        } else {
+            Decision::Edited
+        };
+    }
+    match reason {
+        Some(reason) => Decision::Write(reason),
+        None if is_stale() => Decision::Stale,
+        None => Decision::Fresh,
+    }
+}
+
+/// A requested take with everything that determines its essay.
+struct Asked<'a> {
+    seed: &'a Seed,
+    take: &'a Take,
+    site: Site<'a>,
+    model: &'a str,
+    identity: &'a Identity,
+}
+
+impl Asked<'_> {
+    fn id(&self) -> EssayId {
+        EssayId { slug: self.seed.slug.clone(), take: self.take.number }
+    }
+
+    fn brief(&self) -> Brief {
+        let flags = self.site.generation_flags;
+        Brief {
+            prompt: Prompt::new(self.seed.title.as_deref(), &self.seed.quote),
+            generation: self
+                .identity
+                .settings(self.site.generation)
+                .with(&flags.over(&self.take.generation)),
+            rng_seed: self.site.rng_seed.unwrap_or(self.seed.rng_seed),
+            take: self.take.number,
+        }
+    }
+
+    fn key(&self) -> String {
+        self.key_of(&self.brief())
+    }
+
+    fn key_of(&self, brief: &Brief) -> String {
+        let inputs = Inputs {
+            identity: self.identity,
+            prompt: &brief.prompt.text,
+            generation: &brief.generation,
+            blocklist: self.site.blocklist.patterns(),
+            rng_seed: brief.rng_seed,
+            take: brief.take,
+        };
+        inputs.key()
+    }
+
+    fn seed_hash(&self) -> String {
+        seed_hash(&SeedInputs {
+            quote: &self.seed.quote,
+            title: self.seed.title.as_deref(),
+            model: self.take.model.as_deref(),
+            generation: &self.take.generation,
+            rng_seed: self.seed.rng_seed,
+            take: self.take.number,
+        })
+    }
+
+    fn job(&self, reason: Reason) -> Job {
+        let brief = self.brief();
+        Job {
+            id: self.id(),
+            reason,
+            quote: self.seed.quote.clone(),
+            model: self.model.to_owned(),
+            identity: self.identity.clone(),
+            key: self.key_of(&brief),
+            seed_hash: self.seed_hash(),
+            brief,
+        }
+    }
+}
+
+fn is_asked_for(seed: &Seed, choice: &Choice) -> bool {
+    let named = choice.only.as_ref().map(|only| only.contains(&seed.slug));
+    named.unwrap_or(!seed.draft || choice.drafts)
+}
+
+/// Checks that every slug of `choice` names a seed.
+fn known(seeds: &[Seed], choice: &Choice) -> Result<(), UnknownSeed> {
+    let named = choice.only.iter().flatten().chain(choice.refresh.slugs());
+    for slug in named {
+        if seeds.iter().any(|seed| seed.slug == *slug) {
+            continue;
+        }
+        let nearest = seeds
+            .iter()
+            .map(|seed| (strsim::damerau_levenshtein(slug, &seed.slug), &seed.slug))
+            .filter(|(distance, _)| *distance <= slug.chars().count().div_ceil(3))
+            .min();
+        return Err(UnknownSeed {
+            slug: slug.clone(),
+            nearest: nearest.map(|(_, slug)| slug.clone()),
+        });
+    }
+    Ok(())
+}

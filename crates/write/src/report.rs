@@ -1,0 +1,76 @@
+//! Summary of a run: the essays that were written, and their quality.
+
+use super::plan::{Job, Reason};
+use super::rounds::Outcome;
+use content::essay::{Essay, EssayId};
+use text::Figures;
+
+/// Results of a run. It contains no timings; the caller measures those.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// Essays that were stored, in the order of the plan.
+    pub written: Vec<Written>,
+    /// Essays that were not stored because each candidate is empty or matches the blocklist.
+    pub refused: Vec<EssayId>,
+    /// Number of candidates generated.
+    pub candidates: usize,
+    /// Number of tokens generated for all candidates.
+    pub new_tokens: usize,
+}
+
+/// An essay that was stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    pub id: EssayId,
+    pub reason: Reason,
+    /// Reasons for not passing the gate, if any.
+    pub flagged: Option<String>,
+    pub figures: Figures,
+}
+
+impl Report {
+    pub(super) fn add(&mut self, job: &Job, outcome: &Outcome, essay: Option<&Essay>) {
+        self.candidates += outcome.candidates.len();
+        self.new_tokens +=
+            outcome.candidates.iter().map(|c| c.completion.token_ids.len()).sum::<usize>();
+        match essay {
+            Some(Essay { front, .. }) => self.written.push(Written {
+                id: job.id.clone(),
+                reason: job.reason,
+                flagged: front.flagged.clone(),
+                figures: front.figures.clone(),
+            }),
+            None => self.refused.push(job.id.clone()),
+        }
+    }
+
+    /// Returns the essays that did not pass the gate.
+    pub fn flagged(&self) -> impl Iterator<Item = &Written> {
+        self.written.iter().filter(|written| written.flagged.is_some())
+    }
+
+    /// Aggregates the figures of all stored essays: sums of the counts, means over essays for
+    /// distinct-1..4, and the mean over tokens for the log-likelihood.
+    pub fn figures(&self) -> Figures {
+        let mut total = Figures::default();
+        let essays = self.written.len().max(1) as f64;
+        for Written { figures, .. } in &self.written {
+            total.words += figures.words;
+            total.prompt_tokens += figures.prompt_tokens;
+            total.new_tokens += figures.new_tokens;
+            total.repeated_sentences += figures.repeated_sentences;
+            total.rounds += figures.rounds;
+            total.mean_log_likelihood += figures.mean_log_likelihood * figures.new_tokens as f64;
+            for (sum, share) in total.distinct.iter_mut().zip(figures.distinct) {
+                *sum += share / essays;
+            }
+        }
+        total.mean_log_likelihood /= total.new_tokens.max(1) as f64;
+        total
+    }
+
+    /// Returns the lowest distinct-4 of any essay, or `None` if nothing was stored.
+    pub fn least_distinct_4(&self) -> Option<f64> {
+        self.written.iter().map(|written| written.figures.distinct[3]).min_by(f64::total_cmp)
+    }
+}

@@ -1,0 +1,309 @@
+//! Rounds of candidates: generates several completions of each text and keeps the best. If none is good
+//! enough, it generates another round. All texts share the generator's batch.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use miette::{Result, miette};
+
+use super::key::candidate_key;
+use generator::Generation;
+use generator::{Completion, Generator, Request, Tokenizer, Work};
+use text::Figures;
+use text::clean::clean;
+use text::judge::{Blocklist, Verdict, figures, judge};
+use text::made_up_words::coined;
+use text::prompt::Prompt;
+
+/// Minimum number of tokens per word of `min_words`. A word takes about 1.25 tokens with venti-mini's
+/// vocabulary and 1.3 with GPT-2's. A text that ended earlier would only be rejected.
+const TOKENS_A_WORD: f64 = 1.25;
+
+/// Maximum number of tokens per word of `max_words`, with a margin for the sentences that cleaning
+/// removes.
+const MOST_TOKENS_A_WORD: f64 = 1.6;
+
+/// A text to write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Brief {
+    pub prompt: Prompt,
+    pub generation: Generation,
+    pub rng_seed: u64,
+    pub take: u32,
+}
+
+impl Brief {
+    /// Returns the number of candidates per round: one at temperature 0, where all would be equal.
+    fn candidates(&self) -> u32 {
+        if self.generation.temperature == 0.0 {
+            1
+        } else {
+            self.generation.candidates.max(1) as u32
+        }
+    }
+
+    /// Returns the request for the first candidate of the first round. The token limit is
+    /// `max_new_tokens`, or else derived from `max_words`, and never exceeds the positions that the
+    /// prompt leaves free.
+    ///
+    /// # Errors
+    /// If the prompt fills all positions, or cannot be tokenized.
+    pub fn request(&self, tokenizer: &dyn Tokenizer, n_positions: usize) -> Result<Request> {
+        let prompt = tokenizer.tokenize(&self.prompt.text)?;
+        let left = n_positions.saturating_sub(prompt.len());
+        if left == 0 {
+            return Err(miette!(
+                help = "shorten the quote, or choose a model with more positions",
+                "the prompt {:?} is {} tokens long, and the model has {n_positions} positions",
+                self.prompt.title,
+                prompt.len(),
+            ));
+        }
+        let tokens = |words: usize, each: f64| (words as f64 * each).ceil() as usize;
+        let enough = tokens(self.generation.max_words, MOST_TOKENS_A_WORD);
+        let least = tokens(self.generation.min_words, TOKENS_A_WORD);
+        let limit = self.generation.max_new_tokens.unwrap_or(enough).min(left);
+        Ok(Request {
+            id: 0,
+            prompt,
+            generation: Generation {
+                max_new_tokens: Some(limit),
+                min_new_tokens: self.generation.min_new_tokens.max(least).min(limit),
+                ..self.generation.clone()
+            },
+            rng_key: candidate_key(self.rng_seed, self.take, 1, 1),
+            top_logprobs: 0,
+            score_prompt: false,
+        })
+    }
+
+    /// Cleans and judges a completion.
+    pub fn judged(
+        &self,
+        completion: Completion,
+        tokenizer: &dyn Tokenizer,
+        blocklist: &Blocklist,
+        (round, candidate): (u32, u32),
+    ) -> Candidate {
+        let raw = match &self.prompt.lead {
+            Some(lead) => format!("{lead}{}", completion.text),
+            None => completion.text.clone(),
+        };
+        let text = clean(&raw, self.generation.max_words);
+        let mut figures = figures(&text, &completion);
+        figures.rounds = round;
+        let quote = self.prompt.quote();
+        let mut coined = coined(&completion, tokenizer);
+        coined.retain(|word| text.contains(word.as_str()));
+        let verdict =
+            judge(quote, &text, &completion, &figures, coined.len(), &self.generation, blocklist);
+        Candidate { round, candidate, completion, text, figures, coined, verdict }
+    }
+
+    /// Returns the maximum number of rounds. After that the best candidate is kept even if none passes.
+    fn max_rounds(&self) -> u32 {
+        if self.generation.temperature == 0.0 { 1 } else { self.generation.max_rounds as u32 }
+    }
+}
+
+/// A cleaned and judged completion. Rounds and candidates count from 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    pub round: u32,
+    pub candidate: u32,
+    /// Raw output of the model.
+    pub completion: Completion,
+    /// Cleaned plain text with paragraphs separated by one empty line.
+    pub text: String,
+    pub figures: Figures,
+    /// Words of `text` that the model made up.
+    pub coined: Vec<String>,
+    pub verdict: Verdict,
+}
+
+/// All candidates of a text, ordered by round and candidate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    pub candidates: Vec<Candidate>,
+    /// Index of the kept candidate; `None` if each is empty or matches the blocklist.
+    pub best: Option<usize>,
+}
+
+impl Outcome {
+    /// Returns the kept candidate.
+    pub fn best(&self) -> Option<&Candidate> {
+        self.best.map(|best| &self.candidates[best])
+    }
+
+    /// Returns why the kept candidate did not pass the gate, or `None` if it passed.
+    pub fn flagged(&self) -> Option<String> {
+        let faults = &self.best()?.verdict.faults;
+        (!faults.is_empty()).then(|| faults.join("; "))
+    }
+}
+
+/// Progress of the generator. `text` is an index into the briefs given to [`write_all`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Progress<'a> {
+    /// The first candidate of a text has been started.
+    Begun { text: usize },
+    /// A piece of a candidate's raw text, about one token.
+    Piece { text: usize, round: u32, candidate: u32, piece: &'a str },
+    /// A candidate is finished.
+    Candidate { text: usize, new_tokens: usize },
+}
+
+/// Writes all texts and passes each to `finished` as soon as its last round is complete.
+///
+/// The result depends only on a text's brief, not on the other texts or on the order in which the
+/// generator finishes candidates.
+///
+/// # Errors
+/// If a prompt fills all of the model's positions, or the generator or `finished` fails.
+pub fn write_all(
+    generator: &mut dyn Generator,
+    briefs: &[&Brief],
+    blocklist: &Blocklist,
+    progress: &mut dyn FnMut(Progress),
+    finished: &mut dyn FnMut(usize, Outcome) -> Result<()>,
+) -> Result<()> {
+    let texts =
+        briefs.iter().map(|brief| Text::new(generator, brief)).collect::<Result<Vec<_>>>()?;
+    let mut rounds = Rounds {
+        tokenizer: generator.tokenizer(),
+        texts,
+        waiting: VecDeque::new(),
+        asked: Vec::new(),
+        blocklist,
+        progress,
+        finished,
+    };
+    // Longest first, so that the batch does not end up waiting for a long text that started late. The
+    // sort is stable.
+    let mut order: Vec<usize> = (0..briefs.len()).collect();
+    order.sort_by_key(|&text| std::cmp::Reverse(rounds.texts[text].longest()));
+    for text in order {
+        rounds.queue(text, 1);
+    }
+    generator.run(&mut rounds)
+}
+
+/// A text and its candidates so far.
+struct Text<'a> {
+    brief: &'a Brief,
+    request: Request,
+    written: Vec<Candidate>,
+}
+
+impl<'a> Text<'a> {
+    fn new(generator: &dyn Generator, brief: &'a Brief) -> Result<Self> {
+        let request = brief.request(generator.tokenizer().as_ref(), generator.n_positions())?;
+        Ok(Self { brief, request, written: Vec::new() })
+    }
+
+    /// Maximum number of new tokens.
+    fn longest(&self) -> usize {
+        self.request.generation.max_new_tokens.unwrap_or(usize::MAX)
+    }
+}
+
+/// A candidate that has been or will be requested from the generator.
+#[derive(Clone, Copy)]
+struct Ticket {
+    text: usize,
+    round: u32,
+    candidate: u32,
+}
+
+struct Rounds<'a> {
+    tokenizer: Arc<dyn Tokenizer>,
+    texts: Vec<Text<'a>>,
+    waiting: VecDeque<Ticket>,
+    /// Requested candidates, indexed by request id.
+    asked: Vec<Ticket>,
+    blocklist: &'a Blocklist,
+    progress: &'a mut dyn FnMut(Progress),
+    finished: &'a mut dyn FnMut(usize, Outcome) -> Result<()>,
+}
+
+impl Rounds<'_> {
+    /// Queues a round of candidates. Later rounds go to the front of the queue, so that texts already
+    /// started are finished first.
+    fn queue(&mut self, text: usize, round: u32) {
+        let candidates = self.texts[text].brief.candidates();
+        for candidate in 1..=candidates {
+            let ticket = Ticket { text, round, candidate };
+            if round == 1 {
+                self.waiting.push_back(ticket);
+            } else {
+                self.waiting.push_front(Ticket { candidate: candidates + 1 - candidate, ..ticket });
+            }
+        }
+    }
+}
+
+impl Work for Rounds<'_> {
+    fn next(&mut self) -> Option<Request> {
+        let ticket = self.waiting.pop_front()?;
+        let Ticket { text, round, candidate } = ticket;
+        let Text { brief, request, .. } = &self.texts[text];
+        if round == 1 && candidate == 1 {
+            (self.progress)(Progress::Begun { text });
+        }
+        let id = self.asked.len() as u64;
+        self.asked.push(ticket);
+        Some(Request {
+            id,
+            rng_key: candidate_key(brief.rng_seed, brief.take, round, candidate),
+            ..request.clone()
+        })
+    }
+
+    fn text(&mut self, id: u64, piece: &str) -> ControlFlow<()> {
+        if let Some(&Ticket { text, round, candidate }) = self.asked.get(id as usize) {
+            (self.progress)(Progress::Piece { text, round, candidate, piece });
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn done(&mut self, id: u64, completion: Completion) -> Result<()> {
+        let ticket = *self
+            .asked
+            .get(id as usize)
+            .ok_or_else(|| miette!("the generator finished an unknown request: {id}"))?;
+        let Ticket { text, round, candidate } = ticket;
+        (self.progress)(Progress::Candidate { text, new_tokens: completion.token_ids.len() });
+        let brief = self.texts[text].brief;
+        let tokenizer = self.tokenizer.as_ref();
+        let candidate = brief.judged(completion, tokenizer, self.blocklist, (round, candidate));
+        let Text { brief, written, .. } = &mut self.texts[text];
+        written.push(candidate);
+        if written.len() < (round * brief.candidates()) as usize {
+            return Ok(());
+        }
+        let passed = written.iter().any(|candidate| candidate.verdict.passes());
+        if !passed && round < brief.max_rounds() {
+            self.queue(text, round + 1);
+            return Ok(());
+        }
+        let outcome = outcome(std::mem::take(written));
+        (self.finished)(text, outcome)
+    }
+}
+
+/// Chooses the candidate with the highest score among those that pass the gate or, if none does, among
+/// those that are not blocked. The earliest of equals wins.
+fn outcome(mut candidates: Vec<Candidate>) -> Outcome {
+    candidates.sort_by_key(|candidate| (candidate.round, candidate.candidate));
+    let best = candidates
+        .iter()
+        .enumerate()
+        .filter(|(_, candidate)| candidate.verdict.blocked.is_none() && !candidate.text.is_empty())
+        .max_by(|(i, a), (j, b)| {
+            let passes = a.verdict.passes().cmp(&b.verdict.passes());
+            passes.then(a.verdict.score.total_cmp(&b.verdict.score)).then(j.cmp(i))
+        })
+        .map(|(i, _)| i);
+    Outcome { candidates, best }
+}

@@ -1,0 +1,157 @@
+//! Finds, opens, locks and reads the site that a command works on.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use miette::miette;
+
+use crate::cli::Global;
+use crate::models::Pins;
+use crate::terminal::Terminal;
+use content::config::Config;
+use content::essay::EssayId;
+use content::lock::Lock;
+use content::new_seed::{self, NewSeed};
+use content::page_names;
+use content::project::{CONFIG_FILE, NoSite, Project};
+use content::seed::Seed;
+use content::store::{Store, Stored};
+use content::{load_seeds, store};
+
+/// Time to wait for another venti process to release the site.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// An opened site, locked by this process until dropped.
+#[derive(Debug)]
+pub struct Workspace {
+    pub project: Project,
+    _lock: Lock,
+}
+
+impl Workspace {
+    /// Finds the site from `--root`, `--config` or the current folder, and locks it.
+    pub fn open(global: &Global, terminal: &Terminal) -> miette::Result<Self> {
+        let project = find(global)?;
+        let command: Vec<String> = std::env::args().take(2).collect();
+        let lock = project.lock(&command.join(" "), PATIENCE, &mut |holder| {
+            terminal.say(format_args!("waiting for {holder}"));
+        })?;
+        Ok(Self { project, _lock: lock })
+    }
+
+    /// Loads and checks all seeds.
+    pub fn load_seeds(&self) -> miette::Result<Vec<Seed>> {
+        load_seeds(&self.project)
+    }
+
+    /// Loads seeds and essays in parallel, because half of each is single-threaded.
+    pub fn load(&self) -> miette::Result<(Vec<Seed>, BTreeMap<EssayId, Stored>)> {
+        let (seeds, essays) = rayon::join(|| self.load_seeds(), || self.load_essays());
+        Ok((seeds?, essays?))
+    }
+
+    /// The folder of essays.
+    pub fn store(&self) -> Store {
+        store(&self.project)
+    }
+
+    /// Loads all essays, after removing temporary files that a killed process left behind.
+    pub fn load_essays(&self) -> miette::Result<BTreeMap<EssayId, Stored>> {
+        let store = self.store();
+        store.sweep()?;
+        Ok(store.load()?)
+    }
+
+    /// Writes new seeds, all or none, and returns their paths relative to the current folder. A seed
+    /// without a slug gets one from its title or quote.
+    pub fn add_seeds(
+        &self,
+        existing: &[Seed],
+        new: Vec<NewSeed>,
+        dry_run: bool,
+    ) -> miette::Result<Vec<PathBuf>> {
+        let folder = &self.project.config.seeds;
+        let taken = existing.iter().map(|seed| seed.slug.clone()).chain(page_names(&self.project)?);
+        let mut paths = Vec::new();
+        for (name, text) in new_seed::checked(new, folder, taken.collect())? {
+            let path = folder.join(name);
+            if !dry_run {
+                content::fs::write_atomic(&self.project.path(&path), text.as_bytes())?;
+            }
+            paths.push(self.shown(&path)?);
+        }
+        Ok(paths)
+    }
+
+    /// A path of the site, relative to the current folder if it is inside.
+    fn shown(&self, path: &Path) -> miette::Result<PathBuf> {
+        let whole = self.project.path(path);
+        Ok(whole.strip_prefix(here()?).map(Path::to_owned).unwrap_or(whole))
+    }
+}
+
+/// The location of a site that is not read yet.
+#[derive(Debug, Clone)]
+pub struct Place {
+    root: PathBuf,
+    /// The configuration file, if not the default one.
+    config: Option<PathBuf>,
+}
+
+impl Place {
+    /// Reads the site's configuration.
+    pub fn open(&self) -> miette::Result<Project> {
+        let config = self.config.as_deref().map(|config| within(&self.root, config));
+        Project::open(&self.root, config)
+    }
+
+    /// Path of the configuration file.
+    #[cfg(feature = "serve")]
+    pub fn config(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| self.root.join(CONFIG_FILE))
+    }
+}
+
+/// Finds and opens the site without locking it, for commands that only read.
+pub fn find(global: &Global) -> miette::Result<Project> {
+    place(global)?.open()
+}
+
+/// Locates the site.
+pub fn place(global: &Global) -> miette::Result<Place> {
+    let here = here()?;
+    // Paths on the command line are relative to the current folder.
+    let config = global.config.as_ref().map(|path| here.join(path));
+    let root = match (&global.root, &config) {
+        (Some(root), _) => here.join(root),
+        (None, Some(config)) => match Project::find(&here) {
+            Ok(root) => root,
+            Err(_) => config.parent().unwrap_or(&here).to_owned(),
+        },
+        (None, None) => Project::find(&here)?,
+    };
+    Ok(Place { root, config })
+}
+
+/// Finds the site, or returns a default one without pins if none was named and there is none here.
+pub fn find_or_nowhere(global: &Global) -> miette::Result<(Project, Pins)> {
+    let named = global.root.is_some() || global.config.is_some();
+    match find(global) {
+        Ok(project) => Ok((project, Pins::InTheLock)),
+        Err(error) if named || error.downcast_ref::<NoSite>().is_none() => Err(error),
+        Err(_) => {
+            let config = Config::parse("title: Venti\n", Path::new(CONFIG_FILE))?;
+            Ok((Project { root: here()?, config }, Pins::Nowhere))
+        }
+    }
+}
+
+fn here() -> miette::Result<PathBuf> {
+    std::env::current_dir().map_err(|e| miette!("cannot find the current folder: {e}"))
+}
+
+/// Shortens a path inside the root to a relative one, for messages.
+fn within<'p>(root: &Path, path: &'p Path) -> &'p Path {
+    path.strip_prefix(root).unwrap_or(path)
+}

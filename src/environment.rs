@@ -1,0 +1,55 @@
+//! Reads the clock and the environment for the commands, which pass the values down: no stage of a
+//! build reads either.
+
+use jiff::civil::Date;
+use miette::miette;
+
+use crate::cli::Engine;
+use content::config::Config;
+
+/// The date recorded in new essays and the last date published: today's local date, or
+/// `SOURCE_DATE_EPOCH` for reproducible builds.
+pub fn today() -> miette::Result<Date> {
+    let Some(epoch) = std::env::var_os("SOURCE_DATE_EPOCH") else {
+        return Ok(jiff::Zoned::now().date());
+    };
+    let seconds = epoch.to_str().and_then(|text| text.trim().parse().ok());
+    let time = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    time.map(|time| time.to_zoned(jiff::tz::TimeZone::UTC).date()).ok_or_else(|| {
+        miette!(
+            help = "set it to a number of seconds since 1970, or unset it",
+            "invalid SOURCE_DATE_EPOCH: {}",
+            epoch.display()
+        )
+    })
+}
+
+/// The API key that clients must send: from the flag, or else from `VENTI_API_KEY`.
+///
+/// # Errors
+/// If no client could send this key.
+#[cfg(feature = "serve")]
+pub fn api_key(flag: Option<&str>) -> miette::Result<Option<String>> {
+    let key = flag.map(Into::into).or_else(|| std::env::var_os("VENTI_API_KEY"));
+    let Some(key) = key else { return Ok(None) };
+    // `check_key` refuses the replacement characters, because they are not ASCII.
+    let key = key.to_string_lossy().into_owned();
+    serve::api::check_key(&key)?;
+    Ok(Some(key))
+}
+
+/// Sets the size of the global thread pool: from the flag, or else from the configuration, or else
+/// one thread per core. Must be called before any parallel work, which starts the pool.
+///
+/// # Errors
+/// If the pool already runs with another number of threads.
+pub fn use_threads(flags: &Engine, config: &Config) -> miette::Result<()> {
+    let Some(threads) = flags.threads.map(usize::from).or(config.threads) else { return Ok(()) };
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
+        Err(_) if rayon::current_num_threads() != threads => Err(miette!(
+            "cannot use {threads} threads: this process already runs with {}",
+            rayon::current_num_threads()
+        )),
+        _ => Ok(()),
+    }
+}

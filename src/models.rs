@@ -1,0 +1,80 @@
+//! The models of this run, set up from the site's configuration, the command line and the
+//! environment.
+
+#[cfg(feature = "embedded-model")]
+mod embedded;
+mod hub;
+mod hub_settings;
+mod registry;
+mod seen;
+
+use gpt2::Engine;
+
+use crate::cli;
+use crate::environment;
+use crate::progress::DownloadBar;
+use crate::terminal::Terminal;
+use content::project::Project;
+use generator::{GenerationOverrides, Generator, Identity, Models};
+pub use hub::{ALIASES, Downloads};
+use hub_settings::HubSettings;
+pub use registry::{EMBEDDED, Gpt2Models};
+
+/// Models known by name only, for commands that never open one.
+pub struct Unopened;
+
+impl Models for Unopened {
+    fn identity(&mut self, model: &str) -> miette::Result<Identity> {
+        Ok(Identity {
+            id: model.to_owned(),
+            weights: String::new(),
+            tokenizer: String::new(),
+            generation: GenerationOverrides::default(),
+        })
+    }
+
+    fn load(&mut self, model: &str) -> miette::Result<Box<dyn Generator>> {
+        Err(miette::miette!(
+            help = "`venti build --frozen` renders the existing essays",
+            "cannot write with {model}: this venti was built without models"
+        ))
+    }
+}
+
+/// Where pins are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pins {
+    /// In the project's `venti.lock`.
+    InTheLock,
+    /// Nowhere: there is no project.
+    Nowhere,
+}
+
+/// Opens the models of a project.
+pub fn open(
+    project: &Project,
+    flags: &cli::Engine,
+    pins: Pins,
+    terminal: &Terminal,
+) -> miette::Result<Gpt2Models> {
+    let config = &project.config;
+    environment::use_threads(flags, config)?;
+    let engine = Engine {
+        device: flags.device.unwrap_or(config.device),
+        dtype: flags.dtype.unwrap_or(config.dtype),
+        batch_size: flags.batch_size.map(usize::from).or(config.batch_size),
+        clients: 1,
+    };
+    let hub = HubSettings::from_environment(|name| std::env::var(name).ok(), flags.offline)?;
+    let downloads = Box::new(DownloadBar::new(terminal));
+    let terminal = *terminal;
+    let models = Gpt2Models::new(&project.root, engine, hub, downloads)?
+        .telling_without_gpu(move |reason| say_without_gpu(&terminal, reason));
+    Ok(if pins == Pins::Nowhere { models.without_lock() } else { models })
+}
+
+/// Notes once per run that the CPU is used although the program was built for a GPU.
+fn say_without_gpu(terminal: &Terminal, reason: &gpt2::Error) {
+    static SAID: std::sync::Once = std::sync::Once::new();
+    SAID.call_once(|| terminal.note(format_args!("writing on the CPU: {reason}")));
+}

@@ -1,0 +1,116 @@
+//! Settings of the Hugging Face hub and its cache, from the same environment variables as Python's
+//! `huggingface_hub`.
+
+use std::path::{Path, PathBuf};
+
+use content::fs;
+
+/// Settings of the hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubSettings {
+    /// `HF_ENDPOINT`, without a trailing slash.
+    pub endpoint: String,
+    /// `HF_HUB_CACHE`, or `hub` in `HF_HOME`.
+    pub cache: PathBuf,
+    /// `HF_TOKEN`, or the file `HF_TOKEN_PATH`, or `token` in `HF_HOME`.
+    pub token: Option<String>,
+    /// `HF_HUB_OFFLINE`, or `--offline`.
+    pub offline: bool,
+}
+
+impl HubSettings {
+    /// Reads the variables through `variable`. An empty variable counts as unset.
+    ///
+    /// # Errors
+    /// If the token file exists but cannot be read.
+    pub fn from_environment(
+        variable: impl Fn(&str) -> Option<String>,
+        offline: bool,
+    ) -> fs::Result<Self> {
+        let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let user = set("HOME").or_else(|| set("USERPROFILE")).unwrap_or_default();
+        let expanded = |path: String| match path.strip_prefix("~/") {
+            Some(rest) => Path::new(&user).join(rest),
+            None => PathBuf::from(path),
+        };
+        let home = match (set("HF_HOME"), set("XDG_CACHE_HOME")) {
+            (Some(home), _) => expanded(home),
+            (None, Some(caches)) => expanded(caches).join("huggingface"),
+            (None, None) => Path::new(&user).join(".cache/huggingface"),
+        };
+        let token = match set("HF_TOKEN") {
+            Some(token) => Some(token),
+            None => {
+                let path = set("HF_TOKEN_PATH").map_or_else(|| home.join("token"), expanded);
+                fs::read_if_there(&path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            }
+        };
+        let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
+        let said_offline = set("HF_HUB_OFFLINE").is_some_and(|value| {
+            ["1", "on", "yes", "true"].contains(&value.trim().to_lowercase().as_str())
+        });
+        Ok(Self {
+            endpoint: endpoint.trim().trim_end_matches('/').to_owned(),
+            cache: set("HF_HUB_CACHE").map_or_else(|| home.join("hub"), expanded),
+            token: token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()),
+            offline: offline || said_offline,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(variables: &[(&str, &str)]) -> HubSettings {
+        let variable = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        HubSettings::from_environment(variable, false).unwrap()
+    }
+
+    #[test]
+    fn the_default_is_the_public_hub_and_its_usual_cache() {
+        let got = settings(&[("HOME", "/nowhere/ada"), ("HF_HOME", "")]);
+        assert_eq!(got.endpoint, "https://huggingface.co");
+        assert_eq!(got.cache, Path::new("/nowhere/ada/.cache/huggingface/hub"));
+        assert_eq!((got.token, got.offline), (None, false));
+    }
+
+    #[test]
+    fn the_most_specific_cache_variable_wins() {
+        let xdg = ("XDG_CACHE_HOME", "/nowhere/x");
+        let home = ("HF_HOME", "~/hf");
+        let cache = ("HF_HUB_CACHE", "/nowhere/c");
+        let user = ("HOME", "/nowhere/ada");
+        assert_eq!(settings(&[user, xdg]).cache, Path::new("/nowhere/x/huggingface/hub"));
+        assert_eq!(settings(&[user, xdg, home]).cache, Path::new("/nowhere/ada/hf/hub"));
+        assert_eq!(settings(&[user, xdg, home, cache]).cache, Path::new("/nowhere/c"));
+    }
+
+    #[test]
+    fn the_token_comes_from_the_variable_or_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().to_str().unwrap();
+        fs::write_atomic(&dir.path().join("token"), b"from the file\n").unwrap();
+        assert_eq!(settings(&[("HF_HOME", home)]).token.as_deref(), Some("from the file"));
+        let both = settings(&[("HF_HOME", home), ("HF_TOKEN", " given ")]);
+        assert_eq!(both.token.as_deref(), Some("given"));
+    }
+
+    #[test]
+    fn offline_is_set_by_the_variable_or_the_flag() {
+        for (value, offline) in
+            [("1", true), ("TRUE", true), ("yes", true), ("0", false), ("", false)]
+        {
+            assert_eq!(settings(&[("HF_HUB_OFFLINE", value)]).offline, offline, "{value}");
+        }
+        assert!(HubSettings::from_environment(|_| None, true).unwrap().offline);
+    }
+
+    #[test]
+    fn a_trailing_slash_of_the_endpoint_is_removed() {
+        assert_eq!(settings(&[("HF_ENDPOINT", "http://mirror/ ")]).endpoint, "http://mirror");
+    }
+}

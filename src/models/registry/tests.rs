@@ -1,0 +1,285 @@
+//! Tests of pins: when they are trusted, when they change, and when they are verified.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// Offline models, whose only source is the cache in the project.
+fn models_in(root: &Path) -> Gpt2Models {
+    models_with(root, "http://127.0.0.1:9", true)
+}
+
+fn models_with(root: &Path, endpoint: &str, offline: bool) -> Gpt2Models {
+    let cache = root.join("cache");
+    let hub = HubSettings { endpoint: endpoint.to_owned(), cache, token: None, offline };
+    Gpt2Models::new(root, Engine::default(), hub, Box::new(())).unwrap()
+}
+
+/// A project with a folder `./mine` that holds no valid checkpoint.
+fn project() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("mine")).unwrap();
+    for (name, text) in
+        [("config.json", "{}"), ("tokenizer.json", "[]"), ("model.safetensors", "weights")]
+    {
+        fs::write(dir.path().join("mine").join(name), text).unwrap();
+    }
+    dir
+}
+
+fn weights(project: &TempDir) -> PathBuf {
+    project.path().join("mine/model.safetensors")
+}
+
+fn lock_text(project: &TempDir) -> String {
+    fs::read_to_string(project.path().join("venti.lock")).unwrap()
+}
+
+/// Sets a later modification time, as if the file had just been saved.
+fn touch(path: &Path) {
+    let later = SystemTime::now() + Duration::from_secs(60);
+    fs::File::options().append(true).open(path).unwrap().set_modified(later).unwrap();
+}
+
+#[test]
+fn a_folder_is_pinned_when_it_is_first_used() {
+    let project = project();
+    let identity = models_in(project.path()).identity("./mine").unwrap();
+    assert_eq!(identity.id, "./mine");
+    let lock = lock_text(&project);
+    assert!(lock.contains(&identity.weights) && lock.contains(&identity.tokenizer), "{lock}");
+    assert_eq!(models_in(project.path()).identity("./mine").unwrap(), identity);
+}
+
+#[test]
+fn a_fresh_checkout_trusts_the_lock_until_something_is_written() {
+    let project = project();
+    let pinned = models_in(project.path()).identity("./mine").unwrap();
+    // Another machine: no stamps, other times, and other bytes of the same size.
+    fs::remove_dir_all(project.path().join(".venti")).unwrap();
+    fs::write(weights(&project), "WEIGHTS").unwrap();
+    let mut models = models_in(project.path());
+    assert_eq!(models.identity("./mine").unwrap(), pinned);
+    let error = models.find("./mine").err().unwrap();
+    let text = error.to_string();
+    assert!(
+        text.starts_with(
+            "`./mine` differs from its pin in venti.lock: model.safetensors: expected"
+        ),
+        "{text}"
+    );
+    assert!(error.help().unwrap().to_string().contains("venti model update ./mine"));
+}
+
+#[test]
+fn a_folder_is_hashed_again_when_a_time_or_size_changed() {
+    let project = project();
+    let first = models_in(project.path()).identity("./mine").unwrap();
+    let lock = lock_text(&project);
+    touch(&weights(&project));
+    assert_eq!(models_in(project.path()).identity("./mine").unwrap(), first);
+    assert_eq!(lock_text(&project), lock, "the same bytes are the same model");
+
+    fs::write(weights(&project), "WEIGHTS").unwrap();
+    touch(&weights(&project));
+    let second = models_in(project.path()).identity("./mine").unwrap();
+    assert_ne!(second.weights, first.weights);
+    assert_eq!(second.tokenizer, first.tokenizer);
+
+    fs::remove_dir_all(project.path().join(".venti")).unwrap();
+    fs::write(weights(&project), "longer weights").unwrap();
+    let third = models_in(project.path()).identity("./mine").unwrap();
+    assert_ne!(third.weights, second.weights);
+    assert!(lock_text(&project).contains(&third.weights));
+}
+
+#[test]
+fn a_missing_folder_is_an_error_only_when_something_is_written() {
+    let project = project();
+    let pinned = models_in(project.path()).identity("./mine").unwrap();
+    fs::remove_dir_all(project.path().join("mine")).unwrap();
+    let mut models = models_in(project.path());
+    assert_eq!(models.identity("./mine").unwrap(), pinned);
+    assert!(models.find("./mine").is_err());
+    assert!(models.load("./mine").is_err());
+}
+
+#[test]
+fn weights_that_change_during_a_run_are_refused() {
+    let project = project();
+    let mut models = models_in(project.path());
+    models.identity("./mine").unwrap();
+    fs::write(weights(&project), "other weights").unwrap();
+    assert!(models.find("./mine").is_err());
+}
+
+#[test]
+fn an_update_replaces_the_pin() {
+    let project = project();
+    let mut models = models_in(project.path());
+    let (before, first) = models.update("./mine").unwrap();
+    assert_eq!(before, None);
+    fs::write(weights(&project), "WEIGHTS").unwrap();
+    let (before, second) = models.update("./mine").unwrap();
+    assert_eq!(before, Some(first));
+    assert_eq!(models.identity("./mine").unwrap().weights, second.weights);
+    assert!(models.find("./mine").is_ok());
+}
+
+#[test]
+fn an_unknown_name_is_an_error() {
+    let project = project();
+    for name in ["gpt9", "./not-there", "a/b/c"] {
+        assert!(models_in(project.path()).identity(name).is_err(), "{name}");
+    }
+    assert!(!project.path().join("venti.lock").exists(), "a failure pins nothing");
+}
+
+#[cfg(feature = "hub")]
+mod on_the_hub {
+    use hub_server::{Repo, Server};
+
+    use super::*;
+
+    #[test]
+    fn a_pin_needs_neither_cache_nor_network() {
+        let server = Server::start(Repo::tiny(), 0).unwrap();
+        let project = tempfile::tempdir().unwrap();
+        let root = project.path();
+        let pinned = models_with(root, &server.url(), false).identity("ada/tiny").unwrap();
+        assert_eq!(pinned.id, format!("ada/tiny@{}", Repo::tiny().commit));
+        assert!(models_in(root).find("ada/tiny").is_ok(), "the cache is enough to write with");
+
+        fs::remove_dir_all(root.join("cache")).unwrap();
+        server.take_requests();
+        let mut offline = models_in(root);
+        assert_eq!(offline.identity("ada/tiny").unwrap(), pinned);
+        let error = offline.find("ada/tiny").err().unwrap().to_string();
+        assert!(
+            error.contains("missing config.json, tokenizer.json, model.safetensors"),
+            "{error}"
+        );
+        assert_eq!(server.take_requests(), []);
+    }
+
+    #[test]
+    fn a_pin_keeps_its_commit_until_it_is_updated() {
+        let server = Server::start(Repo::tiny(), 0).unwrap();
+        let project = tempfile::tempdir().unwrap();
+        let online = || models_with(project.path(), &server.url(), false);
+        let first = online().identity("ada/tiny").unwrap();
+        let mut repo = Repo::tiny();
+        repo.commit = "89abcdef0123456789abcdef0123456789abcdef".to_owned();
+        repo.files.insert("model.safetensors".to_owned(), b"new".to_vec());
+        server.set_repo(repo.clone());
+        assert_eq!(online().identity("ada/tiny").unwrap(), first);
+        assert_eq!(online().find("ada/tiny").unwrap().pin.weights, first.weights);
+        let (before, after) = online().update("ada/tiny").unwrap();
+        assert_eq!(before.unwrap().weights, first.weights);
+        assert_ne!(after.weights, first.weights);
+        assert_eq!(online().identity("ada/tiny").unwrap().id, format!("ada/tiny@{}", repo.commit));
+    }
+}
+
+#[cfg(feature = "embedded-model")]
+mod the_embedded_model {
+    use std::collections::BTreeMap;
+
+    use super::super::super::{Completion, FinishReason, Request, Work};
+    use super::*;
+    use generator::Generation;
+
+    #[test]
+    fn a_different_pin_is_an_error_only_when_something_is_written() {
+        let project = tempfile::tempdir().unwrap();
+        let newer = models_in(project.path()).identity(EMBEDDED).unwrap();
+        let lock = lock_text(&project).replace(&newer.weights, "0ld");
+        fs::write(project.path().join("venti.lock"), lock).unwrap();
+        let mut models = models_in(project.path());
+        assert_eq!(models.identity(EMBEDDED).unwrap().weights, "0ld");
+        let error = models.load(EMBEDDED).err().unwrap().to_string();
+        assert!(error.contains("the weights: expected 0ld"), "{error}");
+        models.update(EMBEDDED).unwrap();
+        assert_eq!(models.identity(EMBEDDED).unwrap(), newer);
+        assert!(models.load(EMBEDDED).is_ok());
+    }
+
+    #[derive(Default)]
+    struct Texts {
+        waiting: Vec<Request>,
+        streamed: BTreeMap<u64, String>,
+        done: BTreeMap<u64, Completion>,
+        fails: bool,
+    }
+
+    impl Work for Texts {
+        fn next(&mut self) -> Option<Request> {
+            self.waiting.pop()
+        }
+
+        fn text(&mut self, id: u64, text: &str) -> std::ops::ControlFlow<()> {
+            self.streamed.entry(id).or_default().push_str(text);
+            std::ops::ControlFlow::Continue(())
+        }
+
+        fn done(&mut self, id: u64, completion: Completion) -> miette::Result<()> {
+            if self.fails {
+                return Err(miette!(help = "make room", "the disk is full"));
+            }
+            self.done.insert(id, completion);
+            Ok(())
+        }
+    }
+
+    fn texts(generator: &dyn Generator, prompts: &[&str]) -> Texts {
+        let generation = Generation {
+            min_new_tokens: 12,
+            max_new_tokens: Some(12),
+            temperature: 0.9,
+            ..Generation::default()
+        };
+        let waiting = prompts.iter().zip(1..).map(|(prompt, id)| Request {
+            id,
+            prompt: generator.tokenizer().tokenize(prompt).unwrap(),
+            generation: generation.clone(),
+            rng_key: [id as u8; 32],
+            likeliest: 0,
+            score_prompt: false,
+        });
+        Texts { waiting: waiting.collect(), ..Texts::default() }
+    }
+
+    #[test]
+    fn the_embedded_model_writes() {
+        let project = tempfile::tempdir().unwrap();
+        let mut models = models_in(project.path());
+        let mut generator = models.load(EMBEDDED).unwrap();
+        assert_eq!(generator.n_positions(), 768);
+        assert_eq!(models.device().unwrap().name(), generator.provenance().device);
+        let prompts = ["On Meetings\n\nA meeting", "On Focus\n\nFocus is"];
+        let mut work = texts(generator.as_ref(), &prompts);
+        let prompt_tokens = generator.tokenizer().tokenize(prompts[0]).unwrap().len();
+        generator.run(&mut work).unwrap();
+        assert_eq!(work.done.len(), 2);
+        assert_eq!(work.done[&1].prompt_tokens, prompt_tokens);
+        for (id, completion) in &work.done {
+            assert_eq!(completion.finish_reason, FinishReason::Length);
+            assert_eq!((completion.token_ids.len(), completion.log_probs.len()), (12, 12));
+            assert!(completion.text.starts_with(&work.streamed[id]));
+            assert!(completion.log_probs.iter().all(|log_prob| *log_prob < 0.0));
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_work_is_returned_unchanged() {
+        let project = tempfile::tempdir().unwrap();
+        let mut generator = models_in(project.path()).load(EMBEDDED).unwrap();
+        let mut work = Texts { fails: true, ..texts(generator.as_ref(), &["A meeting"]) };
+        let error = generator.run(&mut work).unwrap_err();
+        assert_eq!(error.to_string(), "the disk is full");
+        assert_eq!(error.help().unwrap().to_string(), "make room");
+    }
+}

@@ -1,0 +1,121 @@
+//! Progress on standard error: essays done, tokens per second, time left.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::terminal::Terminal;
+use content::essay::EssayId;
+use write::Event;
+
+/// Redraws per second.
+const FRAMES_A_SECOND: u8 = 10;
+
+/// Shows the progress of a run and measures its time.
+pub struct Progress<'t> {
+    terminal: &'t Terminal,
+    bar: ProgressBar,
+    started: Instant,
+    tokens: usize,
+}
+
+impl<'t> Progress<'t> {
+    /// A bar for this number of essays; hidden if standard error is not a terminal.
+    pub fn new(essays: usize, terminal: &'t Terminal) -> Self {
+        let target = if terminal.draws_progress() {
+            ProgressDrawTarget::stderr_with_hz(FRAMES_A_SECOND)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(essays as u64), target);
+        bar.set_style(
+            ProgressStyle::with_template("   writing {bar:24} {pos}/{len} essays {msg}")
+                .expect("the template is constant and parses"),
+        );
+        Self { terminal, bar, started: Instant::now(), tokens: 0 }
+    }
+
+    /// Updates the display.
+    pub fn event(&mut self, event: Event) {
+        match event {
+            Event::Loading { model } => self.bar.set_message(format!("· opening {model}")),
+            Event::Begun { .. } | Event::Candidate { .. } => {}
+            Event::Piece { .. } => {
+                self.tokens += 1;
+                if self.tokens.is_multiple_of(64) {
+                    self.draw();
+                }
+            }
+            Event::Written { id, flagged } => {
+                self.bar.inc(1);
+                self.line(id, if flagged { "written, flagged" } else { "written" });
+                self.draw();
+            }
+            Event::Refused { id } => {
+                self.bar.inc(1);
+                self.line(id, "refused");
+            }
+        }
+    }
+
+    /// Prints one line per essay if no bar is drawn, as in a log.
+    fn line(&self, id: &EssayId, what: &str) {
+        if !self.terminal.draws_progress() {
+            self.terminal.did(what, id);
+        }
+    }
+
+    fn draw(&self) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let mut message = format!("· {:.0} tokens/s", self.tokens as f64 / seconds.max(1e-3));
+        let (done, all) = (self.bar.position() as f64, self.bar.length().unwrap_or(0) as f64);
+        if done > 0.0 && done < all {
+            message += &format!(" · {:.0} s left", seconds / done * (all - done));
+        }
+        self.bar.set_message(message);
+    }
+
+    /// Clears the bar and returns the time that the run took.
+    pub fn finish(self) -> Duration {
+        self.bar.finish_and_clear();
+        self.started.elapsed()
+    }
+}
+
+/// The progress of downloads: a bar, or one line per file if standard error is not a terminal.
+pub struct DownloadBar {
+    terminal: Terminal,
+    bar: ProgressBar,
+}
+
+impl DownloadBar {
+    /// Draws nothing until a download begins.
+    pub fn new(terminal: &Terminal) -> Self {
+        Self { terminal: *terminal, bar: ProgressBar::hidden() }
+    }
+}
+
+impl crate::models::Downloads for DownloadBar {
+    fn begin(&mut self, file: &str, bytes: u64) {
+        if !self.terminal.draws_progress() {
+            self.terminal.did("download", format_args!("{file}, {:.1} MB", bytes as f64 / 1e6));
+            return;
+        }
+        self.bar = ProgressBar::new(bytes);
+        self.bar.set_style(
+            ProgressStyle::with_template(
+                "  download {bar:24} {bytes}/{total_bytes} {bytes_per_sec} · {eta} left · {msg}",
+            )
+            .expect("the template is constant and parses"),
+        );
+        self.bar.set_message(file.to_owned());
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+
+    fn end(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,215 @@
+//! The summary printed at the end of a run: as text, or as JSON.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::cmd::writing::Written;
+use crate::terminal::Terminal;
+use content::essay::EssayId;
+use site::output::Changes;
+use site::{Built, Waiting};
+use text::numbers::{count, thousands};
+
+/// The essays written and, if the site was rendered, the files.
+pub struct Summary<'a> {
+    written: &'a Written,
+    site: Option<Rendered<'a>>,
+}
+
+struct Rendered<'a> {
+    files: usize,
+    notes: &'a [String],
+    waiting: &'a Waiting,
+    changes: Changes,
+    output: &'a Path,
+    took: Duration,
+}
+
+impl<'a> Summary<'a> {
+    /// The summary of a run that wrote essays.
+    pub fn new(written: &'a Written) -> Self {
+        Self { written, site: None }
+    }
+
+    /// The same, for a run that also rendered the site.
+    #[must_use]
+    pub fn with_site(
+        self,
+        built: &'a Built,
+        changes: Changes,
+        output: &'a Path,
+        took: Duration,
+    ) -> Self {
+        let Built { files, notes, waiting } = built;
+        let files = files.count();
+        Self { site: Some(Rendered { files, notes, waiting, changes, output, took }), ..self }
+    }
+
+    /// Prints the summary as text.
+    pub fn say(&self, terminal: &Terminal) {
+        self.say_essays(terminal);
+        let Some(site) = &self.site else { return };
+        for note in site.notes {
+            terminal.did("note", note);
+        }
+        for name in &site.changes.restored {
+            terminal.did("restored", format_args!("{name}: it had been edited"));
+        }
+        for name in &site.changes.released {
+            terminal.did("kept", format_args!("{name}: no longer needed, but edited by hand"));
+        }
+        terminal.did(
+            "rendered",
+            format_args!(
+                "{} in {}: {} written, {} unchanged, {} removed ({})",
+                count(site.files, "file"),
+                site.output.display(),
+                site.changes.written,
+                site.changes.unchanged,
+                site.changes.removed,
+                seconds(site.took)
+            ),
+        );
+    }
+
+    fn say_essays(&self, terminal: &Terminal) {
+        let Written { plan, report, took, .. } = self.written;
+        if report.written.is_empty() {
+            let kept = plan.fresh.len() + plan.stale.len() + plan.edited.len();
+            terminal.did("up to date", count(kept, "essay"));
+        } else {
+            let figures = report.figures();
+            let [one, two, three, four] = figures.distinct;
+            let essays = report.written.len();
+            terminal.did(
+                "wrote",
+                format_args!(
+                    "{} of {} words in {}: {} tokens, {:.0} per second, {:.2} rounds per essay",
+                    count(essays, "essay"),
+                    thousands(figures.words),
+                    seconds(*took),
+                    thousands(report.new_tokens),
+                    report.new_tokens as f64 / took.as_secs_f64().max(1e-3),
+                    f64::from(figures.rounds) / essays as f64,
+                ),
+            );
+            terminal.did(
+                "quality",
+                format_args!(
+                    "distinct-1..4 {one:.3} {two:.3} {three:.3} {four:.3} (lowest distinct-4 {:.3}), \
+                     {}, mean log-likelihood {:.2}",
+                    report.least_distinct_4().unwrap_or(1.0),
+                    count(figures.repeated_sentences, "repeated sentence"),
+                    figures.mean_log_likelihood,
+                ),
+            );
+        }
+        for written in report.flagged() {
+            let why = written.flagged.as_deref().unwrap_or_default();
+            terminal.did("flagged", format_args!("{}: {why}", written.id));
+        }
+        if !report.refused.is_empty() {
+            terminal.warn(format_args!(
+                "not written, because every candidate was empty or matched the blocklist: {}",
+                names(&report.refused)
+            ));
+        }
+        if !plan.edited.is_empty() {
+            terminal.did("kept", format_args!("edited by hand: {}", names(&plan.edited)));
+        }
+        if !plan.stale.is_empty() {
+            terminal.did(
+                "kept",
+                format_args!(
+                    "{} written with another model or other settings; use --refresh to rewrite them",
+                    count(plan.stale.len(), "essay")
+                ),
+            );
+        }
+        if !plan.orphans.is_empty() {
+            terminal.did(
+                "left out",
+                format_args!(
+                    "essays whose seed is gone: {}; remove them with `venti clean --orphans`",
+                    names(&plan.orphans)
+                ),
+            );
+        }
+    }
+
+    /// The summary as JSON.
+    pub fn to_json(&self) -> Value {
+        let Written { plan, report, took, .. } = self.written;
+        let ids =
+            |ids: &[EssayId]| -> Vec<String> { ids.iter().map(ToString::to_string).collect() };
+        let written: Vec<Value> = report
+            .written
+            .iter()
+            .map(|essay| {
+                json!({
+                    "seed": essay.id.slug,
+                    "take": essay.id.take,
+                    "flagged": essay.flagged,
+                    "figures": essay.figures,
+                })
+            })
+            .collect();
+        let mut summary = json!({
+            "essays": {
+                "written": report.written.len(),
+                "refused": ids(&report.refused),
+                "fresh": plan.fresh.len(),
+                "stale": ids(&plan.stale),
+                "edited": ids(&plan.edited),
+                "orphans": ids(&plan.orphans),
+            },
+            "written": written,
+            "candidates": report.candidates,
+            "new_tokens": report.new_tokens,
+            "seconds": took.as_secs_f64(),
+            "tokens_per_second": report.new_tokens as f64 / took.as_secs_f64().max(1e-3),
+            "figures": report.figures(),
+        });
+        if let Some(site) = &self.site {
+            summary["files"] = json!({
+                "all": site.files,
+                "written": site.changes.written,
+                "unchanged": site.changes.unchanged,
+                "removed": site.changes.removed,
+                "restored": site.changes.restored,
+                "released": site.changes.released,
+                "seconds": site.took.as_secs_f64(),
+            });
+            summary["notes"] = json!(site.notes);
+            summary["waiting"] = json!(site.waiting);
+        }
+        summary
+    }
+}
+
+/// The first few names and the number of the others.
+fn names(ids: &[EssayId]) -> String {
+    const SHOWN: usize = 8;
+    let shown: Vec<String> = ids.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = ids.len().saturating_sub(SHOWN);
+    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+}
+
+pub fn seconds(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 10.0 { format!("{seconds:.2} s") } else { format!("{seconds:.0} s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_thousands_separators_and_nouns_a_plural() {
+        assert_eq!([0, 999, 1000, 1234567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(count(1, "essay"), "1 essay");
+        assert_eq!(count(2000, "essay"), "2,000 essays");
+    }
+}
