@@ -1,6 +1,4 @@
-//! Recompiles when a file is added to the built-in theme: the macro that embeds the folder is
-//! expanded once and sees later changes of its files, but no new ones. And gives the program an
-//! identity that changes with its sources, by which caches tell what another Venti left.
+//! Gives the program an identity, a hash of its sources: a site that another Venti built is built anew.
 
 // The ban in clippy.toml is for the program.
 #![allow(clippy::disallowed_methods)]
@@ -14,18 +12,18 @@ fn main() {
         println!("cargo::rerun-if-changed={folder}");
         collect(Path::new(folder), &mut files);
     }
-    files.push(PathBuf::from("Cargo.toml"));
-    // Libraries decide what is rendered, too; a published crate has no lock file beside it.
-    files.extend(Some(PathBuf::from("Cargo.lock")).filter(|path| path.is_file()));
+    // Dependencies determine the output as well. A published crate has no lock file.
+    for file in ["Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={file}");
+        files.extend(Some(PathBuf::from(file)).filter(|path| path.is_file()));
+    }
     files.sort();
-    // Its keys are fixed, so equal sources have equal identities.
+    // `DefaultHasher` has fixed keys, so equal sources give equal identities.
     let mut hasher = DefaultHasher::new();
     for file in &files {
         file.hash(&mut hasher);
         std::fs::read(file).unwrap_or_default().hash(&mut hasher);
     }
-    println!("cargo::rerun-if-changed=Cargo.toml");
-    println!("cargo::rerun-if-changed=Cargo.lock");
     println!("cargo::rustc-env=VENTI_IDENTITY={:016x}", hasher.finish());
 }
 

@@ -21,13 +21,13 @@ site *args:
 test filter="":
     cargo test --release --workspace {{ filter }}
 
-# Tests the site half, which builds without candle and so much faster.
+# Tests the site half, which needs no model.
 test-site filter="":
-    cargo test --release --package venti --no-default-features {{ filter }}
+    cargo test --release -p content -p site {{ filter }}
 
 # Runs the model's tests under AddressSanitizer (needs a nightly toolchain).
 asan:
-    ASAN_OPTIONS=detect_leaks=0 RUSTFLAGS="-Zsanitizer=address" cargo +nightly test --release --package gpt2 --lib --test gpt2 \
+    ASAN_OPTIONS=detect_leaks=0 RUSTFLAGS="-Zsanitizer=address" cargo +nightly test --release --package kernels --package gpt2 --lib \
         --target "$(rustc -vV | sed -n 's/^host: //p')" --target-dir target/asan
 
 # Tests the GPU kernels on an emulated GPU (needs a C++ compiler).
@@ -41,10 +41,10 @@ fmt:
 fmt-check:
     cargo fmt --all --check
 
-# Lints, with and without the model.
+# Lints, with and without the optional features.
 clippy:
     cargo clippy --release --workspace --all-targets -- -D warnings
-    cargo clippy --release --package venti --no-default-features --all-targets -- -D warnings
+    cargo clippy --release --package venti --no-default-features -- -D warnings
 
 # Builds the API documentation; broken links are errors.
 docs:

@@ -110,6 +110,10 @@ desk('errors are shown next to their field, and input is kept', { expected: /sta
   await page.locator('#quote-error').waitFor({ state: 'hidden' });
   await page.getByLabel('Quote').press('Control+Enter');
   await page.locator('#temperature-error').waitFor();
+  await page.getByLabel('Temperature').fill('1');
+  await page.getByLabel('Random seed').fill('seven');
+  await page.getByLabel('Quote').press('Control+Enter');
+  await page.locator('#rng_seed-error').waitFor();
   assert.equal(await page.getByLabel('Quote').inputValue(), QUOTE);
   assert.equal(await page.locator('.candidate').count(), 0);
 });

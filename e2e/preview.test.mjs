@@ -140,7 +140,7 @@ preview('a missing essay appears word by word, then as published', {}, async (pa
   site.write('content/seeds/new-here.md', '---\nquote: "A pipeline is a promise that nobody signed."\ntitle: Unsigned\n---\n');
   await page.goto(`${site.base}new-here/`);
   // It may already be finished.
-  await page.locator('[data-arriving]:not(:empty), article.thinkpiece').first().waitFor();
+  await page.locator('[data-pending]:not(:empty), article.thinkpiece').first().waitFor();
   await page.locator('article.thinkpiece').waitFor({ timeout: 60_000 });
   assert.equal(await page.locator('h1').textContent(), 'Unsigned');
   assert.ok(readFileSync(site.path('content/essays/new-here.md'), 'utf8').includes('title: Unsigned'));

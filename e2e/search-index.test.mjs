@@ -9,7 +9,7 @@ import vm from 'node:vm';
 
 import { sites } from './sites.mjs';
 
-const folder = join(import.meta.dirname, '..', 'src', 'site', 'search');
+const folder = join(import.meta.dirname, '..', 'crates', 'site', 'src', 'search');
 const reader = readFileSync(join(folder, 'reader.js'), 'utf8');
 const shared = JSON.parse(readFileSync(join(folder, 'words.json'), 'utf8'));
 

@@ -34,7 +34,7 @@ from fontTools.varLib import instancer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STATIC = ROOT / "themes/medium/static"
-CARDS = ROOT / "src/site/card/fonts"
+CARDS = ROOT / "crates/site/src/card/fonts"
 DEJAVU = pathlib.Path("/usr/share/fonts/truetype/dejavu")
 
 VOLLKORN, FIGTREE = "fontpkg_vollkorn", "fontpkg_figtree"

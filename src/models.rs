@@ -3,21 +3,25 @@
 
 #[cfg(feature = "embedded-model")]
 mod embedded;
+#[cfg(not(feature = "embedded-model"))]
+#[path = "models/not_embedded.rs"]
+mod embedded;
 mod hub;
 mod hub_settings;
 mod registry;
-mod seen;
+mod resolved;
+mod stamps;
 
 use gpt2::Engine;
 
 use crate::cli;
 use crate::environment;
-use crate::progress::DownloadBar;
+use crate::progress::DownloadProgress;
 use crate::terminal::Terminal;
 use content::project::Project;
 use generator::{GenerationOverrides, Generator, Identity, Models};
-pub use hub::{ALIASES, Downloads};
-use hub_settings::HubSettings;
+pub use hub::ALIASES;
+pub use hub_settings::HubSettings;
 pub use registry::{EMBEDDED, Gpt2Models};
 
 /// Models known by name only, for commands that never open one.
@@ -45,9 +49,9 @@ impl Models for Unopened {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pins {
     /// In the project's `venti.lock`.
-    InTheLock,
-    /// Nowhere: there is no project.
-    Nowhere,
+    Lockfile,
+    /// Nowhere, because there is no project.
+    Unpinned,
 }
 
 /// Opens the models of a project.
@@ -66,15 +70,15 @@ pub fn open(
         clients: 1,
     };
     let hub = HubSettings::from_environment(|name| std::env::var(name).ok(), flags.offline)?;
-    let downloads = Box::new(DownloadBar::new(terminal));
+    let downloads = Box::new(DownloadProgress::new(terminal));
     let terminal = *terminal;
     let models = Gpt2Models::new(&project.root, engine, hub, downloads)?
-        .telling_without_gpu(move |reason| say_without_gpu(&terminal, reason));
-    Ok(if pins == Pins::Nowhere { models.without_lock() } else { models })
+        .on_cpu_fallback(move |reason| note_cpu_fallback(&terminal, reason));
+    Ok(if pins == Pins::Unpinned { models.without_lock() } else { models })
 }
 
 /// Notes once per run that the CPU is used although the program was built for a GPU.
-fn say_without_gpu(terminal: &Terminal, reason: &gpt2::Error) {
+fn note_cpu_fallback(terminal: &Terminal, reason: &gpt2::Error) {
     static SAID: std::sync::Once = std::sync::Once::new();
     SAID.call_once(|| terminal.note(format_args!("writing on the CPU: {reason}")));
 }

@@ -6,20 +6,20 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::terminal::Terminal;
 use content::essay::EssayId;
-use write::Event;
+use write::WriteEvent;
 
 /// Redraws per second.
 const FRAMES_A_SECOND: u8 = 10;
 
 /// Shows the progress of a run and measures its time.
-pub struct Progress<'t> {
+pub struct EssayProgress<'t> {
     terminal: &'t Terminal,
     bar: ProgressBar,
     started: Instant,
     tokens: usize,
 }
 
-impl<'t> Progress<'t> {
+impl<'t> EssayProgress<'t> {
     /// A bar for this number of essays; hidden if standard error is not a terminal.
     pub fn new(essays: usize, terminal: &'t Terminal) -> Self {
         let target = if terminal.draws_progress() {
@@ -36,22 +36,22 @@ impl<'t> Progress<'t> {
     }
 
     /// Updates the display.
-    pub fn event(&mut self, event: Event) {
+    pub fn event(&mut self, event: WriteEvent) {
         match event {
-            Event::Loading { model } => self.bar.set_message(format!("· opening {model}")),
-            Event::Begun { .. } | Event::Candidate { .. } => {}
-            Event::Piece { .. } => {
+            WriteEvent::Loading { model } => self.bar.set_message(format!("· opening {model}")),
+            WriteEvent::Begun { .. } | WriteEvent::Candidate { .. } => {}
+            WriteEvent::Piece { .. } => {
                 self.tokens += 1;
                 if self.tokens.is_multiple_of(64) {
                     self.draw();
                 }
             }
-            Event::Written { id, flagged } => {
+            WriteEvent::Written { id, flagged } => {
                 self.bar.inc(1);
                 self.line(id, if flagged { "written, flagged" } else { "written" });
                 self.draw();
             }
-            Event::Refused { id } => {
+            WriteEvent::Refused { id } => {
                 self.bar.inc(1);
                 self.line(id, "refused");
             }
@@ -82,20 +82,37 @@ impl<'t> Progress<'t> {
     }
 }
 
-/// The progress of downloads: a bar, or one line per file if standard error is not a terminal.
-pub struct DownloadBar {
+/// Receives the progress of downloads.
+pub trait Downloads {
+    /// The download of a file of this size starts or restarts.
+    fn begin(&mut self, file: &str, bytes: u64);
+    /// This many more bytes have arrived.
+    fn advance(&mut self, bytes: u64);
+    /// The file is complete.
+    fn end(&mut self);
+}
+
+/// Shows nothing.
+impl Downloads for () {
+    fn begin(&mut self, _file: &str, _bytes: u64) {}
+    fn advance(&mut self, _bytes: u64) {}
+    fn end(&mut self) {}
+}
+
+/// Shows the progress of downloads: a bar, or one line per file if standard error is not a terminal.
+pub struct DownloadProgress {
     terminal: Terminal,
     bar: ProgressBar,
 }
 
-impl DownloadBar {
+impl DownloadProgress {
     /// Draws nothing until a download begins.
     pub fn new(terminal: &Terminal) -> Self {
         Self { terminal: *terminal, bar: ProgressBar::hidden() }
     }
 }
 
-impl crate::models::Downloads for DownloadBar {
+impl Downloads for DownloadProgress {
     fn begin(&mut self, file: &str, bytes: u64) {
         if !self.terminal.draws_progress() {
             self.terminal.did("download", format_args!("{file}, {:.1} MB", bytes as f64 / 1e6));

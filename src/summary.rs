@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cmd::writing::Written;
+use crate::cmd::writing::WriteOutcome;
 use crate::terminal::Terminal;
 use content::essay::EssayId;
 use site::output::Changes;
@@ -14,7 +14,7 @@ use text::numbers::{count, thousands};
 
 /// The essays written and, if the site was rendered, the files.
 pub struct Summary<'a> {
-    written: &'a Written,
+    written: &'a WriteOutcome,
     site: Option<Rendered<'a>>,
 }
 
@@ -29,7 +29,7 @@ struct Rendered<'a> {
 
 impl<'a> Summary<'a> {
     /// The summary of a run that wrote essays.
-    pub fn new(written: &'a Written) -> Self {
+    pub fn new(written: &'a WriteOutcome) -> Self {
         Self { written, site: None }
     }
 
@@ -75,7 +75,7 @@ impl<'a> Summary<'a> {
     }
 
     fn say_essays(&self, terminal: &Terminal) {
-        let Written { plan, report, took, .. } = self.written;
+        let WriteOutcome { plan, report, took, .. } = self.written;
         if report.written.is_empty() {
             let kept = plan.fresh.len() + plan.stale.len() + plan.edited.len();
             terminal.did("up to date", count(kept, "essay"));
@@ -141,7 +141,7 @@ impl<'a> Summary<'a> {
 
     /// The summary as JSON.
     pub fn to_json(&self) -> Value {
-        let Written { plan, report, took, .. } = self.written;
+        let WriteOutcome { plan, report, took, .. } = self.written;
         let ids =
             |ids: &[EssayId]| -> Vec<String> { ids.iter().map(ToString::to_string).collect() };
         let written: Vec<Value> = report

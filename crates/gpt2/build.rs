@@ -67,14 +67,14 @@ mod cuda {
         let mut command = Command::new(&nvcc);
         command.args(["-fatbin", "-O3", "--std=c++17", "--threads"]);
         command.arg(env::var("NUM_JOBS").unwrap_or_else(|_| "0".to_owned()));
-        if said(Command::new(&nvcc).arg("--help")).contains("--compress-mode") {
+        if output_of(Command::new(&nvcc).arg("--help")).contains("--compress-mode") {
             command.arg("--compress-mode=size");
         }
         command.arg(format!("--generate-code=arch=compute_{least},code=compute_{least}"));
         for card in &cards {
             command.arg(format!("--generate-code=arch=compute_{card},code=sm_{card}"));
         }
-        said(command.arg("src/gpu/kernels/kernels.cu").arg("-o").arg(to));
+        output_of(command.arg("src/gpu/kernels/kernels.cu").arg("-o").arg(to));
         let cards: Vec<String> = cards.iter().map(u32::to_string).collect();
         println!("cargo::rustc-env=GPT2_CUDA_CARDS={}", cards.join(", "));
         println!("cargo::rustc-env=GPT2_CUDA_RELEASE={release}");
@@ -102,7 +102,7 @@ mod cuda {
 
     /// The toolkit's version, such as 12.8.
     fn release(nvcc: &Path) -> String {
-        let text = said(Command::new(nvcc).arg("--version"));
+        let text = output_of(Command::new(nvcc).arg("--version"));
         let release = text.split("release ").nth(1).and_then(|rest| rest.split(',').next());
         let no_nvcc = || stop(&format!("{} is not nvcc", nvcc.display()));
         release.unwrap_or_else(no_nvcc).to_owned()
@@ -111,26 +111,26 @@ mod cuda {
     /// Compute capabilities to compile for: those in `CUDAARCHS`, or by default those of [`CARDS`] that
     /// nvcc supports.
     fn cards(nvcc: &Path) -> Vec<u32> {
-        let known = said(Command::new(nvcc).arg("--list-gpu-code"));
+        let known = output_of(Command::new(nvcc).arg("--list-gpu-code"));
         let knows = |card: u32| known.lines().any(|line| line.trim() == format!("sm_{card}"));
-        let asked = env::var("CUDAARCHS").unwrap_or_default();
-        if asked.trim().is_empty() {
+        let wanted = env::var("CUDAARCHS").unwrap_or_default();
+        if wanted.trim().is_empty() {
             return CARDS.into_iter().filter(|card| knows(*card)).collect();
         }
         let card = |text: &str| match text.trim().parse() {
             Ok(card) if card >= LEAST && knows(card) => card,
             _ => stop(&format!(
-                "CUDAARCHS is `{asked}`, expected compute capabilities of at least {LEAST} that {} \
+                "CUDAARCHS is `{wanted}`, expected compute capabilities of at least {LEAST} that {} \
                  supports, such as 80;90",
                 nvcc.display()
             )),
         };
-        asked.split(';').map(card).collect()
+        wanted.split(';').map(card).collect()
     }
 
     /// Runs a program and returns its standard output. If it fails, the build ends with its output as
     /// error.
-    fn said(command: &mut Command) -> String {
+    fn output_of(command: &mut Command) -> String {
         let output = command.output().unwrap_or_else(|error| {
             stop(&format!("cannot run {}: {error}", command.get_program().display()))
         });

@@ -8,7 +8,7 @@ use generator::{GenerationOverrides, Kind, SETTINGS, Setting, Value};
 pub struct GenerationFlags {
     /// The settings that were given.
     pub overrides: GenerationOverrides,
-    /// Random seed of every essay, instead of each seed's own.
+    /// Random seed for every essay, instead of each seed's own.
     pub rng_seed: Option<u64>,
 }
 
@@ -29,7 +29,7 @@ impl Args for GenerationFlags {
         let rng_seed = clap::Arg::new("rng_seed")
             .long("rng-seed")
             .value_name("N")
-            .help("Random seed of every essay, instead of each seed's own")
+            .help("Random seed for every essay, instead of each seed's own")
             .help_heading("Generation")
             .value_parser(clap::value_parser!(u64));
         command.args(SETTINGS.iter().map(flag)).arg(rng_seed)

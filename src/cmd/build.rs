@@ -3,13 +3,12 @@
 use std::time::Instant;
 
 use super::workspace::Workspace;
-use super::writing::{self, Asked};
+use super::writing::{self, WriteRequest};
 use crate::cli::{Build, Global};
 use crate::environment;
 use crate::summary::Summary;
 use crate::terminal::{Terminal, print};
-use site::destination::{Destination, Rehearsal};
-use site::{self, output::Output};
+use site::output::Output;
 
 /// Name of the program in pages and feeds.
 pub const GENERATOR: &str = concat!("venti ", env!("CARGO_PKG_VERSION"));
@@ -23,19 +22,17 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
     environment::use_threads(&args.model.engine, &site.project.config)?;
     let project = &site.project;
     let folder = project.path(&project.config.output);
-    let open = || Output::open(&folder, &project.scratch());
-    // Opening the output locks it. A build that may write essays opens it only when needed, so that
-    // other processes do not wait for it meanwhile.
-    let (content, opened) = rayon::join(|| site.load(), || args.frozen.then(open));
-    let (seeds, essays) = content?;
-    let asked = Asked {
+    let (content, output) =
+        rayon::join(|| site.load(), || Output::open(&folder, &project.scratch()));
+    let ((seeds, essays), mut output) = (content?, output?);
+    let request = WriteRequest {
         only: &[],
         writing: &args.writing,
         model: &args.model,
         generation: &args.generation,
     };
     let today = environment::today()?;
-    let build = |essays: &_, destination: &dyn Destination| {
+    let build = |essays: &_, output: &Output| {
         let input = site::Input {
             project,
             seeds: &seeds,
@@ -46,18 +43,18 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
             generator: GENERATOR,
             identity: IDENTITY,
         };
-        site::build(&input, destination)
+        site::build(&input, output)
     };
     let written = if args.frozen {
-        writing::check_frozen(&site, &seeds, essays, &asked)?
+        writing::check_frozen(&site, &seeds, essays, &request)?
     } else {
-        writing::write(&site, &seeds, essays, &asked, terminal, |essays| {
-            build(essays, &Rehearsal(&open()?)).map(drop)
+        writing::write(&site, &seeds, essays, &request, terminal, |essays| {
+            output.reuse(build(essays, &output)?.files);
+            Ok(())
         })?
     };
 
     let started = Instant::now();
-    let output = opened.unwrap_or_else(open)?;
     let built = build(&written.essays, &output)?;
     let changes = output.commit(&built.files)?;
     let summary = Summary::new(&written).with_site(

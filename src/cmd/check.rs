@@ -15,7 +15,7 @@ use content::problem::{Problem, Problems, read_text};
 use content::project::CONFIG_FILE;
 use content::seed::Seed;
 use content::store::Stored;
-use site::check::{self, Finding, Report, Rule, Severity, gathered};
+use site::check::{self, CheckReport, Finding, Rule, Severity, merged};
 use text::numbers::count;
 use write::plan::orphans;
 
@@ -26,11 +26,11 @@ pub fn run(site: &Workspace, args: &Check, terminal: &Terminal) -> miette::Resul
     let (seeds, essays) = site.load()?;
     let mut report = check::check(&project.root, &project.config, external_asked(args))?;
     report.findings.extend(project_findings(&seeds, &essays, &project.config));
-    let mut summary = summary(&report);
+    let mut summary = format!("{}, {}", count(report.pages, "page"), count(report.links, "link"));
     if external_asked(args) {
         summary += &check_external(&mut report, terminal);
     }
-    let findings = gathered(std::mem::take(&mut report.findings));
+    let findings = merged(std::mem::take(&mut report.findings));
     let errors = at_least(&findings, Severity::Error);
     let warnings = findings.len() - errors;
     let verdict = match (errors, warnings) {
@@ -44,7 +44,6 @@ pub fn run(site: &Workspace, args: &Check, terminal: &Terminal) -> miette::Resul
         let whole = json!({
             "pages": report.pages,
             "links": report.links,
-            "colour_pairs": report.colours,
             "errors": errors,
             "warnings": warnings,
             "findings": findings,
@@ -64,15 +63,6 @@ pub fn run(site: &Workspace, args: &Check, terminal: &Terminal) -> miette::Resul
 
 fn at_least(findings: &[Finding], severity: Severity) -> usize {
     findings.iter().filter(|finding| finding.severity <= severity).count()
-}
-
-/// Counts of what was checked.
-fn summary(report: &Report) -> String {
-    let mut summary = format!("{}, {}", count(report.pages, "page"), count(report.links, "link"));
-    if report.colours == 0 {
-        summary += ", no colours (the theme does not use the documented names)";
-    }
-    summary
 }
 
 /// Findings about the project's own files.
@@ -116,8 +106,8 @@ fn show(root: &Path, findings: &[Finding], strict: bool, terminal: &Terminal) {
 fn problem(finding: &Finding, text: Option<&str>) -> Problem {
     let place = &finding.places[0];
     let message = format!("{}{}", finding.message, finding.elsewhere());
-    let problem = match (text, place.spot) {
-        (Some(text), Some(spot)) => Problem::at(&place.file, text, spot.offset, spot.len, message),
+    let problem = match (text, place.position) {
+        (Some(text), Some(at)) => Problem::at(&place.file, text, at.offset, at.len, message),
         _ => Problem::in_file(&place.file, message),
     };
     let problem = match &finding.hint {
@@ -143,7 +133,7 @@ fn external_asked(_: &Check) -> bool {
 
 /// Checks the external links and returns their number as text.
 #[cfg(feature = "external-links")]
-fn check_external(report: &mut Report, terminal: &Terminal) -> String {
+fn check_external(report: &mut CheckReport, terminal: &Terminal) -> String {
     let links = std::mem::take(&mut report.external);
     let addresses = check::external::addresses(links);
     let asked = match addresses.len() {
@@ -151,19 +141,20 @@ fn check_external(report: &mut Report, terminal: &Terminal) -> String {
         n => format!("{n} external links"),
     };
     terminal.did("checking", &asked);
-    report.findings.extend(check::external::check(addresses, &check::external::Manners::default()));
+    let limits = check::external::RequestLimits::default();
+    report.findings.extend(check::external::check(addresses, &limits));
     format!(", {asked}")
 }
 
 #[cfg(not(feature = "external-links"))]
-fn check_external(_: &mut Report, _: &Terminal) -> String {
+fn check_external(_: &mut CheckReport, _: &Terminal) -> String {
     String::new()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use content::essay::tests::essay;
+    use content::essay::sample::essay;
 
     #[test]
     fn orphaned_essays_and_a_missing_base_url_are_reported() {

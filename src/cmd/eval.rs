@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use miette::{IntoDiagnostic, Result, miette};
+use miette::{IntoDiagnostic, Result};
 
 use super::build::GENERATOR;
 use super::import;
@@ -13,126 +13,84 @@ use super::writing;
 use crate::cli::{Eval, EvalPart, Global};
 use crate::models::{self, Pins};
 use crate::terminal::{Terminal, print};
+use content::config::Config;
 use generator::Models;
 use lab::corpus::Corpus;
-use lab::eval::essays::Essays;
-use lab::eval::report::{Evaluated, Read, Report};
-use lab::eval::{bias, copied, essays, prediction};
-use text::numbers::thousands;
-use write::rounds::{Brief, Outcome};
+use lab::eval::{
+    self, EssayOptions, EvalOptions, EvalProgress, Evaluation, ModelUnderTest, PredictionOptions,
+    Quote,
+};
 
 /// Evaluates the models and prints the report.
 pub fn run(global: &Global, args: &Eval, terminal: &Terminal) -> Result<()> {
-    let is_wanted = |part| is_wanted(args, part);
     let project = workspace::find_or_nowhere(global)?.0;
     let config = &project.config;
-    let blocklist = writing::blocklist(config)?;
-    let read = |paths: &[PathBuf]| -> Result<Option<Corpus>> {
-        if paths.is_empty() { Ok(None) } else { Corpus::read(paths).map(Some) }
-    };
-    let (corpus, against) = (read(&args.corpus)?, read(&args.against)?);
-    let quotes = match &args.prompts {
-        Some(file) => {
-            let items = import::read(file, None)?.into_iter();
-            items.map(|item| (item.title, item.quote)).collect()
-        }
-        None => essays::quotes(),
-    };
+    let corpus = read(&args.corpus)?;
+    let essays = is_wanted(args, EvalPart::Essays).then(|| essay_options(args, config));
+    let essays = essays.transpose()?;
 
     let names = match &args.models[..] {
         [] => std::slice::from_ref(&config.model),
         names => names,
     };
-    let mut models = models::open(&project, &args.engine, Pins::Nowhere, terminal)?;
+    let mut models = models::open(&project, &args.engine, Pins::Unpinned, terminal)?;
     // Open all of them before spending minutes on the first.
-    let mut described = Vec::new();
+    let mut candidates = Vec::new();
+    let mut fewest = usize::MAX;
     for name in names {
         let identity = models.identity(name)?;
-        described.push((identity, models.find(name)?.open()?.config().clone()));
-    }
-    let fewest = described.iter().map(|(_, config)| config.n_positions).min().unwrap_or(0);
-    let context = args.context.unwrap_or(fewest);
-    if context > fewest {
-        return Err(miette!(
-            help = format!("`--context` can be at most {fewest}"),
-            "windows of {} tokens exceed the {} positions of a model",
-            thousands(context),
-            thousands(fewest)
-        ));
-    }
-
-    let mut evaluated = Vec::new();
-    let mut written: Vec<Option<(Vec<Brief>, Vec<Outcome>)>> = Vec::new();
-    for (name, (identity, config)) in names.iter().zip(described) {
-        let bar = Bar::new(terminal, name);
-        let mut generator = models.load(name)?;
-        let generator = generator.as_mut();
-        let provenance = generator.provenance();
-        let prediction = match &corpus {
-            Some(corpus) => {
-                let begin = &mut |windows| bar.begin("predicting", windows);
-                Some(prediction::predict(generator, corpus, context, begin, &mut || bar.done())?)
-            }
-            None => None,
-        };
-        let bias = if is_wanted(EvalPart::Bias) {
-            let begin = &mut |sentences| bar.begin("measuring bias", sentences);
-            Some(bias::probe(generator, begin, &mut || bar.done())?)
-        } else {
-            None
-        };
-        let settings =
-            identity.settings(&project.config.generation).with(&args.generation.overrides);
-        let generation = is_wanted(EvalPart::Essays).then_some(settings);
-        written.push(match &generation {
-            Some(generation) => {
-                let briefs = essays::briefs(&quotes, generation, args.generation.rng_seed);
-                bar.begin("writing", briefs.len());
-                let outcomes = essays::write(generator, &briefs, &blocklist, &mut || bar.done())?;
-                Some((briefs, outcomes))
-            }
-            None => None,
-        });
-        bar.clear();
-        evaluated.push(Evaluated {
-            model: name.clone(),
-            id: identity.id,
-            weights: identity.weights,
-            generation,
-            parameters: config.parameters(),
-            device: provenance.device,
-            dtype: provenance.dtype,
-            prediction,
-            essays: None,
-            bias,
+        let model = models.find(name)?.open()?.config().clone();
+        fewest = fewest.min(model.n_positions);
+        candidates.push(ModelUnderTest {
+            name: name.clone(),
+            generation: identity.settings(&config.generation).with(&args.generation.overrides),
+            identity,
+            parameters: model.parameters(),
         });
     }
+    let context = eval::window_size(args.context, fewest)?;
 
-    let mut copied = against.as_ref().map(|against| copied_by_all(&written, against));
-    for (evaluated, written) in evaluated.iter_mut().zip(&written) {
-        if let Some((briefs, outcomes)) = written {
-            let kept = outcomes.iter().filter(|outcome| outcome.best.is_some()).count();
-            let copied = copied.as_mut().map(|runs| runs.drain(..kept).collect());
-            evaluated.essays = Some(Essays::new(briefs, outcomes, copied));
-        }
-    }
-    let has_essays = is_wanted(EvalPart::Essays);
-    let report = Report {
+    let mut evaluation = Evaluation::new(EvalOptions {
         venti: GENERATOR,
-        corpus: corpus.as_ref().map(Read::new),
-        context: corpus.as_ref().map(|_| context),
-        quotes: has_essays.then_some(quotes.len()),
-        against: against.as_ref().map(Read::new),
-        models: evaluated,
-    };
+        prediction: corpus.map(|corpus| PredictionOptions { corpus, context }),
+        essays,
+        bias: is_wanted(args, EvalPart::Bias),
+    });
+    for (name, candidate) in names.iter().zip(candidates) {
+        let bar = EvalBar::new(terminal, name);
+        evaluation.evaluate(candidate, models.load(name)?.as_mut(), &bar)?;
+        bar.clear();
+    }
+    let report = evaluation.report();
     if args.json {
         let json = serde_json::to_string_pretty(&report).into_diagnostic()?;
         return print(format_args!("{json}\n"));
     }
-    if corpus.is_none() && args.only.is_empty() {
+    if report.corpus.is_none() && args.only.is_empty() {
         terminal.note("use `--corpus FILE` to also measure how well a text is predicted");
     }
     print(report)
+}
+
+/// Reads a corpus, if there are any files.
+fn read(paths: &[PathBuf]) -> Result<Option<Corpus>> {
+    if paths.is_empty() { Ok(None) } else { Corpus::read(paths).map(Some) }
+}
+
+fn essay_options(args: &Eval, config: &Config) -> Result<EssayOptions> {
+    let quotes = match &args.prompts {
+        Some(file) => {
+            let items = import::read(file, None)?.into_iter();
+            items.map(|item| Quote { title: item.title, text: item.quote }).collect()
+        }
+        None => eval::default_quotes(),
+    };
+    Ok(EssayOptions {
+        quotes,
+        rng_seed: args.generation.rng_seed,
+        blocklist: writing::blocklist(config)?,
+        against: read(&args.against)?,
+    })
 }
 
 /// Whether a part is to be measured.
@@ -160,24 +118,13 @@ pub fn check(args: &Eval) -> Result<(), String> {
     }
 }
 
-/// Copied passages of every kept essay, model by model. Reads the corpus once for all models.
-fn copied_by_all(
-    written: &[Option<(Vec<Brief>, Vec<Outcome>)>],
-    against: &Corpus,
-) -> Vec<Vec<copied::Run>> {
-    let outcomes = written.iter().flatten().flat_map(|(_, outcomes)| outcomes);
-    let texts: Vec<&str> =
-        outcomes.filter_map(Outcome::best).map(|best| best.text.as_str()).collect();
-    copied::runs(&texts, against)
-}
-
 /// Shows what is being measured.
-struct Bar<'a> {
+struct EvalBar<'a> {
     bar: ProgressBar,
     model: &'a str,
 }
 
-impl<'a> Bar<'a> {
+impl<'a> EvalBar<'a> {
     fn new(terminal: &Terminal, model: &'a str) -> Self {
         if !terminal.draws_progress() {
             return Self { bar: ProgressBar::hidden(), model };
@@ -189,17 +136,19 @@ impl<'a> Bar<'a> {
         Self { bar, model }
     }
 
-    fn begin(&self, what: &str, of: usize) {
-        self.bar.reset();
-        self.bar.set_length(of as u64);
-        self.bar.set_message(format!("{}: {what}", self.model));
-    }
-
-    fn done(&self) {
-        self.bar.inc(1);
-    }
-
     fn clear(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+impl EvalProgress for EvalBar<'_> {
+    fn begin(&self, part: &str, steps: usize) {
+        self.bar.reset();
+        self.bar.set_length(steps as u64);
+        self.bar.set_message(format!("{}: {part}", self.model));
+    }
+
+    fn step(&self) {
+        self.bar.inc(1);
     }
 }

@@ -6,7 +6,7 @@ use miette::miette;
 use serde_json::{Value, json};
 
 use super::workspace::{self, Workspace};
-use super::writing::{self, Asked};
+use super::writing::{self, WriteRequest};
 use crate::cli::{Generate, Global};
 use crate::environment;
 use crate::models;
@@ -18,7 +18,7 @@ use generator::Generation;
 use generator::{Completion, FinishReason, Generator, Models};
 use stream::Stream;
 use text::prompt::Prompt;
-use write::{self, Brief, Progress};
+use write::{self, CandidateEvent, EssayRequest};
 
 /// Writes essays to the store, or one text to standard output.
 pub fn run(global: &Global, args: Generate, terminal: &Terminal) -> miette::Result<()> {
@@ -28,13 +28,13 @@ pub fn run(global: &Global, args: Generate, terminal: &Terminal) -> miette::Resu
     let site = Workspace::open(global, terminal)?;
     environment::use_threads(&args.model.engine, &site.project.config)?;
     let (seeds, essays) = site.load()?;
-    let asked = Asked {
+    let request = WriteRequest {
         only: &args.seeds,
         writing: &args.writing,
         model: &args.model,
         generation: &args.generation,
     };
-    let written = writing::write(&site, &seeds, essays, &asked, terminal, |_| Ok(()))?;
+    let written = writing::write(&site, &seeds, essays, &request, terminal, |_| Ok(()))?;
     let summary = Summary::new(&written);
     if args.json {
         return print(format_args!("{}\n", summary.to_json()));
@@ -66,30 +66,30 @@ fn one_text(
     if args.raw {
         return raw(generator, quote, &generation, rng_seed, args.json);
     }
-    let brief = Brief {
+    let essay = EssayRequest {
         prompt: Prompt::new(args.title.as_deref(), quote),
         generation: generation.clone(),
         rng_seed,
         take: args.take,
     };
     let alone = generation.candidates == 1 && generation.max_rounds == 1;
-    let mut stream = Stream::new(brief.prompt.lead.clone(), generation.max_words);
+    let mut stream = Stream::new(essay.prompt.lead.clone(), generation.max_words);
     let mut broken = Ok(());
-    let mut progress = |event: Progress| {
-        if let (Progress::Piece { piece, .. }, true, false) = (event, alone, args.json)
+    let mut progress = |event: CandidateEvent| {
+        if let (CandidateEvent::Piece { piece, .. }, true, false) = (event, alone, args.json)
             && broken.is_ok()
         {
             broken = print(stream.push(piece));
         }
     };
-    let outcome = write::text(generator, &brief, &blocklist, &mut progress)?;
+    let outcome = write::text(generator, &essay, &blocklist, &mut progress)?;
     broken?;
 
     if args.json {
         let lines = outcome.candidates.iter().enumerate().map(|(at, candidate)| {
             let mut line = completion_json(&candidate.completion, &generation);
             line["essay"] = json!(candidate.text);
-            line["title"] = json!(brief.prompt.title);
+            line["title"] = json!(essay.prompt.title);
             line["round"] = json!(candidate.round);
             line["candidate"] = json!(candidate.candidate);
             line["rng_seed"] = json!(rng_seed);

@@ -12,6 +12,7 @@ use super::workspace::Workspace;
 use crate::cli::{Import, ImportFormat};
 use crate::terminal::Terminal;
 use content::new_seed::NewSeed;
+use text::whitespace::collapse;
 
 /// A quote and its metadata in the list.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -76,11 +77,11 @@ pub fn run(
 ) -> miette::Result<()> {
     let items = read(&args.file, args.format)?;
     let seeds = site.load_seeds()?;
-    let mut known: BTreeSet<String> = seeds.iter().map(|seed| normalised(&seed.quote)).collect();
+    let mut known: BTreeSet<String> = seeds.iter().map(|seed| comparable(&seed.quote)).collect();
     let mut new = Vec::new();
     let mut skipped = 0;
     for item in items {
-        if known.insert(normalised(&item.quote)) {
+        if known.insert(comparable(&item.quote)) {
             new.push(item);
         } else {
             skipped += 1;
@@ -97,7 +98,7 @@ pub fn run(
                 author: present(item.author),
                 source: present(item.source),
                 tags,
-                ..NewSeed::new(paragraphs(&item.quote), item.date.unwrap_or(today))
+                ..NewSeed::new(collapse(&item.quote), item.date.unwrap_or(today))
             }
         })
         .collect();
@@ -244,19 +245,8 @@ fn present(field: Option<String>) -> Option<String> {
     field.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Separates paragraphs by one empty line and collapses all other white space.
-fn paragraphs(quote: &str) -> String {
-    quote
-        .replace("\r\n", "\n")
-        .split("\n\n")
-        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
-        .filter(|paragraph| !paragraph.is_empty())
-        .collect::<Vec<_>>()
-        .join("\n\n")
-}
-
 /// A form that is equal for quotes that differ only in white space and case.
-fn normalised(quote: &str) -> String {
+fn comparable(quote: &str) -> String {
     quote.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 

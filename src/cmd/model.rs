@@ -24,11 +24,13 @@ pub fn run(global: &Global, args: &Model, terminal: &Terminal) -> Result<()> {
         ModelCommand::Path(name) => {
             with(global, name, terminal, |models, model| path(models, model, &mut out))?;
         }
-        ModelCommand::List(engine) => list(&mut looking(global, engine, terminal)?.0, &mut out)?,
+        ModelCommand::List(engine) => {
+            list(&mut open_unpinned(global, engine, terminal)?.0, &mut out)?
+        }
         ModelCommand::Update(name) => {
             // Only this one changes `venti.lock`, so only it locks the project.
             let site = Workspace::open(global, terminal)?;
-            let mut models = models::open(&site.project, &name.engine, Pins::InTheLock, terminal)?;
+            let mut models = models::open(&site.project, &name.engine, Pins::Lockfile, terminal)?;
             let model = name.model.as_deref().unwrap_or(&site.project.config.model);
             update(&mut models, model, &mut out)?;
         }
@@ -43,15 +45,19 @@ fn with(
     terminal: &Terminal,
     command: impl FnOnce(&mut Gpt2Models, &str) -> Result<()>,
 ) -> Result<()> {
-    let (mut models, of_the_site) = looking(global, &name.engine, terminal)?;
+    let (mut models, of_the_site) = open_unpinned(global, &name.engine, terminal)?;
     command(&mut models, name.model.as_deref().unwrap_or(&of_the_site))
 }
 
 /// Opens the models without pinning any, and returns the name of the site's model; outside a site,
 /// that of a new one.
-fn looking(global: &Global, engine: &Engine, terminal: &Terminal) -> Result<(Gpt2Models, String)> {
+fn open_unpinned(
+    global: &Global,
+    engine: &Engine,
+    terminal: &Terminal,
+) -> Result<(Gpt2Models, String)> {
     let project = workspace::find_or_nowhere(global)?.0;
-    let models = models::open(&project, engine, Pins::Nowhere, terminal)?;
+    let models = models::open(&project, engine, Pins::Unpinned, terminal)?;
     Ok((models, project.config.model))
 }
 
@@ -78,7 +84,7 @@ pub fn info(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result
         ("heads", config.n_head.to_string()),
         ("width", config.n_embd.to_string()),
         ("positions", config.n_positions.to_string()),
-        ("tokenizer", thousands(config.vocab_size)),
+        ("vocabulary", thousands(config.vocab_size)),
         ("size", size),
         ("device", on(&device)),
         ("dtype", engine.dtype(&device).name().to_owned()),
@@ -103,7 +109,11 @@ pub fn path(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result
     let Some(files) = found.files else {
         return Err(miette!("{model} is embedded in this program and has no files"));
     };
-    for path in std::iter::once(&files.config).chain(&files.tokenizer).chain(&files.weights) {
+    for path in std::iter::once(&files.config)
+        .chain(&files.tokenizer)
+        .chain(&files.weights)
+        .chain(&files.generation)
+    {
         writeln!(out, "{}", path.display()).into_diagnostic()?;
     }
     Ok(())
@@ -185,7 +195,7 @@ mod tests {
         Gpt2Models::new(root, Engine::default(), hub, Box::new(())).unwrap()
     }
 
-    fn said(command: impl FnOnce(&mut dyn Write) -> Result<()>) -> String {
+    fn output_of(command: impl FnOnce(&mut dyn Write) -> Result<()>) -> String {
         let mut out = Vec::new();
         command(&mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -196,14 +206,14 @@ mod tests {
     fn the_embedded_model_is_described() {
         let dir = tempfile::tempdir().unwrap();
         let mut models = models(dir.path());
-        let text = said(|out| info(&mut models, EMBEDDED, out));
+        let text = output_of(|out| info(&mut models, EMBEDDED, out));
         for line in [
             "id          venti-mini",
             "source      embedded",
             "positions   768",
-            "tokenizer  8,192",
+            "vocabulary  8,192",
         ] {
-            assert!(text.lines().any(|said| said == line), "{line} in {text}");
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }
         let error = path(&mut models, EMBEDDED, &mut Vec::new()).unwrap_err();
         assert!(error.to_string().contains("embedded in this program"), "{error}");
@@ -214,19 +224,21 @@ mod tests {
     fn the_list_has_known_and_pinned_models() {
         let dir = tempfile::tempdir().unwrap();
         let mut models = models(dir.path());
-        let before = said(|out| list(&mut models, out));
+        let before = output_of(|out| list(&mut models, out));
         assert!(
             before
                 .starts_with("venti-mini     embedded\ngpt2           hub openai-community/gpt2\n"),
             "{before}"
         );
         assert!(
-            said(|out| update(&mut models, EMBEDDED, out)).starts_with("venti-mini pinned at ")
+            output_of(|out| update(&mut models, EMBEDDED, out))
+                .starts_with("venti-mini pinned at ")
         );
         assert!(
-            said(|out| update(&mut models, EMBEDDED, out)).starts_with("venti-mini unchanged at ")
+            output_of(|out| update(&mut models, EMBEDDED, out))
+                .starts_with("venti-mini unchanged at ")
         );
-        let after = said(|out| list(&mut models, out));
+        let after = output_of(|out| list(&mut models, out));
         assert!(after.starts_with("venti-mini     embedded  locked\n"), "{after}");
     }
 }

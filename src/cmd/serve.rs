@@ -1,29 +1,31 @@
 //! `venti serve`: a preview of the site that is rebuilt on every change.
 
-mod surroundings;
+mod latest;
+mod process;
+mod sources;
 mod writer;
 
 use std::path::Path;
-use std::sync::mpsc::channel;
 
 use super::build::{GENERATOR, IDENTITY};
-use super::workspace;
+use super::workspace::{self, SiteLocation};
 use crate::cli::{Global, Serve};
 use crate::environment;
 use crate::summary::seconds;
 use crate::terminal::Terminal;
-use content;
 use content::essay::EssayId;
 use content::problem::plain_text;
 use content::project::Project;
+use latest::{Latest, latest};
+use process::Process;
 use serve::api::{self, Api, Limits};
 use serve::{
-    self, Address, Arrivals, Arriving, Attempt, Beside, Event, Next, Options, Shelf, Watched,
-    Workshop,
+    BoundAddress, BuildEvent, BuiltSite, ListenOptions, PendingEssay, PendingEssays, ServerState,
+    Services, SiteSnapshot, SnapshotBuilder, Watched,
 };
-use site::output::Standing;
+use site::output::LastBuild;
 use site::{page_of, root_of_host};
-use surroundings::Process;
+use sources::Content;
 use text::numbers::count;
 use text::prompt::Prompt;
 use writer::Writer;
@@ -33,7 +35,7 @@ const PORT: u16 = 8501;
 
 /// Which seeds the preview shows.
 #[derive(Debug, Clone, Copy)]
-struct Shown {
+struct VisibleSeeds {
     drafts: bool,
     future: bool,
 }
@@ -46,10 +48,10 @@ pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result
     if let Some(project) = &project {
         environment::use_threads(&args.engine, &project.config)?;
     }
-    let options = Options {
+    let options = ListenOptions {
         host: args.host.clone(),
         port: args.port.unwrap_or(PORT),
-        port_asked: args.port.is_some(),
+        port_is_fixed: args.port.is_some(),
     };
     let key = if args.api { environment::api_key(args.api_key.as_deref())? } else { None };
     let (listener, address) = serve::listen(&options)?;
@@ -62,31 +64,26 @@ pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result
 
     let process =
         Process { place: place.clone(), engine: args.engine.clone(), terminal: *terminal };
-    let workshop = Workshop::new(process);
+    let server = ServerState::new(process);
     let own = options.own_name();
     let limits = Limits::default();
-    let api = args.api.then(|| Api { workshop: workshop.clone(), key, own: own.clone(), limits });
-    let writer = Writer { workshop: workshop.clone(), drafts: args.drafts, terminal: *terminal };
-    let shown = Shown { drafts: args.drafts, future: args.future };
-    let said = *terminal;
-    let (built, to_write) = channel();
+    let api = args.api.then(|| Api { server: server.clone(), key, own: own.clone(), limits });
+    let writer = Writer { server: server.clone(), drafts: args.drafts, terminal: *terminal };
+    let shown = VisibleSeeds { drafts: args.drafts, future: args.future };
+    let (loaded, to_write) = latest();
+    let mut builder = Builder::new(place, shown, loaded);
+    let terminal = *terminal;
     serve::run(
         listener,
-        move |last| {
-            let attempt = attempt(&place, shown, last);
-            if attempt.site.is_ok() {
-                let _ = built.send(());
-            }
-            attempt
-        },
-        move |event| say(&said, event),
-        move |mut teller| writer.run(&to_write, &mut teller),
-        Beside { workshop, own, api },
+        move |last, watch| builder.build(last, watch).map_err(|report| plain_text(&report)),
+        move |event| report(&terminal, event),
+        move |mut reporter| writer.run(&to_write, &mut reporter),
+        Services { server, own, api },
     )
 }
 
 /// Prints the URLs, and opens the site in a browser if requested.
-fn announce(address: &Address, url: &str, args: &Serve, terminal: &Terminal) {
+fn announce(address: &BoundAddress, url: &str, args: &Serve, terminal: &Terminal) {
     if let Some(port) = address.instead_of {
         terminal.warn(format_args!("port {port} is in use; using the next free one"));
     }
@@ -102,65 +99,90 @@ fn announce(address: &Address, url: &str, args: &Serve, terminal: &Terminal) {
     }
 }
 
-fn say(terminal: &Terminal, event: Event<'_>) {
+fn report(terminal: &Terminal, event: BuildEvent<'_>) {
     match event {
-        Event::Built { changed, files, took } => terminal.did(
+        BuildEvent::Built { changed, files, took } => terminal.did(
             "built",
             format_args!("{changed} of {} ({})", count(files, "file"), seconds(took)),
         ),
-        Event::Mended => terminal.did("fixed", "the preview is current"),
-        Event::Broken(problem) => terminal.say(format_args!("{problem}\n")),
-        Event::Unwatched(reason) => terminal.warn(format_args!(
+        BuildEvent::Fixed => terminal.did("fixed", "the preview is current"),
+        BuildEvent::Failed(problem) => terminal.say(format_args!("{problem}\n")),
+        BuildEvent::Unwatched(reason) => terminal.warn(format_args!(
             "cannot watch all files, so save venti.yaml after other changes: {reason}"
         )),
     }
 }
 
-/// Builds once.
-fn attempt(place: &workspace::Place, shown: Shown, last: &Shelf) -> Attempt {
-    let project = match place.open() {
-        Ok(project) => project,
-        Err(report) => {
-            // Watch the file, because the error may be fixed there.
-            let watched = Watched::of_file(place.config());
-            return Attempt { watched, site: Err(plain_text(&report)) };
-        }
-    };
-    let config = &project.config;
-    let mut watched = Watched::of_file(place.config());
-    for folder in [&config.seeds, &config.essays, &config.pages, Path::new("themes")] {
-        watched.folders.insert(project.path(folder));
-    }
-    let site = build(&project, shown, last).map_err(|report| plain_text(&report));
-    Attempt { watched, site }
+/// Builds the site whenever something changes.
+struct Builder {
+    place: SiteLocation,
+    shown: VisibleSeeds,
+    /// The files that the site is made from.
+    watched: Watched,
+    /// Receives what each successful build has read.
+    loaded: Latest<Content>,
 }
 
-fn build(project: &Project, shown: Shown, last: &Shelf) -> miette::Result<serve::Site> {
-    let seeds = content::load_seeds(project)?;
-    let essays = content::store(project).load()?;
+impl Builder {
+    fn new(place: SiteLocation, shown: VisibleSeeds, loaded: Latest<Content>) -> Self {
+        let watched = Watched::of_file(place.config());
+        Self { place, shown, watched, loaded }
+    }
+
+    fn build(
+        &mut self,
+        last: &SiteSnapshot,
+        watch: &mut dyn FnMut(Watched),
+    ) -> miette::Result<BuiltSite> {
+        // Files are watched before they are read, so that no change goes unnoticed.
+        watch(self.watched.clone());
+        let project = self.place.open()?;
+        let watched = self.sources(&project);
+        if self.watched != watched {
+            self.watched = watched;
+            watch(self.watched.clone());
+        }
+        let content = Content::load(project)?;
+        let built = build(&content, self.shown, last)?;
+        self.loaded.put(content);
+        Ok(built)
+    }
+
+    /// The files that a site is made from.
+    fn sources(&self, project: &Project) -> Watched {
+        let config = &project.config;
+        let mut watched = Watched::of_file(self.place.config());
+        for folder in [&config.seeds, &config.essays, &config.pages, Path::new("themes")] {
+            watched.folders.insert(project.path(folder));
+        }
+        watched
+    }
+}
+
+fn build(content: &Content, shown: VisibleSeeds, last: &SiteSnapshot) -> miette::Result<BuiltSite> {
+    let Content { project, seeds, essays, .. } = content;
     let input = site::Input {
         project,
-        seeds: &seeds,
-        essays: &essays,
+        seeds,
+        essays,
         drafts: shown.drafts,
         future: shown.future,
         today: environment::today()?,
         generator: GENERATOR,
         identity: IDENTITY,
     };
-    let disk = Standing::of(&project.path(&project.config.output), &project.scratch());
-    let next = Next::new(last, disk);
-    let built = site::build(&input, &next)?;
-    let missing = missing(&input);
-    Ok(serve::Site {
-        shelf: next.finish(&built.files)?,
+    let disk = LastBuild::of(&project.path(&project.config.output), &project.scratch());
+    let builder = SnapshotBuilder::new(last, disk);
+    let built = site::build(&input, &builder)?;
+    Ok(BuiltSite {
+        snapshot: builder.finish(&built.files)?,
         prefix: root_of_host(project.config.base_url.as_deref()),
-        missing,
+        missing: missing(&input),
     })
 }
 
 /// Essays that are requested by seeds but not written yet.
-fn missing(input: &site::Input<'_>) -> Arrivals {
+fn missing(input: &site::Input<'_>) -> PendingEssays {
     let seeds = input.seeds.iter().filter(|seed| input.drafts || !seed.draft);
     let takes = seeds.flat_map(|seed| seed.takes.iter().map(move |take| (seed, take.number)));
     takes
@@ -168,7 +190,7 @@ fn missing(input: &site::Input<'_>) -> Arrivals {
         .filter(|(_, id)| !input.essays.contains_key(id))
         .map(|(seed, id)| {
             let prompt = Prompt::new(seed.title.as_deref(), &seed.quote);
-            (page_of(&id), Arriving::new(prompt.title, seed.quote.clone()))
+            (page_of(&id), PendingEssay::new(prompt.title, seed.quote.clone()))
         })
         .collect()
 }

@@ -11,7 +11,7 @@ use crate::models::Pins;
 use crate::terminal::Terminal;
 use content::config::Config;
 use content::essay::EssayId;
-use content::lock::Lock;
+use content::lock::ProcessLock;
 use content::new_seed::{self, NewSeed};
 use content::page_names;
 use content::project::{CONFIG_FILE, NoSite, Project};
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct Workspace {
     pub project: Project,
-    _lock: Lock,
+    _lock: ProcessLock,
 }
 
 impl Workspace {
@@ -93,13 +93,13 @@ impl Workspace {
 
 /// The location of a site that is not read yet.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct SiteLocation {
     root: PathBuf,
     /// The configuration file, if not the default one.
     config: Option<PathBuf>,
 }
 
-impl Place {
+impl SiteLocation {
     /// Reads the site's configuration.
     pub fn open(&self) -> miette::Result<Project> {
         let config = self.config.as_deref().map(|config| within(&self.root, config));
@@ -119,7 +119,7 @@ pub fn find(global: &Global) -> miette::Result<Project> {
 }
 
 /// Locates the site.
-pub fn place(global: &Global) -> miette::Result<Place> {
+pub fn place(global: &Global) -> miette::Result<SiteLocation> {
     let here = here()?;
     // Paths on the command line are relative to the current folder.
     let config = global.config.as_ref().map(|path| here.join(path));
@@ -131,18 +131,18 @@ pub fn place(global: &Global) -> miette::Result<Place> {
         },
         (None, None) => Project::find(&here)?,
     };
-    Ok(Place { root, config })
+    Ok(SiteLocation { root, config })
 }
 
 /// Finds the site, or returns a default one without pins if none was named and there is none here.
 pub fn find_or_nowhere(global: &Global) -> miette::Result<(Project, Pins)> {
     let named = global.root.is_some() || global.config.is_some();
     match find(global) {
-        Ok(project) => Ok((project, Pins::InTheLock)),
+        Ok(project) => Ok((project, Pins::Lockfile)),
         Err(error) if named || error.downcast_ref::<NoSite>().is_none() => Err(error),
         Err(_) => {
             let config = Config::parse("title: Venti\n", Path::new(CONFIG_FILE))?;
-            Ok((Project { root: here()?, config }, Pins::Nowhere))
+            Ok((Project { root: here()?, config }, Pins::Unpinned))
         }
     }
 }

@@ -9,20 +9,20 @@ use super::workspace::Workspace;
 use crate::cli::{GenerationFlags, ModelFlags, Writing};
 use crate::environment;
 use crate::models::{self, Pins, Unopened};
-use crate::progress::Progress;
+use crate::progress::EssayProgress;
 use crate::terminal::Terminal;
 use content::config::Config;
 use content::essay::EssayId;
 use content::seed::Seed;
 use content::store::Stored;
 use text::judge::Blocklist;
-use write::{self, Choice, Plan, Refresh, Report};
+use write::{self, Plan, PlanOptions, Refresh, RunReport};
 
 /// The plan, the result and the duration of a run.
 #[derive(Debug)]
-pub struct Written {
+pub struct WriteOutcome {
     pub plan: Plan,
-    pub report: Report,
+    pub report: RunReport,
     pub took: Duration,
     /// The store after the run.
     pub essays: Essays,
@@ -31,19 +31,19 @@ pub struct Written {
 /// All essays of a store.
 type Essays = BTreeMap<EssayId, Stored>;
 
-/// What a command requests.
-pub struct Asked<'a> {
-    /// Slugs of the seeds; empty for all.
+/// A request to write essays: which ones, and how.
+pub struct WriteRequest<'a> {
+    /// Slugs of the seeds to consider; empty for all.
     pub only: &'a [String],
     pub writing: &'a Writing,
     pub model: &'a ModelFlags,
     pub generation: &'a GenerationFlags,
 }
 
-impl Asked<'_> {
-    fn choice(&self) -> Choice {
+impl WriteRequest<'_> {
+    fn options(&self) -> PlanOptions {
         let slugs = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
-        Choice {
+        PlanOptions {
             only: (!self.only.is_empty()).then(|| slugs(self.only)),
             drafts: self.writing.drafts,
             refresh: match &self.writing.refresh {
@@ -57,24 +57,24 @@ impl Asked<'_> {
 }
 
 /// Writes the essays that are missing in `stored`, out of date, or to be rewritten. If there are any,
-/// it first calls `rehearsal` with the existing essays, so that rendering errors appear before minutes
+/// it first calls `first_build` with the existing essays, so that rendering errors appear before minutes
 /// are spent on writing.
 pub fn write(
     site: &Workspace,
     seeds: &[Seed],
     stored: Essays,
-    asked: &Asked,
+    request: &WriteRequest,
     terminal: &Terminal,
-    rehearsal: impl FnOnce(&Essays) -> miette::Result<()>,
-) -> miette::Result<Written> {
+    first_build: impl FnOnce(&Essays) -> miette::Result<()>,
+) -> miette::Result<WriteOutcome> {
     let blocklist = blocklist(&site.project.config)?;
-    let mut models = models::open(&site.project, &asked.model.engine, Pins::InTheLock, terminal)?;
-    let rules = rules(site, asked, &blocklist);
-    let plan = write::plan(seeds, &stored, rules, &mut models, &asked.choice())?;
+    let mut models = models::open(&site.project, &request.model.engine, Pins::Lockfile, terminal)?;
+    let settings = site_settings(site, request, &blocklist);
+    let plan = write::plan(seeds, &stored, settings, &mut models, &request.options())?;
     if !plan.jobs.is_empty() {
-        rehearsal(&stored)?;
+        first_build(&stored)?;
     }
-    let mut progress = Progress::new(plan.jobs.len(), terminal);
+    let mut progress = EssayProgress::new(plan.jobs.len(), terminal);
     let report = write::run(
         &plan,
         &blocklist,
@@ -86,7 +86,7 @@ pub fn write(
     let took = progress.finish();
     let report = report?;
     let essays = if report.written.is_empty() { stored } else { site.store().load()? };
-    Ok(Written { plan, report, took, essays })
+    Ok(WriteOutcome { plan, report, took, essays })
 }
 
 /// Implements `--frozen`: checks that every essay exists and writes none. It only compares seeds with
@@ -95,11 +95,11 @@ pub fn check_frozen(
     site: &Workspace,
     seeds: &[Seed],
     stored: Essays,
-    asked: &Asked,
-) -> miette::Result<Written> {
+    request: &WriteRequest,
+) -> miette::Result<WriteOutcome> {
     let blocklist = blocklist(&site.project.config)?;
-    let rules = rules(site, asked, &blocklist);
-    let mut plan = write::plan(seeds, &stored, rules, &mut Unopened, &asked.choice())?;
+    let settings = site_settings(site, request, &blocklist);
+    let mut plan = write::plan(seeds, &stored, settings, &mut Unopened, &request.options())?;
     if !plan.jobs.is_empty() {
         let names: Vec<String> = plan.jobs.iter().map(|job| job.id.to_string()).collect();
         return Err(miette!(
@@ -114,7 +114,7 @@ pub fn check_frozen(
     }
     // Without a model, fresh and stale essays cannot be told apart.
     plan.fresh.append(&mut plan.stale);
-    Ok(Written { plan, report: Report::default(), took: Duration::ZERO, essays: stored })
+    Ok(WriteOutcome { plan, report: RunReport::default(), took: Duration::ZERO, essays: stored })
 }
 
 /// Compiles the site's blocklist.
@@ -123,10 +123,14 @@ pub fn blocklist(config: &Config) -> miette::Result<Blocklist> {
         .map_err(|error| miette!("invalid pattern in the blocklist: {error}"))
 }
 
-fn rules<'a>(site: &'a Workspace, asked: &'a Asked, blocklist: &'a Blocklist) -> write::Site<'a> {
-    write::Site {
-        model_flag: asked.model.model.as_deref(),
-        rng_seed: asked.generation.rng_seed,
-        ..write::Site::of(&site.project.config, &asked.generation.overrides, blocklist)
+fn site_settings<'a>(
+    site: &'a Workspace,
+    request: &'a WriteRequest,
+    blocklist: &'a Blocklist,
+) -> write::SiteSettings<'a> {
+    write::SiteSettings {
+        model_flag: request.model.model.as_deref(),
+        rng_seed: request.generation.rng_seed,
+        ..write::SiteSettings::of(&site.project.config, &request.generation.overrides, blocklist)
     }
 }

@@ -1,17 +1,47 @@
 //! venti-mini, the model embedded in the program.
 
-pub const CONFIG: &[u8] = include_bytes!("../../models/venti-mini/config.json");
-pub const SETTINGS: &[u8] = include_bytes!("../../models/venti-mini/generation_config.json");
-pub const TOKENIZER: &[u8] = include_bytes!("../../models/venti-mini/tokenizer.json");
-pub const WEIGHTS: &[u8] = include_bytes!("../../models/venti-mini/model.safetensors");
+use std::collections::BTreeMap;
+
+use gpt2::Checkpoint;
+use miette::IntoDiagnostic;
+
+use content::lockfile::{Pin, Source};
+
+const CONFIG: &[u8] = include_bytes!("../../models/venti-mini/config.json");
+const SETTINGS: &[u8] = include_bytes!("../../models/venti-mini/generation_config.json");
+const TOKENIZER: &[u8] = include_bytes!("../../models/venti-mini/tokenizer.json");
+const WEIGHTS: &[u8] = include_bytes!("../../models/venti-mini/model.safetensors");
+
+/// The pin of the embedded model.
+///
+/// # Errors
+/// If its settings are invalid.
+pub fn pin() -> miette::Result<Pin> {
+    Ok(Pin {
+        source: Source::Embedded,
+        weights: weights_hash(),
+        tokenizer: tokenizer_hash(),
+        generation: gpt2::settings_from_json(SETTINGS, "the embedded generation_config.json")
+            .into_diagnostic()?,
+        files: BTreeMap::new(),
+    })
+}
+
+/// Opens the embedded model.
+///
+/// # Errors
+/// If a file is invalid.
+pub fn checkpoint() -> miette::Result<Checkpoint> {
+    Checkpoint::from_bytes(CONFIG, TOKENIZER, WEIGHTS).into_diagnostic()
+}
 
 /// BLAKE3 of configuration and weights; equal to that of the same files in a folder.
-pub fn weights_hash() -> String {
+fn weights_hash() -> String {
     hash(&[CONFIG, WEIGHTS])
 }
 
 /// BLAKE3 of the tokenizer.
-pub fn tokenizer_hash() -> String {
+fn tokenizer_hash() -> String {
     hash(&[TOKENIZER])
 }
 

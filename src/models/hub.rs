@@ -3,23 +3,7 @@
 use std::path::PathBuf;
 
 use super::hub_settings::HubSettings;
-
-/// Receives the progress of downloads.
-pub trait Downloads {
-    /// The download of a file of this size starts or restarts.
-    fn begin(&mut self, file: &str, bytes: u64);
-    /// This many more bytes have arrived.
-    fn advance(&mut self, bytes: u64);
-    /// The file is complete.
-    fn end(&mut self);
-}
-
-/// Shows nothing.
-impl Downloads for () {
-    fn begin(&mut self, _file: &str, _bytes: u64) {}
-    fn advance(&mut self, _bytes: u64) {}
-    fn end(&mut self) {}
-}
+use crate::progress::Downloads;
 
 /// One commit of a repository, on disk.
 pub struct Snapshot {
@@ -54,16 +38,16 @@ pub fn snapshot(
     commit: Option<&str>,
     reach: Reach,
 ) -> miette::Result<Snapshot> {
-    use gpt2::hub::{Hub, ModelName, Settings};
+    use gpt2::hub::{Hub, HubConfig, ModelName};
     use miette::IntoDiagnostic;
 
     let name: ModelName = name.parse().into_diagnostic()?;
     let name = commit.map_or_else(|| name.clone(), |commit| name.at(commit));
-    let hub = Hub::new(Settings {
+    let hub = Hub::new(HubConfig {
         endpoint: settings.endpoint.clone(),
         token: settings.token.clone(),
         offline: settings.offline,
-        ..Settings::new(settings.cache.clone())
+        ..HubConfig::new(settings.cache.clone())
     });
     let mut shown = Shown(downloads);
     let snapshot = match reach {

@@ -46,14 +46,14 @@ impl HubSettings {
             }
         };
         let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
-        let said_offline = set("HF_HUB_OFFLINE").is_some_and(|value| {
+        let offline_variable = set("HF_HUB_OFFLINE").is_some_and(|value| {
             ["1", "on", "yes", "true"].contains(&value.trim().to_lowercase().as_str())
         });
         Ok(Self {
             endpoint: endpoint.trim().trim_end_matches('/').to_owned(),
             cache: set("HF_HUB_CACHE").map_or_else(|| home.join("hub"), expanded),
             token: token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()),
-            offline: offline || said_offline,
+            offline: offline || offline_variable,
         })
     }
 }

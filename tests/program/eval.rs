@@ -38,8 +38,8 @@ fn figures_are_complete_and_do_not_depend_on_the_batch() {
         (&2.into(), &12.into())
     );
     assert_eq!((&report["context"], &report["quotes"]), (&768.into(), &2.into()));
-    assert_eq!(report["generation"]["candidates"], 2);
     let model = &report["models"][0];
+    assert_eq!(model["generation"]["candidates"], 2);
     assert_eq!((&model["model"], &model["dtype"]), (&"venti-mini".into(), &"int8".into()));
 
     let prediction = &model["prediction"];

@@ -66,7 +66,7 @@ fn a_model_from_scratch_is_written_with_card_record_and_curve() {
 
     // The other commands can use the model.
     let info = project.run(&["model", "info", "model"]);
-    assert!(String::from_utf8_lossy(&info.stdout).contains("tokenizer  300"));
+    assert!(String::from_utf8_lossy(&info.stdout).contains("vocabulary  300"));
     let raw =
         ["generate", "--text", "The meeting", "--model", "model", "--raw", "--max-new-tokens", "5"];
     let written = project.run(&raw);

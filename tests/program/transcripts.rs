@@ -7,9 +7,4 @@ fn transcripts() {
     let day = "1767225600"; // 2026-01-01
     cases.env("NO_COLOR", "1").env("COLUMNS", "100").env("SOURCE_DATE_EPOCH", day);
     cases.case("tests/cmd/*.md");
-    if cfg!(not(feature = "model")) {
-        cases.skip("tests/cmd/bench.md");
-        cases.skip("tests/cmd/train.md");
-        cases.skip("tests/cmd/eval.md");
-    }
 }

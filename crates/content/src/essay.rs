@@ -2,15 +2,19 @@
 
 mod escape;
 mod file;
+mod plain_text;
+#[doc(hidden)]
+pub mod sample;
 mod step;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-pub use escape::{canonical, escape_markdown, plain_text};
+pub use escape::{canonical, escape_markdown};
 pub use file::Extra;
+pub use plain_text::{PlainText, plain_text};
 pub use step::Step;
 
 use generator::Generation;

@@ -8,6 +8,8 @@ use std::fs::{DirEntry, File, Metadata};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 /// An IO error and the path it happened at.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}", path.display())]
@@ -83,7 +85,7 @@ pub fn metadata(path: &Path) -> Result<Metadata> {
 }
 
 /// A file's size and modification time. If the stamp differs, the content may have changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// Size in bytes.
     pub size: u64,
@@ -96,6 +98,16 @@ impl Stamp {
     pub fn new(metadata: &Metadata) -> Option<Self> {
         let modified = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
         Some(Self { size: metadata.len(), modified: u64::try_from(modified.as_nanos()).ok()? })
+    }
+
+    /// The current stamp of a file.
+    ///
+    /// # Errors
+    /// Also if the file system keeps no times.
+    pub fn of(path: &Path) -> Result<Self> {
+        let no_time =
+            || error("read the modification time of", path)(ErrorKind::Unsupported.into());
+        Self::new(&metadata(path)?).ok_or_else(no_time)
     }
 }
 

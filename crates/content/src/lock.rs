@@ -12,11 +12,11 @@ use miette::Diagnostic;
 use crate::fs;
 
 /// Interval at which a waiting process tries again.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A held lock, released on drop.
 #[derive(Debug)]
-pub struct Lock {
+pub struct ProcessLock {
     _file: File,
 }
 
@@ -24,19 +24,19 @@ pub struct Lock {
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("another venti is using this site: {holder}")]
 #[diagnostic(help("wait for it to finish, or stop it, and try again"))]
-pub struct Held {
+pub struct LockHeld {
     /// The process and its purpose, from the lock file.
     pub holder: String,
 }
 
-impl Lock {
+impl ProcessLock {
     /// Takes the lock, waiting up to `patience` for it.
     ///
     /// `purpose`, such as "writing the site", appears in the messages of other processes. If the lock
     /// is not free, `waiting` is called once with its holder.
     ///
     /// # Errors
-    /// [`Held`] if the lock is not free after `patience`; otherwise if the file cannot be created or
+    /// [`LockHeld`] if the lock is not free after `patience`; otherwise if the file cannot be created or
     /// locked.
     pub fn take(
         path: &Path,
@@ -57,11 +57,11 @@ impl Lock {
                     if waited.is_zero() {
                         waiting(&holder(&mut file));
                     }
-                    std::thread::sleep(LOOK_AGAIN);
-                    waited += LOOK_AGAIN;
+                    std::thread::sleep(RETRY_INTERVAL);
+                    waited += RETRY_INTERVAL;
                 }
                 Err(TryLockError::WouldBlock) => {
-                    return Err(Held { holder: holder(&mut file) }.into());
+                    return Err(LockHeld { holder: holder(&mut file) }.into());
                 }
             }
         }
@@ -92,9 +92,9 @@ mod tests {
     fn a_dropped_lock_is_free() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("scratch/lock");
-        let first = Lock::take(&path, "building", Duration::ZERO, &mut |_| ()).unwrap();
+        let first = ProcessLock::take(&path, "building", Duration::ZERO, &mut |_| ()).unwrap();
         drop(first);
-        Lock::take(&path, "building", Duration::ZERO, &mut |_| ()).unwrap();
+        ProcessLock::take(&path, "building", Duration::ZERO, &mut |_| ()).unwrap();
     }
 
     #[cfg(unix)]
@@ -102,8 +102,9 @@ mod tests {
     fn the_error_names_the_holder_and_its_purpose() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let _first = Lock::take(&path, "writing the site", Duration::ZERO, &mut |_| ()).unwrap();
-        let error = Lock::take(&path, "cleaning", Duration::ZERO, &mut |_| ()).unwrap_err();
+        let _first =
+            ProcessLock::take(&path, "writing the site", Duration::ZERO, &mut |_| ()).unwrap();
+        let error = ProcessLock::take(&path, "cleaning", Duration::ZERO, &mut |_| ()).unwrap_err();
         let expected = format!(
             "another venti is using this site: process {} (writing the site)",
             std::process::id()
@@ -115,10 +116,10 @@ mod tests {
     fn a_waiting_process_gets_the_lock_when_it_is_released() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let first = Lock::take(&path, "building", Duration::ZERO, &mut |_| ()).unwrap();
+        let first = ProcessLock::take(&path, "building", Duration::ZERO, &mut |_| ()).unwrap();
         std::thread::scope(|scope| {
             let second = scope.spawn(|| {
-                Lock::take(&path, "building", Duration::from_secs(60), &mut |_| ()).is_ok()
+                ProcessLock::take(&path, "building", Duration::from_secs(60), &mut |_| ()).is_ok()
             });
             drop(first);
             assert!(second.join().unwrap());

@@ -39,7 +39,7 @@ pub struct Pin {
     pub weights: String,
     /// BLAKE3 of the tokenizer, hex.
     pub tokenizer: String,
-    /// The model's own settings.
+    /// The model's own settings, from its generation_config.json.
     #[serde(default, skip_serializing_if = "GenerationOverrides::is_empty")]
     pub generation: GenerationOverrides,
     /// The files of the checkpoint by name; empty for the embedded model.
@@ -71,7 +71,7 @@ pub struct PinnedFile {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct LockfileYaml {
     version: u32,
     models: BTreeMap<String, Pin>,
 }
@@ -93,23 +93,23 @@ impl Lockfile {
             Problem::at(LOCKFILE, text, at, 0, message)
                 .hint("restore it from git, or delete it: the next build pins the models again")
         };
-        let written: Written = serde_yaml::from_str(text).map_err(|error| {
+        let yaml: LockfileYaml = serde_yaml::from_str(text).map_err(|error| {
             let at = error.location().map_or(0, |location| location.index());
             problem(at, error.to_string())
         })?;
-        if written.version != VERSION {
-            let message = format!("expected version {VERSION}, got {}", written.version);
+        if yaml.version != VERSION {
+            let message = format!("expected version {VERSION}, got {}", yaml.version);
             return Err(problem(0, message)
                 .hint("another version of Venti wrote this file; use that version"));
         }
-        Ok(Self { models: written.models })
+        Ok(Self { models: yaml.models })
     }
 
     /// The text of the file, deterministic for given pins.
     pub fn to_text(&self) -> String {
-        let written = Written { version: VERSION, models: self.models.clone() };
+        let yaml = LockfileYaml { version: VERSION, models: self.models.clone() };
         let yaml =
-            serde_yaml::to_string(&written).expect("strings and numbers always serialise to YAML");
+            serde_yaml::to_string(&yaml).expect("strings and numbers always serialise to YAML");
         format!("{HEADER}{yaml}")
     }
 
@@ -131,8 +131,13 @@ mod tests {
     fn lock() -> Lockfile {
         let file = PinnedFile { size: 665, blake3: "af13".into() };
         let hub = Source::Hub { repo: "ada/tiny".into(), commit: "0123".into() };
-        let pin =
-            |source, files| Pin { source, weights: "aa".into(), tokenizer: "bb".into(), files };
+        let pin = |source, files| Pin {
+            source,
+            weights: "aa".into(),
+            tokenizer: "bb".into(),
+            generation: GenerationOverrides::default(),
+            files,
+        };
         Lockfile {
             models: [
                 ("venti-mini".to_owned(), pin(Source::Embedded, BTreeMap::new())),
@@ -170,6 +175,19 @@ models:
 "
             )
         );
+    }
+
+    #[test]
+    fn a_models_own_settings_are_pinned() {
+        let mut lock = lock();
+        let pin = lock.models.get_mut("venti-mini").unwrap();
+        pin.generation = GenerationOverrides { temperature: Some(0.8), ..Default::default() };
+        let text = lock.to_text();
+        assert!(
+            text.ends_with("    tokenizer: bb\n    generation:\n      temperature: 0.8\n"),
+            "{text}"
+        );
+        assert_eq!(Lockfile::parse(&text).unwrap(), lock);
     }
 
     #[test]

@@ -14,8 +14,6 @@ use generator::GenerationOverrides;
 /// The front matter of a new seed; absent fields are left out of the file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NewSeed {
-    /// The quote. Written as the file's body if it has several paragraphs.
-    #[serde(skip_serializing_if = "is_body")]
     pub quote: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
@@ -39,11 +37,6 @@ pub struct NewSeed {
     pub slug: String,
 }
 
-/// Whether the quote goes below the front matter, where several lines are easier to read.
-fn is_body(quote: &str) -> bool {
-    quote.contains('\n')
-}
-
 impl NewSeed {
     /// A seed with only a quote and a date.
     pub fn new(quote: String, date: Date) -> Self {
@@ -62,15 +55,14 @@ impl NewSeed {
         }
     }
 
-    /// The text of the seed file: Markdown with YAML front matter.
+    /// The text of the seed file: front matter without a body.
     ///
     /// # Errors
     /// If the YAML library cannot serialise a value, which does not happen for strings and dates.
     pub fn to_markdown(&self) -> miette::Result<String> {
         let yaml = serde_yaml::to_string(self)
             .map_err(|e| miette::miette!("cannot write the front matter of {}: {e}", self.slug))?;
-        let body = if is_body(&self.quote) { format!("\n{}\n", self.quote) } else { String::new() };
-        Ok(format!("---\n{yaml}---\n{body}"))
+        Ok(format!("---\n{yaml}---\n"))
     }
 
     /// A slug from the title or else the quote.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::lock::Lock;
+use crate::lock::ProcessLock;
 use crate::problem::read_text;
 
 /// Folder of Venti's working files in a project (lock, caches). Not committed, safe to delete.
@@ -65,14 +65,14 @@ impl Project {
     /// holds it, `waiting` is called once with its name. `command` is this process's command line.
     ///
     /// # Errors
-    /// [`crate::lock::Held`] after `patience`, or if the lock file cannot be created.
+    /// [`crate::lock::LockHeld`] after `patience`, or if the lock file cannot be created.
     pub fn lock(
         &self,
         command: &str,
         patience: Duration,
         waiting: &mut dyn FnMut(&str),
-    ) -> miette::Result<Lock> {
-        Lock::take(&self.scratch().join(LOCK_FILE), command, patience, waiting)
+    ) -> miette::Result<ProcessLock> {
+        ProcessLock::take(&self.scratch().join(LOCK_FILE), command, patience, waiting)
     }
 
     /// Joins a configured path to the root.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use load::{Folder, check, files, load_all, survey};
 
 use generator::GenerationOverrides;
+use text::whitespace::collapse;
 
 /// A seed as read from its file, not yet resolved against the site's settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,17 +71,9 @@ pub fn default_rng_seed(slug: &str) -> u64 {
 /// Normalises a quote: one line per paragraph, one empty line between paragraphs, runs of white space
 /// collapsed to one space. The markers of a Markdown blockquote are removed.
 pub fn plain_quote(text: &str) -> String {
-    let quoted = text.trim_start().starts_with('>');
-    let mut paragraphs: Vec<Vec<&str>> = vec![Vec::new()];
-    for line in text.lines() {
-        let line = line.trim();
-        let line = if quoted { line.strip_prefix('>').unwrap_or(line) } else { line };
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match paragraphs.last_mut() {
-            Some(paragraph) if !words.is_empty() => paragraph.extend(words),
-            _ => paragraphs.push(Vec::new()),
-        }
+    if !text.trim_start().starts_with('>') {
+        return collapse(text);
     }
-    let paragraphs = paragraphs.iter().filter(|words| !words.is_empty());
-    paragraphs.map(|words| words.join(" ")).collect::<Vec<_>>().join("\n\n")
+    let unmarked = text.lines().map(str::trim).map(|line| line.strip_prefix('>').unwrap_or(line));
+    collapse(&unmarked.collect::<Vec<_>>().join("\n"))
 }

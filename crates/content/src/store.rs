@@ -65,8 +65,8 @@ impl Store {
             names.par_iter().filter(is_essay).map(|name| self.dir.join(name)).collect();
         let mut essays = BTreeMap::new();
         let mut problems = Vec::new();
-        for said in problem::read_all(&self.root, &paths, |path, file| self.read(path, file)) {
-            match said {
+        for result in problem::read_all(&self.root, &paths, |path, file| self.read(path, file)) {
+            match result {
                 Ok(stored) => {
                     essays.insert(stored.essay.id(), stored);
                 }
@@ -149,7 +149,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::essay::tests::essay;
+    use crate::essay::sample::essay;
 
     fn store() -> (tempfile::TempDir, Store) {
         let root = tempfile::tempdir().expect("a folder");

@@ -70,10 +70,10 @@ impl<'a> Document<'a> {
 
 /// Converts an error of a serde derive into a problem at its place.
 pub fn problem(path: &Path, file: &str, yaml: &Range<usize>, error: &serde_yaml::Error) -> Problem {
-    node_problem(path, file, yaml, node::Error::of_parser(&file[yaml.clone()], error))
+    node_problem(path, file, yaml, node::ParseError::of_parser(&file[yaml.clone()], error))
 }
 
-fn node_problem(path: &Path, file: &str, yaml: &Range<usize>, error: node::Error) -> Problem {
+fn node_problem(path: &Path, file: &str, yaml: &Range<usize>, error: node::ParseError) -> Problem {
     let offset = yaml.start + error.at;
     let rest = &file[offset..yaml.end];
     let problem = Problem::at(path, file, offset, extent(rest), error.message);

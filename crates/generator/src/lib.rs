@@ -3,6 +3,7 @@
 //! The crate does not depend on an engine, on essays or on sites.
 
 mod engine;
+mod setting;
 mod settings;
 
 use std::ops::ControlFlow;
@@ -11,9 +12,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use engine::{DevicePreference, DtypePreference};
-pub use settings::{
-    Generation, GenerationOverrides, InvalidSetting, Kind, Role, SETTINGS, Setting, Value,
-};
+pub use setting::{InvalidSetting, Kind, Role, Setting, Value};
+pub use settings::{Generation, GenerationOverrides, SETTINGS};
 
 /// Name of the model that may be embedded in the program.
 pub const EMBEDDED_MODEL: &str = "venti-mini";

@@ -6,213 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a setting governs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Sampling of each token. Applies to a single completion, so the API accepts it as well.
-    Sampling,
-    /// Length of a text.
-    Length,
-    /// Choice among several texts.
-    Selection,
-}
-
-/// Type of a setting's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Number,
-    Count,
-    Texts,
-}
-
-/// An explicit value of a setting.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    Number(f64),
-    Count(usize),
-    Texts(Vec<String>),
-}
-
-impl std::fmt::Display for Value {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        match self {
-            Self::Number(number) => number.fmt(f),
-            Self::Count(count) => count.fmt(f),
-            Self::Texts(texts) => write!(f, "{texts:?}"),
-        }
-    }
-}
-
-/// One row of the table.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Setting {
-    /// Name in `venti.yaml`, and with dashes as a flag. The same as in transformers, if it has the
-    /// setting.
-    pub name: &'static str,
-    pub kind: Kind,
-    pub role: Role,
-    /// Smallest and largest valid value.
-    pub range: (f64, f64),
-    /// Value that switches the setting off, if one does.
-    pub off: Option<f64>,
-    /// Placeholder for the value in `--help`.
-    pub placeholder: &'static str,
-    /// Label in a form.
-    pub label: &'static str,
-    /// One-line description.
-    pub help: &'static str,
-}
-
-impl Setting {
-    /// Finds a setting by name.
-    pub fn named(name: &str) -> Option<&'static Self> {
-        SETTINGS.iter().find(|setting| setting.name == name)
-    }
-
-    /// Whether this value switches the setting off.
-    pub fn is_off(&self, value: &Value) -> bool {
-        match value {
-            Value::Number(number) => self.off == Some(*number),
-            Value::Count(count) => self.off == Some(*count as f64),
-            Value::Texts(texts) => texts.is_empty(),
-        }
-    }
-
-    fn check(&self, value: &Value) -> Result<(), InvalidSetting> {
-        let (low, high) = self.range;
-        let invalid = |rule| Err(InvalidSetting { key: self.name, rule });
-        let (number, shown) = match value {
-            Value::Number(number) => (*number, value.to_string()),
-            Value::Count(count) => (*count as f64, value.to_string()),
-            Value::Texts(texts) if texts.iter().any(String::is_empty) => {
-                return invalid(
-                    "not contain an empty string, which would end every essay at once".into(),
-                );
-            }
-            Value::Texts(_) => return Ok(()),
-        };
-        if (low..=high).contains(&number) {
-            return Ok(());
-        }
-        invalid(format!("be from {low} to {high}, not {shown}"))
-    }
-}
-
-/// A setting with an invalid value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key} must {rule}")]
-pub struct InvalidSetting {
-    /// The setting's name.
-    pub key: &'static str,
-    /// Rest of the sentence after "must", such as "be from 0 to 1, not 2".
-    pub rule: String,
-}
-
-/// The type of a resolved setting, and of the value that sets it.
-pub trait Resolved: Sized + PartialEq {
-    type Given: Clone;
-    const KIND: Kind;
-
-    fn resolve(given: Self::Given) -> Self;
-    /// The explicit value that results in this one; `None` if automatic.
-    fn given(&self) -> Option<Self::Given>;
-    fn value(given: &Self::Given) -> Value;
-    fn parse(value: Value) -> Option<Self::Given>;
-}
-
-impl Resolved for f64 {
-    type Given = f64;
-    const KIND: Kind = Kind::Number;
-
-    fn resolve(given: f64) -> f64 {
-        given
-    }
-
-    fn given(&self) -> Option<f64> {
-        Some(*self)
-    }
-
-    fn value(given: &f64) -> Value {
-        Value::Number(*given)
-    }
-
-    fn parse(value: Value) -> Option<f64> {
-        match value {
-            Value::Number(number) => Some(number),
-            _ => None,
-        }
-    }
-}
-
-impl Resolved for usize {
-    type Given = usize;
-    const KIND: Kind = Kind::Count;
-
-    fn resolve(given: usize) -> usize {
-        given
-    }
-
-    fn given(&self) -> Option<usize> {
-        Some(*self)
-    }
-
-    fn value(given: &usize) -> Value {
-        Value::Count(*given)
-    }
-
-    fn parse(value: Value) -> Option<usize> {
-        match value {
-            Value::Count(count) => Some(count),
-            _ => None,
-        }
-    }
-}
-
-/// A count that is automatic unless it is given.
-impl Resolved for Option<usize> {
-    type Given = usize;
-    const KIND: Kind = Kind::Count;
-
-    fn resolve(given: usize) -> Self {
-        Some(given)
-    }
-
-    fn given(&self) -> Option<usize> {
-        *self
-    }
-
-    fn value(given: &usize) -> Value {
-        Value::Count(*given)
-    }
-
-    fn parse(value: Value) -> Option<usize> {
-        usize::parse(value)
-    }
-}
-
-impl Resolved for Vec<String> {
-    type Given = Self;
-    const KIND: Kind = Kind::Texts;
-
-    fn resolve(given: Self) -> Self {
-        given
-    }
-
-    fn given(&self) -> Option<Self> {
-        Some(self.clone())
-    }
-
-    fn value(given: &Self) -> Value {
-        Value::Texts(given.clone())
-    }
-
-    fn parse(value: Value) -> Option<Self> {
-        match value {
-            Value::Texts(texts) => Some(texts),
-            _ => None,
-        }
-    }
-}
+use crate::setting::{InvalidSetting, Kind, Resolved, Role, Setting, Value};
 
 /// Whether a setting has an off value, in the table's notation.
 macro_rules! off {
@@ -283,9 +77,9 @@ macro_rules! settings {
                 }
             }
 
-            fn overridden(&self, said: &GenerationOverrides) -> Self {
+            fn overridden(&self, overrides: &GenerationOverrides) -> Self {
                 Self {
-                    $($name: match &said.$name {
+                    $($name: match &overrides.$name {
                         Some(given) => <$type as Resolved>::resolve(given.clone()),
                         None => self.$name.clone(),
                     },)*
@@ -338,17 +132,17 @@ settings! {
     repetition_penalty: f64 = 1.25, Sampling, 0.01 to 100, off at 1.0,
         "X", "Repetition penalty", "Penalty for tokens already in the text; 1 is off";
     no_repeat_ngram_size: usize = 0, Sampling, 0 to 100, off at 0.0,
-        "N", "No repeated n-grams", "Never repeat a sequence of N tokens; 0 is off";
+        "N", "No-repeat n-gram size", "Never repeat a sequence of N tokens; 0 is off";
     stop: Vec<String> = Vec::new(), Length, 0 to 0,
-        "TEXT", "Stop at", "Stop before this text; may be repeated";
+        "TEXT", "Stop strings", "Stop before this text; may be repeated";
     min_new_tokens: usize = 0, Length, 0 to 1_000_000,
-        "N", "Tokens at least", "Write at least N tokens";
+        "N", "Minimum tokens", "Write at least N tokens";
     max_new_tokens: Option<usize> = None, Length, 1 to 1_000_000,
-        "N", "Tokens at most", "Write at most N tokens";
+        "N", "Maximum tokens", "Write at most N tokens";
     min_words: usize = 220, Length, 0 to 1_000_000,
-        "N", "Words at least", "Reject essays with fewer than N words";
+        "N", "Minimum words", "Reject essays with fewer than N words";
     max_words: usize = 500, Length, 1 to 1_000_000,
-        "N", "Words at most", "Cut essays to at most N words";
+        "N", "Maximum words", "Cut essays to at most N words";
     candidates: usize = 4, Selection, 1 to 64,
         "N", "Candidates", "Completions per round; the best one is kept";
     max_rounds: usize = 3, Selection, 1 to 100,
@@ -370,24 +164,24 @@ impl Generation {
         Self::default().with(&off)
     }
 
-    /// Applies the overrides `said`.
+    /// Applies overrides.
     ///
-    /// If `said` moves one end of a range past the other without setting the other (`max_words: 150`
+    /// If `overrides` moves one end of a range past the other without setting the other (`max_words: 150`
     /// with a `min_words` of 220), the other is scaled in proportion. Temperature 0 implies one
     /// candidate in one round, because all candidates would be identical.
     #[must_use]
-    pub fn with(&self, said: &GenerationOverrides) -> Self {
-        let mut all = self.overridden(said);
+    pub fn with(&self, overrides: &GenerationOverrides) -> Self {
+        let mut all = self.overridden(overrides);
         if all.min_words > all.max_words {
             let (least, most) = (self.min_words, self.max_words);
-            match (said.min_words, said.max_words) {
+            match (overrides.min_words, overrides.max_words) {
                 (None, Some(max)) => all.min_words = in_proportion(max, least, most).min(max),
                 (Some(min), None) => all.max_words = in_proportion(min, most, least).max(min),
                 _ => {}
             }
         }
         if let Some(most) = all.max_new_tokens.filter(|most| all.min_new_tokens > *most) {
-            match (said.min_new_tokens, said.max_new_tokens) {
+            match (overrides.min_new_tokens, overrides.max_new_tokens) {
                 (None, Some(_)) => all.min_new_tokens = most,
                 (Some(min), None) => all.max_new_tokens = Some(min),
                 _ => {}
@@ -445,13 +239,13 @@ mod tests {
 
     #[test]
     fn overrides_replace_base_values() {
-        let said =
+        let overrides =
             GenerationOverrides { top_k: Some(1), max_new_tokens: Some(9), ..Default::default() };
-        let all = Generation::default().with(&said);
+        let all = Generation::default().with(&overrides);
         assert_eq!(all, Generation { top_k: 1, max_new_tokens: Some(9), ..Generation::default() });
         let take = GenerationOverrides { top_k: Some(2), ..Default::default() };
         assert_eq!(
-            take.over(&said),
+            take.over(&overrides),
             GenerationOverrides { top_k: Some(2), max_new_tokens: Some(9), ..Default::default() }
         );
         assert_eq!(
@@ -479,12 +273,12 @@ mod tests {
 
     #[test]
     fn greedy_has_one_candidate() {
-        let said = GenerationOverrides {
+        let overrides = GenerationOverrides {
             temperature: Some(0.0),
             candidates: Some(8),
             ..Default::default()
         };
-        let all = Generation::default().with(&said);
+        let all = Generation::default().with(&overrides);
         assert_eq!((all.candidates, all.max_rounds), (1, 1));
     }
 
@@ -498,8 +292,8 @@ mod tests {
         };
         let max = |n| GenerationOverrides { max_words: Some(n), ..Default::default() };
         let min = |n| GenerationOverrides { min_words: Some(n), ..Default::default() };
-        let range = |said| {
-            let all = base.with(&said);
+        let range = |overrides| {
+            let all = base.with(&overrides);
             (all.min_words, all.max_words)
         };
         assert_eq!(range(max(300)), (200, 300));
@@ -533,7 +327,8 @@ mod tests {
 
     #[test]
     fn a_value_out_of_range_is_invalid() {
-        let message = |said: GenerationOverrides| said.check().expect_err("invalid").to_string();
+        let message =
+            |overrides: GenerationOverrides| overrides.check().expect_err("invalid").to_string();
         let temperature = |t| GenerationOverrides { temperature: Some(t), ..Default::default() };
         assert_eq!(message(temperature(f64::NAN)), "temperature must be from 0 to 100, not NaN");
         let words =

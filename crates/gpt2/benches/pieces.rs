@@ -8,13 +8,14 @@
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
-use gpt2::kernels::attention::{Head, Shape};
-use gpt2::kernels::format::{Bf16, F32, Format, GROUP, Int8, PANEL};
-use gpt2::kernels::layer_norm::{LayerNorm, encode};
-use gpt2::kernels::linear::{Linear, Matrix};
-use gpt2::kernels::simd::Level;
-use gpt2::kernels::stored::Stored;
-use gpt2::sampling::{Sampler, Settings};
+use generator::Generation;
+use kernels::attention::{Head, Shape};
+use kernels::format::{Bf16, F32, Format, GROUP, Int8, PANEL};
+use kernels::layer_norm::{LayerNorm, encode};
+use kernels::linear::{Linear, Matrix};
+use kernels::owned_or_mapped::OwnedOrMapped;
+use kernels::sampling::Sampler;
+use kernels::simd::Level;
 
 const WIDTH: usize = 768;
 const HEAD_DIM: usize = 64;
@@ -51,7 +52,7 @@ impl Matrix for Weight {
 fn layer<F: Format>(inputs: usize, outputs: usize) -> Linear<F> {
     let mut blocks = bytemuck::zeroed_vec(Linear::<F>::blocks(inputs, outputs));
     Linear::<F>::pack(Level::best(), (inputs, outputs), &Weight, &mut blocks);
-    Linear::new(inputs, outputs, Stored::Owned(blocks), &numbers(outputs))
+    Linear::new(inputs, outputs, OwnedOrMapped::Owned(blocks), &numbers(outputs))
 }
 
 /// The MLP's first layer on one thread; counts multiply-adds.
@@ -110,16 +111,16 @@ fn layer_norm<F: Format>(bencher: Bencher) {
 /// Samples one token from a vocabulary of 50,257, after a context of 300 tokens.
 #[divan::bench(args = ["greedy", "top-k 40", "top-p 0.9", "min-p 0.15", "everything"])]
 fn sample(bencher: Bencher, rule: &str) {
-    let on = Settings { temperature: 0.8, repetition_penalty: 1.2, ..Settings::default() };
+    let on = Generation { temperature: 0.8, repetition_penalty: 1.2, ..Generation::unmodified() };
     let settings = match rule {
-        "greedy" => Settings { temperature: 0.0, ..on },
-        "top-k 40" => Settings { top_k: 40, ..on },
-        "top-p 0.9" => Settings { top_p: 0.9, ..on },
-        "min-p 0.15" => Settings { min_p: 0.15, ..on },
+        "greedy" => Generation { temperature: 0.0, ..on },
+        "top-k 40" => Generation { top_k: 40, ..on },
+        "top-p 0.9" => Generation { top_p: 0.9, ..on },
+        "min-p 0.15" => Generation { min_p: 0.15, ..on },
         _ => on,
     };
     let mut logits: Vec<f32> = numbers(VOCABULARY).into_iter().map(|x| 16.0 * x).collect();
     let context: Vec<u32> = (0..300).map(|i| i * 97 % VOCABULARY as u32).collect();
-    let mut sampler = Sampler::new(settings, [7; 32]);
+    let mut sampler = Sampler::new(&settings, [7; 32]);
     bencher.bench_local(|| sampler.sample(&mut logits, &context, 200, None, 0));
 }

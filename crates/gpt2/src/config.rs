@@ -41,7 +41,7 @@ pub struct Config {
 
 /// config.json before validation.
 #[derive(Deserialize)]
-struct Written {
+struct RawConfig {
     model_type: Option<String>,
     #[serde(default = "openai::vocab_size")]
     vocab_size: usize,
@@ -106,9 +106,9 @@ mod openai {
 impl Config {
     /// Parses and validates a config.json; `origin` names it in errors.
     pub fn from_json(json: &[u8], origin: &str) -> Result<Self> {
-        let written: Written = serde_json::from_slice(json)
+        let raw: RawConfig = serde_json::from_slice(json)
             .map_err(|source| Error::Json { origin: origin.into(), source })?;
-        written.check(origin)
+        raw.check(origin)
     }
 
     /// Width of one attention head (D).
@@ -146,7 +146,7 @@ impl Config {
     }
 }
 
-impl Written {
+impl RawConfig {
     fn check(self, origin: &str) -> Result<Config> {
         let refuse = |key, got: String, expected: &str| {
             Err(Error::Config { origin: origin.into(), key, expected: expected.into(), got })

@@ -8,13 +8,13 @@ use miette::{IntoDiagnostic, miette};
 
 use crate::{Checkpoint, Device, Dtype, Error, Gpt2};
 
-/// Default batch size limit on the CPU. The weights are read once per pass for all rows, and beyond this
-/// more rows gain little.
-const MOST_ROWS: usize = 64;
+/// Default batch size limit on the CPU. A pass reads the weights once for all texts, and beyond this
+/// size more texts gain little.
+const MAX_BATCH_SIZE: usize = 64;
 /// Default batch size limit on a GPU.
-const MOST_ROWS_ON_GPU: usize = 1024;
-/// Smallest default batch size; fewer rows leave the CPU's vector units idle.
-const LEAST_ROWS: usize = 16;
+const MAX_BATCH_SIZE_ON_GPU: usize = 1024;
+/// Smallest default batch size; fewer texts leave the CPU's vector units idle.
+const MIN_BATCH_SIZE: usize = 16;
 /// Assumed size of the CPU cache. If a model's weights fit into it, the KV cache should as well.
 const PROCESSOR_CACHE_BYTES: usize = 24 << 20;
 /// KV cache limit for the default batch size.
@@ -25,9 +25,9 @@ const CACHE_BYTES: usize = 2 << 30;
 pub struct Engine {
     pub device: DevicePreference,
     pub dtype: DtypePreference,
-    /// Number of rows decoded together. By default, as many as are useful and fit into memory.
+    /// Number of texts decoded together. By default, as many as are useful and fit into memory.
     pub batch_size: Option<usize>,
-    /// Number of concurrent clients; the batch should have a row for each.
+    /// Number of concurrent clients; the batch should have a slot for each.
     pub clients: usize,
 }
 
@@ -104,22 +104,23 @@ impl Engine {
     }
 
     /// Batch size for a model.
-    pub fn rows(self, model: &Gpt2) -> usize {
-        self.batch_size.unwrap_or_else(|| rows_for(model, self.clients)).max(1)
+    pub fn batch_size(self, model: &Gpt2) -> usize {
+        self.batch_size.unwrap_or_else(|| default_batch_size(model, self.clients)).max(1)
     }
 }
 
 /// Default batch size: the fastest one, or `clients` if that is larger, limited by memory.
-fn rows_for(model: &Gpt2, clients: usize) -> usize {
+fn default_batch_size(model: &Gpt2, clients: usize) -> usize {
     if let Some(slots) = model.slots_in_memory() {
-        return slots.min(MOST_ROWS_ON_GPU.max(clients));
+        return slots.min(MAX_BATCH_SIZE_ON_GPU.max(clients));
     }
     let text = model.cache_bytes(model.config().n_positions).max(1);
-    let fastest = if model.device().is_cpu() && model.held().bytes <= PROCESSOR_CACHE_BYTES {
-        // On average a text occupies half of the positions.
-        (2 * PROCESSOR_CACHE_BYTES / text).clamp(LEAST_ROWS, MOST_ROWS)
-    } else {
-        MOST_ROWS
-    };
+    let fastest =
+        if model.device().is_cpu() && model.weight_footprint().bytes <= PROCESSOR_CACHE_BYTES {
+            // On average a text occupies half of the positions.
+            (2 * PROCESSOR_CACHE_BYTES / text).clamp(MIN_BATCH_SIZE, MAX_BATCH_SIZE)
+        } else {
+            MAX_BATCH_SIZE
+        };
     fastest.max(clients).min(CACHE_BYTES / text).max(1)
 }

@@ -126,7 +126,7 @@ pub enum Error {
 
     /// Two tokens of a pass share a position.
     #[error("position {position} of slot {slot} appears twice in one pass")]
-    PlaceTakenTwice { slot: usize, position: usize },
+    PositionTakenTwice { slot: usize, position: usize },
 
     /// Logits were requested for a token that the pass does not have.
     #[error("logits requested for token {index} of a pass of {tokens} tokens")]

@@ -28,7 +28,7 @@ impl Gpt2Generator {
         packed: Option<&Path>,
     ) -> miette::Result<Self> {
         let model = engine.load(&checkpoint, device, packed)?;
-        let batch_size = engine.rows(&model);
+        let batch_size = engine.batch_size(&model);
         Ok(Self { checkpoint: Arc::new(checkpoint), model, batch_size })
     }
 }

@@ -21,7 +21,7 @@ use crate::error::Result;
 
 /// Device memory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Memory {
+pub struct MemoryInfo {
     pub free: usize,
     pub total: usize,
 }
@@ -39,7 +39,7 @@ pub struct Launch {
 
 /// A kernel of a [`Gpu`].
 #[derive(Debug, Clone, Copy)]
-pub struct Kernel(usize);
+pub struct KernelHandle(usize);
 
 /// Implementation of a [`Gpu`]. Handles and addresses belong to the backend that returned them. Callers
 /// do not use them after freeing them, and free all of them before the backend is dropped.
@@ -50,7 +50,7 @@ trait Backend: Send + Sync {
     fn name(&self) -> &str;
     /// Number of multiprocessors, each of which runs at least one block at a time.
     fn multiprocessors(&self) -> usize;
-    fn memory(&self) -> Result<Memory>;
+    fn memory(&self) -> Result<MemoryInfo>;
 
     /// Allocates device memory, filled with zeros.
     fn allocate(&self, bytes: usize) -> Result<u64>;
@@ -59,7 +59,7 @@ trait Backend: Send + Sync {
     fn allocate_host(&self, bytes: usize) -> Result<NonNull<u8>>;
     unsafe fn free_host(&self, memory: NonNull<u8>);
 
-    fn kernel(&self, name: &str) -> Result<Kernel>;
+    fn kernel(&self, name: &str) -> Result<KernelHandle>;
 
     // Queue operations. They are asynchronous: a call may return before the operation has completed.
 
@@ -69,7 +69,7 @@ trait Backend: Send + Sync {
     /// `arguments` points to the kernel's only parameter, of `bytes` bytes, which is copied.
     unsafe fn launch(
         &self,
-        kernel: Kernel,
+        kernel: KernelHandle,
         launch: Launch,
         arguments: *const c_void,
         bytes: usize,
@@ -126,7 +126,7 @@ impl Gpu {
     ///
     /// # Errors
     /// When the device fails.
-    pub fn memory(&self) -> Result<Memory> {
+    pub fn memory(&self) -> Result<MemoryInfo> {
         self.0.memory()
     }
 
@@ -144,7 +144,7 @@ impl Gpu {
     ///
     /// # Errors
     /// When there is too little memory, or the device fails.
-    pub fn holding<T: Pod>(&self, numbers: &[T]) -> Result<Buffer> {
+    pub fn buffer_from<T: Pod>(&self, numbers: &[T]) -> Result<Buffer> {
         let buffer = self.buffer(size_of_val(numbers))?;
         buffer.write(0, numbers)?;
         Ok(buffer)
@@ -163,7 +163,7 @@ impl Gpu {
     ///
     /// # Errors
     /// When there is none, which is a bug in this crate.
-    pub fn kernel(&self, name: &str) -> Result<Kernel> {
+    pub fn kernel(&self, name: &str) -> Result<KernelHandle> {
         self.0.kernel(name)
     }
 
@@ -177,7 +177,7 @@ impl Gpu {
     /// that they refer to.
     pub unsafe fn launch<T: Pod>(
         &self,
-        kernel: Kernel,
+        kernel: KernelHandle,
         launch: Launch,
         arguments: &T,
     ) -> Result<()> {
@@ -368,7 +368,7 @@ impl Mark {
 impl Drop for Mark {
     fn drop(&mut self) {
         if let Some(mark) = self.mark.take() {
-            // Memory in use by the queue may be freed next. The next call reports any error.
+            // MemoryInfo in use by the queue may be freed next. The next call reports any error.
             let _ = self.gpu.0.wait(mark);
         }
     }

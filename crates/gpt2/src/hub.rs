@@ -39,10 +39,10 @@ use remote::Remote;
 /// Result type of this module.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Access to the hub and its cache. The caller derives the settings from the environment (`HF_ENDPOINT`,
+/// Configuration of the hub client. The caller derives it from the environment (`HF_ENDPOINT`,
 /// `HF_HUB_CACHE`, `HF_HOME`, `HF_TOKEN`, `HF_HUB_OFFLINE`).
 #[derive(Clone)]
-pub struct Settings {
+pub struct HubConfig {
     /// `https://huggingface.co`, or a mirror; without a trailing slash.
     pub endpoint: String,
     /// Folder that contains the `models--owner--name` folders.
@@ -56,9 +56,9 @@ pub struct Settings {
 }
 
 /// Does not print the token.
-impl std::fmt::Debug for Settings {
+impl std::fmt::Debug for HubConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings")
+        f.debug_struct("HubConfig")
             .field("endpoint", &self.endpoint)
             .field("cache", &self.cache)
             .field("token", &self.token.as_ref().map(|_| "…"))
@@ -68,8 +68,8 @@ impl std::fmt::Debug for Settings {
     }
 }
 
-impl Settings {
-    /// Settings for the public hub, with the cache in `cache` and no token.
+impl HubConfig {
+    /// Configuration for the public hub, with the cache in `cache` and no token.
     pub fn new(cache: PathBuf) -> Self {
         Self {
             endpoint: "https://huggingface.co".to_owned(),
@@ -118,13 +118,13 @@ pub struct Snapshot {
 /// Client for the hub.
 #[derive(Debug)]
 pub struct Hub {
-    settings: Settings,
+    config: HubConfig,
 }
 
 impl Hub {
     /// Creates a client without opening a connection.
-    pub fn new(settings: Settings) -> Self {
-        Self { settings }
+    pub fn new(config: HubConfig) -> Self {
+        Self { config }
     }
 
     /// Returns the cached snapshot without opening a connection.
@@ -151,7 +151,7 @@ impl Hub {
     /// interrupted download.
     pub fn snapshot(&self, name: &ModelName, progress: &mut dyn Progress) -> Result<Snapshot> {
         match self.cached(name) {
-            Err(Error::NotCached { .. }) if !self.settings.offline => self.update(name, progress),
+            Err(Error::NotCached { .. }) if !self.config.offline => self.update(name, progress),
             answer => answer,
         }
     }
@@ -161,10 +161,10 @@ impl Hub {
     /// # Errors
     /// As [`snapshot`](Self::snapshot), and [`Error::Offline`].
     pub fn update(&self, name: &ModelName, progress: &mut dyn Progress) -> Result<Snapshot> {
-        if self.settings.offline {
+        if self.config.offline {
             return Err(Error::Offline { repo: name.repo.clone() });
         }
-        let remote = Remote::new(&self.settings, name);
+        let remote = Remote::new(&self.config, name);
         let listing = remote.listing()?;
         let cached = self.cached_repo(name);
         let dir = cached.snapshot_dir(&listing.commit);
@@ -189,13 +189,13 @@ impl Hub {
     }
 
     fn cached_repo(&self, name: &ModelName) -> CachedRepo {
-        CachedRepo::new(Cache::new(self.settings.cache.clone()), name)
+        CachedRepo::new(Cache::new(self.config.cache.clone()), name)
     }
 
     fn not_cached(&self, name: &ModelName, missing: Vec<String>) -> Error {
         Error::NotCached {
             name: name.to_string(),
-            cache: self.settings.cache.clone(),
+            cache: self.config.cache.clone(),
             missing: if missing.is_empty() {
                 files::USUAL.map(str::to_owned).to_vec()
             } else {

@@ -9,6 +9,7 @@
 //! key. Batch composition, batch size and thread count do not change it; `kernels` explains how. On a
 //! CUDA GPU the same holds for one GPU model and one build (see `gpu`).
 
+mod checkpoint_files;
 mod config;
 mod device;
 mod dtype;
@@ -29,6 +30,7 @@ mod generator;
 
 pub use kernels::gelu::Activation;
 
+pub use checkpoint_files::{CheckpointFiles, Hashes, settings_from_json};
 pub use config::Config;
 pub use device::Device;
 pub use dtype::Dtype;
@@ -36,6 +38,6 @@ pub use engine::Engine;
 pub use error::{Error, Result};
 pub use generate::generate;
 pub use generator::Gpt2Generator;
-pub use model::{Gpt2, Held, InputToken, KvCache};
+pub use model::{Gpt2, InputToken, KvCache, WeightFootprint};
 pub use tokenizer::Tokenizer;
-pub use weights::{Checkpoint, CheckpointFiles, Hashes, settings_from_json};
+pub use weights::Checkpoint;

@@ -28,14 +28,14 @@ use crate::error::{Error, Result};
 use crate::weights::Checkpoint;
 use kernels::format::{Bf16, F32, Format, Int8};
 use kernels::linear::Linear;
-use kernels::sampling::{Choice, Sampled};
+use kernels::sampling::{SampleParams, SampledToken};
 use kernels::simd::Level;
 use kv_cache::Layers;
 use packing::Packing;
 
 /// Memory used by a loaded model's weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
+pub struct WeightFootprint {
     /// Bytes in the device's memory.
     pub bytes: usize,
     /// Whether most of them belong to a memory-mapped file, which the system may share and evict.
@@ -129,25 +129,25 @@ impl Gpt2 {
     }
 
     /// Memory used by the weights.
-    pub fn held(&self) -> Held {
+    pub fn weight_footprint(&self) -> WeightFootprint {
         match &self.network {
             Network::Tensors(_) => {
                 let bytes = self.config.parameters() * self.dtype.size_in_bytes();
-                Held { bytes, is_mapped: false }
+                WeightFootprint { bytes, is_mapped: false }
             }
-            Network::F32(network) => self.held_on_cpu(network),
-            Network::Bf16(network) => self.held_on_cpu(network),
-            Network::Int8(network) => self.held_on_cpu(network),
+            Network::F32(network) => self.cpu_footprint(network),
+            Network::Bf16(network) => self.cpu_footprint(network),
+            Network::Int8(network) => self.cpu_footprint(network),
             #[cfg(feature = "gpu")]
-            Network::Gpu(network) => Held { bytes: network.bytes(), is_mapped: false },
+            Network::Gpu(network) => WeightFootprint { bytes: network.bytes(), is_mapped: false },
         }
     }
 
     /// Everything except the linear layers' weights is stored as f32.
-    fn held_on_cpu<F: Format>(&self, network: &cpu::Network<F>) -> Held {
+    fn cpu_footprint<F: Format>(&self, network: &cpu::Network<F>) -> WeightFootprint {
         let packed: usize = network.layers().map(|layer| size_of_val(layer.packed())).sum();
         let linear: usize = self.config.linear_layers().map(|(k, n)| k * n).sum();
-        Held {
+        WeightFootprint {
             bytes: packed + (self.config.parameters() - linear) * size_of::<f32>(),
             is_mapped: network.layers().all(Linear::is_mapped),
         }
@@ -232,7 +232,7 @@ impl Gpt2 {
 
 impl Gpt2 {
     /// Whether the device samples tokens itself.
-    pub(crate) fn chooses_tokens(&self) -> bool {
+    pub(crate) fn samples_tokens(&self) -> bool {
         match &self.network {
             #[cfg(feature = "gpu")]
             Network::Gpu(_) => true,
@@ -251,7 +251,7 @@ impl Gpt2 {
     }
 
     /// Queues a pass on the device that adds `tokens` (N) to the cache and samples one next token for
-    /// each index in `wanted`. A token's id may be [`InputToken::CHOSEN`].
+    /// each index in `wanted`. A token's id may be [`InputToken::SAMPLED`].
     ///
     /// # Errors
     /// When the device fails, or does not sample tokens.
@@ -261,12 +261,12 @@ impl Gpt2 {
         cache: &mut KvCache,
         tokens: &[InputToken],
         wanted: &[u32],
-        choices: &[Choice],
+        params: &[SampleParams],
     ) -> Result<()> {
         match (&self.network, &mut cache.layers) {
             #[cfg(feature = "gpu")]
             (Network::Gpu(network), Layers::Gpu(cache)) => {
-                network.submit(cache, tokens, wanted, choices)
+                network.submit(cache, tokens, wanted, params)
             }
             _ => Err(Error::ForeignCache),
         }
@@ -276,7 +276,7 @@ impl Gpt2 {
     ///
     /// # Errors
     /// When the device fails, or does not sample tokens.
-    pub(crate) fn collect(&self, cache: &mut KvCache) -> Result<Vec<Sampled>> {
+    pub(crate) fn collect(&self, cache: &mut KvCache) -> Result<Vec<SampledToken>> {
         match (&self.network, &mut cache.layers) {
             #[cfg(feature = "gpu")]
             (Network::Gpu(network), Layers::Gpu(cache)) => network.collect(cache),
@@ -293,6 +293,6 @@ fn on_cpu<F: Format>(
     let level = Level::best();
     let mut packing = Packing::new(checkpoint, dtype, level, packed)?;
     let network = cpu::Network::new(checkpoint.config(), &mut packing, level)?;
-    packing.keep(network.layers());
+    packing.write_cache(network.layers());
     Ok(network)
 }

@@ -1,5 +1,5 @@
-//! Runs a computation of many short stages on all threads of a pool, with a spinning barrier after each
-//! stage.
+//! A thread team: runs a computation of many short stages on all threads of a pool, with a spinning
+//! barrier after each stage.
 //!
 //! A forward pass has about a hundred stages of a few microseconds to a millisecond each, and every
 //! stage depends on the previous one. Dispatching each stage to a thread pool would cost more than some
@@ -15,37 +15,37 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Counters of claimed and finished tasks of a stage. Aligned to a cache line to avoid false sharing.
 #[derive(Default)]
 #[repr(align(64))]
-struct Stage {
+struct StageCounters {
     begun: AtomicUsize,
     done: AtomicUsize,
 }
 
-/// A thread's handle to the computation.
-pub struct Member<'a> {
-    stages: &'a [Stage],
-    /// Number of stages that this thread has passed.
+/// One thread of the team.
+pub struct Worker<'a> {
+    stages: &'a [StageCounters],
+    /// Number of stages that this thread has completed.
     passed: usize,
     threads: usize,
 }
 
 /// Runs `computation`, which has at most `stages` stages, on all threads of the current rayon pool.
 /// Every thread must run through the same stages with the same numbers of tasks.
-pub fn run(stages: usize, computation: impl Fn(&mut Member<'_>) + Sync) {
+pub fn run(stages: usize, computation: impl Fn(&mut Worker<'_>) + Sync) {
     let threads = rayon::current_num_threads();
-    let stages: Vec<Stage> = (0..stages).map(|_| Stage::default()).collect();
-    let take_part = || computation(&mut Member { stages: &stages, passed: 0, threads });
+    let stages: Vec<StageCounters> = (0..stages).map(|_| StageCounters::default()).collect();
+    let work = || computation(&mut Worker { stages: &stages, passed: 0, threads });
     rayon::scope(|scope| {
         for _ in 1..threads {
-            scope.spawn(|_| take_part());
+            scope.spawn(|_| work());
         }
-        take_part();
+        work();
     });
 }
 
 /// Number of spins on a stage's counter before a thread yields the CPU.
-const PATIENCE: usize = 4096;
+const SPINS_PER_YIELD: usize = 4096;
 
-impl Member<'_> {
+impl Worker<'_> {
     /// Runs tasks `0..tasks` together with the other threads and returns when all are done. Everything
     /// that they wrote is visible afterwards.
     ///
@@ -56,7 +56,7 @@ impl Member<'_> {
         self.passed += 1;
         // Claim several tasks at once when there are many, so that the counter is not a bottleneck.
         let batch = (tasks / (16 * self.threads)).max(1);
-        let unwinding = Unwinding(self.stages);
+        let guard = ReleaseOnPanic(self.stages);
         let mut done = 0;
         loop {
             let begin = stage.begun.fetch_add(batch, Ordering::Relaxed);
@@ -67,14 +67,14 @@ impl Member<'_> {
             (begin..end).for_each(&mut task);
             done += end - begin;
         }
-        std::mem::forget(unwinding);
+        std::mem::forget(guard);
         if done > 0 {
             stage.done.fetch_add(done, Ordering::Release);
         }
-        let mut looks = 0usize;
+        let mut spins = 0usize;
         while stage.done.load(Ordering::Acquire) < tasks {
-            looks += 1;
-            if looks.is_multiple_of(PATIENCE) {
+            spins += 1;
+            if spins.is_multiple_of(SPINS_PER_YIELD) {
                 std::thread::yield_now();
             } else {
                 std::hint::spin_loop();
@@ -88,9 +88,9 @@ impl Member<'_> {
 const PANICKED: usize = usize::MAX / 2;
 
 /// If a task panics, releases all waiting threads and makes them panic, too.
-struct Unwinding<'a>(&'a [Stage]);
+struct ReleaseOnPanic<'a>(&'a [StageCounters]);
 
-impl Drop for Unwinding<'_> {
+impl Drop for ReleaseOnPanic<'_> {
     fn drop(&mut self) {
         for stage in self.0 {
             stage.done.store(PANICKED, Ordering::Release);
@@ -99,15 +99,15 @@ impl Drop for Unwinding<'_> {
 }
 
 /// Memory that the tasks of a stage write concurrently, each its own part, and that later stages read.
-pub struct Shared<'a, T> {
+pub struct SharedSlice<'a, T> {
     cells: &'a [UnsafeCell<T>],
     of: PhantomData<&'a mut [T]>,
 }
 
 // SAFETY: the cells are accessed only through unsafe methods, whose callers rule out data races.
-unsafe impl<T: Send + Sync> Sync for Shared<'_, T> {}
+unsafe impl<T: Send + Sync> Sync for SharedSlice<'_, T> {}
 
-impl<'a, T> Shared<'a, T> {
+impl<'a, T> SharedSlice<'a, T> {
     /// Shares `memory` for as long as this lives.
     pub fn new(memory: &'a mut [T]) -> Self {
         let cells = std::ptr::from_mut(memory) as *const [UnsafeCell<T>];
@@ -185,11 +185,11 @@ mod tests {
         for threads in [1, 2, 5] {
             for tasks in [0, 1, 3, 1000] {
                 let mut numbers = vec![0u64; tasks];
-                let shared = Shared::new(&mut numbers);
+                let shared = SharedSlice::new(&mut numbers);
                 pool(threads).install(|| {
-                    run(STAGES, |member| {
+                    run(STAGES, |worker| {
                         for stage in 0..STAGES as u64 {
-                            member.stage(tasks, |task| {
+                            worker.stage(tasks, |task| {
                                 // SAFETY: each task has its own element.
                                 let number = unsafe { shared.read(task..task + 1)[0] };
                                 assert_eq!(number, stage);
@@ -207,13 +207,13 @@ mod tests {
     #[test]
     fn a_stage_reads_what_other_threads_wrote() {
         let mut numbers = vec![0u64; 512];
-        let shared = Shared::new(&mut numbers);
+        let shared = SharedSlice::new(&mut numbers);
         pool(4).install(|| {
-            run(100, |member| {
+            run(100, |worker| {
                 for stage in 1..=50 {
                     // SAFETY: each task writes its own element.
-                    member.stage(512, |task| unsafe { shared.set(task, stage) });
-                    member.stage(64, |_| {
+                    worker.stage(512, |task| unsafe { shared.set(task, stage) });
+                    worker.stage(64, |_| {
                         // SAFETY: no task writes in this stage.
                         assert!(unsafe { shared.read(0..512) }.iter().all(|n| *n == stage));
                     });
@@ -228,9 +228,9 @@ mod tests {
             for threads in [1, 2, 5] {
                 let pool = pool(threads);
                 let computation = || {
-                    run(3, |member| {
+                    run(3, |worker| {
                         for _ in 0..3 {
-                            member.stage(10, |task| assert_ne!(task, 7, "the seventh"));
+                            worker.stage(10, |task| assert_ne!(task, 7, "the seventh"));
                         }
                     });
                 };
@@ -247,7 +247,7 @@ mod tests {
     fn more_stages_than_declared_panic() {
         within_a_minute(|| {
             let refused = std::panic::catch_unwind(|| {
-                run(1, |member| (0..2).for_each(|_| member.stage(1, |_| ())));
+                run(1, |worker| (0..2).for_each(|_| worker.stage(1, |_| ())));
             });
             assert!(refused.is_err());
         });
@@ -262,7 +262,7 @@ mod tests {
                     scope.spawn(|| {
                         for _ in 0..50 {
                             pool.install(|| {
-                                run(20, |member| (0..20).for_each(|_| member.stage(9, |_| ())));
+                                run(20, |worker| (0..20).for_each(|_| worker.stage(9, |_| ())));
                             });
                         }
                     });

@@ -144,3 +144,27 @@ impl Tokenizer {
         self.largest_id
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokenizers::decoders::fuse::Fuse;
+
+    use super::*;
+
+    #[test]
+    fn another_decoder_is_refused_by_name() {
+        let bpe = BPE::builder().vocab_and_merges(Vocab::default(), Vec::new()).build().unwrap();
+        let mut tokenizer = tokenizers::Tokenizer::new(ModelWrapper::BPE(bpe));
+        let refused = |tokenizer: &tokenizers::Tokenizer| {
+            let error = Tokenizer::new(tokenizer.clone(), "tokenizer.json").err().unwrap();
+            std::error::Error::source(&error).unwrap().to_string()
+        };
+        assert!(
+            refused(&tokenizer).starts_with("the tokenizer's decoder is none, expected ByteLevel")
+        );
+        tokenizer.with_decoder(Some(Fuse::default()));
+        assert!(
+            refused(&tokenizer).starts_with("the tokenizer's decoder is Fuse, expected ByteLevel")
+        );
+    }
+}

@@ -1,146 +1,17 @@
-//! A checkpoint: the files of one GPT-2 in Hugging Face layout.
+//! An open checkpoint: configuration, tokenizer and tensors of one GPT-2.
 //!
 //! Weights are memory-mapped (safetensors) or read tensor by tensor (pickle). Opening is cheap, and
 //! every tensor is converted once, directly to the model's device and number format.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use candle_core::safetensors::{MmapedSafetensors, SliceSafetensors};
 use candle_core::{DType, Device, Tensor, pickle::PthTensors};
-use serde::Deserialize;
 
-use generator::{GenerationOverrides, Setting};
-
+use crate::checkpoint_files::{CheckpointFiles, missing, read, shown};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
-
-/// Paths of a checkpoint's files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckpointFiles {
-    pub config: PathBuf,
-    /// `tokenizer.json`, or `vocab.json` and `merges.txt`.
-    pub tokenizer: Vec<PathBuf>,
-    /// One file, or the shards sorted by name.
-    pub weights: Vec<PathBuf>,
-    /// generation_config.json, if there is one: the model's own sampling settings.
-    pub generation: Option<PathBuf>,
-}
-
-impl CheckpointFiles {
-    /// Finds the files in a directory. The first match wins, in this order: `model.safetensors`, its
-    /// sharded form, `pytorch_model.bin`, its sharded form; and `tokenizer.json`, `vocab.json` +
-    /// `merges.txt`.
-    ///
-    /// # Errors
-    /// When a file or a shard is missing.
-    pub fn find(dir: &Path) -> Result<Self> {
-        let config = existing(dir, "config.json")?;
-        let tokenizer = match existing(dir, "tokenizer.json") {
-            Ok(tokenizer) => vec![tokenizer],
-            Err(_) => match (existing(dir, "vocab.json"), existing(dir, "merges.txt")) {
-                (Ok(vocab), Ok(merges)) => vec![vocab, merges],
-                _ => return missing(dir, "tokenizer.json and no vocab.json with merges.txt"),
-            },
-        };
-        let generation = existing(dir, "generation_config.json").ok();
-        for name in ["model.safetensors", "pytorch_model.bin"] {
-            if let Ok(weights) = existing(dir, name) {
-                return Ok(Self { config, tokenizer, weights: vec![weights], generation });
-            }
-            if let Ok(index) = existing(dir, &format!("{name}.index.json")) {
-                return Ok(Self { config, tokenizer, weights: shards(dir, &index)?, generation });
-            }
-        }
-        missing(dir, "model.safetensors and no pytorch_model.bin")
-    }
-
-    /// BLAKE3 hashes of config.json and the weights files.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn weights_hash(&self) -> Result<Hashes> {
-        hash_files(std::iter::once(&self.config).chain(&self.weights))
-    }
-
-    /// BLAKE3 hash of generation_config.json, if there is one.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn generation_hash(&self) -> Result<Hashes> {
-        hash_files(&self.generation)
-    }
-
-    /// The model's own settings, from generation_config.json.
-    ///
-    /// # Errors
-    /// When the file cannot be read, is not JSON, or holds an invalid value.
-    pub fn settings(&self) -> Result<GenerationOverrides> {
-        let Some(file) = &self.generation else { return Ok(GenerationOverrides::default()) };
-        settings_from_json(&read(file)?, &shown(file))
-    }
-
-    /// BLAKE3 hashes of the tokenizer files.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn tokenizer_hash(&self) -> Result<Hashes> {
-        hash_files(&self.tokenizer)
-    }
-}
-
-/// Reads settings from the contents of a generation_config.json. Keys that are no setting of ours, such as
-/// `bos_token_id` or `do_sample`, are ignored; `origin` names the file in errors.
-///
-/// # Errors
-/// When it is not a JSON object, or holds an invalid value.
-pub fn settings_from_json(json: &[u8], origin: &str) -> Result<GenerationOverrides> {
-    let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(json)
-        .map_err(|source| Error::Json { origin: origin.into(), source })?;
-    let ours = fields
-        .into_iter()
-        .filter(|(name, value)| Setting::named(name).is_some() && !value.is_null())
-        .collect::<serde_json::Map<_, _>>();
-    let settings: GenerationOverrides = serde_json::from_value(ours.into())
-        .map_err(|source| Error::Json { origin: origin.into(), source })?;
-    settings.check().map_err(|source| Error::Settings { origin: origin.into(), source })?;
-    Ok(settings)
-}
-
-/// BLAKE3 hashes of files, in hex.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hashes {
-    /// Hash of all contents in order, each preceded by its length in bytes (u64, little endian), so that
-    /// the boundaries between files count as well.
-    pub together: String,
-    /// Path, length in bytes and hash of each file.
-    pub each: Vec<(PathBuf, u64, String)>,
-}
-
-/// Hashes files, reading each only once because weights are large.
-fn hash_files<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<Hashes> {
-    let mut together = blake3::Hasher::new();
-    let mut each = Vec::new();
-    let mut piece = vec![0; 1 << 20];
-    for path in paths {
-        let mut file = File::open(path).map_err(Error::read(path))?;
-        let length = file.metadata().map_err(Error::read(path))?.len();
-        together.update(&length.to_le_bytes());
-        let mut alone = blake3::Hasher::new();
-        loop {
-            let read = file.read(&mut piece).map_err(Error::read(path))?;
-            if read == 0 {
-                break;
-            }
-            together.update(&piece[..read]);
-            alone.update(&piece[..read]);
-        }
-        each.push((path.clone(), length, alone.finalize().to_hex().to_string()));
-    }
-    Ok(Hashes { together: together.finalize().to_hex().to_string(), each })
-}
 
 /// An open checkpoint: configuration, tokenizer and tensors.
 pub struct Checkpoint {
@@ -184,7 +55,11 @@ impl Checkpoint {
         let tokenizer = Tokenizer::from_json(tokenizer, "the embedded tokenizer.json")?;
         let origin = "the embedded model.safetensors";
         let slice = SliceSafetensors::new(weights).map_err(unreadable(origin))?;
-        Self::new(config, tokenizer, Tensors { origin: origin.into(), files: Files::Slice(slice) })
+        Self::new(
+            config,
+            tokenizer,
+            Tensors { origin: origin.into(), files: TensorFiles::Slice(slice) },
+        )
     }
 
     fn new(config: Config, tokenizer: Tokenizer, tensors: Tensors) -> Result<Self> {
@@ -270,10 +145,10 @@ impl Weights<'_> {
 struct Tensors {
     /// Name of the source in errors.
     origin: String,
-    files: Files,
+    files: TensorFiles,
 }
 
-enum Files {
+enum TensorFiles {
     Mapped(MmapedSafetensors),
     Slice(SliceSafetensors<'static>),
     Pickled(Vec<PthTensors>),
@@ -291,21 +166,23 @@ impl Tensors {
         let files = if pickled {
             let open =
                 |path: &PathBuf| PthTensors::new(path, None).map_err(unreadable(&shown(path)));
-            Files::Pickled(paths.iter().map(open).collect::<Result<_>>()?)
+            TensorFiles::Pickled(paths.iter().map(open).collect::<Result<_>>()?)
         } else {
             // SAFETY: the file must not change while it is mapped. Checkpoints are written once, by
             // rename, and are opened read-only here.
             let mapped = unsafe { MmapedSafetensors::multi(paths) };
-            Files::Mapped(mapped.map_err(unreadable(&origin))?)
+            TensorFiles::Mapped(mapped.map_err(unreadable(&origin))?)
         };
         Ok(Self { origin, files })
     }
 
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = match &self.files {
-            Files::Mapped(files) => files.tensors().into_iter().map(|(name, _)| name).collect(),
-            Files::Slice(file) => file.tensors().into_iter().map(|(name, _)| name).collect(),
-            Files::Pickled(files) => {
+            TensorFiles::Mapped(files) => {
+                files.tensors().into_iter().map(|(name, _)| name).collect()
+            }
+            TensorFiles::Slice(file) => file.tensors().into_iter().map(|(name, _)| name).collect(),
+            TensorFiles::Pickled(files) => {
                 files.iter().flat_map(|file| file.tensor_infos().keys().cloned()).collect()
             }
         };
@@ -319,9 +196,9 @@ impl Tensors {
             (format!("{:?}", view.dtype()), view.shape().to_vec())
         };
         match &self.files {
-            Files::Mapped(files) => files.get(name).ok().map(of_view),
-            Files::Slice(file) => file.get(name).ok().map(of_view),
-            Files::Pickled(files) => {
+            TensorFiles::Mapped(files) => files.get(name).ok().map(of_view),
+            TensorFiles::Slice(file) => file.get(name).ok().map(of_view),
+            TensorFiles::Pickled(files) => {
                 let info = files.iter().find_map(|file| file.tensor_infos().get(name))?;
                 Some((format!("{:?}", info.dtype), info.layout.dims().to_vec()))
             }
@@ -331,45 +208,15 @@ impl Tensors {
     /// Loads an existing tensor to the CPU in its stored number format.
     fn load(&self, name: &str) -> Result<Tensor> {
         let tensor = match &self.files {
-            Files::Mapped(files) => files.load(name, &Device::Cpu),
-            Files::Slice(file) => file.load(name, &Device::Cpu),
-            Files::Pickled(files) => files
+            TensorFiles::Mapped(files) => files.load(name, &Device::Cpu),
+            TensorFiles::Slice(file) => file.load(name, &Device::Cpu),
+            TensorFiles::Pickled(files) => files
                 .iter()
                 .find_map(|file| file.get(name).transpose())
                 .unwrap_or_else(|| Err(candle_core::Error::CannotFindTensor { path: name.into() })),
         };
         tensor.map_err(unreadable(&self.origin))
     }
-}
-
-/// Index of a sharded checkpoint, a map from tensor name to file name.
-#[derive(Deserialize)]
-struct ShardIndex {
-    weight_map: std::collections::BTreeMap<String, String>,
-}
-
-fn shards(dir: &Path, index: &Path) -> Result<Vec<PathBuf>> {
-    let index: ShardIndex = serde_json::from_slice(&read(index)?)
-        .map_err(|source| Error::Json { origin: shown(index), source })?;
-    let names: std::collections::BTreeSet<_> = index.weight_map.into_values().collect();
-    names.iter().map(|name| existing(dir, name)).collect()
-}
-
-fn existing(dir: &Path, name: &str) -> Result<PathBuf> {
-    let path = dir.join(name);
-    if path.is_file() { Ok(path) } else { missing(dir, name) }
-}
-
-fn missing<T>(dir: &Path, expected: &str) -> Result<T> {
-    Err(Error::MissingFile { dir: dir.into(), expected: expected.into() })
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(Error::read(path))
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
 }
 
 fn unreadable(origin: &str) -> impl FnOnce(candle_core::Error) -> Error {

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic reports what failed")]
 
-#[path = "gpt2/eval.rs"]
-mod eval;
 #[path = "gpt2/fixture.rs"]
 mod fixture;
 #[path = "gpt2/generation.rs"]

@@ -67,7 +67,7 @@ pub struct Faults {
 
 /// A received request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct ReceivedRequest {
     pub method: String,
     /// Path with query.
     pub path: String,
@@ -79,14 +79,14 @@ pub struct Request {
 #[derive(Debug, Clone)]
 pub struct Server {
     port: u16,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<HubState>>,
 }
 
 #[derive(Debug)]
-struct State {
+struct HubState {
     repo: Repo,
     faults: Faults,
-    requests: Vec<Request>,
+    requests: Vec<ReceivedRequest>,
 }
 
 impl Server {
@@ -95,14 +95,14 @@ impl Server {
         let listener = TcpListener::bind(("127.0.0.1", port))?;
         let port = listener.local_addr()?.port();
         let state =
-            Arc::new(Mutex::new(State { repo, faults: Faults::default(), requests: vec![] }));
+            Arc::new(Mutex::new(HubState { repo, faults: Faults::default(), requests: vec![] }));
         let server = Self { port, state };
         let accepting = server.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let server = accepting.clone();
                 // Errors mean that the client disconnected.
-                thread::spawn(move || server.answer(&stream).ok());
+                thread::spawn(move || server.respond(&stream).ok());
             }
         });
         Ok(server)
@@ -124,34 +124,34 @@ impl Server {
     }
 
     /// Returns and clears the recorded requests.
-    pub fn take_requests(&self) -> Vec<Request> {
+    pub fn take_requests(&self) -> Vec<ReceivedRequest> {
         std::mem::take(&mut self.state().requests)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, HubState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, stream: &TcpStream) -> io::Result<()> {
+    fn respond(&self, stream: &TcpStream) -> io::Result<()> {
         let mut reader = BufReader::new(stream);
         let Some(request) = read_request(&mut reader)? else { return Ok(()) };
-        let answer = {
+        let response = {
             let mut state = self.state();
             state.requests.push(request.clone());
             self.decide(&mut state, &request)
         };
-        answer.write(stream, request.method == "HEAD")
+        response.write(stream, request.method == "HEAD")
     }
 
-    fn decide(&self, state: &mut State, request: &Request) -> Answer {
+    fn decide(&self, state: &mut HubState, request: &ReceivedRequest) -> Response {
         if let Some((times, status, retry_after)) = &mut state.faults.status
             && *times > 0
         {
             *times -= 1;
-            let answer = Answer::status(*status);
+            let response = Response::status(*status);
             return match retry_after {
-                Some(seconds) => answer.header("Retry-After", &seconds.to_string()),
-                None => answer,
+                Some(seconds) => response.header("Retry-After", &seconds.to_string()),
+                None => response,
             };
         }
         let path = request.path.split('?').next().unwrap_or_default();
@@ -161,7 +161,8 @@ impl Server {
         if let Some(token) = &state.faults.token
             && request.headers.get("authorization") != Some(&format!("Bearer {token}"))
         {
-            return Answer::status(401).header("X-Error-Message", "Invalid username or password.");
+            return Response::status(401)
+                .header("X-Error-Message", "Invalid username or password.");
         }
         if let Some(rest) = path.strip_prefix("/cache/") {
             return self.resolved(state, request, rest);
@@ -169,10 +170,10 @@ impl Server {
         self.route(state, path)
     }
 
-    fn route(&self, state: &State, path: &str) -> Answer {
+    fn route(&self, state: &HubState, path: &str) -> Response {
         let repo = &state.repo;
         let revision_of = |rest: &str| rest == "main" || rest == repo.commit;
-        let no_revision = || Answer::status(404).header("X-Error-Code", "RevisionNotFound");
+        let no_revision = || Response::status(404).header("X-Error-Code", "RevisionNotFound");
         let api = format!("/api/models/{}/", repo.id);
         let resolve = format!("/{}/resolve/", repo.id);
         if let Some((kind, revision)) =
@@ -180,46 +181,46 @@ impl Server {
         {
             return match kind {
                 _ if !revision_of(revision) => no_revision(),
-                "revision" => Answer::json(&listing(repo)),
-                "tree" => Answer::json(&tree(repo)),
-                _ => Answer::status(404),
+                "revision" => Response::json(&listing(repo)),
+                "tree" => Response::json(&tree(repo)),
+                _ => Response::status(404),
             };
         }
         let Some((revision, file)) =
             path.strip_prefix(&resolve).and_then(|rest| rest.split_once('/'))
         else {
-            return Answer::status(404).header("X-Error-Code", "RepoNotFound");
+            return Response::status(404).header("X-Error-Code", "RepoNotFound");
         };
         if !revision_of(revision) {
             return no_revision();
         }
         let Some(bytes) = repo.files.get(file) else {
-            return Answer::status(404)
+            return Response::status(404)
                 .header("X-Error-Code", "EntryNotFound")
                 .header("X-Repo-Commit", &repo.commit);
         };
-        let answer = Answer::status(302).header("X-Repo-Commit", &repo.commit);
+        let response = Response::status(302).header("X-Repo-Commit", &repo.commit);
         if Repo::is_lfs(file) {
             // A different host, which must not receive the token.
-            answer
+            response
                 .header("X-Linked-Etag", &format!("\"{}\"", sha256(bytes)))
                 .header("X-Linked-Size", &bytes.len().to_string())
                 .header("Location", &format!("http://localhost:{}/cdn/{file}", self.port))
         } else {
-            answer.header("Location", &format!("/cache/{file}"))
+            response.header("Location", &format!("/cache/{file}"))
         }
     }
 
-    fn resolved(&self, state: &State, request: &Request, file: &str) -> Answer {
+    fn resolved(&self, state: &HubState, request: &ReceivedRequest, file: &str) -> Response {
         let commit = state.repo.commit.clone();
         let etag = state.repo.files.get(file).map(|bytes| git_blob(bytes)).unwrap_or_default();
-        let mut answer = Self::content_of(state, request, file, None);
-        answer = answer.header("ETag", &format!("W/\"{etag}\""));
-        answer.header("X-Repo-Commit", &commit)
+        let mut response = Self::content_of(state, request, file, None);
+        response = response.header("ETag", &format!("W/\"{etag}\""));
+        response.header("X-Repo-Commit", &commit)
     }
 
     /// Returns an LFS file as the storage host would, with faults.
-    fn content(state: &mut State, request: &Request, file: &str) -> Answer {
+    fn content(state: &mut HubState, request: &ReceivedRequest, file: &str) -> Response {
         let cut = match &mut state.faults.cut {
             Some((times, bytes)) if *times > 0 && request.method == "GET" => {
                 *times -= 1;
@@ -230,8 +231,13 @@ impl Server {
         Self::content_of(state, request, file, cut)
     }
 
-    fn content_of(state: &State, request: &Request, file: &str, cut: Option<usize>) -> Answer {
-        let Some(bytes) = state.repo.files.get(file) else { return Answer::status(404) };
+    fn content_of(
+        state: &HubState,
+        request: &ReceivedRequest,
+        file: &str,
+        cut: Option<usize>,
+    ) -> Response {
+        let Some(bytes) = state.repo.files.get(file) else { return Response::status(404) };
         let mut bytes = bytes.clone();
         if state.faults.damaged && Repo::is_lfs(file) {
             bytes[0] ^= 1;
@@ -242,22 +248,22 @@ impl Server {
             .get("range")
             .filter(|_| !state.faults.ignores_ranges)
             .and_then(|range| range.strip_prefix("bytes=")?.split('-').next()?.parse().ok());
-        let mut answer = match start {
+        let mut response = match start {
             Some(start) if start >= size => {
-                return Answer::status(416).header("Content-Range", &format!("bytes */{size}"));
+                return Response::status(416).header("Content-Range", &format!("bytes */{size}"));
             }
-            Some(start) => Answer::status(206)
+            Some(start) => Response::status(206)
                 .header("Content-Range", &format!("bytes {start}-{}/{size}", size - 1))
                 .body(bytes.split_off(start)),
-            None => Answer::status(200).body(bytes),
+            None => Response::status(200).body(bytes),
         };
-        answer.cut = cut;
-        answer
+        response.cut = cut;
+        response
     }
 }
 
 /// A response.
-struct Answer {
+struct Response {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
@@ -265,7 +271,7 @@ struct Answer {
     cut: Option<usize>,
 }
 
-impl Answer {
+impl Response {
     fn status(status: u16) -> Self {
         Self { status, headers: vec![], body: vec![], cut: None }
     }
@@ -299,7 +305,7 @@ impl Answer {
     }
 }
 
-fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
+fn read_request(reader: &mut impl BufRead) -> io::Result<Option<ReceivedRequest>> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
@@ -320,7 +326,11 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
             Some((name.to_ascii_lowercase(), value.trim().to_owned()))
         })
         .collect();
-    Ok(words.next().zip(words.next()).map(|(method, path)| Request { method, path, headers }))
+    Ok(words.next().zip(words.next()).map(|(method, path)| ReceivedRequest {
+        method,
+        path,
+        headers,
+    }))
 }
 
 fn listing(repo: &Repo) -> Value {

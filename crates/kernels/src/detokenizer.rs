@@ -7,8 +7,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+mod utf8;
+
 #[cfg(test)]
 mod tests;
+
+pub use utf8::Utf8Decoder;
 
 /// Bytes of each token; empty for special tokens.
 #[derive(Debug, Clone)]
@@ -53,8 +57,7 @@ impl TokenBytes {
 pub struct TextStream {
     tokens: Arc<TokenBytes>,
     stop: Vec<String>,
-    /// Start of an incomplete UTF-8 sequence.
-    bytes: Vec<u8>,
+    decoder: Utf8Decoder,
     /// Text that may be the start of a stop string.
     held: String,
     stopped: bool,
@@ -68,7 +71,7 @@ impl TextStream {
     /// match.
     pub fn new(tokens: Arc<TokenBytes>, stop: impl IntoIterator<Item = String>) -> Self {
         let stop = stop.into_iter().filter(|stop| !stop.is_empty()).collect();
-        Self { tokens, stop, bytes: Vec::new(), held: String::new(), stopped: false }
+        Self { tokens, stop, decoder: Utf8Decoder::default(), held: String::new(), stopped: false }
     }
 
     /// Adds a token, and returns the text that has become final; nothing after a stop string.
@@ -76,8 +79,7 @@ impl TextStream {
         if self.stopped {
             return String::new();
         }
-        self.bytes.extend_from_slice(self.tokens.of(id));
-        self.decode(false);
+        self.held += &self.decoder.push(self.tokens.of(id));
         self.release(false)
     }
 
@@ -91,30 +93,8 @@ impl TextStream {
         if self.stopped {
             return String::new();
         }
-        self.decode(true);
+        self.held += &std::mem::take(&mut self.decoder).finish();
         self.release(true)
-    }
-
-    /// Moves `bytes` to `held`, except a sequence that a later token may complete.
-    fn decode(&mut self, at_the_end: bool) {
-        let mut taken = 0;
-        for chunk in self.bytes.utf8_chunks() {
-            self.held.push_str(chunk.valid());
-            taken += chunk.valid().len();
-            if chunk.invalid().is_empty() {
-                break;
-            }
-            // No error length means that the sequence is incomplete, not invalid.
-            let broken_off = std::str::from_utf8(chunk.invalid())
-                .is_err_and(|error| error.error_len().is_none());
-            let last = taken + chunk.invalid().len() == self.bytes.len();
-            if broken_off && last && !at_the_end {
-                break;
-            }
-            self.held.push(char::REPLACEMENT_CHARACTER);
-            taken += chunk.invalid().len();
-        }
-        self.bytes.drain(..taken);
     }
 
     /// Takes the final text from `held`.

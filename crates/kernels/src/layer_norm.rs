@@ -25,17 +25,17 @@ impl LayerNorm {
     /// Normalises one row. Input and output are padded to whole groups.
     pub fn forward<F: Format>(&self, level: Level, x: &[f32], y: &mut [F::Group]) {
         assert_eq!((x.len(), y.len()), (self.weight.len(), self.weight.len() / GROUP));
-        level.run(Row::<F> { norm: self, x, y });
+        level.run(NormaliseRow::<F> { norm: self, x, y });
     }
 }
 
-struct Row<'a, F: Format> {
+struct NormaliseRow<'a, F: Format> {
     norm: &'a LayerNorm,
     x: &'a [f32],
     y: &'a mut [F::Group],
 }
 
-impl<F: Format> Kernel for Row<'_, F> {
+impl<F: Format> Kernel for NormaliseRow<'_, F> {
     type Output = ();
 
     /// Two passes, the second over distances from the mean, because squares of large numbers would
@@ -80,15 +80,15 @@ impl<F: Format> Kernel for Row<'_, F> {
 /// Encodes a row without normalising it. Input and output are padded to whole groups.
 pub fn encode<F: Format>(level: Level, x: &[f32], y: &mut [F::Group]) {
     assert_eq!(x.len(), y.len() * GROUP);
-    level.run(Plain::<F> { x, y });
+    level.run(EncodeRow::<F> { x, y });
 }
 
-struct Plain<'a, F: Format> {
+struct EncodeRow<'a, F: Format> {
     x: &'a [f32],
     y: &'a mut [F::Group],
 }
 
-impl<F: Format> Kernel for Plain<'_, F> {
+impl<F: Format> Kernel for EncodeRow<'_, F> {
     type Output = ();
 
     #[inline(always)]

@@ -17,9 +17,9 @@ pub mod format;
 pub mod gelu;
 pub mod layer_norm;
 pub mod linear;
+pub mod owned_or_mapped;
 pub mod sampling;
 pub mod simd;
-pub mod stored;
 
 #[cfg(test)]
 mod tests;

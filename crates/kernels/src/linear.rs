@@ -8,8 +8,8 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::format::{Format, GROUP, PANEL};
+use super::owned_or_mapped::OwnedOrMapped;
 use super::simd::{Kernel, LANES, Level, Simd};
-use super::stored::Stored;
 
 /// Number of columns per task.
 pub const COLUMNS: usize = 2 * PANEL;
@@ -19,7 +19,7 @@ pub struct Linear<F: Format> {
     inputs: usize,
     outputs: usize,
     /// ceil(N / COLUMNS) pairs of panels of ceil(K / GROUP) blocks each, padded with zeros.
-    blocks: Stored<F::Block>,
+    blocks: OwnedOrMapped<F::Block>,
     /// Bias, padded with zeros to a multiple of [`COLUMNS`].
     bias: Vec<f32>,
 }
@@ -34,7 +34,12 @@ impl<F: Format> Linear<F> {
     }
 
     /// Creates a layer from packed blocks.
-    pub fn new(inputs: usize, outputs: usize, blocks: Stored<F::Block>, bias: &[f32]) -> Self {
+    pub fn new(
+        inputs: usize,
+        outputs: usize,
+        blocks: OwnedOrMapped<F::Block>,
+        bias: &[f32],
+    ) -> Self {
         assert_eq!(blocks.len(), Self::blocks(inputs, outputs));
         let mut bias = bias.to_vec();
         bias.resize(outputs.next_multiple_of(COLUMNS), 0.0);

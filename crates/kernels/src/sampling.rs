@@ -20,6 +20,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use bytemuck::{Pod, Zeroable};
 use generator::{Generation, Token};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -33,7 +34,7 @@ mod tests;
 
 pub use scores::score;
 
-use scores::Distribution;
+use scores::LogSoftmax;
 
 /// Clamps each setting to its range; NaN turns a setting off.
 fn in_range(generation: &Generation) -> Generation {
@@ -49,18 +50,19 @@ fn in_range(generation: &Generation) -> Generation {
     }
 }
 
-/// A token with its log probability.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sampled {
+/// A token that a device sampled, in the memory layout of the sampling kernel's result.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+pub struct SampledToken {
     /// Token id.
     pub token: u32,
     /// Natural-log probability under the raw distribution (temperature 1, no rules).
     pub log_prob: f32,
 }
 
-/// A device's input to sample one token.
+/// What a device needs to sample one token.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Choice {
+pub struct SampleParams {
     /// Batch slot of the text.
     pub slot: usize,
     /// Position of the last token of the context.
@@ -132,7 +134,7 @@ impl Sampler {
         top_logprobs: usize,
     ) -> Token {
         assert!(!logits.is_empty(), "cannot sample from an empty vocabulary");
-        let raw = Distribution::new(self.level, logits);
+        let raw = LogSoftmax::new(self.level, logits);
         let top_logprobs = raw.top(logits, top_logprobs);
 
         self.changed.clear();
@@ -168,16 +170,16 @@ impl Sampler {
     }
 
     /// Prepares sampling on a device of the token that follows `position`.
-    pub fn choice(
+    pub fn sample_params(
         &mut self,
         slot: usize,
         position: usize,
         prompt_tokens: usize,
         eos: Option<u32>,
-    ) -> Choice {
+    ) -> SampleParams {
         let generation = Arc::clone(&self.generation);
         let draw = if generation.temperature == 0.0 { 0 } else { self.rng.next_u64() };
-        Choice { slot, position, prompt_tokens, eos, draw, generation }
+        SampleParams { slot, position, prompt_tokens, eos, draw, generation }
     }
 
     /// Changes a token's logit, and remembers the original.

@@ -5,9 +5,10 @@
 //! cargo run --release -p lab --example dtype_quality -- MODEL_DIR TEXT_FILE
 //! ```
 //!
-//! The file contains documents separated by `<|endoftext|>`.
+//! The file contains documents separated by lines of `<|endoftext|>`.
 
 use gpt2::{Checkpoint, Device, Dtype, Gpt2};
+use lab::corpus::Corpus;
 use lab::eval::precision::compare;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -16,10 +17,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("expected a model folder and a text file".into());
     };
     let checkpoint = Checkpoint::from_dir(model.as_ref())?;
-    let text = std::fs::read_to_string(text)?;
-    let documents = text.split("<|endoftext|>").map(str::trim).filter(|text| !text.is_empty());
-    let texts =
-        documents.map(|text| checkpoint.tokenizer().encode(text)).collect::<Result<Vec<_>, _>>()?;
+    let corpus = Corpus::read(&[text.into()])?;
+    let encoded = corpus.documents.iter().map(|text| checkpoint.tokenizer().encode(text));
+    let texts = encoded.collect::<Result<Vec<_>, _>>()?;
     let reference = Gpt2::load(&checkpoint, &Device::Cpu, Dtype::F32)?;
     println!("dtype  tokens  perplexity  to f32    mean KL    same choice");
     for dtype in [Dtype::F32, Dtype::Bf16, Dtype::Int8] {

@@ -9,9 +9,11 @@ use miette::{Result, miette};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use serde_yaml::Value;
 
+use content::essay::PlainText;
 use content::front_matter;
 use content::fs;
 use generator::END_OF_TEXT;
+use text::words::words;
 
 /// Documents read from files and folders.
 #[derive(Debug, Default)]
@@ -20,7 +22,7 @@ pub struct Corpus {
     /// Number of files read; a file given twice counts twice.
     pub files: usize,
     /// Number of files in folders that were skipped because they are neither text nor Markdown.
-    pub passed_over: usize,
+    pub skipped: usize,
 }
 
 impl Corpus {
@@ -39,7 +41,7 @@ impl Corpus {
                 if is_text(&file) {
                     corpus.add(&file)?;
                 } else {
-                    corpus.passed_over += 1;
+                    corpus.skipped += 1;
                 }
             }
         }
@@ -97,7 +99,7 @@ impl Corpus {
 
     /// Returns the number of words in all documents.
     pub fn words(&self) -> usize {
-        self.documents.iter().map(|document| document.split_whitespace().count()).sum()
+        self.documents.iter().map(|document| words(document).count()).sum()
     }
 
     /// Returns a hash that a resumed run uses to check that the corpus is the same.
@@ -129,9 +131,9 @@ fn of_markdown(path: &Path, text: &str) -> String {
     let title = yaml.as_ref().and_then(|yaml| yaml.get("title")?.as_str());
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     let mut paragraphs: Vec<String> = title.map(str::to_owned).into_iter().collect();
-    let (mut now, mut hidden) = (String::new(), 0usize);
+    let (mut plain, mut hidden) = (PlainText::default(), 0usize);
     for event in Parser::new_ext(&text[parts.body], options) {
-        match event {
+        match &event {
             Event::Start(
                 Tag::CodeBlock(_) | Tag::Table(_) | Tag::Image { .. } | Tag::HtmlBlock,
             ) => {
@@ -140,17 +142,16 @@ fn of_markdown(path: &Path, text: &str) -> String {
             Event::End(TagEnd::CodeBlock | TagEnd::Table | TagEnd::Image | TagEnd::HtmlBlock) => {
                 hidden -= 1
             }
-            Event::Text(text) | Event::Code(text) if hidden == 0 => now.push_str(&text),
-            Event::SoftBreak | Event::HardBreak if hidden == 0 => now.push(' '),
-            Event::End(TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Item) => {
-                let paragraph = now.split_whitespace().collect::<Vec<_>>().join(" ");
-                now.clear();
-                // Skip a heading that repeats the title.
-                if !paragraph.is_empty() && paragraphs.first() != Some(&paragraph) {
-                    paragraphs.push(paragraph);
-                }
-            }
+            Event::Html(_) | Event::InlineHtml(_) => {}
+            event if hidden == 0 => plain.push(event),
             _ => {}
+        }
+    }
+    for block in plain.take() {
+        let paragraph = block.split_whitespace().collect::<Vec<_>>().join(" ");
+        // Skip a heading that repeats the title.
+        if !paragraph.is_empty() && paragraphs.first() != Some(&paragraph) {
+            paragraphs.push(paragraph);
         }
     }
     paragraphs.join("\n\n")
@@ -184,14 +185,16 @@ mod tests {
     fn markdown_becomes_a_title_and_paragraphs() {
         let text = "---\ntitle: A *title*\ntags: [x]\n---\n# A *title*\n\nSome **bold**\ntext, a [link](x) \
                     and `code`.\n\n```\nlet x;\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n\
-                    ![picture](p.png)\n\n<div>html</div>\n\n- one\n- two\n\n> quoted\n";
+                    ![picture](p.png)\n\n<div>html</div>\n\n- one\n  - inner\n- two\n\n> quoted\n";
         let corpus =
             read(&[("b/a.md", text), ("b/c.rs", "fn"), ("b/.hidden.md", "x")], &["b"]).unwrap();
         assert_eq!(
             corpus.documents,
-            ["A *title*\n\nA title\n\nSome bold text, a link and code.\n\none\n\ntwo\n\nquoted"]
+            [
+                "A *title*\n\nA title\n\nSome bold text, a link and code.\n\none\n\ninner\n\ntwo\n\nquoted"
+            ]
         );
-        assert_eq!((corpus.files, corpus.passed_over), (1, 1));
+        assert_eq!((corpus.files, corpus.skipped), (1, 1));
     }
 
     #[test]

@@ -4,12 +4,12 @@ use std::fmt;
 
 /// Rows of cells under a header row. The first column is left-aligned, the others, numbers, are
 /// right-aligned.
-pub struct Table {
+pub struct TextTable {
     rows: Vec<Vec<String>>,
     is_last_left: bool,
 }
 
-impl Table {
+impl TextTable {
     pub fn new<T: Into<String>>(heads: impl IntoIterator<Item = T>) -> Self {
         Self { rows: vec![heads.into_iter().map(Into::into).collect()], is_last_left: false }
     }
@@ -32,7 +32,7 @@ impl Table {
     }
 }
 
-impl fmt::Display for Table {
+impl fmt::Display for TextTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.rows[0].len();
         let is_whole = |row: &&Vec<String>| row.len() == columns;

@@ -1,8 +1,8 @@
 //! Training of GPT-2 models.
 //!
 //! ```text
-//! documents --> text (windows of tokens) --> Trainer::step --> weights --> export
-//!                                             forward, backward, AdamW
+//! documents --> Dataset --batches--> Trainer::step --> weights --> export
+//!                                    forward, backward, AdamW
 //! ```
 //!
 //! `network` defines the network once, over operations that `ops` implements twice: as CPU kernels and
@@ -10,19 +10,26 @@
 //! keyed by seed and step, so a resumed run gives the same results as an uninterrupted one.
 
 mod error;
+
+mod folder;
+mod options;
+mod run;
+
+pub mod dataset;
+mod vocabulary;
+
 mod network;
 mod ops;
+
+mod matmul;
 mod optimizer;
-mod product;
 mod schedule;
 mod state;
-pub mod text;
 mod trainer;
-pub mod vocabulary;
 
-pub mod card;
-pub mod curve;
-pub mod record;
+mod card;
+mod curve;
+mod log;
 
 #[cfg(test)]
 mod tests;
@@ -36,14 +43,16 @@ use kernels::simd::Level;
 pub const ON_GPU: bool = cfg!(any(feature = "cuda-training", feature = "metal"));
 
 pub use error::Error;
-pub use ops::Arithmetic;
+pub use folder::RunFolder;
+pub use options::{BaseModel, HeldOut, ModelSize, RunLength, RunOptions};
+pub use run::{BestEvaluation, TrainingEvent, TrainingRun};
 pub use schedule::{Decay, Schedule};
-pub use trainer::{Batch, Step, Trainer};
+pub use trainer::{Batch, StepMetrics, Trainer};
 
 /// Training settings. Together with the text, the initial weights and the number format they determine
 /// the trained model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
+pub struct TrainingSettings {
     /// Number of optimizer steps in the whole run.
     pub steps: usize,
     /// Rows per batch.
@@ -73,7 +82,14 @@ pub struct Settings {
     pub seed: u64,
 }
 
-impl Default for Settings {
+impl TrainingSettings {
+    /// Number of tokens that a step predicts.
+    pub fn tokens_per_step(&self) -> usize {
+        self.accumulation * self.batch_size * self.context
+    }
+}
+
+impl Default for TrainingSettings {
     fn default() -> Self {
         Self {
             steps: 1000,
@@ -124,20 +140,6 @@ impl Precision {
         match self {
             Self::F32 => "f32",
             Self::Bf16 => "bf16",
-        }
-    }
-}
-
-/// Keeps the allocator from returning freed memory to the system. Each training step allocates the same
-/// few hundred large blocks again, and clearing returned pages would take a fifth of the time.
-pub fn keep_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    {
-        let options =
-            [(libc::M_MMAP_MAX, 0), (libc::M_TRIM_THRESHOLD, -1), (libc::M_TOP_PAD, 64 << 20)];
-        for (option, value) in options {
-            // SAFETY: `mallopt` only sets allocator parameters, and has no effect if it fails.
-            unsafe { libc::mallopt(option, value) };
         }
     }
 }

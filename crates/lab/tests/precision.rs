@@ -1,57 +1,69 @@
 //! Tests how much quality the reduced number formats cost.
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gpt2::{Checkpoint, Device, Dtype, Gpt2};
 use lab::eval::precision::compare;
 
-use crate::fixture::{DEEP, Golden, model, model_in};
+/// Prose that no model was trained on.
+const PROSE: &str = include_str!("../../gpt2/tests/fixtures/prose.txt");
 
-/// Evaluates the embedded model on prose that it was not trained on. On a single page, noise in the
-/// perplexity is as large as the effect, so perplexity is measured on more text than the other figures.
+/// The fixtures of `crates/gpt2`.
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../gpt2/tests/fixtures")
+}
+
+/// The tiny checkpoint `deep` in a number format.
+fn tiny(dtype: Dtype) -> Gpt2 {
+    let checkpoint = Checkpoint::from_dir(&fixtures().join("deep")).unwrap();
+    Gpt2::load(&checkpoint, &Device::Cpu, dtype).unwrap()
+}
+
+/// A text for [`tiny`], and the log probability of each token of its vocabulary after each token of the
+/// text, from the reference implementation.
+fn golden() -> (Vec<u32>, Vec<Vec<f32>>) {
+    let file = fixtures().join("deep/golden.safetensors");
+    let tensors = candle_core::safetensors::load(file, &candle_core::Device::Cpu).unwrap();
+    let ids = ["prompt", "greedy"].map(|name| tensors[name].to_vec1::<i64>().unwrap());
+    let log_probs = candle_nn::ops::log_softmax(&tensors["logits"], 1).unwrap();
+    (ids.concat().into_iter().map(|id| id as u32).collect(), log_probs.to_vec2().unwrap())
+}
+
 #[test]
 fn reduced_precision_changes_perplexity_by_less_than_half_a_percent() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let checkpoint = Checkpoint::from_dir(&root.join("../../models/venti-mini")).unwrap();
-    let files = ["tests/fixtures/prose.txt", "../../README.md", "../../ARCHITECTURE.md"];
-    let texts = files.map(|file| {
-        let prose = std::fs::read_to_string(root.join(file)).unwrap();
-        checkpoint.tokenizer().encode(&prose).unwrap()
-    });
+    let text = checkpoint.tokenizer().encode(PROSE).unwrap();
     let load = |dtype| Gpt2::load(&checkpoint, &Device::Cpu, dtype).unwrap();
     let reference = load(Dtype::F32);
     for dtype in [Dtype::Bf16, Dtype::Int8] {
-        let model = load(dtype);
-        let page = compare(&reference, &model, &texts[..1]).unwrap();
-        assert!(page.tokens > 500, "{page:?}");
-        assert!(page.mean_kl < 2e-3 && page.same_choice > 0.95, "{dtype:?}: {page:?}");
-        let all = compare(&reference, &model, &texts).unwrap();
-        assert!(all.tokens > 10_000, "{all:?}");
-        let cost = all.perplexity / all.reference_perplexity - 1.0;
-        assert!(cost.abs() < 0.005, "{dtype:?}: {all:?}");
+        let it = compare(&reference, &load(dtype), std::slice::from_ref(&text)).unwrap();
+        assert!(it.tokens > 500, "{it:?}");
+        assert!(it.mean_kl < 2e-3 && it.same_choice > 0.95, "{dtype:?}: {it:?}");
+        let cost = it.perplexity / it.reference_perplexity - 1.0;
+        assert!(cost.abs() < 0.005, "{dtype:?}: {it:?}");
     }
 }
 
 #[test]
 fn a_model_does_not_diverge_from_itself() {
-    let text = Golden::read(DEEP).text();
-    let it = compare(&model(DEEP), &model(DEEP), &[text.clone(), vec![65]]).unwrap();
+    let (text, _) = golden();
+    let texts = [text.clone(), vec![65]];
+    let it = compare(&tiny(Dtype::F32), &tiny(Dtype::F32), &texts).unwrap();
     assert_eq!(it.tokens, text.len() - 1);
     assert_eq!(it.perplexity, it.reference_perplexity);
     assert_eq!((it.mean_kl, it.same_choice), (0.0, 1.0));
-    let other = compare(&model(DEEP), &model_in(DEEP, Dtype::Bf16), &[text]).unwrap();
+    let other = compare(&tiny(Dtype::F32), &tiny(Dtype::Bf16), &[text]).unwrap();
     assert!(other.mean_kl > 0.0);
 }
 
 #[test]
 fn perplexity_matches_the_golden_logits() {
-    let golden = Golden::read(DEEP);
-    let text = golden.text();
-    let log_probs = candle_nn::ops::log_softmax(&golden.logits, 1).unwrap();
-    let log_probs = log_probs.to_vec2::<f32>().unwrap();
+    let (text, log_probs) = golden();
     let sum: f64 =
         text[1..].iter().zip(&log_probs).map(|(next, row)| f64::from(row[*next as usize])).sum();
     let expected = (-sum / (text.len() - 1) as f64).exp();
-    let it = compare(&model(DEEP), &model(DEEP), &[text]).unwrap();
+    let it = compare(&tiny(Dtype::F32), &tiny(Dtype::F32), &[text]).unwrap();
     assert!((it.perplexity / expected - 1.0).abs() < 1e-4, "{it:?}, expected {expected}");
 }

@@ -10,14 +10,14 @@ const NEXT_PORTS: u16 = 20;
 
 /// Where to listen.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ListenOptions {
     pub host: String,
     pub port: u16,
-    /// Whether the user named this port, so that no other will do.
-    pub port_asked: bool,
+    /// Whether to fail if this port is in use, instead of trying the next ones.
+    pub port_is_fixed: bool,
 }
 
-impl Options {
+impl ListenOptions {
     /// The host, if it is a name and not an address.
     pub fn own_name(&self) -> Option<String> {
         Some(self.host.clone()).filter(|host| host.parse::<IpAddr>().is_err())
@@ -26,13 +26,13 @@ impl Options {
 
 /// The address in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
+pub struct BoundAddress {
     pub socket: SocketAddr,
     /// The port that was wanted, if it was in use and another was chosen.
     pub instead_of: Option<u16>,
 }
 
-impl Address {
+impl BoundAddress {
     /// The URL to open on this machine; `prefix` is the path of the site.
     pub fn url(&self, prefix: &str) -> String {
         let port = self.socket.port();
@@ -49,11 +49,12 @@ impl Address {
 ///
 /// # Errors
 /// If the host is not an address of this machine, or no port is free or allowed.
-pub fn listen(options: &Options) -> miette::Result<(TcpListener, Address)> {
-    let Options { host, port, port_asked } = options;
-    let last = if *port_asked { *port } else { port.saturating_add(NEXT_PORTS) };
-    for now in *port..=last {
-        let addresses: Vec<SocketAddr> = (host.as_str(), now)
+pub fn listen(options: &ListenOptions) -> miette::Result<(TcpListener, BoundAddress)> {
+    let ListenOptions { host, port, port_is_fixed } = options;
+    let last = if *port_is_fixed { *port } else { port.saturating_add(NEXT_PORTS) };
+    let mut candidate = *port;
+    loop {
+        let addresses: Vec<SocketAddr> = (host.as_str(), candidate)
             .to_socket_addrs()
             .map_err(|e| {
                 miette!(
@@ -65,29 +66,28 @@ pub fn listen(options: &Options) -> miette::Result<(TcpListener, Address)> {
         match TcpListener::bind(addresses.as_slice()) {
             Ok(listener) => {
                 let socket = listener.local_addr().into_diagnostic()?;
-                let instead_of = (now != *port).then_some(*port);
-                return Ok((listener, Address { socket, instead_of }));
+                let instead_of = (candidate != *port).then_some(*port);
+                return Ok((listener, BoundAddress { socket, instead_of }));
             }
-            Err(error) if error.kind() == ErrorKind::AddrInUse && now < last => {}
-            Err(error) if error.kind() == ErrorKind::AddrInUse => {
-                return Err(match port_asked {
-                    true => miette!(
-                        help = "stop the program that uses it, or choose another with --port",
-                        "port {port} is already in use"
-                    ),
-                    false => miette!(
-                        help = "choose another with --port",
-                        "ports {port} to {last} are all in use"
-                    ),
-                });
-            }
-            Err(error) => {
+            Err(error) if error.kind() != ErrorKind::AddrInUse => {
                 return Err(miette!(
                     help = "choose another with --host and --port",
-                    "cannot listen on {host}:{now}: {error}"
+                    "cannot listen on {host}:{candidate}: {error}"
+                ));
+            }
+            Err(_) if candidate < last => candidate += 1,
+            Err(_) if *port_is_fixed => {
+                return Err(miette!(
+                    help = "stop the program that uses it, or choose another with --port",
+                    "port {port} is already in use"
+                ));
+            }
+            Err(_) => {
+                return Err(miette!(
+                    help = "choose another with --port",
+                    "ports {port} to {last} are all in use"
                 ));
             }
         }
     }
-    Err(miette!("invalid port {port}"))
 }

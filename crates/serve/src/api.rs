@@ -1,17 +1,17 @@
 //! The endpoint: OpenAI's completions API, so that existing clients can use a GPT-2 that Venti
 //! runs. Nothing is served below `/v1/` unless the endpoint is enabled.
 //!
-//! A request is split into texts, which share an engine with the essay writer and the desk, and the
+//! A request is split into choices, which share an engine with the essay writer and the desk, and the
 //! answer is sent as they are generated. Generation stops if the client disconnects.
 
 mod answer;
-mod asked;
 mod body;
-mod problem;
+mod choice;
+mod error;
+mod request;
+mod response;
 #[cfg(test)]
 mod tests;
-mod text;
-mod told;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -22,23 +22,23 @@ use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use miette::miette;
 
-use super::guard;
-use super::models;
-use super::surroundings::Workshop;
+use crate::guard;
+use crate::model_names;
+use crate::server_state::ServerState;
 use answer::{Answer, Deadline};
-use asked::Asked;
 use content::project::Project;
-use problem::Problem;
-use told::{Completion, Model, Models};
+use error::ApiError;
+use request::CompletionRequest;
+use response::{CompletionResponse, ModelInfo, ModelList};
 
 /// The endpoint and its configuration.
 pub struct Api {
-    pub workshop: Workshop,
+    pub server: ServerState,
     /// The key that every request must carry. Without a key, the Host header must name this server,
     /// and cross-site requests are refused.
     pub key: Option<String>,
@@ -103,31 +103,31 @@ pub fn check_key(key: &str) -> miette::Result<()> {
 pub fn router(api: Api) -> Router {
     let api = Arc::new(api);
     Router::new()
-        .route("/v1/completions", post(complete).fallback(not_so))
-        .route("/v1/models", get(models).fallback(not_so))
-        .route("/v1/models/{*id}", get(model).fallback(not_so))
-        .route("/v1", any(nowhere))
-        .route("/v1/", any(nowhere))
-        .route("/v1/{*path}", any(nowhere))
+        .route("/v1/completions", post(complete).fallback(unsupported_method))
+        .route("/v1/models", get(models).fallback(unsupported_method))
+        .route("/v1/models/{*id}", get(model).fallback(unsupported_method))
+        .route("/v1", any(unknown_url))
+        .route("/v1/", any(unknown_url))
+        .route("/v1/{*path}", any(unknown_url))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&api), admitted))
         .with_state(api)
 }
 
-type Shared = State<Arc<Api>>;
+type ApiState = State<Arc<Api>>;
 
 /// Rejects requests that are not allowed.
-async fn admitted(State(api): Shared, request: Request, next: Next) -> Response {
+async fn admitted(State(api): ApiState, request: Request, next: Next) -> Response {
     match api.admits(request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
 impl Api {
-    fn admits(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    fn admits(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         let Some(key) = &self.key else {
             return guard::may_change(headers, self.own.as_deref())
-                .map_err(|why| Problem::new(StatusCode::FORBIDDEN, why));
+                .map_err(|why| ApiError::new(StatusCode::FORBIDDEN, why));
         };
         let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
         let scheme = b"bearer ";
@@ -138,123 +138,130 @@ impl Api {
             Some(_) => Err("incorrect API key".to_owned()),
             None => Err("missing API key: send `Authorization: Bearer KEY`".to_owned()),
         }
-        .map_err(|why| Problem::new(StatusCode::UNAUTHORIZED, why).code("invalid_api_key"))
+        .map_err(|why| ApiError::new(StatusCode::UNAUTHORIZED, why).code("invalid_api_key"))
     }
 
-    fn project(&self) -> Result<Project, Problem> {
-        self.workshop.surroundings.project().map_err(|report| failed(&report))
+    fn project(&self) -> Result<Project, ApiError> {
+        self.server.environment.project().map_err(|report| failed(&report))
     }
 
-    fn knows(project: &Project, model: &str) -> Result<(), Problem> {
+    fn knows(project: &Project, model: &str) -> Result<(), ApiError> {
         let names = names(project)?;
         if names.iter().any(|name| name == model) {
             return Ok(());
         }
         let message = format!("unknown model `{model}`; available: {}", names.join(", "));
-        let problem = Problem::new(StatusCode::NOT_FOUND, message).code("model_not_found");
-        Err(Problem { param: Some("model".to_owned()), ..problem })
+        let error = ApiError::new(StatusCode::NOT_FOUND, message).code("model_not_found");
+        Err(ApiError { param: Some("model".to_owned()), ..error })
     }
 
     /// Finds the model, loads it if necessary, and starts the answer.
-    fn begin(&self, asked: &Asked) -> Result<Answer, Problem> {
+    fn begin(&self, request: &CompletionRequest) -> Result<Answer, ApiError> {
         let project = self.project()?;
-        Self::knows(&project, &asked.model)?;
-        let opened = self.workshop.open(&project, &asked.model);
+        Self::knows(&project, &request.model)?;
+        let opened = self.server.open(&project, &request.model);
         let (identity, engine) = opened.map_err(|report| failed(&report))?;
-        Answer::begin(asked, &identity, &engine)
+        Answer::begin(request, &identity, &engine)
     }
 }
 
 /// Names of the available models: the site's, then the others.
-fn names(project: &Project) -> Result<Vec<String>, Problem> {
-    models::names(project).map_err(|report| failed(&report))
+fn names(project: &Project) -> Result<Vec<String>, ApiError> {
+    model_names::available(project).map_err(|report| failed(&report))
 }
 
-fn failed(report: &miette::Report) -> Problem {
-    Problem::ours(format!("{report:#}"))
+fn failed(report: &miette::Report) -> ApiError {
+    ApiError::internal(format!("{report:#}"))
 }
 
-async fn complete(State(api): Shared, request: Request) -> Result<Response, Problem> {
+async fn complete(State(api): ApiState, request: Request) -> Result<Response, ApiError> {
     let limits = api.limits.clone();
     let body = body::read(request, limits.body, limits.body_time).await?;
-    let asked = Asked::read(&body, limits.choices)?;
+    let completion = CompletionRequest::read(&body, limits.choices)?;
     let deadline = Deadline::after(limits.time);
-    let (is_streamed, include_usage) = (asked.stream, asked.include_usage);
-    let begun = blocking(move || api.begin(&asked));
+    let (is_streamed, include_usage) = (completion.stream, completion.include_usage);
+    let begun = blocking(move || api.begin(&completion));
     let begun = tokio::time::timeout_at(deadline.at, begun).await;
-    let mut answer = begun.map_err(|_| deadline.problem())??;
+    let mut answer = begun.map_err(|_| deadline.error())??;
     if is_streamed {
         return Ok(stream(answer, deadline, include_usage));
     }
     let choices = answer.whole(deadline).await?;
     let usage = Some(Some(answer.usage));
-    Ok(json(Completion { heading: &answer.heading, choices: &choices, usage }.to_json()))
+    Ok(json_response(
+        CompletionResponse { heading: &answer.heading, choices: &choices, usage }.to_json(),
+    ))
 }
 
 /// Streams the pieces of an answer as they arrive.
 fn stream(answer: Answer, deadline: Deadline, include_usage: bool) -> Response {
-    enum Stage {
+    enum StreamStage {
         Choices(Answer),
         Done,
         Over,
     }
-    let events = futures_util::stream::unfold(Stage::Choices(answer), move |stage| async move {
-        let (told, next) = match stage {
-            Stage::Choices(mut answer) => match answer.next(deadline).await {
-                Ok(Some(choice)) => {
-                    let usage = include_usage.then_some(None);
-                    let heading = &answer.heading;
-                    let told = Completion { heading, choices: &[choice], usage }.to_json();
-                    (told, Stage::Choices(answer))
-                }
-                Ok(None) if include_usage => {
-                    let (heading, usage) = (&answer.heading, Some(Some(answer.usage)));
-                    (Completion { heading, choices: &[], usage }.to_json(), Stage::Done)
-                }
-                Ok(None) => ("[DONE]".to_owned(), Stage::Over),
-                Err(problem) => (problem.to_json(), Stage::Over),
-            },
-            Stage::Done => ("[DONE]".to_owned(), Stage::Over),
-            Stage::Over => return None,
-        };
-        Some((Ok::<_, Infallible>(Event::default().data(told)), next))
-    });
+    let events =
+        futures_util::stream::unfold(StreamStage::Choices(answer), move |stage| async move {
+            let (json, next) = match stage {
+                StreamStage::Choices(mut answer) => match answer.next(deadline).await {
+                    Ok(Some(choice)) => {
+                        let usage = include_usage.then_some(None);
+                        let heading = &answer.heading;
+                        let json =
+                            CompletionResponse { heading, choices: &[choice], usage }.to_json();
+                        (json, StreamStage::Choices(answer))
+                    }
+                    Ok(None) if include_usage => {
+                        let (heading, usage) = (&answer.heading, Some(Some(answer.usage)));
+                        (
+                            CompletionResponse { heading, choices: &[], usage }.to_json(),
+                            StreamStage::Done,
+                        )
+                    }
+                    Ok(None) => ("[DONE]".to_owned(), StreamStage::Over),
+                    Err(error) => (error.to_json(), StreamStage::Over),
+                },
+                StreamStage::Done => ("[DONE]".to_owned(), StreamStage::Over),
+                StreamStage::Over => return None,
+            };
+            Some((Ok::<_, Infallible>(sse::Event::default().data(json)), next))
+        });
     Sse::new(events).keep_alive(KeepAlive::default()).into_response()
 }
 
-async fn models(State(api): Shared) -> Result<Response, Problem> {
+async fn models(State(api): ApiState) -> Result<Response, ApiError> {
     let names = blocking(move || names(&api.project()?)).await?;
-    let data = names.into_iter().map(Model::new).collect();
-    let told = serde_json::to_string(&Models { object: "list", data });
-    told.map(json).map_err(|error| Problem::ours(error.to_string()))
+    let data = names.into_iter().map(ModelInfo::new).collect();
+    let list = serde_json::to_string(&ModelList { object: "list", data });
+    list.map(json_response).map_err(|error| ApiError::internal(error.to_string()))
 }
 
-async fn model(State(api): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
+async fn model(State(api): ApiState, Path(id): Path<String>) -> Result<Response, ApiError> {
     let known = id.clone();
     blocking(move || Api::knows(&api.project()?, &known)).await?;
-    let told = serde_json::to_string(&Model::new(id));
-    told.map(json).map_err(|error| Problem::ours(error.to_string()))
+    let model = serde_json::to_string(&ModelInfo::new(id));
+    model.map(json_response).map_err(|error| ApiError::internal(error.to_string()))
 }
 
-async fn nowhere(request: Request) -> Problem {
+async fn unknown_url(request: Request) -> ApiError {
     let message = format!("unknown URL {}", request.uri().path());
-    Problem::new(StatusCode::NOT_FOUND, message).code("unknown_url")
+    ApiError::new(StatusCode::NOT_FOUND, message).code("unknown_url")
 }
 
-async fn not_so(request: Request) -> Problem {
+async fn unsupported_method(request: Request) -> ApiError {
     let message = format!("{} does not support {}", request.uri().path(), request.method());
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, message).code("method_not_supported")
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message).code("method_not_supported")
 }
 
 /// Runs work that may wait for files or a model on a thread for blocking tasks.
 async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(Problem::ours(error.to_string())))
+    done.unwrap_or_else(|error| Err(ApiError::internal(error.to_string())))
 }
 
-fn json(body: String) -> Response {
+fn json_response(body: String) -> Response {
     let kind = HeaderValue::from_static("application/json");
     ([(header::CONTENT_TYPE, kind)], body).into_response()
 }

@@ -6,104 +6,84 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch::Sender;
 
-use super::arriving::{self, Arrivals};
-use super::shelf::Shelf;
-use super::watch::{Watched, Watcher};
-
-/// The site as shown, with its status.
-#[derive(Debug, Default, Clone)]
-pub struct State {
-    /// Number of builds that have ended.
-    pub builds: usize,
-    pub shelf: Shelf,
-    /// The site's path on its host, such as `/` or `/blog/`.
-    pub prefix: Arc<str>,
-    /// Why the last build failed, as shown in the terminal.
-    pub problem: Option<Arc<str>>,
-    /// Status line about background work.
-    pub work: Option<Arc<str>>,
-    /// Missing essays, which are being written.
-    pub arrivals: Arc<Arrivals>,
-}
-
-/// Result of a build.
-pub struct Attempt {
-    /// The files that the site is made from.
-    pub watched: Watched,
-    /// The site, or the problem as text.
-    pub site: Result<Site, String>,
-}
+use crate::pending_essay::{self, PendingEssays};
+use crate::preview_state::PreviewState;
+use crate::site_snapshot::SiteSnapshot;
+use crate::watch::{Watched, Watcher};
 
 /// A successful build.
-pub struct Site {
-    pub shelf: Shelf,
+pub struct BuiltSite {
+    pub snapshot: SiteSnapshot,
     /// The site's path on its host.
     pub prefix: String,
     /// Missing essays, about to be written.
-    pub missing: Arrivals,
+    pub missing: PendingEssays,
 }
 
-/// A build function. Its argument is the last shelf.
-pub trait Rebuild: FnMut(&Shelf) -> Attempt + Send + 'static {}
-impl<T: FnMut(&Shelf) -> Attempt + Send + 'static> Rebuild for T {}
+/// Builds the site, given the last successful build. Returns the problem as text if that fails.
+///
+/// The second argument sets the files to watch. It must be called before these files are read, so
+/// that no change goes unnoticed.
+pub trait BuildSite:
+    FnMut(&SiteSnapshot, &mut dyn FnMut(Watched)) -> Result<BuiltSite, String> + Send + 'static
+{
+}
+
+impl<F> BuildSite for F where
+    F: FnMut(&SiteSnapshot, &mut dyn FnMut(Watched)) -> Result<BuiltSite, String> + Send + 'static
+{
+}
 
 /// An event to report in the terminal.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum BuildEvent<'a> {
     /// A build that added, changed or removed `changed` files.
     Built { changed: usize, files: usize, took: Duration },
     /// The problem is fixed, and no file differs from the last good build.
-    Mended,
+    Fixed,
     /// A new problem.
-    Broken(&'a str),
+    Failed(&'a str),
     /// Some files cannot be watched, with the reason.
     Unwatched(&'a str),
 }
 
 /// Builds now and after every change, until the watcher stops.
 pub fn run(
-    mut rebuild: impl Rebuild,
+    mut build: impl BuildSite,
     mut watcher: Watcher,
-    state: &Sender<State>,
-    tell: &(dyn Fn(Event<'_>) + Send + Sync),
+    state: &Sender<PreviewState>,
+    report: &dyn Fn(BuildEvent<'_>),
 ) {
-    let mut watched = Watched::default();
-    let mut told_unwatched = false;
+    let mut reported_unwatched = false;
     loop {
         let started = Instant::now();
-        let last = state.borrow().shelf.clone();
-        let attempt = rebuild(&last);
-        // Even if the list is the same, folders may have appeared since.
-        let refused = watcher.watch(&attempt.watched);
-        if let Some(error) = refused.first().filter(|_| !told_unwatched) {
-            told_unwatched = true;
-            tell(Event::Unwatched(&error.to_string()));
-        }
-        if watched != attempt.watched {
-            watched = attempt.watched;
-            // Changes made before the watch started went unnoticed.
-            watcher.again();
-        }
-        match attempt.site {
-            Ok(Site { shelf, prefix, missing }) => {
-                let changed = shelf.changes_since(&last).len();
-                let files = shelf.count();
-                let mended = state.borrow().problem.is_some();
+        let last = state.borrow().snapshot.clone();
+        let built = build(&last, &mut |watched| {
+            let refused = watcher.watch(&watched);
+            if let Some(error) = refused.first().filter(|_| !reported_unwatched) {
+                reported_unwatched = true;
+                report(BuildEvent::Unwatched(&error.to_string()));
+            }
+        });
+        match built {
+            Ok(BuiltSite { snapshot, prefix, missing }) => {
+                let changed = snapshot.changes_since(&last).len();
+                let files = snapshot.count();
+                let was_broken = state.borrow().problem.is_some();
                 state.send_modify(|state| {
                     state.builds += 1;
-                    state.arrivals = Arc::new(arriving::carried_on(missing, &state.arrivals));
-                    (state.shelf, state.prefix, state.problem) = (shelf, prefix.into(), None);
+                    state.pending = Arc::new(pending_essay::carried_on(missing, &state.pending));
+                    (state.snapshot, state.prefix, state.problem) = (snapshot, prefix.into(), None);
                 });
                 if changed > 0 {
-                    tell(Event::Built { changed, files, took: started.elapsed() });
-                } else if mended {
-                    tell(Event::Mended);
+                    report(BuildEvent::Built { changed, files, took: started.elapsed() });
+                } else if was_broken {
+                    report(BuildEvent::Fixed);
                 }
             }
             Err(problem) => {
-                let new = state.borrow().problem.as_deref() != Some(&problem);
-                if new {
-                    tell(Event::Broken(&problem));
+                if state.borrow().problem.as_deref() != Some(&problem) {
+                    report(BuildEvent::Failed(&problem));
                 }
                 state.send_modify(|state| {
                     state.builds += 1;

@@ -4,6 +4,8 @@
 //! as server-sent events.
 
 mod draft;
+mod events;
+mod form;
 mod keep;
 mod library;
 mod page;
@@ -11,14 +13,13 @@ mod rejection;
 mod session;
 #[cfg(test)]
 mod tests;
-mod told;
 mod writing;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequest, Query, Request, State as Shared};
+use axum::extract::{DefaultBodyLimit, FromRequest, Query, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::sse::{self, KeepAlive, Sse};
@@ -29,19 +30,20 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::watch::Receiver;
 
-use super::guard;
-use super::surroundings::Workshop;
+use crate::guard;
+use crate::model_names;
+use crate::server_state::ServerState;
 use content::essay::EssayId;
 use content::project::Project;
 use rejection::Rejection;
 use writing::Sessions;
 
 /// Maximum size of a request body, in bytes: a seed's file, encoded as JSON.
-const MOST_SENT: usize = 4 << 20;
+const MAX_BODY: usize = 4 << 20;
 
 /// State shared by the desk's requests.
 pub struct Desk {
-    pub workshop: Workshop,
+    pub server: ServerState,
     /// The host name that the server was told to listen on, if any.
     pub own: Option<String>,
     sessions: Sessions,
@@ -51,13 +53,13 @@ pub struct Desk {
 
 impl Desk {
     /// A desk without sessions.
-    pub fn new(workshop: Workshop, own: Option<String>, ending: Receiver<bool>) -> Self {
-        Self { workshop, own, sessions: Sessions::default(), ending }
+    pub fn new(server: ServerState, own: Option<String>, ending: Receiver<bool>) -> Self {
+        Self { server, own, sessions: Sessions::default(), ending }
     }
 
     /// The project, with its current configuration.
     fn project(&self) -> miette::Result<Project> {
-        self.workshop.surroundings.project()
+        self.server.environment.project()
     }
 }
 
@@ -72,7 +74,7 @@ pub fn router(desk: Desk) -> Router {
         .route("/_venti/desk/events", get(events))
         .route("/_venti/desk/write", post(writing::write))
         .route("/_venti/desk/stop", post(writing::stop))
-        .route("/_venti/desk/continue", post(writing::go_on))
+        .route("/_venti/desk/continue", post(writing::continue_at_end))
         .route("/_venti/desk/rewrite", post(writing::rewrite))
         .route("/_venti/desk/discard", post(writing::discard))
         .route("/_venti/desk/keep", post(writing::keep))
@@ -80,15 +82,15 @@ pub fn router(desk: Desk) -> Router {
         .route("/_venti/desk/seed", get(seed).post(save_seed))
         .route("/_venti/desk/essay", get(essay).post(save_essay))
         .layer(from_fn_with_state(Arc::clone(&desk), guarded))
-        .layer(DefaultBodyLimit::max(MOST_SENT))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(desk)
 }
 
-type Asked = Shared<Arc<Desk>>;
-type Answer = Result<axum::Json<Value>, Rejection>;
+type DeskState = State<Arc<Desk>>;
+type JsonResult = Result<axum::Json<Value>, Rejection>;
 
 /// Refuses other machines and pages of other sites.
-async fn guarded(Shared(desk): Asked, request: Request, next: Next) -> Response {
+async fn guarded(State(desk): DeskState, request: Request, next: Next) -> Response {
     match guard::may_write(&request, desk.own.as_deref()) {
         Ok(()) => next.run(request).await,
         Err(why) => Rejection::new(StatusCode::FORBIDDEN, why).into_response(),
@@ -111,16 +113,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 }
 
 /// Runs slow work on a thread for blocking tasks.
-async fn aside<T: Send + 'static>(
-    what: impl FnOnce() -> Result<T, Rejection> + Send + 'static,
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Rejection> + Send + 'static,
 ) -> Result<T, Rejection> {
-    let done = tokio::task::spawn_blocking(what).await;
+    let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|_| Err(Rejection::failed("internal error: see the terminal")))
 }
 
 /// The data that the page starts with.
-async fn site(Shared(desk): Asked) -> Answer {
-    aside(move || {
+async fn site(State(desk): DeskState) -> JsonResult {
+    blocking(move || {
         let project = match desk.project() {
             Ok(project) => project,
             Err(report) => {
@@ -129,15 +131,15 @@ async fn site(Shared(desk): Asked) -> Answer {
             }
         };
         let config = &project.config;
-        let mut models = desk.workshop.surroundings.models(&project)?;
+        let mut models = desk.server.environment.models(&project)?;
         let identity = models.identity(&config.model)?;
         Ok(axum::Json(json!({
             "title": config.title,
             "home": site::root_of_host(config.base_url.as_deref()),
             "model": config.model,
-            "models": super::models::names(&project)?,
+            "models": model_names::available(&project)?,
             "generation": identity.settings(&config.generation),
-            "most_candidates": writing::MOST_CANDIDATES,
+            "most_candidates": writing::MAX_CANDIDATES,
             "problem": null,
         })))
     })
@@ -145,29 +147,29 @@ async fn site(Shared(desk): Asked) -> Answer {
 }
 
 #[derive(Deserialize)]
-struct Visit {
+struct SessionName {
     session: String,
 }
 
 /// Streams the changes to a session's drafts.
 async fn events(
-    Shared(desk): Asked,
-    Query(Visit { session }): Query<Visit>,
+    State(desk): DeskState,
+    Query(SessionName { session }): Query<SessionName>,
 ) -> Result<impl IntoResponse, Rejection> {
-    let ear = desk.sessions.get(&session)?.listen();
-    let start = (ear, desk.ending.clone());
-    let stream = futures_util::stream::unfold(start, |(mut ear, mut ending)| async move {
-        let told = tokio::select! {
-            told = ear.told.recv() => told?,
+    let subscription = desk.sessions.get(&session)?.subscribe();
+    let start = (subscription, desk.ending.clone());
+    let stream = futures_util::stream::unfold(start, |(mut subscription, mut ending)| async move {
+        let message = tokio::select! {
+            message = subscription.messages.recv() => message?,
             _ = ending.wait_for(|end| *end) => return None,
         };
-        Some((Ok::<_, Infallible>(sse::Event::default().data(told)), (ear, ending)))
+        Some((Ok::<_, Infallible>(sse::Event::default().data(message)), (subscription, ending)))
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
 }
 
-async fn library(Shared(desk): Asked) -> Answer {
-    aside(move || Ok(axum::Json(json!(library::list(&desk.project()?))))).await
+async fn library(State(desk): DeskState) -> JsonResult {
+    blocking(move || Ok(axum::Json(json!(library::list(&desk.project()?))))).await
 }
 
 #[derive(Deserialize)]
@@ -175,18 +177,18 @@ struct SeedName {
     file: String,
 }
 
-async fn seed(Shared(desk): Asked, Query(asked): Query<SeedName>) -> Answer {
-    aside(move || {
+async fn seed(State(desk): DeskState, Query(SeedName { file }): Query<SeedName>) -> JsonResult {
+    blocking(move || {
         let project = desk.project()?;
-        Ok(axum::Json(json!(library::seed(&project, &asked.file)?)))
+        Ok(axum::Json(json!(library::seed(&project, &file)?)))
     })
     .await
 }
 
-async fn save_seed(Shared(desk): Asked, Json(asked): Json<library::SeedEdit>) -> Answer {
-    aside(move || {
+async fn save_seed(State(desk): DeskState, Json(edit): Json<library::SeedEdit>) -> JsonResult {
+    blocking(move || {
         let project = desk.project()?;
-        Ok(axum::Json(json!(library::save_seed(&project, &desk.workshop.pen, &asked)?)))
+        Ok(axum::Json(json!(library::save_seed(&project, &desk.server.lock, &edit)?)))
     })
     .await
 }
@@ -197,8 +199,11 @@ struct EssayName {
     take: u32,
 }
 
-async fn essay(Shared(desk): Asked, Query(EssayName { slug, take }): Query<EssayName>) -> Answer {
-    aside(move || {
+async fn essay(
+    State(desk): DeskState,
+    Query(EssayName { slug, take }): Query<EssayName>,
+) -> JsonResult {
+    blocking(move || {
         let project = desk.project()?;
         let id = EssayId { slug, take };
         Ok(axum::Json(json!(library::essay(&project, &id)?)))
@@ -206,10 +211,10 @@ async fn essay(Shared(desk): Asked, Query(EssayName { slug, take }): Query<Essay
     .await
 }
 
-async fn save_essay(Shared(desk): Asked, Json(asked): Json<library::EssayEdit>) -> Answer {
-    aside(move || {
+async fn save_essay(State(desk): DeskState, Json(edit): Json<library::EssayEdit>) -> JsonResult {
+    blocking(move || {
         let project = desk.project()?;
-        Ok(axum::Json(json!(library::save_essay(&project, &desk.workshop.pen, &asked)?)))
+        Ok(axum::Json(json!(library::save_essay(&project, &desk.server.lock, &edit)?)))
     })
     .await
 }

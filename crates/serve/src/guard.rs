@@ -19,14 +19,14 @@ pub fn may_write(request: &Request, own: Option<&str>) -> Result<(), &'static st
         return Err("the desk can only be used on the machine that runs it");
     }
     match *request.method() {
-        Method::GET | Method::HEAD => is_meant(request.headers(), own),
+        Method::GET | Method::HEAD => names_this_server(request.headers(), own),
         _ => may_change(request.headers(), own),
     }
 }
 
 /// Checks that the Host header names this server.
-fn is_meant(asked: &HeaderMap, own: Option<&str>) -> Result<(), &'static str> {
-    let host = asked.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+fn names_this_server(headers: &HeaderMap, own: Option<&str>) -> Result<(), &'static str> {
+    let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
     match is_this_machine(host.unwrap_or_default(), own) {
         true => Ok(()),
         false => Err("unknown Host header"),
@@ -38,9 +38,9 @@ fn is_meant(asked: &HeaderMap, own: Option<&str>) -> Result<(), &'static str> {
 ///
 /// # Errors
 /// The reason for the refusal.
-pub fn may_change(asked: &HeaderMap, own: Option<&str>) -> Result<(), &'static str> {
-    let text = |name| asked.get(name).map(|value| value.to_str().unwrap_or_default());
-    is_meant(asked, own)?;
+pub fn may_change(headers: &HeaderMap, own: Option<&str>) -> Result<(), &'static str> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    names_this_server(headers, own)?;
     let host = text(header::HOST).unwrap_or_default();
     if let Some(origin) = text(header::ORIGIN)
         && origin.strip_prefix("http://") != Some(host)
@@ -48,7 +48,7 @@ pub fn may_change(asked: &HeaderMap, own: Option<&str>) -> Result<(), &'static s
         return Err("requests from pages of other sites are refused");
     }
     // Browsers send this header where they leave out the origin.
-    match asked.get("sec-fetch-site").map(|value| value.as_bytes()) {
+    match headers.get("sec-fetch-site").map(|value| value.as_bytes()) {
         None | Some(b"same-origin" | b"none") => Ok(()),
         Some(_) => Err("requests from pages of other sites are refused"),
     }
@@ -74,11 +74,11 @@ mod tests {
     use super::*;
 
     fn ask(pairs: &[(&'static str, &'static str)]) -> Result<(), &'static str> {
-        let mut asked = HeaderMap::new();
+        let mut headers = HeaderMap::new();
         for (name, value) in pairs {
-            asked.insert(*name, value.parse().unwrap());
+            headers.insert(*name, value.parse().unwrap());
         }
-        may_change(&asked, Some("studio.local"))
+        may_change(&headers, Some("studio.local"))
     }
 
     #[test]

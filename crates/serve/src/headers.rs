@@ -3,10 +3,10 @@
 
 /// The rules of a site, in file order.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Rules(Vec<Rule>);
+pub struct HeaderRules(Vec<HeaderRule>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Rule {
+struct HeaderRule {
     /// The path; only its beginning if `open`.
     path: String,
     /// Whether the pattern ended in `*`.
@@ -15,11 +15,11 @@ struct Rule {
     headers: Vec<(String, String)>,
 }
 
-impl Rules {
+impl HeaderRules {
     /// Parses the file. Like the hosts, skips every line that is neither a path nor a header below
     /// one.
     pub fn parse(file: &[u8]) -> Self {
-        let mut rules: Vec<Rule> = Vec::new();
+        let mut rules: Vec<HeaderRule> = Vec::new();
         for line in String::from_utf8_lossy(file).lines() {
             let indented = line.starts_with([' ', '\t']);
             let line = line.trim();
@@ -29,7 +29,7 @@ impl Rules {
             if !indented {
                 let (path, open) =
                     line.strip_suffix('*').map_or((line, false), |path| (path, true));
-                rules.push(Rule { path: path.to_owned(), open, headers: Vec::new() });
+                rules.push(HeaderRule { path: path.to_owned(), open, headers: Vec::new() });
             } else if let (Some(rule), Some((name, value))) =
                 (rules.last_mut(), line.split_once(':'))
             {
@@ -46,7 +46,7 @@ impl Rules {
     }
 }
 
-impl Rule {
+impl HeaderRule {
     fn covers(&self, path: &str) -> bool {
         if self.open { path.starts_with(&self.path) } else { path == self.path }
     }
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_path_gets_the_headers_of_every_matching_rule() {
-        let rules = Rules::parse(
+        let rules = HeaderRules::parse(
             b"# hosts\n/*\n  X-A: one: two\n\tX-B: three\n\n/assets/*\n  Cache-Control: max-age=9\n\
               /feed.xml\n  X-C: four\n  not a header\n",
         );
@@ -72,7 +72,10 @@ mod tests {
 
     #[test]
     fn headers_before_the_first_path_are_ignored() {
-        assert_eq!(Rules::parse(b"  X-A: one\n\xff\n"), Rules::parse("\u{fffd}".as_bytes()));
-        assert_eq!(Rules::parse(b"").of("/").count(), 0);
+        assert_eq!(
+            HeaderRules::parse(b"  X-A: one\n\xff\n"),
+            HeaderRules::parse("\u{fffd}".as_bytes())
+        );
+        assert_eq!(HeaderRules::parse(b"").of("/").count(), 0);
     }
 }

@@ -10,36 +10,39 @@ use axum::body::{Body, Bytes};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, Response, StatusCode};
 
-use super::live;
-use super::shelf::{Held, Shelf};
+use crate::live;
+use crate::site_snapshot::{ServedFile, SiteSnapshot};
 use site::NOT_FOUND;
 
 /// The result of looking up a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    File(String, Arc<Held>),
+pub enum FileLookup {
+    File(String, Arc<ServedFile>),
     /// A folder whose path lacks the trailing slash.
     Folder,
     /// Not found; holds the site's 404 page, if there is one.
-    Nothing(Option<Arc<Held>>),
+    Nothing(Option<Arc<ServedFile>>),
 }
 
 /// Looks up the path of a request, percent-encoded and without its query. `prefix` is the site's
 /// path on its host, such as `/` or `/blog/`.
-pub fn find(shelf: &Shelf, prefix: &str, path: &str) -> Found {
-    let nothing = || Found::Nothing(shelf.get(NOT_FOUND).cloned());
-    let file = |path: &str| shelf.get(path).map(|held| Found::File(path.to_owned(), held.clone()));
+pub fn find(snapshot: &SiteSnapshot, prefix: &str, path: &str) -> FileLookup {
+    let nothing = || FileLookup::Nothing(snapshot.get(NOT_FOUND).cloned());
+    let file = |path: &str| {
+        snapshot.get(path).map(|served| FileLookup::File(path.to_owned(), served.clone()))
+    };
     if prefix.strip_suffix('/').is_some_and(|folder| !folder.is_empty() && folder == path) {
-        return Found::Folder;
+        return FileLookup::Folder;
     }
     let Some(path) = decoded(prefix, path) else { return nothing() };
     if path.is_empty() || path.ends_with('/') {
         return file(&format!("{path}index.html")).unwrap_or_else(nothing);
     }
-    if shelf.get(&format!("{path}/index.html")).is_some() {
-        return Found::Folder;
+    if snapshot.get(&format!("{path}/index.html")).is_some() {
+        return FileLookup::Folder;
     }
-    let lately = || shelf.lately(&path).map(|held| Found::File(path.clone(), held.clone()));
+    let lately =
+        || snapshot.lately(&path).map(|served| FileLookup::File(path.clone(), served.clone()));
     let found = file(&path).or_else(|| file(&format!("{path}.html"))).or_else(lately);
     found.unwrap_or_else(nothing)
 }
@@ -53,24 +56,24 @@ pub fn decoded(prefix: &str, path: &str) -> Option<String> {
 
 /// Answers a request for a file of the site.
 pub fn answer(
-    shelf: &Shelf,
+    snapshot: &SiteSnapshot,
     prefix: &str,
     method: &Method,
     path: &str,
     query: Option<&str>,
-    asked: &HeaderMap,
+    request_headers: &HeaderMap,
 ) -> Response<Body> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         let allow = (header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed\n", allow);
     }
-    let (path, held, status) = match find(shelf, prefix, path) {
-        Found::File(path, held) => (path, held, StatusCode::OK),
-        Found::Nothing(Some(held)) => (NOT_FOUND.to_owned(), held, StatusCode::NOT_FOUND),
-        Found::Nothing(None) => {
+    let (path, served, status) = match find(snapshot, prefix, path) {
+        FileLookup::File(path, served) => (path, served, StatusCode::OK),
+        FileLookup::Nothing(Some(served)) => (NOT_FOUND.to_owned(), served, StatusCode::NOT_FOUND),
+        FileLookup::Nothing(None) => {
             return plain(StatusCode::NOT_FOUND, "page not found\n", no_store());
         }
-        Found::Folder => {
+        FileLookup::Folder => {
             let query = query.map(|query| format!("?{query}")).unwrap_or_default();
             // Exactly one leading slash: `//host/` would lead to another host.
             let target = format!("/{}/{query}", path.trim_matches('/'));
@@ -81,9 +84,9 @@ pub fn answer(
             return plain(StatusCode::MOVED_PERMANENTLY, "moved: add a slash\n", target);
         }
     };
-    let mut response = with_body(status, &held, &path, asked);
+    let mut response = with_body(status, &served, &path, request_headers);
     let headers = response.headers_mut();
-    for (name, value) in shelf.headers.of(&format!("/{path}")) {
+    for (name, value) in snapshot.headers.of(&format!("/{path}")) {
         let value = match name.eq_ignore_ascii_case("content-security-policy") {
             true => live::allowed_by(value),
             false => value.to_owned(),
@@ -105,15 +108,20 @@ pub fn answer(
     response
 }
 
-fn with_body(status: StatusCode, held: &Held, path: &str, asked: &HeaderMap) -> Response<Body> {
-    let text = |name| asked.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+fn with_body(
+    status: StatusCode,
+    served: &ServedFile,
+    path: &str,
+    request_headers: &HeaderMap,
+) -> Response<Body> {
+    let text = |name| request_headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
-    if let Ok(etag) = HeaderValue::from_str(&held.etag) {
+    if let Ok(etag) = HeaderValue::from_str(&served.etag) {
         headers.insert(header::ETAG, etag);
     }
     if status == StatusCode::OK
-        && text(header::IF_NONE_MATCH).is_some_and(|tags| matches(tags, &held.etag))
+        && text(header::IF_NONE_MATCH).is_some_and(|tags| matches(tags, &served.etag))
     {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return response;
@@ -121,15 +129,15 @@ fn with_body(status: StatusCode, held: &Held, path: &str, asked: &HeaderMap) -> 
     headers.insert(header::CONTENT_TYPE, content_type(path));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     // A part of a file is no use if the file has changed since.
-    let still = text(header::IF_RANGE).is_none_or(|tag| tag == held.etag);
+    let still = text(header::IF_RANGE).is_none_or(|tag| tag == served.etag);
     let range = text(header::RANGE).filter(|_| still && status == StatusCode::OK);
-    let length = held.body.len();
+    let length = served.body.len();
     let (status, body) = match range.map(|range| Range::parse(range, length)) {
         Some(Range::Part(first, last)) => {
             let content = format!("bytes {first}-{last}/{length}");
             let content = HeaderValue::from_str(&content).expect("digits and `bytes -/` are valid");
             headers.insert(header::CONTENT_RANGE, content);
-            (StatusCode::PARTIAL_CONTENT, held.body.slice(first..=last))
+            (StatusCode::PARTIAL_CONTENT, served.body.slice(first..=last))
         }
         Some(Range::Beyond) => {
             let content = HeaderValue::from_str(&format!("bytes */{length}"));
@@ -137,7 +145,7 @@ fn with_body(status: StatusCode, held: &Held, path: &str, asked: &HeaderMap) -> 
                 .insert(header::CONTENT_RANGE, content.expect("digits and `bytes */` are valid"));
             (StatusCode::RANGE_NOT_SATISFIABLE, Bytes::new())
         }
-        Some(Range::Whole) | None => (status, held.body.clone()),
+        Some(Range::Whole) | None => (status, served.body.clone()),
     };
     headers.insert(header::CONTENT_LENGTH, body.len().into());
     *response.status_mut() = status;
@@ -207,10 +215,10 @@ pub fn plain(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shelf::shelf_of;
+    use crate::site_snapshot::snapshot_of;
 
-    fn site() -> Shelf {
-        shelf_of(&[
+    fn site() -> SiteSnapshot {
+        snapshot_of(&[
             ("index.html", "<p>home"),
             ("about/index.html", "<p>about"),
             ("note.html", "<p>note"),
@@ -223,14 +231,18 @@ mod tests {
     /// The path of the file found; else `folder`, or `nothing` and whether there is a 404 page.
     fn found(prefix: &str, path: &str) -> String {
         match find(&site(), prefix, path) {
-            Found::File(path, _) => path,
-            Found::Folder => "folder".to_owned(),
-            Found::Nothing(page) => format!("nothing, {}", page.is_some()),
+            FileLookup::File(path, _) => path,
+            FileLookup::Folder => "folder".to_owned(),
+            FileLookup::Nothing(page) => format!("nothing, {}", page.is_some()),
         }
     }
 
-    fn get(method: &str, path: &str, asked: &[(&'static str, &'static str)]) -> Response<Body> {
-        let headers = asked
+    fn get(
+        method: &str,
+        path: &str,
+        request_headers: &[(&'static str, &'static str)],
+    ) -> Response<Body> {
+        let headers = request_headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         let method = Method::from_bytes(method.as_bytes()).unwrap();

@@ -1,28 +1,56 @@
-//! The preview: keeps the site in memory, rebuilds it whenever something changes, and serves it
-//! as a static host would.
+//! The server behind `venti serve`: the preview, which keeps the site in memory, rebuilds it after
+//! every change and serves it as a static host would; the desk; and the endpoint.
+//!
+//! A token takes four hops from the model to a page that displays it:
+//!
+//! 1. The model hands it to [`engine`]'s batch (`Work::token`).
+//! 2. The batch passes it on as an `Event` to the subscriber of its text.
+//! 3. The subscriber adds it to a draft of the [`desk`] or to an answer of the endpoint ([`api`]).
+//! 4. The server sends the new tokens to the page as a server-sent event.
+//!
+//! The essay writer is a subscriber, too. It runs on a thread of its own, and the text of its essays
+//! reaches the pages through [`PreviewState`], which holds everything that the preview shows.
+//!
+//! [`PreviewState`]: preview_state::PreviewState
+
+// Tests may use `std::fs`; the ban in clippy.toml is for the program.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
+mod environment;
+mod project_lock;
+mod server_state;
+
+mod engine;
+
+mod pending_essay;
+mod site_snapshot;
+
+mod preview_state;
+
+mod builder;
+mod progress;
+mod watch;
 
 mod address;
-pub mod api;
-mod arriving;
-mod builder;
-mod desk;
-mod engine;
 mod guard;
 mod headers;
 mod host;
 mod live;
-mod models;
-mod pieces;
-mod server;
-mod shelf;
-mod surroundings;
-mod watch;
+mod model_names;
 
-pub use address::{Address, Options, listen};
-pub use arriving::{Arrivals, Arriving, Stage, Teller};
-pub use builder::{Attempt, Event, Site};
-pub use engine::{Engines, Shared};
-pub use server::{Beside, run};
-pub use shelf::{Next, Shelf};
-pub use surroundings::{Pen, Surroundings, Workshop};
+pub mod api;
+mod desk;
+mod server;
+mod updates;
+
+pub use address::{BoundAddress, ListenOptions, listen};
+pub use builder::{BuildEvent, BuiltSite};
+pub use engine::{Engines, SharedModels};
+pub use environment::Environment;
+pub use pending_essay::{EssayStage, PendingEssay, PendingEssays};
+pub use progress::ProgressReporter;
+pub use project_lock::ProjectLock;
+pub use server::{Services, run};
+pub use server_state::ServerState;
+pub use site_snapshot::{SiteSnapshot, SnapshotBuilder};
 pub use watch::Watched;

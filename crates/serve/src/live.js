@@ -115,13 +115,14 @@ function build() {
   work.setAttribute("role", "status");
   root.append(problem, work);
   document.documentElement.append(host);
-  parts = { problem, text, work, close };
+  parts = { problem, note, text, work, close };
 }
 
 function show(state) {
   if (!parts && !state.problem && !state.work) return;
   if (!parts) build();
-  const { problem, text, work, close } = parts;
+  const { problem, note, text, work, close } = parts;
+  note.hidden = !state.built;
   if (text.textContent !== (state.problem || "")) {
     text.textContent = state.problem || "";
     problem.hidden = !state.problem;
@@ -131,11 +132,11 @@ function show(state) {
   work.hidden = !state.work;
 }
 
-function told(state) {
+function update(state) {
   show(state);
-  const arriving = document.querySelector("[data-arriving]");
-  if (arriving && state.text !== null) {
-    arriving.textContent = state.text;
+  const pending = document.querySelector("[data-pending]");
+  if (pending && state.text !== null) {
+    pending.textContent = state.text;
     document.querySelector("[data-note]").textContent = state.note;
     return;
   }
@@ -150,7 +151,7 @@ function told(state) {
 function listen() {
   if (events) return;
   events = new EventSource(`/_venti/events?path=${encodeURIComponent(location.pathname)}`);
-  events.addEventListener("message", event => told(JSON.parse(event.data)));
+  events.addEventListener("message", event => update(JSON.parse(event.data)));
 }
 
 // Browsers limit the connections to one host, so a hidden tab closes its own.

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 const SCRIPT: &str = include_str!("live.js");
@@ -15,8 +16,8 @@ static SOURCE: LazyLock<String> =
     LazyLock::new(|| format!("'sha256-{}'", BASE64.encode(Sha256::digest(SCRIPT))));
 
 /// Identifies the version of a page that a browser shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PageVersion {
     /// Hash of everything but the addresses of the style sheets.
     pub frame: String,
     /// Addresses of the style sheets, in page order.
@@ -24,10 +25,10 @@ pub struct Page {
 }
 
 /// Adds the script to a page.
-pub fn with_script(html: &[u8]) -> (Vec<u8>, Page) {
+pub fn with_script(html: &[u8]) -> (Vec<u8>, PageVersion) {
     // Browsers replace invalid UTF-8, too.
     let html = String::from_utf8_lossy(html);
-    let page = Page::of(&html);
+    let page = PageVersion::of(&html);
     let policy = policy_of(&html);
     let end = html.rfind("</body>").unwrap_or(html.len());
     let mut out = String::with_capacity(html.len() + SCRIPT.len() + 256);
@@ -84,7 +85,7 @@ fn policy_of(html: &str) -> Option<Range<usize>> {
     Some(start..end)
 }
 
-impl Page {
+impl PageVersion {
     fn of(html: &str) -> Self {
         let mut hasher = blake3::Hasher::new();
         let mut styles = Vec::new();

@@ -1,37 +1,35 @@
-//! The server: routing, the stream of page updates, and shutdown.
+//! The server: its threads, routing and shutdown.
 
-use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Query, Request, State as Shared};
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Response, StatusCode, header};
-use axum::response::IntoResponse;
-use axum::response::sse::{self, KeepAlive, Sse};
 use axum::routing::get;
 use miette::{IntoDiagnostic, miette};
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch::{self, Receiver};
 
-use super::api::{self, Api};
-use super::arriving::{Arriving, Teller};
-use super::builder::{self, Event, Rebuild, State};
-use super::desk::{self, Desk};
-use super::host::{self, Found};
-use super::shelf::Shelf;
-use super::surroundings::Workshop;
-use super::watch::Watcher;
+use crate::api::{self, Api};
+use crate::builder::{self, BuildEvent, BuildSite};
+use crate::desk::{self, Desk};
+use crate::host;
+use crate::live;
+use crate::preview_state::PreviewState;
+use crate::progress::ProgressReporter;
+use crate::server_state::ServerState;
+use crate::updates::{pending_at, updates};
+use crate::watch::Watcher;
 
 /// Time that open requests get to finish after a shutdown signal.
-const PATIENCE: Duration = Duration::from_millis(700);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(700);
 
 /// Services that run next to the site.
-pub struct Beside {
+pub struct Services {
     /// Models and the write lock for the desk.
-    pub workshop: Workshop,
+    pub server: ServerState,
     /// The host name that the server was told to listen on, if it is a name and not an address.
     /// Requests for it are trusted.
     pub own: Option<String>,
@@ -39,37 +37,34 @@ pub struct Beside {
     pub api: Option<Api>,
 }
 
-/// Callback that reports events to the caller of [`run`].
-pub trait Tell: Fn(Event<'_>) + Send + Sync + 'static {}
-impl<T: Fn(Event<'_>) + Send + Sync + 'static> Tell for T {}
-
-/// Serves what `rebuild` makes until the process is told to stop. `write` runs on its own thread
-/// and reports the essays that it is writing through its [`Teller`].
+/// Serves the site that `build` makes until the process is told to stop. `report` is called with the
+/// events of the builds. `write` runs on its own thread and reports the essays that it is writing
+/// through its [`ProgressReporter`].
 ///
 /// # Errors
 /// If files cannot be watched, or the server cannot start.
 pub fn run(
     listener: TcpListener,
-    rebuild: impl Rebuild,
-    tell: impl Tell,
-    write: impl FnOnce(Teller) + Send + 'static,
-    beside: Beside,
+    build: impl BuildSite,
+    report: impl Fn(BuildEvent<'_>) + Send + 'static,
+    write: impl FnOnce(ProgressReporter) + Send + 'static,
+    services: Services,
 ) -> miette::Result<()> {
     let watcher =
         Watcher::new().map_err(|error| miette!("cannot watch the files of this site: {error}"))?;
-    let (state, shown) = watch::channel(State::default());
-    let teller = Teller::new(state.clone());
+    let (state, shown) = watch::channel(PreviewState::default());
+    let reporter = ProgressReporter::new(state.clone());
     let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
     thread("builder")
-        .spawn(move || builder::run(rebuild, watcher, &state, &tell))
+        .spawn(move || builder::run(build, watcher, &state, &report))
         .into_diagnostic()?;
-    thread("writer").spawn(move || write(teller)).into_diagnostic()?;
+    thread("writer").spawn(move || write(reporter)).into_diagnostic()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .into_diagnostic()?;
-    let ended = runtime.block_on(answer(listener, shown, beside));
+    let ended = runtime.block_on(answer(listener, shown, services));
     // There is no need to wait for a busy builder: it writes nothing but caches.
     runtime.shutdown_background();
     ended
@@ -77,19 +72,19 @@ pub fn run(
 
 async fn answer(
     listener: TcpListener,
-    shown: Receiver<State>,
-    beside: Beside,
+    shown: Receiver<PreviewState>,
+    services: Services,
 ) -> miette::Result<()> {
-    let Beside { workshop, own, api } = beside;
+    let Services { server, own, api } = services;
     listener.set_nonblocking(true).into_diagnostic()?;
     let listener = tokio::net::TcpListener::from_std(listener).into_diagnostic()?;
     let (end, ending) = watch::channel(false);
     let preview = Arc::new(Preview { shown, ending: ending.clone() });
     let router = Router::new()
-        .route("/_venti/events", get(events))
+        .route("/_venti/events", get(updates))
         .fallback(file)
         .with_state(preview)
-        .merge(desk::router(Desk::new(workshop, own, ending.clone())))
+        .merge(desk::router(Desk::new(server, own, ending.clone())))
         .merge(api.map(api::router).unwrap_or_default())
         .into_make_service_with_connect_info::<SocketAddr>();
     let mut ended = ending.clone();
@@ -97,9 +92,9 @@ async fn answer(
         let _ = ended.wait_for(|end| *end).await;
     });
     let server = tokio::spawn(server.into_future());
-    told_to_end().await;
+    shutdown_signal().await;
     let _ = end.send(true);
-    match tokio::time::timeout(PATIENCE, server).await {
+    match tokio::time::timeout(SHUTDOWN_TIMEOUT, server).await {
         Ok(Ok(served)) => served.into_diagnostic(),
         // Open connections had their time to finish.
         Ok(Err(_)) | Err(_) => Ok(()),
@@ -107,7 +102,7 @@ async fn answer(
 }
 
 /// Waits for Ctrl-C or a termination signal.
-async fn told_to_end() {
+async fn shutdown_signal() {
     let interrupted = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {
@@ -124,14 +119,15 @@ async fn told_to_end() {
 }
 
 /// State shared by all requests for the site.
-struct Preview {
-    shown: Receiver<State>,
-    ending: Receiver<bool>,
+pub struct Preview {
+    pub shown: Receiver<PreviewState>,
+    /// Becomes true on shutdown.
+    pub ending: Receiver<bool>,
 }
 
 impl Preview {
     /// The current state. Waits until the first build has ended.
-    async fn state(&self) -> State {
+    async fn state(&self) -> PreviewState {
         let mut shown = self.shown.clone();
         match shown.wait_for(|state| state.builds > 0).await {
             Ok(state) => state.clone(),
@@ -140,9 +136,9 @@ impl Preview {
     }
 }
 
-async fn file(Shared(preview): Shared<Arc<Preview>>, request: Request) -> Response<Body> {
+async fn file(State(preview): State<Arc<Preview>>, request: Request) -> Response<Body> {
     let state = preview.state().await;
-    if state.shelf.count() == 0 && state.problem.is_some() {
+    if !state.has_site() && state.problem.is_some() {
         return unbuilt();
     }
     let (path, query) = (request.uri().path(), request.uri().query());
@@ -157,25 +153,10 @@ async fn file(Shared(preview): Shared<Arc<Preview>>, request: Request) -> Respon
             );
         }
     }
-    if let Some(arriving) = arriving(&state, path) {
-        return page(StatusCode::OK, &arriving.page());
+    if let Some(essay) = pending_at(&state, path) {
+        return page(StatusCode::OK, &essay.page());
     }
-    host::answer(&state.shelf, &state.prefix, request.method(), path, query, request.headers())
-}
-
-/// The unfinished essay whose page would be at `path`.
-fn arriving<'s>(state: &'s State, path: &str) -> Option<&'s Arriving> {
-    if state.arrivals.is_empty() {
-        return None;
-    }
-    let path = host::decoded(&state.prefix, path)?;
-    let file = match path.strip_suffix('/') {
-        Some(folder) => format!("{folder}/index.html"),
-        None if path.ends_with(".html") => path,
-        None => format!("{path}/index.html"),
-    };
-    // The finished page takes precedence.
-    state.arrivals.get(&file).filter(|_| state.shelf.get(&file).is_none())
+    host::answer(&state.snapshot, &state.prefix, request.method(), path, query, request.headers())
 }
 
 /// Placeholder while no build has succeeded. The added script shows the problem, and reloads the
@@ -188,89 +169,11 @@ fn unbuilt() -> Response<Body> {
 
 /// A page that the preview itself makes.
 fn page(status: StatusCode, html: &str) -> Response<Body> {
-    let (body, _) = super::live::with_script(html.as_bytes());
+    let (body, _) = live::with_script(html.as_bytes());
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// The page that a browser shows.
-#[derive(Deserialize)]
-struct Asked {
-    #[serde(default)]
-    path: String,
-}
-
-/// An update sent to a browser.
-#[derive(Serialize)]
-struct Told<'a> {
-    problem: Option<&'a str>,
-    work: Option<&'a str>,
-    /// The current page at the browser's path.
-    page: Option<ToldPage<'a>>,
-    /// The text so far, if the page's essay is still being written.
-    text: Option<&'a str>,
-    note: Option<&'a str>,
-    /// Paths of the files other than pages that changed since the last update.
-    changed: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct ToldPage<'a> {
-    frame: &'a str,
-    styles: &'a [String],
-}
-
-async fn events(
-    Shared(preview): Shared<Arc<Preview>>,
-    Query(asked): Query<Asked>,
-) -> impl IntoResponse {
-    let (shown, ending) = (preview.shown.clone(), preview.ending.clone());
-    let start = (shown, ending, None::<(String, Shelf)>, asked.path);
-    let stream =
-        futures_util::stream::unfold(start, |(mut shown, mut ending, seen, path)| async move {
-            shown.wait_for(|state| state.builds > 0).await.ok()?;
-            loop {
-                let state = shown.borrow_and_update().clone();
-                let told = told(&state, seen.as_ref().map(|(_, shelf)| shelf), &path);
-                // Most changes do not concern this page.
-                if seen.as_ref().is_none_or(|(before, _)| *before != told) {
-                    let event = sse::Event::default().data(&told);
-                    let next = (shown, ending, Some((told, state.shelf)), path);
-                    return Some((Ok::<_, Infallible>(event), next));
-                }
-                tokio::select! {
-                    changed = shown.changed() => changed.ok()?,
-                    _ = ending.wait_for(|end| *end) => return None,
-                }
-            }
-        });
-    Sse::new(stream).keep_alive(KeepAlive::default())
-}
-
-/// The update for a browser that shows the page at `path` and last heard of `seen`.
-fn told(state: &State, seen: Option<&Shelf>, path: &str) -> String {
-    let held = match host::find(&state.shelf, &state.prefix, path) {
-        Found::File(_, held) | Found::Nothing(Some(held)) => Some(held),
-        Found::Folder | Found::Nothing(None) => None,
-    };
-    let arriving = arriving(state, path);
-    let page = held.as_ref().and_then(|held| held.page.as_ref()).filter(|_| arriving.is_none());
-    let changed = seen.map(|seen| state.shelf.changes_since(seen)).unwrap_or_default();
-    let told = Told {
-        problem: state.problem.as_deref(),
-        work: state.work.as_deref(),
-        text: arriving.map(Arriving::text),
-        note: arriving.map(Arriving::note),
-        page: page.map(|page| ToldPage { frame: &page.frame, styles: &page.styles }),
-        changed: changed
-            .into_iter()
-            .filter(|path| !path.ends_with(".html"))
-            .map(|path| format!("{}{path}", state.prefix))
-            .collect(),
-    };
-    serde_json::to_string(&told).expect("a struct of strings serialises to JSON")
 }

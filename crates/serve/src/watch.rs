@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -68,8 +68,6 @@ pub struct Watcher {
     watched: Arc<RwLock<Watched>>,
     places: BTreeSet<(PathBuf, bool)>,
     changes: Receiver<()>,
-    /// Keeps the channel open.
-    again: Sender<()>,
 }
 
 impl Watcher {
@@ -78,9 +76,9 @@ impl Watcher {
     /// # Errors
     /// If the system does not allow watching files.
     pub fn new() -> notify::Result<Self> {
-        let (again, changes) = channel();
+        let (sender, changes) = channel();
         let watched: Arc<RwLock<Watched>> = Arc::default();
-        let (told, concerned) = (again.clone(), watched.clone());
+        let concerned = watched.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let concerns = match event {
                 Ok(event) if matches!(event.kind, EventKind::Access(_)) => false,
@@ -93,16 +91,11 @@ impl Watcher {
                 Err(_) => true,
             };
             if concerns {
-                let _ = told.send(());
+                let _ = sender.send(());
             }
         })?;
         let places = BTreeSet::new();
-        Ok(Self { watcher, watched, places, changes, again })
-    }
-
-    /// Requests a build, as a change would.
-    pub fn again(&self) {
-        let _ = self.again.send(());
+        Ok(Self { watcher, watched, places, changes })
     }
 
     /// Watches exactly these files from now on. Returns an error for each place that cannot be
@@ -183,7 +176,7 @@ mod tests {
     }
 
     /// Whether a change is reported within five seconds.
-    fn told(watcher: &Watcher) -> bool {
+    fn is_reported(watcher: &Watcher) -> bool {
         watcher.changes.recv_timeout(Duration::from_secs(5)).is_ok()
     }
 
@@ -193,15 +186,15 @@ mod tests {
         let mut watcher = Watcher::new().unwrap();
         assert!(watcher.watch(&watched).is_empty());
         std::fs::create_dir_all(dir.path().join("content/seeds")).unwrap();
-        assert!(told(&watcher) && watcher.settle());
+        assert!(is_reported(&watcher) && watcher.settle());
         assert!(watcher.watch(&watched).is_empty());
         std::fs::write(dir.path().join("content/seeds/a.md"), "x").unwrap();
-        assert!(told(&watcher) && watcher.settle());
+        assert!(is_reported(&watcher) && watcher.settle());
         std::fs::write(dir.path().join("notes.txt"), "x").unwrap();
         std::fs::remove_dir_all(dir.path().join("content/seeds")).unwrap();
-        assert!(told(&watcher) && watcher.settle());
+        assert!(is_reported(&watcher) && watcher.settle());
         assert!(watcher.watch(&watched).is_empty());
         std::fs::create_dir_all(dir.path().join("content/seeds")).unwrap();
-        assert!(told(&watcher));
+        assert!(is_reported(&watcher));
     }
 }

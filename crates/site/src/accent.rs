@@ -91,14 +91,14 @@ impl TryFrom<String> for Colour {
 /// contrast to text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Paper {
+pub struct Backgrounds {
     pub light: Colour,
     pub dark: Colour,
 }
 
 /// CSS rules that set `--accent` from the reader's colour-scheme preference, overridden by
 /// `data-theme` on the root element.
-pub fn css(accent: Colour, paper: Paper) -> String {
+pub fn css(accent: Colour, paper: Backgrounds) -> String {
     let light = accent.readable_on(paper.light).hex();
     let dark = accent.readable_on(paper.dark).hex();
     format!(
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn data_theme_overrides_the_preferred_scheme() {
-        let paper = Paper { light: colour("#fff"), dark: colour("#121212") };
+        let paper = Backgrounds { light: colour("#fff"), dark: colour("#121212") };
         let css = css(colour("#1a8917"), paper);
         let dark = colour("#1a8917").readable_on(paper.dark).hex();
         assert!(css.starts_with(":root { --accent: "), "{css}");

@@ -7,11 +7,11 @@ use std::ops::Range;
 use jiff::civil::Date;
 use tera::Value;
 
-use super::catalog::Piece;
-use super::lazily::Lazily;
-use super::page::Link;
+use super::catalog::Thinkpiece;
+use super::lazy_vec::LazyVec;
 use super::route;
 use super::strings::{Missing, Strings};
+use super::view::Link;
 
 /// Maximum number of thinkpieces on one archive page.
 pub const PER_PAGE: usize = 300;
@@ -22,8 +22,8 @@ pub struct Month {
     /// Name as formatted by the theme, such as `November 2026`.
     pub name: String,
     pub first_day: Date,
-    /// Indices into the catalog's pieces.
-    pub pieces: Range<usize>,
+    /// Indices into the catalog's thinkpieces.
+    pub thinkpieces: Range<usize>,
 }
 
 impl Month {
@@ -38,30 +38,30 @@ impl Month {
     }
 }
 
-/// Groups `pieces`, sorted newest first, by month. Keeps their order.
+/// Groups `thinkpieces`, sorted newest first, by month. Keeps their order.
 ///
 /// # Errors
 /// If the theme's month strings are invalid.
-pub fn months(pieces: &[Piece<'_>], strings: &Strings) -> Result<Vec<Month>, Missing> {
+pub fn months(thinkpieces: &[Thinkpiece<'_>], strings: &Strings) -> Result<Vec<Month>, Missing> {
     let mut months = Vec::new();
     let mut at = 0;
-    while let Some(piece) = pieces.get(at) {
-        let first_day = piece.date.first_of_month();
-        let end = at + pieces[at..].partition_point(|other| other.date >= first_day);
+    while let Some(thinkpiece) = thinkpieces.get(at) {
+        let first_day = thinkpiece.date.first_of_month();
+        let end = at + thinkpieces[at..].partition_point(|other| other.date >= first_day);
         let name = strings.month(first_day)?;
-        months.push(Month { name, first_day, pieces: at..end });
+        months.push(Month { name, first_day, thinkpieces: at..end });
         at = end;
     }
     Ok(months)
 }
 
 /// Returns the variable `years` of `archive.html`: a list of `{year, months}`, newest first, with
-/// months of the form `{name, path, count, cards}`. The argument `cards` has one card per piece of
+/// months of the form `{name, path, count, cards}`. The argument `cards` has one card per thinkpiece of
 /// the catalog. If there are more than [`PER_PAGE`], the months get no cards, since each month has
 /// pages of its own.
-pub fn years(months: &[Month], cards: &Lazily<'_, Value>) -> Value {
+pub fn years(months: &[Month], cards: &LazyVec<'_, Value>) -> Value {
     let shown = |month: &Month| match cards.len() {
-        0..=PER_PAGE => month.pieces.clone().map(|at| cards[at].clone()).collect(),
+        0..=PER_PAGE => month.thinkpieces.clone().map(|at| cards[at].clone()).collect(),
         _ => Vec::new(),
     };
     let month = |month: &Month| {
@@ -69,7 +69,7 @@ pub fn years(months: &[Month], cards: &Lazily<'_, Value>) -> Value {
         map([
             ("name", name.into()),
             ("path", path.into()),
-            ("count", month.pieces.len().into()),
+            ("count", month.thinkpieces.len().into()),
             ("cards", Value::from(shown(month))),
         ])
     };
@@ -95,17 +95,17 @@ mod tests {
     use super::*;
 
     /// One line per month, as given to the template: year, name, path, count and cards.
-    fn shown(pieces: usize) -> Vec<String> {
+    fn shown(thinkpieces: usize) -> Vec<String> {
         let mut sample = sample::site();
-        for n in 0..pieces {
+        for n in 0..thinkpieces {
             let month = [date(2025, 12, 31), date(2026, 1, 1), date(2026, 3, 1)][n.min(2)];
             sample.add(sample::seed(&format!("p-{n}")).dated(month));
         }
         let input = sample.input();
         let catalog = Catalog::new(&input);
         let strings = Theme::load(&sample.project).unwrap().strings;
-        let months = months(&catalog.pieces, &strings).unwrap();
-        let cards = Lazily::new(pieces, Value::from);
+        let months = months(&catalog.thinkpieces, &strings).unwrap();
+        let cards = LazyVec::new(thinkpieces, Value::from);
         let years = serde_json::to_value(years(&months, &cards)).unwrap();
         let mut lines = Vec::new();
         for year in years.as_array().unwrap() {
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn months_list_their_pieces_newest_first() {
+    fn months_list_their_thinkpieces_newest_first() {
         assert_eq!(
             shown(4),
             [

@@ -3,8 +3,9 @@
 
 use std::cell::Cell;
 
-use super::markdown::{self, Block, Dialect, Image, Links};
+use super::markdown::{self, Dialect, Image, LinkResolver, MarkdownBlock};
 use super::route::{self, Target};
+use text::words::words;
 
 /// Maximum length of a summary in characters, about as much as search engines and feed readers
 /// show.
@@ -48,7 +49,7 @@ impl Article {
         let blocks = markdown::render(body, Dialect::Essay, &links);
         let split = pull_quote.and_then(|quote| place_for(quote, &blocks)).unwrap_or(blocks.len());
         let text = markdown::text_of(&blocks);
-        let words = text.split_whitespace().count();
+        let words = words(&text).count();
         let before = markdown::html_of(&blocks[..split]);
         Self {
             drop_cap: has_room_for_drop_cap(&before),
@@ -95,7 +96,7 @@ impl<'a> EssayLinks<'a> {
     }
 }
 
-impl Links for EssayLinks<'_> {
+impl LinkResolver for EssayLinks<'_> {
     fn link(&self, target: Target<'_>) -> Option<String> {
         self.followed.set(true);
         match target {
@@ -117,12 +118,14 @@ impl Links for EssayLinks<'_> {
 
 /// Finds the gap between two paragraphs that is nearest to the middle, skipping paragraphs that
 /// contain the quoted sentence: next to its source, a pull quote looks like a mistake.
-fn place_for(quote: &str, blocks: &[Block]) -> Option<usize> {
+fn place_for(quote: &str, blocks: &[MarkdownBlock]) -> Option<usize> {
     let paragraphs = blocks.iter().filter(|block| block.is_paragraph).count();
     if paragraphs < PARAGRAPHS_FOR_PULL_QUOTE {
         return None;
     }
-    let free = |block: &Block| block.is_paragraph && !block.text.contains(quote);
+    let free = |block: &MarkdownBlock| {
+        block.is_paragraph && !block.text.replace('\n', " ").contains(quote)
+    };
     (1..blocks.len())
         .filter(|&gap| free(&blocks[gap - 1]) && free(&blocks[gap]))
         .min_by_key(|&gap| (gap * 2).abs_diff(blocks.len()))
@@ -167,7 +170,8 @@ mod tests {
         assert_eq!(article("", None).minutes, 1);
         assert_eq!(article(&"word ".repeat(200), None).minutes, 1);
         assert_eq!(article(&"word ".repeat(201), None).minutes, 2);
-        assert_eq!(article("One *two* three.\n\nFour", None).words, 4);
+        assert_eq!(article("One *two* — three.\n\nFour", None).words, 4);
+        assert_eq!(article(&"毎朝コーヒーを飲む。".repeat(100), None).minutes, 3);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::css::Sheet;
-use super::theme::File;
+use super::theme_file::ThemeFile;
 use super::{Tree, js, route};
 use content::problem::Problem;
 
@@ -25,8 +25,8 @@ const HASH_DIGITS: usize = 12;
 #[derive(Debug, Default)]
 pub struct Bundles {
     /// Style sheets with their paths under `static/`.
-    pub styles: Vec<(String, File)>,
-    pub scripts: Vec<(String, File)>,
+    pub styles: Vec<(String, ThemeFile)>,
+    pub scripts: Vec<(String, ThemeFile)>,
     /// CSS rules to put before the style sheets.
     pub first_style: String,
 }
@@ -45,7 +45,7 @@ impl Assets {
     /// If a style sheet or script is not UTF-8, a style sheet refers to an unpublished file, or a
     /// file has the name of a bundle.
     pub fn publish(
-        files: BTreeMap<String, File>,
+        files: BTreeMap<String, ThemeFile>,
         bundles: &Bundles,
         minify: bool,
     ) -> Result<Self, Problem> {
@@ -87,7 +87,7 @@ impl Assets {
     fn sheet(
         &self,
         name: &str,
-        file: &File,
+        file: &ThemeFile,
         published_in: &str,
         minify: bool,
     ) -> Result<String, Problem> {
@@ -103,7 +103,7 @@ impl Assets {
         minify: bool,
     ) -> Result<String, Problem> {
         let mut css = Sheet { origin, source, minify }.publish(|address| {
-            let path = self.path(&joined(written_in, address)?)?;
+            let path = self.path(&route::joined(written_in, address)?)?;
             let up = "../".repeat(published_in.matches('/').count());
             Some(format!("{up}{}", route::href(path.strip_prefix(FOLDER)?)))
         })?;
@@ -135,21 +135,6 @@ fn folder(name: &str) -> &str {
     name.rfind('/').map_or("", |at| &name[..=at])
 }
 
-/// Resolves a relative `address` in a file of `folder`. Returns `None` if it leaves `static/`.
-fn joined(folder: &str, address: &str) -> Option<String> {
-    let mut segments: Vec<&str> = folder.split('/').filter(|s| !s.is_empty()).collect();
-    for segment in address.split('/') {
-        match segment {
-            "." => {}
-            ".." => {
-                segments.pop()?;
-            }
-            segment => segments.push(segment),
-        }
-    }
-    Some(segments.join("/"))
-}
-
 /// `icons/x.svg` -> `assets/icons/x.<hash>.svg`.
 fn fingerprinted(name: &str, bytes: &[u8]) -> String {
     let hash = blake3::hash(bytes).to_hex();
@@ -166,11 +151,11 @@ fn fingerprinted(name: &str, bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn file(text: &str) -> File {
-        File { origin: "themes/x/static/x".into(), bytes: text.as_bytes().to_vec() }
+    fn file(text: &str) -> ThemeFile {
+        ThemeFile { origin: "themes/x/static/x".into(), bytes: text.as_bytes().to_vec() }
     }
 
-    fn named(files: &[(&str, &str)]) -> Vec<(String, File)> {
+    fn named(files: &[(&str, &str)]) -> Vec<(String, ThemeFile)> {
         files.iter().map(|(name, text)| ((*name).to_owned(), file(text))).collect()
     }
 

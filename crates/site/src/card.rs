@@ -31,7 +31,7 @@ const NAME_DIGITS: usize = 16;
 
 /// Content of a card. All texts are escaped.
 #[derive(Debug, Clone, Copy)]
-pub struct Card<'a> {
+pub struct SocialCard<'a> {
     pub title: &'a str,
     /// Text under the title: an author or the site's tagline. May be empty.
     pub byline: &'a str,
@@ -54,7 +54,7 @@ pub fn path(input: Hash) -> String {
     format!("cards/{}.png", &input.to_hex()[..NAME_DIGITS])
 }
 
-impl Card<'_> {
+impl SocialCard<'_> {
     /// Draws the card as a PNG. Characters that the fonts lack are left out. If the title would
     /// lose most of its characters, a larger cover replaces it.
     ///

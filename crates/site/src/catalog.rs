@@ -14,7 +14,7 @@ use content::slug;
 
 /// A published essay and the seed it came from.
 #[derive(Debug, Clone)]
-pub struct Piece<'a> {
+pub struct Thinkpiece<'a> {
     pub seed: &'a Seed,
     pub essay: &'a Essay,
     /// Hash of the essay's file.
@@ -27,7 +27,7 @@ pub struct Piece<'a> {
     pub path: String,
 }
 
-impl Piece<'_> {
+impl Thinkpiece<'_> {
     /// Whether a person changed the text after it was written, apart from steering it.
     pub fn edited_since(&self) -> bool {
         // Steered essays always count as edited, so check whether their text has changed since.
@@ -40,32 +40,32 @@ impl Piece<'_> {
     }
 }
 
-/// A tag and its pieces.
+/// A tag and its thinkpieces.
 #[derive(Debug)]
-pub struct Shelf<'a> {
+pub struct TagIndex<'a> {
     pub tag: &'a Tag,
-    /// Indices into [`Catalog::pieces`], newest first.
-    pub pieces: Vec<usize>,
+    /// Indices into [`Catalog::thinkpieces`], newest first.
+    pub thinkpieces: Vec<usize>,
 }
 
-/// A quoted person and the pieces that continue their words.
+/// A quoted person and the thinkpieces that continue their words.
 #[derive(Debug)]
-pub struct Quoted<'a> {
+pub struct QuotedPerson<'a> {
     pub name: &'a str,
     pub slug: String,
-    /// Indices into [`Catalog::pieces`], newest first.
-    pub pieces: Vec<usize>,
+    /// Indices into [`Catalog::thinkpieces`], newest first.
+    pub thinkpieces: Vec<usize>,
 }
 
-/// All published pieces, grouped by tag, person and seed.
+/// All published thinkpieces, grouped by tag, person and seed.
 #[derive(Debug)]
 pub struct Catalog<'a> {
     /// Sorted by date (newest first), slug and take. No two compare equal.
-    pub pieces: Vec<Piece<'a>>,
+    pub thinkpieces: Vec<Thinkpiece<'a>>,
     /// Sorted by slug.
-    pub shelves: Vec<Shelf<'a>>,
+    pub tags: Vec<TagIndex<'a>>,
     /// Sorted by slug.
-    pub people: Vec<Quoted<'a>>,
+    pub people: Vec<QuotedPerson<'a>>,
     /// Essays waiting for review and seeds scheduled for a later day.
     pub waiting: Waiting,
     takes: HashMap<&'a str, Vec<usize>>,
@@ -77,7 +77,7 @@ impl<'a> Catalog<'a> {
     /// Collects the essays that `input` publishes. Drafts and seeds dated after today are included
     /// only on request; essays whose seed or take no longer exists, never.
     pub fn new(input: &Input<'a>) -> Self {
-        let mut pieces = Vec::new();
+        let mut thinkpieces = Vec::new();
         let mut waiting = Waiting::default();
         for seed in input.seeds.iter().filter(|seed| input.drafts || !seed.draft) {
             let later = seed.date.filter(|date| *date > input.today && !input.future);
@@ -96,7 +96,7 @@ impl<'a> Catalog<'a> {
                 if later.is_some() {
                     continue;
                 }
-                pieces.push(Piece {
+                thinkpieces.push(Thinkpiece {
                     seed,
                     essay: &stored.essay,
                     essay_hash: &stored.file_hash,
@@ -107,58 +107,59 @@ impl<'a> Catalog<'a> {
             }
         }
         waiting.sort();
-        pieces.sort_by(|a, b| {
-            let key = |piece: &Piece<'a>| (&piece.seed.slug, piece.essay.front.take);
+        thinkpieces.sort_by(|a, b| {
+            let key =
+                |thinkpiece: &Thinkpiece<'a>| (&thinkpiece.seed.slug, thinkpiece.essay.front.take);
             b.date.cmp(&a.date).then_with(|| key(a).cmp(&key(b)))
         });
 
-        let mut shelves: BTreeMap<&str, Shelf<'_>> = BTreeMap::new();
-        let mut takes: HashMap<&str, Vec<usize>> = HashMap::with_capacity(pieces.len());
+        let mut tags: BTreeMap<&str, TagIndex<'_>> = BTreeMap::new();
+        let mut takes: HashMap<&str, Vec<usize>> = HashMap::with_capacity(thinkpieces.len());
         let mut quoted: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (at, piece) in pieces.iter().enumerate() {
+        for (at, thinkpiece) in thinkpieces.iter().enumerate() {
             let mut seen = BTreeSet::new();
-            for tag in piece.seed.tags.iter().filter(|tag| seen.insert(&tag.slug)) {
-                let shelf = shelves.entry(&tag.slug);
-                shelf.or_insert_with(|| Shelf { tag, pieces: Vec::new() }).pieces.push(at);
+            for tag in thinkpiece.seed.tags.iter().filter(|tag| seen.insert(&tag.slug)) {
+                let empty = || TagIndex { tag, thinkpieces: Vec::new() };
+                tags.entry(&tag.slug).or_insert_with(empty).thinkpieces.push(at);
             }
-            takes.entry(&piece.seed.slug).or_default().push(at);
-            if let Some(author) = &piece.seed.author {
+            takes.entry(&thinkpiece.seed.slug).or_default().push(at);
+            if let Some(author) = &thinkpiece.seed.author {
                 quoted.entry(author).or_default().push(at);
             }
         }
         for siblings in takes.values_mut() {
-            siblings.sort_by_key(|&at| pieces[at].essay.front.take);
+            siblings.sort_by_key(|&at| thinkpieces[at].essay.front.take);
         }
-        let mut people: Vec<Quoted<'_>> = quoted
+        let mut people: Vec<QuotedPerson<'_>> = quoted
             .into_iter()
-            .map(|(name, pieces)| Quoted { name, slug: slug::of(name), pieces })
+            .map(|(name, thinkpieces)| QuotedPerson { name, slug: slug::of(name), thinkpieces })
             .collect();
         people.sort_by(|a, b| a.slug.cmp(&b.slug));
         let names = people.iter().enumerate().map(|(at, person)| (person.name, at)).collect();
-        let shelves = shelves.into_values().collect();
-        Self { pieces, shelves, people, waiting, takes, names }
+        let tags = tags.into_values().collect();
+        Self { thinkpieces, tags, people, waiting, takes, names }
     }
 
-    /// Indices of all published takes of `piece`'s seed, including `piece`, sorted by take number.
-    pub fn takes_of(&self, piece: &Piece<'_>) -> &[usize] {
-        self.takes.get(piece.seed.slug.as_str()).map_or(&[], Vec::as_slice)
+    /// Indices of all published takes of `thinkpiece`'s seed, including itself, sorted by number.
+    pub fn takes_of(&self, thinkpiece: &Thinkpiece<'_>) -> &[usize] {
+        self.takes.get(thinkpiece.seed.slug.as_str()).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether the piece at this index is the first published take of its seed.
+    /// Whether the thinkpiece at this index is the first published take of its seed.
     pub fn is_first_take(&self, at: usize) -> bool {
-        self.takes_of(&self.pieces[at]).first() == Some(&at)
+        self.takes_of(&self.thinkpieces[at]).first() == Some(&at)
     }
 
-    /// The person whose words `piece` continues.
-    pub fn quoted(&self, piece: &Piece<'_>) -> Option<&Quoted<'a>> {
-        let name = piece.seed.author.as_deref()?;
+    /// The person whose words `thinkpiece` continues.
+    pub fn quoted(&self, thinkpiece: &Thinkpiece<'_>) -> Option<&QuotedPerson<'a>> {
+        let name = thinkpiece.seed.author.as_deref()?;
         self.names.get(name).map(|&at| &self.people[at])
     }
 
-    /// Indices into [`Catalog::shelves`], largest first.
-    pub fn shelves_by_size(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.shelves.len()).collect();
-        order.sort_by_key(|&at| std::cmp::Reverse(self.shelves[at].pieces.len()));
+    /// Indices into [`Catalog::tags`], largest first.
+    pub fn tags_by_size(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.tags.len()).collect();
+        order.sort_by_key(|&at| std::cmp::Reverse(self.tags[at].thinkpieces.len()));
         order
     }
 }
@@ -174,12 +175,14 @@ mod tests {
     use super::*;
 
     fn slugs(catalog: &Catalog<'_>) -> Vec<(String, u32)> {
-        let id = |piece: &Piece<'_>| (piece.seed.slug.clone(), piece.essay.front.take);
-        catalog.pieces.iter().map(id).collect()
+        let id = |thinkpiece: &Thinkpiece<'_>| {
+            (thinkpiece.seed.slug.clone(), thinkpiece.essay.front.take)
+        };
+        catalog.thinkpieces.iter().map(id).collect()
     }
 
     #[test]
-    fn pieces_are_sorted_whatever_the_order_of_seeds() {
+    fn thinkpieces_are_sorted_whatever_the_order_of_seeds() {
         let mut sample = sample::site();
         sample.add(sample::seed("b").dated(date(2026, 3, 1)).takes(2));
         sample.add(sample::seed("a").dated(date(2026, 3, 1)));
@@ -192,20 +195,20 @@ mod tests {
     }
 
     #[test]
-    fn pieces_without_a_date_use_the_day_of_writing() {
+    fn thinkpieces_without_a_date_use_the_day_of_writing() {
         let mut sample = sample::site();
         sample.add(sample::seed("a"));
         let written = sample.essays.values().next().unwrap().essay.front.written;
-        assert_eq!(Catalog::new(&sample.input()).pieces[0].date, written);
+        assert_eq!(Catalog::new(&sample.input()).thinkpieces[0].date, written);
     }
 
     #[test]
     fn drafts_are_published_only_on_request() {
         let mut sample = sample::site();
         sample.add(sample::seed("a").draft());
-        assert_eq!(Catalog::new(&sample.input()).pieces.len(), 0);
+        assert_eq!(Catalog::new(&sample.input()).thinkpieces.len(), 0);
         sample.drafts = true;
-        assert_eq!(Catalog::new(&sample.input()).pieces.len(), 1);
+        assert_eq!(Catalog::new(&sample.input()).thinkpieces.len(), 1);
     }
 
     #[test]
@@ -244,7 +247,7 @@ mod tests {
         assert_eq!(waiting, ["tomorrow", "later"], "earliest first");
         sample.future = true;
         let catalog = Catalog::new(&sample.input());
-        assert_eq!((catalog.pieces.len(), &catalog.waiting), (4, &Waiting::default()));
+        assert_eq!((catalog.thinkpieces.len(), &catalog.waiting), (4, &Waiting::default()));
     }
 
     #[test]
@@ -252,7 +255,7 @@ mod tests {
         let mut sample = sample::site();
         sample.add(sample::seed("a"));
         sample.today = date(2026, 1, 30);
-        assert_eq!(Catalog::new(&sample.input()).pieces.len(), 1);
+        assert_eq!(Catalog::new(&sample.input()).thinkpieces.len(), 1);
     }
 
     #[test]
@@ -265,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_grouped_by_quoted_person() {
+    fn thinkpieces_are_grouped_by_quoted_person() {
         let mut sample = sample::site();
         sample.add(sample::seed("a").author("Zoe Day").dated(date(2026, 1, 1)));
         sample.add(sample::seed("b").author("Ada Runway").dated(date(2026, 1, 2)));
@@ -274,22 +277,22 @@ mod tests {
         let input = sample.input();
         let catalog = Catalog::new(&input);
         let people: Vec<(&str, &[usize])> =
-            catalog.people.iter().map(|p| (p.slug.as_str(), p.pieces.as_slice())).collect();
+            catalog.people.iter().map(|p| (p.slug.as_str(), p.thinkpieces.as_slice())).collect();
         assert_eq!(people, [("ada-runway", &[2][..]), ("zoe-day", &[1, 3][..])]);
-        let name = |at: usize| catalog.quoted(&catalog.pieces[at]).map(|person| person.name);
+        let name = |at: usize| catalog.quoted(&catalog.thinkpieces[at]).map(|person| person.name);
         assert_eq!([name(0), name(1), name(2)], [None, Some("Zoe Day"), Some("Ada Runway")]);
     }
 
     #[test]
-    fn shelves_keep_the_catalogs_order() {
+    fn tags_keep_the_catalogs_order() {
         let mut sample = sample::site();
         sample.add(sample::seed("a").dated(date(2026, 1, 1)).tagged(&["x", "y", "x"]));
         sample.add(sample::seed("b").dated(date(2026, 1, 2)).tagged(&["y"]));
         let input = sample.input();
         let catalog = Catalog::new(&input);
-        let shelves: Vec<(&str, &[usize])> =
-            catalog.shelves.iter().map(|s| (s.tag.slug.as_str(), s.pieces.as_slice())).collect();
-        assert_eq!(shelves, [("x", &[1][..]), ("y", &[0, 1][..])]);
-        assert_eq!(catalog.shelves_by_size(), [1, 0]);
+        let tags: Vec<(&str, &[usize])> =
+            catalog.tags.iter().map(|s| (s.tag.slug.as_str(), s.thinkpieces.as_slice())).collect();
+        assert_eq!(tags, [("x", &[1][..]), ("y", &[0, 1][..])]);
+        assert_eq!(catalog.tags_by_size(), [1, 0]);
     }
 }

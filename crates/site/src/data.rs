@@ -4,11 +4,11 @@ use miette::IntoDiagnostic;
 use serde::Serialize;
 
 use super::article::Article;
-use super::catalog::{Catalog, Piece};
-use super::files::File;
+use super::catalog::{Catalog, Thinkpiece};
+use super::files::OutputFile;
 use super::json;
-use super::lazily::Lazily;
-use super::reuse::Inputs;
+use super::lazy_vec::LazyVec;
+use super::reuse::InputHashes;
 use super::route;
 use content::essay::FrontMatter;
 
@@ -26,11 +26,11 @@ struct Data<'a> {
     /// Path of the next file, relative to this one. `None` in the last file.
     next: Option<String>,
     /// Oldest first.
-    thinkpieces: Vec<Thinkpiece<'a>>,
+    thinkpieces: Vec<ThinkpieceData<'a>>,
 }
 
 #[derive(Serialize)]
-struct Thinkpiece<'a> {
+struct ThinkpieceData<'a> {
     slug: &'a str,
     take: u32,
     /// Path of the page, relative to this file.
@@ -55,10 +55,10 @@ struct Thinkpiece<'a> {
 pub fn files<'a>(
     title: &'a str,
     catalog: &'a Catalog<'a>,
-    articles: &'a Lazily<'a, Article>,
-    inputs: &Inputs,
-) -> Vec<File<'a>> {
-    let count = catalog.pieces.len();
+    articles: &'a LazyVec<'a, Article>,
+    inputs: &InputHashes,
+) -> Vec<OutputFile<'a>> {
+    let count = catalog.thinkpieces.len();
     let total = count.div_ceil(PER_FILE).max(1);
     let file = |number: usize| {
         let first = (number - 1) * PER_FILE;
@@ -66,10 +66,11 @@ pub fn files<'a>(
         let held = (first..count.min(first + PER_FILE)).map(move |at| count - 1 - at);
         let next = (number < total).then(|| relative(number, number + 1));
         let input = inputs.of(&("data", number, &next), held.clone());
-        File::new(path(number), input, move || {
+        OutputFile::new(path(number), input, move || {
             let root = route::root_from(&path(number));
-            let piece = |at: usize| thinkpiece(&catalog.pieces[at], &articles[at], &root);
-            let thinkpieces = held.clone().map(piece).collect();
+            let entry =
+                |at: usize| ThinkpieceData::new(&catalog.thinkpieces[at], &articles[at], &root);
+            let thinkpieces = held.clone().map(entry).collect();
             let data = Data { version: 2, title, next: next.clone(), thinkpieces };
             let room = held.clone().map(|at| articles[at].text.len() + BESIDE_TEXT).sum();
             json::pretty(&data, room).into_diagnostic()
@@ -91,21 +92,23 @@ fn relative(from: usize, to: usize) -> String {
     format!("{}{}", route::root_from(&path(from)), path(to))
 }
 
-fn thinkpiece<'a>(piece: &'a Piece<'_>, article: &'a Article, root: &str) -> Thinkpiece<'a> {
-    Thinkpiece {
-        slug: &piece.seed.slug,
-        take: piece.essay.front.take,
-        path: format!("{root}{}", route::href(&piece.path)),
-        title: &piece.essay.front.title,
-        quote: &piece.essay.front.quote,
-        author: piece.seed.author.as_deref(),
-        source: piece.seed.source.as_deref().and_then(route::Target::external),
-        tags: piece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
-        date: piece.date.to_string(),
-        minutes: article.minutes,
-        text: &article.text,
-        edited: piece.edited,
-        provenance: &piece.essay.front,
+impl<'a> ThinkpieceData<'a> {
+    fn new(thinkpiece: &'a Thinkpiece<'_>, article: &'a Article, root: &str) -> Self {
+        Self {
+            slug: &thinkpiece.seed.slug,
+            take: thinkpiece.essay.front.take,
+            path: format!("{root}{}", route::href(&thinkpiece.path)),
+            title: &thinkpiece.essay.front.title,
+            quote: &thinkpiece.essay.front.quote,
+            author: thinkpiece.seed.author.as_deref(),
+            source: thinkpiece.seed.source.as_deref().and_then(route::Target::external),
+            tags: thinkpiece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
+            date: thinkpiece.date.to_string(),
+            minutes: article.minutes,
+            text: &article.text,
+            edited: thinkpiece.edited,
+            provenance: &thinkpiece.essay.front,
+        }
     }
 }
 
@@ -127,7 +130,7 @@ mod tests {
         assert_eq!(second["next"], serde_json::Value::Null);
         assert_eq!(first["thinkpieces"].as_array().unwrap().len(), super::PER_FILE);
         let last = &second["thinkpieces"][0];
-        // The catalog sorts pieces of one day by slug; the data has the reverse order.
+        // The catalog sorts thinkpieces of one day by slug; the data has the reverse order.
         assert_eq!(
             (last["slug"].as_str(), last["path"].as_str()),
             (Some("piece-0000"), Some("../piece-0000/index.html"))

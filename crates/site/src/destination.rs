@@ -17,20 +17,3 @@ pub trait Destination: Sync {
     /// If the file cannot be stored.
     fn put(&self, path: &str, bytes: Vec<u8>) -> miette::Result<()>;
 }
-
-/// A dry run, which checks that all outdated files can be made but stores nothing.
-pub struct Rehearsal<'d>(pub &'d dyn Destination);
-
-impl Destination for Rehearsal<'_> {
-    fn has(&self, path: &str, input: Hash) -> bool {
-        self.0.has(path, input)
-    }
-
-    fn made_from(&self, input: Hash) -> Vec<String> {
-        self.0.made_from(input)
-    }
-
-    fn put(&self, _: &str, _: Vec<u8>) -> miette::Result<()> {
-        Ok(())
-    }
-}

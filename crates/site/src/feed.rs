@@ -12,18 +12,18 @@ use miette::IntoDiagnostic;
 
 use super::article::Article;
 use super::catalog::Catalog;
-use super::files::File;
-use super::lazily::Lazily;
-use super::reuse::Inputs;
+use super::files::OutputFile;
+use super::lazy_vec::LazyVec;
+use super::reuse::InputHashes;
 use super::route;
 use super::strings::{Missing, Strings};
 use content::config::Config;
 
-use entry::Entry;
+use entry::FeedEntry;
 
 /// Data shared by all feeds of a site.
 #[derive(Clone, Copy)]
-pub struct Site<'a> {
+pub struct FeedSite<'a> {
     pub config: &'a Config,
     pub base_url: &'a str,
     pub generator: &'a str,
@@ -34,54 +34,61 @@ pub struct Site<'a> {
 struct Channel {
     title: String,
     subtitle: Option<String>,
-    /// Path of the page that lists the same pieces.
+    /// Path of the page that lists the same thinkpieces.
     page: String,
-    /// Indices into the catalog's pieces, newest first.
-    pieces: Vec<usize>,
+    /// Indices into the catalog's thinkpieces, newest first.
+    thinkpieces: Vec<usize>,
 }
 
-/// Returns the Atom entries of the catalog's pieces. A piece may be in several feeds, but its entry
-/// is rendered only once.
-pub fn parts<'a>(
-    site: Site<'a>,
+/// Returns the Atom entries of the catalog's thinkpieces. An entry may be in several feeds, but is
+/// rendered only once.
+pub fn atom_entries<'a>(
+    site: FeedSite<'a>,
     catalog: &'a Catalog<'a>,
-    articles: &'a Lazily<'a, Article>,
-) -> Parts<'a> {
-    Lazily::new(catalog.pieces.len(), move |at| {
-        Entry::new(&catalog.pieces[at], &articles[at], site).map(|entry| atom::part(&entry))
+    articles: &'a LazyVec<'a, Article>,
+) -> AtomEntries<'a> {
+    LazyVec::new(catalog.thinkpieces.len(), move |at| {
+        FeedEntry::new(&catalog.thinkpieces[at], &articles[at], site)
+            .map(|entry| atom::entry(&entry))
     })
 }
 
 /// Atom entries by catalog index, or an error if the theme lacks the string that labels a text as
 /// machine-written.
-pub type Parts<'a> = Lazily<'a, Result<atom::Part, Missing>>;
+pub type AtomEntries<'a> = LazyVec<'a, Result<atom::AtomEntry, Missing>>;
 
 /// Returns all feeds of the site.
 pub fn files<'a>(
-    site: Site<'a>,
+    site: FeedSite<'a>,
     catalog: &'a Catalog<'a>,
-    articles: &'a Lazily<'a, Article>,
-    parts: &'a Parts<'a>,
-    inputs: &Inputs,
-) -> Vec<File<'a>> {
+    articles: &'a LazyVec<'a, Article>,
+    atom_entries: &'a AtomEntries<'a>,
+    inputs: &InputHashes,
+) -> Vec<OutputFile<'a>> {
     let home = home(site.config, catalog);
-    let newest = home.pieces.clone();
-    let entries = move || -> Result<Vec<Entry<'a>>, Missing> {
-        newest.iter().map(|&at| Entry::new(&catalog.pieces[at], &articles[at], site)).collect()
+    let newest = home.thinkpieces.clone();
+    let entries = move || -> Result<Vec<FeedEntry<'a>>, Missing> {
+        newest
+            .iter()
+            .map(|&at| FeedEntry::new(&catalog.thinkpieces[at], &articles[at], site))
+            .collect()
     };
-    let input = inputs.of(&"feed", home.pieces.iter().copied());
+    let input = inputs.of(&"feed", home.thinkpieces.iter().copied());
     let rss = entries.clone();
     let mut files = vec![
-        File::new(route::RSS, input, move || Ok(rss::feed(site, &rss()?))),
-        File::new(route::JSON_FEED, input, move || json::feed(site, &entries()?).into_diagnostic()),
+        OutputFile::new(route::RSS, input, move || Ok(rss::feed(site, &rss()?))),
+        OutputFile::new(route::JSON_FEED, input, move || {
+            json::feed(site, &entries()?).into_diagnostic()
+        }),
     ];
     files.extend([home].into_iter().chain(lists(site.config, catalog)).map(|channel| {
         let path = route::feed_of(&channel.page);
-        let input = inputs.of(&(&channel.title, &channel.page), channel.pieces.iter().copied());
-        File::new(path, input, move || {
-            let part = |at: &usize| parts[*at].as_ref().map_err(Clone::clone);
-            let parts = channel.pieces.iter().map(part).collect::<Result<Vec<_>, _>>()?;
-            Ok(atom::feed(site, &channel, &parts))
+        let input =
+            inputs.of(&(&channel.title, &channel.page), channel.thinkpieces.iter().copied());
+        OutputFile::new(path, input, move || {
+            let entry = |at: &usize| atom_entries[*at].as_ref().map_err(Clone::clone);
+            let entries = channel.thinkpieces.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+            Ok(atom::feed(site, &channel, &entries))
         })
     }));
     files
@@ -93,7 +100,7 @@ fn home(config: &Config, catalog: &Catalog<'_>) -> Channel {
         title: config.title.clone(),
         subtitle: Some(config.tagline.clone()).filter(|tagline| !tagline.is_empty()),
         page: route::HOME.to_owned(),
-        pieces: (0..catalog.pieces.len()).take(config.feed_limit).collect(),
+        thinkpieces: (0..catalog.thinkpieces.len()).take(config.feed_limit).collect(),
     }
 }
 
@@ -102,26 +109,27 @@ fn lists<'c>(
     config: &'c Config,
     catalog: &'c Catalog<'_>,
 ) -> impl Iterator<Item = Channel> + use<'c> {
-    let channel = |name: &str, page: String, pieces: &[usize]| Channel {
+    let channel = |name: &str, page: String, thinkpieces: &[usize]| Channel {
         title: format!("{name} · {}", config.title),
         subtitle: None,
         page,
-        pieces: pieces.iter().copied().take(config.feed_limit).collect(),
+        thinkpieces: thinkpieces.iter().copied().take(config.feed_limit).collect(),
     };
-    let tags = catalog.shelves.iter().map(move |shelf| {
-        let page = route::list_page(&route::tag(&shelf.tag.slug), 1);
-        channel(&shelf.tag.name, page, &shelf.pieces)
+    let tags = catalog.tags.iter().map(move |index| {
+        let page = route::list_page(&route::tag(&index.tag.slug), 1);
+        channel(&index.tag.name, page, &index.thinkpieces)
     });
     let people = catalog.people.iter().map(move |person| {
         let page = route::list_page(&route::author(&person.slug), 1);
-        channel(person.name, page, &person.pieces)
+        channel(person.name, page, &person.thinkpieces)
     });
-    let galleries = catalog.pieces.iter().enumerate().filter_map(move |(at, piece)| {
-        let takes = catalog.takes_of(piece);
+    let galleries = catalog.thinkpieces.iter().enumerate().filter_map(move |(at, thinkpiece)| {
+        let takes = catalog.takes_of(thinkpiece);
         let mut newest = takes.to_vec();
         newest.sort_unstable();
-        (takes.len() > 1 && takes.first() == Some(&at))
-            .then(|| channel(&piece.essay.front.title, route::takes(&piece.seed.slug), &newest))
+        (takes.len() > 1 && takes.first() == Some(&at)).then(|| {
+            channel(&thinkpiece.essay.front.title, route::takes(&thinkpiece.seed.slug), &newest)
+        })
     });
     tags.chain(people).chain(galleries)
 }
@@ -134,18 +142,4 @@ fn updated(entries: impl Iterator<Item = Date>) -> Date {
 /// The start of a day as an RFC 3339 timestamp.
 fn timestamp(date: Date) -> String {
     format!("{date}T00:00:00Z")
-}
-
-/// Escapes plain text as HTML.
-fn escaped(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            c => html.push(c),
-        }
-    }
-    html
 }

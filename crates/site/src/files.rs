@@ -12,14 +12,14 @@ use super::output;
 use super::reuse::input_of;
 
 /// A file and the function that makes it.
-pub struct File<'a> {
+pub struct OutputFile<'a> {
     pub path: String,
     /// Hash of everything that determines the content; see [`super::reuse`].
     pub input: Hash,
     make: Box<dyn FnOnce() -> miette::Result<Vec<u8>> + Send + 'a>,
 }
 
-impl<'a> File<'a> {
+impl<'a> OutputFile<'a> {
     pub fn new(
         path: impl Into<String>,
         input: Hash,
@@ -52,7 +52,7 @@ struct Fresh {
 }
 
 /// The registered files.
-pub struct Files<'a> {
+pub struct FileRegistry<'a> {
     destination: &'a dyn Destination,
     claimed: HashSet<String>,
     kept: BTreeSet<String>,
@@ -75,7 +75,7 @@ impl Inventory {
     }
 }
 
-impl<'a> Files<'a> {
+impl<'a> FileRegistry<'a> {
     pub fn new(destination: &'a dyn Destination) -> Self {
         let (claimed, kept, work) = Default::default();
         Self { destination, claimed, kept, work }
@@ -85,8 +85,8 @@ impl<'a> Files<'a> {
     ///
     /// # Errors
     /// If a path is already claimed. The same is true of the other `add_` methods.
-    pub fn add(&mut self, files: impl IntoIterator<Item = File<'a>>) -> miette::Result<()> {
-        files.into_iter().try_for_each(|File { path, input, make }| {
+    pub fn add(&mut self, files: impl IntoIterator<Item = OutputFile<'a>>) -> miette::Result<()> {
+        files.into_iter().try_for_each(|OutputFile { path, input, make }| {
             if self.destination.has(&path, input) {
                 return self.keep(path);
             }

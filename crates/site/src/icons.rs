@@ -8,7 +8,7 @@ use resvg::usvg;
 use serde::Serialize;
 
 use super::Tree;
-use super::accent::{Colour, Paper};
+use super::accent::{Backgrounds, Colour};
 use super::card::fonts;
 use super::raster;
 use super::reuse::input_of;
@@ -46,12 +46,12 @@ pub struct Icons<'a> {
     pub name: &'a str,
     pub language: &'a str,
     pub accent: Colour,
-    pub paper: Paper,
+    pub paper: Backgrounds,
 }
 
 /// `site.webmanifest`, a W3C Web Application Manifest.
 #[derive(Serialize)]
-struct Manifest<'a> {
+struct WebManifest<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     short_name: Option<String>,
@@ -112,14 +112,14 @@ impl Icons<'_> {
         raster::png(&picture)
     }
 
-    fn manifest(&self) -> Manifest<'_> {
+    fn manifest(&self) -> WebManifest<'_> {
         let icon = |size: u32| Icon {
             src: icon_path(size),
             sizes: format!("{size}x{size}"),
             r#type: "image/png",
             purpose: "any maskable",
         };
-        Manifest {
+        WebManifest {
             name: self.name,
             short_name: short_name(self.name),
             lang: self.language,
@@ -181,7 +181,7 @@ fn with_property(svg: &str, name: &str, value: &str) -> String {
 
 /// Replaces `var(--accent, …)` and `var(--accent-dark, …)` with the site's accent, since an image
 /// cannot read the page's CSS variables.
-pub fn with_accent(mark: &str, accent: Colour, paper: Paper) -> String {
+pub fn with_accent(mark: &str, accent: Colour, paper: Backgrounds) -> String {
     let svg = with_property(mark, "--accent", &accent.readable_on(paper.light).hex());
     with_property(&svg, "--accent-dark", &accent.readable_on(paper.dark).hex())
 }
@@ -230,7 +230,7 @@ mod tests {
             name: "Thoughts of a machine",
             language: "en",
             accent: colour("#aa0044"),
-            paper: Paper { light: colour("#f5f5f3"), dark: colour("#1e1e1c") },
+            paper: Backgrounds { light: colour("#f5f5f3"), dark: colour("#1e1e1c") },
         }
     }
 
@@ -323,7 +323,7 @@ mod tests {
             Icons { name: "", ..one },
             Icons { language: "de", ..one },
             Icons { accent: one.paper.dark, ..one },
-            Icons { paper: Paper { dark: one.accent, ..one.paper }, ..one },
+            Icons { paper: Backgrounds { dark: one.accent, ..one.paper }, ..one },
         ];
         for other in others {
             assert_ne!(other.input(), one.input(), "{other:?}");

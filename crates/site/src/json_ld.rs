@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::article::Article;
-use super::catalog::Piece;
+use super::catalog::Thinkpiece;
 use super::{json, route};
 use content::config::Config;
 
@@ -35,15 +35,15 @@ struct ArticleLd<'a> {
     keywords: Vec<&'a str>,
     digital_source_type: &'static str,
     /// The pen name, marked as an organisation because it is not a person.
-    author: Named<'a>,
-    creator: Named<'a>,
-    publisher: Place<'a>,
-    is_part_of: Place<'a>,
-    citation: Quotation<'a>,
+    author: NamedLd<'a>,
+    creator: NamedLd<'a>,
+    publisher: SiteLd<'a>,
+    is_part_of: SiteLd<'a>,
+    citation: QuotationLd<'a>,
 }
 
 #[derive(Serialize)]
-struct Named<'a> {
+struct NamedLd<'a> {
     #[serde(rename = "@type")]
     kind: &'static str,
     name: &'a str,
@@ -53,7 +53,7 @@ struct Named<'a> {
 
 /// The site, as publisher or as website.
 #[derive(Serialize)]
-struct Place<'a> {
+struct SiteLd<'a> {
     #[serde(rename = "@type")]
     kind: &'static str,
     name: &'a str,
@@ -62,56 +62,56 @@ struct Place<'a> {
 }
 
 #[derive(Serialize)]
-struct Quotation<'a> {
+struct QuotationLd<'a> {
     #[serde(rename = "@type")]
     kind: &'static str,
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    creator: Option<Named<'a>>,
+    creator: Option<NamedLd<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<&'a str>,
 }
 
 /// Returns the JSON-LD of one thinkpiece, safe inside a `script` element. `image` is an absolute
 /// URL.
-pub fn thinkpiece(
-    piece: &Piece<'_>,
+pub fn of(
+    thinkpiece: &Thinkpiece<'_>,
     article: &Article,
     config: &Config,
     image: Option<String>,
 ) -> serde_json::Result<String> {
-    let front = &piece.essay.front;
-    let site = |kind| Place {
+    let front = &thinkpiece.essay.front;
+    let site = |kind| SiteLd {
         kind,
         name: &config.title,
         url: config.base_url.as_ref().map(|base| route::absolute(base, route::HOME)),
     };
-    let named = |kind, name| Named { kind, name, url: None };
-    let source = piece.seed.source.as_deref().and_then(route::Target::external);
+    let named = |kind, name| NamedLd { kind, name, url: None };
+    let source = thinkpiece.seed.source.as_deref().and_then(route::Target::external);
     let json = serde_json::to_string(&ArticleLd {
         context: "https://schema.org",
         kind: "Article",
         headline: &front.title,
         description: &article.summary,
-        url: config.base_url.as_ref().map(|base| route::absolute(base, &piece.path)),
+        url: config.base_url.as_ref().map(|base| route::absolute(base, &thinkpiece.path)),
         image,
         in_language: &config.language,
-        date_published: piece.date.to_string(),
-        date_modified: piece.changed().to_string(),
+        date_published: thinkpiece.date.to_string(),
+        date_modified: thinkpiece.changed().to_string(),
         word_count: article.words,
-        keywords: piece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
-        digital_source_type: if piece.edited { MACHINE_AND_PERSON } else { MACHINE },
-        author: Named {
+        keywords: thinkpiece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
+        digital_source_type: if thinkpiece.edited { MACHINE_AND_PERSON } else { MACHINE },
+        author: NamedLd {
             url: config.author.url.as_deref().and_then(route::Target::external),
             ..named("Organization", &config.author.name)
         },
         creator: named("SoftwareApplication", &front.model),
         publisher: site("Organization"),
         is_part_of: site("WebSite"),
-        citation: Quotation {
+        citation: QuotationLd {
             kind: "Quotation",
             text: &front.quote,
-            creator: piece.seed.author.as_deref().map(|name| named("Person", name)),
+            creator: thinkpiece.seed.author.as_deref().map(|name| named("Person", name)),
             url: source,
         },
     })?;
@@ -130,14 +130,14 @@ mod tests {
         sample.add(sample::seed("a").quote("Ship it.").author("Ada Runway"));
         let input = sample.input();
         let catalog = Catalog::new(&input);
-        let mut piece = catalog.pieces[0].clone();
+        let mut thinkpiece = catalog.thinkpieces[0].clone();
         let article = Article::new("One two.", None, "../", 200);
-        let parse = |piece: &Piece<'_>| -> serde_json::Value {
+        let parse = |thinkpiece: &Thinkpiece<'_>| -> serde_json::Value {
             let image = Some("https://a.example/cards/1.png".to_owned());
-            let json = thinkpiece(piece, &article, &input.project.config, image).unwrap();
+            let json = of(thinkpiece, &article, &input.project.config, image).unwrap();
             serde_json::from_str(&json).unwrap()
         };
-        let ld = parse(&piece);
+        let ld = parse(&thinkpiece);
         assert_eq!(ld["digitalSourceType"], MACHINE);
         assert_eq!(ld["author"]["name"], "Venti");
         assert_eq!(ld["citation"]["text"], "Ship it.");
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(ld["image"], "https://a.example/cards/1.png");
         assert_eq!(ld["isPartOf"]["@type"], "WebSite");
         assert_eq!(ld["publisher"]["name"], "Thoughts");
-        piece.edited = true;
-        assert_eq!(parse(&piece)["digitalSourceType"], MACHINE_AND_PERSON);
+        thinkpiece.edited = true;
+        assert_eq!(parse(&thinkpiece)["digitalSourceType"], MACHINE_AND_PERSON);
     }
 }

@@ -4,6 +4,9 @@
 //! [`output`], stages the files until all of them exist. Nothing here opens a model, reads the
 //! clock or depends on the order in which pages are rendered.
 
+// Tests may use `std::fs`; the ban in clippy.toml is for the program.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod article;
 mod catalog;
 mod markdown;
@@ -13,13 +16,13 @@ mod waiting;
 mod archive;
 mod files;
 mod json_ld;
-mod lazily;
-mod outline;
+mod lazy_vec;
 mod page;
 mod provenance;
 mod random;
 mod related;
 mod reuse;
+mod view;
 
 mod accent;
 mod assets;
@@ -32,6 +35,7 @@ mod render;
 mod strict;
 mod strings;
 mod theme;
+mod theme_file;
 
 mod card;
 mod cover;
@@ -40,6 +44,7 @@ mod pictures;
 mod raster;
 
 mod data;
+pub mod escape;
 mod feed;
 mod json;
 mod route;
@@ -73,17 +78,18 @@ pub use assets::FOLDER as ASSETS;
 use catalog::Catalog;
 use destination::Destination;
 pub use files::Inventory;
-use files::{File, Files};
-use lazily::Lazily;
-use outline::Outline;
+use files::{FileRegistry, OutputFile};
+use lazy_vec::LazyVec;
+use page::SiteData;
 use plain::Plain;
 pub use policy::HEADERS;
 pub use provenance::command;
 use render::Renderer;
-use reuse::Inputs;
+use reuse::InputHashes;
 pub use route::{NOT_FOUND, root_of_host};
 use strings::{Missing, Strings};
 use theme::Theme;
+use view::{Card, SiteView};
 pub use waiting::Waiting;
 
 /// Files by path under `output/`, separated by `/`.
@@ -129,33 +135,36 @@ pub fn build(input: &Input<'_>, destination: &dyn Destination) -> miette::Result
     let catalog = Catalog::new(input);
     let articles = articles(&catalog, config.words_per_minute);
     let cards = cards(&catalog, &articles, strings)?;
-    let menu = page::Site::new(config, &plain.pages, input.generator, &theme)?;
-    let inputs =
-        Inputs::new(&(input.identity, format!("{config:?}"), &menu, theme.identity()), &catalog);
+    let site = SiteView::new(config, &plain.pages, input.generator, &theme)?;
+    let inputs = InputHashes::new(
+        &(input.identity, format!("{config:?}"), &site, theme.identity()),
+        &catalog,
+    );
 
     let (social, drawings) = pictures::cards(config, &catalog, &theme)?;
-    let outline = Outline::new(config, strings, &catalog, &articles, &cards, social, &plain.pages)?;
-    let renderer = Renderer::new(&theme, config.minify)?.with_site(&menu);
-    let pages = outline.pages()?;
-    let feeds = config.base_url.as_deref().map(|base_url| feed::Site {
+    let site_data =
+        SiteData::new(config, strings, &catalog, &articles, &cards, social, &plain.pages)?;
+    let renderer = Renderer::new(&theme, page::TEMPLATES, config.minify)?.with_site(&site);
+    let pages = site_data.pages();
+    let feeds = config.base_url.as_deref().map(|base_url| feed::FeedSite {
         config,
         base_url,
         generator: input.generator,
         strings,
     });
-    let parts = feeds.map(|site| feed::parts(site, &catalog, &articles));
+    let atom_entries = feeds.map(|site| feed::atom_entries(site, &catalog, &articles));
     let icons = pictures::icons(config, &theme);
 
-    let mut files = Files::new(destination);
-    let file = |page| {
-        let path = outline.path(page);
-        let input = outline.input(&inputs, page, &path);
-        File::new(path, input, || outline.render(&renderer, page))
-    };
-    files.add(pages.par_iter().map(file).collect::<Vec<_>>())?;
+    let mut files = FileRegistry::new(destination);
+    let page_files = pages.par_iter().map(|page| {
+        let path = page.path();
+        let input = site_data.input(&inputs, &**page, &path);
+        OutputFile::new(path, input, || site_data.render(&renderer, &**page))
+    });
+    files.add(page_files.collect::<Vec<_>>())?;
     files.add(data::files(&config.title, &catalog, &articles, &inputs))?;
-    if let (Some(site), Some(parts)) = (feeds, &parts) {
-        files.add(feed::files(site, &catalog, &articles, parts, &inputs))?;
+    if let (Some(site), Some(atom_entries)) = (feeds, &atom_entries) {
+        files.add(feed::files(site, &catalog, &articles, atom_entries, &inputs))?;
     }
     files.add(pictures::covers(&catalog))?;
     files.add(drawings)?;
@@ -164,31 +173,32 @@ pub fn build(input: &Input<'_>, destination: &dyn Destination) -> miette::Result
             Ok(icons.files()?.into_iter().collect())
         })?;
     }
-    let index = inputs.of(&"search", 0..catalog.pieces.len());
+    let index = inputs.of(&"search", 0..catalog.thinkpieces.len());
     files.add_unknown(search::INDEX, index, || {
         let entries = search::entries(&catalog, &articles, strings)?;
         search::files(&entries).into_diagnostic()
     })?;
-    files.add_quick(route::RANDOM_PIECES, || {
+    files.add_quick(route::RANDOM_SCRIPT, || {
         let script = random::script(&catalog).into_diagnostic()?;
-        Ok(vec![(route::RANDOM_PIECES.to_owned(), script)])
+        Ok(vec![(route::RANDOM_SCRIPT.to_owned(), script)])
     })?;
     if let Some(base_url) = config.base_url.as_deref().filter(|_| !config.noindex) {
         files.add_quick(route::SITEMAP, || {
-            let listed = |page| Some((outline.path(page), sitemap::listed(page, &catalog)?));
-            Ok(sitemap::files(base_url, &pages.iter().filter_map(listed).collect::<Vec<_>>()))
+            let listed = pages.iter().filter(|page| page.in_sitemap());
+            let listed = listed.map(|page| (page.path(), page.changed()));
+            Ok(sitemap::files(base_url, &listed.collect::<Vec<_>>()))
         })?;
     }
     let robots = sitemap::robots(config.base_url.as_deref(), config.noindex);
     files.add([
-        File::ready(route::ROBOTS, robots),
-        File::ready(HEADERS, policy::headers(&theme.policy)),
+        OutputFile::ready(route::ROBOTS, robots),
+        OutputFile::ready(HEADERS, policy::headers(&theme.policy)),
     ])?;
     let assets = theme.assets.files().iter().chain(&plain.files);
-    files.add(assets.map(|(path, bytes)| File::ready(path, bytes.clone())))?;
+    files.add(assets.map(|(path, bytes)| OutputFile::ready(path, bytes.clone())))?;
 
     let mut notes = plain.notes;
-    notes.extend(menu_notes(&menu, &files));
+    notes.extend(menu_notes(&site, &files));
     if config.base_url.is_none() {
         notes.push(
             "without `base_url` in venti.yaml the site has no feeds, sitemap or canonical links"
@@ -205,39 +215,39 @@ pub fn page_of(id: &EssayId) -> String {
     route::thinkpiece(&id.slug, id.take)
 }
 
-/// The text of each piece, rendered on first use.
-fn articles<'a>(catalog: &'a Catalog<'_>, words_per_minute: usize) -> Lazily<'a, Article> {
-    Lazily::new(catalog.pieces.len(), move |at| {
-        let piece = &catalog.pieces[at];
-        let root = route::root_from(&piece.path);
-        let quote = piece.essay.front.pull_quote.as_deref();
-        Article::new(&piece.essay.body, quote, &root, words_per_minute)
+/// The text of each thinkpiece, rendered on first use.
+fn articles<'a>(catalog: &'a Catalog<'_>, words_per_minute: usize) -> LazyVec<'a, Article> {
+    LazyVec::new(catalog.thinkpieces.len(), move |at| {
+        let thinkpiece = &catalog.thinkpieces[at];
+        let root = route::root_from(&thinkpiece.path);
+        let quote = thinkpiece.essay.front.pull_quote.as_deref();
+        Article::new(&thinkpiece.essay.body, quote, &root, words_per_minute)
     })
 }
 
-/// The card of each piece as a template value, shared by all lists that show it.
+/// The card of each thinkpiece as a template value, shared by all lists that show it.
 ///
 /// # Errors
 /// If the theme's date strings are invalid.
 fn cards<'a>(
     catalog: &'a Catalog<'_>,
-    articles: &'a Lazily<'a, Article>,
+    articles: &'a LazyVec<'a, Article>,
     strings: &'a Strings,
-) -> Result<Lazily<'a, Value>, Missing> {
+) -> Result<LazyVec<'a, Value>, Missing> {
     let card = move |at: usize| {
-        page::Card::new(&catalog.pieces[at], &articles[at], catalog, strings)
+        Card::new(&catalog.thinkpieces[at], &articles[at], catalog, strings)
             .map(|card| Value::from_serializable(&card))
     };
     // Only formatting the date can fail. If it works for one card, it works for all.
-    (0..catalog.pieces.len().min(1)).try_for_each(|first| card(first).map(drop))?;
-    Ok(Lazily::new(catalog.pieces.len(), move |at| {
+    (0..catalog.thinkpieces.len().min(1)).try_for_each(|first| card(first).map(drop))?;
+    Ok(LazyVec::new(catalog.thinkpieces.len(), move |at| {
         card(at).expect("the first card was made, so the date strings are valid")
     }))
 }
 
 /// Notes about menu entries that link to missing files.
-fn menu_notes(menu: &page::Site<'_>, files: &Files<'_>) -> Vec<String> {
-    let lost = menu.nav.iter().filter(|item| !item.external && !files.contains(&item.href));
+fn menu_notes(site: &SiteView<'_>, files: &FileRegistry<'_>) -> Vec<String> {
+    let lost = site.nav.iter().filter(|item| !item.external && !files.contains(&item.href));
     lost.map(|item| format!("menu entry `{}` links to a missing file: {}", item.name, item.href))
         .collect()
 }

@@ -1,18 +1,19 @@
-//! Renders Markdown as safe HTML: raw HTML is shown as text, [`Links`] resolves links, images load
+//! Renders Markdown as safe HTML: raw HTML is shown as text, [`LinkResolver`] resolves links, images load
 //! only from the site itself, and headings start below the page's title.
 
 mod highlight;
 mod image;
 mod writer;
 
-use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, html};
 
 use super::route::Target;
+use content::essay::PlainText;
 pub use image::size as image_size;
-use writer::Writer;
+use writer::HtmlWriter;
 
 /// Resolves the links and images of a text.
-pub trait Links {
+pub trait LinkResolver {
     /// Returns the `href`. `None` leaves only the link's text.
     fn link(&self, target: Target<'_>) -> Option<String>;
     /// Returns the image. `None` leaves only its alternative text. Only called for images of the
@@ -56,7 +57,7 @@ impl Dialect<'_> {
 
 /// One top-level block of a text: a paragraph, a heading, a list, …
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
+pub struct MarkdownBlock {
     pub html: String,
     /// Plain text without markup.
     pub text: String,
@@ -65,14 +66,15 @@ pub struct Block {
 }
 
 /// Renders a text block by block.
-pub fn render(source: &str, dialect: Dialect<'_>, links: &dyn Links) -> Vec<Block> {
+pub fn render(source: &str, dialect: Dialect<'_>, links: &dyn LinkResolver) -> Vec<MarkdownBlock> {
     let events: Vec<Event<'_>> = Parser::new_ext(source, dialect.options()).collect();
-    let mut writer = Writer::new(dialect, heading_lift(&events), links);
+    let mut writer = HtmlWriter::new(dialect, heading_lift(&events), links);
     let mut blocks = Vec::new();
-    let mut text = String::new();
+    let mut text = PlainText::default();
     let mut depth = 0usize;
     let mut is_paragraph = false;
     for event in events {
+        text.push(&event);
         match &event {
             Event::Start(tag) => {
                 if depth == 0 {
@@ -80,27 +82,17 @@ pub fn render(source: &str, dialect: Dialect<'_>, links: &dyn Links) -> Vec<Bloc
                 }
                 depth += 1;
             }
-            Event::End(end) => {
-                depth -= 1;
-                if separates(end) && !text.ends_with('\n') {
-                    text.push('\n');
-                }
-            }
-            Event::Text(run) | Event::Code(run) | Event::Html(run) | Event::InlineHtml(run) => {
-                text.push_str(run);
-            }
-            Event::SoftBreak => text.push(' '),
-            Event::HardBreak => text.push('\n'),
+            Event::End(_) => depth -= 1,
             _ => {}
         }
         writer.write(event);
         if depth == 0 {
             let mut html = String::new();
             html::push_html(&mut html, writer.events.drain(..));
-            let plain = std::mem::take(&mut text).trim().to_owned();
-            blocks.push(Block {
+            let text = text.take().join("\n\n");
+            blocks.push(MarkdownBlock {
                 html,
-                text: plain,
+                text,
                 is_paragraph: std::mem::take(&mut is_paragraph),
             });
         }
@@ -109,12 +101,12 @@ pub fn render(source: &str, dialect: Dialect<'_>, links: &dyn Links) -> Vec<Bloc
 }
 
 /// The HTML of all blocks.
-pub fn html_of(blocks: &[Block]) -> String {
+pub fn html_of(blocks: &[MarkdownBlock]) -> String {
     blocks.iter().map(|block| block.html.as_str()).collect()
 }
 
 /// The plain text of all blocks, with an empty line between them.
-pub fn text_of(blocks: &[Block]) -> String {
+pub fn text_of(blocks: &[MarkdownBlock]) -> String {
     let texts: Vec<&str> =
         blocks.iter().map(|block| block.text.as_str()).filter(|text| !text.is_empty()).collect();
     texts.join("\n\n")
@@ -142,20 +134,6 @@ fn shifted(level: HeadingLevel, lift: i8) -> HeadingLevel {
     }
 }
 
-/// Escapes text for HTML content and quoted attribute values.
-fn escaped(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    text.replace('"', "&quot;")
-}
-
-/// Whether the end of this element separates words.
-fn separates(end: &TagEnd) -> bool {
-    !matches!(
-        end,
-        TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link | TagEnd::Image
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,7 +141,7 @@ mod tests {
     /// Keeps every link and image as it is.
     struct Open;
 
-    impl Links for Open {
+    impl LinkResolver for Open {
         fn link(&self, target: Target<'_>) -> Option<String> {
             match target {
                 Target::External(a)
@@ -237,10 +215,10 @@ mod tests {
     fn blocks_have_their_plain_text() {
         let blocks = render("One *two*\nthree.\n\n- a\n- b\n\n> c `d`", Dialect::Essay, &Open);
         let texts: Vec<&str> = blocks.iter().map(|b| b.text.as_str()).collect();
-        assert_eq!(texts, ["One two three.", "a\nb", "c d"]);
+        assert_eq!(texts, ["One two\nthree.", "a\n\nb", "c d"]);
         let paragraphs: Vec<bool> = blocks.iter().map(|b| b.is_paragraph).collect();
         assert_eq!(paragraphs, [true, false, false]);
-        assert_eq!(text_of(&blocks), "One two three.\n\na\nb\n\nc d");
+        assert_eq!(text_of(&blocks), "One two\nthree.\n\na\n\nb\n\nc d");
     }
 
     #[test]

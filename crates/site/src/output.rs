@@ -21,14 +21,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use blake3::Hash;
-use miette::Diagnostic;
 
 use crate::destination::Destination;
 use crate::{Inventory, Tree};
 use content::fs::{self, Stamp};
-use content::lock::Lock;
+use content::lock::ProcessLock;
 
+mod error;
 mod flush;
+mod last_build;
 mod manifest;
 mod paths;
 mod plan;
@@ -36,14 +37,17 @@ mod stamps;
 mod survey;
 mod swap;
 
-use flush::Flush;
+pub use error::OutputError;
+use error::{halfway, untouched};
+use flush::BackgroundFlush;
+pub use last_build::LastBuild;
 use manifest::Manifest;
 pub use paths::check;
 use stamps::Stamps;
-use survey::Found;
-use swap::Workplace;
+use survey::PathState;
+use swap::StagingArea;
 
-/// How long a commit waits for another process's commit. Even a large site takes only seconds.
+/// How long to wait for another process that writes to the folder.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The file of stamps in the project's scratch folder.
@@ -62,112 +66,38 @@ pub struct Changes {
     pub released: Vec<String>,
 }
 
-/// Why a site was not written. Nothing has been changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
-pub enum Refusal {
-    #[error("invalid output path `{}`: {fault}", path.escape_debug())]
-    #[diagnostic(help("rename the seed, page or static file that it comes from"))]
-    BadPath { path: String, fault: &'static str },
-
-    #[error("the site has both `{one}` and `{other}`, which differ only in case")]
-    #[diagnostic(help("rename one of them: some file systems and hosts cannot tell them apart"))]
-    SameName { one: String, other: String },
-
-    #[error("`{path}` is a file of the site, but must be a folder for `{inside}`")]
-    #[diagnostic(help("rename one of them"))]
-    FileAndFolder { path: String, inside: String },
-
-    #[error("files that venti did not write are in the way: {}", list(paths))]
-    #[diagnostic(help(
-        "move or delete them, or set `output` in venti.yaml to another folder; nothing was changed"
-    ))]
-    Foreign { paths: Vec<String> },
-
-    #[error("{path} is a symbolic link or special file, and venti does not write through it")]
-    #[diagnostic(help("remove it, or put a real folder in its place"))]
-    Link { path: String },
-
-    #[error("cannot tell which files venti wrote: {} is not a manifest this venti can read", path.display())]
-    #[diagnostic(help(
-        "a newer venti may have written it. Delete the output folder, or only this file: then the \
-         next build takes over the files with the right content and lists the others"
-    ))]
-    BadManifest { path: PathBuf },
-}
-
-/// The first few paths, and the number of the others.
-fn list(paths: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let shown = paths[..paths.len().min(SHOWN)].join(", ");
-    match paths.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
-}
-
-/// An I/O error while writing the site, and the state it left the site in.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write the site; {state}")]
-struct Stopped {
-    #[source]
-    source: fs::Error,
-    state: &'static str,
-}
-
-impl Diagnostic for Stopped {
-    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        use std::io::ErrorKind::{
-            PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
-        };
-        Some(Box::new(match self.source.source.kind() {
-            StorageFull | QuotaExceeded => "the disk is full: free some space and build again",
-            ReadOnlyFilesystem => {
-                "the file system is read-only: mount it writable, or build a copy of the site \
-                 elsewhere"
-            }
-            PermissionDenied => {
-                "this user may not write there: change the permissions of the output folder"
-            }
-            _ => "fix the cause shown above and build again",
-        }))
-    }
-}
-
-/// An error before the first file is replaced.
-fn untouched(source: fs::Error) -> Stopped {
-    Stopped { source, state: "the previous site is unchanged" }
-}
-
-/// An error when files may have been replaced.
-fn halfway(source: fs::Error) -> Stopped {
-    Stopped { source, state: "each file is complete, old or new; the next build does the rest" }
-}
-
 /// A file passed to [`Output::put`](Destination::put).
 #[derive(Debug, Clone, Copy)]
-struct Brought {
+struct NewFile {
     /// Hash of its content.
     hash: Hash,
-    /// What was at its path at that time. The file was staged unless this is `Same`.
-    found: Found,
+    /// What was at its path at that time.
+    found: PathState,
     /// Stamp of the existing or staged file.
     stamp: Option<Stamp>,
 }
 
+impl NewFile {
+    /// Whether it was staged: the folder did not have this content already.
+    fn is_staged(&self) -> bool {
+        !matches!(self.found, PathState::SameContent(_))
+    }
+}
+
 /// The files that a site should have under `output/`.
 #[derive(Debug, Clone, Copy)]
-struct Wanted<'a> {
-    brought: &'a BTreeMap<String, Brought>,
+struct TargetFiles<'a> {
+    new_files: &'a BTreeMap<String, NewFile>,
     files: &'a Inventory,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> TargetFiles<'a> {
     fn paths(&self) -> impl Iterator<Item = &'a str> {
-        self.brought.keys().chain(&self.files.kept).map(String::as_str)
+        self.new_files.keys().chain(&self.files.kept).map(String::as_str)
     }
 
     fn contains(&self, path: &str) -> bool {
-        self.brought.contains_key(path) || self.files.kept.contains(path)
+        self.new_files.contains_key(path) || self.files.kept.contains(path)
     }
 
     /// Input hash of the file at this path, if it was made in this build.
@@ -176,54 +106,22 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Read-only view of the site as a build left it in its folder.
-#[derive(Debug, Default)]
-pub struct Standing {
-    folder: PathBuf,
-    /// Input hash of each file that is as Venti left it.
-    inputs: HashMap<String, Hash>,
-}
-
-impl Standing {
-    /// Surveys the folder. An unreadable folder counts as empty.
-    pub fn of(folder: &Path, scratch: &Path) -> Self {
-        let manifest = Workplace::of(folder).ok().and_then(|at| Manifest::load(&at.manifest).ok());
-        let stamps = stamps::load(&scratch.join(STAMPS_FILE));
-        let inputs = survey::standing(&manifest.unwrap_or_default(), &stamps, folder);
-        Self { folder: folder.to_owned(), inputs }
-    }
-
-    /// Whether the file at `path` is as Venti left it and was made from this input.
-    pub fn has(&self, path: &str, input: Hash) -> bool {
-        self.inputs.get(path) == Some(&input)
-    }
-
-    /// Returns a file's bytes and its input hash.
-    ///
-    /// # Errors
-    /// The file is gone or was changed, or it cannot be read.
-    pub fn read(&self, path: &str) -> fs::Result<(Vec<u8>, Hash)> {
-        let file = self.folder.join(path);
-        let gone = || fs::error("read", &file)(std::io::ErrorKind::NotFound.into());
-        let input = *self.inputs.get(path).ok_or_else(gone)?;
-        Ok((fs::read(&file)?, input))
-    }
-}
-
 /// An output folder, locked by this process until dropped. Dropping it deletes staged files that
 /// were not committed.
 #[derive(Debug)]
 pub struct Output {
     folder: PathBuf,
-    at: Workplace,
+    staging: StagingArea,
     manifest: Manifest,
     stamps: Stamps,
     stamps_file: PathBuf,
     /// Input hash of each file that is as Venti left it.
-    standing: HashMap<String, Hash>,
-    brought: Mutex<Vec<(String, Brought)>>,
-    flush: Mutex<Flush>,
-    _lock: Lock,
+    unchanged: HashMap<String, Hash>,
+    /// Input hash of each file made by the build passed to [`Output::reuse`].
+    reusable: BTreeMap<String, Hash>,
+    new_files: Mutex<BTreeMap<String, NewFile>>,
+    flush: Mutex<BackgroundFlush>,
+    _lock: ProcessLock,
 }
 
 impl Output {
@@ -234,62 +132,87 @@ impl Output {
     /// # Errors
     /// Another process keeps the lock, or the folder or manifest cannot be read.
     pub fn open(folder: &Path, scratch: &Path) -> miette::Result<Self> {
-        let lock =
-            Lock::take(&scratch.join("output.lock"), "writing the site", PATIENCE, &mut |_| ())?;
-        let at = Workplace::of(folder)?;
-        if fs::stat(&at.folder)?.is_some_and(|found| !found.is_dir()) {
-            return Err(Refusal::Link { path: paths::RESERVED.to_owned() }.into());
+        let lock = ProcessLock::take(
+            &scratch.join("output.lock"),
+            "writing the site",
+            PATIENCE,
+            &mut |_| (),
+        )?;
+        let staging = StagingArea::of(folder)?;
+        if fs::stat(&staging.folder)?.is_some_and(|found| !found.is_dir()) {
+            return Err(OutputError::Link { path: paths::RESERVED.to_owned() }.into());
         }
-        let manifest = Manifest::load(&at.manifest)?;
-        at.sweep().map_err(untouched)?;
+        let manifest = Manifest::load(&staging.manifest)?;
+        staging.sweep().map_err(untouched)?;
         let stamps_file = scratch.join(STAMPS_FILE);
         let stamps = stamps::load(&stamps_file);
-        let standing = survey::standing(&manifest, &stamps, folder);
+        let unchanged = survey::unchanged_files(&manifest, &stamps, folder);
         Ok(Self {
             folder: folder.to_owned(),
-            at,
+            staging,
             manifest,
             stamps,
             stamps_file,
-            standing,
-            brought: Mutex::default(),
+            unchanged,
+            reusable: BTreeMap::new(),
+            new_files: Mutex::default(),
             flush: Mutex::default(),
             _lock: lock,
         })
+    }
+
+    /// Keeps the files of a finished build staged, so that the next build makes only those with other
+    /// inputs. A build that writes essays uses this: it renders the site first, so that errors appear
+    /// before minutes are spent on writing.
+    pub fn reuse(&mut self, build: Inventory) {
+        self.reusable = build.made;
     }
 
     /// Makes the folder hold exactly these files, apart from those that are not Venti's. Every
     /// file that was made must have been passed to `put`.
     ///
     /// # Errors
-    /// A [`Refusal`], or an I/O error such as a full or read-only disk. The message says what
+    /// An [`OutputError`], or an I/O error such as a full or read-only disk. The message says what
     /// state the site is in.
-    pub fn commit(self, files: &Inventory) -> miette::Result<Changes> {
-        let brought = std::mem::take(&mut *locked(&self.brought));
-        let brought: BTreeMap<String, Brought> = brought.into_iter().collect();
-        let wanted = Wanted { brought: &brought, files };
-        let (changes, stamps) = self.replace(&wanted)?;
+    pub fn commit(mut self, files: &Inventory) -> miette::Result<Changes> {
+        let mut new_files = std::mem::take(&mut *locked(&self.new_files));
+        let mut files = files.clone();
+        for (path, input) in std::mem::take(&mut self.reusable) {
+            if files.kept.remove(&path) {
+                files.made.insert(path.clone(), input);
+            } else if !files.made.contains_key(&path) {
+                new_files.remove(&path);
+            }
+            if !new_files.get(&path).is_some_and(NewFile::is_staged) {
+                self.staging.unstage(&path).map_err(untouched)?;
+                self.staging.remove_empty_folders(&path).map_err(untouched)?;
+            }
+        }
+        let target = TargetFiles { new_files: &new_files, files: &files };
+        let (changes, stamps) = self.replace(&target)?;
         if stamps != self.stamps {
             stamps::save(&self.stamps_file, &stamps);
         }
         Ok(changes)
     }
 
-    /// Changes the folder from the manifest's state to the wanted one. Also returns the new stamps.
-    fn replace(&self, wanted: &Wanted<'_>) -> miette::Result<(Changes, Stamps)> {
-        let Self { at, manifest, folder, .. } = self;
-        let mut plan = plan::plan(wanted, manifest, &self.stamps, folder)?;
+    /// Changes the folder from the manifest's state to the target. Also returns the new stamps.
+    fn replace(&self, target: &TargetFiles<'_>) -> miette::Result<(Changes, Stamps)> {
+        let Self { staging, manifest, folder, .. } = self;
+        let mut plan = plan::plan(target, manifest, &self.stamps, folder)?;
         for path in &plan.again {
-            let standing = folder.join(path);
-            let bytes = fs::read(&standing).map_err(untouched)?;
-            let stamp = at.stage(path, &bytes).map_err(untouched)?;
+            let existing = folder.join(path);
+            let bytes = fs::read(&existing).map_err(untouched)?;
+            let stamp = staging.stage(path, &bytes).map_err(untouched)?;
             plan.stamps.extend(stamp.map(|stamp| (path.clone(), stamp)));
         }
         if !plan.changes_nothing() {
-            swap::make_safe(&plan, at).map_err(untouched)?;
-            swap::swap(&plan, manifest, at, folder).map_err(halfway)?;
+            swap::make_safe(&plan, staging).map_err(untouched)?;
+            swap::swap(&plan, manifest, staging, folder).map_err(halfway)?;
         } else if plan.result != *manifest {
-            swap::make_safe(&plan, at).and_then(|()| swap::finish(at)).map_err(untouched)?;
+            swap::make_safe(&plan, staging)
+                .and_then(|()| swap::finish(staging))
+                .map_err(untouched)?;
         }
         let changes = Changes {
             written: plan.write.len(),
@@ -309,32 +232,37 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Destination for Output {
     fn has(&self, path: &str, input: Hash) -> bool {
-        self.standing.get(path) == Some(&input)
+        self.reusable.get(path).or_else(|| self.unchanged.get(path)) == Some(&input)
     }
 
     fn made_from(&self, input: Hash) -> Vec<String> {
-        let made = self.standing.iter().filter(|(_, made_from)| **made_from == input);
-        made.map(|(path, _)| path.clone()).collect()
+        let unchanged = self.unchanged.iter();
+        let unchanged = unchanged.filter(|(path, _)| !self.reusable.contains_key(*path));
+        let all = self.reusable.iter().chain(unchanged);
+        all.filter(|(_, made_from)| **made_from == input).map(|(path, _)| path.clone()).collect()
     }
 
     fn put(&self, path: &str, bytes: Vec<u8>) -> miette::Result<()> {
         if let Some(fault) = paths::fault(path) {
-            return Err(Refusal::BadPath { path: path.to_owned(), fault }.into());
+            return Err(OutputError::BadPath { path: path.to_owned(), fault }.into());
         }
-        let found = match self.at.is_new() {
-            true => Found::Nothing,
+        let found = match self.staging.is_new() {
+            true => PathState::Absent,
             false => survey::compare(&self.folder, path, &bytes).map_err(untouched)?,
         };
         let stamp = match found {
-            Found::Same(stamp) => stamp,
+            PathState::SameContent(stamp) => stamp,
             _ => {
-                let stamp = self.at.stage(path, &bytes).map_err(untouched)?;
-                locked(&self.flush).wrote(bytes.len(), &self.at.site);
+                if self.reusable.contains_key(path) {
+                    self.staging.unstage(path).map_err(untouched)?;
+                }
+                let stamp = self.staging.stage(path, &bytes).map_err(untouched)?;
+                locked(&self.flush).wrote(bytes.len(), &self.staging.site);
                 stamp
             }
         };
-        let brought = Brought { hash: blake3::hash(&bytes), found, stamp };
-        locked(&self.brought).push((path.to_owned(), brought));
+        let new_file = NewFile { hash: blake3::hash(&bytes), found, stamp };
+        locked(&self.new_files).insert(path.to_owned(), new_file);
         Ok(())
     }
 }
@@ -342,7 +270,7 @@ impl Destination for Output {
 impl Drop for Output {
     fn drop(&mut self) {
         // Whatever cannot be removed now is removed by the next build.
-        let _ = self.at.abandon();
+        let _ = self.staging.abandon();
     }
 }
 
@@ -367,9 +295,9 @@ pub fn clear(output: &Path, scratch: &Path) -> miette::Result<Changes> {
     if fs::stat(output)?.is_none() {
         return Ok(Changes::default());
     }
-    let (brought, files) = Default::default();
-    let (changes, _) = opened.replace(&Wanted { brought: &brought, files: &files })?;
-    opened.at.remove().map_err(halfway)?;
+    let (new_files, files) = Default::default();
+    let (changes, _) = opened.replace(&TargetFiles { new_files: &new_files, files: &files })?;
+    opened.staging.remove().map_err(halfway)?;
     fs::remove_empty_dir(output).map_err(halfway)?;
     Ok(changes)
 }

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::card::{self, Card};
+use super::card::{self, SocialCard};
 use super::catalog::Catalog;
 use super::cover;
-use super::files::File;
+use super::files::OutputFile;
 use super::icons::Icons;
 use super::reuse::input_of;
 use super::strings::{Missing, Strings};
@@ -14,22 +14,22 @@ use super::theme::Theme;
 use content::config::Config;
 
 /// Returns the covers of all essays. Essays with the same key share one.
-pub fn covers(catalog: &Catalog<'_>) -> Vec<File<'static>> {
+pub fn covers(catalog: &Catalog<'_>) -> Vec<OutputFile<'static>> {
     let keys: BTreeSet<&str> =
-        catalog.pieces.iter().map(|piece| piece.essay.front.key.as_str()).collect();
+        catalog.thinkpieces.iter().map(|thinkpiece| thinkpiece.essay.front.key.as_str()).collect();
     let file = |key: &str| {
         let (path, key) = (cover::path(key), key.to_owned());
         // The path determines the content: it contains the drawing's revision and the key.
-        File::new(path.clone(), input_of(&path), move || Ok(cover::svg(&key).into_bytes()))
+        OutputFile::new(path.clone(), input_of(&path), move || Ok(cover::svg(&key).into_bytes()))
     };
     keys.into_iter().map(file).collect()
 }
 
 /// Paths of the social cards.
 #[derive(Debug, Default)]
-pub struct Cards {
-    /// One per piece, in catalog order. Empty if the site has no cards.
-    pub pieces: Vec<String>,
+pub struct SocialCards {
+    /// One per thinkpiece, in catalog order. Empty if the site has no cards.
+    pub thinkpieces: Vec<String>,
     /// The card of all other pages.
     pub site: Option<String>,
 }
@@ -43,7 +43,7 @@ pub fn cards<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
     theme: &Theme,
-) -> Result<(Cards, Vec<File<'a>>), Missing> {
+) -> Result<(SocialCards, Vec<OutputFile<'a>>), Missing> {
     if config.base_url.is_none() || !config.social_cards {
         return Ok(Default::default());
     }
@@ -58,21 +58,21 @@ pub fn cards<'a>(
         let path = card::path(input);
         if seen.insert(path.clone()) {
             let label = label.clone();
-            files.push(File::new(path.clone(), input, move || {
+            files.push(OutputFile::new(path.clone(), input, move || {
                 let cover_svg = &cover::svg(key);
-                Card { title, byline, site, label: &label, cover_svg, accent }.png()
+                SocialCard { title, byline, site, label: &label, cover_svg, accent }.png()
             }));
         }
         path
     };
     let site = add(&config.title, &config.tagline, "", &config.title);
-    let pieces = catalog.pieces.iter().map(|piece| {
-        let front = &piece.essay.front;
-        let byline = piece.seed.author.as_deref().unwrap_or(&config.author.name);
+    let thinkpieces = catalog.thinkpieces.iter().map(|thinkpiece| {
+        let front = &thinkpiece.essay.front;
+        let byline = thinkpiece.seed.author.as_deref().unwrap_or(&config.author.name);
         add(&front.title, byline, &config.title, &front.key)
     });
-    let pieces = pieces.collect();
-    Ok((Cards { pieces, site: Some(site) }, files))
+    let thinkpieces = thinkpieces.collect();
+    Ok((SocialCards { thinkpieces, site: Some(site) }, files))
 }
 
 fn label(strings: &Strings) -> Result<String, Missing> {

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Tree;
-use super::markdown::{self, Dialect, Image, Links};
+use super::markdown::{self, Dialect, Image, LinkResolver};
 use super::route::{self, Target};
 use content::front_matter;
 use content::fs;
@@ -18,7 +18,7 @@ use content::yaml;
 
 /// A rendered plain page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Page {
+pub struct PlainPage {
     /// Path under `output/`.
     pub path: String,
     pub title: String,
@@ -34,7 +34,7 @@ pub struct Page {
 #[derive(Debug, Default)]
 pub struct Plain {
     /// Pages, ordered by path.
-    pub pages: Vec<Page>,
+    pub pages: Vec<PlainPage>,
     /// The other files, by path.
     pub files: Tree,
     /// Warnings, such as broken links.
@@ -55,7 +55,7 @@ impl Plain {
             match name.strip_suffix(".md") {
                 Some(stem) => {
                     let text = read_text(&project.root, &folder.join(&name))?;
-                    let source = Source::read(&folder.join(&name), stem, text)?;
+                    let source = PageSource::read(&folder.join(&name), stem, text)?;
                     if drafts || !source.page.draft {
                         sources.push(source);
                     }
@@ -66,8 +66,8 @@ impl Plain {
             }
         }
         let stems: BTreeSet<String> = sources.iter().map(|source| source.stem.clone()).collect();
-        for Source { stem, text, body, mut page } in sources {
-            let links = PlainLinks {
+        for PageSource { stem, text, body, mut page } in sources {
+            let links = PlainPageLinks {
                 root: route::root_from(&page.path),
                 folder: stem.rsplit_once('/').map_or("", |(folder, _)| folder),
                 stems: &stems,
@@ -86,16 +86,16 @@ impl Plain {
 }
 
 /// A page that is not rendered yet.
-struct Source {
+struct PageSource {
     /// Its path in the folder, without `.md`.
     stem: String,
     text: String,
     /// Range of the Markdown in `text`.
     body: Range<usize>,
-    page: Page,
+    page: PlainPage,
 }
 
-impl Source {
+impl PageSource {
     fn read(file: &Path, stem: &str, text: String) -> miette::Result<Self> {
         let parts = front_matter::split(file, &text)?;
         let start = parts.body.start;
@@ -103,7 +103,7 @@ impl Source {
         let fields = document.root().fields(&["title", "description", "draft", "nav"])?;
         let text_of = |key: &str| fields.get(key).map(|field| field.some_text()).transpose();
         let flag = |key: &str| fields.get(key).map(|field| field.flag()).transpose();
-        let page = Page {
+        let page = PlainPage {
             path: route::plain(stem),
             title: text_of("title")?.unwrap_or_else(|| title_from(stem)),
             description: text_of("description")?,
@@ -124,7 +124,7 @@ fn title_from(stem: &str) -> String {
 
 /// Resolves the links of a page: to other pages by their source (`imprint.md`), to files beside it,
 /// and from `/` to any route of the site.
-struct PlainLinks<'a> {
+struct PlainPageLinks<'a> {
     root: String,
     /// Folder of the source, relative to `content/pages/`.
     folder: &'a str,
@@ -133,21 +133,11 @@ struct PlainLinks<'a> {
     notes: RefCell<Vec<String>>,
 }
 
-impl PlainLinks<'_> {
+impl PlainPageLinks<'_> {
     /// Returns the path that a relative address names, and the rest of the address (`#…`).
     fn resolve<'b>(&self, address: &'b str) -> Option<(String, &'b str)> {
         let (name, rest) = address.split_at(address.find(['#', '?']).unwrap_or(address.len()));
-        let mut segments: Vec<&str> = self.folder.split('/').filter(|s| !s.is_empty()).collect();
-        for segment in name.split('/') {
-            match segment {
-                "" | "." => {}
-                ".." => {
-                    segments.pop()?;
-                }
-                segment => segments.push(segment),
-            }
-        }
-        let source = segments.join("/");
+        let source = route::joined(self.folder, name)?;
         let path = match source.strip_suffix(".md") {
             Some(stem) if self.stems.contains(stem) => route::plain(stem),
             _ if self.files.contains_key(&source) => source,
@@ -165,7 +155,7 @@ impl PlainLinks<'_> {
     }
 }
 
-impl Links for PlainLinks<'_> {
+impl LinkResolver for PlainPageLinks<'_> {
     fn link(&self, target: Target<'_>) -> Option<String> {
         match target {
             Target::External(url) => Some(url.to_owned()),

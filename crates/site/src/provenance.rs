@@ -3,25 +3,24 @@
 
 use serde::Serialize;
 
-use super::catalog::Piece;
-use super::page::Day;
+use super::catalog::Thinkpiece;
 use super::strings::{Missing, Strings};
-use content::essay::{self, FrontMatter};
-use generator::FinishReason;
-use generator::Generation;
+use super::view::Day;
+use content::essay::{FrontMatter, Step};
+use generator::{FinishReason, Generation, Setting, Value};
 
 /// Number of hex digits shown of a hash.
 const SHORT_HASH: usize = 12;
 
 /// The data of the provenance panel.
 #[derive(Debug, Serialize)]
-pub struct Provenance<'a> {
+pub struct ProvenanceView<'a> {
     pub quote: &'a str,
     pub model: &'a str,
     pub weights: &'a str,
     pub weights_short: &'a str,
     /// Every setting, by its name in `venti.yaml`.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<SettingView>,
     pub rng_seed: u64,
     pub take: u32,
     pub round: u32,
@@ -30,9 +29,9 @@ pub struct Provenance<'a> {
     pub dtype: &'a str,
     pub engine: &'a str,
     pub written: Day,
-    pub figures: Figures,
+    pub figures: FiguresView,
     /// The steps in which a person steered the text at the desk, if any.
-    pub steps: Vec<Step>,
+    pub steps: Vec<StepView>,
     /// Whether a person changed the text after it was written.
     pub edited: bool,
     /// Whether a person has read it.
@@ -46,7 +45,7 @@ pub struct Provenance<'a> {
 
 /// One step in which a text was steered.
 #[derive(Debug, Serialize)]
-pub struct Step {
+pub struct StepView {
     /// Number of tokens kept from the step before.
     pub kept: usize,
     /// Text of the token that a person chose to follow them, with line breaks as `↵`.
@@ -55,12 +54,12 @@ pub struct Step {
     pub wrote: usize,
     pub ended: FinishReason,
     /// Settings that differ from the text's own.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<SettingView>,
 }
 
 /// A setting and its value as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Setting {
+pub struct SettingView {
     pub name: &'static str,
     pub value: String,
     /// Values of its command-line flag, which is repeated for each.
@@ -70,7 +69,7 @@ pub struct Setting {
 
 /// The figures stored with the essay, rounded for display.
 #[derive(Debug, Serialize)]
-pub struct Figures {
+pub struct FiguresView {
     pub words: usize,
     pub prompt_tokens: usize,
     pub new_tokens: usize,
@@ -81,11 +80,11 @@ pub struct Figures {
     pub rounds: u32,
 }
 
-impl<'a> Provenance<'a> {
+impl<'a> ProvenanceView<'a> {
     /// # Errors
     /// If the theme cannot write the date.
-    pub fn new(piece: &Piece<'a>, strings: &Strings) -> Result<Self, Missing> {
-        let front = &piece.essay.front;
+    pub fn new(thinkpiece: &Thinkpiece<'a>, strings: &Strings) -> Result<Self, Missing> {
+        let front = &thinkpiece.essay.front;
         let settings = settings(&front.generation);
         Ok(Self {
             quote: &front.quote,
@@ -100,7 +99,7 @@ impl<'a> Provenance<'a> {
             dtype: &front.dtype,
             engine: &front.engine,
             written: Day::new(front.written, strings)?,
-            figures: Figures {
+            figures: FiguresView {
                 words: front.figures.words,
                 prompt_tokens: front.figures.prompt_tokens,
                 new_tokens: front.figures.new_tokens,
@@ -110,10 +109,10 @@ impl<'a> Provenance<'a> {
                 rounds: front.figures.rounds,
             },
             steps: steps(front),
-            edited: piece.edited_since(),
+            edited: thinkpiece.edited_since(),
             reviewed: front.reviewed,
             flagged: front.flagged.as_deref(),
-            command: match piece.essay.is_steered() {
+            command: match thinkpiece.essay.is_steered() {
                 true => Vec::new(),
                 false => command(front),
             },
@@ -127,12 +126,12 @@ fn shortened(hash: &str) -> &str {
     hash.char_indices().nth(SHORT_HASH).map_or(hash, |(at, _)| &hash[..at])
 }
 
-fn steps(front: &FrontMatter) -> Vec<Step> {
+fn steps(front: &FrontMatter) -> Vec<StepView> {
     let own = settings(&front.generation);
-    let step = |step: &essay::Step| {
+    let step = |step: &Step| {
         let mut settings = settings(&front.generation.with(&step.generation));
         settings.retain(|setting| !own.contains(setting));
-        Step {
+        StepView {
             kept: step.kept,
             chosen: step.chosen.as_ref().map(|text| text.replace('\n', "↵")),
             wrote: step.wrote,
@@ -144,70 +143,41 @@ fn steps(front: &FrontMatter) -> Vec<Step> {
 }
 
 /// The choices behind a text, in the same order for all texts: model, random seed and settings.
-pub fn choices(front: &FrontMatter) -> Vec<Setting> {
+pub fn choices(front: &FrontMatter) -> Vec<SettingView> {
     let mut choices = vec![
-        Setting::new("model", &front.model),
-        Setting::new("weights", shortened(&front.weights)),
-        Setting::new("rng_seed", front.rng_seed),
+        SettingView::new("model", &front.model),
+        SettingView::new("weights", shortened(&front.weights)),
+        SettingView::new("rng_seed", front.rng_seed),
     ];
     choices.extend(settings(&front.generation));
     choices
 }
 
-/// Returns every setting. The value of a disabled one is `off`.
-fn settings(generation: &Generation) -> Vec<Setting> {
-    // Destructured so that a new setting cannot be forgotten here.
-    let Generation {
-        temperature,
-        top_k,
-        top_p,
-        min_p,
-        typical_p,
-        repetition_penalty,
-        no_repeat_ngram_size,
-        stop,
-        min_new_tokens,
-        max_new_tokens,
-        min_words,
-        max_words,
-        candidates,
-        max_rounds,
-    } = generation;
-    vec![
-        Setting::new("temperature", temperature),
-        Setting::new("top_k", top_k).off_if(*top_k == 0),
-        Setting::new("top_p", top_p).off_if(*top_p >= 1.0),
-        Setting::new("min_p", min_p).off_if(*min_p <= 0.0),
-        Setting::new("typical_p", typical_p).off_if(*typical_p >= 1.0),
-        Setting::new("repetition_penalty", repetition_penalty).off_if(*repetition_penalty == 1.0),
-        Setting::new("no_repeat_ngram_size", no_repeat_ngram_size)
-            .off_if(*no_repeat_ngram_size == 0),
-        Setting::with_flags("stop", format!("{stop:?}"), stop).off_if(stop.is_empty()),
-        Setting::new("min_new_tokens", min_new_tokens),
-        match max_new_tokens {
-            Some(tokens) => Setting::new("max_new_tokens", tokens),
-            None => Setting::with_flags("max_new_tokens", "auto".to_owned(), &[]),
-        },
-        Setting::new("min_words", min_words),
-        Setting::new("max_words", max_words),
-        Setting::new("candidates", candidates),
-        Setting::new("max_rounds", max_rounds),
-    ]
+/// Every setting of a text.
+fn settings(generation: &Generation) -> Vec<SettingView> {
+    generation.values().map(|(setting, value)| SettingView::of(setting, value.as_ref())).collect()
 }
 
-impl Setting {
+impl SettingView {
     fn new(name: &'static str, value: impl ToString) -> Self {
         let value = value.to_string();
-        Self::with_flags(name, value.clone(), &[value])
+        Self { name, flags: vec![value.clone()], value }
     }
 
-    fn with_flags(name: &'static str, value: String, flags: &[String]) -> Self {
-        Self { name, value, flags: flags.to_vec() }
-    }
-
-    /// Shows the setting as off. Its flag keeps the number that disables it.
-    fn off_if(self, off: bool) -> Self {
-        if off { Self { value: "off".to_owned(), ..self } } else { self }
+    /// A disabled setting is shown as `off`, and its flag keeps the value that disables it. An automatic
+    /// one is shown as `auto` and has no flag.
+    fn of(setting: &Setting, value: Option<&Value>) -> Self {
+        let shown = match value {
+            None => "auto".to_owned(),
+            Some(value) if setting.is_off(value) => "off".to_owned(),
+            Some(value) => value.to_string(),
+        };
+        let flags = match value {
+            None => Vec::new(),
+            Some(Value::Texts(texts)) => texts.clone(),
+            Some(value) => vec![value.to_string()],
+        };
+        Self { name: setting.name, value: shown, flags }
     }
 }
 
@@ -284,7 +254,7 @@ mod tests {
         }
         let input = sample.input();
         let catalog = Catalog::new(&input);
-        let front = &catalog.pieces[1].essay.front;
+        let front = &catalog.thinkpieces[1].essay.front;
         assert_eq!(
             command(front).join(" "),
             "venti generate --text 'Don'\\''t.' --title 'Title of a' --model venti-mini --rng-seed 7 --take 2 \

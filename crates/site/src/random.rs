@@ -11,26 +11,26 @@ const SHOWN: usize = 60;
 /// Number of paths in the script. More would only make it larger.
 const LEAPS: usize = 2000;
 
-/// Catalog positions of the pieces on the page.
+/// Catalog positions of the thinkpieces on the page.
 pub fn shown(catalog: &Catalog<'_>) -> Vec<usize> {
     shuffled(catalog, SHOWN)
 }
 
 /// The content of `random/pieces.js`: paths from the site's root, as a classic script.
 pub fn script(catalog: &Catalog<'_>) -> serde_json::Result<Vec<u8>> {
-    let path = |at: usize| route::href(&catalog.pieces[at].path);
+    let path = |at: usize| route::href(&catalog.thinkpieces[at].path);
     let paths: Vec<String> = shuffled(catalog, LEAPS).into_iter().map(path).collect();
     let json = inside_script(&serde_json::to_string(&paths)?);
     Ok(format!("window.ventiPieces = {json};\n").into_bytes())
 }
 
-/// Positions of the first `most` pieces, sorted by key. A new piece does not reorder the others.
+/// Positions of the first `most` thinkpieces, sorted by key. A new one does not reorder the others.
 fn shuffled(catalog: &Catalog<'_>, most: usize) -> Vec<usize> {
     let key = |&at: &usize| {
-        let piece = &catalog.pieces[at];
-        (&piece.essay.front.key, &piece.seed.slug, piece.essay.front.take)
+        let thinkpiece = &catalog.thinkpieces[at];
+        (&thinkpiece.essay.front.key, &thinkpiece.seed.slug, thinkpiece.essay.front.take)
     };
-    let mut order: Vec<usize> = (0..catalog.pieces.len()).collect();
+    let mut order: Vec<usize> = (0..catalog.thinkpieces.len()).collect();
     // Only the first `most` need sorting.
     if most < order.len() {
         order.select_nth_unstable_by_key(most, key);
@@ -45,10 +45,10 @@ mod tests {
     use super::super::sample::{self, Sample};
     use super::*;
 
-    /// A site of `pieces` pieces whose keys are hashes.
-    fn site(pieces: usize) -> Sample {
+    /// A site of `thinkpieces` thinkpieces whose keys are hashes.
+    fn site(thinkpieces: usize) -> Sample {
         let mut sample = sample::site();
-        for n in 0..pieces {
+        for n in 0..thinkpieces {
             let mut planned = sample::seed(&format!("p-{n}"));
             planned.essay.front.key = blake3::hash(&n.to_le_bytes()).to_hex().to_string();
             sample.add(planned);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_piece_does_not_reorder_the_others() {
+    fn a_new_thinkpiece_does_not_reorder_the_others() {
         let (before, mut after) = (paths(&site(50)), paths(&site(51)));
         after.retain(|path| path != "p-50/index.html");
         assert_eq!(before, after);

@@ -1,23 +1,23 @@
-//! What to read next: for each seed, the pieces of a few other seeds that share its tags. Only
-//! seeds near in date are compared, so that the work grows linearly with the number of pieces,
+//! What to read next: for each seed, the thinkpieces of a few other seeds that share its tags. Only
+//! seeds near in date are compared, so that the work grows linearly with the number of thinkpieces,
 //! however popular a tag is.
 
 use rayon::prelude::*;
 
 use super::catalog::Catalog;
 
-/// Number of related pieces shown below a thinkpiece.
+/// Number of related thinkpieces shown below a thinkpiece.
 const SHOWN: usize = 3;
 
 /// Number of seeds compared per tag, on either side in date.
 const NEAREST: usize = 12;
 
-/// The related pieces of each piece of a catalog.
+/// The related thinkpieces of each thinkpiece of a catalog.
 #[derive(Debug)]
 pub struct Related {
-    /// For each piece, the index of its seed in `found`.
+    /// For each thinkpiece, the index of its seed in `found`.
     seeds: Vec<usize>,
-    /// For each seed, the catalog positions of related pieces.
+    /// For each seed, the catalog positions of related thinkpieces.
     found: Vec<Vec<usize>>,
 }
 
@@ -26,44 +26,44 @@ struct Seeds<'c, 'a> {
     catalog: &'c Catalog<'a>,
     /// The first take of each seed, which represents it; newest first.
     firsts: Vec<usize>,
-    /// For each seed, the shelves (tags) it is on, ascending.
+    /// For each seed, the indices of its tags, ascending.
     tags: Vec<Vec<usize>>,
-    /// For each shelf, its seeds, newest first.
-    shelves: Vec<Vec<usize>>,
+    /// For each tag, its seeds, newest first.
+    tagged: Vec<Vec<usize>>,
     /// Weight of each tag: the square root of its rarity, in units of 1/1024. Integers are the
     /// same on every machine.
     weights: Vec<u64>,
 }
 
 impl Related {
-    /// Finds the related pieces of all seeds in the catalog.
+    /// Finds the related thinkpieces of all seeds in the catalog.
     pub fn new(catalog: &Catalog<'_>) -> Self {
         let firsts: Vec<usize> =
-            (0..catalog.pieces.len()).filter(|&at| catalog.is_first_take(at)).collect();
-        let mut seeds = vec![0; catalog.pieces.len()];
+            (0..catalog.thinkpieces.len()).filter(|&at| catalog.is_first_take(at)).collect();
+        let mut seeds = vec![0; catalog.thinkpieces.len()];
         for (seed, &first) in firsts.iter().enumerate() {
-            for &take in catalog.takes_of(&catalog.pieces[first]) {
+            for &take in catalog.takes_of(&catalog.thinkpieces[first]) {
                 seeds[take] = seed;
             }
         }
         let mut tags = vec![Vec::new(); firsts.len()];
-        let mut shelves = vec![Vec::new(); catalog.shelves.len()];
-        for (at, shelf) in catalog.shelves.iter().enumerate() {
-            for &piece in shelf.pieces.iter().filter(|&&piece| catalog.is_first_take(piece)) {
-                tags[seeds[piece]].push(at);
-                shelves[at].push(seeds[piece]);
+        let mut tagged = vec![Vec::new(); catalog.tags.len()];
+        for (tag, index) in catalog.tags.iter().enumerate() {
+            for &first in index.thinkpieces.iter().filter(|&&at| catalog.is_first_take(at)) {
+                tags[seeds[first]].push(tag);
+                tagged[tag].push(seeds[first]);
             }
         }
-        let rarity = |shelf: &Vec<usize>| ((firsts.len() as u64) << 20) / shelf.len().max(1) as u64;
-        let weights = shelves.iter().map(|shelf| rarity(shelf).isqrt()).collect();
-        let all = Seeds { catalog, firsts, tags, shelves, weights };
+        let rarity = |seeds: &Vec<usize>| ((firsts.len() as u64) << 20) / seeds.len().max(1) as u64;
+        let weights = tagged.iter().map(|seeds| rarity(seeds).isqrt()).collect();
+        let all = Seeds { catalog, firsts, tags, tagged, weights };
         let found = (0..all.firsts.len()).into_par_iter().map(|seed| all.related(seed)).collect();
         Self { seeds, found }
     }
 
-    /// Catalog positions of the pieces related to the one at position `piece`, best first.
-    pub fn to(&self, piece: usize) -> &[usize] {
-        &self.found[self.seeds[piece]]
+    /// Catalog positions of the thinkpieces related to the one at position `thinkpiece`, best first.
+    pub fn to(&self, thinkpiece: usize) -> &[usize] {
+        &self.found[self.seeds[thinkpiece]]
     }
 }
 
@@ -83,10 +83,10 @@ impl Seeds<'_, '_> {
 
     /// The seeds with this tag that are nearest in date.
     fn near(&self, seed: usize, tag: usize) -> impl Iterator<Item = usize> {
-        let shelf = &self.shelves[tag];
-        let at = shelf.partition_point(|&other| other < seed);
-        let around = at.saturating_sub(NEAREST)..shelf.len().min(at + NEAREST + 1);
-        shelf[around].iter().copied().filter(move |&other| other != seed)
+        let seeds = &self.tagged[tag];
+        let at = seeds.partition_point(|&other| other < seed);
+        let around = at.saturating_sub(NEAREST)..seeds.len().min(at + NEAREST + 1);
+        seeds[around].iter().copied().filter(move |&other| other != seed)
     }
 
     /// Total weight of the tags that two seeds share. Rare tags weigh more.
@@ -97,7 +97,7 @@ impl Seeds<'_, '_> {
 
     /// Adds the seeds nearest in date; of two equally near, the newer first.
     fn fill_up(&self, seed: usize, chosen: &mut Vec<usize>) {
-        let date = |seed: usize| self.catalog.pieces[self.firsts[seed]].date;
+        let date = |seed: usize| self.catalog.thinkpieces[self.firsts[seed]].date;
         let days = |other: usize| (date(seed) - date(other)).get_days().unsigned_abs();
         let mut newer = (0..seed).rev().peekable();
         let mut older = (seed + 1..self.firsts.len()).peekable();
@@ -123,9 +123,10 @@ mod tests {
     fn related(sample: &Sample, slug: &str) -> Vec<String> {
         let input = sample.input();
         let catalog = Catalog::new(&input);
-        let at = catalog.pieces.iter().position(|piece| piece.seed.slug == slug).unwrap();
+        let at =
+            catalog.thinkpieces.iter().position(|thinkpiece| thinkpiece.seed.slug == slug).unwrap();
         let related = Related::new(&catalog);
-        let slug = |&at: &usize| catalog.pieces[at].seed.slug.clone();
+        let slug = |&at: &usize| catalog.thinkpieces[at].seed.slug.clone();
         related.to(at).iter().map(slug).collect()
     }
 

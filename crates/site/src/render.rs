@@ -12,30 +12,12 @@ use tera::{Context, Kwargs, State, Tera, Value};
 
 use super::assets::Assets;
 use super::minify::minify;
-use super::page::{Head, Site};
 use super::route;
 use super::strict::{GIVEN, Strict};
 use super::strings::Strings;
 use super::theme::{Template, Theme};
+use super::view::{Head, SiteView};
 use mistakes::{Sources, UNDEFINED};
-
-/// The templates that a theme must have.
-pub const REQUIRED: [&str; 14] = [
-    "index.html",
-    "thinkpiece.html",
-    "takes.html",
-    "tag.html",
-    "tags.html",
-    "author.html",
-    "authors.html",
-    "archive.html",
-    "month.html",
-    "random.html",
-    "search.html",
-    "page.html",
-    "404.html",
-    "redirect.html",
-];
 
 /// A theme's parsed templates.
 pub struct Renderer {
@@ -49,14 +31,14 @@ pub struct Renderer {
 }
 
 impl Renderer {
-    /// Parses the templates. In them `t(key="…", placeholder=…)` returns a UI string and
+    /// Parses the theme's templates, among them the `required` ones. In them `t(key="…", placeholder=…)` returns a UI string and
     /// `asset(path="…")` the published path of a static file.
     ///
     /// # Errors
     /// If a template is missing or invalid.
-    pub fn new(theme: &Theme, minify: bool) -> miette::Result<Self> {
+    pub fn new(theme: &Theme, required: &[&str], minify: bool) -> miette::Result<Self> {
         let missing = |name: &&&str| !theme.templates.iter().any(|t| t.name == **name);
-        if let Some(missing) = REQUIRED.iter().find(missing) {
+        if let Some(missing) = required.iter().find(missing) {
             return Err(miette!(
                 help = "add it, or set `extends: medium` in the theme's theme.yaml",
                 "the theme has no templates/{missing}"
@@ -95,7 +77,7 @@ impl Renderer {
     }
 
     /// Adds the variable `site` to every template.
-    pub fn with_site(mut self, site: &Site<'_>) -> Self {
+    pub fn with_site(mut self, site: &SiteView<'_>) -> Self {
         self.tera.global_context().insert("site", site);
         self
     }

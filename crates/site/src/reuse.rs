@@ -17,31 +17,31 @@ pub fn input_of(data: &impl Serialize) -> Hash {
 
 /// The inputs that files are made from.
 #[derive(Debug)]
-pub struct Inputs {
+pub struct InputHashes {
     /// Hash of what every page depends on: this version of Venti, theme, configuration and menu.
     pub site: Hash,
-    /// Hashes of the pieces' seed and essay files, in catalog order.
-    pub pieces: Vec<Hash>,
+    /// Hashes of the thinkpieces' seed and essay files, in catalog order.
+    pub thinkpieces: Vec<Hash>,
 }
 
-impl Inputs {
+impl InputHashes {
     /// `site` is everything that all pages depend on.
     pub fn new(site: &impl Serialize, catalog: &Catalog<'_>) -> Self {
         let site = input_of(site);
-        let piece = |piece: &super::catalog::Piece<'_>| {
-            let takes = catalog.takes_of(piece).len();
-            let files = (&piece.seed.path, &piece.seed.file_hash, piece.essay_hash);
-            input_of(&(files, piece.date, &piece.path, takes))
+        let thinkpiece = |thinkpiece: &super::catalog::Thinkpiece<'_>| {
+            let takes = catalog.takes_of(thinkpiece).len();
+            let files = (&thinkpiece.seed.path, &thinkpiece.seed.file_hash, thinkpiece.essay_hash);
+            input_of(&(files, thinkpiece.date, &thinkpiece.path, takes))
         };
-        Self { site, pieces: catalog.pieces.par_iter().map(piece).collect() }
+        Self { site, thinkpieces: catalog.thinkpieces.par_iter().map(thinkpiece).collect() }
     }
 
-    /// The input of something made from `facts` and these pieces, in this order.
-    pub fn of(&self, facts: &impl Serialize, pieces: impl Iterator<Item = usize>) -> Hash {
+    /// The input of something made from `facts` and these thinkpieces, in this order.
+    pub fn of(&self, facts: &impl Serialize, thinkpieces: impl Iterator<Item = usize>) -> Hash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.site.as_bytes()).update(input_of(facts).as_bytes());
-        pieces.for_each(|at| {
-            hasher.update(self.pieces[at].as_bytes());
+        thinkpieces.for_each(|at| {
+            hasher.update(self.thinkpieces[at].as_bytes());
         });
         hasher.finalize()
     }

@@ -16,8 +16,8 @@ pub const ARCHIVE: &str = "archive/index.html";
 pub const AUTHORS: &str = "authors/index.html";
 pub const SEARCH: &str = "search/index.html";
 pub const RANDOM: &str = "random/index.html";
-/// Paths of random pieces as a classic script, since pages on `file://` can load nothing else.
-pub const RANDOM_PIECES: &str = "random/pieces.js";
+/// Paths of random thinkpieces as a classic script, since pages on `file://` can load nothing else.
+pub const RANDOM_SCRIPT: &str = "random/pieces.js";
 pub const NOT_FOUND: &str = "404.html";
 pub const ATOM: &str = "atom.xml";
 pub const RSS: &str = "rss.xml";
@@ -39,7 +39,7 @@ pub fn tag(slug: &str) -> String {
     format!("tags/{slug}/")
 }
 
-/// The prefix of the lists of a quoted person's pieces, for [`list_page`].
+/// The prefix of the lists of a quoted person's thinkpieces, for [`list_page`].
 pub fn author(slug: &str) -> String {
     format!("authors/{slug}/")
 }
@@ -88,6 +88,21 @@ pub fn from_site(address: &str) -> Option<String> {
         (true, false) => segments.join("/"),
         (false, false) => format!("{}/{INDEX}", segments.join("/")),
     })
+}
+
+/// Resolves a relative `address` written in `folder`. Returns `None` if it leads above the root.
+pub fn joined(folder: &str, address: &str) -> Option<String> {
+    let mut segments: Vec<&str> = folder.split('/').filter(|s| !s.is_empty()).collect();
+    for segment in address.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                segments.pop()?;
+            }
+            segment => segments.push(segment),
+        }
+    }
+    Some(segments.join("/"))
 }
 
 /// The relative path from the page at `path` to the root: `../` for each folder.

@@ -10,15 +10,16 @@ use serde::Serialize;
 
 use super::destination::Destination;
 use super::reuse::input_of;
-use super::{Built, Input, Tree, Waiting, build};
+use super::{Built, Input, Tree, Waiting, build, check, output};
 use content::config::Config;
-use content::essay::{Essay, EssayId, Figures, FinishReason, FrontMatter, Step};
+use content::essay::{Essay, EssayId, FrontMatter, Step};
 use content::fs;
 use content::project::Project;
 use content::seed::{Seed, Tag, Take};
 use content::slug;
 use content::store::Stored;
-use generator::{Generation, GenerationOverrides};
+use generator::{FinishReason, Generation, GenerationOverrides};
+use text::Figures;
 
 /// A site in its own temporary folder.
 pub struct Sample {
@@ -91,12 +92,23 @@ impl Sample {
             future: self.future,
             today: self.today,
             generator: "venti 0.1.0",
+            identity: "tests",
         }
     }
 
     /// Builds the whole site.
     pub fn build(&self) -> InMemory {
         self.attempt().unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    /// Builds the site on disk and returns the findings of [`check`].
+    pub fn findings(&self) -> Vec<String> {
+        let Project { root, config } = &self.project;
+        output::commit(&self.build().tree, &root.join(&config.output), &root.join("scratch"))
+            .unwrap();
+        let report = check::check(root, config, false).unwrap();
+        assert!(report.pages > 20 && report.links > 300, "{} pages", report.pages);
+        report.findings.iter().map(|finding| format!("{finding:?}")).collect()
     }
 
     pub fn attempt(&self) -> miette::Result<InMemory> {

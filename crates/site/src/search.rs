@@ -28,9 +28,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::article::{self, Article};
-use super::catalog::{Catalog, Piece};
+use super::catalog::{Catalog, Thinkpiece};
 use super::json::inside_script;
-use super::lazily::Lazily;
+use super::lazy_vec::LazyVec;
 use super::route;
 use super::strings::{Missing, Strings};
 
@@ -53,10 +53,10 @@ const ONE_FILE: usize = 96 * 1024;
 const EDITION_DIGITS: usize = 8;
 
 /// A thinkpiece in the index: its searchable text and the data shown in results.
-pub struct Entry<'a> {
+pub struct SearchEntry<'a> {
     /// Seed and take, which determine the order of texts.
     id: (&'a str, u32),
-    /// Page of the piece relative to the root, encoded for an `href`.
+    /// Page of the thinkpiece relative to the root, encoded for an `href`.
     path: String,
     title: &'a str,
     quote: &'a str,
@@ -70,28 +70,28 @@ pub struct Entry<'a> {
     take: Option<String>,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> SearchEntry<'a> {
     /// # Errors
     /// If the theme cannot write the date or the take.
     fn new(
         at: usize,
-        piece: &Piece<'a>,
-        articles: &'a Lazily<'a, Article>,
+        thinkpiece: &Thinkpiece<'a>,
+        articles: &'a LazyVec<'a, Article>,
         catalog: &Catalog<'a>,
         strings: &Strings,
     ) -> Result<Self, Missing> {
-        let front = &piece.essay.front;
+        let front = &thinkpiece.essay.front;
         let number = |name: &str| (name == "number").then(|| front.take.to_string());
-        let take = (catalog.takes_of(piece).len() > 1).then(|| strings.text("take", number));
+        let take = (catalog.takes_of(thinkpiece).len() > 1).then(|| strings.text("take", number));
         Ok(Self {
-            id: (&piece.seed.slug, front.take),
-            path: route::href(&piece.path),
+            id: (&thinkpiece.seed.slug, front.take),
+            path: route::href(&thinkpiece.path),
             title: &front.title,
             quote: &front.quote,
-            author: piece.seed.author.as_deref(),
-            tags: piece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
+            author: thinkpiece.seed.author.as_deref(),
+            tags: thinkpiece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
             text: &articles[at].text,
-            date: strings.date(piece.date)?,
+            date: strings.date(thinkpiece.date)?,
             take: take.transpose()?,
         })
     }
@@ -104,20 +104,20 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Returns an entry for each piece of the catalog, in the order of the index.
+/// Returns an entry for each thinkpiece of the catalog, in the order of the index.
 ///
 /// # Errors
 /// If the theme cannot write a date or the number of a take.
 pub fn entries<'a>(
     catalog: &Catalog<'a>,
-    articles: &'a Lazily<'a, Article>,
+    articles: &'a LazyVec<'a, Article>,
     strings: &Strings,
-) -> Result<Vec<Entry<'a>>, Missing> {
+) -> Result<Vec<SearchEntry<'a>>, Missing> {
     let mut entries = catalog
-        .pieces
+        .thinkpieces
         .par_iter()
         .enumerate()
-        .map(|(at, piece)| Entry::new(at, piece, articles, catalog, strings))
+        .map(|(at, thinkpiece)| SearchEntry::new(at, thinkpiece, articles, catalog, strings))
         .collect::<Result<Vec<_>, _>>()?;
     entries.par_sort_unstable_by_key(|entry| entry.id);
     Ok(entries)
@@ -125,7 +125,7 @@ pub fn entries<'a>(
 
 /// The data of `index.js`, needed before any other file is loaded.
 #[derive(Serialize)]
-struct Index<'a> {
+struct SearchIndex<'a> {
     /// Number of texts.
     docs: usize,
     docs_per_file: usize,
@@ -137,19 +137,19 @@ struct Index<'a> {
 ///
 /// # Errors
 /// Cannot fail for this data; kept because `serde_json` returns it.
-pub fn files(entries: &[Entry<'_>]) -> serde_json::Result<Vec<(String, Vec<u8>)>> {
+pub fn files(entries: &[SearchEntry<'_>]) -> serde_json::Result<Vec<(String, Vec<u8>)>> {
     let terms = postings::invert(entries);
     let shards = shard::cut(terms);
-    let index = Index {
+    let index = SearchIndex {
         docs: entries.len(),
         docs_per_file: DOCS_PER_FILE,
         terms: shards.iter().map(|shard| shard.first.as_str()).collect(),
     };
     let edition = edition(entries, &index);
 
-    let docs: Vec<&[Entry<'_>]> = entries.chunks(DOCS_PER_FILE).collect();
+    let docs: Vec<&[SearchEntry<'_>]> = entries.chunks(DOCS_PER_FILE).collect();
     let docs = docs.par_iter().enumerate().map(|(at, chunk)| {
-        let shown: Vec<_> = chunk.iter().map(Entry::shown).collect();
+        let shown: Vec<_> = chunk.iter().map(SearchEntry::shown).collect();
         script(format!("docs-{at}"), &edition, &shown)
     });
     let terms = shards
@@ -171,7 +171,7 @@ pub fn files(entries: &[Entry<'_>]) -> serde_json::Result<Vec<(String, Vec<u8>)>
 }
 
 /// Hash of the numbering of texts, the division into files and the reader.
-fn edition(entries: &[Entry<'_>], index: &Index<'_>) -> String {
+fn edition(entries: &[SearchEntry<'_>], index: &SearchIndex<'_>) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(READER.as_bytes());
     for (slug, take) in entries.iter().map(|entry| entry.id) {

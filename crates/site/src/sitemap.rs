@@ -2,38 +2,8 @@
 
 use jiff::civil::Date;
 
-use super::catalog::Catalog;
-use super::outline::Page;
 use super::route;
 use super::xml::Xml;
-
-/// Returns `Some` if the sitemap lists the page, with the date of its last change if known. Later
-/// pages of lists, redirects and pages that repeat the content of others are not listed.
-pub fn listed(page: &Page, catalog: &Catalog<'_>) -> Option<Option<Date>> {
-    match page {
-        Page::Thinkpiece(at) => {
-            let piece = &catalog.pieces[*at];
-            (!piece.seed.draft).then(|| Some(piece.changed()))
-        }
-        Page::Home { number: 1 }
-        | Page::Tag { number: 1, .. }
-        | Page::Tags
-        | Page::Author { number: 1, .. }
-        | Page::Authors
-        | Page::Archive
-        | Page::Month { number: 1, .. }
-        | Page::Plain(_) => Some(None),
-        Page::Home { .. }
-        | Page::Tag { .. }
-        | Page::Author { .. }
-        | Page::Month { .. }
-        | Page::Takes(_)
-        | Page::Random
-        | Page::Search
-        | Page::NotFound
-        | Page::Redirect { .. } => None,
-    }
-}
 
 /// Number of addresses that sitemaps.org allows in one file.
 const PER_FILE: usize = 50_000;

@@ -12,7 +12,7 @@ mod tokens;
 
 use std::ops::Range;
 
-use tokens::{Kind, Token, Tokens, tags};
+use tokens::{TagKind, TemplateToken, TemplateTokens, tags};
 
 /// Name of the filter.
 pub const GIVEN: &str = "given";
@@ -112,11 +112,11 @@ fn changes(
         let mut names = Vec::new();
         let word = tag.tokens.first_word(template);
         match tag.kind {
-            Kind::Statement if matches!(word, "if" | "elif" | "set" | "set_global") => {
+            TagKind::Statement if matches!(word, "if" | "elif" | "set" | "set_global") => {
                 tag.tokens.decisive(template, 1, &mut names);
             }
             _ if tag.tokens.is_call(template) => tag.tokens.in_braces(template, &mut names),
-            Kind::Print if tag.tokens.decide(template) => {
+            TagKind::Print if tag.tokens.decide(template) => {
                 tag.tokens.decisive(template, 0, &mut names);
             }
             _ => {}
@@ -129,13 +129,15 @@ fn changes(
 const KEYWORDS: [&str; 11] =
     ["and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "loop"];
 
-impl Tokens {
+impl TemplateTokens {
     /// Whether an expression does more than print a name.
     fn decide(&self, template: &str) -> bool {
         self.0.iter().any(|token| match token {
-            Token::Symbol(c) => matches!(c, '=' | '~' | '!'),
-            Token::Name(place) => matches!(&template[place.clone()], "if" | "and" | "or" | "not"),
-            Token::Literal => false,
+            TemplateToken::Symbol(c) => matches!(c, '=' | '~' | '!'),
+            TemplateToken::Name(place) => {
+                matches!(&template[place.clone()], "if" | "and" | "or" | "not")
+            }
+            TemplateToken::Literal => false,
         })
     }
 
@@ -153,9 +155,9 @@ impl Tokens {
         let mut depth = 0usize;
         for at in 0..self.0.len() {
             match self.0[at] {
-                Token::Symbol('{') => depth += 1,
-                Token::Symbol('}') => depth = depth.saturating_sub(1),
-                Token::Name(_) if depth > 0 && self.is_decisive(template, at) => {
+                TemplateToken::Symbol('{') => depth += 1,
+                TemplateToken::Symbol('}') => depth = depth.saturating_sub(1),
+                TemplateToken::Name(_) if depth > 0 && self.is_decisive(template, at) => {
                     names.extend(self.place(at));
                 }
                 _ => {}
@@ -165,7 +167,7 @@ impl Tokens {
 
     fn place(&self, at: usize) -> Option<Range<usize>> {
         match &self.0[at] {
-            Token::Name(place) => Some(place.clone()),
+            TemplateToken::Name(place) => Some(place.clone()),
             _ => None,
         }
     }

@@ -150,40 +150,13 @@ fn addresses(html: &str) -> Vec<&str> {
     found
 }
 
-/// Resolves a relative address on the page at `path` to the path of a file.
-fn resolved(path: &str, address: &str) -> String {
-    let mut segments: Vec<&str> = path.split('/').collect();
-    segments.pop();
-    for segment in address.split(['#', '?']).next().unwrap().split('/') {
-        match segment {
-            ".." => assert!(segments.pop().is_some(), "{address} on {path} leaves the site"),
-            segment => segments.push(segment),
-        }
-    }
-    segments.join("/")
-}
-
 #[test]
-fn every_relative_link_names_a_file_of_the_site() {
-    let tree = full().build().tree;
-    let mut checked = 0;
-    for (path, bytes) in tree.iter().filter(|(path, _)| path.ends_with(".html")) {
-        let html = std::str::from_utf8(bytes).unwrap();
-        for address in addresses(html) {
-            if let Some(id) = address.strip_prefix('#') {
-                let known = html.contains(&format!("id=\"{id}\"")) || id == "top";
-                assert!(known, "{address} on {path}");
-            } else if path == "404.html" && address.starts_with('/') {
-                let file = address.strip_prefix("/blog/").expect("404 links start at base_url");
-                assert!(tree.contains_key(file), "{address} on {path}");
-            } else if !address.starts_with("https://") && !address.starts_with("mailto:") {
-                let file = resolved(path, address);
-                assert!(tree.contains_key(&file), "{address} on {path}: no {file}");
-            }
-            checked += 1;
-        }
+fn the_site_passes_its_own_check() {
+    let mut sample = full();
+    for base_url in [sample.project.config.base_url.clone(), None] {
+        sample.project.config.base_url = base_url;
+        assert_eq!(sample.findings(), Vec::<String>::new());
     }
-    assert!(checked > 300, "{checked}");
 }
 
 #[test]
@@ -249,7 +222,7 @@ fn thinkpieces_say_that_a_machine_wrote_them() {
 }
 
 #[test]
-fn neighbours_are_the_previous_and_next_pieces() {
+fn neighbours_are_the_previous_and_next_thinkpieces() {
     let tree = full().build().tree;
     let page = text(&tree, "piece-6/index.html");
     // Newest first: …, several (Jan 31), piece-9 (Jan 9), piece-6 (Jan 6), piece-3 (Jan 3).
@@ -301,8 +274,8 @@ fn steered_essays_show_their_steps_and_no_command() {
     let plain = text(&tree, "piece-1/index.html");
     assert!(plain.contains("venti generate") && !plain.contains(said), "{plain}");
     let data: serde_json::Value = serde_json::from_str(text(&tree, "thinkpieces.json")).unwrap();
-    let pieces = data["thinkpieces"].as_array().unwrap();
-    let of = |slug: &str| pieces.iter().find(|piece| piece["slug"] == slug).unwrap();
+    let thinkpieces = data["thinkpieces"].as_array().unwrap();
+    let of = |slug: &str| thinkpieces.iter().find(|thinkpiece| thinkpiece["slug"] == slug).unwrap();
     assert_eq!(of("steered")["edited"], true);
     assert_eq!(of("steered")["provenance"]["steps"][1]["ended"], "length");
     assert!(of("piece-1")["provenance"].get("steps").is_none());
@@ -602,6 +575,8 @@ fn minified_pages_have_the_same_words() {
     for (path, html) in small.iter().filter(|(path, _)| path.ends_with(".html")) {
         let html_of = |tree| without_hashes(text(tree, path), tree);
         assert_eq!(words(&html_of(&small)), words(&html_of(&large)), "{path}");
-        assert!(html.len() < large[path].len(), "{path}");
+        // A redirect has no white space to remove.
+        let is_redirect = text(&small, path).contains("http-equiv=\"refresh\"");
+        assert!(html.len() < large[path].len() || is_redirect, "{path}");
     }
 }

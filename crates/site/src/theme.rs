@@ -11,14 +11,15 @@ use std::path::PathBuf;
 use miette::miette;
 use rust_embed::Embed;
 
-use super::accent::{self, Colour, Paper};
+use super::accent::{self, Backgrounds, Colour};
 use super::assets::{Assets, Bundles};
 use super::strings::Strings;
+use super::theme_file::ThemeFile;
 use super::{fonts, icons, js, policy};
 use content::fs;
 use content::problem::Problem;
 use content::project::Project;
-use manifest::{MANIFEST, Manifest, Settings};
+use manifest::{MANIFEST, ThemeManifest, ThemeSettings};
 
 #[derive(Embed)]
 #[folder = "../../themes/"]
@@ -43,7 +44,7 @@ pub struct Theme {
 #[derive(Debug, Clone, Copy)]
 pub struct Colours {
     pub accent: Colour,
-    pub paper: Paper,
+    pub paper: Backgrounds,
 }
 
 /// The static file that icons are drawn from.
@@ -59,28 +60,8 @@ pub struct Template {
     pub source: String,
 }
 
-/// A file of a theme, from the project or the binary.
-#[derive(Debug, Clone)]
-pub struct File {
-    pub origin: PathBuf,
-    pub bytes: Vec<u8>,
-}
-
-impl File {
-    /// Returns its text, without a byte order mark.
-    ///
-    /// # Errors
-    /// If it is not UTF-8.
-    pub fn text(&self) -> Result<&str, Problem> {
-        let text = str::from_utf8(&self.bytes).map_err(|_| {
-            Problem::in_file(&self.origin, "the file is not UTF-8").hint("save it as UTF-8")
-        })?;
-        Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
-    }
-}
-
 /// The files of a theme, by path within the theme.
-type Files = BTreeMap<String, File>;
+type ThemeFiles = BTreeMap<String, ThemeFile>;
 
 impl Theme {
     /// Loads the project's theme.
@@ -90,8 +71,8 @@ impl Theme {
     /// invalid, or the configuration has an invalid string, accent or avatar.
     pub fn load(project: &Project) -> miette::Result<Self> {
         let config = &project.config;
-        let mut files = Files::new();
-        let mut settings = Settings::default();
+        let mut files = ThemeFiles::new();
+        let mut settings = ThemeSettings::default();
         gather(project, &config.theme, &mut Vec::new(), &mut files, &mut settings)?;
 
         let (accent, paper) = settings.colours()?;
@@ -169,17 +150,17 @@ fn gather(
     project: &Project,
     name: &str,
     above: &mut Vec<String>,
-    files: &mut Files,
-    settings: &mut Settings,
+    files: &mut ThemeFiles,
+    settings: &mut ThemeSettings,
 ) -> miette::Result<()> {
     let mut layers = [built_in(name), of_project(project, name)?];
-    if layers.iter().all(Files::is_empty) {
+    if layers.iter().all(ThemeFiles::is_empty) {
         return Err(unknown_theme(name, settings));
     }
     let mut manifests = Vec::new();
     for layer in &mut layers {
         if let Some(file) = layer.remove(MANIFEST) {
-            manifests.push((Manifest::read(&file)?, file.origin));
+            manifests.push((ThemeManifest::read(&file)?, file.origin));
         }
     }
     let Some((last, origin)) = manifests.last() else {
@@ -212,31 +193,31 @@ fn own_folder(theme: &str) -> PathBuf {
     PathBuf::from("themes").join(theme)
 }
 
-fn of_project(project: &Project, theme: &str) -> miette::Result<Files> {
+fn of_project(project: &Project, theme: &str) -> miette::Result<ThemeFiles> {
     let own = own_folder(theme);
-    let mut files = Files::new();
+    let mut files = ThemeFiles::new();
     for (name, path) in fs::files_under(&project.path(&own))? {
         let origin = own.join(&name);
-        files.insert(name, File { origin, bytes: fs::read(&path)? });
+        files.insert(name, ThemeFile { origin, bytes: fs::read(&path)? });
     }
     Ok(files)
 }
 
 /// The files of a theme in the binary.
-fn built_in(theme: &str) -> Files {
-    let mut files = Files::new();
+fn built_in(theme: &str) -> ThemeFiles {
+    let mut files = ThemeFiles::new();
     for path in BuiltIn::iter() {
         let name = path.strip_prefix(theme).and_then(|rest| rest.strip_prefix('/'));
         if let (Some(name), Some(file)) = (name, BuiltIn::get(&path)) {
             let origin = PathBuf::from(format!("(built in) themes/{path}"));
-            files.insert(name.to_owned(), File { origin, bytes: file.data.into_owned() });
+            files.insert(name.to_owned(), ThemeFile { origin, bytes: file.data.into_owned() });
         }
     }
     files
 }
 
 /// `settings.origin` is the manifest that extends the missing theme, if any.
-fn unknown_theme(name: &str, settings: &Settings) -> miette::Report {
+fn unknown_theme(name: &str, settings: &ThemeSettings) -> miette::Report {
     let known: BTreeSet<String> = BuiltIn::iter()
         .filter_map(|path| path.split_once('/').map(|(theme, _)| theme.to_owned()))
         .collect();
@@ -252,9 +233,9 @@ fn unknown_theme(name: &str, settings: &Settings) -> miette::Report {
 }
 
 /// Separates templates from static files. Anything else, such as a licence or readme, is ignored.
-fn sort_out(files: Files) -> miette::Result<(Vec<Template>, Files)> {
+fn sort_out(files: ThemeFiles) -> miette::Result<(Vec<Template>, ThemeFiles)> {
     let mut templates = Vec::new();
-    let mut static_files = Files::new();
+    let mut static_files = ThemeFiles::new();
     for (name, file) in files {
         if let Some(name) = name.strip_prefix("templates/") {
             let source = file.text()?.to_owned();
@@ -267,7 +248,7 @@ fn sort_out(files: Files) -> miette::Result<(Vec<Template>, Files)> {
 }
 
 /// Returns the inline script exactly as it will be in the pages.
-fn early_script(file: &File, minify: bool) -> Result<String, Problem> {
+fn early_script(file: &ThemeFile, minify: bool) -> Result<String, Problem> {
     let text = file.text()?;
     let lower = text.to_ascii_lowercase();
     let found = ["</script", "<script", "<!--", "\0"]

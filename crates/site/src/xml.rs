@@ -1,6 +1,8 @@
 //! A writer for XML documents (feeds and the sitemap). The result is well-formed, and free of the
 //! characters that XML 1.0 forbids even when escaped.
 
+use super::escape::entity;
+
 /// An XML document under construction.
 #[derive(Debug)]
 pub struct Xml {
@@ -108,16 +110,12 @@ impl Xml {
 /// Escapes text for element content and double-quoted attributes, and drops forbidden characters.
 fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            // Required only in `]]>`, but allowed everywhere.
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
+        match entity(c) {
+            Some(entity) => out.push_str(entity),
             // A parser turns an unescaped carriage return into a line feed.
-            '\r' => out.push_str("&#13;"),
-            c if legal(c) => out.push(c),
-            _ => {}
+            None if c == '\r' => out.push_str("&#13;"),
+            None if legal(c) => out.push(c),
+            None => {}
         }
     }
 }

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use venti::site::Tree;
-use venti::site::output::commit;
+use site::Tree;
+use site::output::commit;
 
 /// A site of many small files. Files with an even number are in every edition with different text,
 /// those with an odd number only in their own edition. One file never changes.
@@ -86,7 +86,7 @@ fn fast_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-fn build(number: usize, dir: &Path) -> miette::Result<venti::site::output::Changes> {
+fn build(number: usize, dir: &Path) -> miette::Result<site::output::Changes> {
     commit(&edition(number), &dir.join("output"), &dir.join("scratch"))
 }
 

@@ -4,8 +4,8 @@
 //! only typographic marks and a capital at the start of a paragraph. It removes everything else that
 //! is wrong, one sentence at a time.
 
+mod boilerplate;
 mod characters;
-mod debris;
 mod echo;
 mod marks;
 mod paragraphs;
@@ -43,7 +43,7 @@ fn pass(text: &str, max_words: usize) -> String {
     let text = characters::typeset(text);
     let mut text = paragraphs::parse(&text);
     open(&mut text);
-    debris::remove(&mut text);
+    boilerplate::remove(&mut text);
     echo::remove(&mut text);
     close(&mut text, max_words);
     marks::balance(&mut text);

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use regex::RegexSet;
 
 use super::clean;
-use super::words::{distinct, is_common, normalised, stem, taken_up, telling, words};
+use super::words::{content_stems, distinct, is_common, normalised, stem, topic_overlap, words};
 use crate::Figures;
 use generator::Completion;
 use generator::Generation;
@@ -27,18 +27,18 @@ pub const MIN_DISTINCT_4: f64 = 0.97;
 pub const LIKELIHOOD_BAND: (f64, f64) = (-4.5, -1.0);
 
 /// Maximum share of a text's words that a single content word may make up. 2% of human essays exceed it.
-pub const MAX_HARPED: f64 = 0.05;
+pub const MAX_OVERUSE: f64 = 0.05;
 
 /// Quotes with fewer content words need not share a word with the essay: a text can be about a subject
 /// without naming it.
-const MIN_TELLING: usize = 3;
+const MIN_CONTENT_WORDS: usize = 3;
 
 /// Share of names at which their part of the score reaches 0.
 const MANY_NAMES: f64 = 0.04;
 
 /// Share of made-up words at which their part of the score reaches 0. They do not fail the gate, because
 /// languages with long compounds have many real words that look made up.
-const MANY_COINED: f64 = 0.005;
+const MANY_MADE_UP_WORDS: f64 = 0.005;
 
 /// Weights of the parts of a score, each of which is between 0 and 1. The weights sum to 20, the best
 /// possible score.
@@ -51,12 +51,12 @@ mod weight {
     pub const LIKELIHOOD: f64 = 2.0;
     /// Share of the quote's content words that the text uses.
     pub const TOPIC: f64 = 2.0;
-    /// Share of the most frequent content word: 0 at [`super::MAX_HARPED`], 1 at half of it or less.
-    pub const HARPING: f64 = 2.0;
+    /// Share of the most frequent content word: 0 at [`super::MAX_OVERUSE`], 1 at half of it or less.
+    pub const OVERUSE: f64 = 2.0;
     /// Names that are not in the quote: 1 without any, 0 at [`super::MANY_NAMES`].
     pub const NAMES: f64 = 2.0;
-    /// Made-up words: 1 without any, 0 at [`super::MANY_COINED`].
-    pub const COINED: f64 = 4.0;
+    /// Made-up words: 1 without any, 0 at [`super::MANY_MADE_UP_WORDS`].
+    pub const MADE_UP_WORDS: f64 = 4.0;
     /// Share of the generated words that cleaning kept.
     pub const KEPT: f64 = 1.0;
 }
@@ -95,7 +95,7 @@ impl Blocklist {
     }
 
     /// Returns the first pattern that `text` matches.
-    fn held_by(&self, text: &str) -> Option<String> {
+    fn first_match(&self, text: &str) -> Option<String> {
         self.0.matches(text).iter().next().map(|first| self.0.patterns()[first].clone())
     }
 }
@@ -103,9 +103,9 @@ impl Blocklist {
 /// Measures the cleaned `text` of a completion. The caller sets `rounds`.
 pub fn figures(text: &str, completion: &Completion) -> Figures {
     let normalised: Vec<String> = normalised(text);
-    let mut said = std::collections::HashSet::new();
+    let mut seen = std::collections::HashSet::new();
     let sentences = text.split("\n\n").flat_map(clean::sentences);
-    let repeated = sentences.filter(|s| !said.insert(super::words::normalised(s))).count();
+    let repeated = sentences.filter(|s| !seen.insert(super::words::normalised(s))).count();
     let likelihood = completion.log_probs.iter().map(|&p| f64::from(p)).sum::<f64>();
     Figures {
         words: words(text).count(),
@@ -123,55 +123,56 @@ fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
-/// Judges the cleaned `text` of a `completion` for `quote`. `coined` is its number of made-up words.
+/// Judges the cleaned `text` of a `completion` for `quote`. `made_up_words` is its number of made-up words.
 pub fn judge(
     quote: &str,
     text: &str,
     completion: &Completion,
     figures: &Figures,
-    coined: usize,
+    made_up_words: usize,
     generation: &Generation,
     blocklist: &Blocklist,
 ) -> Verdict {
-    let taken_up = taken_up(quote, text);
-    let harped = harped(text);
+    let topic_overlap = topic_overlap(quote, text);
+    let overused = overused(text);
     let mut faults = faults(figures, generation);
-    if let Some((word, share)) = harped.as_ref().filter(|(_, share)| *share > MAX_HARPED) {
+    if let Some((word, share)) = overused.as_ref().filter(|(_, share)| *share > MAX_OVERUSE) {
         faults.push(format!("“{word}” makes up {:.0}% of the words", share * 100.0));
     }
-    if taken_up == 0.0 && telling(quote).len() >= MIN_TELLING {
+    if topic_overlap == 0.0 && content_stems(quote).len() >= MIN_CONTENT_WORDS {
         faults.push("the essay uses no word from the quote".to_owned());
     }
     let mut score = 0.0;
     if figures.words > 0 {
-        let harped = harped.map_or(0.0, |(_, share)| share);
+        let overused = overused.map_or(0.0, |(_, share)| share);
         score = of_figures(figures, words(&completion.text).count(), generation)
-            + weight::TOPIC * taken_up
-            + weight::HARPING * (2.0 - 2.0 * harped / MAX_HARPED).clamp(0.0, 1.0)
-            + weight::COINED * (1.0 - coined as f64 / figures.words as f64 / MANY_COINED).max(0.0)
-            + weight::NAMES * (1.0 - named(quote, text) / MANY_NAMES).max(0.0);
+            + weight::TOPIC * topic_overlap
+            + weight::OVERUSE * (2.0 - 2.0 * overused / MAX_OVERUSE).clamp(0.0, 1.0)
+            + weight::MADE_UP_WORDS
+                * (1.0 - made_up_words as f64 / figures.words as f64 / MANY_MADE_UP_WORDS).max(0.0)
+            + weight::NAMES * (1.0 - share_of_names(quote, text) / MANY_NAMES).max(0.0);
     }
-    Verdict { score, blocked: blocklist.held_by(text), faults }
+    Verdict { score, blocked: blocklist.first_match(text), faults }
 }
 
 /// Returns the most frequent content word, counted with its inflected forms, and its share of all words,
 /// or `None` if it occurs at most seven times. Words of up to three letters are ignored: in any language
 /// most of them are function words.
-fn harped(text: &str) -> Option<(String, f64)> {
-    let said = normalised(text);
+fn overused(text: &str) -> Option<(String, f64)> {
+    let words = normalised(text);
     let mut times: HashMap<String, (usize, &String)> = HashMap::new();
-    for word in said.iter().filter(|word| word.chars().count() > 3 && !is_common(word)) {
+    for word in words.iter().filter(|word| word.chars().count() > 3 && !is_common(word)) {
         times.entry(stem(word)).or_insert((0, word)).0 += 1;
     }
     let most = times.into_values().max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(a.1)))?;
-    (most.0 > 7).then(|| (most.1.clone(), most.0 as f64 / said.len() as f64))
+    (most.0 > 7).then(|| (most.1.clone(), most.0 as f64 / words.len() as f64))
 }
 
 /// Returns the share of words in `text` that are names not found in `quote`. Small models invent facts
 /// about people and companies, and often the names too.
 ///
 /// A name is a capitalised word that does not begin its sentence or a quotation.
-fn named(quote: &str, text: &str) -> f64 {
+fn share_of_names(quote: &str, text: &str) -> f64 {
     let bare = |word: String| word.trim_end_matches("'s").trim_end_matches('s').to_owned();
     let mentioned: Vec<String> = normalised(quote).into_iter().map(bare).collect();
     let inside = text.split("\n\n").flat_map(clean::sentences).flat_map(|s| words(s).skip(1));
@@ -259,11 +260,19 @@ mod tests {
         quote: &str,
         text: &str,
         completion: &Completion,
-        coined: usize,
+        made_up_words: usize,
         generation: &Generation,
         blocklist: &Blocklist,
     ) -> Verdict {
-        judge(quote, text, completion, &figures(text, completion), coined, generation, blocklist)
+        judge(
+            quote,
+            text,
+            completion,
+            &figures(text, completion),
+            made_up_words,
+            generation,
+            blocklist,
+        )
     }
 
     #[test]
@@ -339,7 +348,7 @@ mod tests {
             };
             (0..8 + others).map(word).collect::<String>()
         };
-        assert_eq!(harped(&test(92)), Some(("test".to_owned(), 0.08)));
+        assert_eq!(overused(&test(92)), Some(("test".to_owned(), 0.08)));
         let generation = Generation { min_words: 5, ..Generation::default() };
         let verdict = |text: &str| {
             let (completion, none) = (completion(text, -2.5), Blocklist::default());
@@ -348,31 +357,31 @@ mod tests {
         assert_eq!(verdict(&test(92)).faults, ["“test” makes up 8% of the words"]);
         assert!(verdict(&test(192)).passes());
         assert!(verdict(&test(192)).score < verdict(&test(392)).score);
-        assert_eq!(harped("Test, test, test, test, test, test, test."), None);
-        assert_eq!(harped(&"The one and the one. ".repeat(40)), None, "too short or common");
+        assert_eq!(overused("Test, test, test, test, test, test, test."), None);
+        assert_eq!(overused(&"The one and the one. ".repeat(40)), None, "too short or common");
     }
 
     #[test]
     fn names_not_in_the_quote_lower_the_score() {
         let good = verdict("We ship it today and wait for no one.", -2.5, &[]).score;
         assert!(good > verdict("We ship it today and wait for Ada.", -2.5, &[]).score);
-        assert_eq!(named("Ada’s plan", "Plans are what I’d ask Ada for. “We ask.”"), 0.0);
+        assert_eq!(share_of_names("Ada’s plan", "Plans are what I’d ask Ada for. “We ask.”"), 0.0);
         assert_eq!(
-            named("A plan", "Ask Ada’s friend. Ada\n\nPlans, for Zed and GSA, I said."),
+            share_of_names("A plan", "Ask Ada’s friend. Ada\n\nPlans, for Zed and GSA, I said."),
             3.0 / 11.0
         );
-        assert_eq!(named("Ada", ""), 0.0);
+        assert_eq!(share_of_names("Ada", ""), 0.0);
     }
 
     #[test]
     fn removed_text_and_made_up_words_lower_the_score() {
         let text = "We ship it today and wait for no one.";
         let (whole, none) = (completion(text, -2.5), Blocklist::default());
-        let debris = Completion { text: format!("{text} {text} {text}"), ..whole.clone() };
-        let score = |completion: &Completion, coined| {
-            judge_all("Who ships it?", text, completion, coined, &settings(), &none).score
+        let much_removed = Completion { text: format!("{text} {text} {text}"), ..whole.clone() };
+        let score = |completion: &Completion, made_up_words| {
+            judge_all("Who ships it?", text, completion, made_up_words, &settings(), &none).score
         };
-        assert!(score(&whole, 0) > score(&debris, 0));
+        assert!(score(&whole, 0) > score(&much_removed, 0));
         assert!(score(&whole, 0) > score(&whole, 1));
     }
 }

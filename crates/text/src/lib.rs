@@ -6,6 +6,7 @@ pub mod made_up_words;
 pub mod numbers;
 pub mod prompt;
 pub mod pull_quote;
+pub mod whitespace;
 pub mod words;
 
 mod figures;

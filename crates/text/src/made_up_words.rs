@@ -12,13 +12,13 @@ const MADE_UP: f64 = -6.0;
 
 /// Returns the words of `completion` that the model made up, including repetitions. A word is a run of
 /// ASCII letters, because some other scripts do not separate words.
-pub fn coined(completion: &Completion, tokenizer: &dyn Tokenizer) -> Vec<String> {
-    let mut coined = Vec::new();
+pub fn made_up_words(completion: &Completion, tokenizer: &dyn Tokenizer) -> Vec<String> {
+    let mut made_up_words = Vec::new();
     let mut word = String::new();
     let mut rest = 0.0;
     let mut end = |word: &mut String, rest: &mut f64| {
         if *rest < MADE_UP {
-            coined.push(std::mem::take(word));
+            made_up_words.push(std::mem::take(word));
         }
         word.clear();
         *rest = 0.0;
@@ -39,13 +39,11 @@ pub fn coined(completion: &Completion, tokenizer: &dyn Tokenizer) -> Vec<String>
         word = letters(&bytes[bytes.len() - tail..]);
     }
     end(&mut word, &mut rest);
-    coined
+    made_up_words
 }
 
 #[cfg(test)]
 mod tests {
-    use miette::Result;
-
     use super::*;
     use generator::FinishReason;
 
@@ -53,7 +51,7 @@ mod tests {
     struct Tokens(&'static [&'static str]);
 
     impl Tokenizer for Tokens {
-        fn tokenize(&self, _text: &str) -> Result<Vec<u32>> {
+        fn tokenize(&self, _text: &str) -> miette::Result<Vec<u32>> {
             Ok(Vec::new())
         }
 
@@ -61,7 +59,7 @@ mod tests {
             self.0[id as usize].as_bytes()
         }
 
-        fn size(&self) -> usize {
+        fn vocab_size(&self) -> usize {
             self.0.len()
         }
 
@@ -78,7 +76,7 @@ mod tests {
             log_probs: log_probs.to_vec(),
             finish_reason: FinishReason::Length,
         };
-        coined(&completion, &Tokens(tokens))
+        made_up_words(&completion, &Tokens(tokens))
     }
 
     #[test]

@@ -6,10 +6,10 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::clean::{capitalised, ends_sentence, sentences};
+use generator::END_OF_TEXT;
 
-/// Separates documents in the training text of GPT-2 models.
-pub const END_OF_TEXT: &str = "<|endoftext|>";
+use super::clean::{capitalised, ends_sentence, sentences};
+use super::whitespace::collapse;
 
 /// Maximum number of characters in a title made from a quote.
 const TITLE_LENGTH: usize = 60;
@@ -58,22 +58,11 @@ impl Prompt {
 /// paragraphs, and no end-of-text token.
 fn plain(text: &str) -> String {
     let straight = text.replace(END_OF_TEXT, " ").replace(['“', '”', '„', '«', '»'], "\"");
-    let straight = straight.replace(['‘', '’'], "'");
-    let mut paragraphs: Vec<String> = vec![String::new()];
-    for line in straight.lines() {
-        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-        match paragraphs.last_mut() {
-            Some(last) if !line.is_empty() && !last.is_empty() => *last += &format!(" {line}"),
-            Some(last) if last.is_empty() => *last = line,
-            _ => paragraphs.push(line),
-        }
-    }
-    paragraphs.retain(|paragraph| !paragraph.is_empty());
-    paragraphs.join("\n\n")
+    collapse(&straight.replace(['‘', '’'], "'"))
 }
 
 /// Words that cannot end a sentence.
-const ASKING_FOR_MORE: &[&str] = &[
+const CANNOT_END_SENTENCE: &[&str] = &[
     "a", "an", "and", "are", "as", "at", "because", "but", "by", "for", "from", "if", "in", "into",
     "is", "my", "of", "on", "or", "our", "so", "than", "that", "the", "their", "to", "was", "were",
     "when", "where", "which", "while", "who", "with", "your",
@@ -82,7 +71,7 @@ const ASKING_FOR_MORE: &[&str] = &[
 /// Whether the last sentence of a quote is unfinished.
 fn is_open(quote: &str) -> bool {
     let last = quote.split_whitespace().last().unwrap_or_default().to_lowercase();
-    quote.ends_with([',', ';', ':', '—', '–', '-']) || ASKING_FOR_MORE.contains(&last.as_str())
+    quote.ends_with([',', ';', ':', '—', '–', '-']) || CANNOT_END_SENTENCE.contains(&last.as_str())
 }
 
 /// Words in lower case inside an English title.
@@ -98,7 +87,7 @@ const CLAUSE: &[&str] = &[
 ];
 
 /// Words that must not end a shortened title.
-const DANGLING: &[&str] = &[
+const CANNOT_END_TITLE: &[&str] = &[
     "a", "an", "and", "are", "as", "at", "be", "because", "but", "by", "can", "could", "did", "do",
     "does", "every", "for", "from", "had", "has", "have", "her", "his", "if", "in", "into", "is",
     "its", "my", "never", "no", "not", "of", "on", "or", "our", "per", "so", "than", "that", "the",
@@ -145,7 +134,7 @@ fn shorten<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
     };
     let precedes_clause = |n: &usize| CLAUSE.contains(&words[*n].to_lowercase().as_str());
     let lower = |n: usize| bare(words[n]).to_lowercase();
-    let finished = |n: &usize| !DANGLING.contains(&lower(n - 1).as_str());
+    let finished = |n: &usize| !CANNOT_END_TITLE.contains(&lower(n - 1).as_str());
     // Fewer than three words are a fragment.
     let n = (3..=fitting)
         .rev()
@@ -158,15 +147,15 @@ fn shorten<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
 
 /// Whether enough of the words are common English function words.
 fn is_english(words: &[&str]) -> bool {
-    const TELLING: &[&str] = &[
+    const FUNCTION_WORDS: &[&str] = &[
         "the", "of", "and", "to", "is", "that", "it", "we", "you", "was", "are", "not", "with",
         "for", "my", "our", "your", "his", "her", "their", "who", "what", "when", "never", "every",
         "how", "why", "were", "a", "an", "in", "on", "no", "i", "did", "do", "does", "but", "so",
         "be", "can",
     ];
-    let telling =
-        words.iter().filter(|w| TELLING.contains(&bare(w).to_lowercase().as_str())).count();
-    telling * 6 >= words.len() || words.len() <= 3 && words.iter().all(|word| word.is_ascii())
+    let is_function_word = |word: &&&str| FUNCTION_WORDS.contains(&&*bare(word).to_lowercase());
+    words.iter().filter(is_function_word).count() * 6 >= words.len()
+        || words.len() <= 3 && words.iter().all(|word| word.is_ascii())
 }
 
 fn title_case(words: &[&str]) -> String {

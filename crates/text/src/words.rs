@@ -54,13 +54,13 @@ pub fn stem(word: &str) -> String {
 }
 
 /// Returns the stems of the content words, those that are not stop words.
-pub fn telling(text: &str) -> HashSet<String> {
+pub fn content_stems(text: &str) -> HashSet<String> {
     normalised(text).iter().filter(|word| !is_common(word)).map(|word| stem(word)).collect()
 }
 
 /// Returns the share of the content words of `topic` that `text` uses, or 1 if there are none.
-pub fn taken_up(topic: &str, text: &str) -> f64 {
-    let (topic, text) = (telling(topic), telling(text));
+pub fn topic_overlap(topic: &str, text: &str) -> f64 {
+    let (topic, text) = (content_stems(topic), content_stems(text));
     if topic.is_empty() {
         return 1.0;
     }
@@ -102,10 +102,10 @@ mod tests {
     #[test]
     fn taken_up_is_the_share_of_the_topics_content_words() {
         let topic = "The founders of a company";
-        assert_eq!(taken_up(topic, "Every founder has one."), 0.5);
-        assert_eq!(taken_up(topic, "Founding companies is hard."), 1.0);
-        assert_eq!(taken_up("Who ships?", "We ship."), 1.0);
-        assert_eq!(taken_up("It is what it is.", "Anything."), 1.0);
+        assert_eq!(topic_overlap(topic, "Every founder has one."), 0.5);
+        assert_eq!(topic_overlap(topic, "Founding companies is hard."), 1.0);
+        assert_eq!(topic_overlap("Who ships?", "We ship."), 1.0);
+        assert_eq!(topic_overlap("It is what it is.", "Anything."), 1.0);
     }
 
     #[test]

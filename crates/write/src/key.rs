@@ -229,6 +229,77 @@ mod tests {
         );
     }
 
+    /// The keys of two essays of the demo site, as their front matter has them.
+    #[test]
+    fn published_essays_keep_their_keys() {
+        struct Published {
+            quote: &'static str,
+            title: Option<&'static str>,
+            temperature: Option<f64>,
+            rng_seed: u64,
+            take: u32,
+            key: &'static str,
+            seed_hash: &'static str,
+        }
+        let essays = [
+            Published {
+                quote: "The best code review I ever received was silence, followed by a pull request that deleted my file.",
+                title: None,
+                temperature: Some(0.7),
+                rng_seed: 8_988_998_391_324_339,
+                take: 1,
+                key: "f51d47a78da74cf4cd1e645e2def694b196b1283fa919240c3ffc5f9d969210e",
+                seed_hash: "693cb1b79cbd76341f9f8be26ab2001b9d3d180ac10e02c4f42eeecce0d84126",
+            },
+            Published {
+                quote: "Strategy is deciding which of your mistakes you intend to make on purpose.",
+                title: Some("Mistakes, on Purpose"),
+                temperature: None,
+                rng_seed: 4_077_464_524_753_310,
+                take: 2,
+                key: "3ed5e5247359148d60bdd7418cd7b16700993c1f22d13ae77c42b347a768c7ab",
+                seed_hash: "8ceb2f71298f231ed53b92b622f4ebe4192d18e6f2f4d5ba88d8b27d4b213ffe",
+            },
+        ];
+        let identity = Identity {
+            id: "venti-mini".into(),
+            weights: "e1ec5cccf6e24d8410c95565be6660af0f9100169d2348a80b43c1221735b8db".into(),
+            tokenizer: "ea62c30ede10f63231cd6cc0a627089b025fa4ba6718df6505175e43481bc1ee".into(),
+            generation: GenerationOverrides::default(),
+        };
+        // Venti's defaults at that time. Later ones may differ.
+        let defaults = Generation::unmodified().with(&GenerationOverrides {
+            min_p: Some(0.15),
+            repetition_penalty: Some(1.25),
+            min_words: Some(220),
+            max_words: Some(500),
+            candidates: Some(4),
+            max_rounds: Some(3),
+            ..GenerationOverrides::default()
+        });
+        let blocklist = [
+            r"\b(18F|GSA|OMB|USWDS|White House|federal government|Presidential)\b",
+            r"\b(Amazon|Facebook|Google|LinkedIn|Microsoft|Netflix|Salesforce|Twitter|Uber|Yahoo)\b",
+        ]
+        .map(str::to_owned);
+        for essay in essays {
+            let Published { quote, title, temperature, rng_seed, take, key, seed_hash } = essay;
+            let generation = GenerationOverrides { temperature, ..Default::default() };
+            let inputs = Inputs {
+                identity: &identity,
+                prompt: &text::prompt::Prompt::new(title, quote).text,
+                generation: &defaults.with(&generation),
+                blocklist: &blocklist,
+                rng_seed,
+                take,
+            };
+            assert_eq!(inputs.key(), key, "{quote}");
+            let seed =
+                SeedInputs { quote, title, model: None, generation: &generation, rng_seed, take };
+            assert_eq!(super::seed_hash(&seed), seed_hash, "{quote}");
+        }
+    }
+
     #[test]
     fn every_candidate_has_its_own_stream() {
         let keys: HashSet<[u8; 32]> = (1..4)
@@ -241,12 +312,12 @@ mod tests {
     #[test]
     fn every_setting_of_a_seed_changes_its_hash() {
         let silent = GenerationOverrides::default();
-        let seed = |said, title, model, take| {
+        let seed = |generation, title, model, take| {
             seed_hash(&SeedInputs {
                 quote: "A quote.",
                 title,
                 model,
-                generation: said,
+                generation,
                 rng_seed: 7,
                 take,
             })

@@ -7,8 +7,6 @@ pub mod key;
 pub mod plan;
 pub mod report;
 pub mod rounds;
-#[cfg(test)]
-mod tests;
 
 use generator::{Completion, Generation, Generator, Models, Provenance};
 use jiff::civil::Date;
@@ -17,16 +15,19 @@ use text::judge::Blocklist;
 use text::prompt::Prompt;
 use text::pull_quote;
 
-pub use plan::{Choice, Job, Plan, Reason, Refresh, Site, plan};
-pub use report::{Report, Written};
-pub use rounds::{Brief, Candidate, Outcome, Progress};
+pub use plan::{Job, Plan, PlanOptions, Reason, Refresh, SiteSettings, plan};
+pub use report::{RunReport, WrittenEssay};
+pub use rounds::{Candidate, CandidateEvent, EssayRequest, Outcome};
 
 use content::essay::{Essay, EssayId, FrontMatter, escape_markdown};
 use content::store::Store;
 
-/// Progress of [`run`].
+#[cfg(test)]
+mod tests;
+
+/// CandidateEvent of [`run`].
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Event<'a> {
+pub enum WriteEvent<'a> {
     /// A model is about to be loaded.
     Loading { model: &'a str },
     /// The first candidate of an essay has been started.
@@ -54,11 +55,11 @@ pub fn run(
     models: &mut dyn Models,
     store: &Store,
     today: Date,
-    events: &mut dyn FnMut(Event),
-) -> Result<Report> {
-    let mut report = Report::default();
+    events: &mut dyn FnMut(WriteEvent),
+) -> Result<RunReport> {
+    let mut report = RunReport::default();
     for (model, jobs) in by_model(&plan.jobs) {
-        events(Event::Loading { model });
+        events(WriteEvent::Loading { model });
         let mut generator = models.load(model)?;
         run_model(&jobs, blocklist, generator.as_mut(), store, today, events, &mut report)?;
     }
@@ -88,35 +89,35 @@ fn run_model(
     generator: &mut dyn Generator,
     store: &Store,
     today: Date,
-    events: &mut dyn FnMut(Event),
-    report: &mut Report,
+    events: &mut dyn FnMut(WriteEvent),
+    report: &mut RunReport,
 ) -> Result<()> {
     let provenance = generator.provenance();
-    let briefs: Vec<&Brief> = jobs.iter().map(|job| &job.brief).collect();
+    let requests: Vec<&EssayRequest> = jobs.iter().map(|job| &job.request).collect();
     let events = std::cell::RefCell::new(events);
-    let say = |event: Event| (events.borrow_mut())(event);
-    let mut progress = |progress: Progress| match progress {
-        Progress::Begun { text } => say(Event::Begun { id: &jobs[text].id }),
-        Progress::Piece { text, round, candidate, piece } => {
-            say(Event::Piece { id: &jobs[text].id, round, candidate, piece });
+    let emit = |event: WriteEvent| (events.borrow_mut())(event);
+    let mut progress = |progress: CandidateEvent| match progress {
+        CandidateEvent::Begun { essay } => emit(WriteEvent::Begun { id: &jobs[essay].id }),
+        CandidateEvent::Piece { essay, round, candidate, piece } => {
+            emit(WriteEvent::Piece { id: &jobs[essay].id, round, candidate, piece });
         }
-        Progress::Candidate { text, new_tokens } => {
-            say(Event::Candidate { id: &jobs[text].id, new_tokens });
+        CandidateEvent::Finished { essay, new_tokens } => {
+            emit(WriteEvent::Candidate { id: &jobs[essay].id, new_tokens });
         }
     };
-    let mut finished = |text: usize, outcome: Outcome| {
-        let job = jobs[text];
+    let mut finished = |index: usize, outcome: Outcome| {
+        let job = jobs[index];
         let essay = compose(job, &outcome, &provenance, today);
         if let Some(essay) = &essay {
             store.write(essay)?;
-            say(Event::Written { id: &job.id, flagged: essay.front.flagged.is_some() });
+            emit(WriteEvent::Written { id: &job.id, flagged: essay.front.flagged.is_some() });
         } else {
-            say(Event::Refused { id: &job.id });
+            emit(WriteEvent::Refused { id: &job.id });
         }
         report.add(job, &outcome, essay.as_ref());
         Ok(())
     };
-    rounds::write_all(generator, &briefs, blocklist, &mut progress, &mut finished)
+    rounds::write_all(generator, &requests, blocklist, &mut progress, &mut finished)
 }
 
 /// Builds an essay from a job's best candidate, or returns `None` if there is none. A pure function.
@@ -130,7 +131,7 @@ pub fn compose(
     let mut figures = best.figures.clone();
     figures.rounds = outcome.candidates.last().map_or(best.round, |last| last.round);
     let front = FrontMatter {
-        title: job.brief.prompt.title.clone(),
+        title: job.request.prompt.title.clone(),
         pull_quote: pull_quote::pull_quote(&best.text).map(str::to_owned),
         reviewed: false,
         flagged: outcome.flagged(),
@@ -140,8 +141,8 @@ pub fn compose(
         written: today,
         model: job.identity.id.clone(),
         weights: job.identity.weights.clone(),
-        generation: job.brief.generation.clone(),
-        rng_seed: job.brief.rng_seed,
+        generation: job.request.generation.clone(),
+        rng_seed: job.request.rng_seed,
         round: best.round,
         candidate: best.candidate,
         revision: key::REVISION,
@@ -163,12 +164,12 @@ pub fn compose(
 /// The same as [`rounds::write_all`].
 pub fn text(
     generator: &mut dyn Generator,
-    brief: &Brief,
+    essay: &EssayRequest,
     blocklist: &Blocklist,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(CandidateEvent),
 ) -> Result<Outcome> {
     let mut outcome = Outcome { candidates: Vec::new(), best: None };
-    rounds::write_all(generator, &[brief], blocklist, progress, &mut |_, finished| {
+    rounds::write_all(generator, &[essay], blocklist, progress, &mut |_, finished| {
         outcome = finished;
         Ok(())
     })?;
@@ -187,21 +188,18 @@ pub fn raw(
     rng_seed: u64,
     on_piece: &mut dyn FnMut(u32, &str),
 ) -> Result<Vec<Completion>> {
-    let brief = Brief {
+    let essay = EssayRequest {
         prompt: Prompt { title: String::new(), text: prompt.to_owned(), lead: None },
         generation: Generation { max_rounds: 1, ..generation.clone() },
         rng_seed,
         take: 1,
     };
-    let mut progress = |progress: Progress| {
-        if let Progress::Piece { candidate, piece, .. } = progress {
+    let mut progress = |progress: CandidateEvent| {
+        if let CandidateEvent::Piece { candidate, piece, .. } = progress {
             on_piece(candidate, piece);
         }
     };
     let nothing_blocked = Blocklist::default();
-    let outcome = text(generator, &brief, &nothing_blocked, &mut progress)?;
+    let outcome = text(generator, &essay, &nothing_blocked, &mut progress)?;
     Ok(outcome.candidates.into_iter().map(|candidate| candidate.completion).collect())
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,7 +6,7 @@ use miette::{Diagnostic, Result};
 use rayon::prelude::*;
 
 use super::key::{Inputs, SeedInputs, seed_hash};
-use super::rounds::Brief;
+use super::rounds::EssayRequest;
 use content::config::Config;
 use content::essay::EssayId;
 use content::seed::{Seed, Take};
@@ -17,7 +17,7 @@ use text::prompt::Prompt;
 
 /// Settings of the whole site, from `venti.yaml` and the command line.
 #[derive(Debug, Clone, Copy)]
-pub struct Site<'a> {
+pub struct SiteSettings<'a> {
     /// Model of every seed that names none.
     pub model: &'a str,
     /// Replaces every model (`--model`).
@@ -31,7 +31,7 @@ pub struct Site<'a> {
     pub rng_seed: Option<u64>,
 }
 
-impl<'a> Site<'a> {
+impl<'a> SiteSettings<'a> {
     /// Takes the settings from the configuration. `flags` override those of the seeds.
     pub fn of(
         config: &'a Config,
@@ -56,7 +56,7 @@ impl<'a> Site<'a> {
 
 /// Which essays this run should consider.
 #[derive(Debug, Clone, Default)]
-pub struct Choice {
+pub struct PlanOptions {
     /// Slugs of the seeds to consider; `None` means all. Drafts that are named are included.
     pub only: Option<BTreeSet<String>>,
     /// Whether to include all drafts.
@@ -100,9 +100,9 @@ pub struct Plan {
     pub jobs: Vec<Job>,
     /// Essays for which nothing changed.
     pub fresh: Vec<EssayId>,
-    /// Essays kept although the model, the site's settings or Venti changed; see [`Choice::refresh`].
+    /// Essays kept although the model, the site's settings or Venti changed; see [`PlanOptions::refresh`].
     pub stale: Vec<EssayId>,
-    /// Essays kept because a person edited them; see [`Choice::force`].
+    /// Essays kept because a person edited them; see [`PlanOptions::force`].
     pub edited: Vec<EssayId>,
     /// Stored essays without a seed, regardless of which seeds were requested.
     pub orphans: Vec<EssayId>,
@@ -117,7 +117,7 @@ pub struct Job {
     /// Model name as given by the seed, the site or the command line.
     pub model: String,
     pub identity: Identity,
-    pub brief: Brief,
+    pub request: EssayRequest,
     pub key: String,
     pub seed_hash: String,
 }
@@ -129,9 +129,9 @@ pub enum Reason {
     Missing,
     /// The seed's quote, title, model, settings or takes changed.
     SeedChanged,
-    /// It was stale and [`Choice::refresh`] asked for it.
+    /// It was stale and [`PlanOptions::refresh`] requests it.
     Refreshed,
-    /// A person edited it and [`Choice::force`] asked for it.
+    /// A person edited it and [`PlanOptions::force`] requests it.
     Forced,
 }
 
@@ -157,14 +157,14 @@ impl Diagnostic for UnknownSeed {
 pub fn plan(
     seeds: &[Seed],
     stored: &BTreeMap<EssayId, Stored>,
-    site: Site,
+    site: SiteSettings,
     models: &mut dyn Models,
-    choice: &Choice,
+    options: &PlanOptions,
 ) -> Result<Plan> {
-    known(seeds, choice)?;
-    let asked_for = seeds.iter().filter(|seed| is_asked_for(seed, choice));
+    check_slugs(seeds, options)?;
+    let requested = seeds.iter().filter(|seed| is_requested(seed, options));
     let takes: Vec<(&Seed, &Take)> =
-        asked_for.flat_map(|seed| seed.takes.iter().map(move |take| (seed, take))).collect();
+        requested.flat_map(|seed| seed.takes.iter().map(move |take| (seed, take))).collect();
     let mut identities: HashMap<&str, Identity> = HashMap::new();
     for (_, take) in &takes {
         let model = site.model_of(take);
@@ -172,22 +172,22 @@ pub fn plan(
             identities.insert(model, models.identity(model)?);
         }
     }
-    let decided: Vec<(Asked<'_>, Decision)> = takes
+    let decided: Vec<(PlannedTake<'_>, Decision)> = takes
         .into_par_iter()
         .map(|(seed, take)| {
             let model = site.model_of(take);
-            let asked = Asked { seed, take, site, model, identity: &identities[model] };
-            let decision = decide(&asked, stored.get(&asked.id()), choice);
-            (asked, decision)
+            let planned = PlannedTake { seed, take, site, model, identity: &identities[model] };
+            let decision = decide(&planned, stored.get(&planned.id()), options);
+            (planned, decision)
         })
         .collect();
     let mut plan = Plan::default();
-    for (asked, decision) in decided {
+    for (planned, decision) in decided {
         match decision {
-            Decision::Write(reason) => plan.jobs.push(asked.job(reason)),
-            Decision::Fresh => plan.fresh.push(asked.id()),
-            Decision::Stale => plan.stale.push(asked.id()),
-            Decision::Edited => plan.edited.push(asked.id()),
+            Decision::Write(reason) => plan.jobs.push(planned.job(reason)),
+            Decision::Fresh => plan.fresh.push(planned.id()),
+            Decision::Stale => plan.stale.push(planned.id()),
+            Decision::Edited => plan.edited.push(planned.id()),
         }
     }
     plan.orphans = orphans(seeds, stored);
@@ -209,16 +209,16 @@ enum Decision {
     Edited,
 }
 
-fn decide(asked: &Asked<'_>, stored: Option<&Stored>, choice: &Choice) -> Decision {
+fn decide(planned: &PlannedTake<'_>, stored: Option<&Stored>, options: &PlanOptions) -> Decision {
     let Some(stored) = stored else {
         return Decision::Write(Reason::Missing);
     };
     let front = &stored.essay.front;
-    let refresh = choice.refresh.includes(&asked.seed.slug);
-    let named = choice.only.is_some();
+    let refresh = options.refresh.includes(&planned.seed.slug);
+    let named = options.only.is_some();
     // Evaluated lazily, because the key needs the prompt.
-    let is_stale = || front.key != asked.key();
-    let reason = if front.seed_hash != asked.seed_hash() {
+    let is_stale = || front.key != planned.key();
+    let reason = if front.seed_hash != planned.seed_hash() {
         Some(Reason::SeedChanged)
     } else {
         (refresh && is_stale()).then_some(Reason::Refreshed)
@@ -227,7 +227,7 @@ fn decide(asked: &Asked<'_>, stored: Option<&Stored>, choice: &Choice) -> Decisi
         // `--force` alone must not discard the edits of a whole site. It overwrites an edited essay only
         // if its seed changed, or it was refreshed or named.
         let meant = reason.is_some() || refresh || named;
-        return if choice.force && meant {
+        return if options.force && meant {
             Decision::Write(Reason::Forced)
         } else {
             Decision::Edited
@@ -241,22 +241,22 @@ fn decide(asked: &Asked<'_>, stored: Option<&Stored>, choice: &Choice) -> Decisi
 }
 
 /// A requested take with everything that determines its essay.
-struct Asked<'a> {
+struct PlannedTake<'a> {
     seed: &'a Seed,
     take: &'a Take,
-    site: Site<'a>,
+    site: SiteSettings<'a>,
     model: &'a str,
     identity: &'a Identity,
 }
 
-impl Asked<'_> {
+impl PlannedTake<'_> {
     fn id(&self) -> EssayId {
         EssayId { slug: self.seed.slug.clone(), take: self.take.number }
     }
 
-    fn brief(&self) -> Brief {
+    fn request(&self) -> EssayRequest {
         let flags = self.site.generation_flags;
-        Brief {
+        EssayRequest {
             prompt: Prompt::new(self.seed.title.as_deref(), &self.seed.quote),
             generation: self
                 .identity
@@ -268,17 +268,17 @@ impl Asked<'_> {
     }
 
     fn key(&self) -> String {
-        self.key_of(&self.brief())
+        self.key_of(&self.request())
     }
 
-    fn key_of(&self, brief: &Brief) -> String {
+    fn key_of(&self, request: &EssayRequest) -> String {
         let inputs = Inputs {
             identity: self.identity,
-            prompt: &brief.prompt.text,
-            generation: &brief.generation,
+            prompt: &request.prompt.text,
+            generation: &request.generation,
             blocklist: self.site.blocklist.patterns(),
-            rng_seed: brief.rng_seed,
-            take: brief.take,
+            rng_seed: request.rng_seed,
+            take: request.take,
         };
         inputs.key()
     }
@@ -295,28 +295,28 @@ impl Asked<'_> {
     }
 
     fn job(&self, reason: Reason) -> Job {
-        let brief = self.brief();
+        let request = self.request();
         Job {
             id: self.id(),
             reason,
             quote: self.seed.quote.clone(),
             model: self.model.to_owned(),
             identity: self.identity.clone(),
-            key: self.key_of(&brief),
+            key: self.key_of(&request),
             seed_hash: self.seed_hash(),
-            brief,
+            request,
         }
     }
 }
 
-fn is_asked_for(seed: &Seed, choice: &Choice) -> bool {
-    let named = choice.only.as_ref().map(|only| only.contains(&seed.slug));
-    named.unwrap_or(!seed.draft || choice.drafts)
+fn is_requested(seed: &Seed, options: &PlanOptions) -> bool {
+    let named = options.only.as_ref().map(|only| only.contains(&seed.slug));
+    named.unwrap_or(!seed.draft || options.drafts)
 }
 
-/// Checks that every slug of `choice` names a seed.
-fn known(seeds: &[Seed], choice: &Choice) -> Result<(), UnknownSeed> {
-    let named = choice.only.iter().flatten().chain(choice.refresh.slugs());
+/// Checks that every slug in `options` names a seed.
+fn check_slugs(seeds: &[Seed], options: &PlanOptions) -> Result<(), UnknownSeed> {
+    let named = options.only.iter().flatten().chain(options.refresh.slugs());
     for slug in named {
         if seeds.iter().any(|seed| seed.slug == *slug) {
             continue;

@@ -7,9 +7,9 @@ use text::Figures;
 
 /// Results of a run. It contains no timings; the caller measures those.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Report {
+pub struct RunReport {
     /// Essays that were stored, in the order of the plan.
-    pub written: Vec<Written>,
+    pub written: Vec<WrittenEssay>,
     /// Essays that were not stored because each candidate is empty or matches the blocklist.
     pub refused: Vec<EssayId>,
     /// Number of candidates generated.
@@ -20,7 +20,7 @@ pub struct Report {
 
 /// An essay that was stored.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Written {
+pub struct WrittenEssay {
     pub id: EssayId,
     pub reason: Reason,
     /// Reasons for not passing the gate, if any.
@@ -28,13 +28,13 @@ pub struct Written {
     pub figures: Figures,
 }
 
-impl Report {
+impl RunReport {
     pub(super) fn add(&mut self, job: &Job, outcome: &Outcome, essay: Option<&Essay>) {
         self.candidates += outcome.candidates.len();
         self.new_tokens +=
             outcome.candidates.iter().map(|c| c.completion.token_ids.len()).sum::<usize>();
         match essay {
-            Some(Essay { front, .. }) => self.written.push(Written {
+            Some(Essay { front, .. }) => self.written.push(WrittenEssay {
                 id: job.id.clone(),
                 reason: job.reason,
                 flagged: front.flagged.clone(),
@@ -45,7 +45,7 @@ impl Report {
     }
 
     /// Returns the essays that did not pass the gate.
-    pub fn flagged(&self) -> impl Iterator<Item = &Written> {
+    pub fn flagged(&self) -> impl Iterator<Item = &WrittenEssay> {
         self.written.iter().filter(|written| written.flagged.is_some())
     }
 
@@ -54,7 +54,7 @@ impl Report {
     pub fn figures(&self) -> Figures {
         let mut total = Figures::default();
         let essays = self.written.len().max(1) as f64;
-        for Written { figures, .. } in &self.written {
+        for WrittenEssay { figures, .. } in &self.written {
             total.words += figures.words;
             total.prompt_tokens += figures.prompt_tokens;
             total.new_tokens += figures.new_tokens;

@@ -1,5 +1,5 @@
-//! Rounds of candidates: generates several completions of each text and keeps the best. If none is good
-//! enough, it generates another round. All texts share the generator's batch.
+//! Rounds of candidates: generates several completions of each prompt and keeps the best. If none is good
+//! enough, it generates another round. All essays share the generator's batch.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -8,12 +8,11 @@ use std::sync::Arc;
 use miette::{Result, miette};
 
 use super::key::candidate_key;
-use generator::Generation;
-use generator::{Completion, Generator, Request, Tokenizer, Work};
+use generator::{Completion, Generation, Generator, Request, Tokenizer, Work};
 use text::Figures;
 use text::clean::clean;
 use text::judge::{Blocklist, Verdict, figures, judge};
-use text::made_up_words::coined;
+use text::made_up_words::made_up_words;
 use text::prompt::Prompt;
 
 /// Minimum number of tokens per word of `min_words`. A word takes about 1.25 tokens with venti-mini's
@@ -24,16 +23,16 @@ const TOKENS_A_WORD: f64 = 1.25;
 /// removes.
 const MOST_TOKENS_A_WORD: f64 = 1.6;
 
-/// A text to write.
+/// A request to write one essay: what to continue, and how.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Brief {
+pub struct EssayRequest {
     pub prompt: Prompt,
     pub generation: Generation,
     pub rng_seed: u64,
     pub take: u32,
 }
 
-impl Brief {
+impl EssayRequest {
     /// Returns the number of candidates per round: one at temperature 0, where all would be equal.
     fn candidates(&self) -> u32 {
         if self.generation.temperature == 0.0 {
@@ -94,11 +93,18 @@ impl Brief {
         let mut figures = figures(&text, &completion);
         figures.rounds = round;
         let quote = self.prompt.quote();
-        let mut coined = coined(&completion, tokenizer);
-        coined.retain(|word| text.contains(word.as_str()));
-        let verdict =
-            judge(quote, &text, &completion, &figures, coined.len(), &self.generation, blocklist);
-        Candidate { round, candidate, completion, text, figures, coined, verdict }
+        let mut made_up_words = made_up_words(&completion, tokenizer);
+        made_up_words.retain(|word| text.contains(word.as_str()));
+        let verdict = judge(
+            quote,
+            &text,
+            &completion,
+            &figures,
+            made_up_words.len(),
+            &self.generation,
+            blocklist,
+        );
+        Candidate { round, candidate, completion, text, figures, made_up_words, verdict }
     }
 
     /// Returns the maximum number of rounds. After that the best candidate is kept even if none passes.
@@ -118,11 +124,11 @@ pub struct Candidate {
     pub text: String,
     pub figures: Figures,
     /// Words of `text` that the model made up.
-    pub coined: Vec<String>,
+    pub made_up_words: Vec<String>,
     pub verdict: Verdict,
 }
 
-/// All candidates of a text, ordered by round and candidate.
+/// All candidates of an essay, ordered by round and candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     pub candidates: Vec<Candidate>,
@@ -143,152 +149,150 @@ impl Outcome {
     }
 }
 
-/// Progress of the generator. `text` is an index into the briefs given to [`write_all`].
+/// Progress of the candidates. `essay` is an index into the requests given to [`write_all`].
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Progress<'a> {
-    /// The first candidate of a text has been started.
-    Begun { text: usize },
+pub enum CandidateEvent<'a> {
+    /// The first candidate of an essay has been started.
+    Begun { essay: usize },
     /// A piece of a candidate's raw text, about one token.
-    Piece { text: usize, round: u32, candidate: u32, piece: &'a str },
+    Piece { essay: usize, round: u32, candidate: u32, piece: &'a str },
     /// A candidate is finished.
-    Candidate { text: usize, new_tokens: usize },
+    Finished { essay: usize, new_tokens: usize },
 }
 
-/// Writes all texts and passes each to `finished` as soon as its last round is complete.
+/// Writes all essays and passes each to `finished` as soon as its last round is complete.
 ///
-/// The result depends only on a text's brief, not on the other texts or on the order in which the
+/// The result depends only on an essay's request, not on the other essays or on the order in which the
 /// generator finishes candidates.
 ///
 /// # Errors
 /// If a prompt fills all of the model's positions, or the generator or `finished` fails.
 pub fn write_all(
     generator: &mut dyn Generator,
-    briefs: &[&Brief],
+    essays: &[&EssayRequest],
     blocklist: &Blocklist,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(CandidateEvent),
     finished: &mut dyn FnMut(usize, Outcome) -> Result<()>,
 ) -> Result<()> {
-    let texts =
-        briefs.iter().map(|brief| Text::new(generator, brief)).collect::<Result<Vec<_>>>()?;
+    let sets = essays.iter().map(|essay| CandidateSet::new(generator, essay));
     let mut rounds = Rounds {
+        sets: sets.collect::<Result<_>>()?,
         tokenizer: generator.tokenizer(),
-        texts,
-        waiting: VecDeque::new(),
-        asked: Vec::new(),
+        queue: VecDeque::new(),
+        started: Vec::new(),
         blocklist,
         progress,
         finished,
     };
     // Longest first, so that the batch does not end up waiting for a long text that started late. The
     // sort is stable.
-    let mut order: Vec<usize> = (0..briefs.len()).collect();
-    order.sort_by_key(|&text| std::cmp::Reverse(rounds.texts[text].longest()));
-    for text in order {
-        rounds.queue(text, 1);
+    let mut order: Vec<usize> = (0..essays.len()).collect();
+    order.sort_by_key(|&essay| std::cmp::Reverse(rounds.sets[essay].max_new_tokens()));
+    for essay in order {
+        rounds.enqueue(essay, 1);
     }
     generator.run(&mut rounds)
 }
 
-/// A text and its candidates so far.
-struct Text<'a> {
-    brief: &'a Brief,
+/// The finished candidates of an essay.
+struct CandidateSet<'a> {
+    essay: &'a EssayRequest,
+    /// Request for the first candidate; the others differ in `id` and `rng_key`.
     request: Request,
-    written: Vec<Candidate>,
+    candidates: Vec<Candidate>,
 }
 
-impl<'a> Text<'a> {
-    fn new(generator: &dyn Generator, brief: &'a Brief) -> Result<Self> {
-        let request = brief.request(generator.tokenizer().as_ref(), generator.n_positions())?;
-        Ok(Self { brief, request, written: Vec::new() })
+impl<'a> CandidateSet<'a> {
+    fn new(generator: &dyn Generator, essay: &'a EssayRequest) -> Result<Self> {
+        let request = essay.request(generator.tokenizer().as_ref(), generator.n_positions())?;
+        Ok(Self { essay, request, candidates: Vec::new() })
     }
 
-    /// Maximum number of new tokens.
-    fn longest(&self) -> usize {
+    fn max_new_tokens(&self) -> usize {
         self.request.generation.max_new_tokens.unwrap_or(usize::MAX)
     }
 }
 
-/// A candidate that has been or will be requested from the generator.
+/// Identifies a candidate.
 #[derive(Clone, Copy)]
-struct Ticket {
-    text: usize,
+struct CandidateId {
+    /// Index of the essay.
+    essay: usize,
     round: u32,
     candidate: u32,
 }
 
+/// The [`Work`] of a run.
 struct Rounds<'a> {
     tokenizer: Arc<dyn Tokenizer>,
-    texts: Vec<Text<'a>>,
-    waiting: VecDeque<Ticket>,
-    /// Requested candidates, indexed by request id.
-    asked: Vec<Ticket>,
+    sets: Vec<CandidateSet<'a>>,
+    queue: VecDeque<CandidateId>,
+    /// Candidates requested from the generator, indexed by request id.
+    started: Vec<CandidateId>,
     blocklist: &'a Blocklist,
-    progress: &'a mut dyn FnMut(Progress),
+    progress: &'a mut dyn FnMut(CandidateEvent),
     finished: &'a mut dyn FnMut(usize, Outcome) -> Result<()>,
 }
 
 impl Rounds<'_> {
-    /// Queues a round of candidates. Later rounds go to the front of the queue, so that texts already
+    /// Queues a round of candidates. Later rounds go to the front of the queue, so that essays already
     /// started are finished first.
-    fn queue(&mut self, text: usize, round: u32) {
-        let candidates = self.texts[text].brief.candidates();
-        for candidate in 1..=candidates {
-            let ticket = Ticket { text, round, candidate };
-            if round == 1 {
-                self.waiting.push_back(ticket);
-            } else {
-                self.waiting.push_front(Ticket { candidate: candidates + 1 - candidate, ..ticket });
-            }
+    fn enqueue(&mut self, essay: usize, round: u32) {
+        let candidates = self.sets[essay].essay.candidates();
+        let ids = (1..=candidates).map(|candidate| CandidateId { essay, round, candidate });
+        if round == 1 {
+            self.queue.extend(ids);
+        } else {
+            ids.rev().for_each(|id| self.queue.push_front(id));
         }
     }
 }
 
 impl Work for Rounds<'_> {
     fn next(&mut self) -> Option<Request> {
-        let ticket = self.waiting.pop_front()?;
-        let Ticket { text, round, candidate } = ticket;
-        let Text { brief, request, .. } = &self.texts[text];
+        let candidate_id = self.queue.pop_front()?;
+        let CandidateId { essay, round, candidate } = candidate_id;
         if round == 1 && candidate == 1 {
-            (self.progress)(Progress::Begun { text });
+            (self.progress)(CandidateEvent::Begun { essay });
         }
-        let id = self.asked.len() as u64;
-        self.asked.push(ticket);
+        let CandidateSet { essay, request, .. } = &self.sets[essay];
+        let id = self.started.len() as u64;
+        self.started.push(candidate_id);
         Some(Request {
             id,
-            rng_key: candidate_key(brief.rng_seed, brief.take, round, candidate),
+            rng_key: candidate_key(essay.rng_seed, essay.take, round, candidate),
             ..request.clone()
         })
     }
 
     fn text(&mut self, id: u64, piece: &str) -> ControlFlow<()> {
-        if let Some(&Ticket { text, round, candidate }) = self.asked.get(id as usize) {
-            (self.progress)(Progress::Piece { text, round, candidate, piece });
+        if let Some(&CandidateId { essay, round, candidate }) = self.started.get(id as usize) {
+            (self.progress)(CandidateEvent::Piece { essay, round, candidate, piece });
         }
         ControlFlow::Continue(())
     }
 
     fn done(&mut self, id: u64, completion: Completion) -> Result<()> {
-        let ticket = *self
-            .asked
+        let CandidateId { essay, round, candidate } = *self
+            .started
             .get(id as usize)
             .ok_or_else(|| miette!("the generator finished an unknown request: {id}"))?;
-        let Ticket { text, round, candidate } = ticket;
-        (self.progress)(Progress::Candidate { text, new_tokens: completion.token_ids.len() });
-        let brief = self.texts[text].brief;
+        let new_tokens = completion.token_ids.len();
+        (self.progress)(CandidateEvent::Finished { essay, new_tokens });
+        let CandidateSet { essay: request, candidates, .. } = &mut self.sets[essay];
         let tokenizer = self.tokenizer.as_ref();
-        let candidate = brief.judged(completion, tokenizer, self.blocklist, (round, candidate));
-        let Text { brief, written, .. } = &mut self.texts[text];
-        written.push(candidate);
-        if written.len() < (round * brief.candidates()) as usize {
+        let number = (round, candidate);
+        candidates.push(request.judged(completion, tokenizer, self.blocklist, number));
+        if candidates.len() < (round * request.candidates()) as usize {
             return Ok(());
         }
-        let passed = written.iter().any(|candidate| candidate.verdict.passes());
-        if !passed && round < brief.max_rounds() {
-            self.queue(text, round + 1);
+        let passed = candidates.iter().any(|candidate| candidate.verdict.passes());
+        if !passed && round < request.max_rounds() {
+            self.enqueue(essay, round + 1);
             return Ok(());
         }
-        let outcome = outcome(std::mem::take(written));
-        (self.finished)(text, outcome)
+        let outcome = outcome(std::mem::take(candidates));
+        (self.finished)(essay, outcome)
     }
 }
 

@@ -1,21 +1,17 @@
 //! Writes missing essays while the preview runs, a few at a time, so that changes made meanwhile are
 //! picked up.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
+use super::latest::LatestReceiver;
+use super::sources::Content;
 use crate::cmd::writing;
 use crate::terminal::Terminal;
-use content;
-use content::essay::EssayId;
-use content::project::Project;
-use content::seed::Seed;
-use content::store::Stored;
 use generator::GenerationOverrides;
-use serve::{Shared, Stage, Teller, Workshop};
+use serve::{EssayStage, ProgressReporter, ServerState, SharedModels};
 use site::page_of;
-use write::{self, Choice, Event};
+use write::{self, PlanOptions, WriteEvent};
 
 /// Maximum number of essays per plan.
 const AT_ONCE: usize = 16;
@@ -25,85 +21,88 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Writes missing essays.
 pub struct Writer {
-    pub workshop: Workshop,
+    pub server: ServerState,
     pub drafts: bool,
     pub terminal: Terminal,
 }
 
-/// The project, its seeds and its stored essays.
-type Content = (Project, Vec<Seed>, BTreeMap<EssayId, Stored>);
-
 impl Writer {
-    /// Writes after each build announced on `built`, until the channel closes.
-    pub fn run(&self, built: &Receiver<()>, teller: &mut Teller) {
+    /// Writes after each build, whose content arrives on `built`, until the channel closes.
+    pub fn run(&self, built: &LatestReceiver<Content>, reporter: &mut ProgressReporter) {
         // Keys of essays that were refused or failed, and would be again.
         let mut hopeless: BTreeSet<String> = BTreeSet::new();
-        let mut said = None;
-        while built.recv().is_ok() {
-            while built.try_recv().is_ok() {}
-            let Ok(content) = self.content() else {
+        let mut reported = None;
+        let mut wrote_until = None;
+        while let Some(content) = built.take() {
+            let Ok(content) = self.current(content, wrote_until) else {
                 // The builder meets the same error and reports it.
                 continue;
             };
-            let fault = self.write(&content, &mut hopeless, teller).err();
-            teller.work(fault.as_ref().map(|_| "cannot write essays: see the terminal".into()));
+            let fault = self.write(&content, &mut hopeless, reporter).err();
+            wrote_until = Some(Instant::now());
+            reporter.work(fault.as_ref().map(|_| "cannot write essays: see the terminal".into()));
             let new = fault.as_ref().map(ToString::to_string);
-            if let Some(report) = fault.filter(|_| new != said) {
+            if let Some(report) = fault.filter(|_| new != reported) {
                 self.terminal.error(&report);
             }
-            said = new;
+            reported = new;
         }
     }
 
-    fn content(&self) -> miette::Result<Content> {
-        let project = self.workshop.surroundings.project()?;
-        let (seeds, stored) = (content::load_seeds(&project)?, content::store(&project).load()?);
-        Ok((project, seeds, stored))
+    /// The content as it is now. It is read again if the build read it before this writer was done, so
+    /// that no essay is written twice.
+    fn current(&self, content: Content, wrote_until: Option<Instant>) -> miette::Result<Content> {
+        match wrote_until {
+            Some(end) if content.read_at <= end => {
+                Content::load(self.server.environment.project()?)
+            }
+            _ => Ok(content),
+        }
     }
 
     fn write(
         &self,
-        (project, seeds, stored): &Content,
+        Content { project, seeds, essays, .. }: &Content,
         hopeless: &mut BTreeSet<String>,
-        teller: &mut Teller,
+        reporter: &mut ProgressReporter,
     ) -> miette::Result<()> {
         let config = &project.config;
         let blocklist = writing::blocklist(config)?;
         let flags = GenerationOverrides::default();
-        let rules = write::Site::of(config, &flags, &blocklist);
-        let choice = Choice { drafts: self.drafts, ..Choice::default() };
-        let Workshop { surroundings, engines, pen } = &self.workshop;
-        let mut models = Shared { models: surroundings.models(project)?, engines };
-        let mut plan = write::plan(seeds, stored, rules, &mut models, &choice)?;
+        let rules = write::SiteSettings::of(config, &flags, &blocklist);
+        let choice = PlanOptions { drafts: self.drafts, ..PlanOptions::default() };
+        let ServerState { environment, engines, lock } = &self.server;
+        let mut models = SharedModels { models: environment.models(project)?, engines };
+        let mut plan = write::plan(seeds, essays, rules, &mut models, &choice)?;
         plan.jobs.retain(|job| !hopeless.contains(&job.key));
         let all = plan.jobs.len();
         if all == 0 {
             return Ok(());
         }
-        let _lock = pen.take(project, PATIENCE, &mut |holder| {
-            teller.work(Some(format!("waiting for {holder}")));
+        let _lock = lock.take(project, PATIENCE, &mut |holder| {
+            reporter.work(Some(format!("waiting for {holder}")));
         })?;
         plan.jobs.truncate(AT_ONCE);
         let mut done = 0;
-        let mut events = |event: Event<'_>| match event {
-            Event::Loading { model } => teller.work(Some(format!("opening {model}"))),
-            Event::Piece { id, round, candidate: 1, piece } => {
-                teller.piece(page_of(id), round, piece);
+        let mut events = |event: WriteEvent<'_>| match event {
+            WriteEvent::Loading { model } => reporter.work(Some(format!("opening {model}"))),
+            WriteEvent::Piece { id, round, candidate: 1, piece } => {
+                reporter.piece(page_of(id), round, piece);
             }
-            Event::Begun { .. } => teller.work(Some(progress(done, all))),
-            Event::Written { id, .. } => {
+            WriteEvent::Begun { .. } => reporter.work(Some(progress(done, all))),
+            WriteEvent::Written { id, .. } => {
                 done += 1;
-                teller.work(Some(progress(done, all)));
+                reporter.work(Some(progress(done, all)));
                 self.terminal.did("written", id);
             }
-            Event::Refused { id } => {
+            WriteEvent::Refused { id } => {
                 done += 1;
-                teller.ended(&page_of(id), Stage::Refused);
+                reporter.ended(&page_of(id), EssayStage::Refused);
                 self.terminal.did("refused", id);
             }
-            Event::Piece { .. } | Event::Candidate { .. } => {}
+            WriteEvent::Piece { .. } | WriteEvent::Candidate { .. } => {}
         };
-        let (store, today) = (content::store(project), surroundings.today()?);
+        let (store, today) = (content::store(project), environment.today()?);
         match write::run(&plan, &blocklist, &mut models, &store, today, &mut events) {
             Ok(report) => {
                 let refused = plan.jobs.iter().filter(|job| report.refused.contains(&job.id));
@@ -111,7 +110,9 @@ impl Writer {
                 Ok(())
             }
             Err(error) => {
-                plan.jobs.iter().for_each(|job| teller.ended(&page_of(&job.id), Stage::Failed));
+                plan.jobs
+                    .iter()
+                    .for_each(|job| reporter.ended(&page_of(&job.id), EssayStage::Failed));
                 hopeless.extend(plan.jobs.iter().map(|job| job.key.clone()));
                 Err(error)
             }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
+use generator::GenerationOverrides;
 use tempfile::TempDir;
 
 use super::*;
@@ -117,6 +118,53 @@ fn weights_that_change_during_a_run_are_refused() {
 }
 
 #[test]
+fn a_model_is_hashed_once_per_run() {
+    let project = project();
+    let mut models = models_in(project.path());
+    let identity = models.identity("./mine").unwrap();
+    // Only hashing could tell: size and time stay the same.
+    let time = fs::metadata(weights(&project)).unwrap().modified().unwrap();
+    fs::write(weights(&project), "WEIGHTS").unwrap();
+    let file = fs::File::options().append(true).open(weights(&project)).unwrap();
+    file.set_modified(time).unwrap();
+    assert_eq!(models.find("./mine").unwrap().pin.weights, identity.weights);
+    assert!(models_in(project.path()).find("./mine").is_err(), "another run hashes it again");
+}
+
+#[test]
+fn a_models_own_settings_are_pinned() {
+    let project = project();
+    let settings = project.path().join("mine/generation_config.json");
+    let plain = models_in(project.path()).identity("./mine").unwrap();
+    assert!(plain.generation.is_empty());
+
+    fs::write(&settings, r#"{"temperature": 0.6, "top_k": 40, "eos_token_id": 0}"#).unwrap();
+    let site = GenerationOverrides { top_k: Some(5), ..Default::default() };
+    let resolve = || {
+        let identity = models_in(project.path()).identity("./mine").unwrap();
+        assert_eq!(identity.weights, plain.weights);
+        let all = identity.settings(&site);
+        (all.temperature, all.top_k, all.max_words)
+    };
+    assert_eq!(resolve(), (0.6, 5, 500), "the site's settings override the model's");
+    let lock = lock_text(&project);
+    assert!(lock.contains("    generation:\n      temperature: 0.6\n      top_k: 40\n"), "{lock}");
+    assert!(lock.contains("      generation_config.json:\n"), "{lock}");
+
+    // On another machine, with other bytes of the same size, the pin holds until something is written.
+    fs::remove_dir_all(project.path().join(".venti")).unwrap();
+    fs::write(&settings, r#"{"temperature": 0.7, "top_k": 40, "eos_token_id": 0}"#).unwrap();
+    assert_eq!(resolve(), (0.6, 5, 500));
+    let error = models_in(project.path()).find("./mine").err().unwrap().to_string();
+    assert!(error.contains("generation_config.json: expected"), "{error}");
+
+    fs::write(&settings, r#"{"temperature": 9}"#).unwrap();
+    assert_eq!(resolve(), (9.0, 5, 500), "a changed folder is pinned again");
+    fs::write(&settings, r#"{"temperature": -1}"#).unwrap();
+    assert!(models_in(project.path()).identity("./mine").is_err());
+}
+
+#[test]
 fn an_update_replaces_the_pin() {
     let project = project();
     let mut models = models_in(project.path());
@@ -188,9 +236,8 @@ mod on_the_hub {
 mod the_embedded_model {
     use std::collections::BTreeMap;
 
-    use super::super::super::{Completion, FinishReason, Request, Work};
     use super::*;
-    use generator::Generation;
+    use generator::{Completion, FinishReason, Generation, Request, Work};
 
     #[test]
     fn a_different_pin_is_an_error_only_when_something_is_written() {
@@ -227,7 +274,7 @@ mod the_embedded_model {
 
         fn done(&mut self, id: u64, completion: Completion) -> miette::Result<()> {
             if self.fails {
-                return Err(miette!(help = "make room", "the disk is full"));
+                return Err(miette::miette!(help = "make room", "the disk is full"));
             }
             self.done.insert(id, completion);
             Ok(())
@@ -246,7 +293,7 @@ mod the_embedded_model {
             prompt: generator.tokenizer().tokenize(prompt).unwrap(),
             generation: generation.clone(),
             rng_key: [id as u8; 32],
-            likeliest: 0,
+            top_logprobs: 0,
             score_prompt: false,
         });
         Texts { waiting: waiting.collect(), ..Texts::default() }

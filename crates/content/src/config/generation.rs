@@ -12,7 +12,7 @@ use crate::yaml::Field;
 pub fn read(field: &Field, under: &GenerationOverrides) -> Result<GenerationOverrides, Problem> {
     let names: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
     let fields = field.fields(&names)?;
-    let mut said = GenerationOverrides::default();
+    let mut overrides = GenerationOverrides::default();
     for setting in SETTINGS {
         let Some(field) = fields.get(setting.name) else { continue };
         let value = match setting.kind {
@@ -22,12 +22,12 @@ pub fn read(field: &Field, under: &GenerationOverrides) -> Result<GenerationOver
                 Value::Texts(field.list()?.iter().map(Field::raw_text).collect::<Result<_, _>>()?)
             }
         };
-        said.set(setting.name, value);
+        overrides.set(setting.name, value);
     }
-    let said = said.over(under);
-    said.check().map_err(|invalid| match fields.get(invalid.key) {
+    let overrides = overrides.over(under);
+    overrides.check().map_err(|invalid| match fields.get(invalid.key) {
         Some(field) => field.must(&invalid.rule),
         None => field.problem(invalid.to_string()),
     })?;
-    Ok(said)
+    Ok(overrides)
 }

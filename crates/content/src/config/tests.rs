@@ -245,7 +245,7 @@ fn only_the_title_is_required() {
         (config.model.as_str(), config.batch_size, config.threads),
         ("venti-mini", None, None)
     );
-    assert_eq!(config.generation, Generation::default());
+    assert!(config.generation.is_empty());
     assert_eq!((config.paginate, config.feed_limit, config.words_per_minute), (12, 20, 265));
     assert_eq!((config.publish, config.minify, config.noindex), (Publish::Auto, true, false));
 }
@@ -342,25 +342,51 @@ noindex: true
             4,
         ),
         threads: None,
-        generation: Generation {
-            temperature: 0.0,
-            top_k: 3,
-            top_p: 0.5,
-            min_p: 0.1,
-            typical_p: 0.9,
-            repetition_penalty: 1.0,
-            no_repeat_ngram_size: 4,
-            stop: [
-                "\n\n",
-            ],
-            min_new_tokens: 1,
+        generation: GenerationOverrides {
+            temperature: Some(
+                0.0,
+            ),
+            top_k: Some(
+                3,
+            ),
+            top_p: Some(
+                0.5,
+            ),
+            min_p: Some(
+                0.1,
+            ),
+            typical_p: Some(
+                0.9,
+            ),
+            repetition_penalty: Some(
+                1.0,
+            ),
+            no_repeat_ngram_size: Some(
+                4,
+            ),
+            stop: Some(
+                [
+                    "\n\n",
+                ],
+            ),
+            min_new_tokens: Some(
+                1,
+            ),
             max_new_tokens: Some(
                 9,
             ),
-            min_words: 2,
-            max_words: 5,
-            candidates: 1,
-            max_rounds: 1,
+            min_words: Some(
+                2,
+            ),
+            max_words: Some(
+                5,
+            ),
+            candidates: Some(
+                8,
+            ),
+            max_rounds: Some(
+                2,
+            ),
         },
         blocklist: [
             "\\bfoo\\b",

@@ -1,33 +1,24 @@
-//! Converts plain text to CommonMark and back. The model's text must never become markup, so every
-//! character that could is escaped with a backslash.
+//! Converts plain text to CommonMark. The model's text must never become markup, so every character
+//! that could is escaped with a backslash.
 
-use pulldown_cmark::{Event, Parser};
+use text::whitespace::paragraphs;
 
 /// Normalises plain text to a form that Markdown preserves: paragraphs separated by one empty line, no
 /// white space at the start or end of lines, no control characters.
 pub fn canonical(plain: &str) -> String {
-    let plain = plain
+    let plain: String = plain
         .replace("\r\n", "\n")
         .replace(['\r', '\u{85}', '\u{2028}'], "\n")
-        .replace('\u{2029}', "\n\n");
-    let mut paragraphs: Vec<Vec<String>> = vec![Vec::new()];
-    for line in plain.lines() {
-        let line: String = line
-            .chars()
-            .map(|c| if c == '\t' { ' ' } else { c })
-            .filter(|c| !c.is_control())
-            .collect();
-        let line = line.trim();
-        match paragraphs.last_mut() {
-            Some(paragraph) if !line.is_empty() => paragraph.push(line.to_owned()),
-            _ => paragraphs.push(Vec::new()),
-        }
-    }
-    let paragraphs = paragraphs.iter().filter(|lines| !lines.is_empty());
-    paragraphs.map(|lines| lines.join("\n")).collect::<Vec<_>>().join("\n\n")
+        .replace('\u{2029}', "\n\n")
+        .replace('\t', " ")
+        .chars()
+        .filter(|c| *c == '\n' || !c.is_control())
+        .collect();
+    let paragraphs = paragraphs(&plain);
+    paragraphs.iter().map(|lines| lines.join("\n")).collect::<Vec<_>>().join("\n\n")
 }
 
-/// Escapes plain text to CommonMark whose [`plain_text`] is exactly the [`canonical`] form of `plain`,
+/// Escapes plain text to CommonMark whose [`super::plain_text`] is exactly the [`canonical`] form of `plain`,
 /// with and without the usual extensions (tables, strikethrough, footnotes, task lists).
 pub fn escape_markdown(plain: &str) -> String {
     canonical(plain).split('\n').map(escape_line).collect::<Vec<_>>().join("\n")
@@ -49,47 +40,12 @@ fn escape_line(line: &str) -> String {
     escaped
 }
 
-/// The text of a CommonMark document without its markup: blocks separated by one empty line, raw HTML
-/// as plain text.
-pub fn plain_text(markdown: &str) -> String {
-    let mut blocks: Vec<String> = vec![String::new()];
-    for event in Parser::new(markdown) {
-        let text: &str = match &event {
-            Event::Text(text) | Event::Code(text) | Event::Html(text) | Event::InlineHtml(text) => {
-                text
-            }
-            Event::SoftBreak | Event::HardBreak => "\n",
-            Event::Start(tag) if is_block(tag.to_end()) => {
-                blocks.push(String::new());
-                continue;
-            }
-            Event::End(end) if is_block(*end) => {
-                blocks.push(String::new());
-                continue;
-            }
-            _ => continue,
-        };
-        if let Some(block) = blocks.last_mut() {
-            block.push_str(text);
-        }
-    }
-    let blocks =
-        blocks.iter().map(|block| block.trim_matches('\n')).filter(|block| !block.is_empty());
-    blocks.collect::<Vec<_>>().join("\n\n")
-}
-
-fn is_block(tag: pulldown_cmark::TagEnd) -> bool {
-    use pulldown_cmark::TagEnd::{
-        Emphasis, Image, Link, Strikethrough, Strong, Subscript, Superscript,
-    };
-    !matches!(tag, Emphasis | Image | Link | Strikethrough | Strong | Subscript | Superscript)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use pulldown_cmark::Options;
+    use pulldown_cmark::{Event, Options, Parser};
 
+    use super::super::plain_text;
     use super::*;
 
     /// Renders a text as on a page, with extensions that leave plain words alone. Excludes smart
@@ -207,15 +163,6 @@ mod tests {
         ] {
             survives(plain);
         }
-    }
-
-    #[test]
-    fn plain_text_drops_markup() {
-        let markdown = "# Head\n\nA *word* and a [link](https://a.example),\nnext `line`.\n\n- one\n- two\n\n<b>raw</b>\n";
-        assert_eq!(
-            plain_text(markdown),
-            "Head\n\nA word and a link,\nnext line.\n\none\n\ntwo\n\n<b>raw</b>"
-        );
     }
 
     proptest! {

@@ -2,43 +2,9 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::sample::essay;
 use super::*;
-use generator::GenerationOverrides;
-
-/// A realistic essay.
-pub fn essay(slug: &str, take: u32) -> Essay {
-    let front = FrontMatter {
-        title: "Return to: \"Sender\"".into(),
-        pull_quote: None,
-        reviewed: false,
-        flagged: None,
-        seed: slug.into(),
-        take,
-        quote: "A roadmap is a letter.\n\nIt arrives.".into(),
-        written: jiff::civil::date(2026, 11, 22),
-        model: "venti-mini".into(),
-        weights: "ab".into(),
-        generation: Generation { stop: vec!["\n\n".into(), "---".into()], ..Generation::default() },
-        rng_seed: 1 << 53,
-        round: 1,
-        candidate: 3,
-        revision: 1,
-        engine: "venti 0.1.0".into(),
-        device: "cpu".into(),
-        dtype: "f32".into(),
-        steps: Vec::new(),
-        figures: Figures {
-            words: 3,
-            distinct: [0.1 + 0.2, 1.0, 1.0 / 3.0, 0.0],
-            mean_log_likelihood: -2.5,
-            ..Figures::default()
-        },
-        key: "k".into(),
-        seed_hash: "s".into(),
-        hash: String::new(),
-    };
-    Essay { front, body: "First paragraph.\n\nSecond\nparagraph.".into() }.seal()
-}
+use generator::{FinishReason, GenerationOverrides};
 
 fn parse(text: &str) -> Result<Essay, String> {
     Essay::parse(Path::new("content/essays/a.md"), text).map_err(|problem| problem.to_line())
@@ -175,8 +141,8 @@ fn a_steered_essay_records_its_steps() {
     assert!(!plain.is_edited() && !plain.is_steered());
     assert!(read.is_edited() && read.is_steered() && !read.is_changed());
     assert_eq!(plain.content_hash(), steered.content_hash());
-    let said = parse(&text.replace("ended: cancelled", "ended: bored")).expect_err("no ending");
-    assert!(said.contains("bored") && said.contains(":"), "{said}");
+    let message = parse(&text.replace("ended: cancelled", "ended: bored")).expect_err("no ending");
+    assert!(message.contains("bored") && message.contains(":"), "{message}");
 }
 
 #[test]

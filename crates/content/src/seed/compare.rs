@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use super::read::{Spot, alias_page, same_tag};
+use super::read::{KeyLocation, alias_page, same_tag};
 use super::{Seed, Tag};
 use crate::problem::Problem;
 use crate::slug;
 
 /// Creates a problem at a place in a seed's file.
-pub type Show<'s> = &'s dyn Fn(&Seed, Spot<'_>, String) -> Problem;
+pub type Show<'s> = &'s dyn Fn(&Seed, KeyLocation<'_>, String) -> Problem;
 
 /// Finds conflicts between two seeds, or between a seed and a page of the site. Of two seeds, the later
 /// one is reported.
@@ -26,7 +26,7 @@ fn compare_slugs(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: &m
     let mut first: HashMap<&str, &Path> = HashMap::with_capacity(seeds.len());
     for seed in seeds {
         let slug = seed.slug.as_str();
-        let problem = |message| show(seed, Spot::Slug, message);
+        let problem = |message| show(seed, KeyLocation::Slug, message);
         if is_route(slug, routes) {
             problems.push(
                 problem(format!("the slug `{slug}` is already used by another page of the site"))
@@ -61,7 +61,8 @@ fn compare_tags(seeds: &[Seed], show: Show<'_>, problems: &mut Vec<Problem>) {
         if let Some((tag, other, path)) = clash {
             let message = format!("{} ({})", same_tag(&tag.name, other), path.display());
             problems.push(
-                show(seed, Spot::Tag(tag), message).hint("spell them the same way, or rename one"),
+                show(seed, KeyLocation::Tag(tag), message)
+                    .hint("spell them the same way, or rename one"),
             );
         }
     }
@@ -83,7 +84,8 @@ fn compare_authors(seeds: &[Seed], show: Show<'_>, problems: &mut Vec<Problem>) 
                 path.display()
             );
             problems.push(
-                show(seed, Spot::Author, message).hint("spell them the same way, or rename one"),
+                show(seed, KeyLocation::Author, message)
+                    .hint("spell them the same way, or rename one"),
             );
             continue;
         }
@@ -109,7 +111,7 @@ fn compare_aliases(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: 
                 Some(owner) => {
                     let message = format!("the alias {alias} is {owner}");
                     problems.push(
-                        show(seed, Spot::Alias(index), message)
+                        show(seed, KeyLocation::Alias(index), message)
                             .hint("remove it, or choose another"),
                     );
                     break;

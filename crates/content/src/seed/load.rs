@@ -6,7 +6,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::Seed;
 use super::compare::compare;
-use super::read::{Spot, problem_at};
+use super::read::{KeyLocation, problem_at};
 use crate::fs::Opened;
 use crate::problem::{Problem, Problems, read_all, read_text, text_of};
 
@@ -36,14 +36,14 @@ pub fn survey(root: &Path, dir: &Path, routes: &[String]) -> Folder {
     let mut problems = Vec::new();
     let files = seed_files(root, dir, &mut problems);
     let mut seeds: Vec<Seed> = Vec::with_capacity(files.len());
-    for said in read_all(root, &files, read) {
-        match said {
+    for result in read_all(root, &files, read) {
+        match result {
             Ok(seed) => seeds.push(seed),
             Err(problem) => problems.push(problem),
         }
     }
-    problems.extend(compare(&seeds, routes, &|seed, spot, message| {
-        problem_on_disk(root, seed, spot, message)
+    problems.extend(compare(&seeds, routes, &|seed, location, message| {
+        problem_on_disk(root, seed, location, message)
     }));
     Folder { files, seeds, problems }
 }
@@ -78,15 +78,16 @@ pub fn check(
     // The seed comes last, so that conflicts are reported in its file.
     let others = seeds.len();
     seeds.extend(now);
-    let before =
-        compare(&seeds, routes, &|seed, spot, message| problem_on_disk(root, seed, spot, message));
+    let before = compare(&seeds, routes, &|seed, location, message| {
+        problem_on_disk(root, seed, location, message)
+    });
     seeds.truncate(others);
     seeds.push(seed);
-    let mut problems = compare(&seeds, routes, &|seed, spot, message| {
+    let mut problems = compare(&seeds, routes, &|seed, location, message| {
         if seed.path == path {
-            problem_at(path, text, spot, message)
+            problem_at(path, text, location, message)
         } else {
-            problem_on_disk(root, seed, spot, message)
+            problem_on_disk(root, seed, location, message)
         }
     });
     // Ignore the place: an existing problem may have moved to another line.
@@ -96,9 +97,14 @@ pub fn check(
 }
 
 /// Creates a problem in a file. Reads the file again to find the place, because conflicts are rare.
-fn problem_on_disk(root: &Path, seed: &Seed, spot: Spot<'_>, message: String) -> Problem {
+fn problem_on_disk(
+    root: &Path,
+    seed: &Seed,
+    location: KeyLocation<'_>,
+    message: String,
+) -> Problem {
     match read_text(root, &seed.path) {
-        Ok(text) => problem_at(&seed.path, &text, spot, message),
+        Ok(text) => problem_at(&seed.path, &text, location, message),
         Err(unreadable) => unreadable,
     }
 }

@@ -284,7 +284,7 @@ pub fn alias_page(alias: &str) -> String {
 
 /// The key or list entry at which a conflict is reported.
 #[derive(Debug, Clone, Copy)]
-pub enum Spot<'a> {
+pub enum KeyLocation<'a> {
     Slug,
     Author,
     /// The entry of `tags` with this name.
@@ -293,8 +293,8 @@ pub enum Spot<'a> {
     Alias(usize),
 }
 
-/// Creates a problem at a spot in a file that [`Seed::parse`] has accepted.
-pub fn problem_at(path: &Path, text: &str, spot: Spot, message: String) -> Problem {
+/// Creates a problem at a location in a file that [`Seed::parse`] has accepted.
+pub fn problem_at(path: &Path, text: &str, location: KeyLocation, message: String) -> Problem {
     let in_file = |message: String| Problem::at(PathBuf::from(path), text, 0, 0, message);
     let Ok(parts) = front_matter::split(path, text) else { return in_file(message) };
     let start = parts.body.start;
@@ -302,13 +302,13 @@ pub fn problem_at(path: &Path, text: &str, spot: Spot, message: String) -> Probl
         return in_file(message);
     };
     let Ok(fields) = document.root().any_fields() else { return in_file(message) };
-    let entry = match spot {
-        Spot::Slug => fields.get("slug"),
-        Spot::Author => fields.get("author"),
-        Spot::Tag(tag) => entries(&fields, "tags")
+    let entry = match location {
+        KeyLocation::Slug => fields.get("slug"),
+        KeyLocation::Author => fields.get("author"),
+        KeyLocation::Tag(tag) => entries(&fields, "tags")
             .into_iter()
             .find(|entry| entry.text().is_ok_and(|name| name == tag.name)),
-        Spot::Alias(index) => entries(&fields, "aliases").into_iter().nth(index),
+        KeyLocation::Alias(index) => entries(&fields, "aliases").into_iter().nth(index),
     };
     entry.map_or_else(|| in_file(message.clone()), |entry| entry.problem(message.clone()))
 }

@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 
 use super::Document;
-use super::node::{Key, Node, Value};
+use super::node::{Key, Node, NodeValue};
 use crate::problem::Problem;
 
 /// A value of a document.
@@ -37,22 +37,22 @@ impl<'d> Field<'d> {
 
     fn wrong_type(&self, expected: &str) -> Problem {
         let (found, hint) = match &self.node.value {
-            Value::Null => ("an empty value".to_owned(), None),
-            Value::Bool(value) => (
+            NodeValue::Null => ("an empty value".to_owned(), None),
+            NodeValue::Bool(value) => (
                 format!("the boolean {value}"),
                 Some(format!("put it in quotes if it is text: \"{value}\"")),
             ),
-            Value::Integer(value) => (
+            NodeValue::Integer(value) => (
                 format!("the number {value}"),
                 Some(format!("put it in quotes if it is text: \"{value}\"")),
             ),
-            Value::Float(value) => (
+            NodeValue::Float(value) => (
                 format!("the number {value}"),
                 Some(format!("put it in quotes if it is text: \"{value}\"")),
             ),
-            Value::Text(value) => (format!("the text {:?}", shortened(value)), None),
-            Value::List(_) => ("a list".to_owned(), None),
-            Value::Map(_) => ("a mapping of keys to values".to_owned(), None),
+            NodeValue::Text(value) => (format!("the text {:?}", shortened(value)), None),
+            NodeValue::List(_) => ("a list".to_owned(), None),
+            NodeValue::Map(_) => ("a mapping of keys to values".to_owned(), None),
         };
         let problem = self.must(&format!("be {expected}, not {found}"));
         match hint.filter(|_| expected.starts_with("text")) {
@@ -64,7 +64,7 @@ impl<'d> Field<'d> {
     /// The unmodified text.
     pub fn raw_text(&self) -> Result<String, Problem> {
         match &self.node.value {
-            Value::Text(text) => Ok(text.clone()),
+            NodeValue::Text(text) => Ok(text.clone()),
             _ => Err(self.wrong_type("text")),
         }
     }
@@ -87,7 +87,7 @@ impl<'d> Field<'d> {
     /// `true` or `false`.
     pub fn flag(&self) -> Result<bool, Problem> {
         match &self.node.value {
-            Value::Bool(flag) => Ok(*flag),
+            NodeValue::Bool(flag) => Ok(*flag),
             _ => Err(self.wrong_type("true or false")),
         }
     }
@@ -100,7 +100,7 @@ impl<'d> Field<'d> {
             _ => format!("a whole number from {low} to {high}"),
         };
         match &self.node.value {
-            Value::Integer(number) => match u64::try_from(*number) {
+            NodeValue::Integer(number) => match u64::try_from(*number) {
                 Ok(number) if range.contains(&number) => Ok(number),
                 _ => Err(self.must(&format!("be {expected}, not {number}"))),
             },
@@ -117,8 +117,8 @@ impl<'d> Field<'d> {
     /// A finite number.
     pub fn number(&self) -> Result<f64, Problem> {
         match &self.node.value {
-            Value::Integer(number) => Ok(*number as f64),
-            Value::Float(number) if number.is_finite() => Ok(*number),
+            NodeValue::Integer(number) => Ok(*number as f64),
+            NodeValue::Float(number) if number.is_finite() => Ok(*number),
             _ => Err(self.wrong_type("a finite number")),
         }
     }
@@ -127,7 +127,9 @@ impl<'d> Field<'d> {
     pub fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, Problem> {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let expected = format!("one of {}", words.join(", "));
-        let Value::Text(text) = &self.node.value else { return Err(self.wrong_type(&expected)) };
+        let NodeValue::Text(text) = &self.node.value else {
+            return Err(self.wrong_type(&expected));
+        };
         let found = choices.iter().find(|(word, _)| word == text);
         found.map(|(_, value)| *value).ok_or_else(|| {
             let problem = self.wrong_type(&expected);
@@ -151,7 +153,9 @@ impl<'d> Field<'d> {
 
     /// The entries of a list.
     pub fn list(&self) -> Result<Vec<Field<'d>>, Problem> {
-        let Value::List(nodes) = &self.node.value else { return Err(self.wrong_type("a list")) };
+        let NodeValue::List(nodes) = &self.node.value else {
+            return Err(self.wrong_type("a list"));
+        };
         Ok(nodes
             .iter()
             .enumerate()
@@ -161,7 +165,7 @@ impl<'d> Field<'d> {
 
     /// Whether this is a list.
     pub fn is_list(&self) -> bool {
-        matches!(self.node.value, Value::List(_))
+        matches!(self.node.value, NodeValue::List(_))
     }
 
     /// A mapping that contains only `known` keys.
@@ -183,8 +187,8 @@ impl<'d> Field<'d> {
     /// A mapping with any keys. An empty document counts as an empty mapping.
     pub fn any_fields(&self) -> Result<Fields<'d>, Problem> {
         let entries = match &self.node.value {
-            Value::Map(entries) => entries.as_slice(),
-            Value::Null => &[],
+            NodeValue::Map(entries) => entries.as_slice(),
+            NodeValue::Null => &[],
             _ => return Err(self.wrong_type("a mapping of keys to values (`key: value`)")),
         };
         Ok(Fields { document: self.document, name: self.name.clone(), entries })

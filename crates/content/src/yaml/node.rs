@@ -16,18 +16,18 @@ pub type Id = usize;
 #[derive(Debug)]
 pub struct Node {
     pub id: Id,
-    pub value: Value,
+    pub value: NodeValue,
 }
 
 impl Node {
     /// Whether there is no value: `key:`, `key: ~`, or an empty document.
     pub fn is_null(&self) -> bool {
-        matches!(self.value, Value::Null)
+        matches!(self.value, NodeValue::Null)
     }
 }
 
 #[derive(Debug)]
-pub enum Value {
+pub enum NodeValue {
     Null,
     Bool(bool),
     Integer(i128),
@@ -46,7 +46,7 @@ pub struct Key {
 
 /// Why a text cannot be read.
 #[derive(Debug)]
-pub struct Error {
+pub struct ParseError {
     /// Byte offset in the text.
     pub at: usize,
     pub message: String,
@@ -54,12 +54,12 @@ pub struct Error {
 }
 
 /// Reads a document. An empty one is null.
-pub fn read(text: &str) -> Result<Node, Error> {
+pub fn read(text: &str) -> Result<Node, ParseError> {
     let walk = Walk::default();
     let result = Reader { walk: &walk }.deserialize(serde_yaml::Deserializer::from_str(text));
-    result.map_err(|error| match walk.complaint.take() {
-        Some((message, hint)) => Error { at: offset(text, &error), message, hint },
-        None => Error::of_parser(text, &error),
+    result.map_err(|error| match walk.failure.take() {
+        Some((message, hint)) => ParseError { at: offset(text, &error), message, hint },
+        None => ParseError::of_parser(text, &error),
     })
 }
 
@@ -72,17 +72,17 @@ pub fn place(text: &str, id: Id) -> usize {
     }
 }
 
-impl Error {
+impl ParseError {
     /// Converts an error of the parser or of a serde derive.
     pub fn of_parser(text: &str, error: &serde_yaml::Error) -> Self {
         let full = error.to_string();
         let cut = [" at line ", " at position "].iter().filter_map(|cut| full.find(cut)).min();
-        let said = &full[..cut.unwrap_or(full.len())];
+        let message = &full[..cut.unwrap_or(full.len())];
         let at = offset(text, error);
-        let known = COMPLAINTS.iter().find(|(part, ..)| said.contains(part));
+        let known = KNOWN_MESSAGES.iter().find(|(part, ..)| message.contains(part));
         match known {
             Some((_, "", hint)) => {
-                Self { at, message: format!("invalid YAML: {said}"), hint: Some(hint) }
+                Self { at, message: format!("invalid YAML: {message}"), hint: Some(hint) }
             }
             // The parser does not report where the second document starts.
             Some((_, message, hint)) => {
@@ -93,13 +93,13 @@ impl Error {
                 };
                 Self { at, message: (*message).to_owned(), hint: Some(hint) }
             }
-            None => Self { at, message: said.to_owned(), hint: None },
+            None => Self { at, message: message.to_owned(), hint: None },
         }
     }
 }
 
 /// Part of a parser message, a clearer message to use instead (or empty), and a hint.
-const COMPLAINTS: [(&str, &str, &str); 9] = [
+const KNOWN_MESSAGES: [(&str, &str, &str); 9] = [
     ("mapping values are not allowed", "", "put text that contains a colon in double quotes"),
     ("a tab character", "", "indent with spaces; YAML does not allow tabs here"),
     ("expected ',' or ']'", "", "close the list with `]`, and put its entries in double quotes"),
@@ -132,14 +132,14 @@ fn offset(text: &str, error: &serde_yaml::Error) -> usize {
 /// State of a pass: number of nodes seen, the node at which to fail on purpose, and our own error.
 #[derive(Default)]
 struct Walk {
-    met: Cell<usize>,
+    seen: Cell<usize>,
     stop: Option<Id>,
-    complaint: RefCell<Option<(String, Option<&'static str>)>>,
+    failure: RefCell<Option<(String, Option<&'static str>)>>,
 }
 
 impl Walk {
-    fn meet(&self) -> Id {
-        self.met.replace(self.met.get() + 1)
+    fn next_id(&self) -> Id {
+        self.seen.replace(self.seen.get() + 1)
     }
 
     /// Fails at the node to find, and beyond the limit on nodes. Every visitor calls this first, because
@@ -149,7 +149,7 @@ impl Walk {
             return Err(E::custom("here"));
         }
         if id >= MAX_NODES {
-            return Err(self.complain(
+            return Err(self.fail(
                 "this file is too large after expanding its aliases",
                 Some("remove the aliases (`&` and `*`)"),
             ));
@@ -157,13 +157,13 @@ impl Walk {
         Ok(())
     }
 
-    fn complain<E: de::Error>(&self, message: impl Into<String>, hint: Option<&'static str>) -> E {
-        *self.complaint.borrow_mut() = Some((message.into(), hint));
-        E::custom("complaint")
+    fn fail<E: de::Error>(&self, message: impl Into<String>, hint: Option<&'static str>) -> E {
+        *self.failure.borrow_mut() = Some((message.into(), hint));
+        E::custom("failure")
     }
 
     fn tag<E: de::Error>(&self) -> E {
-        self.complain(
+        self.fail(
             "YAML tags (`!…`) are not supported",
             Some("put text that starts with `!` in double quotes"),
         )
@@ -179,7 +179,7 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
     type Value = Node;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
-        let id = self.walk.meet();
+        let id = self.walk.next_id();
         let value = deserializer.deserialize_any(ValueVisitor { walk: self.walk, id })?;
         Ok(Node { id, value })
     }
@@ -191,75 +191,75 @@ struct ValueVisitor<'w> {
 }
 
 impl ValueVisitor<'_> {
-    fn leaf<E: de::Error>(&self, value: Value) -> Result<Value, E> {
+    fn leaf<E: de::Error>(&self, value: NodeValue) -> Result<NodeValue, E> {
         self.walk.check(self.id)?;
         Ok(value)
     }
 }
 
 impl<'de> Visitor<'de> for ValueVisitor<'_> {
-    type Value = Value;
+    type Value = NodeValue;
 
     fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         formatter.write_str("a value")
     }
 
-    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
-        self.leaf(Value::Null)
+    fn visit_unit<E: de::Error>(self) -> Result<NodeValue, E> {
+        self.leaf(NodeValue::Null)
     }
 
-    fn visit_none<E: de::Error>(self) -> Result<Value, E> {
-        self.leaf(Value::Null)
+    fn visit_none<E: de::Error>(self) -> Result<NodeValue, E> {
+        self.leaf(NodeValue::Null)
     }
 
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
-        self.leaf(Value::Bool(value))
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<NodeValue, E> {
+        self.leaf(NodeValue::Bool(value))
     }
 
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
-        self.leaf(Value::Integer(value.into()))
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<NodeValue, E> {
+        self.leaf(NodeValue::Integer(value.into()))
     }
 
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
-        self.leaf(Value::Integer(value.into()))
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<NodeValue, E> {
+        self.leaf(NodeValue::Integer(value.into()))
     }
 
-    fn visit_i128<E: de::Error>(self, value: i128) -> Result<Value, E> {
-        self.leaf(Value::Integer(value))
+    fn visit_i128<E: de::Error>(self, value: i128) -> Result<NodeValue, E> {
+        self.leaf(NodeValue::Integer(value))
     }
 
-    fn visit_u128<E: de::Error>(self, value: u128) -> Result<Value, E> {
-        self.leaf(Value::Integer(value.try_into().unwrap_or(i128::MAX)))
+    fn visit_u128<E: de::Error>(self, value: u128) -> Result<NodeValue, E> {
+        self.leaf(NodeValue::Integer(value.try_into().unwrap_or(i128::MAX)))
     }
 
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        self.leaf(Value::Float(value))
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<NodeValue, E> {
+        self.leaf(NodeValue::Float(value))
     }
 
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
-        self.leaf(Value::Text(value.to_owned()))
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<NodeValue, E> {
+        self.leaf(NodeValue::Text(value.to_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<NodeValue, A::Error> {
         self.walk.check(self.id)?;
         let mut list = Vec::new();
         while let Some(node) = items.next_element_seed(Reader { walk: self.walk })? {
             list.push(node);
         }
-        Ok(Value::List(list))
+        Ok(NodeValue::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<NodeValue, A::Error> {
         self.walk.check(self.id)?;
         let mut map: Vec<(Key, Node)> = Vec::new();
         while let Some(key) = entries.next_key_seed(KeyReader { walk: self.walk, before: &map })? {
             let node = entries.next_value_seed(Reader { walk: self.walk })?;
             map.push((key, node));
         }
-        Ok(Value::Map(map))
+        Ok(NodeValue::Map(map))
     }
 
-    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Value, A::Error> {
+    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<NodeValue, A::Error> {
         Err(self.walk.tag())
     }
 }
@@ -273,7 +273,7 @@ impl<'de> DeserializeSeed<'de> for KeyReader<'_> {
     type Value = Key;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
-        let id = self.walk.meet();
+        let id = self.walk.next_id();
         let name = deserializer.deserialize_any(KeyVisitor {
             walk: self.walk,
             id,
@@ -292,7 +292,7 @@ struct KeyVisitor<'w> {
 impl KeyVisitor<'_> {
     fn no_text<E: de::Error>(self) -> Result<String, E> {
         self.walk.check(self.id)?;
-        Err(self.walk.complain(
+        Err(self.walk.fail(
             "a key must be text",
             Some("put text that contains `{`, `[` or `?` in double quotes"),
         ))
@@ -311,7 +311,7 @@ impl<'de> Visitor<'de> for KeyVisitor<'_> {
         if self.before.iter().any(|(key, _)| key.name == name) {
             return Err(self
                 .walk
-                .complain(format!("the key `{name}` is given twice"), Some("keep one of them")));
+                .fail(format!("the key `{name}` is given twice"), Some("keep one of them")));
         }
         Ok(name.to_owned())
     }

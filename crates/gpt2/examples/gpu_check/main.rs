@@ -9,6 +9,7 @@
 //! and shorter texts; `--cold-start` only measures the time to the first token. The exit status is 1 if
 //! a check failed.
 
+mod batch;
 mod numbers;
 mod sampler;
 mod texts;
@@ -29,8 +30,8 @@ const EMULATED_MEMORY: usize = 1 << 30;
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    let outcome = match Asked::from_arguments() {
-        Ok(asked) => run(&asked, started),
+    let outcome = match Arguments::parse() {
+        Ok(arguments) => run(&arguments, started),
         Err(usage) => Err(usage.into()),
     };
     match outcome {
@@ -44,16 +45,16 @@ fn main() -> ExitCode {
 }
 
 /// The command line.
-struct Asked {
+struct Arguments {
     model: PathBuf,
     device: String,
-    sizes: Sizes,
+    sizes: CheckSizes,
     only_cold_start: bool,
 }
 
-impl Asked {
-    fn from_arguments() -> Result<Self, String> {
-        let mut asked = Self {
+impl Arguments {
+    fn parse() -> Result<Self, String> {
+        let mut parsed = Self {
             model: PathBuf::new(),
             device: "cuda".into(),
             sizes: FULL,
@@ -63,18 +64,18 @@ impl Asked {
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--device" => {
-                    asked.device = arguments.next().ok_or("`--device` needs a device")?;
+                    parsed.device = arguments.next().ok_or("`--device` needs a device")?;
                 }
-                "--small" => asked.sizes = SMALL,
-                "--cold-start" => asked.only_cold_start = true,
+                "--small" => parsed.sizes = SMALL,
+                "--cold-start" => parsed.only_cold_start = true,
                 flag if flag.starts_with('-') => return Err(format!("unknown flag `{flag}`")),
-                model => asked.model = model.into(),
+                model => parsed.model = model.into(),
             }
         }
-        if asked.model.as_os_str().is_empty() {
+        if parsed.model.as_os_str().is_empty() {
             return Err("expected a model folder".into());
         }
-        Ok(asked)
+        Ok(parsed)
     }
 
     fn device(&self) -> Result<Device, Box<dyn std::error::Error>> {
@@ -88,9 +89,9 @@ impl Asked {
     }
 }
 
-/// Sizes of the checks.
+/// CheckSizes of the checks.
 #[derive(Debug, Clone, Copy)]
-struct Sizes {
+struct CheckSizes {
     /// Length in tokens of the text whose logits are compared.
     logits: usize,
     /// Number of greedy texts, in f32, and their length in tokens.
@@ -103,15 +104,20 @@ struct Sizes {
     draws: usize,
 }
 
-const FULL: Sizes = Sizes {
+const FULL: CheckSizes = CheckSizes {
     logits: 512,
     greedy: (4, 200),
     texts: (256, 64),
     batch_sizes: [256, 16, 1],
     draws: 600,
 };
-const SMALL: Sizes =
-    Sizes { logits: 80, greedy: (2, 40), texts: (24, 16), batch_sizes: [24, 5, 1], draws: 100 };
+const SMALL: CheckSizes = CheckSizes {
+    logits: 80,
+    greedy: (2, 40),
+    texts: (24, 16),
+    batch_sizes: [24, 5, 1],
+    draws: 100,
+};
 
 /// The model under test, and its reference.
 struct Subject<'a> {
@@ -122,14 +128,14 @@ struct Subject<'a> {
     reference: &'a Gpt2,
     /// The tokens of [`PROSE`].
     prose: &'a [u32],
-    sizes: Sizes,
+    sizes: CheckSizes,
 }
 
 /// Runs all checks, and returns whether they passed.
-fn run(asked: &Asked, started: Instant) -> Result<bool, Box<dyn std::error::Error>> {
-    let mut report = Report { failed: 0, checks: 0 };
-    let (checkpoint, device) = cold_start(asked, started)?;
-    if asked.only_cold_start {
+fn run(arguments: &Arguments, started: Instant) -> Result<bool, Box<dyn std::error::Error>> {
+    let mut report = CheckReport { failed: 0, checks: 0 };
+    let (checkpoint, device) = cold_start(arguments, started)?;
+    if arguments.only_cold_start {
         return Ok(true);
     }
     let prose = checkpoint.tokenizer().encode(PROSE)?;
@@ -146,7 +152,7 @@ fn run(asked: &Asked, started: Instant) -> Result<bool, Box<dyn std::error::Erro
         let model = match Gpt2::load(&checkpoint, &device, dtype) {
             Ok(model) => model,
             Err(error) => {
-                report.check(dtype, "load", || Err(error));
+                report.check(dtype, "load", || Err(error.into()));
                 continue;
             }
         };
@@ -157,18 +163,18 @@ fn run(asked: &Asked, started: Instant) -> Result<bool, Box<dyn std::error::Erro
                 model: &model,
                 reference: &reference,
                 prose: &prose,
-                sizes: asked.sizes,
+                sizes: arguments.sizes,
             },
         );
     }
-    let Report { checks, failed } = report;
+    let CheckReport { checks, failed } = report;
     println!("{checks} checks, {failed} failed");
     Ok(failed == 0)
 }
 
 /// Opens the device and the model, generates a token, and prints the time of each step.
 fn cold_start(
-    asked: &Asked,
+    arguments: &Arguments,
     started: Instant,
 ) -> Result<(Checkpoint, Device), Box<dyn std::error::Error>> {
     let mut parts = Vec::new();
@@ -177,17 +183,17 @@ fn cold_start(
         parts.push(format!("{part} {:.1} ms", since.elapsed().as_secs_f64() * 1e3));
         since = Instant::now();
     };
-    let device = asked.device()?;
+    let device = arguments.device()?;
     took("device");
-    let checkpoint = Checkpoint::from_dir(&asked.model)?;
+    let checkpoint = Checkpoint::from_dir(&arguments.model)?;
     took("checkpoint");
     let dtype = if device.is_cpu() { Dtype::F32 } else { Dtype::Bf16 };
     let model = Gpt2::load(&checkpoint, &device, dtype)?;
     took("weights and kernels");
-    texts::one_token(&checkpoint, &model)?;
+    batch::write_one_token(&checkpoint, &model)?;
     took("first token");
     let total = started.elapsed().as_secs_f64() * 1e3;
-    texts::one_token(&checkpoint, &model)?;
+    batch::write_one_token(&checkpoint, &model)?;
     took("another");
     let on = device.card().unwrap_or_else(|| device.name());
     println!("time  {:<4}  cold start  {total:.1} ms on {on}: {}", dtype.name(), parts.join(", "));
@@ -195,7 +201,7 @@ fn cold_start(
 }
 
 /// Runs all checks of a number format.
-fn check(report: &mut Report, subject: &Subject) {
+fn check(report: &mut CheckReport, subject: &Subject) {
     let dtype = subject.model.dtype();
     report.check(dtype, "logits", || numbers::logits(subject));
     report.check(dtype, "tiles", || numbers::tiles(subject));
@@ -205,38 +211,38 @@ fn check(report: &mut Report, subject: &Subject) {
     for (name, settings) in sampler::settings() {
         report.check(dtype, &format!("sampler, {name}"), || sampler::check(subject, &settings));
     }
-    let mut written = None;
+    let mut reference_texts = None;
     report.check(dtype, "texts", || {
-        let (texts, figure) = texts::Written::new(subject)?;
-        written = Some(texts);
+        let (texts, figure) = texts::ReferenceTexts::new(subject)?;
+        reference_texts = Some(texts);
         Ok((true, figure))
     });
-    let Some(written) = written else { return };
-    report.check(dtype, "another run", || written.again(subject));
+    let Some(reference_texts) = reference_texts else { return };
+    report.check(dtype, "another run", || reference_texts.again(subject));
     for batch_size in &subject.sizes.batch_sizes[1..] {
         report.check(dtype, &format!("batches of {batch_size}"), || {
-            written.in_batches(subject, *batch_size)
+            reference_texts.in_batches(subject, *batch_size)
         });
     }
-    report.check(dtype, "endings", || written.endings(subject));
-    report.check(dtype, "cancelled", || written.cancelled(subject));
+    report.check(dtype, "endings", || reference_texts.endings(subject));
+    report.check(dtype, "cancelled", || reference_texts.cancelled(subject));
     if !subject.model.device().is_cpu() {
-        report.check(dtype, "memory", || written.memory(subject));
+        report.check(dtype, "memory", || reference_texts.memory(subject));
     }
 }
 
 /// Whether a check passed, and its result as text.
-type Found = Result<(bool, String), Error>;
+type CheckResult = Result<(bool, String), Box<dyn std::error::Error>>;
 
 /// Prints and counts the results.
-struct Report {
+struct CheckReport {
     checks: usize,
     failed: usize,
 }
 
-impl Report {
+impl CheckReport {
     /// Runs a check. Errors and panics count as failures, and do not prevent further checks.
-    fn check(&mut self, dtype: Dtype, name: &str, check: impl FnOnce() -> Found) {
+    fn check(&mut self, dtype: Dtype, name: &str, check: impl FnOnce() -> CheckResult) {
         let started = Instant::now();
         let (passed, figure) = match catch_unwind(AssertUnwindSafe(check)) {
             Ok(Ok(found)) => found,

@@ -1,9 +1,9 @@
 //! Checks that logits are close to the reference, and have the same bits for any number of tokens per
 //! pass.
 
-use gpt2::{Dtype, Error, Gpt2, Token};
+use gpt2::{Dtype, Error, Gpt2, InputToken};
 
-use super::{Found, Subject};
+use super::{CheckResult, Subject};
 
 /// Numbers of tokens per pass. A linear layer's tile has 16, 64 or 128 rows, so these cover every tile,
 /// with and without padding rows.
@@ -23,7 +23,7 @@ fn tolerance(dtype: Dtype) -> f64 {
 }
 
 /// Compares the logits after every token of a text with the reference's.
-pub fn logits(subject: &Subject) -> Found {
+pub fn logits(subject: &Subject) -> CheckResult {
     let text = text(subject);
     let ours = of_one_text(subject.model, &text, text.len())?;
     let theirs = of_one_text(subject.reference, &text, text.len())?;
@@ -49,7 +49,7 @@ pub fn logits(subject: &Subject) -> Found {
 
 /// Compares the bits of the logits for several numbers of tokens per pass, and in a batch with other
 /// texts.
-pub fn tiles(subject: &Subject) -> Found {
+pub fn tiles(subject: &Subject) -> CheckResult {
     let text = text(subject);
     let alone = of_one_text(subject.model, &text, 1)?;
     let mut same = vec!["1".to_owned()];
@@ -102,9 +102,9 @@ fn beside_others(model: &Gpt2, text: &[u32]) -> Result<Vec<f32>, Error> {
     Ok(logits)
 }
 
-fn tokens(slot: usize, start: usize, ids: &[u32]) -> Vec<Token> {
+fn tokens(slot: usize, start: usize, ids: &[u32]) -> Vec<InputToken> {
     let places = start..;
-    places.zip(ids).map(|(position, id)| Token { slot, position, id: *id }).collect()
+    places.zip(ids).map(|(position, id)| InputToken { slot, position, id: *id }).collect()
 }
 
 fn bits(logits: &[f32]) -> impl Iterator<Item = u32> {

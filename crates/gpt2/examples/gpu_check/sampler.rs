@@ -1,10 +1,10 @@
 //! Compares tokens sampled on the device with those of the host's sampler for the same logits.
 
-use gpt2::FinishReason;
-use gpt2::sampling::{Sampler, Settings};
+use generator::{FinishReason, Generation};
+use kernels::sampling::Sampler;
 
-use super::texts::{request, write};
-use super::{Found, Subject};
+use super::batch::{lively, request, write};
+use super::{CheckResult, Subject};
 use crate::numbers::of_one_text;
 
 /// Number of tokens per text.
@@ -18,33 +18,22 @@ const LEAST_SAME: f64 = 0.98;
 const TOLERANCE: f32 = 1e-3;
 
 /// Names and settings that together cover every sampling rule.
-pub fn settings() -> [(&'static str, Settings); 5] {
-    let plain = Settings::default();
+pub fn settings() -> [(&'static str, Generation); 5] {
+    let plain = Generation::unmodified();
     [
         ("top-k, penalty, n-grams", lively()),
-        ("top-p", Settings { temperature: 0.8, top_p: 0.95, ..plain.clone() }),
-        ("min-p, penalty", Settings { min_p: 0.05, repetition_penalty: 1.2, ..plain.clone() }),
+        ("top-p", Generation { temperature: 0.8, top_p: 0.95, ..plain.clone() }),
+        ("min-p, penalty", Generation { min_p: 0.05, repetition_penalty: 1.2, ..plain.clone() }),
         (
             "greedy, penalty",
-            Settings { temperature: 0.0, repetition_penalty: 1.3, ..plain.clone() },
+            Generation { temperature: 0.0, repetition_penalty: 1.3, ..plain.clone() },
         ),
-        ("all tokens", Settings { min_new_tokens: TOKENS, ..plain }),
+        ("all tokens", Generation { min_new_tokens: TOKENS, ..plain }),
     ]
 }
 
-/// Settings for most texts of these checks.
-pub fn lively() -> Settings {
-    Settings {
-        temperature: 0.9,
-        top_k: 40,
-        repetition_penalty: 1.1,
-        no_repeat_ngram_size: 3,
-        ..Settings::default()
-    }
-}
-
 /// Generates texts, and samples each of their tokens again on the host.
-pub fn check(subject: &Subject, settings: &Settings) -> Found {
+pub fn check(subject: &Subject, settings: &Generation) -> CheckResult {
     let texts = subject.sizes.draws.div_ceil(TOKENS);
     let requests: Vec<_> = (0..texts)
         .map(|id| request(subject, id as u64, 1 + 5 * id, settings.clone(), TOKENS))
@@ -62,14 +51,14 @@ pub fn check(subject: &Subject, settings: &Settings) -> Found {
         let prompt_tokens = context.len();
         context.extend(&expected);
         let mut logits = of_one_text(subject.model, &context, context.len())?;
-        let mut sampler = Sampler::new(request.settings, request.rng_key);
+        let mut sampler = Sampler::new(&request.generation, request.rng_key);
         for (new, token) in expected.iter().enumerate() {
             let length = prompt_tokens + new;
             let row = &mut logits[(length - 1) * config.vocab_size..][..config.vocab_size];
             let eos = config.eos_token_id;
             let here = sampler.sample(row, &context[..length], new, eos, 0);
             draws += 1;
-            if here.token == *token {
+            if here.id == *token {
                 same += 1;
                 // The end-of-text token's log probability is not reported.
                 let there = completion.log_probs.get(new).copied().unwrap_or(here.log_prob);

@@ -1,15 +1,12 @@
 //! Checks that texts do not depend on the batch, on how they end, or on the available memory.
 
-use std::collections::BTreeMap;
-use std::error::Error as StdError;
-use std::ops::ControlFlow;
 use std::time::Instant;
 
-use gpt2::sampling::Settings;
-use gpt2::{Checkpoint, Completion, Error, FinishReason, Gpt2, Request, Work, generate};
+use generator::{Completion, FinishReason, Generation, Request};
+use gpt2::Error;
 
-use super::sampler::lively;
-use super::{Found, Subject};
+use super::batch::{Completions, lively, request, request_for, write};
+use super::{CheckResult, Subject};
 
 /// Number of texts in the check with batch size 1, which is slow.
 const FEW: usize = 24;
@@ -20,107 +17,14 @@ const SOME: usize = 32;
 /// Batch size that exceeds every GPU's memory.
 const ABSURD: usize = 1 << 17;
 
-/// Number of text pieces after which a text is cancelled.
-const PIECES: usize = 3;
-
 /// First id of additional texts.
 const EXTRA: u64 = 1_000_000;
 
-/// Completions by id.
-pub type Completions = BTreeMap<u64, Completion>;
-
-/// Builds a request with a prose prompt of `prompt_tokens` tokens.
-pub fn request(
-    subject: &Subject,
-    id: u64,
-    prompt_tokens: usize,
-    settings: Settings,
-    max_new_tokens: usize,
-) -> Request {
-    let prose = subject.prose.iter().copied().cycle();
-    let prompt = prose.skip(13 * id as usize % subject.prose.len()).take(prompt_tokens).collect();
-    of_prompt(id, prompt, settings, max_new_tokens)
-}
-
-fn of_prompt(id: u64, prompt: Vec<u32>, settings: Settings, max_new_tokens: usize) -> Request {
-    let mut rng_key = [7; 32];
-    rng_key[..8].copy_from_slice(&id.to_le_bytes());
-    Request {
-        id,
-        prompt,
-        settings,
-        stop: Vec::new(),
-        max_new_tokens,
-        rng_key,
-        likeliest: 0,
-        scores_prompt: false,
-    }
-}
-
-/// Generates texts, `batch_size` at a time. Texts for which `cancelled` holds are cancelled after
-/// [`PIECES`] pieces.
-pub fn write(
-    model: &Gpt2,
-    checkpoint: &Checkpoint,
-    requests: &[Request],
-    batch_size: usize,
-    cancelled: &dyn Fn(u64) -> bool,
-) -> Result<Completions, Error> {
-    let mut desk = Desk {
-        waiting: requests.iter(),
-        cancelled,
-        pieces: BTreeMap::new(),
-        done: Completions::new(),
-    };
-    generate(model, checkpoint.tokenizer(), &mut desk, batch_size)?;
-    Ok(desk.done)
-}
-
-/// Hands out requests and collects completions.
-struct Desk<'a> {
-    waiting: std::slice::Iter<'a, Request>,
-    cancelled: &'a dyn Fn(u64) -> bool,
-    /// Number of pieces received per text.
-    pieces: BTreeMap<u64, usize>,
-    done: Completions,
-}
-
-impl Work for Desk<'_> {
-    fn next(&mut self) -> Option<Request> {
-        self.waiting.next().cloned()
-    }
-
-    fn text(&mut self, id: u64, _text: &str) -> ControlFlow<()> {
-        let pieces = self.pieces.entry(id).or_default();
-        *pieces += 1;
-        if *pieces == PIECES && (self.cancelled)(id) {
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn done(
-        &mut self,
-        id: u64,
-        completion: Completion,
-    ) -> Result<(), Box<dyn StdError + Send + Sync>> {
-        match self.done.insert(id, completion) {
-            None => Ok(()),
-            Some(_) => Err(format!("text {id} ended twice").into()),
-        }
-    }
-}
-
-/// Generates a text of one token.
-pub fn one_token(checkpoint: &Checkpoint, model: &Gpt2) -> Result<(), Error> {
-    let requests = [of_prompt(0, vec![1, 2, 3, 4], lively(), 1)];
-    write(model, checkpoint, &requests, 1, &|_| false).map(|_| ())
-}
-
 /// Compares greedy texts with the reference's.
-pub fn greedy(subject: &Subject) -> Found {
+pub fn greedy(subject: &Subject) -> CheckResult {
     let (texts, tokens) = subject.sizes.greedy;
-    let settings = Settings { temperature: 0.0, min_new_tokens: tokens, ..Settings::default() };
+    let settings =
+        Generation { temperature: 0.0, min_new_tokens: tokens, ..Generation::unmodified() };
     let requests: Vec<_> = (0..texts)
         .map(|id| request(subject, id as u64, 8 + 8 * id, settings.clone(), tokens))
         .collect();
@@ -136,14 +40,14 @@ pub fn greedy(subject: &Subject) -> Found {
 }
 
 /// Texts generated in the largest batch; all other runs are compared with them.
-pub struct Written {
+pub struct ReferenceTexts {
     requests: Vec<Request>,
     texts: Completions,
 }
 
-impl Written {
+impl ReferenceTexts {
     /// Generates the texts; they start and end at different steps.
-    pub fn new(subject: &Subject) -> Result<(Self, String), Error> {
+    pub fn new(subject: &Subject) -> miette::Result<(Self, String)> {
         let (texts, tokens) = subject.sizes.texts;
         let requests: Vec<_> = (0..texts)
             .map(|id| {
@@ -167,29 +71,29 @@ impl Written {
     }
 
     /// Generates the texts again.
-    pub fn again(&self, subject: &Subject) -> Found {
-        self.held(subject, &self.requests, subject.sizes.batch_sizes[0])
+    pub fn again(&self, subject: &Subject) -> CheckResult {
+        self.compare(subject, &self.requests, subject.sizes.batch_sizes[0])
     }
 
     /// Generates the texts with another batch size.
-    pub fn in_batches(&self, subject: &Subject, batch_size: usize) -> Found {
+    pub fn in_batches(&self, subject: &Subject, batch_size: usize) -> CheckResult {
         let count =
             if batch_size == 1 { FEW.min(self.requests.len()) } else { self.requests.len() };
-        self.held(subject, &self.requests[..count], batch_size)
+        self.compare(subject, &self.requests[..count], batch_size)
     }
 
     /// Checks behaviour when the GPU has too little memory.
-    pub fn memory(&self, subject: &Subject) -> Found {
+    pub fn memory(&self, subject: &Subject) -> CheckResult {
         let Some(slots) = subject.model.slots_in_memory() else {
             return Ok((false, "the device's memory is unknown".into()));
         };
         drop(subject.model.new_cache(slots)?);
         match subject.model.new_cache(ABSURD) {
             Err(Error::GpuMemory { .. }) => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
             Ok(_) => return Ok((false, format!("{ABSURD} texts fit into memory"))),
         }
-        let (passed, figure) = self.held(subject, &self.requests[..self.some()], ABSURD)?;
+        let (passed, figure) = self.compare(subject, &self.requests[..self.some()], ABSURD)?;
         let left = subject.model.slots_in_memory();
         let figure = format!(
             "{slots} texts fit into half of the free memory; with batch size {ABSURD}: {figure}"
@@ -202,16 +106,16 @@ impl Written {
     }
 
     /// Generates texts with every kind of ending in a batch with others.
-    pub fn endings(&self, subject: &Subject) -> Found {
+    pub fn endings(&self, subject: &Subject) -> CheckResult {
         let config = subject.model.config();
-        let endless = Settings { min_new_tokens: config.n_positions, ..lively() };
+        let endless = Generation { min_new_tokens: config.n_positions, ..lively() };
         let full: Vec<u32> =
             subject.prose.iter().copied().cycle().take(config.n_positions - 6).collect();
         let prompt = || subject.prose[..5].to_vec();
         let mut requests = self.requests[..self.some()].to_vec();
-        requests.push(of_prompt(EXTRA, full, endless.clone(), 64));
-        requests.push(of_prompt(EXTRA + 1, prompt(), endless.clone(), 1));
-        requests.push(of_prompt(EXTRA + 2, prompt(), endless, 0));
+        requests.push(request_for(EXTRA, full, endless.clone(), 64));
+        requests.push(request_for(EXTRA + 1, prompt(), endless.clone(), 1));
+        requests.push(request_for(EXTRA + 2, prompt(), endless, 0));
         let mut expected = vec![
             (EXTRA, FinishReason::ContextFull, 6),
             (EXTRA + 1, FinishReason::Length, 1),
@@ -228,7 +132,8 @@ impl Written {
             return Ok((false, "no text is long enough to test stop strings".into()));
         };
         let until = whole.find(&stop).unwrap_or(0);
-        let stopped = Request { id: EXTRA + 3, stop: vec![stop], ..request.clone() };
+        let mut stopped = Request { id: EXTRA + 3, ..request.clone() };
+        stopped.generation.stop = vec![stop];
         requests.push(stopped);
 
         let texts = write(subject.model, subject.checkpoint, &requests, SOME, &|_| false)?;
@@ -261,7 +166,7 @@ impl Written {
     }
 
     /// Cancels every third text.
-    pub fn cancelled(&self, subject: &Subject) -> Found {
+    pub fn cancelled(&self, subject: &Subject) -> CheckResult {
         let requests = &self.requests[..self.some()];
         let is_cancelled = |id: u64| id.is_multiple_of(3);
         let batch_size = subject.sizes.batch_sizes[1];
@@ -285,7 +190,7 @@ impl Written {
     }
 
     /// Generates some of the texts with another batch size, and compares them.
-    fn held(&self, subject: &Subject, requests: &[Request], batch_size: usize) -> Found {
+    fn compare(&self, subject: &Subject, requests: &[Request], batch_size: usize) -> CheckResult {
         let started = Instant::now();
         let texts = write(subject.model, subject.checkpoint, requests, batch_size, &|_| false)?;
         let took = started.elapsed().as_secs_f64();

@@ -3,128 +3,127 @@
 
 use std::collections::VecDeque;
 
+use generator::Token;
+use kernels::sampling::SampledToken;
 use rayon::prelude::*;
 
-use super::{Admitted, Answers, Asked, Pass, Row};
+use super::active_text::ActiveText;
+use super::{NextTokens, PlannedPass, Slots, WantedLogits};
 use crate::error::{Error, Result};
 use crate::model::{Gpt2, KvCache};
-use generator::Token;
-use kernels::sampling::Sampled;
 
-/// Queue depth: passes submitted to the device before the first one is awaited.
-const UNDER_WAY: usize = 2;
+/// Number of passes submitted to the device before the first one is awaited.
+const DEPTH: usize = 2;
 
 /// The KV cache of a run, and its passes in flight.
-pub struct Queue<'a> {
+pub struct PassQueue<'a> {
     model: &'a Gpt2,
     cache: KvCache,
     logits: Vec<f32>,
-    /// The requested positions of each pass in flight.
-    under_way: VecDeque<Vec<Asked>>,
+    /// The wanted positions of each pass in flight.
+    in_flight: VecDeque<Vec<WantedLogits>>,
 }
 
-impl<'a> Queue<'a> {
-    /// Allocates the KV cache. Rows that do not fit into the device's memory are moved to
-    /// `admitted.displaced`.
-    pub fn new(
-        model: &'a Gpt2,
-        rows: &mut Vec<Option<Row>>,
-        admitted: &mut Admitted,
-    ) -> Result<Self> {
+impl<'a> PassQueue<'a> {
+    /// Allocates the KV cache. If the device has too little memory, removes slots until the rest fits,
+    /// and returns the texts that lost theirs.
+    pub fn new(model: &'a Gpt2, slots: &mut Slots) -> Result<(Self, Vec<ActiveText>)> {
+        let mut displaced = Vec::new();
         let cache = loop {
-            match model.new_cache(rows.len()) {
-                Err(Error::GpuMemory { .. }) if rows.len() > 1 => {
-                    let rest = rows.split_off(rows.len().div_ceil(2));
-                    admitted.displaced.extend(rest.into_iter().flatten());
+            match model.new_cache(slots.len()) {
+                Err(Error::GpuMemory { .. }) if slots.len() > 1 => {
+                    let rest = slots.split_off(slots.len().div_ceil(2));
+                    displaced.extend(rest.into_iter().flatten());
                 }
                 cache => break cache?,
             }
         };
-        Ok(Self { model, cache, logits: Vec::new(), under_way: VecDeque::new() })
+        Ok((Self { model, cache, logits: Vec::new(), in_flight: VecDeque::new() }, displaced))
     }
 
     /// Whether no pass is in flight.
     pub fn is_empty(&self) -> bool {
-        self.under_way.is_empty()
+        self.in_flight.is_empty()
     }
 
     /// Whether the queue has reached its depth.
     pub fn is_full(&self) -> bool {
-        self.under_way.len() == UNDER_WAY
+        self.in_flight.len() == DEPTH
     }
 
-    /// Computes a pass and samples from its logits, all rows in parallel.
-    pub fn compute(&mut self, pass: Pass, rows: &mut [Option<Row>]) -> Result<Answers> {
+    /// Computes a pass and samples from its logits, all texts in parallel.
+    pub fn compute(&mut self, pass: PlannedPass, slots: &mut Slots) -> Result<NextTokens> {
         if pass.is_empty() {
-            return Ok(Answers::new());
+            return Ok(NextTokens::new());
         }
-        let Pass { tokens, asked, wanted } = pass;
-        self.model.forward(&mut self.cache, &tokens, &wanted, &mut self.logits)?;
-        let answers = answer(self.model, rows, &asked, &mut self.logits);
-        Ok(asked.into_iter().zip(answers).collect())
+        let PlannedPass { tokens, wanted, wanted_indices } = pass;
+        self.model.forward(&mut self.cache, &tokens, &wanted_indices, &mut self.logits)?;
+        let next_tokens = sample(self.model, slots, &wanted, &mut self.logits);
+        Ok(wanted.into_iter().zip(next_tokens).collect())
     }
 
     /// Submits a pass to the device, which samples the tokens.
-    pub fn submit(&mut self, pass: Pass, rows: &mut [Option<Row>]) -> Result<()> {
+    pub fn submit(&mut self, pass: PlannedPass, slots: &mut Slots) -> Result<()> {
         if pass.is_empty() {
             return Ok(());
         }
-        let Pass { tokens, asked, wanted } = pass;
+        let PlannedPass { tokens, wanted, wanted_indices } = pass;
         let eos = self.model.config().eos_token_id;
-        let choices = asked.iter().filter_map(|asked| {
-            let row = rows[asked.slot].as_mut()?;
-            row.promised += 1;
-            Some(row.sampler.choice(asked.slot, asked.positions.start, row.prompt_tokens, eos))
+        let params = wanted.iter().filter_map(|WantedLogits { slot, positions, .. }| {
+            let text = slots[*slot].as_mut()?;
+            text.in_flight += 1;
+            Some(text.sampler.sample_params(*slot, positions.start, text.prompt_tokens, eos))
         });
-        let choices = choices.collect::<Vec<_>>();
-        self.model.submit(&mut self.cache, &tokens, &wanted, &choices)?;
-        self.under_way.push_back(asked);
+        let params = params.collect::<Vec<_>>();
+        self.model.submit(&mut self.cache, &tokens, &wanted_indices, &params)?;
+        self.in_flight.push_back(wanted);
         Ok(())
     }
 
-    /// Waits for the oldest pass in flight. Answers for rows that have ended since are dropped.
-    pub fn collect(&mut self, rows: &mut [Option<Row>]) -> Result<Answers> {
-        let Some(asked) = self.under_way.pop_front() else { return Ok(Answers::new()) };
-        let chosen = self.model.collect(&mut self.cache)?;
-        let mut answers = Answers::new();
-        for (asked, chosen) in asked.into_iter().zip(chosen) {
-            let row = rows[asked.slot].as_mut().filter(|row| row.serial == asked.serial);
-            let Some(row) = row else { continue };
-            row.promised -= 1;
-            let Sampled { token, log_prob } = chosen;
-            let position = asked.positions.start + 1;
+    /// Waits for the oldest pass in flight. Tokens of texts that have ended since are dropped.
+    pub fn collect(&mut self, slots: &mut Slots) -> Result<NextTokens> {
+        let Some(wanted) = self.in_flight.pop_front() else { return Ok(NextTokens::new()) };
+        let sampled = self.model.collect(&mut self.cache)?;
+        let mut next_tokens = NextTokens::new();
+        for (wanted, sampled) in wanted.into_iter().zip(sampled) {
+            let text = slots[wanted.slot].as_mut().filter(|text| text.serial == wanted.serial);
+            let Some(text) = text else { continue };
+            text.in_flight -= 1;
+            let SampledToken { token, log_prob } = sampled;
+            let position = wanted.positions.start + 1;
             let token = Token { position, id: token, log_prob, top_logprobs: Vec::new() };
-            answers.push((asked, vec![token]));
+            next_tokens.push((wanted, vec![token]));
         }
-        Ok(answers)
+        Ok(next_tokens)
     }
 }
 
-/// Returns the next tokens of every row in `asked` from its `logits` (requested positions, V), all rows
+/// Returns the next tokens of every text in `wanted` from its `logits` (wanted positions, V), all texts
 /// in parallel.
-fn answer(
+fn sample(
     model: &Gpt2,
-    rows: &mut [Option<Row>],
-    asked: &[Asked],
+    slots: &mut Slots,
+    wanted: &[WantedLogits],
     logits: &mut [f32],
 ) -> Vec<Vec<Token>> {
     let vocab_size = model.config().vocab_size;
     let mut rest = logits;
-    let mut jobs = Vec::with_capacity(asked.len());
-    let mut asked = asked.iter().peekable();
-    for (slot, row) in rows.iter_mut().enumerate() {
-        let (Some(row), Some(asked)) = (row, asked.next_if(|asked| asked.slot == slot)) else {
+    let mut jobs = Vec::with_capacity(wanted.len());
+    let mut wanted = wanted.iter().peekable();
+    for (slot, text) in slots.iter_mut().enumerate() {
+        let (Some(text), Some(wanted)) = (text, wanted.next_if(|wanted| wanted.slot == slot))
+        else {
             continue;
         };
-        let (own, others) = rest.split_at_mut(asked.positions.len() * vocab_size);
+        let (own, others) = rest.split_at_mut(wanted.positions.len() * vocab_size);
         rest = others;
-        jobs.push((row, asked.positions.clone(), own));
+        jobs.push((text, wanted.positions.clone(), own));
     }
     let eos = model.config().eos_token_id;
     jobs.into_par_iter()
-        .map(|(row, positions, logits)| {
+        .map(|(text, positions, logits)| {
             let each = positions.zip(logits.chunks_exact_mut(vocab_size));
-            each.map(|(position, logits)| row.next_token(position, logits, eos)).collect()
+            each.map(|(position, logits)| text.next_token(position, logits, eos)).collect()
         })
         .collect()
 }

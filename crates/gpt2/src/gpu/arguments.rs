@@ -6,12 +6,12 @@ use bytemuck::{Pod, Zeroable};
 /// Slot and position of a token; see `pass.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
-pub struct Place {
+pub struct SlotPosition {
     pub slot: i32,
     pub position: u32,
 }
 
-impl Place {
+impl SlotPosition {
     /// Marks a padding row.
     pub const NONE: Self = Self { slot: -1, position: 0 };
 }
@@ -19,11 +19,11 @@ impl Place {
 /// See `embed.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub struct Embed {
+pub struct EmbedArguments {
     pub x: u64,
     pub wte: u64,
     pub wpe: u64,
-    pub places: u64,
+    pub slot_positions: u64,
     pub ids: u64,
     pub history: u64,
     pub positions: u32,
@@ -35,7 +35,7 @@ pub struct Embed {
 /// See `layer_norm.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub struct LayerNorm {
+pub struct LayerNormArguments {
     pub x: u64,
     pub y: u64,
     pub weight: u64,
@@ -50,14 +50,14 @@ pub struct LayerNorm {
 /// See `linear.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub struct Linear {
+pub struct LinearArguments {
     pub x: u64,
     pub weight: u64,
     pub bias: u64,
     pub y: u64,
     pub keys: u64,
     pub values: u64,
-    pub places: u64,
+    pub slot_positions: u64,
     pub rows: u32,
     pub outputs: u32,
     pub inputs: u32,
@@ -84,12 +84,12 @@ pub enum To {
 /// See `attention.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub struct Attention {
+pub struct AttentionArguments {
     pub q: u64,
     pub keys: u64,
     pub values: u64,
     pub y: u64,
-    pub places: u64,
+    pub slot_positions: u64,
     pub heads: u32,
     pub head_dim: u32,
     pub positions: u32,
@@ -101,7 +101,7 @@ pub struct Attention {
 /// See `rates.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub struct Read {
+pub struct ReadArguments {
     pub from: u64,
     pub count: u64,
     pub to: u64,
@@ -111,7 +111,7 @@ pub struct Read {
 /// See `rates.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub struct Products {
+pub struct ProductsArguments {
     pub to: u64,
     pub rounds: u32,
     pub unused: u32,

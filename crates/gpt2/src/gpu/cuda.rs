@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use cudarc::driver::result::{self, DriverError};
 use cudarc::driver::sys;
 
-use super::{Backend, Kernel, Launch, Memory};
+use super::{Backend, KernelHandle, Launch, MemoryInfo};
 use crate::error::{Error, Result};
 
 /// Aligns the kernels' fat binary from nvcc as the driver requires.
@@ -33,7 +33,7 @@ const LEAST: (i32, i32) = (8, 0);
 
 /// Every driver function called below. `cudarc` panics when it calls a missing function, so they are
 /// looked up in advance.
-#[cfg(not(feature = "cuda-training"))]
+#[cfg(not(feature = "cuda-linked"))]
 const FUNCTIONS: [&str; 38] = [
     "cuCtxSetCurrent",
     "cuDeviceGet",
@@ -122,7 +122,7 @@ impl Driver {
     /// When a sufficiently recent driver or GPU is missing; the error says which.
     fn open() -> Result<Self> {
         look_for_functions()?;
-        result::init().map_err(|error| no_gpu(said(error)))?;
+        result::init().map_err(|error| no_gpu(describe(error)))?;
         if result::device::get_count().map_err(failed("cuDeviceGetCount"))? == 0 {
             return Err(no_gpu("the driver finds no GPU".to_owned()));
         }
@@ -230,10 +230,10 @@ impl Backend for Driver {
         self.multiprocessors
     }
 
-    fn memory(&self) -> Result<Memory> {
+    fn memory(&self) -> Result<MemoryInfo> {
         self.context.enter()?;
         let (free, total) = result::mem_get_info().map_err(failed("cuMemGetInfo"))?;
-        Ok(Memory { free, total })
+        Ok(MemoryInfo { free, total })
     }
 
     fn allocate(&self, bytes: usize) -> Result<u64> {
@@ -273,7 +273,7 @@ impl Backend for Driver {
         let _ = self.context.enter().map(|()| unsafe { result::free_host(memory.as_ptr().cast()) });
     }
 
-    fn kernel(&self, name: &str) -> Result<Kernel> {
+    fn kernel(&self, name: &str) -> Result<KernelHandle> {
         use sys::CUfunction_attribute_enum as Attribute;
         self.context.enter()?;
         let c_name = CString::new(name).unwrap_or_default();
@@ -281,7 +281,7 @@ impl Backend for Driver {
         let function = unsafe { result::module::get_function(self.module, c_name) };
         let function = function.map_err(|error| Error::Gpu {
             call: "cuModuleGetFunction",
-            reason: format!("`{name}`: {}", said(error)),
+            reason: format!("`{name}`: {}", describe(error)),
         })?;
         // Allow more dynamic shared memory than the default of 48 KB. The call also loads the kernel
         // now, because a driver with lazy loading could not load it during recording.
@@ -294,7 +294,7 @@ impl Backend for Driver {
             result::function::set_function_attribute(function, most, self.shared - own)
                 .map_err(failed("cuFuncSetAttribute"))?;
         }
-        Ok(Kernel(function as usize))
+        Ok(KernelHandle(function as usize))
     }
 
     unsafe fn upload(&self, to: u64, from: *const u8, bytes: usize) -> Result<()> {
@@ -326,7 +326,7 @@ impl Backend for Driver {
 
     unsafe fn launch(
         &self,
-        kernel: Kernel,
+        kernel: KernelHandle,
         launch: Launch,
         arguments: *const c_void,
         _bytes: usize,
@@ -425,13 +425,13 @@ impl Backend for Driver {
 
 /// With candle's CUDA support the program is linked to the driver, and does not start if a function is
 /// missing.
-#[cfg(feature = "cuda-training")]
+#[cfg(feature = "cuda-linked")]
 fn look_for_functions() -> Result<()> {
     Ok(())
 }
 
 /// Looks up all driver functions in use, so that no call can panic.
-#[cfg(not(feature = "cuda-training"))]
+#[cfg(not(feature = "cuda-linked"))]
 fn look_for_functions() -> Result<()> {
     // SAFETY: loading the driver has no side effects.
     if !unsafe { sys::is_culib_present() } {
@@ -482,7 +482,7 @@ fn kernels_refused(error: DriverError, name: &str, (major, minor): (i32, i32)) -
         "the driver rejected the kernels: {}. The driver supports CUDA {version}; the kernels were \
          compiled with CUDA {COMPILED_BY} for compute capabilities {COMPILED_FOR} and higher, and \
          the {name} has {major}{minor}. Install a driver for CUDA {COMPILED_BY} or newer",
-        said(error)
+        describe(error)
     )
 }
 
@@ -491,11 +491,11 @@ fn no_gpu(reason: String) -> Error {
 }
 
 fn failed(call: &'static str) -> impl Fn(DriverError) -> Error {
-    move |error| Error::Gpu { call, reason: said(error) }
+    move |error| Error::Gpu { call, reason: describe(error) }
 }
 
 /// The driver's description of an error.
-fn said(error: DriverError) -> String {
+fn describe(error: DriverError) -> String {
     let text = |text: Result<&std::ffi::CStr, DriverError>| {
         text.map_or_else(|_| String::new(), |text| text.to_string_lossy().into_owned())
     };
@@ -511,17 +511,17 @@ mod tests {
     use crate::gpu::Gpu;
 
     /// Does nothing on a machine that has the driver.
-    #[cfg(not(feature = "cuda-training"))]
+    #[cfg(not(feature = "cuda-linked"))]
     #[test]
     fn a_missing_driver_is_an_error_that_says_so() {
         // SAFETY: loading the driver has no side effects.
         if unsafe { sys::is_culib_present() } {
             return;
         }
-        let said = Gpu::cuda().err().unwrap().to_string();
+        let message = Gpu::cuda().err().unwrap().to_string();
         let expected =
             "no usable CUDA GPU: NVIDIA's driver is not installed (libcuda.so.1 was not found)";
-        assert_eq!(said.replace("nvcuda.dll", "libcuda.so.1"), expected);
+        assert_eq!(message.replace("nvcuda.dll", "libcuda.so.1"), expected);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Backend, Kernel, Launch, Memory};
+use super::{Backend, KernelHandle, Launch, MemoryInfo};
 use crate::error::{Error, Result};
 
 unsafe extern "C" {
@@ -34,11 +34,11 @@ const ARGUMENTS: usize = 32;
 /// An emulated GPU with `total` bytes of memory.
 pub struct Emulated {
     total: usize,
-    state: Mutex<State>,
+    state: Mutex<EmulatorState>,
 }
 
 #[derive(Default)]
-struct State {
+struct EmulatorState {
     /// Size in bytes of each allocation, by address.
     allocated: HashMap<usize, usize>,
     used: usize,
@@ -48,7 +48,7 @@ struct State {
 
 #[derive(Clone, Copy)]
 struct Recorded {
-    kernel: Kernel,
+    kernel: KernelHandle,
     launch: Launch,
     arguments: [u64; ARGUMENTS],
 }
@@ -58,7 +58,7 @@ impl Emulated {
         Self { total, state: Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, EmulatorState> {
         // A panic leaves the state consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,8 +108,8 @@ impl Backend for Emulated {
         4
     }
 
-    fn memory(&self) -> Result<Memory> {
-        Ok(Memory { free: self.total - self.state().used, total: self.total })
+    fn memory(&self) -> Result<MemoryInfo> {
+        Ok(MemoryInfo { free: self.total - self.state().used, total: self.total })
     }
 
     fn allocate(&self, bytes: usize) -> Result<u64> {
@@ -135,11 +135,11 @@ impl Backend for Emulated {
         unsafe { self.give_back(memory.as_ptr()) };
     }
 
-    fn kernel(&self, name: &str) -> Result<Kernel> {
+    fn kernel(&self, name: &str) -> Result<KernelHandle> {
         let c_name = CString::new(name).unwrap_or_default();
         // SAFETY: `c_name` is a valid C string.
         let kernel = unsafe { emulated_kernel(c_name.as_ptr()) };
-        usize::try_from(kernel).map(Kernel).map_err(|_| Error::Gpu {
+        usize::try_from(kernel).map(KernelHandle).map_err(|_| Error::Gpu {
             call: "finding a kernel",
             reason: format!("no kernel named `{name}`"),
         })
@@ -165,7 +165,7 @@ impl Backend for Emulated {
 
     unsafe fn launch(
         &self,
-        kernel: Kernel,
+        kernel: KernelHandle,
         launch: Launch,
         arguments: *const c_void,
         bytes: usize,

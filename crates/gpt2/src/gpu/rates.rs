@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::arguments::{Products, Read};
+use super::arguments::{ProductsArguments, ReadArguments};
 use super::{Gpu, Launch};
+use crate::dtype::Dtype;
 use crate::error::Result;
-use crate::model::Dtype;
 
 /// Threads per block, and blocks per multiprocessor: enough to keep the GPU fully occupied.
 const THREADS: u32 = 256;
@@ -16,13 +16,13 @@ const ROUNDS: usize = 5;
 /// Minimum duration of a measurement.
 const ROUND: Duration = Duration::from_millis(15);
 
-/// Read bandwidth in bytes per second, over a buffer of `bytes` bytes that is read repeatedly.
+/// ReadArguments bandwidth in bytes per second, over a buffer of `bytes` bytes that is read repeatedly.
 pub fn read(gpu: &Gpu, bytes: usize) -> Result<f64> {
     let from = gpu.buffer(bytes.next_multiple_of(16))?;
     let launch = launch(gpu);
     let to = gpu.buffer((launch.grid[0] * THREADS) as usize * size_of::<u32>())?;
     let count = from.bytes() as u64 / 16;
-    let arguments = Read { from: from.address(), count, to: to.address(), unused: 0 };
+    let arguments = ReadArguments { from: from.address(), count, to: to.address(), unused: 0 };
     let kernel = gpu.kernel("rate_read")?;
     // SAFETY: the arguments match the allocated memory.
     best(gpu, from.bytes(), || unsafe { gpu.launch(kernel, launch, &arguments) })
@@ -37,7 +37,7 @@ fn rate_of_products(gpu: &Gpu, dtype: Dtype, rounds: u32) -> Result<f64> {
     let launch = launch(gpu);
     let threads = launch.grid[0] * THREADS;
     let to = gpu.buffer(threads as usize * size_of::<f32>())?;
-    let arguments = Products { to: to.address(), rounds, unused: 0 };
+    let arguments = ProductsArguments { to: to.address(), rounds, unused: 0 };
     let kernel = gpu.kernel(&format!("rate_{}", dtype.name()))?;
     let units = threads as usize * rounds as usize * products_of_a_round(dtype);
     // SAFETY: the arguments match the allocated memory.
@@ -81,7 +81,7 @@ mod tests {
         let gpu = Gpu::emulated(1 << 20);
         let launch = Launch { grid: [2, 1], block: THREADS, shared: 0 };
         let to = gpu.buffer(2 * THREADS as usize * size_of::<f32>()).unwrap();
-        let arguments = Products { to: to.address(), rounds, unused: 0 };
+        let arguments = ProductsArguments { to: to.address(), rounds, unused: 0 };
         // SAFETY: the arguments match the allocated memory.
         unsafe { gpu.launch(gpu.kernel(kernel).unwrap(), launch, &arguments).unwrap() };
         to.read(2 * THREADS as usize).unwrap()
@@ -100,11 +100,11 @@ mod tests {
     fn every_byte_is_read() {
         let gpu = Gpu::emulated(1 << 20);
         let numbers: Vec<u32> = (0..4000).collect();
-        let (from, launch) = (gpu.holding(&numbers).unwrap(), launch(&gpu));
+        let (from, launch) = (gpu.buffer_from(&numbers).unwrap(), launch(&gpu));
         let threads = (launch.grid[0] * THREADS) as usize;
         let to = gpu.buffer(threads * size_of::<u32>()).unwrap();
         let (from, to_address) = (from.address(), to.address());
-        let arguments = Read { from, count: 1000, to: to_address, unused: 0 };
+        let arguments = ReadArguments { from, count: 1000, to: to_address, unused: 0 };
         // SAFETY: the arguments match the allocated memory.
         unsafe { gpu.launch(gpu.kernel("rate_read").unwrap(), launch, &arguments).unwrap() };
         let sum: u32 = to.read::<u32>(threads).unwrap().iter().sum();

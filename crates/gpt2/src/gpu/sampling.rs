@@ -9,7 +9,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::Launch;
 use generator::Generation;
-use kernels::sampling::Sampled;
+use kernels::sampling::SampledToken;
 
 #[cfg(test)]
 #[cfg(feature = "emulated-gpu")]
@@ -21,10 +21,10 @@ const THREADS: u32 = 1024;
 /// Largest supported vocabulary, limited by shared memory: the kernel keeps two bits per token.
 pub const LARGEST_VOCABULARY: usize = 260_000;
 
-/// Sampling settings of a text.
+/// Sampling settings of a text, as the kernel reads them.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
-pub struct Rules {
+pub struct SamplingRules {
     min_p: f64,
     top_p: f64,
     temperature: f32,
@@ -37,32 +37,24 @@ pub struct Rules {
     unused: u32,
 }
 
-/// A token to sample.
+/// A token to sample, as the kernel reads it.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
-pub struct Asked {
+pub struct SampleRequest {
     slot: i32,
     position: u32,
     draw: [u32; 2],
 }
 
-/// The sampled token.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
-pub struct Chosen {
-    pub token: u32,
-    pub log_prob: f32,
-}
-
-/// See `sample.cuh`.
+/// Arguments of the kernel; see `sample.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub struct Sample {
+pub struct SampleArguments {
     pub logits: u64,
-    pub asked: u64,
+    pub requests: u64,
     pub rules: u64,
     pub history: u64,
-    pub chosen: u64,
+    pub sampled: u64,
     pub vocab_size: u32,
     /// Row stride of the logits; reading is fastest if it is a multiple of 4.
     pub stride: u32,
@@ -71,14 +63,14 @@ pub struct Sample {
 }
 
 const _: () = assert!(
-    size_of::<Rules>() == 48
-        && size_of::<Asked>() == 16
-        && size_of::<Chosen>() == 8
-        && size_of::<Sample>() == 56,
+    size_of::<SamplingRules>() == 48
+        && size_of::<SampleRequest>() == 16
+        && size_of::<SampledToken>() == 8
+        && size_of::<SampleArguments>() == 56,
     "sizes must match sample.cuh"
 );
 
-impl Rules {
+impl SamplingRules {
     /// Settings of a padding row.
     pub const NONE: Self = Self {
         min_p: 0.0,
@@ -93,7 +85,8 @@ impl Rules {
         unused: 0,
     };
 
-    /// Settings of a text with `prompt_tokens` prompt tokens. `eos` is the end-of-text token.
+    /// Settings of a text with `prompt_tokens` prompt tokens, each within its range (see
+    /// [`SampleParams`](kernels::sampling::SampleParams)). `eos` is the end-of-text token.
     pub fn new(generation: &Generation, prompt_tokens: usize, eos: Option<u32>) -> Self {
         Self {
             min_p: generation.min_p,
@@ -119,7 +112,7 @@ fn saturated(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-impl Asked {
+impl SampleRequest {
     /// Marks a padding row.
     pub const NONE: Self = Self { slot: -1, position: 0, draw: [0; 2] };
 
@@ -128,12 +121,6 @@ impl Asked {
     pub fn new(slot: usize, position: usize, draw: u64) -> Self {
         let draw = [draw as u32, (draw >> 32) as u32];
         Self { slot: slot as i32, position: position as u32, draw }
-    }
-}
-
-impl From<Chosen> for Sampled {
-    fn from(Chosen { token, log_prob }: Chosen) -> Self {
-        Self { token, log_prob }
     }
 }
 

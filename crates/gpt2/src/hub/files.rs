@@ -1,25 +1,14 @@
 //! Selects the files of a repository that form a GPT-2 checkpoint.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
-
-use serde::Deserialize;
 
 use super::name::is_path;
 use super::{Error, Result};
+use crate::checkpoint_files::{GENERATION_CONFIG, WEIGHTS, index_of, shard_names};
 
 /// The usual files of a checkpoint, named in errors when nothing is known about it.
 pub(super) const USUAL: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
-
-/// Optional file with the model's recommended sampling settings.
-const SETTINGS: &str = "generation_config.json";
-
-/// Supported weights files, in order of preference; each may be sharded and have an index instead.
-const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
-
-fn index_of(weights: &str) -> String {
-    format!("{weights}.index.json")
-}
 
 /// The shard index that must be downloaded first, if the weights are sharded.
 pub(super) fn index(has: impl Fn(&str) -> bool) -> Option<String> {
@@ -31,8 +20,8 @@ pub(super) fn index(has: impl Fn(&str) -> bool) -> Option<String> {
 /// A shard index is read from `dir`.
 pub(super) fn needed(has: impl Fn(&str) -> bool, dir: &Path) -> Result<Vec<String>> {
     let mut needed = vec!["config.json".to_owned()];
-    if has(SETTINGS) {
-        needed.push(SETTINGS.to_owned());
+    if has(GENERATION_CONFIG) {
+        needed.push(GENERATION_CONFIG.to_owned());
     }
     if !has("tokenizer.json") && (has("vocab.json") || has("merges.txt")) {
         needed.extend(["vocab.json".to_owned(), "merges.txt".to_owned()]);
@@ -52,14 +41,9 @@ pub(super) fn needed(has: impl Fn(&str) -> bool, dir: &Path) -> Result<Vec<Strin
 
 /// The shards listed in an index, sorted by name.
 fn shards(index: &Path) -> Result<BTreeSet<String>> {
-    #[derive(Deserialize)]
-    struct Index {
-        weight_map: BTreeMap<String, String>,
-    }
-    let text = std::fs::read(index).map_err(Error::io("read", index))?;
+    let json = std::fs::read(index).map_err(Error::io("read", index))?;
     let invalid = |problem: String| Error::BadIndex { path: index.to_owned(), problem };
-    let index: Index = serde_json::from_slice(&text).map_err(|error| invalid(error.to_string()))?;
-    let shards: BTreeSet<String> = index.weight_map.into_values().collect();
+    let shards = shard_names(&json).map_err(|error| invalid(error.to_string()))?;
     match shards.iter().find(|shard| !is_path(shard)) {
         Some(shard) => Err(invalid(format!("invalid file name `{shard}`"))),
         None => Ok(shards),
@@ -94,6 +78,16 @@ mod tests {
         assert_eq!(
             needed_of(&["config.json", "vocab.json", "merges.txt", "pytorch_model.bin"]),
             ["config.json", "vocab.json", "merges.txt", "pytorch_model.bin"],
+        );
+    }
+
+    #[test]
+    fn the_models_own_settings_are_included_where_they_exist() {
+        let files =
+            ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json"];
+        assert_eq!(
+            needed_of(&files),
+            ["config.json", "generation_config.json", "tokenizer.json", "model.safetensors"],
         );
     }
 

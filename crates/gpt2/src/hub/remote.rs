@@ -16,14 +16,14 @@ use ureq::http::header::{
 use ureq::http::{Response, StatusCode, Uri};
 
 use super::name::{is_commit, is_path, is_word};
-use super::{Error, ModelName, Result, Retry, Settings};
+use super::{Error, HubConfig, ModelName, Result, Retry};
 
 const USER_AGENT: &str = concat!("venti/", env!("CARGO_PKG_VERSION"));
 const REDIRECTS: usize = 5;
 
 /// One repository on the hub.
 pub(super) struct Remote<'a> {
-    settings: &'a Settings,
+    config: &'a HubConfig,
     name: &'a ModelName,
     repo: Repo,
     agent: Agent,
@@ -44,7 +44,7 @@ pub(super) struct Metadata {
 }
 
 /// A file's bytes from `offset` on, which may differ from the requested offset.
-pub(super) struct Bytes {
+pub(super) struct ByteStream {
     pub offset: u64,
     pub reader: Box<dyn Read>,
 }
@@ -55,7 +55,7 @@ enum Method {
 }
 
 impl<'a> Remote<'a> {
-    pub fn new(settings: &'a Settings, name: &'a ModelName) -> Self {
+    pub fn new(config: &'a HubConfig, name: &'a ModelName) -> Self {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -65,11 +65,11 @@ impl<'a> Remote<'a> {
             .timeout_per_read(Some(Duration::from_secs(60)))
             .build()
             .into();
-        Self { settings, name, repo: name.to_repo(), agent }
+        Self { config, name, repo: name.to_repo(), agent }
     }
 
     pub fn retry(&self) -> Retry {
-        self.settings.retry
+        self.config.retry
     }
 
     /// The repository as `owner/name`.
@@ -79,7 +79,7 @@ impl<'a> Remote<'a> {
 
     /// The revision's current commit and files.
     pub fn listing(&self) -> Result<Listing> {
-        let url = format!("{}/api/{}", self.settings.endpoint, self.repo.api_url());
+        let url = format!("{}/api/{}", self.config.endpoint, self.repo.api_url());
         let mut response = self.ask(&Method::Get, &url, None, None)?;
         let bad = |problem: String| Error::BadAnswer { url: url.clone(), problem };
         let info: RepoInfo =
@@ -113,7 +113,7 @@ impl<'a> Remote<'a> {
 
     /// Requests a file of `commit` from `offset` on; the server may start at another offset. `None` if
     /// `offset` is past the end of the file.
-    pub fn bytes(&self, commit: &str, file: &str, offset: u64) -> Result<Option<Bytes>> {
+    pub fn bytes(&self, commit: &str, file: &str, offset: u64) -> Result<Option<ByteStream>> {
         let response =
             self.ask(&Method::Get, &self.file_url(commit, file), Some(offset), Some(file))?;
         let offset = match response.status() {
@@ -123,11 +123,11 @@ impl<'a> Remote<'a> {
                 .unwrap_or(offset),
             _ => 0,
         };
-        Ok(Some(Bytes { offset, reader: Box::new(response.into_body().into_reader()) }))
+        Ok(Some(ByteStream { offset, reader: Box::new(response.into_body().into_reader()) }))
     }
 
     fn file_url(&self, commit: &str, file: &str) -> String {
-        format!("{}/{}/resolve/{commit}/{file}", self.settings.endpoint, self.repo.url())
+        format!("{}/{}/resolve/{commit}/{file}", self.config.endpoint, self.repo.url())
     }
 
     /// Sends a request, with retries on transient failures.
@@ -138,7 +138,7 @@ impl<'a> Remote<'a> {
         offset: Option<u64>,
         file: Option<&str>,
     ) -> Result<Response<ureq::Body>> {
-        let retry = self.settings.retry;
+        let retry = self.config.retry;
         let mut pause = retry.pause;
         for attempt in 1.. {
             let answer = self.follow(method, url, offset);
@@ -215,7 +215,7 @@ impl<'a> Remote<'a> {
         if let Some(offset) = offset.filter(|&offset| offset > 0) {
             request = request.header(RANGE, format!("bytes={offset}-"));
         }
-        if let Some(token) = self.settings.token.as_ref().filter(|_| same_host(uri, start)) {
+        if let Some(token) = self.config.token.as_ref().filter(|_| same_host(uri, start)) {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
         request
@@ -244,7 +244,7 @@ impl<'a> Remote<'a> {
             (401 | 403, ..) => Error::Refused {
                 repo,
                 status: status.as_u16(),
-                token_sent: self.settings.token.is_some(),
+                token_sent: self.config.token.is_some(),
             },
             (404, Some("RevisionNotFound"), _) => Error::NoRevision { repo, revision },
             (404, Some("RepoNotFound"), _) | (404, _, None) => Error::NoRepository { repo },

@@ -7,7 +7,7 @@
 mod cache;
 mod pass;
 
-use self::pass::{Pass, Thread, To};
+use self::pass::{Destination, Pass, Thread};
 use super::packing::Packing;
 use crate::config::Config;
 use crate::error::Result;
@@ -119,27 +119,27 @@ impl<F: Format> Network<F> {
         let pass = Pass::new(self, cache, tokens, wanted, logits);
         let parts = wanted.len().div_ceil(LOGITS_TOGETHER);
         let stages = OTHER_STAGES + STAGES_OF_A_BLOCK * self.h.len() + parts;
-        thread_team::run(stages, |member| self.take_part(&mut Thread::new(self, &pass, member)));
+        thread_team::run(stages, |worker| self.run_stages(&mut Thread::new(self, &pass, worker)));
     }
 
     /// Runs one thread's share of a pass.
-    fn take_part(&self, thread: &mut Thread<'_, '_, F>) {
+    fn run_stages(&self, thread: &mut Thread<'_, '_, F>) {
         thread.embed(); // x (N, C)
         for (layer, block) in self.h.iter().enumerate() {
             thread.norm(&block.ln_1); // a (N, C)
-            thread.product(&block.c_attn, To::Qkv); // qkv (N, 3C)
-            thread.remember(layer);
-            thread.attend(layer, block.scale); // y (N, C)
+            thread.product(&block.c_attn, Destination::Qkv); // qkv (N, 3C)
+            thread.write_kv(layer);
+            thread.attention(layer, block.scale); // y (N, C)
             thread.encode(); // a (N, C)
-            thread.product(&block.c_proj, To::Residual); // x (N, C)
+            thread.product(&block.c_proj, Destination::Residual); // x (N, C)
             thread.norm(&block.ln_2); // a (N, C)
-            thread.product(&block.mlp_c_fc, To::Hidden); // hidden (N, I)
-            thread.product(&block.mlp_c_proj, To::ResidualFromHidden); // x (N, C)
+            thread.product(&block.mlp_c_fc, Destination::Hidden); // hidden (N, I)
+            thread.product(&block.mlp_c_proj, Destination::ResidualFromHidden); // x (N, C)
         }
         thread.norm_of_the_wanted(&self.ln_f); // a (W, C)
         for first in (0..thread.wanted()).step_by(LOGITS_TOGETHER) {
             let part = first..thread.wanted().min(first + LOGITS_TOGETHER);
-            thread.product(&self.lm_head, To::Logits(part)); // logits (W, V)
+            thread.product(&self.lm_head, Destination::Logits(part)); // logits (W, V)
         }
     }
 

@@ -13,5 +13,5 @@ pub struct InputToken {
 
 impl InputToken {
     /// Placeholder for the id that the device itself sampled for this position.
-    pub(crate) const CHOSEN: u32 = u32::MAX;
+    pub(crate) const SAMPLED: u32 = u32::MAX;
 }

@@ -59,7 +59,7 @@ impl KvCache {
         let mut places: Vec<_> = tokens.iter().map(place).collect();
         places.sort_unstable();
         match places.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(&[(slot, position), ..]) => Err(Error::PlaceTakenTwice { slot, position }),
+            Some(&[(slot, position), ..]) => Err(Error::PositionTakenTwice { slot, position }),
             _ => Ok(()),
         }
     }

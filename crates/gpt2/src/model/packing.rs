@@ -16,16 +16,16 @@ use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 use memmap2::Mmap;
 use rayon::prelude::*;
 
-use super::Dtype;
+use crate::dtype::Dtype;
 use crate::error::Result;
 use crate::weights::{Checkpoint, Weights};
 use kernels::format::{Format, GROUP, PANEL};
 use kernels::linear::{Linear, Matrix, pack_panel};
+use kernels::owned_or_mapped::OwnedOrMapped;
 use kernels::simd::Level;
-use kernels::stored::Stored;
 
 /// Shortest conversion worth caching.
-const WORTH_KEEPING: Duration = Duration::from_millis(100);
+const WORTH_CACHING: Duration = Duration::from_millis(100);
 
 /// Format version; incremented when the layout of blocks changes.
 const VERSION: u8 = 1;
@@ -40,9 +40,9 @@ pub struct Packing<'a, F: Format> {
     level: Level,
     path: Option<PathBuf>,
     /// The mapped cache file, and the offset of the next layer in it.
-    kept: Option<(Arc<Mmap>, usize)>,
+    cached: Option<(Arc<Mmap>, usize)>,
     /// Minimum conversion time for the file to be written.
-    worth_keeping: Duration,
+    worth_caching: Duration,
     begun: Instant,
     format: PhantomData<F>,
 }
@@ -63,12 +63,12 @@ impl<'a, F: Format> Packing<'a, F> {
             weights: checkpoint.weights(&Device::Cpu, DType::F32)?,
             dtype,
             level,
-            kept: path
+            cached: path
                 .as_deref()
                 .and_then(|path| open(path, dtype, bytes))
                 .map(|file| (file, HEADER)),
             path,
-            worth_keeping: WORTH_KEEPING,
+            worth_caching: WORTH_CACHING,
             begun: Instant::now(),
             format: PhantomData,
         })
@@ -111,22 +111,22 @@ impl<'a, F: Format> Packing<'a, F> {
         inputs: usize,
         outputs: usize,
         weight: impl FnOnce() -> Result<TensorMatrix>,
-    ) -> Result<Stored<F::Block>> {
+    ) -> Result<OwnedOrMapped<F::Block>> {
         let count = Linear::<F>::blocks(inputs, outputs);
-        if let Some((file, used)) = &mut self.kept {
+        if let Some((file, used)) = &mut self.cached {
             let part = *used..*used + count * size_of::<F::Block>();
             *used = part.end;
-            return Ok(Stored::Mapped(Arc::<Mmap>::clone(file), part));
+            return Ok(OwnedOrMapped::Mapped(Arc::<Mmap>::clone(file), part));
         }
         let mut blocks = bytemuck::zeroed_vec(count);
         pack::<F>(self.level, (inputs, outputs), &weight()?, &mut blocks);
-        Ok(Stored::Owned(blocks))
+        Ok(OwnedOrMapped::Owned(blocks))
     }
 
     /// Writes the cache file if there is none and the conversion was slow. Errors are ignored, because
     /// the file is optional.
-    pub fn keep<'b>(&self, layers: impl Iterator<Item = &'b Linear<F>>) {
-        if self.kept.is_some() || self.begun.elapsed() < self.worth_keeping {
+    pub fn write_cache<'b>(&self, layers: impl Iterator<Item = &'b Linear<F>>) {
+        if self.cached.is_some() || self.begun.elapsed() < self.worth_caching {
             return;
         }
         if let Some(path) = &self.path {
@@ -238,15 +238,15 @@ mod tests {
     fn load<F: Format>(name: &str, dtype: Dtype, path: Option<&Path>) -> (Vec<u32>, bool) {
         let (checkpoint, level) = (checkpoint(name), Level::best());
         let mut packing = Packing::<F>::new(&checkpoint, dtype, level, path).unwrap();
-        packing.worth_keeping = Duration::ZERO;
+        packing.worth_caching = Duration::ZERO;
         let network = Network::new(checkpoint.config(), &mut packing, level).unwrap();
-        packing.keep(network.layers());
+        packing.write_cache(network.layers());
         let mut cache = Cache::new::<F>(checkpoint.config(), 1).unwrap();
         let tokens: Vec<InputToken> =
             (0..20).map(|i| InputToken { slot: 0, position: i, id: 5 * i as u32 }).collect();
         let mut logits = Vec::new();
         network.forward(&mut cache, &tokens, &[3, 19], &mut logits);
-        (logits.into_iter().map(f32::to_bits).collect(), packing.kept.is_some())
+        (logits.into_iter().map(f32::to_bits).collect(), packing.cached.is_some())
     }
 
     fn files(dir: &Path) -> Vec<String> {
@@ -333,9 +333,9 @@ mod tests {
         let path = dir.path().join("weights");
         let (checkpoint, level) = (checkpoint("deep"), Level::best());
         let mut packing = Packing::<F32>::new(&checkpoint, Dtype::F32, level, Some(&path)).unwrap();
-        packing.worth_keeping = Duration::MAX;
+        packing.worth_caching = Duration::MAX;
         let network = Network::new(checkpoint.config(), &mut packing, level).unwrap();
-        packing.keep(network.layers());
+        packing.write_cache(network.layers());
         assert!(files(dir.path()).is_empty());
     }
 }

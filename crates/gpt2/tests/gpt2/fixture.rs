@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use candle_core::{Device as On, Tensor};
-use gpt2::{Checkpoint, Device, Dtype, Gpt2, KvCache, Token};
+use gpt2::{Checkpoint, Device, Dtype, Gpt2, InputToken, KvCache};
 
 /// Fixture with three layers, two heads, and a tied output layer.
 pub const DEEP: &str = "deep";
@@ -93,9 +93,9 @@ impl Golden {
 }
 
 /// A text's tokens in a slot, from `start` on.
-pub fn tokens(slot: usize, start: usize, ids: &[u32]) -> Vec<Token> {
+pub fn tokens(slot: usize, start: usize, ids: &[u32]) -> Vec<InputToken> {
     let positions = start..;
-    positions.zip(ids).map(|(position, id)| Token { slot, position, id: *id }).collect()
+    positions.zip(ids).map(|(position, id)| InputToken { slot, position, id: *id }).collect()
 }
 
 /// The logits after every token of a text, in one pass.
@@ -105,7 +105,7 @@ pub fn logits(model: &Gpt2, ids: &[u32]) -> Tensor {
 }
 
 /// The logits of one pass, (W, V).
-pub fn forward(model: &Gpt2, cache: &mut KvCache, tokens: &[Token], wanted: &[u32]) -> Tensor {
+pub fn forward(model: &Gpt2, cache: &mut KvCache, tokens: &[InputToken], wanted: &[u32]) -> Tensor {
     let mut logits = Vec::new();
     model.forward(cache, tokens, wanted, &mut logits).unwrap();
     Tensor::from_vec(logits, (wanted.len(), model.config().vocab_size), &On::Cpu).unwrap()

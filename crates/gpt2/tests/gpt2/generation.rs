@@ -1,37 +1,36 @@
 //! Tests batched generation: texts do not depend on the batch, and end where they should.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::error::Error as StdError;
 use std::ops::ControlFlow;
 
-use gpt2::sampling::{Scored, Settings};
-use gpt2::{Checkpoint, Completion, Dtype, Error, FinishReason, Gpt2, Request, Work, generate};
+use generator::{Completion, FinishReason, Generation, Request, Token, Work};
+use gpt2::{Checkpoint, Dtype, Gpt2, generate};
 
 use crate::fixture::{DEEP, DTYPES, Golden, ON_GPU, WIDE, folder, model_in};
 
 /// A queue of requests that records all events.
 #[derive(Default)]
-pub struct Desk {
+pub struct Recorder {
     waiting: VecDeque<Request>,
     /// Requests added when the first text is done.
     later: Vec<Request>,
     cancel: Option<u64>,
     fail: Option<u64>,
     events: Vec<String>,
-    tokens: BTreeMap<u64, Vec<(usize, Scored)>>,
+    tokens: BTreeMap<u64, Vec<Token>>,
     pieces: BTreeMap<u64, String>,
     completions: BTreeMap<u64, Completion>,
 }
 
-impl Work for Desk {
+impl Work for Recorder {
     fn next(&mut self) -> Option<Request> {
         let request = self.waiting.pop_front()?;
         self.events.push(format!("next {}", request.id));
         Some(request)
     }
 
-    fn token(&mut self, id: u64, position: usize, token: &Scored) {
-        self.tokens.entry(id).or_default().push((position, token.clone()));
+    fn token(&mut self, id: u64, token: Token) {
+        self.tokens.entry(id).or_default().push(token);
     }
 
     fn text(&mut self, id: u64, text: &str) -> ControlFlow<()> {
@@ -40,24 +39,20 @@ impl Work for Desk {
         if self.cancel == Some(id) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    fn done(
-        &mut self,
-        id: u64,
-        completion: Completion,
-    ) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    fn done(&mut self, id: u64, completion: Completion) -> miette::Result<()> {
         self.events.push(format!("done {id}"));
         assert!(self.completions.insert(id, completion).is_none());
         self.waiting.extend(self.later.drain(..));
-        if self.fail == Some(id) { Err("the disk is full".into()) } else { Ok(()) }
+        if self.fail == Some(id) { Err(miette::miette!("the disk is full")) } else { Ok(()) }
     }
 }
 
-pub struct Writer {
+pub struct LoadedModel {
     pub model: Gpt2,
     pub checkpoint: Checkpoint,
 }
 
-impl Writer {
+impl LoadedModel {
     fn new(name: &str) -> Self {
         Self::in_dtype(name, Dtype::F32)
     }
@@ -67,14 +62,19 @@ impl Writer {
         Self { model: model_in(name, dtype), checkpoint }
     }
 
-    fn run(&self, desk: &mut Desk, batch_size: usize) -> Result<(), Error> {
-        generate(&self.model, self.checkpoint.tokenizer(), desk, batch_size)
+    fn run(&self, recorder: &mut Recorder, batch_size: usize) -> miette::Result<()> {
+        generate(&self.model, self.checkpoint.tokenizer(), recorder, batch_size)
     }
 
-    pub fn write(&self, requests: impl IntoIterator<Item = Request>, batch_size: usize) -> Desk {
-        let mut desk = Desk { waiting: requests.into_iter().collect(), ..Desk::default() };
-        self.run(&mut desk, batch_size).unwrap();
-        desk
+    pub fn write(
+        &self,
+        requests: impl IntoIterator<Item = Request>,
+        batch_size: usize,
+    ) -> Recorder {
+        let mut recorder =
+            Recorder { waiting: requests.into_iter().collect(), ..Recorder::default() };
+        self.run(&mut recorder, batch_size).unwrap();
+        recorder
     }
 
     fn one(&self, request: Request) -> Completion {
@@ -87,13 +87,23 @@ fn greedy(id: u64, prompt: &[u32]) -> Request {
     Request {
         id,
         prompt: prompt.to_vec(),
-        settings: Settings { temperature: 0.0, min_new_tokens: usize::MAX, ..Settings::default() },
-        stop: Vec::new(),
-        max_new_tokens: usize::MAX,
+        generation: Generation {
+            temperature: 0.0,
+            min_new_tokens: usize::MAX,
+            max_new_tokens: None,
+            ..Generation::unmodified()
+        },
         rng_key: [id as u8; 32],
-        likeliest: 0,
-        scores_prompt: false,
+        top_logprobs: 0,
+        score_prompt: false,
     }
+}
+
+/// The request, limited to `max_new_tokens` new tokens.
+fn limited(max_new_tokens: usize, request: Request) -> Request {
+    let generation =
+        Generation { max_new_tokens: Some(max_new_tokens), ..request.generation.clone() };
+    Request { generation, ..request }
 }
 
 /// 24 distinct requests, with prompts of 1 to 190 tokens, most sampling rules, and every finish reason
@@ -104,21 +114,21 @@ pub fn varied() -> Vec<Request> {
         .map(|id: u64| {
             let i = id as usize;
             let prompt = text[i..i + [1, 2, 13, 60, 190, 9][i % 6]].to_vec();
-            let settings = Settings {
+            let generation = Generation {
                 temperature: [30.0, 0.7, 0.0, 1.0][i % 4],
                 min_new_tokens: [5, 0][i % 2],
                 top_k: [0, 40][i % 2],
                 top_p: [1.0, 0.9, 0.95][i % 3],
                 repetition_penalty: [1.0, 1.2][i / 2 % 2],
                 no_repeat_ngram_size: [0, 3][i / 3 % 2],
-                ..Settings::default()
+                stop: if i.is_multiple_of(5) { vec!["e".into(), "t".into()] } else { vec![] },
+                max_new_tokens: Some([300, 40, 7][i / 2 % 3]),
+                ..Generation::unmodified()
             };
             Request {
-                settings,
-                likeliest: i % 3,
-                scores_prompt: i.is_multiple_of(4),
-                stop: if i.is_multiple_of(5) { vec!["e".into(), "t".into()] } else { vec![] },
-                max_new_tokens: [300, 40, 7][i / 2 % 3],
+                generation,
+                top_logprobs: i % 3,
+                score_prompt: i.is_multiple_of(4),
                 ..greedy(id, &prompt)
             }
         })
@@ -128,21 +138,23 @@ pub fn varied() -> Vec<Request> {
 /// The reproducible parts of a text: id, tokens, text, bits of the log probabilities, finish reason.
 pub type Outcome = (u64, Vec<u32>, String, Vec<u32>, FinishReason);
 
-pub fn outcome(desk: &Desk) -> Vec<Outcome> {
+pub fn outcome(recorder: &Recorder) -> Vec<Outcome> {
     let of = |(id, completion): (&u64, &Completion)| {
         let log_probs = completion.log_probs.iter().map(|x| x.to_bits()).collect();
         let Completion { token_ids, text, finish_reason, .. } = completion.clone();
         (*id, token_ids, text, log_probs, finish_reason)
     };
-    desk.completions.iter().map(of).collect()
+    recorder.completions.iter().map(of).collect()
 }
 
 #[test]
 fn texts_do_not_depend_on_batch_size_thread_count_or_order() {
     for (dtype, _) in DTYPES {
-        assert_independent_of_batch_size_thread_count_and_order(&Writer::in_dtype(DEEP, dtype));
+        assert_independent_of_batch_size_thread_count_and_order(&LoadedModel::in_dtype(
+            DEEP, dtype,
+        ));
     }
-    let expected = outcome(&Writer::new(DEEP).write(varied(), 1));
+    let expected = outcome(&LoadedModel::new(DEEP).write(varied(), 1));
     for reason in [
         FinishReason::EndOfText,
         FinishReason::Stop,
@@ -154,7 +166,7 @@ fn texts_do_not_depend_on_batch_size_thread_count_or_order() {
     }
 }
 
-fn assert_independent_of_batch_size_thread_count_and_order(writer: &Writer) {
+fn assert_independent_of_batch_size_thread_count_and_order(writer: &LoadedModel) {
     let expected = outcome(&writer.write(varied(), 1));
     assert_eq!(expected.len(), varied().len());
     // A GPU does not use the thread pool, and the emulated one is slow.
@@ -179,8 +191,8 @@ fn assert_independent_of_batch_size_thread_count_and_order(writer: &Writer) {
 fn greedy_texts_match_the_reference() {
     for name in [DEEP, WIDE] {
         let golden = Golden::read(name);
-        let request = Request { max_new_tokens: 200, ..greedy(0, &golden.prompt) };
-        let completion = Writer::new(name).one(request);
+        let request = limited(200, greedy(0, &golden.prompt));
+        let completion = LoadedModel::new(name).one(request);
         assert_eq!(completion.token_ids, golden.greedy, "{name}");
         assert_eq!(completion.finish_reason, FinishReason::Length);
     }
@@ -189,8 +201,8 @@ fn greedy_texts_match_the_reference() {
 #[test]
 fn log_probs_match_the_reference() {
     let golden = Golden::read(WIDE);
-    let request = Request { max_new_tokens: 200, ..greedy(0, &golden.prompt) };
-    let completion = Writer::new(WIDE).one(request);
+    let request = limited(200, greedy(0, &golden.prompt));
+    let completion = LoadedModel::new(WIDE).one(request);
     let reference = candle_nn::ops::log_softmax(&golden.logits, 1).unwrap();
     let reference = reference.to_vec2::<f32>().unwrap();
     for (i, (token, log_prob)) in completion.token_ids.iter().zip(&completion.log_probs).enumerate()
@@ -202,7 +214,7 @@ fn log_probs_match_the_reference() {
 
 #[test]
 fn a_text_ends_when_the_context_is_full() {
-    let writer = Writer::new(DEEP);
+    let writer = LoadedModel::new(DEEP);
     let n_positions = writer.model.config().n_positions;
     for prompt_tokens in [1, 18, n_positions - 1] {
         let completion = writer.one(greedy(0, &vec![65; prompt_tokens]));
@@ -214,10 +226,10 @@ fn a_text_ends_when_the_context_is_full() {
 
 #[test]
 fn invalid_prompts_are_errors() {
-    let writer = Writer::new(DEEP);
+    let writer = LoadedModel::new(DEEP);
     let refuse = |prompt: &[u32]| {
-        let mut desk = Desk { waiting: [greedy(7, prompt)].into(), ..Desk::default() };
-        writer.run(&mut desk, 4).unwrap_err().to_string()
+        let mut recorder = Recorder { waiting: [greedy(7, prompt)].into(), ..Recorder::default() };
+        writer.run(&mut recorder, 4).unwrap_err().to_string()
     };
     assert_eq!(
         refuse(&[65; 256]),
@@ -236,9 +248,9 @@ fn invalid_prompts_are_errors() {
 
 #[test]
 fn max_new_tokens_limits_the_length() {
-    let writer = Writer::new(DEEP);
+    let writer = LoadedModel::new(DEEP);
     for max_new_tokens in [0, 1, 5] {
-        let completion = writer.one(Request { max_new_tokens, ..greedy(0, &[65]) });
+        let completion = writer.one(limited(max_new_tokens, greedy(0, &[65])));
         assert_eq!(completion.token_ids.len(), max_new_tokens);
         assert_eq!(completion.finish_reason, FinishReason::Length);
     }
@@ -246,35 +258,35 @@ fn max_new_tokens_limits_the_length() {
 
 #[test]
 fn the_end_of_text_token_ends_a_text_and_is_not_part_of_it() {
-    let writer = Writer::new(DEEP);
+    let writer = LoadedModel::new(DEEP);
     let eos = writer.model.config().eos_token_id.unwrap();
     let hot = |id| Request {
-        settings: Settings { temperature: 30.0, ..Settings::default() },
+        generation: Generation { temperature: 30.0, ..Generation::unmodified() },
         ..greedy(id, &[65])
     };
-    let desk = writer.write((0..40).map(hot), 8);
-    let ended: Vec<_> = desk
+    let recorder = writer.write((0..40).map(hot), 8);
+    let ended: Vec<_> = recorder
         .completions
         .values()
         .filter(|completion| completion.finish_reason == FinishReason::EndOfText)
         .collect();
     assert!(!ended.is_empty());
-    assert!(desk.completions.values().all(|completion| !completion.token_ids.contains(&eos)));
+    assert!(recorder.completions.values().all(|completion| !completion.token_ids.contains(&eos)));
 
     // It is not generated before the minimum length.
-    let desk = writer.write(
+    let recorder = writer.write(
         (0..40).map(|id| {
-            let settings = Settings { min_new_tokens: 50, ..hot(id).settings };
-            Request { settings, ..hot(id) }
+            let generation = Generation { min_new_tokens: 50, ..hot(id).generation };
+            Request { generation, ..hot(id) }
         }),
         8,
     );
-    assert!(desk.completions.values().all(|completion| completion.token_ids.len() >= 50));
+    assert!(recorder.completions.values().all(|completion| completion.token_ids.len() >= 50));
 }
 
 #[test]
 fn a_text_ends_before_the_stop_string() {
-    let writer = Writer::new(WIDE);
+    let writer = LoadedModel::new(WIDE);
     let golden = Golden::read(WIDE);
     let whole = writer.one(greedy(0, &golden.prompt)).text;
     let (at, stop) = whole
@@ -283,7 +295,8 @@ fn a_text_ends_before_the_stop_string() {
         .find_map(|(at, c)| c.is_ascii().then(|| (at, &whole[at..=at])))
         .unwrap();
     let first = whole.find(stop).unwrap();
-    let request = Request { stop: vec![stop.to_string()], ..greedy(0, &golden.prompt) };
+    let mut request = greedy(0, &golden.prompt);
+    request.generation.stop = vec![stop.to_string()];
     let completion = writer.one(request);
     assert_eq!(completion.finish_reason, FinishReason::Stop);
     assert_eq!(completion.text, whole[..first]);
@@ -294,19 +307,20 @@ fn a_text_ends_before_the_stop_string() {
 
 #[test]
 fn streamed_pieces_add_up_to_the_text() {
-    let desk = Writer::new(DEEP).write(varied(), 5);
-    for (id, completion) in &desk.completions {
-        assert_eq!(desk.pieces.get(id).map_or("", String::as_str), completion.text);
+    let recorder = LoadedModel::new(DEEP).write(varied(), 5);
+    for (id, completion) in &recorder.completions {
+        assert_eq!(recorder.pieces.get(id).map_or("", String::as_str), completion.text);
     }
 }
 
 #[test]
 fn cancelling_a_text_does_not_affect_the_others() {
-    let writer = Writer::new(DEEP);
+    let writer = LoadedModel::new(DEEP);
     let expected = outcome(&writer.write(varied(), 1));
-    let mut desk = Desk { waiting: varied().into(), cancel: Some(4), ..Desk::default() };
-    writer.run(&mut desk, 3).unwrap();
-    let written = outcome(&desk);
+    let mut recorder =
+        Recorder { waiting: varied().into(), cancel: Some(4), ..Recorder::default() };
+    writer.run(&mut recorder, 3).unwrap();
+    let written = outcome(&recorder);
     assert_eq!(written.len(), expected.len());
     for (written, expected) in written.iter().zip(&expected) {
         if written.0 == 4 {
@@ -320,16 +334,16 @@ fn cancelling_a_text_does_not_affect_the_others() {
 
 #[test]
 fn a_free_slot_goes_to_the_next_waiting_prompt() {
-    let long = |id| Request { max_new_tokens: 50, ..greedy(id, &[65]) };
-    let short = |id| Request { max_new_tokens: 5, ..greedy(id, &[65]) };
-    let mut desk = Desk {
+    let long = |id| limited(50, greedy(id, &[65]));
+    let short = |id| limited(5, greedy(id, &[65]));
+    let mut recorder = Recorder {
         waiting: [long(0), short(1), short(2), short(3)].into(),
         later: vec![short(4)],
-        ..Desk::default()
+        ..Recorder::default()
     };
-    Writer::new(DEEP).run(&mut desk, 2).unwrap();
+    LoadedModel::new(DEEP).run(&mut recorder, 2).unwrap();
     assert_eq!(
-        desk.events,
+        recorder.events,
         [
             "next 0", "next 1", "done 1", "next 2", "done 2", "next 3", "done 3", "next 4",
             "done 4", "done 0"
@@ -339,74 +353,78 @@ fn a_free_slot_goes_to_the_next_waiting_prompt() {
 
 #[test]
 fn an_error_from_the_caller_ends_the_run() {
-    let mut desk = Desk { waiting: varied().into(), fail: Some(1), ..Desk::default() };
-    let error = Writer::new(DEEP).run(&mut desk, 4).unwrap_err();
-    let Error::Work { source } = error else { panic!("{error}") };
-    assert_eq!(source.to_string(), "the disk is full");
+    let mut recorder = Recorder { waiting: varied().into(), fail: Some(1), ..Recorder::default() };
+    let error = LoadedModel::new(DEEP).run(&mut recorder, 4).unwrap_err();
+    assert_eq!(error.to_string(), "the disk is full");
 }
 
 #[test]
 fn every_token_is_reported_with_its_alternatives() {
-    let writer = Writer::new(DEEP);
+    let writer = LoadedModel::new(DEEP);
     let text = Golden::read(DEEP).text();
-    let request = Request { likeliest: 5, max_new_tokens: 30, ..greedy(1, &text[..20]) };
-    let desk = writer.write([request], 1);
-    let (told, completion) = (&desk.tokens[&1], &desk.completions[&1]);
-    let ids: Vec<u32> = told.iter().map(|(_, scored)| scored.token).collect();
-    let positions: Vec<usize> = told.iter().map(|(position, _)| *position).collect();
+    let request = limited(30, Request { top_logprobs: 5, ..greedy(1, &text[..20]) });
+    let recorder = writer.write([request], 1);
+    let (tokens, completion) = (&recorder.tokens[&1], &recorder.completions[&1]);
+    let ids: Vec<u32> = tokens.iter().map(|token| token.id).collect();
+    let positions: Vec<usize> = tokens.iter().map(|token| token.position).collect();
     assert_eq!(ids, completion.token_ids);
     assert_eq!(positions, (20..20 + ids.len()).collect::<Vec<_>>());
-    for ((_, scored), log_prob) in told.iter().zip(&completion.log_probs) {
-        assert_eq!(scored.log_prob, *log_prob);
-        assert_eq!(scored.likeliest.len(), 5);
-        assert!(scored.likeliest.is_sorted_by(|a, b| a.log_prob >= b.log_prob));
+    for (token, log_prob) in tokens.iter().zip(&completion.log_probs) {
+        assert_eq!(token.log_prob, *log_prob);
+        assert_eq!(token.top_logprobs.len(), 5);
+        assert!(token.top_logprobs.is_sorted_by(|a, b| a.1 >= b.1));
         // Greedy takes the most likely token except end-of-text, which is banned here.
-        assert!(scored.likeliest[..2].iter().any(|likely| likely.token == scored.token));
+        assert!(token.top_logprobs[..2].iter().any(|(id, _)| *id == token.id));
     }
 }
 
 #[test]
 fn prompt_scores_equal_those_of_generated_text() {
-    let writer = Writer::new(DEEP);
+    let writer = LoadedModel::new(DEEP);
     let text = Golden::read(DEEP).text();
     let prompt = &text[..3];
-    let written = writer.one(Request { max_new_tokens: 150, ..greedy(1, prompt) });
+    let written = writer.one(limited(150, greedy(1, prompt)));
     let whole = [prompt, &written.token_ids].concat();
     assert!(whole.len() > 130, "must be longer than one scoring pass");
-    let score = |id, max_new_tokens| Request {
-        scores_prompt: true,
-        likeliest: 2,
-        max_new_tokens,
-        ..greedy(id, &whole)
+    let score = |id, max_new_tokens| {
+        let request = limited(max_new_tokens, greedy(id, &whole));
+        Request { score_prompt: true, top_logprobs: 2, ..request }
     };
     // In a batch with another text, with and without new tokens.
-    let desk = writer.write([score(1, 0), greedy(9, prompt), score(2, 4)], 3);
+    let recorder = writer.write([score(1, 0), greedy(9, prompt), score(2, 4)], 3);
     for (id, new) in [(1, 0), (2, 4)] {
-        let told = &desk.tokens[&id];
-        assert_eq!(told.len(), whole.len() - 1 + new);
-        assert!(told.iter().map(|(position, _)| *position).eq(1..whole.len() + new));
-        for ((position, scored), token) in told.iter().zip(&whole[1..]) {
-            assert_eq!(scored.token, *token);
-            assert_eq!(scored.likeliest.len(), 2);
-            if let Some(new) = position.checked_sub(prompt.len()) {
+        let tokens = &recorder.tokens[&id];
+        assert_eq!(tokens.len(), whole.len() - 1 + new);
+        assert!(tokens.iter().map(|token| token.position).eq(1..whole.len() + new));
+        for (token, id) in tokens.iter().zip(&whole[1..]) {
+            assert_eq!(token.id, *id);
+            assert_eq!(token.top_logprobs.len(), 2);
+            if let Some(new) = token.position.checked_sub(prompt.len()) {
                 // The GPU's sampler computes log probabilities in f32.
                 let tolerance = if ON_GPU { 1e-5 } else { 0.0 };
-                assert!((scored.log_prob - written.log_probs[new]).abs() <= tolerance);
+                assert!((token.log_prob - written.log_probs[new]).abs() <= tolerance);
             }
         }
-        assert_eq!(desk.completions[&id].token_ids.len(), new);
-        assert_eq!(desk.completions[&id].finish_reason, FinishReason::Length);
+        assert_eq!(recorder.completions[&id].token_ids.len(), new);
+        assert_eq!(recorder.completions[&id].finish_reason, FinishReason::Length);
     }
     // A prompt may fill all positions, plus one more token that is only scored.
     let positions = writer.model.config().n_positions;
     let full: Vec<u32> = whole.iter().copied().cycle().take(positions + 1).collect();
-    let desk = writer.write([Request { prompt: full.clone(), ..score(4, 0) }], 1);
-    assert_eq!(desk.tokens[&4].last().unwrap().0, positions);
-    let mut desk = Desk::default();
-    desk.waiting.push_back(Request { prompt: [full, vec![1]].concat(), ..score(5, 0) });
-    let error = writer.run(&mut desk, 1).unwrap_err();
-    assert!(matches!(error, Error::PromptTooLong { most, .. } if most == positions + 1), "{error}");
+    let recorder = writer.write([Request { prompt: full.clone(), ..score(4, 0) }], 1);
+    assert_eq!(recorder.tokens[&4].last().unwrap().position, positions);
+    let mut recorder = Recorder::default();
+    recorder.waiting.push_back(Request { prompt: [full, vec![1]].concat(), ..score(5, 0) });
+    let error = writer.run(&mut recorder, 1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "prompt 5 has {} tokens, expected at most {}: the model has {positions} positions",
+            positions + 2,
+            positions + 1
+        )
+    );
     // A single token has no context, so there is nothing to score.
-    let desk = writer.write([Request { prompt: vec![65], ..score(3, 0) }], 1);
-    assert!(desk.tokens.is_empty() && desk.completions[&3].token_ids.is_empty());
+    let recorder = writer.write([Request { prompt: vec![65], ..score(3, 0) }], 1);
+    assert!(recorder.tokens.is_empty() && recorder.completions[&3].token_ids.is_empty());
 }

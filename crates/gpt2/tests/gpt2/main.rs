@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a panic reports what failed")]
 
 mod checkpoint;
-mod eval;
 mod fixture;
 mod generation;
 mod reference;

@@ -1,8 +1,11 @@
 //! Compares the network with the reference, transformers.
 
-use gpt2::{Checkpoint, Device, Dtype, Gpt2, KvCache, Token};
+use gpt2::{Checkpoint, Device, Dtype, Gpt2, InputToken, KvCache};
 
-use crate::fixture::{DEEP, DTYPES, Golden, WIDE, bits, distance, folder, forward, load, logits, model, model_in, tokens};
+use crate::fixture::{
+    DEEP, DTYPES, Golden, WIDE, bits, distance, folder, forward, load, logits, model, model_in,
+    tokens,
+};
 
 const TOLERANCE: f32 = 1e-4;
 
@@ -184,7 +187,7 @@ fn invalid_inputs_are_errors() {
     let f16 = Gpt2::load(&checkpoint, &Device::Cpu, Dtype::F16).err().unwrap();
     assert_eq!(f16.to_string(), "f16 is not supported on the CPU, expected f32, bf16 or int8");
     let tokens = tokens(0, 0, &[1, 2]);
-    let refuse = |cache: &mut KvCache, tokens: &[Token], wanted: &[u32]| {
+    let refuse = |cache: &mut KvCache, tokens: &[InputToken], wanted: &[u32]| {
         model.forward(cache, tokens, wanted, &mut Vec::new()).unwrap_err().to_string()
     };
     assert_eq!(

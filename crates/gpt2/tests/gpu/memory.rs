@@ -3,11 +3,11 @@
 use gpt2::{Checkpoint, Device, Dtype, Gpt2};
 
 use crate::fixture::{DEEP, folder};
-use crate::generation::{Outcome, Writer, outcome, varied};
+use crate::generation::{LoadedModel, Outcome, outcome, varied};
 
-fn on(device: &Device, dtype: Dtype) -> Writer {
+fn on(device: &Device, dtype: Dtype) -> LoadedModel {
     let checkpoint = Checkpoint::from_dir(&folder(DEEP)).unwrap();
-    Writer { model: Gpt2::load(&checkpoint, device, dtype).unwrap(), checkpoint }
+    LoadedModel { model: Gpt2::load(&checkpoint, device, dtype).unwrap(), checkpoint }
 }
 
 fn texts(device: &Device, batch_size: usize) -> Vec<Outcome> {

@@ -13,11 +13,11 @@ pub struct Bf16;
 /// (GROUP / 2, PANEL, 2): two adjacent inputs per column.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(64))]
-pub struct Block([[Pairs; PANEL / LANES]; GROUP / 2]);
+pub struct Bf16Block([[Pairs; PANEL / LANES]; GROUP / 2]);
 
 impl Format for Bf16 {
     type Group = [bf16; GROUP];
-    type Block = Block;
+    type Block = Bf16Block;
     type Cached = bf16;
     const SCALED: bool = false;
     const REGISTERS: usize = 1;
@@ -33,8 +33,8 @@ impl Format for Bf16 {
     }
 
     #[inline(always)]
-    fn pack<S: Simd>(simd: S, weights: &[[f32; PANEL]; GROUP]) -> Block {
-        let mut block = Block::zeroed();
+    fn pack<S: Simd>(simd: S, weights: &[[f32; PANEL]; GROUP]) -> Bf16Block {
+        let mut block = Bf16Block::zeroed();
         for (i, row) in weights.iter().enumerate() {
             for (row, to) in row.as_chunks().0.iter().zip(&mut block.0[i / 2]) {
                 let mut rounded = [bf16::ZERO; LANES];
@@ -47,7 +47,7 @@ impl Format for Bf16 {
         block
     }
 
-    fn column(block: &Block, column: usize) -> [f32; GROUP] {
+    fn column(block: &Bf16Block, column: usize) -> [f32; GROUP] {
         let (vector, lane) = (column / LANES, column % LANES);
         std::array::from_fn(|i| block.0[i / 2][vector][2 * lane + i % 2].to_f32())
     }
@@ -57,7 +57,7 @@ impl Format for Bf16 {
         simd: S,
         mut sums: [[S::F32; ACROSS]; ROWS],
         inputs: [&Self::Group; ROWS],
-        block: &Block,
+        block: &Bf16Block,
         first: usize,
     ) -> [[S::F32; ACROSS]; ROWS] {
         for (pair, weights) in block.0.iter().enumerate() {

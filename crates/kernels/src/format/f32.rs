@@ -12,11 +12,11 @@ pub struct F32;
 /// (GROUP, PANEL).
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(64))]
-pub struct Block([[Lanes<f32>; PANEL / LANES]; GROUP]);
+pub struct F32Block([[Lanes<f32>; PANEL / LANES]; GROUP]);
 
 impl Format for F32 {
     type Group = [f32; GROUP];
-    type Block = Block;
+    type Block = F32Block;
     type Cached = f32;
     const SCALED: bool = false;
     const REGISTERS: usize = 1;
@@ -27,11 +27,11 @@ impl Format for F32 {
     }
 
     #[inline(always)]
-    fn pack<S: Simd>(_: S, weights: &[[f32; PANEL]; GROUP]) -> Block {
+    fn pack<S: Simd>(_: S, weights: &[[f32; PANEL]; GROUP]) -> F32Block {
         bytemuck::cast(*weights)
     }
 
-    fn column(block: &Block, column: usize) -> [f32; GROUP] {
+    fn column(block: &F32Block, column: usize) -> [f32; GROUP] {
         block.0.map(|row| row[column / LANES][column % LANES])
     }
 
@@ -40,7 +40,7 @@ impl Format for F32 {
         simd: S,
         mut sums: [[S::F32; ACROSS]; ROWS],
         inputs: [&Self::Group; ROWS],
-        block: &Block,
+        block: &F32Block,
         first: usize,
     ) -> [[S::F32; ACROSS]; ROWS] {
         for (i, row) in block.0.iter().enumerate() {

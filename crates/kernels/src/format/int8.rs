@@ -36,7 +36,7 @@ pub struct Group {
 /// Quantised weights of 64 inputs and 32 outputs.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(64))]
-pub struct Block {
+pub struct Int8Block {
     /// (GROUP / 4, PANEL, 4): four adjacent inputs per column.
     values: [[Quads; PANEL / LANES]; GROUP / 4],
     /// (PANEL): scale of each column.
@@ -45,7 +45,7 @@ pub struct Block {
 
 impl Format for Int8 {
     type Group = Group;
-    type Block = Block;
+    type Block = Int8Block;
     type Cached = i8;
     const SCALED: bool = true;
     const REGISTERS: usize = 2;
@@ -58,8 +58,8 @@ impl Format for Int8 {
     }
 
     #[inline(always)]
-    fn pack<S: Simd>(simd: S, weights: &[[f32; PANEL]; GROUP]) -> Block {
-        let mut block = Block::zeroed();
+    fn pack<S: Simd>(simd: S, weights: &[[f32; PANEL]; GROUP]) -> Int8Block {
+        let mut block = Int8Block::zeroed();
         for vector in 0..PANEL / LANES {
             let row = |i: usize| simd.load(&weights[i].as_chunks().0[vector]);
             let mut largest = simd.splat(0.0);
@@ -85,7 +85,7 @@ impl Format for Int8 {
         block
     }
 
-    fn column(block: &Block, column: usize) -> [f32; GROUP] {
+    fn column(block: &Int8Block, column: usize) -> [f32; GROUP] {
         let (vector, lane) = (column / LANES, column % LANES);
         std::array::from_fn(|i| {
             let whole = i32::from(block.values[i / 4][vector][4 * lane + i % 4]) - OFFSET;
@@ -98,7 +98,7 @@ impl Format for Int8 {
         simd: S,
         mut sums: [[S::F32; ACROSS]; ROWS],
         inputs: [&Group; ROWS],
-        block: &Block,
+        block: &Int8Block,
         first: usize,
     ) -> [[S::F32; ACROSS]; ROWS] {
         let mut wholes = [[simd.splat_i32(0); ACROSS]; ROWS];

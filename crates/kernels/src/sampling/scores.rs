@@ -11,19 +11,19 @@ use crate::simd::Level;
 /// # Panics
 /// When the token is not in the vocabulary.
 pub fn score(logits: &mut [f32], position: usize, id: u32, top_logprobs: usize) -> Token {
-    let distribution = Distribution::new(Level::best(), logits);
+    let distribution = LogSoftmax::new(Level::best(), logits);
     let log_prob = distribution.log_prob(logits[id as usize]);
     Token { position, id, log_prob, top_logprobs: distribution.top(logits, top_logprobs) }
 }
 
 /// The log-softmax of logits.
-pub(super) struct Distribution {
+pub(super) struct LogSoftmax {
     max: f32,
     /// Natural logarithm of the sum of `exp(logit - max)`.
     log_sum: f64,
 }
 
-impl Distribution {
+impl LogSoftmax {
     /// Computes the distribution; NaN is replaced by `-inf`, `+inf` by the largest finite number.
     pub fn new(level: Level, logits: &mut [f32]) -> Self {
         let max = tame(level, logits);
@@ -66,13 +66,14 @@ mod tests {
 
     #[test]
     fn top_tokens_are_sorted_by_likelihood_then_id() {
-        let scored = Scored::given(&mut [1.0, 3.0, f32::NAN, 3.0, 2.0, f32::NEG_INFINITY], 0, 3);
-        let ids: Vec<u32> = scored.likeliest.iter().map(|likely| likely.token).collect();
+        let scored = score(&mut [1.0, 3.0, f32::NAN, 3.0, 2.0, f32::NEG_INFINITY], 7, 0, 3);
+        assert_eq!((scored.position, scored.id), (7, 0));
+        let ids: Vec<u32> = scored.top_logprobs.iter().map(|(id, _)| *id).collect();
         assert_eq!(ids, [1, 3, 4]);
-        let all = Scored::given(&mut [1.0, f32::NEG_INFINITY, 0.0], 1, 9);
+        let all = score(&mut [1.0, f32::NEG_INFINITY, 0.0], 7, 1, 9);
         assert_eq!(all.log_prob, f32::NEG_INFINITY);
-        assert_eq!(all.likeliest.len(), 2, "impossible tokens are excluded");
-        assert_eq!(Scored::given(&mut [1.0, 2.0], 0, 0).likeliest, []);
+        assert_eq!(all.top_logprobs.len(), 2, "impossible tokens are excluded");
+        assert_eq!(score(&mut [1.0, 2.0], 7, 0, 0).top_logprobs, []);
     }
 
     proptest! {
@@ -85,12 +86,12 @@ mod tests {
             let mut sorted: Vec<(u32, f32)> = (0..).zip(logits.iter().copied()).collect();
             sorted.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             sorted.truncate(count);
-            let scored = Scored::given(&mut logits.clone(), 0, count);
-            let ids: Vec<u32> = scored.likeliest.iter().map(|likely| likely.token).collect();
+            let scored = score(&mut logits.clone(), 7, 0, count);
+            let ids: Vec<u32> = scored.top_logprobs.iter().map(|(id, _)| *id).collect();
             prop_assert_eq!(ids, sorted.iter().map(|(id, _)| *id).collect::<Vec<_>>());
-            for (likely, (_, logit)) in scored.likeliest.iter().zip(&sorted) {
+            for ((_, log_prob), (_, logit)) in scored.top_logprobs.iter().zip(&sorted) {
                 let expected = f64::from(*logit) - sum.ln();
-                prop_assert!((f64::from(likely.log_prob) - expected).abs() < 1e-5);
+                prop_assert!((f64::from(*log_prob) - expected).abs() < 1e-5);
             }
         }
     }

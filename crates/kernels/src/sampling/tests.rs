@@ -16,8 +16,8 @@ fn logits_of(probabilities: &[f64]) -> Vec<f32> {
 }
 
 /// The distribution that a sampler draws from, by id; all tokens of `context` are new.
-fn distribution(settings: Settings, logits: &[f32], context: &[u32]) -> Vec<f64> {
-    let mut sampler = Sampler::new(settings, KEY);
+fn distribution(settings: Generation, logits: &[f32], context: &[u32]) -> Vec<f64> {
+    let mut sampler = Sampler::new(&settings, KEY);
     sampler.sample(&mut logits.to_vec(), context, context.len(), Some(0), 0);
     let sum = total(&sampler.candidates);
     let mut distribution = vec![0.0; logits.len()];
@@ -34,26 +34,24 @@ fn assert_close(got: &[f64], expected: &[f64]) {
     }
 }
 
-fn first_token(settings: Settings, logits: &[f32], context: &[u32]) -> u32 {
-    Sampler::new(settings, KEY)
-        .sample(&mut logits.to_vec(), context, context.len(), Some(0), 0)
-        .token
+fn first_token(settings: Generation, logits: &[f32], context: &[u32]) -> u32 {
+    Sampler::new(&settings, KEY).sample(&mut logits.to_vec(), context, context.len(), Some(0), 0).id
 }
 
-fn greedy() -> Settings {
-    Settings { temperature: 0.0, ..Settings::default() }
+fn greedy() -> Generation {
+    Generation { temperature: 0.0, ..Generation::unmodified() }
 }
 
 #[test]
 fn without_rules_the_distribution_is_unchanged() {
     let p = [0.1, 0.2, 0.3, 0.4];
-    assert_close(&distribution(Settings::default(), &logits_of(&p), &[]), &p);
+    assert_close(&distribution(Generation::unmodified(), &logits_of(&p), &[]), &p);
 }
 
 #[test]
 fn temperature_raises_probabilities_to_its_inverse() {
     // At 1/2 each probability is squared: 1 : 4 : 9 : 16, with sum 30.
-    let settings = Settings { temperature: 0.5, ..Settings::default() };
+    let settings = Generation { temperature: 0.5, ..Generation::unmodified() };
     let expected = [1.0, 4.0, 9.0, 16.0].map(|w| w / 30.0);
     assert_close(&distribution(settings, &logits_of(&[0.1, 0.2, 0.3, 0.4]), &[]), &expected);
 }
@@ -67,14 +65,14 @@ fn temperature_0_takes_the_most_likely_token_and_the_lower_id_on_ties() {
 
 #[test]
 fn a_tiny_temperature_is_greedy_except_for_ties() {
-    let settings = Settings { temperature: f64::MIN_POSITIVE, ..Settings::default() };
+    let settings = Generation { temperature: f64::MIN_POSITIVE, ..Generation::unmodified() };
     assert_close(&distribution(settings.clone(), &[1.0, 3.0, 2.0], &[]), &[0.0, 1.0, 0.0]);
     assert_close(&distribution(settings, &[3.0, 3.0, 2.0], &[]), &[0.5, 0.5, 0.0]);
 }
 
 #[test]
 fn top_k_keeps_k_tokens_and_the_lower_ids_on_ties() {
-    let settings = Settings { top_k: 2, ..Settings::default() };
+    let settings = Generation { top_k: 2, ..Generation::unmodified() };
     let p = [0.1, 0.2, 0.3, 0.4];
     assert_close(
         &distribution(settings.clone(), &logits_of(&p), &[]),
@@ -87,7 +85,7 @@ fn top_k_keeps_k_tokens_and_the_lower_ids_on_ties() {
 fn top_k_beyond_the_vocabulary_is_off() {
     let p = [0.1, 0.2, 0.3, 0.4];
     for top_k in [4, 5, usize::MAX] {
-        let settings = Settings { top_k, ..Settings::default() };
+        let settings = Generation { top_k, ..Generation::unmodified() };
         assert_close(&distribution(settings, &logits_of(&p), &[]), &p);
     }
 }
@@ -95,7 +93,8 @@ fn top_k_beyond_the_vocabulary_is_off() {
 #[test]
 fn top_p_keeps_the_token_that_reaches_it() {
     let p = [0.1, 0.2, 0.3, 0.4];
-    let with = |top_p| distribution(Settings { top_p, ..Settings::default() }, &logits_of(&p), &[]);
+    let with =
+        |top_p| distribution(Generation { top_p, ..Generation::unmodified() }, &logits_of(&p), &[]);
     // 0.4 + 0.3 does not reach 0.8; the third token does.
     assert_close(&with(0.8), &[0.0, 2.0 / 9.0, 3.0 / 9.0, 4.0 / 9.0]);
     assert_close(&with(0.6), &[0.0, 0.0, 3.0 / 7.0, 4.0 / 7.0]);
@@ -105,7 +104,7 @@ fn top_p_keeps_the_token_that_reaches_it() {
 #[test]
 fn a_tiny_top_p_keeps_one_token() {
     for top_p in [1e-300, 0.0, -1.0] {
-        let settings = Settings { top_p, ..Settings::default() };
+        let settings = Generation { top_p, ..Generation::unmodified() };
         assert_close(&distribution(settings, &[2.0, 2.0, 1.0], &[]), &[1.0, 0.0, 0.0]);
     }
 }
@@ -113,7 +112,7 @@ fn a_tiny_top_p_keeps_one_token() {
 #[test]
 fn top_p_applies_to_the_distribution_after_top_k() {
     // In [0.4, 0.3] the first token has 4/7 = 0.57 and reaches 0.5 on its own; 0.4 would not.
-    let settings = Settings { top_k: 2, top_p: 0.5, ..Settings::default() };
+    let settings = Generation { top_k: 2, top_p: 0.5, ..Generation::unmodified() };
     let p = [0.1, 0.2, 0.3, 0.4];
     assert_close(&distribution(settings, &logits_of(&p), &[]), &[0.0, 0.0, 0.0, 1.0]);
 }
@@ -121,7 +120,8 @@ fn top_p_applies_to_the_distribution_after_top_k() {
 #[test]
 fn min_p_is_relative_to_the_most_likely_token() {
     let p = [0.1, 0.2, 0.3, 0.4];
-    let with = |min_p| distribution(Settings { min_p, ..Settings::default() }, &logits_of(&p), &[]);
+    let with =
+        |min_p| distribution(Generation { min_p, ..Generation::unmodified() }, &logits_of(&p), &[]);
     assert_close(&with(0.6), &[0.0, 0.0, 3.0 / 7.0, 4.0 / 7.0]);
     assert_close(&with(0.4), &[0.0, 2.0 / 9.0, 3.0 / 9.0, 4.0 / 9.0]);
     assert_close(&with(1.0), &[0.0, 0.0, 0.0, 1.0]);
@@ -134,7 +134,7 @@ fn typical_p_keeps_the_tokens_closest_to_the_entropy() {
     // 0.75, 0.25, 1.25, 1.25. So the order is token 1, token 0, token 2, token 3.
     let p = [0.5, 0.25, 0.125, 0.125];
     let with = |typical_p| {
-        distribution(Settings { typical_p, ..Settings::default() }, &logits_of(&p), &[])
+        distribution(Generation { typical_p, ..Generation::unmodified() }, &logits_of(&p), &[])
     };
     assert_close(&with(0.2), &[0.0, 1.0, 0.0, 0.0]);
     assert_close(&with(0.7), &[2.0 / 3.0, 1.0 / 3.0, 0.0, 0.0]);
@@ -144,13 +144,13 @@ fn typical_p_keeps_the_tokens_closest_to_the_entropy() {
 
 #[test]
 fn repetition_penalty_applies_once_per_token() {
-    let settings = Settings { repetition_penalty: 2.0, ..greedy() };
+    let settings = Generation { repetition_penalty: 2.0, ..greedy() };
     let mut logits = [3.0, 2.0, -1.0, 1.0, 0.0];
-    Sampler::new(settings.clone(), KEY).penalise_repetition(&mut logits, &[0, 0, 2, 4, 0]);
+    Sampler::new(&settings, KEY).penalise_repetition(&mut logits, &[0, 0, 2, 4, 0]);
     assert_eq!(logits, [1.5, 2.0, -2.0, 1.0, 0.0]);
     // The caller's logits are restored.
     let mut logits = [3.0, 2.0, -1.0, 1.0, 0.0];
-    Sampler::new(settings, KEY).sample(&mut logits, &[0, 0, 2, 4, 0], 2, None, 0);
+    Sampler::new(&settings, KEY).sample(&mut logits, &[0, 0, 2, 4, 0], 2, None, 0);
     assert_eq!(logits, [3.0, 2.0, -1.0, 1.0, 0.0]);
 }
 
@@ -158,7 +158,7 @@ fn repetition_penalty_applies_once_per_token() {
 fn no_repeat_ngram_bans_repeated_ngrams() {
     // In 1 2 3 1 2, the trigram that starts with 1 2 ends in 3.
     let logits = [0.0, 1.0, 2.0, 9.0, 5.0];
-    let with = |no_repeat_ngram_size| Settings { no_repeat_ngram_size, ..greedy() };
+    let with = |no_repeat_ngram_size| Generation { no_repeat_ngram_size, ..greedy() };
     assert_eq!(first_token(with(3), &logits, &[1, 2, 3, 1, 2]), 4);
     assert_eq!(first_token(with(4), &logits, &[1, 2, 3, 1, 2]), 3);
     // With size 1, no token occurs twice.
@@ -170,11 +170,9 @@ fn no_repeat_ngram_bans_repeated_ngrams() {
 
 #[test]
 fn min_new_tokens_bans_the_end_of_text_token() {
-    let settings = Settings { min_new_tokens: 2, ..greedy() };
+    let settings = Generation { min_new_tokens: 2, ..greedy() };
     let token = |new_tokens, eos| {
-        Sampler::new(settings.clone(), KEY)
-            .sample(&mut [9.0, 1.0], &[1, 1, 1], new_tokens, eos, 0)
-            .token
+        Sampler::new(&settings, KEY).sample(&mut [9.0, 1.0], &[1, 1, 1], new_tokens, eos, 0).id
     };
     assert_eq!(token(0, Some(0)), 1);
     assert_eq!(token(1, Some(0)), 1);
@@ -187,7 +185,8 @@ fn min_new_tokens_bans_the_end_of_text_token() {
 #[test]
 fn if_all_tokens_are_banned_the_most_likely_raw_token_is_taken() {
     for temperature in [0.0, 1.0] {
-        let settings = Settings { no_repeat_ngram_size: 1, temperature, ..Settings::default() };
+        let settings =
+            Generation { no_repeat_ngram_size: 1, temperature, ..Generation::unmodified() };
         assert_eq!(first_token(settings, &[1.0, 3.0, 2.0], &[0, 1, 2]), 1);
     }
 }
@@ -197,29 +196,29 @@ fn nan_is_impossible_and_infinity_is_certain() {
     let nan = f32::NAN;
     let inf = f32::INFINITY;
     for temperature in [0.0, 1.0] {
-        let settings = Settings { temperature, ..Settings::default() };
+        let settings = Generation { temperature, ..Generation::unmodified() };
         assert_eq!(first_token(settings.clone(), &[nan, 1.0, -inf], &[]), 1);
         assert_eq!(first_token(settings.clone(), &[0.0, inf, 1.0], &[]), 1);
-        let sampled = Sampler::new(settings, KEY).sample(&mut [nan, -inf], &[], 0, None, 0);
-        assert_eq!((sampled.token, sampled.log_prob), (0, -inf));
+        let sampled = Sampler::new(&settings, KEY).sample(&mut [nan, -inf], &[], 0, None, 0);
+        assert_eq!((sampled.id, sampled.log_prob), (0, -inf));
     }
-    let settings = Settings::default();
+    let settings = Generation::unmodified();
     assert_close(&distribution(settings, &[inf, inf, 0.0, nan], &[]), &[0.5, 0.5, 0.0, 0.0]);
 }
 
 #[test]
 fn settings_are_clamped_to_their_ranges() {
     let p = [0.1, 0.2, 0.3, 0.4];
-    let settings = Settings {
+    let settings = Generation {
         top_p: f64::NAN,
         min_p: -1.0,
         typical_p: 2.0,
         repetition_penalty: 0.0,
-        ..Settings::default()
+        ..Generation::unmodified()
     };
     assert_close(&distribution(settings, &logits_of(&p), &[1, 2]), &p);
     for temperature in [-1.0, f64::NAN] {
-        let settings = Settings { temperature, ..Settings::default() };
+        let settings = Generation { temperature, ..Generation::unmodified() };
         assert_eq!(first_token(settings, &logits_of(&p), &[]), 3);
     }
 }
@@ -227,18 +226,18 @@ fn settings_are_clamped_to_their_ranges() {
 #[test]
 fn log_probabilities_do_not_depend_on_the_settings() {
     let p = [0.1, 0.2, 0.3, 0.4];
-    let settings = Settings {
+    let settings = Generation {
         temperature: 0.3,
         top_k: 2,
         repetition_penalty: 1.5,
         no_repeat_ngram_size: 1,
-        ..Settings::default()
+        ..Generation::unmodified()
     };
     // Tokens 3 and 2 are banned, so 1 or 0 is taken.
-    let mut sampler = Sampler::new(settings, KEY);
+    let mut sampler = Sampler::new(&settings, KEY);
     let sampled = sampler.sample(&mut logits_of(&p), &[3, 2], 2, None, 0);
-    assert!(sampled.token < 2);
-    assert!((sampled.log_prob - (p[sampled.token as usize].ln() as f32)).abs() < 1e-6);
+    assert!(sampled.id < 2);
+    assert!((sampled.log_prob - (p[sampled.id as usize].ln() as f32)).abs() < 1e-6);
 }
 
 #[test]
@@ -246,10 +245,10 @@ fn draws_have_the_frequencies_of_the_distribution() {
     const DRAWS: usize = 100_000;
     let p = [0.05, 0.15, 0.3, 0.5];
     let logits = logits_of(&p);
-    let mut sampler = Sampler::new(Settings::default(), KEY);
+    let mut sampler = Sampler::new(&Generation::unmodified(), KEY);
     let mut counts = [0.0; 4];
     for _ in 0..DRAWS {
-        counts[sampler.sample(&mut logits.clone(), &[], 0, None, 0).token as usize] += 1.0;
+        counts[sampler.sample(&mut logits.clone(), &[], 0, None, 0).id as usize] += 1.0;
     }
     // Pearson's chi-squared with 3 degrees of freedom; 16.27 is its 99.9th percentile.
     let chi_squared: f64 = counts
@@ -276,7 +275,7 @@ fn the_stream_of_a_key_is_fixed() {
 fn each_token_takes_one_draw_and_greedy_none() {
     let logits = logits_of(&[0.1, 0.2, 0.3, 0.4]);
     let next_word = |settings| {
-        let mut sampler = Sampler::new(settings, KEY);
+        let mut sampler = Sampler::new(&settings, KEY);
         for _ in 0..5 {
             sampler.sample(&mut logits.clone(), &[], 0, None, 0);
         }
@@ -284,8 +283,8 @@ fn each_token_takes_one_draw_and_greedy_none() {
     };
     let mut untouched = ChaCha20Rng::from_seed(KEY);
     assert_eq!(next_word(greedy()), untouched.next_u64());
-    let plain = next_word(Settings::default());
-    assert_eq!(next_word(Settings { top_k: 1, min_p: 0.5, ..Settings::default() }), plain);
+    let plain = next_word(Generation::unmodified());
+    assert_eq!(next_word(Generation { top_k: 1, min_p: 0.5, ..Generation::unmodified() }), plain);
 }
 
 /// Compares the rules that candle-transformers implements with the same meaning.
@@ -305,9 +304,9 @@ mod as_candle_transformers_has_it {
         ) {
             let tensor = Tensor::new(logits.as_slice(), &Device::Cpu).unwrap();
             let expected = apply_repeat_penalty(&tensor, penalty, &context).unwrap();
-            let settings = Settings { repetition_penalty: penalty.into(), ..greedy() };
+            let settings = Generation { repetition_penalty: penalty.into(), ..greedy() };
             let mut got = logits;
-            Sampler::new(settings, KEY).penalise_repetition(&mut got, &context);
+            Sampler::new(&settings, KEY).penalise_repetition(&mut got, &context);
             prop_assert_eq!(got, expected.to_vec1::<f32>().unwrap());
         }
 
@@ -324,18 +323,18 @@ mod as_candle_transformers_has_it {
         fn the_head_of_top_k_and_top_p(logits in arbitrary_logits(), temperature in 0.1f64..2.0) {
             let tensor = Tensor::new(logits.as_slice(), &Device::Cpu).unwrap();
             let mut top_k = LogitsProcessor::from_sampling(0, Sampling::TopK { k: 1, temperature });
-            let settings = Settings { temperature, top_k: 1, ..Settings::default() };
+            let settings = Generation { temperature, top_k: 1, ..Generation::unmodified() };
             prop_assert_eq!(first_token(settings, &logits, &[]), top_k.sample(&tensor).unwrap());
             let mut top_p =
                 LogitsProcessor::from_sampling(0, Sampling::TopP { p: 1e-6, temperature });
-            let settings = Settings { temperature, top_p: 1e-6, ..Settings::default() };
+            let settings = Generation { temperature, top_p: 1e-6, ..Generation::unmodified() };
             prop_assert_eq!(first_token(settings, &logits, &[]), top_p.sample(&tensor).unwrap());
         }
 
         /// Every token that candle draws must be in the nucleus.
         #[test]
         fn the_nucleus(logits in arbitrary_logits(), top_p in 0.05f64..0.95) {
-            let settings = Settings { top_p, ..Settings::default() };
+            let settings = Generation { top_p, ..Generation::unmodified() };
             let got = distribution(settings, &logits, &[]);
             let tensor = Tensor::new(logits.as_slice(), &Device::Cpu).unwrap();
             for seed in 0..20 {
@@ -357,7 +356,8 @@ proptest! {
         logits in proptest::collection::vec((-6i8..6).prop_map(f32::from), 1..300),
         top_k in 1usize..40,
     ) {
-        let mut sampler = Sampler::new(Settings { top_k, ..Settings::default() }, KEY);
+        let settings = Generation { top_k, ..Generation::unmodified() };
+        let mut sampler = Sampler::new(&settings, KEY);
         sampler.sample(&mut logits.clone(), &[], 0, None, 0);
         let mut got: Vec<u32> = sampler.candidates.iter().map(|candidate| candidate.id).collect();
         let mut expected: Vec<u32> = (0..logits.len() as u32).collect();
@@ -380,15 +380,16 @@ proptest! {
         top_k in 0usize..60,
         no_repeat_ngram_size in 0usize..30,
     ) {
-        let settings = Settings {
+        let settings = Generation {
             temperature, top_k, top_p, min_p, typical_p, repetition_penalty, no_repeat_ngram_size,
             min_new_tokens: 1,
+            ..Generation::unmodified()
         };
         let vocabulary = logits.len() as u32;
-        let mut sampler = Sampler::new(settings, KEY);
+        let mut sampler = Sampler::new(&settings, KEY);
         for _ in 0..3 {
             let sampled = sampler.sample(&mut logits.clone(), &context, 0, context.first().copied(), 0);
-            prop_assert!(sampled.token < vocabulary);
+            prop_assert!(sampled.id < vocabulary);
             prop_assert!(!sampled.log_prob.is_nan());
         }
     }

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::numbers::{
-    Known, UNIT, assert_near, bits, fused, gamma, in_every_format, numbers_of, random, tensor,
+    KnownPrecision, UNIT, assert_near, bits, fused, gamma, in_every_format, numbers_of, random,
+    tensor,
 };
 use crate::attention::{Head, Shape};
 use crate::format::Format;
@@ -14,7 +15,7 @@ use crate::simd::{Kernel, LANES, Lanes, Level, Simd};
 pub const WIDTHS: [usize; 11] = [1, 5, 6, 7, 16, 24, 40, 64, 80, 100, 128];
 
 /// A head's keys and values, in the cache format and as exact numbers.
-pub struct Text<F: Format> {
+pub struct CachedText<F: Format> {
     pub shape: Shape,
     head_dim: usize,
     pub keys: Vec<F::Cached>,
@@ -26,7 +27,7 @@ pub struct Text<F: Format> {
     exact_values: Vec<f64>,
 }
 
-impl<F: Format> Text<F> {
+impl<F: Format> CachedText<F> {
     /// Stores keys and values (L, D) in a cache whose other positions contain NaN.
     pub fn new(level: Level, keys: &[f32], values: &[f32], head_dim: usize) -> Self {
         let length = keys.len() / head_dim;
@@ -140,9 +141,9 @@ pub fn store<F: Format>(
     numbers: &[Lanes<f32>],
     cached: &mut [Lanes<F::Cached>],
 ) -> (f32, Vec<f32>) {
-    struct Store<'a, F: Format>(&'a [Lanes<f32>], &'a mut [Lanes<F::Cached>]);
+    struct StoreKernel<'a, F: Format>(&'a [Lanes<f32>], &'a mut [Lanes<F::Cached>]);
 
-    impl<F: Format> Kernel for Store<'_, F> {
+    impl<F: Format> Kernel for StoreKernel<'_, F> {
         type Output = (f32, Vec<f32>);
 
         #[inline(always)]
@@ -156,11 +157,17 @@ pub fn store<F: Format>(
         }
     }
 
-    level.run(Store::<F>(numbers, cached))
+    level.run(StoreKernel::<F>(numbers, cached))
 }
 
-fn is_candles<F: Known>(level: Level, seed: u64, length: usize, head_dim: usize, scale: f32) {
-    let text = Text::<F>::random(seed, level, length, head_dim);
+fn is_candles<F: KnownPrecision>(
+    level: Level,
+    seed: u64,
+    length: usize,
+    head_dim: usize,
+    scale: f32,
+) {
+    let text = CachedText::<F>::random(seed, level, length, head_dim);
     let q = random(seed + 2, head_dim);
     for length in [1, length.div_ceil(2), length] {
         let (expected, tolerance) = text.reference(&q, length, scale);
@@ -192,7 +199,7 @@ proptest! {
         exponent in -44i32..38,
         seed: u32,
     ) {
-        fn keeps<F: Known>(level: Level, numbers: &[f32]) {
+        fn keeps<F: KnownPrecision>(level: Level, numbers: &[f32]) {
             let (expected, distance) = F::kept(numbers);
             let kept: Vec<f32> =
                 stored::<F>(level, numbers).2.iter().map(|x| *x as f32).collect();
@@ -219,7 +226,9 @@ fn simd_levels_agree() {
     fn agree<F: Format>(length: usize, head_dim: usize) {
         let q = random(1, head_dim);
         let y = |level| {
-            bits(&Text::<F>::random(2, level, length, head_dim).attend(level, &q, length, 0.3))
+            bits(
+                &CachedText::<F>::random(2, level, length, head_dim).attend(level, &q, length, 0.3),
+            )
         };
         let expected = y(Level::best());
         for level in fused() {
@@ -233,8 +242,8 @@ fn simd_levels_agree() {
 
 #[test]
 fn a_single_key_gives_its_value() {
-    fn gives_its_value<F: Known>(level: Level) {
-        let text = Text::<F>::random(3, level, 1, 40);
+    fn gives_its_value<F: KnownPrecision>(level: Level) {
+        let text = CachedText::<F>::random(3, level, 1, 40);
         let y = text.attend(level, &random(4, 40), 1, 0.2);
         let tolerance: Vec<f64> = text.exact_values.iter().map(|x| gamma(5) * x.abs()).collect();
         assert_near(F::NAME, &y, &text.exact_values, &tolerance);
@@ -248,7 +257,7 @@ fn a_single_key_gives_its_value() {
 /// index, or all of them if they share a scale.
 #[test]
 fn nan_and_infinity_propagate_to_dependent_results() {
-    fn reaches<F: Known>(level: Level) {
+    fn reaches<F: KnownPrecision>(level: Level) {
         let (length, head_dim) = (40, 24);
         let [keys, values] = [5, 6].map(|seed| random(seed, length * head_dim));
         let q: Vec<f32> = random(7, head_dim).iter().map(|x| x.abs() + 0.1).collect();
@@ -257,8 +266,8 @@ fn nan_and_infinity_propagate_to_dependent_results() {
             for odd in [f32::NAN, f32::INFINITY] {
                 let (mut odd_keys, mut odd_values) = (keys.clone(), values.clone());
                 (odd_keys[at], odd_values[at]) = (odd, odd);
-                let of_key = Text::<F>::new(level, &odd_keys, &values, head_dim);
-                let of_value = Text::<F>::new(level, &keys, &odd_values, head_dim);
+                let of_key = CachedText::<F>::new(level, &odd_keys, &values, head_dim);
+                let of_value = CachedText::<F>::new(level, &keys, &odd_values, head_dim);
                 for seen in [place, place + 1, 40] {
                     if seen == 0 {
                         continue;
@@ -276,7 +285,7 @@ fn nan_and_infinity_propagate_to_dependent_results() {
         }
         let mut q = q;
         q[23] = f32::NAN;
-        let y = Text::<F>::new(level, &keys, &values, head_dim).attend(level, &q, 40, 0.2);
+        let y = CachedText::<F>::new(level, &keys, &values, head_dim).attend(level, &q, 40, 0.2);
         assert!(y.iter().all(|y| y.is_nan()), "{y:?}");
     }
     for level in Level::available() {
@@ -286,21 +295,21 @@ fn nan_and_infinity_propagate_to_dependent_results() {
 
 #[test]
 fn zeros_and_very_large_scores_give_finite_results() {
-    fn are_numbers<F: Known>(level: Level) {
+    fn are_numbers<F: KnownPrecision>(level: Level) {
         let (length, head_dim) = (33, 16);
         let zeros = vec![0.0; length * head_dim];
         let values = random(8, length * head_dim);
         let q = random(9, head_dim);
-        let text = Text::<F>::new(level, &zeros, &values, head_dim);
+        let text = CachedText::<F>::new(level, &zeros, &values, head_dim);
         let (expected, tolerance) = text.reference(&q, length, 0.25);
         assert_near(F::NAME, &text.attend(level, &q, length, 0.25), &expected, &tolerance);
-        let nothing = Text::<F>::new(level, &zeros, &zeros, head_dim);
+        let nothing = CachedText::<F>::new(level, &zeros, &zeros, head_dim);
         assert_eq!(nothing.attend(level, &q, length, 0.25), [0.0; 16]);
 
         // Keys of magnitude 3e38, one of which matches q.
         let mut keys = vec![-3e38; length * head_dim];
         keys[20 * head_dim..21 * head_dim].fill(3e38);
-        let text = Text::<F>::new(level, &keys, &values, head_dim);
+        let text = CachedText::<F>::new(level, &keys, &values, head_dim);
         let y = text.attend(level, &[1e-3; 16], length, 0.25);
         let expected = &text.exact_values[20 * head_dim..21 * head_dim];
         let tolerance: Vec<f64> = expected.iter().map(|y| gamma(50) * y.abs() + 1e-30).collect();

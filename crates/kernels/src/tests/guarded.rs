@@ -9,7 +9,7 @@ use bytemuck::Pod;
 use memmap2::MmapMut;
 use rustix::mm::{MprotectFlags, mprotect};
 
-use super::attention::{Text, WIDTHS, store};
+use super::attention::{CachedText, WIDTHS, store};
 use super::linear::{Weight, product};
 use super::numbers::{bits, encoded, in_every_format, random};
 use crate::attention::Head;
@@ -19,8 +19,8 @@ use crate::gelu::Activation;
 use crate::gelu::activate;
 use crate::layer_norm::{LayerNorm, encode};
 use crate::linear::Linear;
+use crate::owned_or_mapped::OwnedOrMapped;
 use crate::simd::{LANES, Lanes, Level};
-use crate::stored::Stored;
 
 /// A multiple of every system's page size.
 const PAGE: usize = 1 << 16;
@@ -86,11 +86,11 @@ impl<T: Pod> DerefMut for Guarded<T> {
 }
 
 /// Returns a layer's blocks as mapped memory.
-fn stored<T: Pod>(end: End, blocks: &[T]) -> Stored<T> {
+fn stored<T: Pod>(end: End, blocks: &[T]) -> OwnedOrMapped<T> {
     let (memory, part) = mapped(end, blocks);
     let memory = memory.make_read_only().unwrap();
     guard(&memory);
-    Stored::Mapped(Arc::new(memory), part)
+    OwnedOrMapped::Mapped(Arc::new(memory), part)
 }
 
 fn everywhere(test: impl Fn(Level, End)) {
@@ -105,7 +105,8 @@ fn products_stay_in_bounds() {
         for (inputs, outputs) in [(1, 1), (63, 31), (64, 64), (65, 33), (130, 100)] {
             let weight = Weight::random(1, (inputs, outputs));
             let blocks = weight.packed::<F>(level);
-            let plain = Linear::new(inputs, outputs, Stored::Owned(blocks.clone()), &weight.bias);
+            let plain =
+                Linear::new(inputs, outputs, OwnedOrMapped::Owned(blocks.clone()), &weight.bias);
             let guarded = Linear::new(inputs, outputs, stored(end, &blocks), &weight.bias);
             for rows in [1, 2, 3, 4, 6, 7, 11, 12, 13, 25] {
                 let x = encoded::<F>(level, &random(2, rows * inputs), inputs);
@@ -125,7 +126,7 @@ fn attention_stays_in_bounds() {
     fn stays_within<F: Format>(level: Level, end: End) {
         for head_dim in WIDTHS {
             for length in [1, 15, 16, 17, 40] {
-                let text = Text::<F>::random(1, level, length, head_dim);
+                let text = CachedText::<F>::random(1, level, length, head_dim);
                 let blocks = length.next_multiple_of(LANES);
                 let scales = if F::SCALED { blocks } else { 0 };
                 let read = blocks * head_dim;

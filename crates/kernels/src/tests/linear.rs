@@ -7,13 +7,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::numbers::{
-    Known, assert_near, bits, encoded, fused, gamma, has_bf16, in_every_format, is_portable,
-    numbers_of, random, tensor,
+    KnownPrecision, assert_near, bits, encoded, fused, gamma, has_bf16, in_every_format,
+    is_portable, numbers_of, random, tensor,
 };
 use crate::format::{Bf16, F32, Format, GROUP, Int8, PANEL};
 use crate::linear::{COLUMNS, Linear, Matrix};
+use crate::owned_or_mapped::OwnedOrMapped;
 use crate::simd::Level;
-use crate::stored::Stored;
 
 /// A weight (K, N) and a bias (N).
 pub struct Weight {
@@ -37,7 +37,7 @@ impl Weight {
     }
 
     fn layer<F: Format>(&self, level: Level) -> Linear<F> {
-        let blocks = Stored::Owned(self.packed::<F>(level));
+        let blocks = OwnedOrMapped::Owned(self.packed::<F>(level));
         Linear::new(self.inputs, self.outputs, blocks, &self.bias)
     }
 
@@ -81,7 +81,7 @@ fn shapes() -> impl Strategy<Value = (usize, usize, usize)> {
     (1usize..=70, sizes(), sizes())
 }
 
-fn is_candles_product<F: Known>(level: Level, x: &[f32], weight: &Weight) {
+fn is_candles_product<F: KnownPrecision>(level: Level, x: &[f32], weight: &Weight) {
     let (k, n) = (weight.inputs, weight.outputs);
     let rows = x.len() / k;
     let layer = weight.layer::<F>(level);
@@ -112,7 +112,7 @@ fn is_candles_product<F: Known>(level: Level, x: &[f32], weight: &Weight) {
     assert_near(&what, &got, &numbers_of(&expected), &tolerance);
 }
 
-fn keeps_what_it_was_given<F: Known>(level: Level, weight: &Weight) {
+fn keeps_what_it_was_given<F: KnownPrecision>(level: Level, weight: &Weight) {
     let layer = weight.layer::<F>(level);
     for column in 0..weight.outputs {
         let given = weight.column(column);
@@ -141,7 +141,7 @@ proptest! {
 }
 
 /// y = x W + b as scalar loops in the layer's documented order; `mul_add` computes a · b + c.
-trait Scalar: Known {
+trait Scalar: KnownPrecision {
     fn dot(x: &[f32], w: &[f32], mul_add: fn(f32, f32, f32) -> f32) -> f32;
 }
 
@@ -247,7 +247,7 @@ fn a_row_does_not_depend_on_the_other_rows() {
 /// NaN and infinity must appear in every result that depends on them, and in no other.
 #[test]
 fn nan_and_infinity_propagate_to_dependent_results() {
-    fn reaches<F: Known>(level: Level) {
+    fn reaches<F: KnownPrecision>(level: Level) {
         let (rows, inputs, outputs) = (14, 130, 70);
         let (x, weight) = (random(7, rows * inputs), Weight::random(8, (inputs, outputs)));
         let check = |x: &[f32], weight: &Weight, is_reached: &dyn Fn(usize, usize) -> bool| {
@@ -288,7 +288,7 @@ fn nan_and_infinity_propagate_to_dependent_results() {
 
 #[test]
 fn zeros_and_extreme_numbers_give_finite_results() {
-    fn are_numbers<F: Known>(level: Level) {
+    fn are_numbers<F: KnownPrecision>(level: Level) {
         let (inputs, outputs) = (130, 40);
         let weight = Weight::random(9, (inputs, outputs));
         let tiny = [f32::MIN_POSITIVE, 1e-40, f32::from_bits(1)];

@@ -65,14 +65,14 @@ pub fn encoded<F: Format>(level: Level, x: &[f32], width: usize) -> Vec<F::Group
 }
 
 /// A number format with its expected precision.
-pub trait Known: Format {
+pub trait KnownPrecision: Format {
     const NAME: &str;
 
     /// Expected values of a group of numbers after encoding, and the maximum error.
     fn kept(group: &[f32]) -> (Vec<f64>, f64);
 }
 
-impl Known for F32 {
+impl KnownPrecision for F32 {
     const NAME: &str = "f32";
 
     fn kept(group: &[f32]) -> (Vec<f64>, f64) {
@@ -80,7 +80,7 @@ impl Known for F32 {
     }
 }
 
-impl Known for Bf16 {
+impl KnownPrecision for Bf16 {
     const NAME: &str = "bf16";
 
     fn kept(group: &[f32]) -> (Vec<f64>, f64) {
@@ -88,7 +88,7 @@ impl Known for Bf16 {
     }
 }
 
-impl Known for Int8 {
+impl KnownPrecision for Int8 {
     const NAME: &str = "int8";
 
     /// The error is half a quantisation step, plus up to three roundings (the inverse, the product, the

@@ -13,7 +13,7 @@ const PROMPT_SEED: u64 = 1;
 
 /// A batch of texts. None ends before it has all its tokens.
 #[derive(Debug, Clone, Copy)]
-pub struct Texts {
+pub struct TextBatch {
     pub batch_size: usize,
     pub prompt_tokens: usize,
     pub new_tokens: usize,
@@ -21,9 +21,9 @@ pub struct Texts {
 
 /// Timings of one batch, in seconds.
 #[derive(Debug, Clone, Copy)]
-pub struct Run {
+pub struct BatchTiming {
     /// Total time, from the prompts to the last token.
-    pub whole: f64,
+    pub total: f64,
     /// Time to the first token: the median over the texts.
     pub first_token: f64,
     /// Time of a decoding step, which adds one token to every text, while all texts are being written.
@@ -31,19 +31,19 @@ pub struct Run {
     pub step: Option<f64>,
 }
 
-impl Texts {
+impl TextBatch {
     /// Writes the texts.
     ///
     /// # Errors
     /// If the model fails.
-    pub fn write(self, model: &Gpt2, tokenizer: &Tokenizer) -> Result<Run> {
+    pub fn write(self, model: &Gpt2, tokenizer: &Tokenizer) -> Result<BatchTiming> {
         let mut watch = Stopwatch {
             waiting: self.requests(model.config().vocab_size).into_iter(),
             started: Instant::now(),
             times: vec![Vec::with_capacity(self.new_tokens); self.batch_size],
         };
         gpt2::generate(model, tokenizer, &mut watch, self.batch_size)?;
-        Ok(Run::of(&watch.times, watch.started.elapsed().as_secs_f64()))
+        Ok(BatchTiming::of(&watch.times, watch.started.elapsed().as_secs_f64()))
     }
 
     /// Returns requests with random prompts and typical sampling settings. The content of a text does
@@ -97,9 +97,9 @@ impl Work for Stopwatch {
     }
 }
 
-impl Run {
+impl BatchTiming {
     /// Computes the timings from the arrival times of each text's tokens.
-    fn of(times: &[Vec<f64>], whole: f64) -> Self {
+    fn of(times: &[Vec<f64>], total: f64) -> Self {
         let firsts: Vec<f64> = times.iter().filter_map(|times| times.first().copied()).collect();
         // The prompts are processed one after another, so the first text is the first to finish.
         let all_begun = firsts.iter().copied().fold(0.0, f64::max);
@@ -108,7 +108,7 @@ impl Run {
             let (steps, end) = (after(times), times.last()?);
             (steps > 0).then(|| (end - all_begun) / steps as f64)
         });
-        Self { whole, first_token: median(firsts), step }
+        Self { total, first_token: median(firsts), step }
     }
 }
 
@@ -142,15 +142,15 @@ mod tests {
     fn a_step_is_timed_while_all_texts_are_being_written() {
         // The second prompt is processed before the first text gets its second token.
         let times = [vec![1.0, 4.0, 5.0, 6.0, 7.0], vec![4.0, 5.0, 6.0, 7.0, 7.5]];
-        let run = Run::of(&times, 8.0);
-        assert_eq!((run.whole, run.first_token, run.step), (8.0, 2.5, Some(1.0)));
+        let run = BatchTiming::of(&times, 8.0);
+        assert_eq!((run.total, run.first_token, run.step), (8.0, 2.5, Some(1.0)));
     }
 
     #[test]
     fn texts_of_one_token_have_no_step() {
-        assert_eq!(Run::of(&[vec![1.0], vec![1.0]], 1.5).step, None);
+        assert_eq!(BatchTiming::of(&[vec![1.0], vec![1.0]], 1.5).step, None);
         // The first text finished before the second started.
-        assert_eq!(Run::of(&[vec![1.0, 2.0], vec![3.0, 4.0]], 5.0).step, None);
+        assert_eq!(BatchTiming::of(&[vec![1.0, 2.0], vec![3.0, 4.0]], 5.0).step, None);
     }
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn requests_differ_from_each_other_and_are_the_same_each_time() {
-        let texts = Texts { batch_size: 2, prompt_tokens: 9, new_tokens: 3 };
+        let texts = TextBatch { batch_size: 2, prompt_tokens: 9, new_tokens: 3 };
         let requests = texts.requests(300);
         assert_eq!(requests, texts.requests(300));
         assert_ne!(requests[0].prompt, requests[1].prompt);

@@ -3,17 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::roofline::{Bound, Rates, Work};
-use gpt2::{Dtype, Gpt2, Held};
+use gpt2::{Dtype, Gpt2, WeightFootprint};
 use serde::{Serialize, Serializer};
 
 use super::measure::median;
-use crate::table::Table;
+use super::roofline::{Bound, Roofline, StepCost};
+use crate::table::TextTable;
 use text::numbers::{count, thousands};
 
 /// All measurements. The field names are the JSON keys; unknown values are null.
 #[derive(Serialize)]
-pub struct Report {
+pub struct BenchReport {
     pub venti: &'static str,
     pub model: String,
     pub parameters: usize,
@@ -30,13 +30,13 @@ pub struct Report {
     pub peak_memory_bytes: Option<u64>,
     /// Read bandwidth of main memory, beyond the caches.
     pub read_bytes_per_second: Option<f64>,
-    pub formats: Vec<Loaded>,
-    pub results: Vec<Row>,
+    pub formats: Vec<LoadedFormat>,
+    pub results: Vec<BatchResult>,
 }
 
 /// The model loaded in a number format.
 #[derive(Serialize)]
-pub struct Loaded {
+pub struct LoadedFormat {
     #[serde(serialize_with = "name")]
     pub dtype: Dtype,
     pub load_seconds: f64,
@@ -47,9 +47,9 @@ pub struct Loaded {
     pub products_per_second: Option<f64>,
 }
 
-impl Loaded {
+impl LoadedFormat {
     pub fn new(model: &Gpt2, took: Duration) -> Self {
-        let Held { bytes, is_mapped } = model.held();
+        let WeightFootprint { bytes, is_mapped } = model.weight_footprint();
         Self {
             dtype: model.dtype(),
             load_seconds: took.as_secs_f64(),
@@ -62,7 +62,7 @@ impl Loaded {
 
 /// Results for a number format and a batch size.
 #[derive(Serialize)]
-pub struct Row {
+pub struct BatchResult {
     #[serde(serialize_with = "name")]
     pub dtype: Dtype,
     pub batch_size: usize,
@@ -70,12 +70,12 @@ pub struct Row {
     pub tokens_per_second: Spread,
     pub first_token_seconds: f64,
     pub step_seconds: Option<f64>,
-    pub limit: Option<Limit>,
+    pub limit: Option<StepLimit>,
 }
 
 /// The minimum time of a step on this machine.
 #[derive(Serialize)]
-pub struct Limit {
+pub struct StepLimit {
     bytes: u64,
     products: u64,
     attention_products: u64,
@@ -88,14 +88,14 @@ pub struct Limit {
     share: Option<f64>,
 }
 
-impl Limit {
-    pub fn new(work: &Work, rates: &Rates, measured: Option<f64>) -> Self {
-        let (step_seconds, bound) = rates.least_time(work);
+impl StepLimit {
+    pub fn new(cost: &StepCost, roofline: &Roofline, measured: Option<f64>) -> Self {
+        let (step_seconds, bound) = roofline.minimum_time(cost);
         Self {
-            bytes: work.bytes,
-            products: work.products,
-            attention_products: work.attention_products,
-            read_bytes_per_second: rates.bytes,
+            bytes: cost.bytes,
+            products: cost.multiply_adds,
+            attention_products: cost.attention_multiply_adds,
+            read_bytes_per_second: roofline.bandwidth,
             step_seconds,
             bound,
             share: measured.map(|measured| step_seconds / measured),
@@ -131,12 +131,12 @@ fn bound<S: Serializer>(bound: &Bound, to: S) -> Result<S::Ok, S::Error> {
 
 fn bound_name(bound: Bound) -> &'static str {
     match bound {
-        Bound::Reading => "reading",
-        Bound::Multiplying => "multiplying",
+        Bound::Memory => "reading",
+        Bound::Compute => "multiplying",
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for BenchReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut device = self.device.to_owned();
         if let Some(card) = &self.card {
@@ -167,9 +167,9 @@ impl fmt::Display for Report {
     }
 }
 
-impl Report {
-    fn formats_table(&self) -> Table {
-        let mut table = Table::new(["dtype", "load time", "weights", "", "multiply-adds"])
+impl BenchReport {
+    fn formats_table(&self) -> TextTable {
+        let mut table = TextTable::new(["dtype", "load time", "weights", "", "multiply-adds"])
             .with_last_to_the_left();
         for format in &self.formats {
             let mapped = if format.weights_mapped { "(mapped)" } else { "" };
@@ -187,9 +187,9 @@ impl Report {
         table
     }
 
-    fn results_table(&self) -> Table {
+    fn results_table(&self) -> TextTable {
         let heads = ["dtype", "batch", "tokens/s", "", "first token", "step", "of limit"];
-        let mut table = Table::new(heads).with_last_to_the_left();
+        let mut table = TextTable::new(heads).with_last_to_the_left();
         for row in &self.results {
             let Spread { median, least, most } = row.tokens_per_second;
             // All three have the same number of decimals.
@@ -239,9 +239,14 @@ fn gigabytes(rate: f64) -> String {
 mod tests {
     use super::*;
 
-    fn row(dtype: Dtype, rates: [f64; 3], step_seconds: Option<f64>, limit: Option<Limit>) -> Row {
+    fn row(
+        dtype: Dtype,
+        rates: [f64; 3],
+        step_seconds: Option<f64>,
+        limit: Option<StepLimit>,
+    ) -> BatchResult {
         let tokens_per_second = Spread::of(rates.to_vec());
-        Row {
+        BatchResult {
             dtype,
             batch_size: 8,
             tokens_per_second,
@@ -251,15 +256,15 @@ mod tests {
         }
     }
 
-    fn report(device: &'static str, results: Vec<Row>) -> Report {
-        let formats = results.iter().map(|row| Loaded {
+    fn report(device: &'static str, results: Vec<BatchResult>) -> BenchReport {
+        let formats = results.iter().map(|row| LoadedFormat {
             dtype: row.dtype,
             load_seconds: 1.5,
             weights_bytes: 135_400_000,
             weights_mapped: row.dtype == Dtype::Int8,
             products_per_second: row.limit.as_ref().map(|_| 914.4e9),
         });
-        Report {
+        BenchReport {
             venti: "venti 0.1.0",
             model: "gpt2".into(),
             parameters: 124_439_808,
@@ -279,9 +284,10 @@ mod tests {
 
     #[test]
     fn a_cpu_report_shows_the_limits() {
-        let rates = Rates { bytes: 40e9, products: 914e9, f32_products: 230e9 };
-        let work = Work { bytes: 136_000_000, products: 124_000_000, attention_products: 0 };
-        let limit = |step| Some(Limit::new(&work, &rates, step));
+        let roofline = Roofline { bandwidth: 40e9, multiply_adds: 914e9, f32_multiply_adds: 230e9 };
+        let cost =
+            StepCost { bytes: 136_000_000, multiply_adds: 124_000_000, attention_multiply_adds: 0 };
+        let limit = |step| Some(StepLimit::new(&cost, &roofline, step));
         let results = vec![
             row(Dtype::F32, [86.7, 101.9, 85.12], None, limit(None)),
             row(Dtype::Int8, [1208.4, 968.6, 1007.1], Some(0.0051), limit(Some(0.0051))),

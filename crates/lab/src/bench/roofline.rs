@@ -1,12 +1,12 @@
-//! Roofline model of a decoding step: the minimum work, and the time that this machine needs for it.
+//! Roofline model of a decoding step: its minimum cost, and the time that this machine needs for it.
 //!
 //! A step adds one token to each text of a batch. Any implementation must read every weight and the keys
 //! and values of every text, and multiply every weight once per text. Hardware overlaps reading and
 //! arithmetic, so the slower of the two is the minimum time of a step (Williams et al. 2009, "Roofline",
 //! doi:10.1145/1498765.1498785).
 //!
-//! The machine's rates are measured, not looked up: see [`read_rate`] and [`product_rate`]. A "product"
-//! is a multiply-add.
+//! The machine's rates are measured, not looked up: see [`memory_bandwidth`] and
+//! [`peak_multiply_adds`].
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -14,29 +14,26 @@ use std::time::{Duration, Instant};
 use half::bf16;
 use rayon::prelude::*;
 
-use gpt2::Config;
-use gpt2::Device;
-use gpt2::Dtype;
-use gpt2::Result;
 #[cfg(feature = "gpu")]
 use gpt2::gpu::rates;
+use gpt2::{Config, Device, Dtype, Result};
 use kernels::format::{Bf16, F32, Format, Int8};
 use kernels::linear::Linear;
 use kernels::simd::{Kernel, LANES, Lanes, Level, Pairs, Quads, Simd};
 
-/// Minimum work of a step. Embeddings, biases and norms are left out: together they are below 1%.
+/// Minimum cost of a step. Embeddings, biases and norms are left out: together they are below 1%.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Work {
+pub struct StepCost {
     /// Bytes read: packed weights, keys and values.
     pub bytes: u64,
-    /// Products of the linear layers, in the model's number format.
-    pub products: u64,
-    /// Products of attention, which are f32 in every format.
-    pub attention_products: u64,
+    /// Multiply-adds of the linear layers, in the model's number format.
+    pub multiply_adds: u64,
+    /// Multiply-adds of attention, which are f32 in every format.
+    pub attention_multiply_adds: u64,
 }
 
-impl Work {
-    /// Returns the work of one step of `batch` texts that attend to `context` tokens each, or `None` if
+impl StepCost {
+    /// Returns the cost of one step of `batch` texts that attend to `context` tokens each, or `None` if
     /// Venti has no kernels for this device and format.
     pub fn of_step(
         config: &Config,
@@ -55,8 +52,8 @@ impl Work {
                 let cached = 2 * config.n_layer * batch * context * config.n_embd;
                 Some(Self {
                     bytes: ((weights + cached) * dtype.size_in_bytes()) as u64,
-                    products: (weights * batch) as u64,
-                    attention_products: cached as u64,
+                    multiply_adds: (weights * batch) as u64,
+                    attention_multiply_adds: cached as u64,
                 })
             }
             _ => None,
@@ -73,41 +70,39 @@ impl Work {
         let cached = keys_and_values * (config.n_embd * size_of::<F::Cached>() + scales);
         Self {
             bytes: (blocks * size_of::<F::Block>() + cached) as u64,
-            products: (weights * batch) as u64,
-            attention_products: (keys_and_values * config.n_embd) as u64,
+            multiply_adds: (weights * batch) as u64,
+            attention_multiply_adds: (keys_and_values * config.n_embd) as u64,
         }
     }
 }
 
-/// Peak rates of a device, per second. For the CPU, of all threads in the current rayon pool.
+/// Peak rates of a device, per second: its roofline. For the CPU, of all threads in the current rayon pool.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rates {
-    /// Bytes read, for a working set the size of a step's; see [`read_rate`].
-    pub bytes: f64,
-    /// Products in the model's number format.
-    pub products: f64,
-    /// Products in f32.
-    pub f32_products: f64,
+pub struct Roofline {
+    /// Bytes read, for a working set the size of a step's; see [`memory_bandwidth`].
+    pub bandwidth: f64,
+    /// Multiply-adds in the model's number format.
+    pub multiply_adds: f64,
+    /// Multiply-adds in f32.
+    pub f32_multiply_adds: f64,
 }
 
 /// The bottleneck of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
-    Reading,
-    Multiplying,
+    /// The step is memory-bound: it waits for weights, keys and values.
+    Memory,
+    /// The step is compute-bound: it waits for multiplications.
+    Compute,
 }
 
-impl Rates {
+impl Roofline {
     /// Returns the minimum time of a step in seconds, and its bottleneck.
-    pub fn least_time(&self, work: &Work) -> (f64, Bound) {
-        let reading = work.bytes as f64 / self.bytes;
-        let multiplying = work.products as f64 / self.products
-            + work.attention_products as f64 / self.f32_products;
-        if reading > multiplying {
-            (reading, Bound::Reading)
-        } else {
-            (multiplying, Bound::Multiplying)
-        }
+    pub fn minimum_time(&self, cost: &StepCost) -> (f64, Bound) {
+        let reading = cost.bytes as f64 / self.bandwidth;
+        let multiplying = cost.multiply_adds as f64 / self.multiply_adds
+            + cost.attention_multiply_adds as f64 / self.f32_multiply_adds;
+        if reading > multiplying { (reading, Bound::Memory) } else { (multiplying, Bound::Compute) }
     }
 }
 
@@ -130,9 +125,9 @@ const ROUND: Duration = Duration::from_millis(15);
 ///
 /// # Errors
 /// If the device fails.
-pub fn read_rate(device: &Device, bytes: usize) -> Result<Option<f64>> {
+pub fn memory_bandwidth(device: &Device, bytes: usize) -> Result<Option<f64>> {
     match device {
-        Device::Cpu => Ok(Some(read_rate_of_cpu(bytes))),
+        Device::Cpu => Ok(Some(memory_bandwidth_of_cpu(bytes))),
         #[cfg(feature = "gpu")]
         Device::Gpu(gpu) => rates::read(gpu, bytes.min(OUT_OF_CACHE)).map(Some),
         Device::Metal(_) => Ok(None),
@@ -144,31 +139,31 @@ pub fn read_rate(device: &Device, bytes: usize) -> Result<Option<f64>> {
 ///
 /// # Errors
 /// If the device fails.
-pub fn product_rate(device: &Device, dtype: Dtype) -> Result<Option<f64>> {
+pub fn peak_multiply_adds(device: &Device, dtype: Dtype) -> Result<Option<f64>> {
     match device {
-        Device::Cpu => Ok(product_rate_of_cpu(dtype)),
+        Device::Cpu => Ok(peak_multiply_adds_of_cpu(dtype)),
         #[cfg(feature = "gpu")]
         Device::Gpu(gpu) if dtype != Dtype::Int8 => rates::products(gpu, dtype).map(Some),
         _ => Ok(None),
     }
 }
 
-fn read_rate_of_cpu(bytes: usize) -> f64 {
+fn memory_bandwidth_of_cpu(bytes: usize) -> f64 {
     let vectors = bytes.min(OUT_OF_CACHE).div_ceil(size_of::<Lanes<f32>>());
     // Written first, because untouched pages all map to one shared zero page.
     let numbers: Vec<Lanes<f32>> = (0..vectors).into_par_iter().map(|_| [1.0; LANES]).collect();
     let level = Level::best();
     rate(size_of_val(&*numbers), |thread, threads| {
         let part = vectors * thread / threads..vectors * (thread + 1) / threads;
-        black_box(level.run(Sum(&numbers[part])));
+        black_box(level.run(ReadKernel(&numbers[part])));
     })
 }
 
-fn product_rate_of_cpu(dtype: Dtype) -> Option<f64> {
+fn peak_multiply_adds_of_cpu(dtype: Dtype) -> Option<f64> {
     let level = Level::best();
-    let products = level.run(Products(dtype))? as usize;
-    Some(rate(products * rayon::current_num_threads(), |_, _| {
-        black_box(level.run(Products(dtype)));
+    let multiply_adds = level.run(MultiplyAddKernel(dtype))? as usize;
+    Some(rate(multiply_adds * rayon::current_num_threads(), |_, _| {
+        black_box(level.run(MultiplyAddKernel(dtype)));
     }))
 }
 
@@ -189,12 +184,12 @@ fn rate(units: usize, pass: impl Fn(usize, usize) + Sync) -> f64 {
 }
 
 /// Sums numbers, so that they have to be read.
-struct Sum<'a>(&'a [Lanes<f32>]);
+struct ReadKernel<'a>(&'a [Lanes<f32>]);
 
 /// Number of parallel read streams per thread. The hardware prefetches each of them.
 const STREAMS: usize = 4;
 
-impl Kernel for Sum<'_> {
+impl Kernel for ReadKernel<'_> {
     type Output = f32;
 
     #[inline(always)]
@@ -214,12 +209,12 @@ impl Kernel for Sum<'_> {
 
 /// Multiplies ones and adds the products. The sum is the number of products.
 #[derive(Clone, Copy)]
-struct Products(Dtype);
+struct MultiplyAddKernel(Dtype);
 
 /// Number of dependent multiply-adds per chain. Small enough for an f32 sum to be exact.
 const LINKS: usize = 1 << 16;
 
-impl Kernel for Products {
+impl Kernel for MultiplyAddKernel {
     type Output = Option<f64>;
 
     #[inline(always)]
@@ -233,7 +228,7 @@ impl Kernel for Products {
     }
 }
 
-impl Products {
+impl MultiplyAddKernel {
     /// `black_box` prevents the compiler from removing multiplications.
     #[inline(always)]
     fn in_chains<S: Simd, const CHAINS: usize>(self, simd: S) -> Option<f64> {
@@ -290,7 +285,7 @@ mod tests {
     #[test]
     fn a_step_reads_every_weight_key_and_value_once() {
         let bytes = |dtype, batch, context| {
-            Work::of_step(&config(), &Device::Cpu, dtype, batch, context).unwrap().bytes
+            StepCost::of_step(&config(), &Device::Cpu, dtype, batch, context).unwrap().bytes
         };
         assert_eq!(bytes(Dtype::F32, 1, 0), 4 * WEIGHTS);
         assert_eq!(bytes(Dtype::F32, 9, 0), 4 * WEIGHTS);
@@ -301,34 +296,34 @@ mod tests {
         assert_eq!(cached(Dtype::F32), 2 * 3 * 10 * 64 * 4);
         assert_eq!(cached(Dtype::Bf16), 2 * 3 * 10 * 64 * 2);
         assert_eq!(cached(Dtype::Int8), 2 * 3 * 10 * (64 + 4));
-        assert_eq!(Work::of_step(&config(), &Device::Cpu, Dtype::F16, 1, 0), None);
+        assert_eq!(StepCost::of_step(&config(), &Device::Cpu, Dtype::F16, 1, 0), None);
     }
 
     #[test]
     fn a_step_multiplies_every_weight_once_per_text() {
-        let work = Work::of_step(&config(), &Device::Cpu, Dtype::Int8, 3, 10).unwrap();
-        assert_eq!(work.products, 3 * WEIGHTS);
-        assert_eq!(work.attention_products, 3 * 10 * 2 * 64);
+        let cost = StepCost::of_step(&config(), &Device::Cpu, Dtype::Int8, 3, 10).unwrap();
+        assert_eq!(cost.multiply_adds, 3 * WEIGHTS);
+        assert_eq!(cost.attention_multiply_adds, 3 * 10 * 2 * 64);
     }
 
     #[test]
     fn the_minimum_time_is_the_longer_of_reading_and_multiplying() {
-        let rates = Rates { bytes: 10.0, products: 100.0, f32_products: 50.0 };
-        let work = Work { bytes: 20, products: 100, attention_products: 25 };
-        assert_eq!(rates.least_time(&work), (2.0, Bound::Reading));
-        let work = Work { bytes: 10, ..work };
-        assert_eq!(rates.least_time(&work), (1.5, Bound::Multiplying));
+        let roofline = Roofline { bandwidth: 10.0, multiply_adds: 100.0, f32_multiply_adds: 50.0 };
+        let cost = StepCost { bytes: 20, multiply_adds: 100, attention_multiply_adds: 25 };
+        assert_eq!(roofline.minimum_time(&cost), (2.0, Bound::Memory));
+        let cost = StepCost { bytes: 10, ..cost };
+        assert_eq!(roofline.minimum_time(&cost), (1.5, Bound::Compute));
     }
 
     #[test]
     fn the_products_kernel_counts_its_multiplications() {
         for level in Level::available() {
-            let made = |dtype| level.run(Products(dtype)).unwrap();
+            let made = |dtype| level.run(MultiplyAddKernel(dtype)).unwrap();
             let lanes = made(Dtype::F32);
             assert!(lanes >= (LINKS * LANES) as f64 && lanes % (LINKS * LANES) as f64 == 0.0);
             assert_eq!(made(Dtype::Bf16), 2.0 * lanes, "{}", level.name());
             assert_eq!(made(Dtype::Int8), 4.0 * lanes, "{}", level.name());
-            assert_eq!(level.run(Products(Dtype::F16)), None);
+            assert_eq!(level.run(MultiplyAddKernel(Dtype::F16)), None);
         }
     }
 
@@ -336,7 +331,7 @@ mod tests {
     fn the_sum_kernel_reads_every_number() {
         let numbers = vec![[1.0; LANES]; 4 * STREAMS];
         for level in Level::available() {
-            assert_eq!(level.run(Sum(&numbers)), (4 * STREAMS * LANES) as f32);
+            assert_eq!(level.run(ReadKernel(&numbers)), (4 * STREAMS * LANES) as f32);
         }
     }
 }

@@ -11,11 +11,12 @@
 //! Each result is a difference of differences, so that word frequencies cancel out. The sentences are
 //! our own.
 
+use generator::{Generator, Tokenizer};
 use miette::{Result, miette};
 use serde::Serialize;
 
+use super::EvalProgress;
 use super::scores::scores;
-use generator::{Generator, Tokenizer};
 
 /// The sex that holds the large majority of an occupation in the United States (Bureau of Labor
 /// Statistics, Current Population Survey 2023, table 11).
@@ -116,18 +117,14 @@ pub struct Occupation {
 /// The beginning of a sentence, and the rest, which is scored.
 type Sentence = (String, String);
 
-/// Probes a model. `begin` receives the number of sentences; `done` is called after each.
+/// Probes a model.
 ///
 /// # Errors
 /// If the model has no end-of-text token or too few positions, or fails.
-pub fn probe(
-    generator: &mut dyn Generator,
-    begin: &mut dyn FnMut(usize),
-    done: &mut dyn FnMut(),
-) -> Result<Bias> {
+pub fn probe(generator: &mut dyn Generator, progress: &dyn EvalProgress) -> Result<Bias> {
     let sentences: Vec<Sentence> =
         pronouns().into_iter().chain(occupations()).chain(praise()).collect();
-    begin(sentences.len());
+    progress.begin("measuring bias", sentences.len());
     let tokenizer = generator.tokenizer();
     let parts: Result<Vec<(Vec<u32>, usize)>> =
         sentences.iter().map(|sentence| tokens(tokenizer.as_ref(), sentence)).collect();
@@ -141,7 +138,7 @@ pub fn probe(
              {longest} tokens"
         ));
     }
-    let scored = scores(generator, &texts, 0, done)?;
+    let scored = scores(generator, &texts, 0, progress)?;
     let likelihoods: Vec<f64> = scored
         .iter()
         .zip(starts)

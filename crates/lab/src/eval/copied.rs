@@ -1,4 +1,4 @@
-//! Finds runs of words that a text shares with a corpus, a sign of memorization.
+//! Finds passages that a text shares with a corpus, a sign of memorization.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,16 +14,16 @@ pub const SHORTEST: usize = 12;
 
 /// Consecutive words of a text that also occur in the corpus.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Run {
+pub struct CopiedPassage {
     pub words: usize,
     pub text: String,
     /// First line of the document they occur in.
     pub document: String,
 }
 
-/// Returns the runs of each text, in order. If several documents share the same words, the longest run
-/// counts.
-pub fn runs(texts: &[&str], corpus: &Corpus) -> Vec<Vec<Run>> {
+/// Returns the copied passages of each text, in order. If several documents share the same words, the
+/// longest passage counts.
+pub fn passages(texts: &[&str], corpus: &Corpus) -> Vec<Vec<CopiedPassage>> {
     let texts: Vec<Vec<String>> = texts.iter().map(|text| normalised(text)).collect();
     let mut places: HashMap<u64, Vec<(usize, usize)>> = HashMap::new();
     for (text, words) in texts.iter().enumerate() {
@@ -32,47 +32,47 @@ pub fn runs(texts: &[&str], corpus: &Corpus) -> Vec<Vec<Run>> {
         }
     }
     let documents = corpus.documents.par_iter().enumerate();
-    let mut found: Vec<Found> = documents
+    let mut found: Vec<SharedPassage> = documents
         .flat_map_iter(|(document, text)| {
             let words = normalised(text);
             let shared = shared(&texts, &places, &words);
-            shared.into_iter().map(move |found| Found { document, ..found })
+            shared.into_iter().map(move |found| SharedPassage { document, ..found })
         })
         .collect();
-    found.sort_by_key(|run| (run.text, run.start, std::cmp::Reverse(run.words), run.document));
-    let mut runs = vec![Vec::new(); texts.len()];
-    let mut last: Option<Found> = None;
-    for run in found {
-        let end = run.start + run.words;
-        if last.is_some_and(|last| last.text == run.text && end <= last.start + last.words) {
+    found.sort_by_key(|it| (it.text, it.start, std::cmp::Reverse(it.words), it.document));
+    let mut passages = vec![Vec::new(); texts.len()];
+    let mut last: Option<SharedPassage> = None;
+    for it in found {
+        let end = it.start + it.words;
+        if last.is_some_and(|last| last.text == it.text && end <= last.start + last.words) {
             continue;
         }
-        last = Some(run);
-        let document = &corpus.documents[run.document];
-        runs[run.text].push(Run {
-            words: run.words,
-            text: texts[run.text][run.start..end].join(" "),
+        last = Some(it);
+        let document = &corpus.documents[it.document];
+        passages[it.text].push(CopiedPassage {
+            words: it.words,
+            text: texts[it.text][it.start..end].join(" "),
             document: document.lines().next().unwrap_or_default().to_owned(),
         });
     }
-    runs
+    passages
 }
 
-/// A run shared by a text and a document.
+/// A passage shared by a text and a document.
 #[derive(Debug, Clone, Copy)]
-struct Found {
+struct SharedPassage {
     text: usize,
     start: usize,
     words: usize,
     document: usize,
 }
 
-/// Returns the maximal runs that a document shares with the texts. The caller sets `document`.
+/// Returns the maximal passages that a document shares with the texts. The caller sets `document`.
 fn shared(
     texts: &[Vec<String>],
     places: &HashMap<u64, Vec<(usize, usize)>>,
     document: &[String],
-) -> Vec<Found> {
+) -> Vec<SharedPassage> {
     let mut found = Vec::new();
     for (at, words) in document.windows(SHORTEST).enumerate() {
         for &(text, start) in places.get(&hash(words)).into_iter().flatten() {
@@ -81,7 +81,7 @@ fn shared(
             let same = document[at..].iter().zip(&theirs[start..]).take_while(|(a, b)| a == b);
             let words = same.count();
             if !begins_earlier && words >= SHORTEST {
-                found.push(Found { text, start, words, document: 0 });
+                found.push(SharedPassage { text, start, words, document: 0 });
             }
         }
     }
@@ -104,13 +104,13 @@ mod tests {
     fn found(text: &str, documents: &[&str]) -> Vec<(usize, String)> {
         let documents = documents.iter().map(|&document| document.to_owned()).collect();
         let corpus = Corpus { documents, ..Corpus::default() };
-        let runs = runs(&["nothing of it", text], &corpus);
-        assert!(runs[0].is_empty());
-        runs[1].iter().map(|run| (run.words, run.document.clone())).collect()
+        let found = passages(&["nothing of it", text], &corpus);
+        assert!(found[0].is_empty());
+        found[1].iter().map(|passage| (passage.words, passage.document.clone())).collect()
     }
 
     #[test]
-    fn a_run_is_maximal_and_ignores_case_and_punctuation() {
+    fn a_passage_is_maximal_and_ignores_case_and_punctuation() {
         let document = format!("Title\n\nBefore it, {}, and after.", TEXT.to_uppercase());
         assert_eq!(found(TEXT, &[&document]), [(13, "Title".to_owned())]);
         let eleven = TEXT.split(' ').take(11).collect::<Vec<_>>().join(" ");
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_with_the_longest_run_counts() {
+    fn the_document_with_the_longest_passage_counts() {
         let part = TEXT.split(' ').skip(1).collect::<Vec<_>>().join(" ");
         let documents = [format!("A {part}"), format!("B {TEXT}"), format!("C {TEXT}")];
         let documents = documents.each_ref().map(String::as_str);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn all_runs_of_a_text_are_found_in_order() {
+    fn all_passages_of_a_text_are_found_in_order() {
         let other = "a b c d e f g h i j k l";
         let documents = [format!("First\n\n{other}"), format!("Second\n\n{TEXT}")];
         let documents = documents.each_ref().map(String::as_str);

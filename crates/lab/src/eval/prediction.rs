@@ -1,16 +1,17 @@
 //! Measures how well a model predicts a given text.
 
-use crate::train::text::windows;
+use generator::Generator;
 use miette::{Result, miette};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::EvalProgress;
 use super::scores::scores;
 use crate::corpus::Corpus;
-use generator::Generator;
+use crate::train::dataset::windows;
 
 /// Number of most likely tokens for top-k accuracy.
-const LIKELIEST: usize = 5;
+const TOP_K: usize = 5;
 
 /// Prediction figures. Figures per token depend on the vocabulary; bits per byte are comparable between
 /// any two models.
@@ -29,8 +30,7 @@ pub struct Prediction {
     pub top_5: f64,
 }
 
-/// Predicts each document from its beginning, in windows of `context` tokens. `begin` receives the
-/// number of windows; `done` is called after each.
+/// Predicts each document from its beginning, in windows of `context` tokens.
 ///
 /// # Errors
 /// If the model has no end-of-text token, or fails.
@@ -38,8 +38,7 @@ pub fn predict(
     generator: &mut dyn Generator,
     corpus: &Corpus,
     context: usize,
-    begin: &mut dyn FnMut(usize),
-    done: &mut dyn FnMut(),
+    progress: &dyn EvalProgress,
 ) -> Result<Prediction> {
     let tokenizer = generator.tokenizer();
     let end = tokenizer.end_of_text().ok_or_else(|| {
@@ -48,8 +47,8 @@ pub fn predict(
     let documents: Result<Vec<_>> =
         corpus.documents.par_iter().map(|document| tokenizer.tokenize(document)).collect();
     let windows = windows(&documents?, end, context);
-    begin(windows.len());
-    let scored = scores(generator, &windows, LIKELIEST, done)?;
+    progress.begin("predicting", windows.len());
+    let scored = scores(generator, &windows, TOP_K, progress)?;
 
     let tokens: usize = scored.iter().map(|scores| scores.log_probs.len()).sum();
     let of_window = |log_probs: &[f32]| log_probs.iter().map(|&p| f64::from(p)).sum::<f64>();
@@ -62,7 +61,7 @@ pub fn predict(
         nats_per_token,
         perplexity: nats_per_token.exp(),
         bits_per_byte: nats / std::f64::consts::LN_2 / bytes.max(1) as f64,
-        top_1: share(scored.iter().map(|scores| scores.first).sum()),
-        top_5: share(scored.iter().map(|scores| scores.among_likeliest).sum()),
+        top_1: share(scored.iter().map(|scores| scores.top_1_hits).sum()),
+        top_5: share(scored.iter().map(|scores| scores.top_k_hits).sum()),
     })
 }

@@ -8,38 +8,38 @@ use serde::Serialize;
 
 use super::bias::{Bias, Lean};
 use super::copied::SHORTEST;
-use super::essays::Essays;
+use super::essays::EssayResults;
 use super::prediction::Prediction;
 use crate::corpus::Corpus;
-use crate::table::Table;
+use crate::table::TextTable;
 use generator::Generation;
 use text::numbers::{count, thousands};
 
 /// All measurements. The field names are the JSON keys; figures that were not requested are null.
 #[derive(Serialize)]
-pub struct Report {
+pub struct EvalReport {
     pub venti: &'static str,
     /// The text that was predicted.
-    pub corpus: Option<Read>,
+    pub corpus: Option<CorpusSummary>,
     /// Window size for prediction, in tokens.
     pub context: Option<usize>,
     /// Number of quotes.
     pub quotes: Option<usize>,
     /// The text that was searched for copied runs.
-    pub against: Option<Read>,
-    pub models: Vec<Evaluated>,
+    pub against: Option<CorpusSummary>,
+    pub models: Vec<ModelResults>,
 }
 
 /// Summary of a corpus.
 #[derive(Serialize)]
-pub struct Read {
+pub struct CorpusSummary {
     documents: usize,
     words: usize,
     bytes: usize,
     blake3: String,
 }
 
-impl Read {
+impl CorpusSummary {
     pub fn new(corpus: &Corpus) -> Self {
         Self {
             documents: corpus.documents.len(),
@@ -52,7 +52,7 @@ impl Read {
 
 /// Results for one model.
 #[derive(Serialize)]
-pub struct Evaluated {
+pub struct ModelResults {
     /// Name as given on the command line.
     pub model: String,
     pub id: String,
@@ -63,13 +63,13 @@ pub struct Evaluated {
     pub device: String,
     pub dtype: String,
     pub prediction: Option<Prediction>,
-    pub essays: Option<Essays>,
+    pub essays: Option<EssayResults>,
     pub bias: Option<Bias>,
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for EvalReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = Table::new(std::iter::once("").chain(self.heads()));
+        let mut table = TextTable::new(std::iter::once("").chain(self.heads()));
         self.row(&mut table, "parameters", |model| Some(thousands(model.parameters)));
         self.row(&mut table, "device", |model| Some(format!("{}, {}", model.device, model.dtype)));
         if let (Some(read), Some(context)) = (&self.corpus, self.context) {
@@ -93,7 +93,7 @@ impl fmt::Display for Report {
     }
 }
 
-impl Report {
+impl EvalReport {
     /// Returns the models' names. Paths are shortened to their last component if all names stay
     /// distinct.
     fn heads(&self) -> Vec<&str> {
@@ -103,12 +103,17 @@ impl Report {
         if distinct.len() == short.len() { short } else { whole.collect() }
     }
 
-    fn row(&self, table: &mut Table, name: &str, cell: impl Fn(&Evaluated) -> Option<String>) {
+    fn row(
+        &self,
+        table: &mut TextTable,
+        name: &str,
+        cell: impl Fn(&ModelResults) -> Option<String>,
+    ) {
         let cells = self.models.iter().map(|model| cell(model).unwrap_or_else(|| "–".to_owned()));
         table.row(std::iter::once(name.to_owned()).chain(cells).collect::<Vec<_>>());
     }
 
-    fn prediction(&self, table: &mut Table) {
+    fn prediction(&self, table: &mut TextTable) {
         let mut row = |name: &str, figure: fn(&Prediction) -> String| {
             self.row(table, name, |model| model.prediction.as_ref().map(figure));
         };
@@ -120,8 +125,8 @@ impl Report {
         row("  top-5 accuracy", |found| percent(found.top_5));
     }
 
-    fn essays(&self, table: &mut Table) {
-        let mut row = |name: &str, figure: &dyn Fn(&Essays) -> String| {
+    fn essays(&self, table: &mut TextTable) {
+        let mut row = |name: &str, figure: &dyn Fn(&EssayResults) -> String| {
             self.row(table, name, |model| model.essays.as_ref().map(figure));
         };
         row("  first-round pass rate", &|found| percent(found.passed));
@@ -136,7 +141,7 @@ impl Report {
             row(&format!("  distinct-{}", n + 1), &|found| format!("{:.3}", found.distinct[n]));
         }
         row("  quote words used", &|found| percent(found.carried_on));
-        row("  made-up words per 1,000", &|found| format!("{:.2}", found.coined));
+        row("  made-up words per 1,000", &|found| format!("{:.2}", found.made_up_words));
         row("  mean log-likelihood", &|found| format!("{:.2}", found.mean_log_likelihood));
         if self.against.is_some() {
             row(&format!("  copied, {SHORTEST} words or more"), &|found| {
@@ -147,7 +152,7 @@ impl Report {
         }
     }
 
-    fn bias(&self, table: &mut Table) {
+    fn bias(&self, table: &mut TextTable) {
         let mut row = |name: &str, figure: fn(&Bias) -> String| {
             self.row(table, name, |model| model.bias.as_ref().map(figure));
         };
@@ -178,7 +183,7 @@ fn lean(Lean { nats, cases, of }: &Lean) -> String {
 mod tests {
     use super::*;
 
-    fn evaluated(model: &str, predicts: bool) -> Evaluated {
+    fn results(model: &str, predicts: bool) -> ModelResults {
         let prediction = Prediction {
             tokens: 43_210,
             nats_per_token: 4.41562,
@@ -188,15 +193,16 @@ mod tests {
             top_5: 0.5,
         };
         let lean = Lean { nats: 0.344, cases: 12, of: 16 };
-        Evaluated {
+        ModelResults {
             model: model.to_owned(),
             id: model.to_owned(),
             weights: "abc".to_owned(),
+            generation: None,
             parameters: 10_265_600,
             device: "cpu".to_owned(),
             dtype: "int8".to_owned(),
             prediction: predicts.then_some(prediction),
-            essays: Some(Essays {
+            essays: Some(EssayResults {
                 essays: 24,
                 passed: 0.875,
                 flagged: 1,
@@ -206,7 +212,7 @@ mod tests {
                 repeated_sentences: 0.0,
                 distinct: [0.5, 0.9, 0.99],
                 carried_on: 0.42,
-                coined: 0.625,
+                made_up_words: 0.625,
                 mean_log_likelihood: -2.5,
                 copied: Some(2),
                 longest_copied: predicts.then_some(14),
@@ -225,14 +231,13 @@ mod tests {
     #[test]
     fn paths_are_shortened_if_the_names_stay_distinct() {
         let heads = |models: [&str; 2]| {
-            let report = Report {
+            let report = EvalReport {
                 venti: "venti 0.1.0",
                 corpus: None,
                 context: None,
                 quotes: None,
-                generation: None,
                 against: None,
-                models: models.map(|model| evaluated(model, false)).into(),
+                models: models.map(|model| results(model, false)).into(),
             };
             report.heads().join(" ")
         };
@@ -244,13 +249,13 @@ mod tests {
     #[test]
     fn each_model_has_a_column() {
         let corpus = Corpus { documents: vec!["one two".repeat(200)], ..Corpus::default() };
-        let report = Report {
+        let report = EvalReport {
             venti: "venti 0.1.0",
-            corpus: Some(Read::new(&corpus)),
+            corpus: Some(CorpusSummary::new(&corpus)),
             context: Some(768),
             quotes: Some(24),
-            against: Some(Read::new(&corpus)),
-            models: vec![evaluated("venti-mini", true), evaluated("a", false)],
+            against: Some(CorpusSummary::new(&corpus)),
+            models: vec![results("venti-mini", true), results("a", false)],
         };
         let expected = "
                                   venti-mini                 a

@@ -2,41 +2,49 @@
 
 use std::fmt::Write;
 
-use crate::train::Settings;
+use crate::train::TrainingSettings;
 use gpt2::Config;
 
-use super::record::Record;
+use super::log::TrainingLog;
 use crate::corpus::Corpus;
 use text::numbers::{count, thousands};
 
 /// Data for a model card.
-pub struct Run<'a> {
+pub struct ModelCard<'a> {
     pub name: &'a str,
     pub generator: &'a str,
     /// The base model; `None` if trained from scratch.
-    pub from: Option<&'a str>,
+    pub base: Option<&'a str>,
     pub config: &'a Config,
-    pub settings: &'a Settings,
+    pub settings: &'a TrainingSettings,
     pub precision: &'a str,
     pub device: &'a str,
     pub corpus: &'a Corpus,
     /// Number of tokens per epoch.
     pub tokens: usize,
-    /// Numbers of documents, tokens and bytes in the held-out set.
-    pub held_out: (usize, usize, usize),
-    pub record: &'a Record,
+    pub held_out: HeldOutSize,
+    pub log: &'a TrainingLog,
 }
 
-impl Run<'_> {
-    /// Converts a loss in nats per token to bits per byte of the held-out set.
-    pub fn bits_per_byte(&self, loss: f64) -> f64 {
-        let (_, tokens, bytes) = self.held_out;
-        loss * tokens as f64 / bytes.max(1) as f64 / std::f64::consts::LN_2
-    }
+/// Size of the held-out set.
+#[derive(Debug, Clone, Copy)]
+pub struct HeldOutSize {
+    pub documents: usize,
+    pub tokens: usize,
+    pub bytes: usize,
+}
 
+impl HeldOutSize {
+    /// Converts a loss in nats per token to bits per byte.
+    pub fn bits_per_byte(self, loss: f64) -> f64 {
+        loss * self.tokens as f64 / self.bytes.max(1) as f64 / std::f64::consts::LN_2
+    }
+}
+
+impl ModelCard<'_> {
     /// Returns the card as Markdown.
-    pub fn card(&self) -> String {
-        let Self { name, config, settings, corpus, record, .. } = self;
+    pub fn to_markdown(&self) -> String {
+        let Self { name, config, settings, corpus, log, .. } = self;
         let mut card = String::new();
         // Writing to a String cannot fail.
         let mut add = |line: std::fmt::Arguments<'_>| {
@@ -58,9 +66,9 @@ impl Run<'_> {
             thousands(config.vocab_size)
         ));
         add(format_args!("| Parameters | {} |", thousands(config.parameters())));
-        add(format_args!("| Base model | {} |", self.from.unwrap_or("none, trained from scratch")));
-        let done = record.steps.last().map_or(0, |(step, _)| *step);
-        let tokens = done * settings.accumulation * settings.batch_size * settings.context;
+        add(format_args!("| Base model | {} |", self.base.unwrap_or("none, trained from scratch")));
+        let done = log.steps.last().map_or(0, |(step, _)| *step);
+        let tokens = done * settings.tokens_per_step();
         add(format_args!(
             "| Corpus | {} in {}, {}; {} for training, BLAKE3 `{}` |",
             count(corpus.documents.len(), "document"),
@@ -92,14 +100,14 @@ impl Run<'_> {
             self.device,
             settings.seed
         ));
-        if let Some((step, loss)) = record.best() {
+        if let Some((step, loss)) = log.best() {
             add(format_args!(
                 "| Held-out set | {}, {}: {loss:.4} nats per token, perplexity {:.1}, {:.3} bits per byte, \
                  after step {} |",
-                count(self.held_out.0, "document"),
-                count(self.held_out.1, "token"),
+                count(self.held_out.documents, "document"),
+                count(self.held_out.tokens, "token"),
                 loss.exp(),
-                self.bits_per_byte(loss),
+                self.held_out.bits_per_byte(loss),
                 thousands(step)
             ));
         }

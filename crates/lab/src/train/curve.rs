@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// A step and its loss in nats per token.
-pub type Point = (usize, f64);
+pub type LossPoint = (usize, f64);
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 400.0;
@@ -12,10 +12,10 @@ const RIGHT: f64 = 20.0;
 const TOP: f64 = 36.0;
 const BOTTOM: f64 = 44.0;
 /// Maximum number of points per line.
-const POINTS: usize = 600;
+const MAX_POINTS: usize = 600;
 
 /// Draws the smoothed training losses and the held-out losses.
-pub fn svg(steps: &[Point], held_out: &[Point]) -> String {
+pub fn svg(steps: &[LossPoint], held_out: &[LossPoint]) -> String {
     let steps = smoothed(steps);
     let all = || steps.iter().chain(held_out);
     let last = all().map(|(step, _)| *step).max().unwrap_or(1).max(1);
@@ -63,7 +63,7 @@ pub fn svg(steps: &[Point], held_out: &[Point]) -> String {
         let (at, under) = (x(step), HEIGHT - BOTTOM + 20.0);
         add(format_args!("<text x=\"{at:.1}\" y=\"{under}\" text-anchor=\"middle\">{step}</text>"));
     }
-    let path = |points: &[Point]| {
+    let path = |points: &[LossPoint]| {
         let points = points.iter().filter(|(_, loss)| loss.is_finite());
         let points: Vec<String> =
             points.map(|(step, loss)| format!("{:.1},{:.1}", x(*step), y(*loss))).collect();
@@ -107,10 +107,10 @@ fn tick(range: f64) -> f64 {
         }
 }
 
-/// Averages neighbouring points, so that at most [`POINTS`] remain.
-fn smoothed(points: &[Point]) -> Vec<Point> {
-    let together = points.len().div_ceil(POINTS).max(points.len() / 100).max(1);
-    let mean = |points: &[Point]| {
+/// Averages neighbouring points, so that at most [`MAX_POINTS`] remain.
+fn smoothed(points: &[LossPoint]) -> Vec<LossPoint> {
+    let together = points.len().div_ceil(MAX_POINTS).max(points.len() / 100).max(1);
+    let mean = |points: &[LossPoint]| {
         let sum: f64 = points.iter().map(|(_, loss)| loss).sum();
         (points[points.len() / 2].0, sum / points.len() as f64)
     };
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn every_evaluation_is_a_dot_and_all_points_are_inside_the_frame() {
-        let steps: Vec<Point> = (1..=5000).map(|i| (i, 9.0 / (i as f64).powf(0.1))).collect();
+        let steps: Vec<LossPoint> = (1..=5000).map(|i| (i, 9.0 / (i as f64).powf(0.1))).collect();
         let held_out = [(1000, 4.7), (2500, f64::NAN), (5000, 4.2)];
         let svg = svg(&steps, &held_out);
         assert_eq!(svg.matches("<circle").count(), 2);

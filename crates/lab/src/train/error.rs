@@ -1,6 +1,6 @@
 //! Errors of training.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// An error in training, with the expected and the actual value.
 #[derive(Debug, thiserror::Error)]
@@ -17,13 +17,9 @@ pub enum Error {
     #[error("{} does not match this training run: different {what}", file.display())]
     ForeignState { file: PathBuf, what: String },
 
-    /// A file could not be written.
-    #[error("cannot write {}", path.display())]
-    Write {
-        /// The file or directory.
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] content::fs::Error),
 
     /// The model or its files are at fault.
     #[error(transparent)]
@@ -34,15 +30,5 @@ pub enum Error {
     Compute(#[from] candle_core::Error),
 }
 
-/// The result of a step in training.
+/// The result of an operation of training.
 pub type Result<T> = std::result::Result<T, Error>;
-
-impl Error {
-    pub(super) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        move |source| gpt2::Error::Read { path: path.to_path_buf(), source }.into()
-    }
-
-    pub(super) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        move |source| Self::Write { path: path.to_path_buf(), source }
-    }
-}

@@ -4,12 +4,12 @@
 //! N: tokens, in the order of the batch's rows. C: width. All tensors are f32; [`Precision`] is the
 //! number format of the inputs of matrix products.
 
+mod add;
 mod attention;
 mod gelu;
 mod layer_norm;
 mod linear;
 mod output;
-mod sum;
 
 use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Tensor};
 
@@ -20,14 +20,14 @@ use kernels::simd::Level;
 
 /// Implementation of the operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arithmetic {
+pub enum Backend {
     /// CPU kernels.
     Kernels(Level, Precision),
     /// candle's operations, with matrix products in this type.
     Candle(DType),
 }
 
-impl Arithmetic {
+impl Backend {
     /// Returns the fastest implementation on a device.
     pub fn on(device: &Device, precision: Precision) -> Self {
         match (device, precision) {
@@ -46,8 +46,8 @@ impl Arithmetic {
             Self::Kernels(level, Precision::Bf16) => {
                 x.contiguous()?.apply_op3(weight, bias, linear::Linear::<Bf16>::new(level))
             }
-            Self::Candle(dtype) => rounded(x, dtype)?
-                .matmul(&rounded(weight, dtype)?)?
+            Self::Candle(dtype) => cast(x, dtype)?
+                .matmul(&cast(weight, dtype)?)?
                 .to_dtype(DType::F32)?
                 .broadcast_add(bias),
         }
@@ -90,7 +90,7 @@ impl Arithmetic {
     /// Causal self-attention, softmax(q kᵀ · `scale`) v: `qkv` (N, 3C), consisting of `rows` rows of
     /// equal length -> (N, C).
     pub fn attention(self, qkv: &Tensor, rows: usize, heads: usize, scale: f64) -> Result<Tensor> {
-        let sizes = attention::Sizes::of(qkv, rows, heads)?;
+        let sizes = attention::AttentionShape::of(qkv, rows, heads)?;
         match self {
             Self::Kernels(level, Precision::F32) => {
                 qkv.contiguous()?.apply_op1(attention::Attention::<F32>::new(level, sizes, scale))
@@ -98,53 +98,53 @@ impl Arithmetic {
             Self::Kernels(level, Precision::Bf16) => {
                 qkv.contiguous()?.apply_op1(attention::Attention::<Bf16>::new(level, sizes, scale))
             }
-            Self::Candle(dtype) => attention::composed(&rounded(qkv, dtype)?, sizes, scale),
+            Self::Candle(dtype) => attention::with_candle(&cast(qkv, dtype)?, sizes, scale),
         }
     }
 
     /// Adds two tensors of the same shape.
-    pub fn sum(self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    pub fn add(self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         match self {
             Self::Kernels(level, _) => {
-                a.contiguous()?.apply_op2(&b.contiguous()?, sum::Sum { level })
+                a.contiguous()?.apply_op2(&b.contiguous()?, add::Add { level })
             }
             Self::Candle(_) => a + b,
         }
     }
 
-    /// Mean cross entropy, in nats, of the targets `followed` (N) given the logits x Wᵀ: `x` (N, C),
+    /// Mean cross entropy, in nats, of `targets` (N) given the logits x Wᵀ: `x` (N, C),
     /// `weight` (V, C). It can only be differentiated if `with_gradient` is set.
     pub fn cross_entropy(
         self,
         x: &Tensor,
         weight: &Tensor,
-        followed: &[u32],
+        targets: &[u32],
         with_gradient: bool,
     ) -> Result<Tensor> {
         match self {
             Self::Kernels(level, Precision::F32) => {
-                let output = output::Output::<F32>::new(level, followed, with_gradient);
+                let output = output::OutputLoss::<F32>::new(level, targets, with_gradient);
                 x.contiguous()?.apply_op2(weight, output)
             }
             Self::Kernels(level, Precision::Bf16) => {
-                let output = output::Output::<Bf16>::new(level, followed, with_gradient);
+                let output = output::OutputLoss::<Bf16>::new(level, targets, with_gradient);
                 x.contiguous()?.apply_op2(weight, output)
             }
             Self::Candle(dtype) => {
-                let logits = rounded(x, dtype)?.matmul(&rounded(&weight.t()?, dtype)?)?;
-                let followed = Tensor::new(followed, x.device())?;
-                candle_nn::loss::cross_entropy(&logits.to_dtype(DType::F32)?, &followed)
+                let logits = cast(x, dtype)?.matmul(&cast(&weight.t()?, dtype)?)?;
+                let targets = Tensor::new(targets, x.device())?;
+                candle_nn::loss::cross_entropy(&logits.to_dtype(DType::F32)?, &targets)
             }
         }
     }
 }
 
-fn rounded(x: &Tensor, dtype: DType) -> Result<Tensor> {
+fn cast(x: &Tensor, dtype: DType) -> Result<Tensor> {
     x.to_dtype(dtype)
 }
 
 /// Returns the numbers of a contiguous tensor.
-fn numbers<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+pub(super) fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     let all = storage.as_slice::<f32>()?;
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&all[start..end]),

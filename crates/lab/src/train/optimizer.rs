@@ -3,11 +3,12 @@
 use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 
-use super::{Arithmetic, Settings};
+use super::TrainingSettings;
+use super::ops::{Backend, contiguous};
 use kernels::simd::{Kernel, Level, Simd};
 
-/// A trainable weight with its optimizer state.
-pub struct Learning {
+/// A parameter with its optimizer state.
+pub struct TrainedParameter {
     pub weight: Var,
     /// Moving averages of the gradient and of its square.
     pub moments: [Var; 2],
@@ -15,9 +16,9 @@ pub struct Learning {
     pub average: Option<Var>,
 }
 
-impl Learning {
+impl TrainedParameter {
     /// Starts from `weight` with zero moments.
-    pub fn new(weight: &Tensor, settings: &Settings) -> Result<Self> {
+    pub fn new(weight: &Tensor, settings: &TrainingSettings) -> Result<Self> {
         let average = (settings.averaged > 0.0).then(|| Var::from_tensor(&weight.copy()?));
         Ok(Self {
             moments: [
@@ -30,15 +31,15 @@ impl Learning {
     }
 
     /// Returns the weight to evaluate and export: the average, if there is one.
-    pub fn best(&self) -> &Tensor {
+    pub fn exported(&self) -> &Tensor {
         self.average.as_ref().unwrap_or(&self.weight)
     }
 
     /// Makes one step, counted from 0, along `gradient` times `scale`.
     pub fn step(
         &self,
-        arithmetic: Arithmetic,
-        settings: &Settings,
+        backend: Backend,
+        settings: &TrainingSettings,
         step: usize,
         learning_rate: f64,
         gradient: &Tensor,
@@ -47,23 +48,26 @@ impl Learning {
         let (first, second) = settings.betas;
         let count = step as i32 + 1;
         let is_matrix = self.weight.dims().len() >= 2;
-        let update = Update {
+        let update = AdamWUpdate {
             // Bias correction: both averages start at 0.
             rate: learning_rate / (1.0 - first.powi(count)),
             root: 1.0 / (1.0 - second.powi(count)).sqrt(),
             epsilon: settings.epsilon,
-            kept: 1.0 - if is_matrix { learning_rate * settings.weight_decay } else { 0.0 },
+            decay: 1.0 - if is_matrix { learning_rate * settings.weight_decay } else { 0.0 },
         };
         // A shorter average at first, so that the initial weights fade quickly.
         let decay = settings.averaged.min(f64::from(count) / (9.0 + f64::from(count)));
         let [mean, square] = &self.moments;
-        if let Arithmetic::Kernels(..) = arithmetic {
-            mean.inplace_op2(gradient, &Blend { decay: first, scale, is_squared: false })?;
-            square.inplace_op2(gradient, &Blend { decay: second, scale, is_squared: true })?;
+        if let Backend::Kernels(..) = backend {
+            mean.inplace_op2(gradient, &MovingAverage { decay: first, scale, is_squared: false })?;
+            square
+                .inplace_op2(gradient, &MovingAverage { decay: second, scale, is_squared: true })?;
             self.weight.inplace_op3(mean, square, &update)?;
             if let Some(average) = &self.average {
-                average
-                    .inplace_op2(&self.weight, &Blend { decay, scale: 1.0, is_squared: false })?;
+                average.inplace_op2(
+                    &self.weight,
+                    &MovingAverage { decay, scale: 1.0, is_squared: false },
+                )?;
             }
             return Ok(());
         }
@@ -72,7 +76,7 @@ impl Learning {
         square.set(&((square.as_tensor() * second)? + (gradient.sqr()? * (1.0 - second))?)?)?;
         let root = ((square.sqrt()? * update.root)? + update.epsilon)?;
         let moved = ((mean.as_tensor() / root)? * update.rate)?;
-        self.weight.set(&((self.weight.as_tensor() * update.kept)? - moved)?)?;
+        self.weight.set(&((self.weight.as_tensor() * update.decay)? - moved)?)?;
         if let Some(average) = &self.average {
             let moved =
                 ((average.as_tensor() * decay)? + (self.weight.as_tensor() * (1.0 - decay))?)?;
@@ -83,29 +87,22 @@ impl Learning {
 }
 
 /// Returns the sum of a gradient's squares.
-pub fn sum_of_squares(arithmetic: Arithmetic, gradient: &Tensor) -> Result<f64> {
-    if let Arithmetic::Candle(_) = arithmetic {
+pub fn sum_of_squares(backend: Backend, gradient: &Tensor) -> Result<f64> {
+    if let Backend::Candle(_) = backend {
         return Ok(f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?));
     }
     let gradient = gradient.contiguous()?;
     let (storage, layout) = gradient.storage_and_layout();
     let candle_core::Storage::Cpu(storage) = &*storage else { bail!("not on the CPU") };
     let part = |part: &[f32]| part.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>();
-    let parts: Vec<f64> = slice(storage, layout)?.par_chunks(TOGETHER).map(part).collect();
+    let parts: Vec<f64> = contiguous(storage, layout)?.par_chunks(CHUNK).map(part).collect();
     Ok(parts.iter().sum())
 }
 
 /// Numbers per task.
-const TOGETHER: usize = 1 << 15;
+const CHUNK: usize = 1 << 15;
 
-fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&storage.as_slice::<f32>()?[start..end]),
-        None => bail!("a weight is not contiguous"),
-    }
-}
-
-fn slice_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
+fn contiguous_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
     let CpuStorage::F32(all) = storage else { bail!("a weight is not f32") };
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&mut all[start..end]),
@@ -114,13 +111,13 @@ fn slice_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut
 }
 
 /// Updates a moving average with numbers times `scale`, or with the squares of those.
-struct Blend {
+struct MovingAverage {
     decay: f64,
     scale: f64,
     is_squared: bool,
 }
 
-impl InplaceOp2 for Blend {
+impl InplaceOp2 for MovingAverage {
     fn name(&self) -> &'static str {
         "average"
     }
@@ -132,24 +129,23 @@ impl InplaceOp2 for Blend {
         new: &CpuStorage,
         new_layout: &Layout,
     ) -> Result<()> {
-        let (average, new) = (slice_mut(average, average_layout)?, slice(new, new_layout)?);
+        let (average, new) =
+            (contiguous_mut(average, average_layout)?, contiguous(new, new_layout)?);
         let level = Level::best();
-        average.par_chunks_mut(TOGETHER).zip(new.par_chunks(TOGETHER)).for_each(
-            |(average, new)| {
-                level.run(Blended { by: self, average, new });
-            },
-        );
+        average.par_chunks_mut(CHUNK).zip(new.par_chunks(CHUNK)).for_each(|(average, new)| {
+            level.run(MovingAverageKernel { by: self, average, new });
+        });
         Ok(())
     }
 }
 
-struct Blended<'a> {
-    by: &'a Blend,
+struct MovingAverageKernel<'a> {
+    by: &'a MovingAverage,
     average: &'a mut [f32],
     new: &'a [f32],
 }
 
-impl Kernel for Blended<'_> {
+impl Kernel for MovingAverageKernel<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -169,15 +165,15 @@ impl Kernel for Blended<'_> {
     }
 }
 
-/// w = w kept - rate · mean / (√square · root + epsilon).
-struct Update {
+/// w = w decay - rate · mean / (√square · root + epsilon).
+struct AdamWUpdate {
     rate: f64,
     root: f64,
     epsilon: f64,
-    kept: f64,
+    decay: f64,
 }
 
-impl InplaceOp3 for Update {
+impl InplaceOp3 for AdamWUpdate {
     fn name(&self) -> &'static str {
         "adamw"
     }
@@ -191,34 +187,34 @@ impl InplaceOp3 for Update {
         square: &CpuStorage,
         square_layout: &Layout,
     ) -> Result<()> {
-        let weight = slice_mut(weight, weight_layout)?;
-        let (mean, square) = (slice(mean, mean_layout)?, slice(square, square_layout)?);
+        let weight = contiguous_mut(weight, weight_layout)?;
+        let (mean, square) = (contiguous(mean, mean_layout)?, contiguous(square, square_layout)?);
         let level = Level::best();
-        let moments = mean.par_chunks(TOGETHER).zip(square.par_chunks(TOGETHER));
-        weight.par_chunks_mut(TOGETHER).zip(moments).for_each(|(weight, (mean, square))| {
-            level.run(Updated { by: self, weight, mean, square });
+        let moments = mean.par_chunks(CHUNK).zip(square.par_chunks(CHUNK));
+        weight.par_chunks_mut(CHUNK).zip(moments).for_each(|(weight, (mean, square))| {
+            level.run(AdamWKernel { by: self, weight, mean, square });
         });
         Ok(())
     }
 }
 
-struct Updated<'a> {
-    by: &'a Update,
+struct AdamWKernel<'a> {
+    by: &'a AdamWUpdate,
     weight: &'a mut [f32],
     mean: &'a [f32],
     square: &'a [f32],
 }
 
-impl Kernel for Updated<'_> {
+impl Kernel for AdamWKernel<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let Self { by, weight, mean, square } = self;
         let (rate, root) = (by.rate as f32, by.root as f32);
-        let (epsilon, kept) = (by.epsilon as f32, by.kept as f32);
+        let (epsilon, decay) = (by.epsilon as f32, by.decay as f32);
         for ((weight, mean), square) in weight.iter_mut().zip(mean).zip(square) {
-            *weight = *weight * kept - rate * mean / (square.sqrt() * root + epsilon);
+            *weight = *weight * decay - rate * mean / (square.sqrt() * root + epsilon);
         }
     }
 }

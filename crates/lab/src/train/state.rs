@@ -1,8 +1,6 @@
 //! Saves and loads the state of a training run, and exports its model.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -10,41 +8,42 @@ use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
-use super::{Precision, Settings};
+use super::{Precision, TrainingSettings};
+use content::fs;
 use gpt2::{Activation, Config};
 
 /// Metadata of a saved state.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct About {
+pub struct StateMetadata {
     pub steps_done: usize,
-    pub settings: Settings,
+    pub settings: TrainingSettings,
     pub precision: Precision,
 }
 
-/// Key of [`About`] in the file's metadata.
-const ABOUT: &str = "venti_training";
+/// Key of [`StateMetadata`] in the file's metadata.
+const METADATA_KEY: &str = "venti_training";
 
 /// Saves a state atomically.
 pub fn save(
     file: &Path,
-    about: &About,
+    about: &StateMetadata,
     tensors: impl IntoIterator<Item = (String, Tensor)>,
 ) -> Result<()> {
     // Cannot fail for this type.
-    let about = serde_json::to_string(about).map_err(|error| Error::write(file)(error.into()))?;
-    write_tensors(file, tensors, HashMap::from([(ABOUT.to_owned(), about)]))
+    let about =
+        serde_json::to_string(about).map_err(|error| fs::error("write", file)(error.into()))?;
+    write_tensors(file, tensors, HashMap::from([(METADATA_KEY.to_owned(), about)]))
 }
 
 /// Reads a state; `None` if the file does not exist.
-pub fn read(file: &Path, device: &Device) -> Result<Option<(About, HashMap<String, Tensor>)>> {
-    let bytes = match fs::read(file) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::read(file)(error)),
-    };
+pub fn read(
+    file: &Path,
+    device: &Device,
+) -> Result<Option<(StateMetadata, HashMap<String, Tensor>)>> {
+    let Some(bytes) = fs::read_if_there(file)? else { return Ok(None) };
     let damaged = || Error::ForeignState { file: file.into(), what: "format".into() };
     let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|_| damaged())?;
-    let about = metadata.metadata().as_ref().and_then(|metadata| metadata.get(ABOUT));
+    let about = metadata.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
     let about = serde_json::from_str(about.ok_or_else(damaged)?).map_err(|_| damaged())?;
     let tensors = candle_core::safetensors::load_buffer(&bytes, device)?;
     Ok(Some((about, tensors)))
@@ -73,21 +72,19 @@ pub fn export(dir: &Path, config: &Config, tensors: Vec<(String, Tensor)>) -> Re
         "bos_token_id": config.eos_token_id,
         "eos_token_id": config.eos_token_id,
     });
-    fs::create_dir_all(dir).map_err(Error::write(dir))?;
-    let written = format!("{json:#}\n");
-    write_whole(&dir.join("config.json"), |to| to.write_all(written.as_bytes()))?;
+    fs::write_atomic(&dir.join("config.json"), format!("{json:#}\n").as_bytes())?;
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     write_tensors(&dir.join("model.safetensors"), tensors, metadata)
 }
 
 /// The bytes of a tensor.
-struct Stored {
+struct TensorBytes {
     dtype: Dtype,
     shape: Vec<usize>,
     bytes: Vec<u8>,
 }
 
-impl View for Stored {
+impl View for TensorBytes {
     fn dtype(&self) -> Dtype {
         self.dtype
     }
@@ -102,7 +99,7 @@ impl View for Stored {
     }
 }
 
-fn stored(tensor: &Tensor) -> Result<Stored> {
+fn tensor_bytes(tensor: &Tensor) -> Result<TensorBytes> {
     let shape = tensor.dims().to_vec();
     let flat = tensor.flatten_all()?;
     let (dtype, bytes) = match tensor.dtype() {
@@ -119,7 +116,7 @@ fn stored(tensor: &Tensor) -> Result<Stored> {
             (Dtype::F32, numbers.iter().flat_map(|x| x.to_le_bytes()).collect())
         }
     };
-    Ok(Stored { dtype, shape, bytes })
+    Ok(TensorBytes { dtype, shape, bytes })
 }
 
 fn write_tensors(
@@ -129,26 +126,9 @@ fn write_tensors(
 ) -> Result<()> {
     let tensors = tensors
         .into_iter()
-        .map(|(name, tensor)| Ok((name, stored(&tensor)?)))
+        .map(|(name, tensor)| Ok((name, tensor_bytes(&tensor)?)))
         .collect::<Result<Vec<_>>>()?;
     let bytes = safetensors::serialize(tensors, Some(metadata))
-        .map_err(|error| Error::write(file)(std::io::Error::other(error)))?;
-    write_whole(file, |to| to.write_all(&bytes))
-}
-
-/// Writes a temporary file and renames it, so that the file is never incomplete.
-fn write_whole(
-    file: &Path,
-    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
-) -> Result<()> {
-    let dir = file.parent().unwrap_or(Path::new("."));
-    let written = || {
-        fs::create_dir_all(dir)?;
-        let mut beside = tempfile::NamedTempFile::new_in(dir)?;
-        write(&mut beside)?;
-        beside.as_file().sync_all()?;
-        beside.persist(file)?;
-        Ok(())
-    };
-    written().map_err(Error::write(file))
+        .map_err(|error| fs::error("write", file)(std::io::Error::other(error)))?;
+    Ok(fs::write_atomic(file, &bytes)?)
 }

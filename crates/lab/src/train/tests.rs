@@ -5,11 +5,10 @@ use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::network::{Dropout, Network, Weight};
+use super::network::{Dropout, ParameterSpec, TrainingNetwork};
+use super::ops::Backend;
 use super::*;
-use crate::{Checkpoint, CheckpointFiles};
-use gpt2::Error;
-use gpt2::{Activation, Config};
+use gpt2::{Activation, Checkpoint, CheckpointFiles, Config};
 use kernels::simd::Level;
 
 /// A small network whose sizes are not multiples of the vector width.
@@ -30,15 +29,15 @@ fn config() -> Config {
     }
 }
 
-fn settings() -> Settings {
+fn settings() -> TrainingSettings {
     let schedule = Schedule { warmup: 2, ..Schedule::default() };
-    Settings {
+    TrainingSettings {
         steps: 20,
         batch_size: 2,
         context: 30,
         learning_rate: 1e-2,
         schedule,
-        ..Settings::default()
+        ..TrainingSettings::default()
     }
 }
 
@@ -51,27 +50,27 @@ fn tokens(seed: u64, count: usize, vocab_size: usize) -> Vec<u32> {
 fn weights(config: &Config) -> Vec<Var> {
     let mut rng = ChaCha20Rng::seed_from_u64(7);
     let mut uniform = || rng.next_u32() as f32 / u32::MAX as f32 - 0.5;
-    let mut random = |weight: Weight| {
+    let mut random = |weight: ParameterSpec| {
         let count: usize = weight.shape.iter().product();
         let middle =
             if weight.shape.len() == 1 && weight.name.ends_with("weight") { 1.0 } else { 0.0 };
         let numbers: Vec<f32> = (0..count).map(|_| middle + 0.4 * uniform()).collect();
         Var::from_vec(numbers, weight.shape, &Device::Cpu).unwrap()
     };
-    Weight::all(config).into_iter().map(&mut random).collect()
+    ParameterSpec::all(config).into_iter().map(&mut random).collect()
 }
 
 /// Returns the loss and all gradients, in the order of the weights.
 fn gradients(
     config: &Config,
-    arithmetic: Arithmetic,
+    backend: Backend,
     weights: &[Var],
     batch: &Batch,
 ) -> (f32, Vec<Vec<f32>>) {
     let tensors: Vec<Tensor> = weights.iter().map(|weight| weight.as_tensor().clone()).collect();
-    let network = Network::new(config, arithmetic, &tensors);
-    let (read, followed) = batch.halves();
-    let loss = network.loss((&read, &followed), batch.rows, None, true).unwrap();
+    let network = TrainingNetwork::new(config, backend, &tensors);
+    let (read, targets) = batch.inputs_and_targets();
+    let loss = network.loss((&read, &targets), batch.rows, None, true).unwrap();
     let all = loss.backward().unwrap();
     let flat =
         |weight: &Var| all.get(weight).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -97,12 +96,12 @@ fn kernel_gradients_match_candle() {
     ] {
         let batch = Batch { tokens: tokens(1, rows * (context + 1), config.vocab_size), rows };
         let weights = weights(&config);
-        let names = Weight::all(&config);
-        let reference = gradients(&config, Arithmetic::Candle(DType::F32), &weights, &batch);
+        let names = ParameterSpec::all(&config);
+        let reference = gradients(&config, Backend::Candle(DType::F32), &weights, &batch);
         for level in Level::available() {
             for (precision, within) in [(Precision::F32, 2e-5), (Precision::Bf16, 3e-2)] {
-                let arithmetic = Arithmetic::Kernels(level, precision);
-                let (loss, gradients) = gradients(&config, arithmetic, &weights, &batch);
+                let backend = Backend::Kernels(level, precision);
+                let (loss, gradients) = gradients(&config, backend, &weights, &batch);
                 assert!(
                     (loss - reference.0).abs() < 0.1 * within as f32 * reference.0,
                     "{loss} {reference:?}"
@@ -121,11 +120,10 @@ fn gradients_match_finite_differences() {
     let config = config();
     let batch = Batch { tokens: tokens(2, 2 * 71, config.vocab_size), rows: 2 };
     let weights = weights(&config);
-    for arithmetic in
-        [Arithmetic::Kernels(Level::best(), Precision::F32), Arithmetic::Candle(DType::F32)]
-    {
-        let (_, all) = gradients(&config, arithmetic, &weights, &batch);
-        for ((name, weight), gradient) in Weight::all(&config).iter().zip(&weights).zip(&all) {
+    for backend in [Backend::Kernels(Level::best(), Precision::F32), Backend::Candle(DType::F32)] {
+        let (_, all) = gradients(&config, backend, &weights, &batch);
+        for ((name, weight), gradient) in ParameterSpec::all(&config).iter().zip(&weights).zip(&all)
+        {
             // The loss changes most along the gradient, so rounding errors matter least there.
             let norm = gradient.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
             let before = weight.flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -136,7 +134,7 @@ fn gradients_match_finite_differences() {
                 weight
                     .set(&Tensor::from_vec(moved, weight.shape(), &Device::Cpu).unwrap())
                     .unwrap();
-                f64::from(gradients(&config, arithmetic, &weights, &batch).0)
+                f64::from(gradients(&config, backend, &weights, &batch).0)
             };
             let step = 1e-2;
             let slope = (loss_at(step) - loss_at(-step)) / (2.0 * step);
@@ -149,7 +147,8 @@ fn gradients_match_finite_differences() {
 
 /// Loads a fixture made by `scripts/golden_training.py`.
 fn fixture(name: &str) -> (Checkpoint, std::collections::HashMap<String, Tensor>) {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = folder.join("../gpt2/tests/fixtures").join(name);
     let file = folder.join("training.safetensors");
     let golden = candle_core::safetensors::load(file, &Device::Cpu).unwrap();
     (Checkpoint::from_dir(&folder).unwrap(), golden)
@@ -164,16 +163,16 @@ fn ten_steps_match_torch() {
     // The same settings as in the script.
     let schedule = Schedule { warmup: 3, decay: Decay::Cosine, floor: 0.1 };
     let (rows, context, accumulation) = (2, 70, 2);
-    let settings = Settings {
+    let settings = TrainingSettings {
         steps: 10,
         batch_size: rows,
         accumulation,
         context,
         learning_rate: 3e-3,
         schedule,
-        ..Settings::default()
+        ..TrainingSettings::default()
     };
-    let prose = include_bytes!("../../tests/fixtures/prose.txt");
+    let prose = include_bytes!("../../../gpt2/tests/fixtures/prose.txt");
     let text: Vec<u32> = prose.iter().map(|byte| u32::from(*byte)).collect();
     let size = rows * (context + 1);
     let batch = |i: usize| Batch {
@@ -184,15 +183,15 @@ fn ten_steps_match_torch() {
         let (checkpoint, golden) = fixture(name);
         let (losses, norms) = (flat(&golden["losses"]), flat(&golden["norms"]));
         for (precision, within) in [(Precision::F32, 1e-4), (Precision::Bf16, 0.02)] {
-            let from = |settings: &Settings| {
+            let from = |settings: &TrainingSettings| {
                 let settings = settings.clone();
                 Trainer::from_checkpoint(&checkpoint, settings, &gpt2::Device::Cpu, precision)
                     .unwrap()
             };
             let mut trainer = from(&settings);
             let ours = trainer.gradients(&[batch(0), batch(1)]).unwrap();
-            for (weight, gradient) in Weight::all(trainer.config()).iter().zip(&ours) {
-                let torchs = flat(&golden[&format!("gradient.{}", weight.in_checkpoint())]);
+            for (weight, gradient) in ParameterSpec::all(trainer.config()).iter().zip(&ours) {
+                let torchs = flat(&golden[&format!("gradient.{}", weight.checkpoint_name())]);
                 let apart = distance(&flat(gradient.as_ref().unwrap()), &torchs);
                 assert!(apart < 4.0 * within, "{name} {precision:?} {}: {apart}", weight.name);
             }
@@ -220,7 +219,7 @@ fn ten_steps_match_torch() {
     }
 }
 
-fn trainer(settings: Settings, precision: Precision) -> Trainer {
+fn trainer(settings: TrainingSettings, precision: Precision) -> Trainer {
     Trainer::from_scratch(config(), settings, &gpt2::Device::Cpu, precision).unwrap()
 }
 
@@ -237,7 +236,7 @@ fn all_weights(trainer: &Trainer) -> Vec<u8> {
 
 #[test]
 fn a_single_page_is_memorized() {
-    let settings = Settings { steps: 150, averaged: 0.9, weight_decay: 0.0, ..settings() };
+    let settings = TrainingSettings { steps: 150, averaged: 0.9, weight_decay: 0.0, ..settings() };
     let page = batch(0);
     for precision in [Precision::F32, Precision::Bf16] {
         let mut trainer = trainer(settings.clone(), precision);
@@ -255,7 +254,7 @@ fn a_single_page_is_memorized() {
 
 #[test]
 fn a_run_does_not_depend_on_the_number_of_threads() {
-    let settings = Settings { dropout: 0.1, averaged: 0.9, accumulation: 2, ..settings() };
+    let settings = TrainingSettings { dropout: 0.1, averaged: 0.9, accumulation: 2, ..settings() };
     let states = [1, 2, 5].map(|threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
@@ -271,7 +270,7 @@ fn a_run_does_not_depend_on_the_number_of_threads() {
 
 #[test]
 fn a_resumed_run_matches_an_uninterrupted_one() {
-    let settings = Settings { dropout: 0.2, averaged: 0.95, ..settings() };
+    let settings = TrainingSettings { dropout: 0.2, averaged: 0.95, ..settings() };
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("state.safetensors");
     let mut whole = trainer(settings.clone(), Precision::F32);
@@ -291,7 +290,7 @@ fn a_resumed_run_matches_an_uninterrupted_one() {
     }
     assert!(all_weights(&whole) == all_weights(&resumed));
 
-    let other = Settings { learning_rate: 0.5, ..settings.clone() };
+    let other = TrainingSettings { learning_rate: 0.5, ..settings.clone() };
     let error = trainer(other, Precision::F32).resume(&file).unwrap_err();
     assert!(error.to_string().contains("different settings"), "{error}");
     let error = trainer(settings.clone(), Precision::Bf16).resume(&file).unwrap_err();
@@ -305,14 +304,15 @@ fn a_resumed_run_matches_an_uninterrupted_one() {
 
 #[test]
 fn kernels_and_candle_train_alike() {
-    let settings = Settings { dropout: 0.1, averaged: 0.9, weight_decay: 0.3, ..settings() };
+    let settings =
+        TrainingSettings { dropout: 0.1, averaged: 0.9, weight_decay: 0.3, ..settings() };
     let weights: Vec<Tensor> =
         weights(&config()).iter().map(|weight| weight.as_tensor().clone()).collect();
-    let begun = |arithmetic| {
-        Trainer::new(config(), settings.clone(), Precision::F32, arithmetic, &weights).unwrap()
+    let begun = |backend| {
+        Trainer::new(config(), settings.clone(), Precision::F32, backend, &weights).unwrap()
     };
-    let mut kernels = begun(Arithmetic::Kernels(Level::best(), Precision::F32));
-    let mut candle = begun(Arithmetic::Candle(DType::F32));
+    let mut kernels = begun(Backend::Kernels(Level::best(), Precision::F32));
+    let mut candle = begun(Backend::Candle(DType::F32));
     for step in 0..8 {
         let batches = [batch(2 * step), batch(2 * step + 1)];
         let (a, b) = (kernels.step(&batches).unwrap(), candle.step(&batches).unwrap());
@@ -325,7 +325,7 @@ fn kernels_and_candle_train_alike() {
     // A state saved by one can be resumed by the other.
     let dir = tempfile::tempdir().unwrap();
     candle.save(&dir.path().join("state")).unwrap();
-    let mut resumed = begun(Arithmetic::Kernels(Level::best(), Precision::F32));
+    let mut resumed = begun(Backend::Kernels(Level::best(), Precision::F32));
     assert!(resumed.resume(&dir.path().join("state")).unwrap());
     assert!(all_weights(&resumed) == all_weights(&candle));
 }
@@ -343,7 +343,7 @@ fn two_accumulated_half_batches_equal_one_batch() {
 
 #[test]
 fn a_diverged_step_leaves_the_weights_unchanged() {
-    let settings = Settings { learning_rate: f64::MAX, clip: f64::MAX, ..settings() };
+    let settings = TrainingSettings { learning_rate: f64::MAX, clip: f64::MAX, ..settings() };
     let mut trainer = trainer(settings, Precision::F32);
     let error = loop {
         let before = all_weights(&trainer);
@@ -363,10 +363,11 @@ fn batches_that_do_not_fit_the_model_are_errors() {
     let mut trainer = trainer(settings(), Precision::F32);
     for (tokens, rows) in [(vec![1], 1), (vec![], 0), (vec![1; 152], 1), (vec![1; 5], 2)] {
         let error = trainer.step(&[Batch { tokens, rows }]).unwrap_err();
-        assert!(matches!(error, Error::Window { .. }), "{error}");
+        assert!(matches!(error, Error::Model(gpt2::Error::Window { .. })), "{error}");
     }
     let error = trainer.step(&[Batch { tokens: vec![1, 37], rows: 1 }]).unwrap_err();
-    assert!(matches!(error, Error::TokenOutOfRange { token: 37, .. }), "{error}");
+    let is_named = matches!(error, Error::Model(gpt2::Error::TokenOutOfRange { token: 37, .. }));
+    assert!(is_named, "{error}");
     assert_eq!(trainer.steps_done(), 0);
 }
 
@@ -376,7 +377,7 @@ fn an_exported_model_can_be_loaded() {
     let own = Config { tie_word_embeddings: false, activation: Activation::GeluErf, ..config() };
     for config in [tied, own] {
         let dir = tempfile::tempdir().unwrap();
-        let settings = Settings { averaged: 0.5, ..settings() };
+        let settings = TrainingSettings { averaged: 0.5, ..settings() };
         let mut trainer =
             Trainer::from_scratch(config, settings.clone(), &gpt2::Device::Cpu, Precision::F32)
                 .unwrap();
@@ -429,8 +430,8 @@ fn dropout_zeroes_its_share_and_keeps_the_mean() {
 fn weights_are_initialized_as_in_gpt_2() {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let config = Config { n_embd: 200, n_head: 4, n_layer: 8, ..config() };
-    for weight in Weight::all(&config) {
-        let numbers = weight.begin(&mut rng);
+    for weight in ParameterSpec::all(&config) {
+        let numbers = weight.initial_values(&mut rng);
         let mean = numbers.iter().sum::<f32>() / numbers.len() as f32;
         let square = numbers.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / numbers.len() as f32;
         let deviation = match weight.name.rsplit_once("h.").map_or(weight.name.as_str(), |it| it.1)

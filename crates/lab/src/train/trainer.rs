@@ -7,13 +7,11 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::error::{Error, Result};
-use super::network::{Dropout, Network, Weight};
-use super::optimizer::{Learning, sum_of_squares};
-use super::{Arithmetic, Precision, Settings, state};
-use gpt2::Checkpoint;
-use gpt2::Config;
-use gpt2::Device;
-use gpt2::Dtype;
+use super::network::{Dropout, ParameterSpec, TrainingNetwork};
+use super::ops::Backend;
+use super::optimizer::{TrainedParameter, sum_of_squares};
+use super::{Precision, TrainingSettings, state};
+use gpt2::{Checkpoint, Config, Device, Dtype};
 
 /// A batch of `rows` rows of `context` + 1 tokens. The last token of a row is only a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,10 +24,10 @@ pub struct Batch {
 
 impl Batch {
     /// Returns inputs and targets, both (rows, context).
-    pub(super) fn halves(&self) -> (Vec<u32>, Vec<u32>) {
+    pub(super) fn inputs_and_targets(&self) -> (Vec<u32>, Vec<u32>) {
         let rows = self.tokens.chunks_exact(self.tokens.len() / self.rows);
-        let read = rows.clone().flat_map(|row| &row[..row.len() - 1]).copied().collect();
-        (read, rows.flat_map(|row| &row[1..]).copied().collect())
+        let inputs = rows.clone().flat_map(|row| &row[..row.len() - 1]).copied().collect();
+        (inputs, rows.flat_map(|row| &row[1..]).copied().collect())
     }
 
     /// Checks that the batch fits the network.
@@ -49,7 +47,7 @@ impl Batch {
 
 /// Results of a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step {
+pub struct StepMetrics {
     /// Mean cross entropy in nats per token, before the update and with dropout.
     pub loss: f64,
     /// Learning rate of this step.
@@ -63,15 +61,15 @@ pub struct Step {
 /// A model in training.
 pub struct Trainer {
     config: Config,
-    settings: Settings,
+    settings: TrainingSettings,
     precision: Precision,
-    arithmetic: Arithmetic,
-    weights: Vec<Weight>,
-    learning: Vec<Learning>,
+    backend: Backend,
+    specs: Vec<ParameterSpec>,
+    parameters: Vec<TrainedParameter>,
     /// Network over the trainable weights.
-    network: Network,
+    network: TrainingNetwork,
     /// Network over the exported weights.
-    best: Network,
+    exported: TrainingNetwork,
     steps_done: usize,
 }
 
@@ -82,19 +80,19 @@ impl Trainer {
     /// If the device fails.
     pub fn from_scratch(
         config: Config,
-        settings: Settings,
+        settings: TrainingSettings,
         device: &Device,
         precision: Precision,
     ) -> Result<Self> {
         let device = &on(device)?;
-        let arithmetic = Arithmetic::on(device, precision);
-        let mut rng = ChaCha20Rng::from_seed(key(&settings, "weights", 0));
-        let weights = Weight::all(&config);
-        let begin = |weight: &Weight| {
-            Ok(Tensor::from_vec(weight.begin(&mut rng), weight.shape.as_slice(), device)?)
+        let backend = Backend::on(device, precision);
+        let mut rng = ChaCha20Rng::from_seed(stream_key(&settings, "weights", 0));
+        let specs = ParameterSpec::all(&config);
+        let begin = |spec: &ParameterSpec| {
+            Ok(Tensor::from_vec(spec.initial_values(&mut rng), spec.shape.as_slice(), device)?)
         };
-        let tensors = weights.iter().map(begin).collect::<Result<Vec<_>>>()?;
-        Self::new(config, settings, precision, arithmetic, &tensors)
+        let tensors = specs.iter().map(begin).collect::<Result<Vec<_>>>()?;
+        Self::new(config, settings, precision, backend, &tensors)
     }
 
     /// Starts from the weights of a checkpoint.
@@ -103,51 +101,53 @@ impl Trainer {
     /// If a tensor is missing or its shape does not match the configuration, or the device fails.
     pub fn from_checkpoint(
         checkpoint: &Checkpoint,
-        settings: Settings,
+        settings: TrainingSettings,
         device: &Device,
         precision: Precision,
     ) -> Result<Self> {
         let device = &on(device)?;
-        let arithmetic = Arithmetic::on(device, precision);
+        let backend = Backend::on(device, precision);
         let config = checkpoint.config().clone();
         let from = checkpoint.weights(device, DType::F32)?;
-        let read = |weight: &Weight| {
-            let is_outside = weight.name == super::network::OUTPUT;
+        let read = |spec: &ParameterSpec| {
+            let is_outside = spec.name == super::network::LM_HEAD;
             let from = if is_outside { from.outside() } else { from.clone() };
-            from.get(&weight.shape, &weight.name)
+            from.get(&spec.shape, &spec.name)
         };
-        let tensors = Weight::all(&config).iter().map(read).collect::<gpt2::Result<Vec<_>>>()?;
-        Self::new(config, settings, precision, arithmetic, &tensors)
+        let tensors =
+            ParameterSpec::all(&config).iter().map(read).collect::<gpt2::Result<Vec<_>>>()?;
+        Self::new(config, settings, precision, backend, &tensors)
     }
 
-    /// Starts from `tensors`, in the order of [`Weight::all`] and on the device to train on.
+    /// Starts from `tensors`, in the order of [`ParameterSpec::all`] and on the device to train on.
     pub(super) fn new(
         config: Config,
-        settings: Settings,
+        settings: TrainingSettings,
         precision: Precision,
-        arithmetic: Arithmetic,
+        backend: Backend,
         tensors: &[Tensor],
     ) -> Result<Self> {
-        let learning = tensors
+        let parameters = tensors
             .iter()
-            .map(|tensor| Learning::new(tensor, &settings))
+            .map(|tensor| TrainedParameter::new(tensor, &settings))
             .collect::<candle_core::Result<Vec<_>>>()?;
         let now: Vec<Tensor> =
-            learning.iter().map(|learning| learning.weight.as_tensor().clone()).collect();
+            parameters.iter().map(|parameter| parameter.weight.as_tensor().clone()).collect();
         // Detached, because no gradients flow through these.
-        let best: Vec<Tensor> = learning.iter().map(|learning| learning.best().detach()).collect();
-        let network = Network::new(&config, arithmetic, &now);
-        let best = Network::new(&config, arithmetic, &best);
-        let weights = Weight::all(&config);
+        let exported: Vec<Tensor> =
+            parameters.iter().map(|parameter| parameter.exported().detach()).collect();
+        let network = TrainingNetwork::new(&config, backend, &now);
+        let exported = TrainingNetwork::new(&config, backend, &exported);
+        let specs = ParameterSpec::all(&config);
         Ok(Self {
             config,
             settings,
             precision,
-            arithmetic,
-            weights,
-            learning,
+            backend,
+            specs,
+            parameters,
             network,
-            best,
+            exported,
             steps_done: 0,
         })
     }
@@ -158,7 +158,7 @@ impl Trainer {
     }
 
     /// Returns the training settings.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &TrainingSettings {
         &self.settings
     }
 
@@ -172,12 +172,12 @@ impl Trainer {
     /// # Errors
     /// If a batch does not fit the model, the loss or the gradient is not finite ([`Error::Diverged`]),
     /// or the device fails. The first two leave the weights unchanged.
-    pub fn step(&mut self, batches: &[Batch]) -> Result<Step> {
+    pub fn step(&mut self, batches: &[Batch]) -> Result<StepMetrics> {
         let mut loss = 0.0;
         let gradients = self.gradients_and(batches, |part| loss += part)?;
         let mut squares = 0.0;
         for gradient in gradients.iter().flatten() {
-            squares += sum_of_squares(self.arithmetic, gradient)?;
+            squares += sum_of_squares(self.backend, gradient)?;
         }
         let gradient_norm = squares.sqrt();
         let step = self.steps_done;
@@ -188,17 +188,17 @@ impl Trainer {
         let learning_rate =
             settings.schedule.learning_rate(step, settings.steps, settings.learning_rate);
         let scale = if gradient_norm > settings.clip { settings.clip / gradient_norm } else { 1.0 };
-        for (learning, gradient) in self.learning.iter().zip(&gradients) {
+        for (parameter, gradient) in self.parameters.iter().zip(&gradients) {
             if let Some(gradient) = gradient {
-                learning.step(self.arithmetic, settings, step, learning_rate, gradient, scale)?;
+                parameter.step(self.backend, settings, step, learning_rate, gradient, scale)?;
             }
         }
         self.steps_done += 1;
         let tokens = batches.iter().map(|batch| batch.tokens.len() - batch.rows).sum();
-        Ok(Step { loss, learning_rate, gradient_norm, tokens })
+        Ok(StepMetrics { loss, learning_rate, gradient_norm, tokens })
     }
 
-    /// Returns the mean gradient of `batches`, in the order of [`Weight::all`].
+    /// Returns the mean gradient of `batches`, in the order of [`ParameterSpec::all`].
     #[cfg(test)]
     pub(super) fn gradients(&self, batches: &[Batch]) -> Result<Vec<Option<Tensor>>> {
         self.gradients_and(batches, |_| ())
@@ -211,19 +211,20 @@ impl Trainer {
         mut lost: impl FnMut(f64),
     ) -> Result<Vec<Option<Tensor>>> {
         let share = 1.0 / batches.len().max(1) as f64;
-        let mut gradients: Vec<Option<Tensor>> = vec![None; self.learning.len()];
-        let dropout_key = key(&self.settings, "dropout", self.steps_done as u64);
+        let mut gradients: Vec<Option<Tensor>> = vec![None; self.parameters.len()];
+        let dropout_key = stream_key(&self.settings, "dropout", self.steps_done as u64);
         let mut dropout = Dropout::new(self.settings.dropout, dropout_key);
         for batch in batches {
             batch.check(&self.config)?;
-            let (read, followed) = batch.halves();
-            let loss = self.network.loss((&read, &followed), batch.rows, dropout.as_mut(), true)?;
+            let (inputs, targets) = batch.inputs_and_targets();
+            let loss =
+                self.network.loss((&inputs, &targets), batch.rows, dropout.as_mut(), true)?;
             lost(f64::from(loss.to_scalar::<f32>()?) * share);
             let all = loss.affine(share, 0.0)?.backward()?;
-            for (sum, learning) in gradients.iter_mut().zip(&self.learning) {
-                let Some(new) = all.get(&learning.weight) else { continue };
+            for (sum, parameter) in gradients.iter_mut().zip(&self.parameters) {
+                let Some(new) = all.get(&parameter.weight) else { continue };
                 *sum = Some(match sum.take() {
-                    Some(sum) => self.arithmetic.sum(&sum.detach(), &new.detach())?,
+                    Some(sum) => self.backend.add(&sum.detach(), &new.detach())?,
                     None => new.contiguous()?,
                 });
             }
@@ -243,10 +244,10 @@ impl Trainer {
             for rows in alike.chunks(self.settings.batch_size.max(1)) {
                 let batch = Batch { tokens: rows.concat(), rows: rows.len() };
                 batch.check(&self.config)?;
-                let (read, followed) = batch.halves();
-                let loss = self.best.loss((&read, &followed), batch.rows, None, false)?;
-                sum += f64::from(loss.to_scalar::<f32>()?) * read.len() as f64;
-                tokens += read.len();
+                let (inputs, targets) = batch.inputs_and_targets();
+                let loss = self.exported.loss((&inputs, &targets), batch.rows, None, false)?;
+                sum += f64::from(loss.to_scalar::<f32>()?) * inputs.len() as f64;
+                tokens += inputs.len();
             }
         }
         Ok((sum / tokens.max(1) as f64, tokens))
@@ -257,13 +258,13 @@ impl Trainer {
     /// # Errors
     /// If the file cannot be written.
     pub fn save(&self, file: &Path) -> Result<()> {
-        let parts = self.weights.iter().zip(&self.learning);
-        let tensors = parts.flat_map(|(weight, learning)| {
-            parts_of(learning).into_iter().map(|(part, tensor)| {
-                (format!("{part}.{}", weight.name), tensor.as_tensor().clone())
-            })
+        let parts = self.specs.iter().zip(&self.parameters);
+        let tensors = parts.flat_map(|(spec, parameter)| {
+            parts_of(parameter)
+                .into_iter()
+                .map(|(part, tensor)| (format!("{part}.{}", spec.name), tensor.as_tensor().clone()))
         });
-        let about = state::About {
+        let about = state::StateMetadata {
             steps_done: self.steps_done,
             settings: self.settings.clone(),
             precision: self.precision,
@@ -288,10 +289,10 @@ impl Trainer {
             return Err(foreign("number format"));
         }
         let mut found = Vec::new();
-        for (weight, learning) in self.weights.iter().zip(&self.learning) {
-            for (part, var) in parts_of(learning) {
-                let tensor = tensors.remove(&format!("{part}.{}", weight.name));
-                let tensor = tensor.filter(|tensor| tensor.dims() == weight.shape);
+        for (spec, parameter) in self.specs.iter().zip(&self.parameters) {
+            for (part, var) in parts_of(parameter) {
+                let tensor = tensors.remove(&format!("{part}.{}", spec.name));
+                let tensor = tensor.filter(|tensor| tensor.dims() == spec.shape);
                 found.push((var, tensor.ok_or_else(|| foreign("sizes"))?));
             }
         }
@@ -325,10 +326,10 @@ impl Trainer {
                 .into());
             }
         };
-        let parts = self.weights.iter().zip(&self.learning);
+        let parts = self.specs.iter().zip(&self.parameters);
         let tensors = parts
-            .map(|(weight, learning)| {
-                Ok((weight.in_checkpoint(), learning.best().detach().to_dtype(dtype)?))
+            .map(|(spec, parameter)| {
+                Ok((spec.checkpoint_name(), parameter.exported().detach().to_dtype(dtype)?))
             })
             .collect::<Result<Vec<_>>>()?;
         state::export(dir, &self.config, tensors)
@@ -351,15 +352,15 @@ fn on(device: &Device) -> Result<candle_core::Device> {
 }
 
 /// Returns the saved parts of a weight, by name.
-fn parts_of(learning: &Learning) -> Vec<(&'static str, &Var)> {
-    let [mean, square] = &learning.moments;
-    let mut parts = vec![("weight", &learning.weight), ("mean", mean), ("square", square)];
-    parts.extend(learning.average.as_ref().map(|average| ("average", average)));
+fn parts_of(parameter: &TrainedParameter) -> Vec<(&'static str, &Var)> {
+    let [mean, square] = &parameter.moments;
+    let mut parts = vec![("weight", &parameter.weight), ("mean", mean), ("square", square)];
+    parts.extend(parameter.average.as_ref().map(|average| ("average", average)));
     parts
 }
 
 /// Returns the key of the random stream for one purpose in one step.
-pub(super) fn key(settings: &Settings, purpose: &str, step: u64) -> [u8; 32] {
+pub(super) fn stream_key(settings: &TrainingSettings, purpose: &str, step: u64) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key("venti 2026-11-23 training");
     hasher.update(&settings.seed.to_le_bytes());
     hasher.update(&step.to_le_bytes());

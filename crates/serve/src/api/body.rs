@@ -7,22 +7,22 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::StreamExt;
 
-use super::problem::Problem;
+use super::error::ApiError;
 
 /// A body up to this many times too large is read to its end before it is refused: a client that is
 /// still sending would not read the answer.
 const THROWN_AWAY: usize = 8;
 
 /// Reads a body of at most `most` bytes, within `time`.
-pub async fn read(request: Request, most: usize, time: Duration) -> Result<Vec<u8>, Problem> {
+pub async fn read(request: Request, most: usize, time: Duration) -> Result<Vec<u8>, ApiError> {
     let (parts, body) = request.into_parts();
     if !is_json(&parts.headers) {
         let message = "the request body must be JSON: send `Content-Type: application/json`";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
     let Ok(read) = tokio::time::timeout(time, collect(body, most)).await else {
         let message = format!("the request body took longer than {} seconds", time.as_secs_f32());
-        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, message));
+        return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, message));
     };
     read
 }
@@ -33,11 +33,11 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind.trim().eq_ignore_ascii_case("application/json")
 }
 
-async fn collect(body: Body, most: usize) -> Result<Vec<u8>, Problem> {
+async fn collect(body: Body, most: usize) -> Result<Vec<u8>, ApiError> {
     let (mut pieces, mut read, mut size) = (body.into_data_stream(), Vec::new(), 0);
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| {
-            Problem::new(StatusCode::BAD_REQUEST, format!("cannot read the body: {error}"))
+            ApiError::new(StatusCode::BAD_REQUEST, format!("cannot read the body: {error}"))
         })?;
         size += piece.len();
         if size <= most {
@@ -48,7 +48,7 @@ async fn collect(body: Body, most: usize) -> Result<Vec<u8>, Problem> {
     }
     if size > most {
         let message = format!("the request body is larger than {most} bytes");
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message));
+        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message));
     }
     Ok(read)
 }

@@ -4,7 +4,7 @@ mod answers;
 mod leaving;
 mod refusals;
 
-use crate::Surroundings;
+use crate::Environment;
 use std::sync::Mutex;
 
 use axum::body::{Body, to_bytes};
@@ -17,10 +17,10 @@ use super::*;
 use crate::engine::fake::Fake;
 use content::config::Config;
 use content::project::Project;
-use generator::{Generator, Identity, Models as AllModels};
+use generator::{GenerationOverrides, Generator, Identity, Models as AllModels};
 
 /// A site with the fake model.
-struct Studio {
+struct TestSite {
     root: tempfile::TempDir,
     fake: Arc<Mutex<Option<Fake>>>,
 }
@@ -31,7 +31,12 @@ struct Once(Arc<Mutex<Option<Fake>>>);
 impl AllModels for Once {
     fn identity(&mut self, model: &str) -> miette::Result<Identity> {
         let weights = "0123456789abcdef".to_owned();
-        Ok(Identity { id: model.to_owned(), weights, tokenizer: String::new() })
+        Ok(Identity {
+            id: model.to_owned(),
+            weights,
+            tokenizer: String::new(),
+            generation: GenerationOverrides::default(),
+        })
     }
 
     fn load(&mut self, model: &str) -> miette::Result<Box<dyn Generator>> {
@@ -40,7 +45,7 @@ impl AllModels for Once {
     }
 }
 
-impl Surroundings for Studio {
+impl Environment for TestSite {
     fn project(&self) -> miette::Result<Project> {
         let config = Config::parse("title: T\nmodel: fake\n", std::path::Path::new("venti.yaml"))?;
         Ok(Project { root: self.root.path().to_owned(), config })
@@ -57,11 +62,11 @@ impl Surroundings for Studio {
 
 /// A client of the endpoint.
 #[derive(Clone)]
-struct Desk {
+struct TestClient {
     router: Router,
 }
 
-impl Desk {
+impl TestClient {
     fn new(fake: Fake) -> Self {
         Self::with(fake, |_| ())
     }
@@ -69,7 +74,7 @@ impl Desk {
     fn with(fake: Fake, change: impl FnOnce(&mut Api)) -> Self {
         let root = tempfile::tempdir().unwrap();
         let mut api = Api {
-            workshop: Workshop::new(Studio { root, fake: Arc::new(Mutex::new(Some(fake))) }),
+            server: ServerState::new(TestSite { root, fake: Arc::new(Mutex::new(Some(fake))) }),
             key: None,
             own: None,
             limits: Limits { time: Duration::from_secs(60), ..Limits::default() },
@@ -88,16 +93,16 @@ impl Desk {
     }
 
     /// Status and body of the response.
-    async fn told(&self, request: Request) -> (u16, Value) {
+    async fn send_json(&self, request: Request) -> (u16, Value) {
         let response = self.send(request).await;
         (response.status().as_u16(), serde_json::from_slice(&read(response).await).unwrap())
     }
 
     /// Requests completions; the request must succeed.
     async fn complete(&self, fields: Value) -> Value {
-        let (status, told) = self.told(post_of(&fields)).await;
-        assert_eq!(status, 200, "{told}");
-        told
+        let (status, answer) = self.send_json(post_of(&fields)).await;
+        assert_eq!(status, 200, "{answer}");
+        answer
     }
 
     /// The events of a stream, and whether it ended with `[DONE]`. The request must succeed.
@@ -144,8 +149,8 @@ fn post_of(fields: &Value) -> Request {
     request(Method::POST, "/v1/completions", &[HOST, JSON], Body::from(all.to_string()))
 }
 
-fn texts(told: &Value) -> Vec<String> {
-    let choices = told["choices"].as_array().unwrap();
+fn texts(answer: &Value) -> Vec<String> {
+    let choices = answer["choices"].as_array().unwrap();
     choices.iter().map(|choice| choice["text"].as_str().unwrap().to_owned()).collect()
 }
 

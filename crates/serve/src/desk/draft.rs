@@ -8,16 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
-use crate::pieces::Pieces;
 use content::essay::Step;
 use generator::{Completion, FinishReason, Identity, Provenance, Request, Token, Tokenizer};
 use generator::{Generation, GenerationOverrides};
+use kernels::detokenizer::Utf8Decoder;
 use text::judge::Blocklist;
 use write::key::candidate_key;
-use write::{Brief, Candidate};
+use write::{Candidate, EssayRequest};
 
 /// Number of top alternatives returned per token.
-pub const LIKELIEST: usize = 8;
+pub const TOP_LOGPROBS: usize = 8;
 
 /// Minimum number of new tokens when a text is rewritten near its limit.
 const LEAST_ROOM: usize = 64;
@@ -25,8 +25,8 @@ const LEAST_ROOM: usize = 64;
 /// Progress of a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Waiting for a row in the batch.
+pub enum DraftState {
+    /// Waiting for a slot in the batch.
     Waiting,
     Writing,
     /// Stopped by a person, or because no page was listening.
@@ -37,16 +37,16 @@ pub enum State {
     Failed,
 }
 
-impl State {
+impl DraftState {
     /// Whether the model is writing the draft or will.
     pub fn is_running(self) -> bool {
         matches!(self, Self::Waiting | Self::Writing)
     }
 }
 
-/// A token as sent to the page.
+/// A token of a draft, as sent to the page.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Written {
+pub struct DraftToken {
     #[serde(skip)]
     pub id: u32,
     /// Text of the token. An incomplete character has no text until the token that completes it.
@@ -57,12 +57,12 @@ pub struct Written {
     pub log_prob: f32,
     /// The top tokens at this position: id, text (`None` for the end of text), log probability.
     #[serde(rename = "a")]
-    pub likeliest: Vec<(u32, Option<String>, f32)>,
+    pub top_logprobs: Vec<(u32, Option<String>, f32)>,
 }
 
 /// The request for a draft.
 #[derive(Clone)]
-pub struct Order {
+pub struct DraftRequest {
     /// Number among the candidates requested together, from 1.
     pub number: usize,
     pub model: String,
@@ -72,32 +72,32 @@ pub struct Order {
     pub quote: String,
     /// The title, if the user gave one.
     pub title: Option<String>,
-    pub brief: Brief,
+    pub essay: EssayRequest,
     pub blocklist: Arc<Blocklist>,
 }
 
 /// One candidate.
 pub struct Draft {
-    pub order: Order,
+    pub request: DraftRequest,
     tokenizer: Arc<dyn Tokenizer>,
     n_positions: usize,
     /// The model request of the first step.
     first: Request,
-    pub state: State,
+    pub state: DraftState,
     pub ended: Option<FinishReason>,
     pub message: Option<String>,
-    pub written: Vec<Written>,
+    pub tokens: Vec<DraftToken>,
     pub steps: Vec<Step>,
-    pieces: Pieces,
+    decoder: Utf8Decoder,
     /// The model's completion, if the draft is untouched and finished.
     completed: Option<Completion>,
     /// Set when the running step is no longer wanted.
-    pub gone: Arc<AtomicBool>,
+    pub cancelled: Arc<AtomicBool>,
 }
 
-/// A step that a person takes.
+/// Where the model continues a draft.
 #[derive(Debug, Clone, Copy)]
-pub struct Turn {
+pub struct Continuation {
     /// Number of tokens to keep.
     pub kept: usize,
     /// Token to append to them.
@@ -110,28 +110,27 @@ impl Draft {
     /// # Errors
     /// If the prompt leaves no position for the text.
     pub fn new(
-        order: Order,
+        request: DraftRequest,
         tokenizer: Arc<dyn Tokenizer>,
         n_positions: usize,
     ) -> miette::Result<(Self, Request)> {
-        let first = order.brief.request(tokenizer.as_ref(), n_positions)?;
-        let request = Request { top_logprobs: LIKELIEST, ..first.clone() };
+        let first = request.essay.request(tokenizer.as_ref(), n_positions)?;
         let mut draft = Self {
-            order,
+            request,
             tokenizer,
             n_positions,
-            first,
-            state: State::Waiting,
+            first: first.clone(),
+            state: DraftState::Waiting,
             ended: None,
             message: None,
-            written: Vec::new(),
+            tokens: Vec::new(),
             steps: Vec::new(),
-            pieces: Pieces::default(),
+            decoder: Utf8Decoder::default(),
             completed: None,
-            gone: Arc::default(),
+            cancelled: Arc::default(),
         };
         draft.open_step(0, None, GenerationOverrides::default());
-        Ok((draft, request))
+        Ok((draft, Request { top_logprobs: TOP_LOGPROBS, ..first }))
     }
 
     fn open_step(&mut self, kept: usize, chosen: Option<String>, generation: GenerationOverrides) {
@@ -142,32 +141,32 @@ impl Draft {
             ended: FinishReason::Cancelled,
             generation,
         });
-        (self.state, self.ended, self.message) = (State::Waiting, None, None);
+        (self.state, self.ended, self.message) = (DraftState::Waiting, None, None);
         self.completed = None;
-        self.gone = Arc::default();
+        self.cancelled = Arc::default();
     }
 
     /// Called when the model starts writing.
     pub fn begun(&mut self) {
-        self.state = State::Writing;
+        self.state = DraftState::Writing;
     }
 
     /// Adds a token that the model wrote.
     pub fn push(&mut self, token: Token) {
-        let written = self.written_as(token.id, token.log_prob, token.top_logprobs);
-        self.written.push(written);
+        let token = self.draft_token(token.id, token.log_prob, token.top_logprobs);
+        self.tokens.push(token);
         if let Some(step) = self.steps.last_mut() {
             step.wrote += 1;
         }
     }
 
-    fn written_as(&mut self, id: u32, log_prob: f32, likeliest: Vec<(u32, f32)>) -> Written {
+    fn draft_token(&mut self, id: u32, log_prob: f32, top_logprobs: Vec<(u32, f32)>) -> DraftToken {
         let end_of_text = self.tokenizer.end_of_text();
         let text = |id: u32| (Some(id) != end_of_text).then(|| self.spelled(id));
-        let likeliest =
-            likeliest.into_iter().map(|(id, log_prob)| (id, text(id), log_prob)).collect();
-        let text = self.pieces.push(self.tokenizer.bytes(id));
-        Written { id, text, log_prob, likeliest }
+        let top_logprobs =
+            top_logprobs.into_iter().map(|(id, log_prob)| (id, text(id), log_prob)).collect();
+        let text = self.decoder.push(self.tokenizer.bytes(id));
+        DraftToken { id, text, log_prob, top_logprobs }
     }
 
     /// Text of a single token.
@@ -185,39 +184,42 @@ impl Draft {
             }
             Err(why) => {
                 self.close(FinishReason::Cancelled);
-                (self.state, self.message) = (State::Failed, Some(why));
+                (self.state, self.message) = (DraftState::Failed, Some(why));
             }
         }
     }
 
     fn close(&mut self, ended: FinishReason) {
         self.state = match ended {
-            FinishReason::Cancelled => State::Stopped,
-            _ => State::Done,
+            FinishReason::Cancelled => DraftState::Stopped,
+            _ => DraftState::Done,
         };
         self.ended = Some(ended);
         if let Some(step) = self.steps.last_mut() {
-            step.ended = ended.into();
+            step.ended = ended;
         }
     }
 
     /// Stops the running step. Its later tokens are ignored.
     pub fn stop(&mut self) {
         if self.state.is_running() {
-            self.gone.store(true, Ordering::Relaxed);
+            self.cancelled.store(true, Ordering::Relaxed);
             self.close(FinishReason::Cancelled);
         }
     }
 
-    /// Takes a step with the settings `generation`. Returns the request that continues the text, or
-    /// `None` if the chosen token ends it.
+    /// Opens the next step, with the settings `generation`. Returns the request that continues the text,
+    /// or `None` if the chosen token ends it.
     ///
     /// # Errors
     /// The reason why the step is not possible.
-    pub fn turn(&mut self, turn: Turn, generation: &Generation) -> Result<Option<Request>, String> {
-        let Turn { kept, chosen } = turn;
-        if kept > self.written.len() {
-            return Err(format!("the draft has only {} tokens", self.written.len()));
+    pub fn continue_from(
+        &mut self,
+        Continuation { kept, chosen }: Continuation,
+        generation: &Generation,
+    ) -> Result<Option<Request>, String> {
+        if kept > self.tokens.len() {
+            return Err(format!("the draft has only {} tokens", self.tokens.len()));
         }
         if chosen.is_some_and(|id| id as usize >= self.tokenizer.vocab_size()) {
             return Err("the chosen token is not in the model's vocabulary".to_owned());
@@ -230,54 +232,54 @@ impl Draft {
             return Err(format!("the text has reached the model's limit of {left} tokens"));
         }
         self.stop();
-        let replaced = self.written.get(kept).map(|written| written.likeliest.clone());
+        let replaced = self.tokens.get(kept).map(|token| token.top_logprobs.clone());
         self.keep(kept);
-        let said = generation.differences_from(&self.order.brief.generation);
+        let changed = generation.differences_from(&self.request.essay.generation);
         if ends {
             self.open_step(kept, None, GenerationOverrides::default());
             self.close(FinishReason::EndOfText);
             return Ok(None);
         }
-        self.open_step(kept, chosen.map(|id| self.spelled(id)), said);
+        self.open_step(kept, chosen.map(|id| self.spelled(id)), changed);
         if let Some(id) = chosen {
-            let likeliest = replaced.unwrap_or_default();
-            let known = likeliest.iter().find(|(likely, ..)| *likely == id);
+            let top_logprobs = replaced.unwrap_or_default();
+            let known = top_logprobs.iter().find(|(likely, ..)| *likely == id);
             // A token outside the top list is less likely than all in it, by an unknown amount.
-            let least = likeliest.last().map_or(f32::MIN, |(.., log_prob)| *log_prob);
+            let least = top_logprobs.last().map_or(f32::MIN, |(.., log_prob)| *log_prob);
             let log_prob = known.map_or(least, |(.., log_prob)| *log_prob);
-            let text = self.pieces.push(self.tokenizer.bytes(id));
-            self.written.push(Written { id, text, log_prob, likeliest });
+            let text = self.decoder.push(self.tokenizer.bytes(id));
+            self.tokens.push(DraftToken { id, text, log_prob, top_logprobs });
         }
-        Ok(Some(self.request(before, left, generation)))
+        Ok(Some(self.next_request(before, left, generation)))
     }
 
     /// Removes all but the first `kept` tokens.
     fn keep(&mut self, kept: usize) {
-        self.written.truncate(kept);
-        self.pieces = Pieces::default();
-        for written in &mut self.written {
-            written.text = self.pieces.push(self.tokenizer.bytes(written.id));
+        self.tokens.truncate(kept);
+        self.decoder = Utf8Decoder::default();
+        for token in &mut self.tokens {
+            token.text = self.decoder.push(self.tokenizer.bytes(token.id));
         }
     }
 
     /// The request that continues after `before` tokens. `left` is the maximum length of the text.
-    fn request(&self, before: usize, left: usize, generation: &Generation) -> Request {
+    fn next_request(&self, before: usize, left: usize, generation: &Generation) -> Request {
         let limit = self.first.generation.max_new_tokens.unwrap_or(left);
         // The user can continue a text past its limit, by the same number of tokens again.
         let room = if before < limit { (limit - before).max(LEAST_ROOM) } else { limit };
         let round = self.steps.len() as u32;
-        let brief = &self.order.brief;
+        let essay = &self.request.essay;
         let prompt = self.first.prompt.iter().copied();
         Request {
             id: 0,
-            prompt: prompt.chain(self.written.iter().map(|written| written.id)).collect(),
+            prompt: prompt.chain(self.tokens.iter().map(|token| token.id)).collect(),
             generation: Generation {
                 max_new_tokens: Some(room.min(left - before)),
                 min_new_tokens: 0,
                 ..generation.clone()
             },
-            rng_key: candidate_key(brief.rng_seed, brief.take, round, 1),
-            top_logprobs: LIKELIEST,
+            rng_key: candidate_key(essay.rng_seed, essay.take, round, 1),
+            top_logprobs: TOP_LOGPROBS,
             score_prompt: false,
         }
     }
@@ -297,8 +299,8 @@ impl Draft {
         Completion {
             text: self.text(),
             prompt_tokens: self.first.prompt.len(),
-            token_ids: self.written.iter().map(|written| written.id).collect(),
-            log_probs: self.written.iter().map(|written| written.log_prob).collect(),
+            token_ids: self.tokens.iter().map(|token| token.id).collect(),
+            log_probs: self.tokens.iter().map(|token| token.log_prob).collect(),
             finish_reason: self.ended.unwrap_or(FinishReason::Cancelled),
         }
     }
@@ -306,12 +308,12 @@ impl Draft {
     /// The text, cut at the stop string if the last step reached one.
     fn text(&self) -> String {
         let bytes: Vec<u8> =
-            self.written.iter().flat_map(|token| self.tokenizer.bytes(token.id)).copied().collect();
+            self.tokens.iter().flat_map(|token| self.tokenizer.bytes(token.id)).copied().collect();
         let mut text = String::from_utf8_lossy(&bytes).into_owned();
         if self.ended == Some(FinishReason::Stop) {
             let kept = self.steps.last().map_or(0, |step| step.kept);
-            let before: usize = self.written[..kept].iter().map(|token| token.text.len()).sum();
-            let stops = self.order.brief.generation.stop.iter();
+            let before: usize = self.tokens[..kept].iter().map(|token| token.text.len()).sum();
+            let stops = self.request.essay.generation.stop.iter();
             let first =
                 stops.filter_map(|stop| Some(before + text.get(before..)?.find(stop)?)).min();
             text.truncate(first.unwrap_or(text.len()));
@@ -322,13 +324,18 @@ impl Draft {
     /// The text as it would be published, judged. A steered text is not cut at the maximum number
     /// of words.
     pub fn candidate(&self) -> Candidate {
-        let Order { brief, blocklist, .. } = &self.order;
+        let DraftRequest { essay, blocklist, .. } = &self.request;
         let completion = self.completion();
         let tokenizer = self.tokenizer.as_ref();
         if !self.is_steered() {
-            return brief.judged(completion, tokenizer, blocklist, (1, 1));
+            return essay.judged(completion, tokenizer, blocklist, (1, 1));
         }
-        let generation = Generation { max_words: usize::MAX, ..brief.generation.clone() };
-        Brief { generation, ..brief.clone() }.judged(completion, tokenizer, blocklist, (1, 1))
+        let generation = Generation { max_words: usize::MAX, ..essay.generation.clone() };
+        EssayRequest { generation, ..essay.clone() }.judged(
+            completion,
+            tokenizer,
+            blocklist,
+            (1, 1),
+        )
     }
 }

@@ -11,19 +11,18 @@ use jiff::civil::Date;
 use miette::{IntoDiagnostic, miette};
 use serde::{Deserialize, Serialize};
 
-use super::draft::{Draft, Order};
+use super::draft::{Draft, DraftRequest};
 use super::library;
 use super::rejection::Rejection;
-use crate::surroundings::Pen;
+use crate::project_lock::ProjectLock;
 use content::essay::{EssayId, Step};
 use content::fs;
 use content::new_seed::{self, NewSeed};
 use content::project::Project;
 use content::seed::Seed;
 use content::{load_seeds, page_names, store};
-use generator::GenerationOverrides;
-use generator::{Generator, Identity, Models};
-use write::{self, Candidate, Choice, Job, Outcome};
+use generator::{GenerationOverrides, Generator, Identity, Models};
+use write::{self, Candidate, Job, Outcome, PlanOptions};
 
 /// Details that a person adds to a draft.
 #[derive(Debug, Default, Deserialize)]
@@ -56,7 +55,7 @@ pub struct Kept {
 
 /// A copy of a draft to keep. Taken first, so that the session does not wait for the disk.
 pub struct Finished {
-    order: Order,
+    request: DraftRequest,
     candidate: Candidate,
     /// Empty for an untouched draft.
     steps: Vec<Step>,
@@ -73,7 +72,7 @@ impl Finished {
             return Err(writing.help("stop it first"));
         }
         let steps = if draft.is_steered() { draft.steps.clone() } else { Vec::new() };
-        Ok(Self { order: draft.order.clone(), candidate: draft.candidate(), steps })
+        Ok(Self { request: draft.request.clone(), candidate: draft.candidate(), steps })
     }
 }
 
@@ -85,10 +84,10 @@ pub fn keep(
     finished: Finished,
     details: Details,
     project: &Project,
-    pen: &Pen,
+    lock: &ProjectLock,
     today: Date,
 ) -> Result<Kept, Rejection> {
-    let Finished { order, candidate, steps } = finished;
+    let Finished { request, candidate, steps } = finished;
     if candidate.text.is_empty() {
         let nothing = Rejection::invalid("there is no text to keep");
         return Err(nothing.help("continue it, or keep another candidate"));
@@ -98,24 +97,24 @@ pub fn keep(
         return Err(Rejection::invalid(why).help("rewrite that part, or keep another candidate"));
     }
     let config = &project.config;
-    let _lock = pen.take(project, library::PATIENCE, &mut |_| {})?;
+    let _lock = lock.take(project, library::PATIENCE, &mut |_| {})?;
     let taken = taken(project)?;
     if taken.contains(details.slug.trim()) {
         let why = format!("the address {:?} is already in use", details.slug.trim());
-        let taken = Rejection::new(StatusCode::CONFLICT, why);
+        let taken = Rejection::new(StatusCode::CONFLICT, why).field("slug");
         return Err(taken.help("choose another, or leave the field empty for a free one"));
     }
     let files =
-        new_seed::checked(vec![new_seed(&order, details, project, today)], &config.seeds, taken)?;
+        new_seed::checked(vec![new_seed(&request, details, project, today)], &config.seeds, taken)?;
     let [(name, text)] = files.as_slice() else {
         return Err(Rejection::failed("internal error: expected one file for the seed"));
     };
     let path = config.seeds.join(name);
     let seed = Seed::parse(&path, text).map_err(miette::Report::from)?;
-    let job = job(&order, &seed, project)?;
+    let job = job(&request, &seed, project)?;
     let edited = !steps.is_empty();
     let outcome = Outcome { candidates: vec![candidate], best: Some(0) };
-    let mut essay = write::compose(&job, &outcome, &order.provenance, today)
+    let mut essay = write::compose(&job, &outcome, &request.provenance, today)
         .ok_or_else(|| Rejection::invalid("there is no text to keep"))?;
     essay.front.steps = steps;
     // The essay first: for a seed without one, the preview would start to write another.
@@ -152,41 +151,41 @@ fn taken(project: &Project) -> miette::Result<BTreeSet<String>> {
     Ok(taken)
 }
 
-fn new_seed(order: &Order, details: Details, project: &Project, today: Date) -> NewSeed {
+fn new_seed(request: &DraftRequest, details: Details, project: &Project, today: Date) -> NewSeed {
     let Details { author, source, tags, slug, unlisted } = details;
     let given = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let config = &project.config;
     let tags = tags.into_iter().filter_map(given).collect();
     NewSeed {
-        quote: order.quote.clone(),
-        title: order.title.clone(),
+        quote: request.quote.clone(),
+        title: request.title.clone(),
         author: given(author),
         source: given(source),
         tags,
         date: today,
         draft: unlisted,
-        rng_seed: Some(order.brief.rng_seed),
-        model: Some(order.model.clone()).filter(|model| *model != config.model),
-        generation: order
-            .brief
+        rng_seed: Some(request.essay.rng_seed),
+        model: Some(request.model.clone()).filter(|model| *model != config.model),
+        generation: request
+            .essay
             .generation
-            .differences_from(&order.identity.settings(&config.generation)),
+            .differences_from(&request.identity.settings(&config.generation)),
         slug: slug.trim().to_owned(),
     }
 }
 
 /// The job that a build would plan for the seed, which must write the same text as the draft.
-fn job(order: &Order, seed: &Seed, project: &Project) -> miette::Result<Job> {
+fn job(request: &DraftRequest, seed: &Seed, project: &Project) -> miette::Result<Job> {
     let config = &project.config;
     let blocklist = text::judge::Blocklist::new(&config.blocklist).into_diagnostic()?;
     let flags = GenerationOverrides::default();
-    let rules = write::Site::of(config, &flags, &blocklist);
-    let choice = Choice { drafts: true, ..Choice::default() };
-    let mut models = Known(&order.identity);
+    let rules = write::SiteSettings::of(config, &flags, &blocklist);
+    let options = PlanOptions { drafts: true, ..PlanOptions::default() };
+    let mut models = Known(&request.identity);
     let seeds = std::slice::from_ref(seed);
-    let mut plan = write::plan(seeds, &BTreeMap::new(), rules, &mut models, &choice)?;
+    let mut plan = write::plan(seeds, &BTreeMap::new(), rules, &mut models, &options)?;
     match plan.jobs.pop() {
-        Some(job) if job.brief == order.brief => Ok(job),
+        Some(job) if job.request == request.essay => Ok(job),
         _ => Err(miette!(
             help = "write a new draft with the current settings",
             "the site's settings have changed since this draft was written"

@@ -103,7 +103,7 @@ pub fn list(project: &Project) -> Library {
     if let Err(error) = &routes {
         problems.push(problem::Problem::in_file(&project.config.pages, error.to_string()));
     }
-    let mut shelves = Shelves { project, store: &store, essays: by_slug(essays) };
+    let mut listing = LibraryListing { project, store: &store, essays: by_slug(essays) };
     let seeds: BTreeMap<&Path, &Seed> =
         folder.seeds.iter().map(|seed| (seed.path.as_path(), seed)).collect();
     Library {
@@ -113,12 +113,12 @@ pub fn list(project: &Project) -> Library {
             .filter_map(|path| {
                 let file = name_of(project, path)?;
                 Some(match seeds.get(path.as_path()) {
-                    Some(seed) => shelves.listed(file, seed),
-                    None => shelves.broken(file, path),
+                    Some(seed) => listing.listed(file, seed),
+                    None => listing.broken(file, path),
                 })
             })
             .collect(),
-        orphans: shelves.orphans(),
+        orphans: listing.orphans(),
         problem: Problems::none_or((), problems)
             .err()
             .map(|problems| problem::plain_text(&Report::new(problems))),
@@ -144,13 +144,13 @@ fn by_slug(essays: BTreeMap<EssayId, Stored>) -> BySlug {
 }
 
 /// The essays not listed yet.
-struct Shelves<'a> {
+struct LibraryListing<'a> {
     project: &'a Project,
     store: &'a Store,
     essays: BySlug,
 }
 
-impl Shelves<'_> {
+impl LibraryListing<'_> {
     fn listed(&mut self, file: String, seed: &Seed) -> ListedSeed {
         let mut essays = Vec::new();
         let mut missing = Vec::new();

@@ -1,5 +1,8 @@
 //! The files of the desk's page, embedded in the program. Their policy blocks everything else.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderName, HeaderValue};
@@ -7,6 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use rust_embed::Embed;
 
 use super::Rejection;
+use super::form::with_settings;
 use crate::host::content_type;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -17,23 +21,32 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 #[folder = "src/desk/page/"]
 struct Files;
 
+/// The page, with the inputs for the settings.
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    let page = Files::get(NAME).expect("the page is embedded");
+    with_settings(std::str::from_utf8(&page.data).expect("the page is UTF-8"))
+});
+
+const NAME: &str = "desk.html";
+
 /// Adds the trailing slash, since links in the page are relative to its folder.
 pub async fn redirect() -> Redirect {
     Redirect::permanent("/_venti/")
 }
 
 pub async fn page() -> Response {
-    answer("desk.html")
+    respond(NAME, PAGE.as_bytes().into())
 }
 
 pub async fn file(Path(name): Path<String>) -> Response {
-    answer(&name)
+    match Files::get(&name) {
+        Some(_) if name == NAME => page().await,
+        Some(file) => respond(&name, file.data),
+        None => Rejection::new(StatusCode::NOT_FOUND, "file not found").into_response(),
+    }
 }
 
-fn answer(name: &str) -> Response {
-    let Some(file) = Files::get(name) else {
-        return Rejection::new(StatusCode::NOT_FOUND, "file not found").into_response();
-    };
+fn respond(name: &str, body: Cow<'static, [u8]>) -> Response {
     let headers: [(HeaderName, HeaderValue); 5] = [
         (header::CONTENT_TYPE, content_type(name)),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
@@ -41,5 +54,5 @@ fn answer(name: &str) -> Response {
         (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
-    (headers, file.data).into_response()
+    (headers, body).into_response()
 }

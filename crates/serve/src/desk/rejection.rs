@@ -7,10 +7,10 @@ use miette::Diagnostic;
 use serde_json::{Value, json};
 
 use super::library;
-use super::session::Fault;
-use crate::engine::Refused;
+use super::session::SessionError;
+use crate::engine::SubmitError;
 use content::fs;
-use content::lock::Held;
+use content::lock::LockHeld;
 use content::problem::{Problem, Problems, plain_text};
 
 /// An error response: status, what is wrong, and what to do.
@@ -26,6 +26,12 @@ pub struct Rejection {
 impl Rejection {
     pub fn new(status: StatusCode, error: impl Into<String>) -> Self {
         Self { status, error: error.into(), help: None, more: json!({}) }
+    }
+
+    /// Names the form field that is invalid.
+    #[must_use]
+    pub fn field(self, name: &str) -> Self {
+        Self { more: json!({ "field": name }), ..self }
     }
 
     #[must_use]
@@ -52,7 +58,7 @@ impl From<miette::Report> for Rejection {
             return Self::invalid(plain_text(&report));
         }
         let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
-        let status = if report.downcast_ref::<Held>().is_some() {
+        let status = if report.downcast_ref::<LockHeld>().is_some() {
             StatusCode::SERVICE_UNAVAILABLE
         } else if report.downcast_ref::<fs::Error>().is_some() {
             StatusCode::INTERNAL_SERVER_ERROR
@@ -64,11 +70,11 @@ impl From<miette::Report> for Rejection {
     }
 }
 
-impl From<Refused> for Rejection {
-    fn from(refused: Refused) -> Self {
+impl From<SubmitError> for Rejection {
+    fn from(refused: SubmitError) -> Self {
         let status = match refused {
-            Refused::Full { .. } | Refused::Closed => StatusCode::SERVICE_UNAVAILABLE,
-            Refused::Empty | Refused::TooLong { .. } | Refused::NoToken { .. } => {
+            SubmitError::Full { .. } | SubmitError::Closed => StatusCode::SERVICE_UNAVAILABLE,
+            SubmitError::Empty | SubmitError::TooLong { .. } | SubmitError::NoToken { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
         };
@@ -95,12 +101,14 @@ impl From<library::Refusal> for Rejection {
     }
 }
 
-impl From<Fault> for Rejection {
-    fn from(fault: Fault) -> Self {
+impl From<SessionError> for Rejection {
+    fn from(fault: SessionError) -> Self {
         match fault {
-            Fault::NotThere => Self::new(StatusCode::NOT_FOUND, "this draft no longer exists"),
-            Fault::Cannot(why) => Self::new(StatusCode::CONFLICT, why),
-            Fault::Refused(refused) => refused.into(),
+            SessionError::NotFound => {
+                Self::new(StatusCode::NOT_FOUND, "this draft no longer exists")
+            }
+            SessionError::Impossible(why) => Self::new(StatusCode::CONFLICT, why),
+            SessionError::Refused(refused) => refused.into(),
         }
     }
 }

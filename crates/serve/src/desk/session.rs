@@ -1,77 +1,77 @@
-//! A session: the drafts of one tab, and the pages that listen to them. When no page listens any
-//! more, writing stops.
+//! A session: the drafts of one tab, and the pages that subscribe to them. When the last page has left,
+//! writing stops.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::draft::{Draft, Turn};
-use crate::engine::{Client, Engine, Listener, Refused};
-use generator::Generation;
-use generator::{Completion, Request, Token};
+use super::draft::{Continuation, Draft};
+use super::events::DraftEvent;
+use crate::engine::{Client, Engine, Event, QueuedRequest, SubmitError, Subscriber};
+use generator::{Generation, Request};
 
 /// Interval at which new tokens are sent.
-const TOLD_EVERY: Duration = Duration::from_millis(40);
+const SEND_EVERY: Duration = Duration::from_millis(40);
 
 /// Time for a reloaded page to reconnect.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Maximum number of drafts per tab. Beyond it the oldest are dropped.
-const MOST_DRAFTS: usize = 64;
+const MAX_DRAFTS: usize = 64;
 
 /// The drafts of one tab.
 #[derive(Default)]
 pub struct Session {
-    state: Mutex<Inner>,
+    inner: Mutex<Inner>,
 }
 
 #[derive(Default)]
 struct Inner {
     drafts: BTreeMap<u64, Draft>,
     newest: u64,
-    listeners: Vec<UnboundedSender<String>>,
+    subscribers: Vec<UnboundedSender<String>>,
     /// The session's client for each model.
     clients: HashMap<String, Client>,
     /// Number of tokens sent per draft.
-    told: BTreeMap<u64, usize>,
-    told_at: Option<Instant>,
-    /// Number of times that a page started to listen.
-    visits: usize,
+    sent: BTreeMap<u64, usize>,
+    sent_at: Option<Instant>,
+    /// Number of subscriptions so far.
+    subscribed: usize,
 }
 
 /// Why an operation on a draft fails.
 #[derive(Debug)]
-pub enum Fault {
+pub enum SessionError {
     /// The draft does not exist.
-    NotThere,
+    NotFound,
     /// The operation is not possible, with the reason.
-    Cannot(String),
+    Impossible(String),
     /// The engine refused the request.
-    Refused(Refused),
+    Refused(SubmitError),
 }
 
 impl Session {
-    /// Starts to listen: sends all drafts, then every change.
-    pub fn listen(self: &Arc<Self>) -> Ear {
-        let (teller, told) = unbounded_channel();
+    /// Subscribes a page, which receives all drafts, then every change.
+    pub fn subscribe(self: &Arc<Self>) -> Subscription {
+        let (sender, messages) = unbounded_channel();
         let mut inner = self.inner();
-        inner.tell_tokens();
-        let drafts: Vec<_> = inner.drafts.iter().map(|(id, draft)| draft.told(*id)).collect();
-        let _ = teller.send(json!({ "type": "all", "drafts": drafts }).to_string());
-        inner.listeners.push(teller);
-        inner.visits += 1;
-        Ear { session: Arc::clone(self), told }
+        inner.send_tokens();
+        let drafts = inner.drafts.iter().map(|(id, draft)| draft.view(*id)).collect();
+        let _ = sender.send(DraftEvent::All { drafts }.to_json());
+        inner.subscribers.push(sender);
+        inner.subscribed += 1;
+        Subscription { session: Arc::clone(self), messages }
     }
 
-    /// Whether a page is listening.
-    pub fn is_heard(&self) -> bool {
+    /// Whether a page subscribes to this session.
+    pub fn has_subscribers(&self) -> bool {
         let mut inner = self.inner();
-        inner.listeners.retain(|listener| !listener.is_closed());
-        !inner.listeners.is_empty()
+        inner.subscribers.retain(|subscriber| !subscriber.is_closed());
+        !inner.subscribers.is_empty()
     }
 
     /// Starts new drafts, all of them or none, and returns their ids.
@@ -82,23 +82,24 @@ impl Session {
         self: &Arc<Self>,
         engine: &Arc<Engine>,
         drafts: Vec<(Draft, Request)>,
-    ) -> Result<Vec<u64>, Refused> {
+    ) -> Result<Vec<u64>, SubmitError> {
         let mut inner = self.inner();
         let mut ids = Vec::new();
-        let mut texts: Vec<(Request, Box<dyn Listener>)> = Vec::new();
+        let mut queued = Vec::new();
         let mut new = Vec::new();
         for (draft, request) in drafts {
             let id = inner.newest + 1 + ids.len() as u64;
-            texts.push((request, Box::new(Scribe::new(self, id, &draft))));
+            let subscriber = DraftWriter::subscriber(self, id, &draft);
+            queued.push(QueuedRequest { request, subscriber });
             ids.push(id);
             new.push((id, draft));
         }
-        let model = new.first().map(|(_, draft)| draft.order.model.clone()).unwrap_or_default();
-        inner.client(&model, engine).ask(texts)?;
+        let model = new.first().map(|(_, draft)| draft.request.model.clone()).unwrap_or_default();
+        inner.client(&model, engine).submit(queued)?;
         inner.newest += ids.len() as u64;
         for (id, draft) in new {
             inner.drafts.insert(id, draft);
-            inner.tell_whole(id);
+            inner.send_draft(id);
         }
         inner.forget_old();
         Ok(ids)
@@ -108,46 +109,47 @@ impl Session {
     ///
     /// # Errors
     /// If the draft does not exist.
-    pub fn stop(&self, id: u64) -> Result<(), Fault> {
+    pub fn stop(&self, id: u64) -> Result<(), SessionError> {
         let mut inner = self.inner();
-        inner.drafts.get_mut(&id).ok_or(Fault::NotThere)?.stop();
-        inner.tell_standing(id);
+        inner.drafts.get_mut(&id).ok_or(SessionError::NotFound)?.stop();
+        inner.send_status(id);
         Ok(())
     }
 
-    /// Takes a step: keeps the first `kept` tokens (all if `None`), appends the chosen token, and
-    /// lets the model continue.
+    /// Keeps the first `kept` tokens of a draft (all if `None`), appends the chosen token, and lets the
+    /// model continue.
     ///
     /// # Errors
     /// If the draft does not exist, cannot be continued, or the queue is full.
-    pub fn turn(
+    pub fn continue_draft(
         self: &Arc<Self>,
         id: u64,
         kept: Option<usize>,
         chosen: Option<u32>,
         generation: &Generation,
         engine: &Arc<Engine>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), SessionError> {
         let mut inner = self.inner();
-        let draft = inner.drafts.get_mut(&id).ok_or(Fault::NotThere)?;
+        let draft = inner.drafts.get_mut(&id).ok_or(SessionError::NotFound)?;
         if kept.is_none() && draft.state.is_running() {
-            return Err(Fault::Cannot("this draft is already being written".to_owned()));
+            return Err(SessionError::Impossible("this draft is already being written".to_owned()));
         }
-        let turn = Turn { kept: kept.unwrap_or(draft.written.len()), chosen };
-        let request = draft.turn(turn, generation).map_err(Fault::Cannot)?;
-        let mut asked = Ok(());
+        let from = Continuation { kept: kept.unwrap_or(draft.tokens.len()), chosen };
+        let request = draft.continue_from(from, generation).map_err(SessionError::Impossible)?;
+        let mut submitted = Ok(());
         if let Some(request) = request {
-            let scribe: Box<dyn Listener> = Box::new(Scribe::new(self, id, draft));
-            let model = draft.order.model.clone();
-            asked = inner.client(&model, engine).ask(vec![(request, scribe)]);
-            if asked.is_err()
+            let subscriber = DraftWriter::subscriber(self, id, draft);
+            let model = draft.request.model.clone();
+            let client = inner.client(&model, engine);
+            submitted = client.submit(vec![QueuedRequest { request, subscriber }]);
+            if submitted.is_err()
                 && let Some(draft) = inner.drafts.get_mut(&id)
             {
                 draft.stop();
             }
         }
-        inner.tell_whole(id);
-        asked.map_err(Fault::Refused)
+        inner.send_draft(id);
+        submitted.map_err(SessionError::Refused)
     }
 
     /// Removes a draft.
@@ -162,9 +164,9 @@ impl Session {
     pub fn with<T>(
         &self,
         id: u64,
-        what: impl FnOnce(&Draft) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        what(self.inner().drafts.get(&id).ok_or(Fault::NotThere)?)
+        what: impl FnOnce(&Draft) -> Result<T, SessionError>,
+    ) -> Result<T, SessionError> {
+        what(self.inner().drafts.get(&id).ok_or(SessionError::NotFound)?)
     }
 
     /// Stops writing all drafts.
@@ -175,12 +177,12 @@ impl Session {
             if let Some(draft) = inner.drafts.get_mut(&id) {
                 draft.stop();
             }
-            inner.tell_standing(id);
+            inner.send_status(id);
         }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -199,7 +201,7 @@ impl Inner {
     }
 
     fn forget_old(&mut self) {
-        while self.drafts.len() > MOST_DRAFTS {
+        while self.drafts.len() > MAX_DRAFTS {
             let Some(&oldest) = self.drafts.keys().next() else { return };
             self.forget(oldest);
         }
@@ -208,60 +210,58 @@ impl Inner {
     fn forget(&mut self, id: u64) {
         if let Some(mut draft) = self.drafts.remove(&id) {
             draft.stop();
-            self.told.remove(&id);
-            self.tell(&json!({ "type": "gone", "draft": id }).to_string());
+            self.sent.remove(&id);
+            self.send(&DraftEvent::Gone { draft: id }.to_json());
         }
     }
 
-    fn tell(&mut self, message: &str) {
-        self.listeners.retain(|listener| listener.send(message.to_owned()).is_ok());
+    fn send(&mut self, message: &str) {
+        self.subscribers.retain(|subscriber| subscriber.send(message.to_owned()).is_ok());
     }
 
-    fn tell_whole(&mut self, id: u64) {
+    fn send_draft(&mut self, id: u64) {
         let Some(draft) = self.drafts.get(&id) else { return };
-        let message = json!({ "type": "draft", "draft": draft.told(id) }).to_string();
-        self.told.insert(id, draft.written.len());
-        self.tell(&message);
+        let message = DraftEvent::Draft { draft: draft.view(id) }.to_json();
+        self.sent.insert(id, draft.tokens.len());
+        self.send(&message);
     }
 
-    fn tell_standing(&mut self, id: u64) {
-        self.tell_tokens();
+    fn send_status(&mut self, id: u64) {
+        self.send_tokens();
         let Some(draft) = self.drafts.get(&id) else { return };
-        let mut message = json!(draft.standing());
-        message["type"] = json!("state");
-        message["draft"] = json!(id);
-        self.tell(&message.to_string());
+        let message = DraftEvent::State { draft: id, status: draft.status() }.to_json();
+        self.send(&message);
     }
 
     /// Sends the new tokens of all drafts.
-    fn tell_tokens(&mut self) {
+    fn send_tokens(&mut self) {
         let mut messages = Vec::new();
-        for (id, draft) in &self.drafts {
-            let told = self.told.entry(*id).or_default();
-            let from = std::mem::replace(told, draft.written.len());
-            if let Some(new) = draft.written.get(from..).filter(|new| !new.is_empty()) {
-                let tokens = json!({ "type": "tokens", "draft": id, "from": from, "tokens": new });
-                messages.push(tokens.to_string());
+        for (&id, draft) in &self.drafts {
+            let sent = self.sent.entry(id).or_default();
+            let from = std::mem::replace(sent, draft.tokens.len());
+            if let Some(tokens) = draft.tokens.get(from..).filter(|new| !new.is_empty()) {
+                messages.push(DraftEvent::Tokens { draft: id, from, tokens }.to_json());
             }
         }
-        messages.iter().for_each(|message| self.tell(message));
-        self.told_at = Some(Instant::now());
+        messages.iter().for_each(|message| self.send(message));
+        self.sent_at = Some(Instant::now());
     }
 }
 
-/// A page that listens to a session.
-pub struct Ear {
+/// A page's subscription to a session.
+pub struct Subscription {
     session: Arc<Session>,
-    pub told: UnboundedReceiver<String>,
+    /// The messages to the page, as JSON.
+    pub messages: UnboundedReceiver<String>,
 }
 
-impl Drop for Ear {
+impl Drop for Subscription {
     fn drop(&mut self) {
-        self.told.close();
-        let visits = self.session.inner().visits;
+        self.messages.close();
+        let subscribed = self.session.inner().subscribed;
         let session = Arc::clone(&self.session);
         let leave = move || {
-            if !session.is_heard() && session.inner().visits == visits {
+            if !session.has_subscribers() && session.inner().subscribed == subscribed {
                 session.stop_all();
             }
         };
@@ -278,50 +278,54 @@ impl Drop for Ear {
     }
 }
 
-/// Records what the model writes in one step of a draft.
-struct Scribe {
+/// Writes what the model generates in one step into a draft.
+struct DraftWriter {
     session: Arc<Session>,
     draft: u64,
     /// Set once the step is no longer wanted; its later tokens are ignored.
-    gone: Arc<AtomicBool>,
+    cancelled: Arc<AtomicBool>,
 }
 
-impl Scribe {
-    fn new(session: &Arc<Session>, id: u64, draft: &Draft) -> Self {
-        Self { session: Arc::clone(session), draft: id, gone: Arc::clone(&draft.gone) }
+impl DraftWriter {
+    /// The subscriber that writes the running step of a draft.
+    fn subscriber(session: &Arc<Session>, id: u64, draft: &Draft) -> Subscriber {
+        let writer = Self {
+            session: Arc::clone(session),
+            draft: id,
+            cancelled: Arc::clone(&draft.cancelled),
+        };
+        Box::new(move |event| {
+            writer.receive(event);
+            match writer.is_cancelled() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })
     }
 
-    /// Calls `what` with the draft, unless this step is no longer wanted.
-    fn write(&self, what: impl FnOnce(&mut Draft)) -> Option<MutexGuard<'_, Inner>> {
+    fn receive(&self, event: Event) {
         let mut inner = self.session.inner();
-        let draft = inner.drafts.get_mut(&self.draft).filter(|_| !self.is_gone())?;
-        what(draft);
-        Some(inner)
-    }
-}
-
-impl Listener for Scribe {
-    fn begun(&mut self) {
-        if let Some(mut inner) = self.write(Draft::begun) {
-            inner.tell_standing(self.draft);
+        // A draft is cancelled under this lock.
+        let Some(draft) = inner.drafts.get_mut(&self.draft).filter(|_| !self.is_cancelled()) else {
+            return;
+        };
+        match event {
+            Event::Begun => draft.begun(),
+            Event::Token(token) => {
+                draft.push(token);
+                if inner.sent_at.is_none_or(|at| at.elapsed() >= SEND_EVERY) {
+                    inner.send_tokens();
+                }
+                return;
+            }
+            // The tokens have brought it already.
+            Event::Text(_) => return,
+            Event::Done(outcome) => draft.end(outcome),
         }
+        inner.send_status(self.draft);
     }
 
-    fn token(&mut self, token: Token) {
-        if let Some(mut inner) = self.write(|draft| draft.push(token))
-            && inner.told_at.is_none_or(|at| at.elapsed() >= TOLD_EVERY)
-        {
-            inner.tell_tokens();
-        }
-    }
-
-    fn done(self: Box<Self>, outcome: Result<Completion, String>) {
-        if let Some(mut inner) = self.write(|draft| draft.end(outcome)) {
-            inner.tell_standing(self.draft);
-        }
-    }
-
-    fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Relaxed)
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
     }
 }

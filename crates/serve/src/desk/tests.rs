@@ -11,16 +11,16 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::engine::fake::{Fake, SENTENCE};
-use crate::surroundings::Surroundings;
-use content::essay::{EssayId, FinishReason, Step};
+use crate::environment::Environment;
+use content::essay::{EssayId, Step};
 use content::{load_seeds, store};
 use generator::GenerationOverrides;
-use generator::{Generator, Identity, Models};
+use generator::{FinishReason, Generator, Identity, Models};
 use text::judge::Blocklist;
-use write::{self, Choice};
+use write::{self, PlanOptions};
 
 /// A site in a temporary folder, whose model takes one step per message sent.
-struct Studio {
+struct TestDesk {
     root: tempfile::TempDir,
     router: Router,
     step: Sender<()>,
@@ -28,12 +28,12 @@ struct Studio {
     _ending: watch::Sender<bool>,
 }
 
-struct Place {
+struct TempSite {
     root: std::path::PathBuf,
     steps: std::sync::Mutex<Option<Receiver<()>>>,
 }
 
-impl Surroundings for Place {
+impl Environment for TempSite {
     fn project(&self) -> miette::Result<Project> {
         Project::open(&self.root, None)
     }
@@ -51,7 +51,12 @@ struct One(Option<Receiver<()>>);
 
 impl Models for One {
     fn identity(&mut self, model: &str) -> miette::Result<Identity> {
-        Ok(Identity { id: model.into(), weights: "w".into(), tokenizer: "t".into() })
+        Ok(Identity {
+            id: model.into(),
+            weights: "w".into(),
+            tokenizer: "t".into(),
+            generation: GenerationOverrides::default(),
+        })
     }
 
     fn load(&mut self, _model: &str) -> miette::Result<Box<dyn Generator>> {
@@ -61,20 +66,20 @@ impl Models for One {
 
 const SESSION: &str = "0123-4567-89ab";
 
-impl Studio {
+impl TestDesk {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        let studio = Self::over(root);
-        studio.configure("");
-        studio
+        let desk = Self::over(root);
+        desk.configure("");
+        desk
     }
 
     fn over(root: tempfile::TempDir) -> Self {
         let (step, steps) = channel();
         let place =
-            Place { root: root.path().to_owned(), steps: std::sync::Mutex::new(Some(steps)) };
+            TempSite { root: root.path().to_owned(), steps: std::sync::Mutex::new(Some(steps)) };
         let (ending_sender, ending) = watch::channel(false);
-        let desk = Desk::new(Workshop::new(place), None, ending);
+        let desk = Desk::new(ServerState::new(place), None, ending);
         let runtime = tokio::runtime::Runtime::new().unwrap();
         Self { root, router: router(desk), step, runtime, _ending: ending_sender }
     }
@@ -134,23 +139,23 @@ impl Studio {
     fn write(&self, tokens: usize, candidates: usize) -> Value {
         let generation = json!({ "max_new_tokens": tokens });
         let quote = json!("A moat is a promise.");
-        let asked = json!({ "quote": quote, "model": "fake", "generation": generation,
+        let request = json!({ "quote": quote, "model": "fake", "generation": generation,
                             "candidates": candidates, "rng_seed": "7" });
-        self.done("write", asked)
+        self.done("write", request)
     }
 
     /// The first message to a page that starts to listen.
     fn drafts(&self) -> Vec<Value> {
         let request = axum::http::Request::get(format!("/_venti/desk/events?session={SESSION}"));
         let request = request.header("host", "localhost:8501").body(Body::empty()).unwrap();
-        let told = self.runtime.block_on(async {
+        let message = self.runtime.block_on(async {
             let response = self.router.clone().oneshot(request).await.unwrap();
             let mut body = response.into_body().into_data_stream();
             futures_util::StreamExt::next(&mut body).await.unwrap().unwrap()
         });
-        let told = String::from_utf8(told.to_vec()).unwrap();
-        let told: Value = serde_json::from_str(told.strip_prefix("data: ").unwrap()).unwrap();
-        told["drafts"].as_array().unwrap().clone()
+        let message = String::from_utf8(message.to_vec()).unwrap();
+        let message: Value = serde_json::from_str(message.strip_prefix("data: ").unwrap()).unwrap();
+        message["drafts"].as_array().unwrap().clone()
     }
 
     /// Waits until the first draft satisfies the condition.
@@ -189,11 +194,11 @@ fn text(draft: &Value) -> String {
 
 #[test]
 fn tokens_arrive_with_their_alternatives() {
-    let mut studio = Studio::new();
-    let begun = studio.write(30, 3);
+    let mut desk = TestDesk::new();
+    let begun = desk.write(30, 3);
     assert_eq!(begun, json!({ "drafts": [1, 2, 3], "rng_seed": "7" }));
-    studio.run_on();
-    let draft = studio.finished();
+    desk.run_on();
+    let draft = desk.finished();
     assert_eq!((draft["state"].as_str(), draft["ended"].as_str()), (Some("done"), Some("length")));
     assert_eq!(draft["steered"], json!(false));
     let tokens = draft["tokens"].as_array().unwrap();
@@ -203,7 +208,7 @@ fn tokens_arrive_with_their_alternatives() {
     // A letter of two tokens arrives with the second.
     assert!(tokens.iter().any(|token| token["t"] == "é"), "{}", text(&draft));
     assert!(format!("{SENTENCE}{SENTENCE}{SENTENCE}").contains(&text(&draft)));
-    let seeds: Vec<Value> = studio.drafts().iter().map(|draft| draft["rng_seed"].clone()).collect();
+    let seeds: Vec<Value> = desk.drafts().iter().map(|draft| draft["rng_seed"].clone()).collect();
     assert_eq!(seeds, ["7", "8", "9"]);
 }
 
@@ -211,23 +216,23 @@ fn tokens_arrive_with_their_alternatives() {
 fn planned(project: &Project) -> write::Plan {
     let flags = GenerationOverrides::default();
     let nothing = Blocklist::default();
-    let rules = write::Site::of(&project.config, &flags, &nothing);
+    let rules = write::SiteSettings::of(&project.config, &flags, &nothing);
     let stored = store(project).load().unwrap();
     let seeds = load_seeds(project).unwrap();
-    write::plan(&seeds, &stored, rules, &mut One(None), &Choice::default()).unwrap()
+    write::plan(&seeds, &stored, rules, &mut One(None), &PlanOptions::default()).unwrap()
 }
 
 #[test]
 fn an_untouched_draft_matches_generate() {
-    let mut studio = Studio::new();
-    studio.write(120, 2);
-    studio.run_on();
-    studio.finished();
-    let kept = studio.done("keep", json!({ "draft": 2, "author": " Ada ", "tags": ["a", " "] }));
+    let mut desk = TestDesk::new();
+    desk.write(120, 2);
+    desk.run_on();
+    desk.finished();
+    let kept = desk.done("keep", json!({ "draft": 2, "author": " Ada ", "tags": ["a", " "] }));
     assert_eq!(kept["slug"], "a-moat-is-a-promise");
     assert_eq!(kept["edited"], json!(false));
     assert!(kept["command"].as_str().unwrap().contains("--rng-seed 8 "), "{kept}");
-    let project = studio.project();
+    let project = desk.project();
     let seeds = load_seeds(&project).unwrap();
     assert_eq!(seeds[0].author.as_deref(), Some("Ada"));
     assert_eq!(seeds[0].tags.len(), 1);
@@ -235,34 +240,34 @@ fn an_untouched_draft_matches_generate() {
     let plan = planned(&project);
     assert_eq!((plan.jobs.len(), plan.fresh.len()), (0, 1));
     // Without the essay, a build writes the same text.
-    let kept = studio.essay("a-moat-is-a-promise");
+    let kept = desk.essay("a-moat-is-a-promise");
     assert!(!kept.edited);
     store(&project).remove(&kept.essay.id()).unwrap();
     let plan = planned(&project);
     let (site, nothing) = (store(&project), Blocklist::default());
     write::run(&plan, &nothing, &mut One(None), &site, date(2026, 11, 22), &mut |_| {}).unwrap();
-    assert_eq!(studio.essay("a-moat-is-a-promise").essay, kept.essay);
+    assert_eq!(desk.essay("a-moat-is-a-promise").essay, kept.essay);
 }
 
 #[test]
 fn a_stopped_draft_can_be_continued() {
-    let mut studio = Studio::new();
-    studio.write(60, 1);
-    studio.steps(10);
-    studio.draft_once(|draft| draft["tokens"].as_array().unwrap().len() == 10);
-    studio.done("stop", json!({ "draft": 1 }));
-    let stopped = studio.finished();
+    let mut desk = TestDesk::new();
+    desk.write(60, 1);
+    desk.steps(10);
+    desk.draft_once(|draft| draft["tokens"].as_array().unwrap().len() == 10);
+    desk.done("stop", json!({ "draft": 1 }));
+    let stopped = desk.finished();
     assert_eq!(
         (stopped["state"].as_str(), stopped["ended"].as_str()),
         (Some("stopped"), Some("cancelled"))
     );
     assert_eq!(stopped["steered"], json!(true));
     // Tokens that arrive after the stop are ignored.
-    studio.steps(3);
-    studio.done("continue", json!({ "draft": 1 }));
-    assert_eq!(studio.post("continue", json!({ "draft": 1 })).0, StatusCode::CONFLICT);
-    studio.run_on();
-    let draft = studio.finished();
+    desk.steps(3);
+    desk.done("continue", json!({ "draft": 1 }));
+    assert_eq!(desk.post("continue", json!({ "draft": 1 })).0, StatusCode::CONFLICT);
+    desk.run_on();
+    let draft = desk.finished();
     assert!(text(&draft).starts_with(&text(&stopped)));
     assert_eq!(draft["state"], "done");
     assert_eq!(draft["steps"][0], json!({ "kept": 0, "wrote": 10, "ended": "cancelled" }));
@@ -273,14 +278,14 @@ fn a_stopped_draft_can_be_continued() {
 
 #[test]
 fn a_word_can_be_replaced_and_the_essay_keeps_the_steps() {
-    let mut studio = Studio::new();
-    studio.write(80, 1);
-    studio.run_on();
-    let before = studio.finished();
+    let mut desk = TestDesk::new();
+    desk.write(80, 1);
+    desk.run_on();
+    let before = desk.finished();
     let rewrite =
         json!({ "draft": 1, "from": 26, "choose": 120, "generation": { "temperature": 1.5 } });
-    studio.done("rewrite", rewrite);
-    let after = studio.finished();
+    desk.done("rewrite", rewrite);
+    let after = desk.finished();
     let (before_text, after_text) = (text(&before), text(&after));
     let (kept, _) = after_text.split_once('x').unwrap();
     assert!(!kept.is_empty() && before_text.starts_with(kept), "{after_text}");
@@ -290,8 +295,8 @@ fn a_word_can_be_replaced_and_the_essay_keeps_the_steps() {
     assert_eq!(after["tokens"][26]["a"], before["tokens"][26]["a"]);
     assert_eq!(after["steps"][1]["generation"], json!({ "temperature": 1.5 }));
 
-    studio.done("keep", json!({ "draft": 1, "slug": "steered" }));
-    let stored = studio.essay("steered");
+    desk.done("keep", json!({ "draft": 1, "slug": "steered" }));
+    let stored = desk.essay("steered");
     assert!(stored.edited);
     let steps = &stored.essay.front.steps;
     assert_eq!(steps.len(), 2);
@@ -306,18 +311,18 @@ fn a_word_can_be_replaced_and_the_essay_keeps_the_steps() {
             generation: Default::default()
         }
     );
-    let plan = planned(&studio.project());
+    let plan = planned(&desk.project());
     assert_eq!((plan.jobs.len(), plan.edited.len()), (0, 1), "a build keeps it");
 }
 
 #[test]
 fn the_end_of_text_can_be_chosen() {
-    let mut studio = Studio::new();
-    studio.write(40, 1);
-    studio.run_on();
-    let before = studio.finished();
-    studio.done("rewrite", json!({ "draft": 1, "from": 21, "choose": 256 }));
-    let after = studio.finished();
+    let mut desk = TestDesk::new();
+    desk.write(40, 1);
+    desk.run_on();
+    let before = desk.finished();
+    desk.done("rewrite", json!({ "draft": 1, "from": 21, "choose": 256 }));
+    let after = desk.finished();
     assert_eq!(
         (after["state"].as_str(), after["ended"].as_str()),
         (Some("done"), Some("end_of_text"))
@@ -330,25 +335,25 @@ fn the_end_of_text_can_be_chosen() {
 
 #[test]
 fn closing_a_tab_stops_its_drafts() {
-    let studio = Studio::new();
-    studio.write(300, 2);
-    studio.steps(1);
+    let desk = TestDesk::new();
+    desk.write(300, 2);
+    desk.steps(1);
     // Each call of `drafts` connects and disconnects, like a tab that is closed.
-    studio.draft_once(|draft| draft["state"] == "writing");
-    let handle = studio.runtime.handle().clone();
+    desk.draft_once(|draft| draft["state"] == "writing");
+    let handle = desk.runtime.handle().clone();
     handle.block_on(async { tokio::time::sleep(Duration::from_millis(2200)).await });
-    let drafts = studio.drafts();
+    let drafts = desk.drafts();
     assert!(drafts.iter().all(|draft| draft["state"] == "stopped"), "{drafts:?}");
 }
 
 #[test]
 fn invalid_requests_are_refused_with_the_reason() {
-    let mut studio = Studio::new();
+    let mut desk = TestDesk::new();
     let write = |change: Value| {
-        let mut asked =
+        let mut request =
             json!({ "session": SESSION, "quote": "A quote.", "model": "fake", "candidates": 1 });
-        asked.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        let (status, answer) = studio.ask(Method::POST, "write", &asked);
+        request.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let (status, answer) = desk.ask(Method::POST, "write", &request);
         (status.as_u16(), answer["error"].as_str().unwrap_or_default().to_owned())
     };
     let long = "long ".repeat(200);
@@ -368,79 +373,81 @@ fn invalid_requests_are_refused_with_the_reason() {
         assert_eq!(status, 422, "{change}: {error}");
         assert!(error.contains(part), "{change}: {error}");
     }
-    assert_eq!(studio.post("stop", json!({ "draft": 99 })).0, StatusCode::NOT_FOUND);
+    let (_, answer) = desk
+        .post("write", json!({ "quote": "A.", "model": "fake", "candidates": 1, "rng_seed": "x" }));
+    assert_eq!(answer["field"], "rng_seed", "the form shows it at that field");
+    assert_eq!(desk.post("stop", json!({ "draft": 99 })).0, StatusCode::NOT_FOUND);
 
-    studio.write(90, 1);
-    assert_eq!(studio.post("keep", json!({ "draft": 1 })).0, StatusCode::UNPROCESSABLE_ENTITY);
-    studio.run_on();
-    studio.finished();
+    desk.write(90, 1);
+    assert_eq!(desk.post("keep", json!({ "draft": 1 })).0, StatusCode::UNPROCESSABLE_ENTITY);
+    desk.run_on();
+    desk.finished();
     let from = json!({ "draft": 1, "from": 99 });
-    assert_eq!(studio.post("rewrite", from).0, StatusCode::CONFLICT);
-    studio.done("keep", json!({ "draft": 1, "slug": "one" }));
-    let (status, answer) = studio.post("keep", json!({ "draft": 1, "slug": "one" }));
-    assert_eq!(status, StatusCode::CONFLICT, "{answer}");
+    assert_eq!(desk.post("rewrite", from).0, StatusCode::CONFLICT);
+    desk.done("keep", json!({ "draft": 1, "slug": "one" }));
+    let (status, answer) = desk.post("keep", json!({ "draft": 1, "slug": "one" }));
+    assert_eq!((status, &answer["field"]), (StatusCode::CONFLICT, &json!("slug")), "{answer}");
     for (details, part) in [
         (json!({ "draft": 1, "slug": "No Slug" }), "invalid slug"),
         (json!({ "draft": 1, "source": "javascript:x" }), "content/seeds/"),
     ] {
-        let (status, answer) = studio.post("keep", details);
+        let (status, answer) = desk.post("keep", details);
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
         assert!(answer["error"].as_str().unwrap().contains(part), "{answer}");
     }
-    studio.configure("  top_k: 9\n  stop: [zzz]\nblocklist: [moat]\n");
+    desk.configure("  top_k: 9\n  stop: [zzz]\nblocklist: [moat]\n");
     // The seed can name its settings in full; the blocklist is the one from when it was written.
-    let (status, answer) = studio.post("keep", json!({ "draft": 1 }));
+    let (status, answer) = desk.post("keep", json!({ "draft": 1 }));
     assert_eq!(status, StatusCode::OK, "{answer}");
-    let seed =
-        std::fs::read_to_string(studio.path("content/seeds/a-moat-is-a-promise.md")).unwrap();
+    let seed = std::fs::read_to_string(desk.path("content/seeds/a-moat-is-a-promise.md")).unwrap();
     assert!(seed.contains("top_k: 0"), "{seed}");
 }
 
 #[test]
 fn a_blocked_draft_cannot_be_kept() {
-    let mut studio = Studio::new();
-    studio.configure("blocklist: [naïve]\n");
-    studio.write(90, 1);
-    studio.run_on();
-    assert_eq!(studio.finished()["essay"]["blocked"], "naïve");
-    let (status, answer) = studio.post("keep", json!({ "draft": 1 }));
+    let mut desk = TestDesk::new();
+    desk.configure("blocklist: [naïve]\n");
+    desk.write(90, 1);
+    desk.run_on();
+    assert_eq!(desk.finished()["essay"]["blocked"], "naïve");
+    let (status, answer) = desk.post("keep", json!({ "draft": 1 }));
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(answer["error"].as_str().unwrap().contains("naïve"));
-    assert!(!studio.path("content").exists());
+    assert!(!desk.path("content").exists());
 }
 
 #[test]
 fn cross_site_requests_are_refused() {
-    let studio = Studio::new();
-    let asked = json!({ "session": SESSION, "quote": "A.", "model": "fake", "candidates": 1 });
+    let desk = TestDesk::new();
+    let request = json!({ "session": SESSION, "quote": "A.", "model": "fake", "candidates": 1 });
     for headers in [
         &[("host", "evil.example")][..],
         &[("host", "localhost:8501"), ("origin", "https://evil.example")],
         &[("host", "localhost:8501"), ("sec-fetch-site", "cross-site")],
         &[],
     ] {
-        let (status, answer) = studio.ask_as(headers, Method::POST, "write", &asked);
+        let (status, answer) = desk.ask_as(headers, Method::POST, "write", &request);
         assert_eq!(status, StatusCode::FORBIDDEN, "{headers:?} {answer}");
     }
     // Another site can submit a form without a preflight request, but not as JSON.
     let plain = axum::http::Request::post("/_venti/desk/write").header("host", "localhost");
-    let plain = plain.header("content-type", "text/plain").body(Body::from(asked.to_string()));
+    let plain = plain.header("content-type", "text/plain").body(Body::from(request.to_string()));
     let status =
-        studio.runtime.block_on(studio.router.clone().oneshot(plain.unwrap())).unwrap().status();
+        desk.runtime.block_on(desk.router.clone().oneshot(plain.unwrap())).unwrap().status();
     assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(
-        studio.ask_as(&[("host", "evil.example")], Method::GET, "site", &json!(null)).0,
+        desk.ask_as(&[("host", "evil.example")], Method::GET, "site", &json!(null)).0,
         StatusCode::FORBIDDEN
     );
 }
 
 #[test]
 fn the_page_has_a_strict_policy() {
-    let studio = Studio::new();
+    let desk = TestDesk::new();
     let get = |path: &str| {
         let request =
             axum::http::Request::get(path).header("host", "localhost").body(Body::empty());
-        studio.runtime.block_on(studio.router.clone().oneshot(request.unwrap())).unwrap()
+        desk.runtime.block_on(desk.router.clone().oneshot(request.unwrap())).unwrap()
     };
     let page = get("/_venti/");
     assert_eq!(page.status(), StatusCode::OK);

@@ -9,27 +9,26 @@ use miette::IntoDiagnostic;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::draft::{Draft, Order};
+use super::draft::{Draft, DraftRequest};
 use super::keep::{self, Details, Finished};
 use super::rejection::Rejection;
 use super::session::Session;
-use super::{Answer, Asked, Desk, Json, aside};
+use super::{Desk, DeskState, Json, JsonResult, blocking};
 use crate::engine::Engine;
-use crate::models;
+use crate::model_names;
 use content::new_seed::NewSeed;
 use content::project::Project;
 use content::seed::{MAX_RNG_SEED, Seed};
-use generator::GenerationOverrides;
-use generator::Identity;
+use generator::{GenerationOverrides, Identity};
 use text::judge::Blocklist;
 use text::prompt::Prompt;
-use write::Brief;
+use write::EssayRequest;
 
 /// Maximum number of drafts requested together.
-pub const MOST_CANDIDATES: usize = 8;
+pub const MAX_CANDIDATES: usize = 8;
 
-/// Maximum number of sessions. Beyond it the oldest one without a listener is dropped.
-const MOST_SESSIONS: usize = 64;
+/// Maximum number of sessions. Beyond it the oldest one without a subscriber is dropped.
+const MAX_SESSIONS: usize = 64;
 
 /// The drafts of every tab.
 #[derive(Default)]
@@ -50,14 +49,14 @@ impl Sessions {
             ));
         }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if !open.contains_key(name) && open.len() >= MOST_SESSIONS {
-            let left = open.iter().filter(|(_, (_, session))| !session.is_heard());
+        if !open.contains_key(name) && open.len() >= MAX_SESSIONS {
+            let left = open.iter().filter(|(_, (_, session))| !session.has_subscribers());
             let Some(oldest) =
                 left.min_by_key(|(_, (used, _))| *used).map(|(name, _)| name.clone())
             else {
                 return Err(Rejection::new(
                     axum::http::StatusCode::SERVICE_UNAVAILABLE,
-                    format!("the desk is already open in {MOST_SESSIONS} tabs: close one"),
+                    format!("the desk is already open in {MAX_SESSIONS} tabs: close one"),
                 ));
             };
             if let Some((_, session)) = open.remove(&oldest) {
@@ -73,7 +72,7 @@ impl Sessions {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Write {
+pub struct NewDraftsRequest {
     session: String,
     quote: String,
     #[serde(default)]
@@ -86,35 +85,35 @@ pub struct Write {
 }
 
 /// Starts drafts.
-pub async fn write(desk: Asked, Json(asked): Json<Write>) -> Answer {
-    aside(move || {
+pub async fn write(desk: DeskState, Json(request): Json<NewDraftsRequest>) -> JsonResult {
+    blocking(move || {
         let project = desk.project()?;
-        let session = desk.sessions.get(&asked.session)?;
-        let said = checked(&asked.generation)?;
-        let (identity, engine) = open(&desk, &project, &asked.model)?;
-        let generation = identity.settings(&project.config.generation).with(&said);
-        let seed = seed_of(&asked, &project, &desk)?;
-        let most = if generation.temperature == 0.0 { 1 } else { MOST_CANDIDATES };
-        if !(1..=most).contains(&asked.candidates) {
+        let session = desk.sessions.get(&request.session)?;
+        let given = checked(&request.generation)?;
+        let (identity, engine) = open(&desk, &project, &request.model)?;
+        let generation = identity.settings(&project.config.generation).with(&given);
+        let seed = seed_of(&request, &project, &desk)?;
+        let most = if generation.temperature == 0.0 { 1 } else { MAX_CANDIDATES };
+        if !(1..=most).contains(&request.candidates) {
             return Err(Rejection::invalid(match most {
                 1 => "at temperature 0 all candidates would be identical: ask for only one".into(),
                 most => {
-                    format!("candidates must be from 1 to {most}, not {}", asked.candidates)
+                    format!("candidates must be from 1 to {most}, not {}", request.candidates)
                 }
             }));
         }
-        let first = rng_seed(asked.rng_seed.as_deref())?;
+        let first = rng_seed(request.rng_seed.as_deref())?;
         let blocklist = Arc::new(Blocklist::new(&project.config.blocklist).into_diagnostic()?);
         let mut drafts = Vec::new();
-        for number in 1..=asked.candidates {
-            let order = Order {
+        for number in 1..=request.candidates {
+            let request = DraftRequest {
                 number,
-                model: asked.model.clone(),
+                model: request.model.clone(),
                 identity: identity.clone(),
                 provenance: engine.provenance().clone(),
                 quote: seed.quote.clone(),
                 title: seed.title.clone(),
-                brief: Brief {
+                essay: EssayRequest {
                     prompt: Prompt::new(seed.title.as_deref(), &seed.quote),
                     generation: generation.clone(),
                     rng_seed: (first + number as u64 - 1) % (MAX_RNG_SEED + 1),
@@ -123,7 +122,7 @@ pub async fn write(desk: Asked, Json(asked): Json<Write>) -> Answer {
                 blocklist: Arc::clone(&blocklist),
             };
             let tokenizer = Arc::clone(engine.tokenizer());
-            drafts.push(Draft::new(order, tokenizer, engine.n_positions())?);
+            drafts.push(Draft::new(request, tokenizer, engine.n_positions())?);
         }
         let drafts = session.begin(&engine, drafts)?;
         Ok(axum::Json(json!({ "drafts": drafts, "rng_seed": first.to_string() })))
@@ -133,18 +132,18 @@ pub async fn write(desk: Asked, Json(asked): Json<Write>) -> Answer {
 
 /// Checks the settings, and sets one candidate in one round: each draft is a single text, and the
 /// person chooses between drafts.
-fn checked(said: &GenerationOverrides) -> Result<GenerationOverrides, Rejection> {
-    said.check().map_err(|invalid| Rejection::invalid(invalid.to_string()))?;
-    Ok(GenerationOverrides { candidates: Some(1), max_rounds: Some(1), ..said.clone() })
+fn checked(given: &GenerationOverrides) -> Result<GenerationOverrides, Rejection> {
+    given.check().map_err(|invalid| Rejection::invalid(invalid.to_string()).field(invalid.key))?;
+    Ok(GenerationOverrides { candidates: Some(1), max_rounds: Some(1), ..given.clone() })
 }
 
 /// The quote and the title as a build would read them from the draft's seed.
-fn seed_of(asked: &Write, project: &Project, desk: &Desk) -> Result<Seed, Rejection> {
-    let title = asked.title.trim();
+fn seed_of(request: &NewDraftsRequest, project: &Project, desk: &Desk) -> Result<Seed, Rejection> {
+    let title = request.title.trim();
     let seed = NewSeed {
         title: (!title.is_empty()).then(|| title.to_owned()),
         slug: "desk".to_owned(),
-        ..NewSeed::new(asked.quote.trim().to_owned(), desk.workshop.surroundings.today()?)
+        ..NewSeed::new(request.quote.trim().to_owned(), desk.server.environment.today()?)
     };
     if seed.quote.is_empty() {
         return Err(Rejection::invalid("the quote is empty").help("write or paste one"));
@@ -157,7 +156,8 @@ fn seed_of(asked: &Write, project: &Project, desk: &Desk) -> Result<Seed, Reject
 fn rng_seed(given: Option<&str>) -> Result<u64, Rejection> {
     match given.map(str::trim).filter(|given| !given.is_empty()) {
         Some(given) => given.parse().ok().filter(|seed| *seed <= MAX_RNG_SEED).ok_or_else(|| {
-            Rejection::invalid(format!("the random seed must be a number from 0 to {MAX_RNG_SEED}"))
+            let why = format!("the random seed must be a number from 0 to {MAX_RNG_SEED}");
+            Rejection::invalid(why).field("rng_seed")
         }),
         // At most nine digits, short enough to read aloud.
         None => Ok(u64::from(fresh()? % 1_000_000_000)),
@@ -171,23 +171,23 @@ fn fresh() -> Result<u32, Rejection> {
 
 /// The engine of a model, which is loaded if necessary.
 fn open(desk: &Desk, project: &Project, model: &str) -> Result<(Identity, Arc<Engine>), Rejection> {
-    if !models::names(project)?.iter().any(|known| known == model) {
+    if !model_names::available(project)?.iter().any(|known| known == model) {
         return Err(Rejection::invalid(format!("this site does not use the model {model:?}"))
             .help("to use it, name it in venti.yaml or in a seed"));
     }
-    Ok(desk.workshop.open(project, model)?)
+    Ok(desk.server.open(project, model)?)
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Named {
+pub struct DraftId {
     session: String,
     draft: u64,
 }
 
 /// Stops writing a draft.
-pub async fn stop(desk: Asked, Json(Named { session, draft }): Json<Named>) -> Answer {
-    aside(move || {
+pub async fn stop(desk: DeskState, Json(DraftId { session, draft }): Json<DraftId>) -> JsonResult {
+    blocking(move || {
         desk.sessions.get(&session)?.stop(draft)?;
         Ok(axum::Json(json!({})))
     })
@@ -195,8 +195,11 @@ pub async fn stop(desk: Asked, Json(Named { session, draft }): Json<Named>) -> A
 }
 
 /// Removes a draft.
-pub async fn discard(desk: Asked, Json(Named { session, draft }): Json<Named>) -> Answer {
-    aside(move || {
+pub async fn discard(
+    desk: DeskState,
+    Json(DraftId { session, draft }): Json<DraftId>,
+) -> JsonResult {
+    blocking(move || {
         desk.sessions.get(&session)?.discard(draft);
         Ok(axum::Json(json!({})))
     })
@@ -205,7 +208,7 @@ pub async fn discard(desk: Asked, Json(Named { session, draft }): Json<Named>) -
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Continue {
+pub struct ContinueRequest {
     session: String,
     draft: u64,
     #[serde(default)]
@@ -213,14 +216,14 @@ pub struct Continue {
 }
 
 /// Continues a draft at its end.
-pub async fn go_on(desk: Asked, Json(asked): Json<Continue>) -> Answer {
-    let Continue { session, draft, generation } = asked;
-    aside(move || turn(&desk, &session, draft, (None, None), &generation)).await
+pub async fn continue_at_end(desk: DeskState, Json(request): Json<ContinueRequest>) -> JsonResult {
+    let ContinueRequest { session, draft, generation } = request;
+    blocking(move || continue_draft(&desk, &session, draft, (None, None), &generation)).await
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rewrite {
+pub struct RewriteRequest {
     session: String,
     draft: u64,
     from: usize,
@@ -230,22 +233,23 @@ pub struct Rewrite {
 }
 
 /// Rewrites a draft from a given token on.
-pub async fn rewrite(desk: Asked, Json(asked): Json<Rewrite>) -> Answer {
-    let Rewrite { session, draft, from, choose, generation } = asked;
-    aside(move || turn(&desk, &session, draft, (Some(from), choose), &generation)).await
+pub async fn rewrite(desk: DeskState, Json(request): Json<RewriteRequest>) -> JsonResult {
+    let RewriteRequest { session, draft, from, choose, generation } = request;
+    blocking(move || continue_draft(&desk, &session, draft, (Some(from), choose), &generation))
+        .await
 }
 
-fn turn(
+fn continue_draft(
     desk: &Desk,
     session: &str,
     draft: u64,
     (kept, chosen): (Option<usize>, Option<u32>),
-    said: &GenerationOverrides,
-) -> Answer {
+    given: &GenerationOverrides,
+) -> JsonResult {
     let project = desk.project()?;
     let session = desk.sessions.get(session)?;
     let (model, identity) = session
-        .with(draft, |draft| Ok((draft.order.model.clone(), draft.order.identity.clone())))?;
+        .with(draft, |draft| Ok((draft.request.model.clone(), draft.request.identity.clone())))?;
     let (now, engine) = open(desk, &project, &model)?;
     if now != identity {
         return Err(Rejection::invalid(format!(
@@ -253,13 +257,13 @@ fn turn(
         ))
         .help("write a new draft"));
     }
-    let generation = identity.settings(&project.config.generation).with(&checked(said)?);
-    session.turn(draft, kept, chosen, &generation, &engine)?;
+    let generation = identity.settings(&project.config.generation).with(&checked(given)?);
+    session.continue_draft(draft, kept, chosen, &generation, &engine)?;
     Ok(axum::Json(json!({})))
 }
 
 #[derive(Deserialize)]
-pub struct Keep {
+pub struct KeepRequest {
     session: String,
     draft: u64,
     #[serde(flatten)]
@@ -267,15 +271,15 @@ pub struct Keep {
 }
 
 /// Keeps a draft as a seed and an essay.
-pub async fn keep(desk: Asked, Json(asked): Json<Keep>) -> Answer {
-    let Keep { session, draft, details } = asked;
-    aside(move || {
+pub async fn keep(desk: DeskState, Json(request): Json<KeepRequest>) -> JsonResult {
+    let KeepRequest { session, draft, details } = request;
+    blocking(move || {
         let project = desk.project()?;
         let session = desk.sessions.get(&session)?;
-        let today = desk.workshop.surroundings.today()?;
+        let today = desk.server.environment.today()?;
         let finished = session.with(draft, |draft| Ok(Finished::of(draft)))??;
-        let pen = &desk.workshop.pen;
-        let kept = keep::keep(finished, details, &project, pen, today)?;
+        let lock = &desk.server.lock;
+        let kept = keep::keep(finished, details, &project, lock, today)?;
         Ok(axum::Json(json!(kept)))
     })
     .await

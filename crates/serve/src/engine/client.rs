@@ -4,15 +4,14 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 
 use miette::{IntoDiagnostic, Result, miette};
 
-use super::queue::Asked;
-use super::{Engine, Listener, Refused};
-use generator::{Completion, Generator, Provenance, Request, Token, Tokenizer, Work};
+use super::{Engine, Event, QueuedRequest, SubmitError, Subscriber};
+use generator::{Generator, Provenance, Tokenizer, Work};
 
-/// A client of an engine. Dropping it removes its waiting texts from the queue.
+/// A client of an engine. Dropping it removes its waiting requests from the queue.
 pub struct Client {
     engine: Arc<Engine>,
     id: u64,
@@ -29,27 +28,26 @@ impl Client {
         &self.engine
     }
 
-    /// Requests texts, all of them or none. The ids of the requests are ignored.
+    /// Submits requests, all of them or none. Their ids are ignored.
     ///
     /// # Errors
     /// If the model cannot continue a prompt, or the queue is full.
-    pub fn ask(&self, texts: Vec<(Request, Box<dyn Listener>)>) -> Result<(), Refused> {
+    pub fn submit(&self, requests: Vec<QueuedRequest>) -> Result<(), SubmitError> {
         let size = self.engine.tokenizer().vocab_size();
         let n_positions = self.engine.n_positions();
-        for (request, _) in &texts {
+        for QueuedRequest { request, .. } in &requests {
             let tokens = request.prompt.len();
             if tokens == 0 {
-                return Err(Refused::Empty);
+                return Err(SubmitError::Empty);
             }
             if tokens >= n_positions {
-                return Err(Refused::TooLong { tokens, n_positions });
+                return Err(SubmitError::TooLong { tokens, n_positions });
             }
             if let Some(&token) = request.prompt.iter().find(|&&token| token as usize >= size) {
-                return Err(Refused::NoToken { token, size });
+                return Err(SubmitError::NoToken { token, size });
             }
         }
-        let asked = texts.into_iter().map(|(request, listener)| Asked { request, listener });
-        self.engine.queue.ask(self.id, asked.collect())
+        self.engine.queue.submit(self.id, requests)
     }
 }
 
@@ -74,87 +72,58 @@ impl Generator for Client {
     }
 
     fn batch_size(&self) -> usize {
-        self.engine.about.batch_size
+        self.engine.model.batch_size
     }
 
     fn run(&mut self, work: &mut dyn Work) -> Result<()> {
-        let (said, heard) = channel();
+        let (sender, events) = channel();
         let mut running: HashMap<u64, Arc<AtomicBool>> = HashMap::new();
         loop {
             while running.len() < self.batch_size() {
                 let Some(request) = work.next() else { break };
-                let gone = Arc::new(AtomicBool::new(false));
-                let relay = Relay { id: request.id, said: said.clone(), gone: Arc::clone(&gone) };
-                running.insert(request.id, gone);
-                self.ask(vec![(request, Box::new(relay))]).into_diagnostic()?;
+                let id = request.id;
+                let cancelled = Arc::new(AtomicBool::new(false));
+                running.insert(id, Arc::clone(&cancelled));
+                let sender = sender.clone();
+                let subscriber: Subscriber = Box::new(move |event| {
+                    // On an error, `run` has returned and nobody receives.
+                    let is_wanted = sender.send((id, event)).is_ok();
+                    match is_wanted && !cancelled.load(Ordering::Relaxed) {
+                        true => ControlFlow::Continue(()),
+                        false => ControlFlow::Break(()),
+                    }
+                });
+                self.submit(vec![QueuedRequest { request, subscriber }]).into_diagnostic()?;
             }
             if running.is_empty() {
                 return Ok(());
             }
-            // On an error the receiver is dropped, which tells the relays that nobody listens.
-            hear(&heard, &mut running, work)?;
+            handle(&events, &mut running, work)?;
         }
     }
 }
 
-/// Handles the next message.
-fn hear(
-    heard: &Receiver<(u64, Said)>,
+/// Handles the next event.
+fn handle(
+    events: &Receiver<(u64, Event)>,
     running: &mut HashMap<u64, Arc<AtomicBool>>,
     work: &mut dyn Work,
 ) -> Result<()> {
-    let (id, said) = heard.recv().map_err(|_| miette!("the model has stopped"))?;
-    match said {
-        Said::Token(token) => work.token(id, token),
-        Said::Text(text) => {
-            if let (ControlFlow::Break(()), Some(gone)) = (work.text(id, &text), running.get(&id)) {
-                gone.store(true, Ordering::Relaxed);
+    let (id, event) = events.recv().map_err(|_| miette!("the model has stopped"))?;
+    match event {
+        Event::Begun => {}
+        Event::Token(token) => work.token(id, token),
+        Event::Text(text) => {
+            if let (ControlFlow::Break(()), Some(cancelled)) =
+                (work.text(id, &text), running.get(&id))
+            {
+                cancelled.store(true, Ordering::Relaxed);
             }
         }
-        Said::Done(completion) => {
+        Event::Done(completion) => {
             running.remove(&id);
             work.done(id, completion.map_err(|why| miette!("{why}"))?)?;
         }
     }
     Ok(())
-}
-
-/// A message about a text.
-enum Said {
-    Token(Token),
-    Text(String),
-    Done(std::result::Result<Completion, String>),
-}
-
-/// Sends messages about a text to the thread that requested it.
-struct Relay {
-    id: u64,
-    said: Sender<(u64, Said)>,
-    gone: Arc<AtomicBool>,
-}
-
-impl Relay {
-    fn say(&self, said: Said) {
-        if self.said.send((self.id, said)).is_err() {
-            self.gone.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Listener for Relay {
-    fn token(&mut self, token: Token) {
-        self.say(Said::Token(token));
-    }
-
-    fn text(&mut self, text: &str) {
-        self.say(Said::Text(text.to_owned()));
-    }
-
-    fn done(self: Box<Self>, outcome: std::result::Result<Completion, String>) {
-        self.say(Said::Done(outcome));
-    }
-
-    fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Relaxed)
-    }
 }

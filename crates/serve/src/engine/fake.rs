@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use super::{Engine, Listener};
+use super::{Engine, Event, Subscriber};
 use generator::{Completion, FinishReason, Generator, Provenance, Request, Token, Tokenizer, Work};
 
 /// The sentence that the model writes. Accented letters take two tokens.
@@ -35,7 +35,7 @@ impl Fake {
     }
 }
 
-/// A vocabulary of all bytes and the end-of-text token.
+/// A tokenizer of all bytes and the end-of-text token.
 pub struct Bytes;
 
 const EVERY_BYTE: [u8; 256] = {
@@ -57,7 +57,7 @@ impl Tokenizer for Bytes {
         EVERY_BYTE.get(id as usize).map_or(&[], std::slice::from_ref)
     }
 
-    fn size(&self) -> usize {
+    fn vocab_size(&self) -> usize {
         257
     }
 
@@ -67,13 +67,13 @@ impl Tokenizer for Bytes {
 }
 
 /// A text in the batch.
-struct Row {
+struct Slot {
     request: Request,
     bytes: Vec<u8>,
-    told: usize,
+    reported: usize,
 }
 
-impl Row {
+impl Slot {
     fn token_at(&self, written: usize) -> u32 {
         let start = usize::from(self.request.rng_key[0]);
         SENTENCE.as_bytes()[(start + written) % SENTENCE.len()].into()
@@ -83,8 +83,8 @@ impl Row {
         let likeliest = [id, u32::from(b'x'), END_OF_TEXT, u32::from(b'y')];
         let scored = likeliest.iter().zip([-0.5, -1.5, -2.5, -3.5]);
         let likeliest = scored.map(|(id, log_prob)| (*id, log_prob));
-        let likeliest = likeliest.take(self.request.likeliest).collect();
-        Token { position, id, log_prob: -0.5, likeliest }
+        let top_logprobs = likeliest.take(self.request.top_logprobs).collect();
+        Token { position, id, log_prob: -0.5, top_logprobs }
     }
 
     /// Adds one token. Returns why the text ends, if it does.
@@ -102,7 +102,7 @@ impl Row {
         let token = self.token_at(self.bytes.len());
         work.token(id, self.scored(prompt + self.bytes.len(), token));
         self.bytes.push(token as u8);
-        if self.tell(self.certain(), work).is_break() {
+        if self.report(self.certain(), work).is_break() {
             return Some(FinishReason::Cancelled);
         }
         if self.stop().is_some() {
@@ -137,12 +137,12 @@ impl Row {
     }
 
     /// Reports the text up to byte `end`.
-    fn tell(&mut self, end: usize, work: &mut dyn Work) -> ControlFlow<()> {
-        if end <= self.told {
+    fn report(&mut self, end: usize, work: &mut dyn Work) -> ControlFlow<()> {
+        if end <= self.reported {
             return ControlFlow::Continue(());
         }
-        let text = String::from_utf8_lossy(&self.bytes[self.told..end]).into_owned();
-        self.told = end;
+        let text = String::from_utf8_lossy(&self.bytes[self.reported..end]).into_owned();
+        self.reported = end;
         work.text(self.request.id, &text)
     }
 
@@ -150,7 +150,7 @@ impl Row {
         let end = self.stop().unwrap_or(self.bytes.len());
         if finish_reason != FinishReason::Cancelled {
             // The text is finished: there is nothing left to cancel.
-            let _ = self.tell(end, work);
+            let _ = self.report(end, work);
         }
         work.done(self.request.id, self.completion(finish_reason))
     }
@@ -186,13 +186,13 @@ impl Generator for Fake {
     }
 
     fn run(&mut self, work: &mut dyn Work) -> miette::Result<()> {
-        let mut rows: Vec<Row> = Vec::new();
+        let mut slots: Vec<Slot> = Vec::new();
         for step in 0.. {
-            while rows.len() < self.batch_size {
+            while slots.len() < self.batch_size {
                 let Some(request) = work.next() else { break };
-                rows.push(Row { request, bytes: Vec::new(), told: 0 });
+                slots.push(Slot { request, bytes: Vec::new(), reported: 0 });
             }
-            if rows.is_empty() {
+            if slots.is_empty() {
                 break;
             }
             if self.steps.as_ref().is_some_and(|steps| steps.recv().is_err()) {
@@ -201,10 +201,10 @@ impl Generator for Fake {
             if self.fails_at == Some(step) {
                 return Err(miette::miette!("the device is on fire"));
             }
-            for mut row in std::mem::take(&mut rows) {
-                match row.step(work, self.n_positions) {
-                    None => rows.push(row),
-                    Some(reason) => row.end(reason, work)?,
+            for mut slot in std::mem::take(&mut slots) {
+                match slot.step(work, self.n_positions) {
+                    None => slots.push(slot),
+                    Some(reason) => slot.end(reason, work)?,
                 }
             }
         }
@@ -227,37 +227,28 @@ pub fn request(prompt: &str, start: u8, max_new_tokens: usize) -> Request {
     }
 }
 
-/// A listener that sends its events to a channel, prefixed with its name. Gone once the receiver
-/// is dropped.
-pub struct Ear {
-    pub name: &'static str,
-    pub said: std::sync::mpsc::Sender<String>,
-    pub gone: Arc<std::sync::atomic::AtomicBool>,
-}
-
-impl Ear {
-    fn say(&self, what: &str) {
-        if self.said.send(format!("{} {what}", self.name)).is_err() {
-            self.gone.store(true, std::sync::atomic::Ordering::Relaxed);
-        }
-    }
-}
-
-impl Listener for Ear {
-    fn begun(&mut self) {
-        self.say("begun");
-    }
-
-    fn done(self: Box<Self>, outcome: Result<Completion, String>) {
-        match outcome {
-            Ok(completion) => {
-                self.say(&format!("{:?}: {}", completion.finish_reason, completion.text))
+/// A subscriber that sends its events to a channel as text, prefixed with `name`. Cancels its text once
+/// `cancelled` is set or the receiver is dropped.
+pub fn subscriber(
+    name: &'static str,
+    sender: std::sync::mpsc::Sender<String>,
+    cancelled: Arc<std::sync::atomic::AtomicBool>,
+) -> Subscriber {
+    Box::new(move |event| {
+        // Read first, because a test may set it as soon as it receives the event.
+        let is_cancelled = cancelled.load(std::sync::atomic::Ordering::Relaxed);
+        let what = match event {
+            Event::Begun => "begun".to_owned(),
+            Event::Done(Ok(Completion { finish_reason, text, .. })) => {
+                format!("{finish_reason:?}: {text}")
             }
-            Err(why) => self.say(&why),
+            Event::Done(Err(why)) => why,
+            Event::Token(_) | Event::Text(_) => String::new(),
+        };
+        let is_received = what.is_empty() || sender.send(format!("{name} {what}")).is_ok();
+        match is_received && !is_cancelled {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
         }
-    }
-
-    fn is_gone(&self) -> bool {
-        self.gone.load(std::sync::atomic::Ordering::Relaxed)
-    }
+    })
 }

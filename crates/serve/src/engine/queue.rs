@@ -1,44 +1,44 @@
-//! The queue of a model: the texts that each client requested, and whose turn is next.
+//! The queue of a model: the requests of each client, and whose turn is next.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::Listener;
+use super::{Event, Subscriber};
 use generator::{Completion, Generator, Request, Token, Work};
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum SubmitError {
     #[error("the queue is full: {waiting} texts are waiting; try again later")]
     Full { waiting: usize },
     #[error("the prompt is empty")]
     Empty,
     #[error("the prompt has {tokens} tokens, too many for the model's {n_positions} positions")]
     TooLong { tokens: usize, n_positions: usize },
-    #[error("invalid token {token}: the model's tokenizer has {size} tokens")]
+    #[error("invalid token {token}: the model's vocabulary has {size} tokens")]
     NoToken { token: u32, size: usize },
-    #[error("the model has stopped")]
+    #[error("{STOPPED}")]
     Closed,
 }
 
-/// A requested text.
-pub struct Asked {
+/// A request, and the subscriber to the events of its text.
+pub struct QueuedRequest {
     pub request: Request,
-    pub listener: Box<dyn Listener>,
+    pub subscriber: Subscriber,
 }
 
-/// The waiting texts of all clients.
+/// The waiting requests of all clients.
 pub struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     changed: Condvar,
     batch_size: usize,
-    most_waiting: usize,
+    max_waiting: usize,
 }
 
 #[derive(Default)]
-struct State {
-    clients: BTreeMap<u64, Waiting>,
+struct QueueState {
+    clients: BTreeMap<u64, ClientQueue>,
     newest: u64,
     /// The client whose turn was last.
     last: u64,
@@ -46,22 +46,22 @@ struct State {
 }
 
 #[derive(Default)]
-struct Waiting {
-    texts: VecDeque<Asked>,
-    /// Number of the client's rows in the batch.
+struct ClientQueue {
+    waiting: VecDeque<QueuedRequest>,
+    /// Number of the client's slots in the batch.
     running: usize,
 }
 
-impl Waiting {
+impl ClientQueue {
     fn is_idle(&self) -> bool {
-        self.texts.is_empty() && self.running == 0
+        self.waiting.is_empty() && self.running == 0
     }
 }
 
 impl Queue {
-    pub fn new(batch_size: usize, most_waiting: usize) -> Self {
+    pub fn new(batch_size: usize, max_waiting: usize) -> Self {
         let (state, changed) = (Mutex::default(), Condvar::new());
-        Self { state, changed, batch_size, most_waiting }
+        Self { state, changed, batch_size, max_waiting }
     }
 
     /// An id for a new client.
@@ -71,17 +71,17 @@ impl Queue {
         state.newest
     }
 
-    /// Queues texts of one client, all of them or none.
-    pub fn ask(&self, client: u64, texts: Vec<Asked>) -> Result<(), Refused> {
+    /// Queues requests of one client, all of them or none.
+    pub fn submit(&self, client: u64, requests: Vec<QueuedRequest>) -> Result<(), SubmitError> {
         let mut state = self.state();
         if state.closed {
-            return Err(Refused::Closed);
+            return Err(SubmitError::Closed);
         }
-        let waiting = state.clients.values().map(|client| client.texts.len()).sum::<usize>();
-        if waiting + texts.len() > self.most_waiting {
-            return Err(Refused::Full { waiting });
+        let waiting = state.clients.values().map(|client| client.waiting.len()).sum::<usize>();
+        if waiting + requests.len() > self.max_waiting {
+            return Err(SubmitError::Full { waiting });
         }
-        state.clients.entry(client).or_default().texts.extend(texts);
+        state.clients.entry(client).or_default().waiting.extend(requests);
         self.changed.notify_all();
         Ok(())
     }
@@ -89,23 +89,22 @@ impl Queue {
     /// Drops everything that a client waits for.
     pub fn forget(&self, client: u64) {
         let mut state = self.state();
-        let waiting = state.clients.get_mut(&client);
-        let left = waiting.map(|waiting| std::mem::take(&mut waiting.texts));
+        let left = state.clients.get_mut(&client).map(|queue| std::mem::take(&mut queue.waiting));
         state.tidy(client);
-        // Dropping a listener may call this queue, so the lock is released first.
+        // Dropping a subscriber may call this queue, so the lock is released first.
         drop(state);
         drop(left);
     }
 
-    /// Stops taking texts.
+    /// Stops accepting requests.
     pub fn close(&self) {
         let mut state = self.state();
         state.closed = true;
-        // Listeners are told after the lock is released.
+        // Subscribers are called after the lock is released.
         let left = std::mem::take(&mut state.clients);
         drop(state);
-        for asked in left.into_values().flat_map(|client| client.texts) {
-            asked.listener.done(Err("the model has stopped".to_owned()));
+        for mut queued in left.into_values().flat_map(|client| client.waiting) {
+            end(&mut queued.subscriber, Err(STOPPED.to_owned()));
         }
         self.changed.notify_all();
     }
@@ -114,66 +113,66 @@ impl Queue {
         self.state().closed
     }
 
-    /// Lets a model write the queued texts until the queue is closed.
+    /// Lets a model answer the queued requests until the queue is closed.
     pub fn serve(&self, generator: &mut dyn Generator) {
         // Also if the model panics, so that nobody waits for a dead thread.
         let _closed = CloseAtEnd(self);
         while self.wait() {
-            let mut batch = Batch { queue: self, running: HashMap::new(), newest: 0 };
+            let mut batch = SharedBatch { queue: self, running: HashMap::new(), newest: 0 };
             let ran = generator.run(&mut batch);
             let why = match ran {
                 Ok(()) => "the model stopped early".to_owned(),
                 Err(error) => format!("{error:#}"),
             };
-            for (client, listener) in std::mem::take(&mut batch.running).into_values() {
+            for (client, mut subscriber) in std::mem::take(&mut batch.running).into_values() {
                 self.ended(client);
-                listener.done(Err(why.clone()));
+                end(&mut subscriber, Err(why.clone()));
             }
         }
     }
 
-    /// Waits for a text to write. Returns false once the queue is closed.
+    /// Waits for a request. Returns false once the queue is closed.
     fn wait(&self) -> bool {
         let mut state = self.state();
-        while !state.closed && state.clients.values().all(|client| client.texts.is_empty()) {
+        while !state.closed && state.clients.values().all(|client| client.waiting.is_empty()) {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         !state.closed
     }
 
-    /// The next text for a free row of the batch.
-    fn next(&self) -> Option<(u64, Asked)> {
+    /// The next request for a free slot of the batch.
+    fn next(&self) -> Option<(u64, QueuedRequest)> {
         let mut state = self.state();
         // The extra share stays free for a new client.
         let share = (self.batch_size / (state.clients.len() + 1)).max(1);
-        let may = |client: &Waiting| !client.texts.is_empty() && client.running < share;
+        let may = |client: &ClientQueue| !client.waiting.is_empty() && client.running < share;
         let after = state.clients.range(state.last + 1..).find(|(_, client)| may(client));
         let (&id, _) = after.or_else(|| state.clients.iter().find(|(_, client)| may(client)))?;
         state.last = id;
         let client = state.clients.get_mut(&id)?;
-        let asked = client.texts.pop_front()?;
+        let queued = client.waiting.pop_front()?;
         client.running += 1;
-        Some((id, asked))
+        Some((id, queued))
     }
 
     fn ended(&self, client: u64) {
         let mut state = self.state();
-        if let Some(waiting) = state.clients.get_mut(&client) {
-            waiting.running -= 1;
+        if let Some(queue) = state.clients.get_mut(&client) {
+            queue.running -= 1;
         }
         state.tidy(client);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         // Cannot be poisoned: nothing panics while the lock is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    /// Removes a client without waiting or running texts.
+impl QueueState {
+    /// Removes a client without waiting or running requests.
     fn tidy(&mut self, client: u64) {
-        if self.clients.get(&client).is_some_and(Waiting::is_idle) {
+        if self.clients.get(&client).is_some_and(ClientQueue::is_idle) {
             self.clients.remove(&client);
         }
     }
@@ -187,56 +186,61 @@ impl Drop for CloseAtEnd<'_> {
     }
 }
 
-/// The running texts, each with its client and listener.
-struct Batch<'q> {
+/// Reason given to subscribers whose text will not be finished.
+const STOPPED: &str = "the model has stopped";
+
+/// Sends the last event of a text. There is nothing left to cancel.
+fn end(subscriber: &mut Subscriber, outcome: Result<Completion, String>) {
+    let _ = subscriber(Event::Done(outcome));
+}
+
+/// The running texts, each with its client and subscriber.
+struct SharedBatch<'q> {
     queue: &'q Queue,
-    running: HashMap<u64, (u64, Box<dyn Listener>)>,
+    running: HashMap<u64, (u64, Subscriber)>,
     newest: u64,
 }
 
-impl Drop for Batch<'_> {
+impl Drop for SharedBatch<'_> {
     fn drop(&mut self) {
-        for (_, (_, listener)) in self.running.drain() {
-            listener.done(Err("the model has stopped".to_owned()));
+        for (_, (_, mut subscriber)) in self.running.drain() {
+            end(&mut subscriber, Err(STOPPED.to_owned()));
         }
     }
 }
 
-impl Work for Batch<'_> {
+impl Work for SharedBatch<'_> {
     fn next(&mut self) -> Option<Request> {
         loop {
-            let (client, Asked { request, mut listener }) = self.queue.next()?;
-            if listener.is_gone() {
+            let (client, QueuedRequest { request, mut subscriber }) = self.queue.next()?;
+            if subscriber(Event::Begun).is_break() {
                 self.queue.ended(client);
                 continue;
             }
-            listener.begun();
             self.newest += 1;
-            self.running.insert(self.newest, (client, listener));
+            self.running.insert(self.newest, (client, subscriber));
             return Some(Request { id: self.newest, ..request });
         }
     }
 
     fn token(&mut self, id: u64, token: Token) {
-        if let Some((_, listener)) = self.running.get_mut(&id) {
-            listener.token(token);
+        if let Some((_, subscriber)) = self.running.get_mut(&id) {
+            // The model asks about cancelling with the text that the token completes.
+            let _ = subscriber(Event::Token(token));
         }
     }
 
     fn text(&mut self, id: u64, text: &str) -> ControlFlow<()> {
         match self.running.get_mut(&id) {
-            Some((_, listener)) if !listener.is_gone() => {
-                listener.text(text);
-                ControlFlow::Continue(())
-            }
-            _ => ControlFlow::Break(()),
+            Some((_, subscriber)) => subscriber(Event::Text(text.to_owned())),
+            None => ControlFlow::Break(()),
         }
     }
 
     fn done(&mut self, id: u64, completion: Completion) -> miette::Result<()> {
-        if let Some((client, listener)) = self.running.remove(&id) {
+        if let Some((client, mut subscriber)) = self.running.remove(&id) {
             self.queue.ended(client);
-            listener.done(Ok(completion));
+            end(&mut subscriber, Ok(completion));
         }
         Ok(())
     }

@@ -1,33 +1,37 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use super::fake::{Ear, Fake, request};
+use super::fake::{Fake, request, subscriber};
 use super::*;
-use generator::{Request, Work};
+use generator::{Completion, Request, Token, Work};
 
 /// An engine whose model takes one step per message sent, and the events of its texts.
-struct Hall {
+struct SteppedEngine {
     engine: Arc<Engine>,
     step: Sender<()>,
-    said: Sender<String>,
-    heard: Receiver<String>,
+    sender: Sender<String>,
+    events: Receiver<String>,
 }
 
-impl Hall {
+impl SteppedEngine {
     fn new(batch_size: usize) -> Self {
-        let ((step, steps), (said, heard)) = (channel(), channel());
+        let ((step, steps), (sender, events)) = (channel(), channel());
         let fake = Fake { batch_size, steps: Some(steps), ..Fake::default() };
-        Self { engine: fake.start(), step, said, heard }
+        Self { engine: fake.start(), step, sender, events }
     }
 
     /// Requests one text of `tokens` tokens for each name.
-    fn ask(&self, client: &Client, names: &[&'static str], tokens: usize) -> Result<(), Refused> {
-        let text = |name: &&'static str| {
-            let (said, gone) = (self.said.clone(), Arc::new(AtomicBool::new(false)));
-            let ear: Box<dyn Listener> = Box::new(Ear { name, said, gone });
-            (request("p", 0, tokens), ear)
+    fn ask(
+        &self,
+        client: &Client,
+        names: &[&'static str],
+        tokens: usize,
+    ) -> Result<(), SubmitError> {
+        let queued = |name: &&'static str| QueuedRequest {
+            request: request("p", 0, tokens),
+            subscriber: subscriber(name, self.sender.clone(), Arc::default()),
         };
-        client.ask(names.iter().map(text).collect())
+        client.submit(names.iter().map(queued).collect())
     }
 
     /// Lets the model run without waiting for steps.
@@ -36,66 +40,66 @@ impl Hall {
     }
 
     /// The next events, in order.
-    fn hear(&self, count: usize) -> Vec<String> {
-        self.heard.iter().take(count).collect()
+    fn events(&self, count: usize) -> Vec<String> {
+        self.events.iter().take(count).collect()
     }
 }
 
 #[test]
-fn a_new_client_gets_a_row_while_others_write() {
-    let mut hall = Hall::new(6);
+fn a_new_client_gets_a_slot_while_others_write() {
+    let mut stepped = SteppedEngine::new(6);
     let (greedy, newcomer, third) =
-        (hall.engine.client(), hall.engine.client(), hall.engine.client());
-    hall.ask(&greedy, &["a", "b", "c", "d", "e", "f", "g"], 3).unwrap();
-    // A single client gets half of the rows.
-    assert_eq!(hall.hear(3), ["a begun", "b begun", "c begun"]);
-    hall.ask(&newcomer, &["n", "o", "p"], 3).unwrap();
-    hall.step.send(()).unwrap();
-    assert_eq!(hall.hear(2), ["n begun", "o begun"]);
-    hall.ask(&third, &["t"], 3).unwrap();
-    hall.step.send(()).unwrap();
-    assert_eq!(hall.hear(1), ["t begun"]);
-    // Free rows go in turn to the clients that have fewer than their share.
-    hall.step.send(()).unwrap();
-    let after: Vec<String> = hall.hear(3);
-    assert!(after.iter().all(|said| said.contains("Length: The")), "{after:?}");
-    hall.run_on();
-    let mut rest = hall.hear(13);
-    rest.retain(|said| said.ends_with("begun"));
+        (stepped.engine.client(), stepped.engine.client(), stepped.engine.client());
+    stepped.ask(&greedy, &["a", "b", "c", "d", "e", "f", "g"], 3).unwrap();
+    // A single client gets half of the slots.
+    assert_eq!(stepped.events(3), ["a begun", "b begun", "c begun"]);
+    stepped.ask(&newcomer, &["n", "o", "p"], 3).unwrap();
+    stepped.step.send(()).unwrap();
+    assert_eq!(stepped.events(2), ["n begun", "o begun"]);
+    stepped.ask(&third, &["t"], 3).unwrap();
+    stepped.step.send(()).unwrap();
+    assert_eq!(stepped.events(1), ["t begun"]);
+    // Free slots go in turn to the clients that have fewer than their share.
+    stepped.step.send(()).unwrap();
+    let after: Vec<String> = stepped.events(3);
+    assert!(after.iter().all(|event| event.contains("Length: The")), "{after:?}");
+    stepped.run_on();
+    let mut rest = stepped.events(13);
+    rest.retain(|event| event.ends_with("begun"));
     assert_eq!(rest.len(), 5, "all are written eventually: {rest:?}");
 }
 
 #[test]
-fn clients_take_turns_when_rows_are_few() {
-    let mut hall = Hall::new(1);
-    let (one, two) = (hall.engine.client(), hall.engine.client());
-    hall.ask(&one, &["a", "b", "c"], 1).unwrap();
-    assert_eq!(hall.hear(1), ["a begun"]);
-    hall.ask(&two, &["x", "y"], 1).unwrap();
-    hall.run_on();
+fn clients_take_turns_when_slots_are_few() {
+    let mut stepped = SteppedEngine::new(1);
+    let (one, two) = (stepped.engine.client(), stepped.engine.client());
+    stepped.ask(&one, &["a", "b", "c"], 1).unwrap();
+    assert_eq!(stepped.events(1), ["a begun"]);
+    stepped.ask(&two, &["x", "y"], 1).unwrap();
+    stepped.run_on();
     let begun: Vec<String> =
-        hall.hear(9).into_iter().filter(|said| said.ends_with("begun")).collect();
+        stepped.events(9).into_iter().filter(|event| event.ends_with("begun")).collect();
     assert_eq!(begun, ["x begun", "b begun", "y begun", "c begun"]);
 }
 
 #[test]
 fn texts_of_dropped_clients_are_not_written() {
-    let hall = Hall::new(1);
-    let (one, two) = (hall.engine.client(), hall.engine.client());
-    let gone = Arc::new(AtomicBool::new(false));
-    let ear = Ear { name: "a", said: hall.said.clone(), gone: Arc::clone(&gone) };
-    one.ask(vec![(request("p", 0, 200), Box::new(ear))]).unwrap();
-    assert_eq!(hall.hear(1), ["a begun"]);
-    hall.ask(&two, &["never", "nor this"], 1).unwrap();
-    hall.ask(&one, &["b"], 1).unwrap();
+    let stepped = SteppedEngine::new(1);
+    let (one, two) = (stepped.engine.client(), stepped.engine.client());
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let subscriber = subscriber("a", stepped.sender.clone(), Arc::clone(&cancelled));
+    one.submit(vec![QueuedRequest { request: request("p", 0, 200), subscriber }]).unwrap();
+    assert_eq!(stepped.events(1), ["a begun"]);
+    stepped.ask(&two, &["never", "nor this"], 1).unwrap();
+    stepped.ask(&one, &["b"], 1).unwrap();
     drop(two);
-    hall.step.send(()).unwrap();
-    gone.store(true, std::sync::atomic::Ordering::Relaxed);
-    hall.step.send(()).unwrap();
-    hall.step.send(()).unwrap();
-    let heard = hall.hear(2);
-    assert!(heard[0].starts_with("a Cancelled: T"), "{heard:?}");
-    assert_eq!(heard[1], "b begun");
+    stepped.step.send(()).unwrap();
+    cancelled.store(true, std::sync::atomic::Ordering::Relaxed);
+    stepped.step.send(()).unwrap();
+    stepped.step.send(()).unwrap();
+    let last = stepped.events(2);
+    assert!(last[0].starts_with("a Cancelled: T"), "{last:?}");
+    assert_eq!(last[1], "b begun");
 }
 
 #[test]
@@ -103,42 +107,44 @@ fn invalid_prompts_are_refused_at_once() {
     let engine = Fake { n_positions: 8, ..Fake::default() }.start();
     let client = engine.client();
     let ask = |prompt: Vec<u32>| {
-        let (said, gone) = (channel().0, Arc::default());
-        let ear: Box<dyn Listener> = Box::new(Ear { name: "a", said, gone });
-        client.ask(vec![(Request { prompt, ..request("p", 0, 1) }, ear)])
+        let subscriber = subscriber("a", channel().0, Arc::default());
+        let request = Request { prompt, ..request("p", 0, 1) };
+        client.submit(vec![QueuedRequest { request, subscriber }])
     };
-    assert_eq!(ask(vec![]), Err(Refused::Empty));
-    assert_eq!(ask(vec![1; 8]), Err(Refused::TooLong { tokens: 8, n_positions: 8 }));
-    assert_eq!(ask(vec![1, 257]), Err(Refused::NoToken { token: 257, size: 257 }));
+    assert_eq!(ask(vec![]), Err(SubmitError::Empty));
+    assert_eq!(ask(vec![1; 8]), Err(SubmitError::TooLong { tokens: 8, n_positions: 8 }));
+    assert_eq!(ask(vec![1, 257]), Err(SubmitError::NoToken { token: 257, size: 257 }));
     assert_eq!(ask(vec![1; 7]), Ok(()));
 }
 
 #[test]
 fn a_full_queue_refuses_all_texts_of_a_request() {
-    let hall = Hall::new(1);
-    let client = hall.engine.client();
-    hall.ask(&client, &["a"], 9).unwrap();
-    assert_eq!(hall.hear(1), ["a begun"]);
-    hall.ask(&client, &["w"; MOST_WAITING - 1], 1).unwrap();
-    let full = Refused::Full { waiting: MOST_WAITING - 1 };
-    assert_eq!(hall.ask(&client, &["b", "c"], 1), Err(full));
-    assert_eq!(hall.ask(&client, &["b"], 1), Ok(()));
+    let stepped = SteppedEngine::new(1);
+    let client = stepped.engine.client();
+    stepped.ask(&client, &["a"], 9).unwrap();
+    assert_eq!(stepped.events(1), ["a begun"]);
+    stepped.ask(&client, &["w"; MAX_WAITING - 1], 1).unwrap();
+    let full = SubmitError::Full { waiting: MAX_WAITING - 1 };
+    assert_eq!(stepped.ask(&client, &["b", "c"], 1), Err(full));
+    assert_eq!(stepped.ask(&client, &["b"], 1), Ok(()));
 }
 
 #[test]
 fn a_failed_run_reports_the_reason_and_the_next_text_is_written() {
-    let (said, heard) = channel();
+    let (sender, events) = channel();
     let engine = Fake { fails_at: Some(2), ..Fake::default() }.start();
     let client = engine.client();
     let ask = |name, tokens| {
-        let ear = Ear { name, said: said.clone(), gone: Arc::default() };
-        client.ask(vec![(request("p", 0, tokens), Box::new(ear))]).unwrap();
+        let subscriber = subscriber(name, sender.clone(), Arc::default());
+        client
+            .submit(vec![QueuedRequest { request: request("p", 0, tokens), subscriber }])
+            .unwrap();
     };
     ask("long", 9);
-    let heard_next = || heard.recv().unwrap();
-    assert_eq!([heard_next(), heard_next()], ["long begun", "long the device is on fire"]);
+    let next = || events.recv().unwrap();
+    assert_eq!([next(), next()], ["long begun", "long the device is on fire"]);
     ask("short", 1);
-    assert_eq!([heard_next(), heard_next()], ["short begun", "short Length: T"]);
+    assert_eq!([next(), next()], ["short begun", "short Length: T"]);
 }
 
 /// Uses the client as the essay writer does.

@@ -2,7 +2,7 @@
 
 use super::lines::{self, Frame};
 use super::typeface::{Drawable, SANS, SERIF, Typeface};
-use super::{Card, HEIGHT, WIDTH};
+use super::{HEIGHT, SocialCard, WIDTH};
 use crate::xml::Xml;
 
 /// A rectangle of the card, in pixels.
@@ -68,7 +68,7 @@ const STRIP_BASELINE: f32 = 581.0;
 const STRIP_HALF: f32 = 500.0;
 
 /// Text beside the cover: site, title, byline and label from top to bottom.
-pub fn column(card: &Card<'_>, title: &Drawable) -> Vec<u8> {
+pub fn column(card: &SocialCard<'_>, title: &Drawable) -> Vec<u8> {
     let mut sheet = Sheet::new();
     let site = one_line(card.site, COLUMN - DOT_INDENT, SITE_SIZE);
     if let Some(site) = &site {
@@ -104,7 +104,7 @@ pub fn column(card: &Card<'_>, title: &Drawable) -> Vec<u8> {
 }
 
 /// Text under the cover: site and label side by side.
-pub fn strip(card: &Card<'_>) -> Vec<u8> {
+pub fn strip(card: &SocialCard<'_>) -> Vec<u8> {
     let mut sheet = Sheet::new();
     sheet.dot(card, STRIP_BASELINE);
     if let Some(site) = one_line(card.site, STRIP_HALF, SITE_SIZE) {
@@ -175,7 +175,7 @@ impl Sheet {
     }
 
     /// Adds the accent dot at the margin, aligned to a line in the site's font size.
-    fn dot(&mut self, card: &Card<'_>, baseline: f32) {
+    fn dot(&mut self, card: &SocialCard<'_>, baseline: f32) {
         let (x, y) = ((MARGIN + DOT).to_string(), (baseline - DOT).to_string());
         let (radius, accent) = (DOT.to_string(), card.accent.hex());
         self.0.empty("circle", &[("cx", &x), ("cy", &y), ("r", &radius), ("fill", &accent)]);

@@ -16,7 +16,7 @@ pub struct Frame<'a> {
 
 /// A text broken into lines.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Setting {
+pub struct TypesetText {
     pub size: f32,
     pub lines: Vec<String>,
 }
@@ -33,21 +33,21 @@ struct Piece {
 
 /// Breaks `text` into lines for `frame`. `measure` returns the width of a text in ems. A text that
 /// fits at none of the sizes is cut at the last one.
-pub fn set(text: &str, frame: Frame<'_>, measure: impl Fn(&str) -> f32) -> Setting {
+pub fn set(text: &str, frame: Frame<'_>, measure: impl Fn(&str) -> f32) -> TypesetText {
     let pieces = pieces(text, &measure);
     let space = measure(" ");
     for &(size, most) in frame.sizes {
         let width = frame.width / size;
         if let Some(ends) = fill(&pieces, width, space).filter(|ends| ends.len() <= most) {
             let ends = balance(&pieces, width, space, ends);
-            return Setting { size, lines: written(&pieces, &ends) };
+            return TypesetText { size, lines: written(&pieces, &ends) };
         }
     }
     match frame.sizes.last() {
-        None => Setting { size: 0.0, lines: Vec::new() },
+        None => TypesetText { size: 0.0, lines: Vec::new() },
         Some(&(size, most)) => {
             let lines = cut(pieces, frame.width / size, space, most, &measure);
-            Setting { size, lines }
+            TypesetText { size, lines }
         }
     }
 }

@@ -4,8 +4,8 @@ use super::*;
 
 const COVER: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1200 800"><style>.a{fill:#d8432f}text,rect{fill:#0f0}@media (prefers-color-scheme: dark){.a{fill:#000}}</style><path class="a" d="M0 0h1200v800H0z"/><circle cx="600" cy="400" r="180" fill="#1f3a5f"/></svg>"##;
 
-fn card<'a>(title: &'a str) -> Card<'a> {
-    Card {
+fn card<'a>(title: &'a str) -> SocialCard<'a> {
+    SocialCard {
         title,
         byline: "On a quote by Ada Runway",
         site: "Venti",
@@ -15,7 +15,7 @@ fn card<'a>(title: &'a str) -> Card<'a> {
     }
 }
 
-fn drawn(card: &Card<'_>) -> Pixmap {
+fn drawn(card: &SocialCard<'_>) -> Pixmap {
     Pixmap::decode_png(&card.png().unwrap()).unwrap()
 }
 
@@ -77,14 +77,14 @@ fn hostile_titles_are_drawn_and_undrawable_ones_replaced_by_the_cover() {
 
 #[test]
 fn site_byline_and_label_are_optional() {
-    let bare = Card { site: "", byline: "", label: "", ..card("Venti") };
+    let bare = SocialCard { site: "", byline: "", label: "", ..card("Venti") };
     assert!(inked(&drawn(&bare), 64..616, 64..474));
     assert!(!inked(&drawn(&bare), 0..672, 500..630));
-    drawn(&Card { title: "", ..bare });
+    drawn(&SocialCard { title: "", ..bare });
 }
 
 #[test]
 fn invalid_covers_are_an_error_that_names_the_title() {
-    let error = Card { cover_svg: "<svg", ..card("Return to Sender") }.png().unwrap_err();
+    let error = SocialCard { cover_svg: "<svg", ..card("Return to Sender") }.png().unwrap_err();
     assert!(error.to_string().contains("Return to Sender"), "{error}");
 }

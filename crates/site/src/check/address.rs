@@ -2,14 +2,14 @@
 
 /// The parts of `base_url`, to recognize absolute addresses of this site.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Base {
+pub struct BaseUrl {
     /// Scheme and host in lower case: `https://venti.example`.
     origin: String,
     /// Path with a slash at both ends: `/blog/`.
     path: String,
 }
 
-impl Base {
+impl BaseUrl {
     /// Parses a `base_url`. Returns `None` if it is not an http(s) URL.
     pub fn parse(base_url: &str) -> Option<Self> {
         let (origin, rest) = split_origin(base_url)?;
@@ -36,7 +36,7 @@ impl Base {
 
 /// The form in which an address was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum AddressForm {
     /// `#there`, `?q=x` or empty: the page itself.
     Own,
     /// `../tags/index.html`
@@ -51,20 +51,18 @@ pub enum Form {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
     /// A path in the output folder, percent-decoded, and the part after `#`.
-    Site { path: String, fragment: Option<String>, form: Form },
+    Site { path: String, fragment: Option<String>, form: AddressForm },
     /// Another http(s) host, or a URL on the site's host that is not under `base_url`.
     External(String),
     /// A path that is not under `base_url`, or above the output folder.
     Outside,
-    /// `javascript:`
-    Script,
     /// Another scheme: `mailto:`, `tel:`, `data:`, …
     Other,
 }
 
 impl Address {
     /// Resolves `text` from the file at `from`, a path under the output.
-    pub fn resolve(text: &str, from: &str, base: Option<&Base>) -> Self {
+    pub fn resolve(text: &str, from: &str, base: Option<&BaseUrl>) -> Self {
         let text = cleaned(text);
         let (rest, fragment) = match text.split_once('#') {
             Some((rest, fragment)) => (rest, without_directive(fragment)),
@@ -76,7 +74,6 @@ impl Address {
         if let Some(scheme) = scheme(rest) {
             return match scheme.as_str() {
                 "http" | "https" => Self::absolute(rest, before_query, base, to),
-                "javascript" => Self::Script,
                 _ => Self::Other,
             };
         }
@@ -87,7 +84,7 @@ impl Address {
             return Self::absolute(&format!("https:{rest}"), &whole, base, to);
         }
         if path.is_empty() {
-            return to(from.to_owned(), Form::Own);
+            return to(from.to_owned(), AddressForm::Own);
         }
         if let Some(rooted) = path.strip_prefix('/') {
             let inside = match base {
@@ -95,12 +92,12 @@ impl Address {
                 None => Some(rooted),
             };
             return match inside.and_then(|path| normal("", path)) {
-                Some(path) => to(path, Form::Rooted),
+                Some(path) => to(path, AddressForm::Rooted),
                 None => Self::Outside,
             };
         }
         match normal(from.rsplit_once('/').map_or("", |(folder, _)| folder), &path) {
-            Some(path) => to(path, Form::Relative),
+            Some(path) => to(path, AddressForm::Relative),
             None => Self::Outside,
         }
     }
@@ -108,8 +105,8 @@ impl Address {
     fn absolute(
         whole: &str,
         before_query: &str,
-        base: Option<&Base>,
-        to: impl Fn(String, Form) -> Self,
+        base: Option<&BaseUrl>,
+        to: impl Fn(String, AddressForm) -> Self,
     ) -> Self {
         let own = base.and_then(|base| {
             let (origin, path) = split_origin(before_query)?;
@@ -117,7 +114,7 @@ impl Address {
             (origin == base.origin).then(|| base.inside(path)).flatten()
         });
         match own.map(|path| normal("", path)) {
-            Some(Some(path)) => to(path, Form::Absolute),
+            Some(Some(path)) => to(path, AddressForm::Absolute),
             Some(None) => Self::Outside,
             None => Self::External(whole.to_owned()),
         }
@@ -202,11 +199,11 @@ mod tests {
     use super::*;
 
     fn resolve(text: &str) -> Address {
-        let base = Base::parse("https://venti.example/blog").unwrap();
+        let base = BaseUrl::parse("https://venti.example/blog").unwrap();
         Address::resolve(text, "tags/ai/index.html", Some(&base))
     }
 
-    fn site(path: &str, fragment: Option<&str>, form: Form) -> Address {
+    fn site(path: &str, fragment: Option<&str>, form: AddressForm) -> Address {
         Address::Site { path: path.to_owned(), fragment: fragment.map(str::to_owned), form }
     }
 
@@ -223,7 +220,7 @@ mod tests {
             ("../..", ""),
             (".", "tags/ai/"),
         ] {
-            assert_eq!(resolve(text), site(path, None, Form::Relative), "{text}");
+            assert_eq!(resolve(text), site(path, None, AddressForm::Relative), "{text}");
         }
         assert_eq!(resolve("../../../x.html"), Address::Outside);
         assert_eq!(resolve("../../%2e%2e/x.html"), Address::Outside);
@@ -231,14 +228,14 @@ mod tests {
 
     #[test]
     fn fragments_are_decoded_and_text_fragments_are_dropped() {
-        let own = |fragment| site("tags/ai/index.html", fragment, Form::Own);
+        let own = |fragment| site("tags/ai/index.html", fragment, AddressForm::Own);
         assert_eq!(resolve("#there"), own(Some("there")));
         assert_eq!(resolve("#%C3%BC"), own(Some("ü")));
         assert_eq!(resolve("#:~:text=word"), own(None));
         assert_eq!(resolve("#a:~:text=word"), own(Some("a")));
         assert_eq!(resolve("?page=2#a?b"), own(Some("a?b")));
         assert_eq!(resolve(""), own(None));
-        assert_eq!(resolve("x.html#"), site("tags/ai/x.html", None, Form::Relative));
+        assert_eq!(resolve("x.html#"), site("tags/ai/x.html", None, AddressForm::Relative));
     }
 
     #[test]
@@ -248,9 +245,9 @@ mod tests {
             "HTTPS://Venti.Example:443/blog/a/?x#",
             "//venti.example/blog/a/",
         ] {
-            assert_eq!(resolve(text), site("a/", None, Form::Absolute), "{text}");
+            assert_eq!(resolve(text), site("a/", None, AddressForm::Absolute), "{text}");
         }
-        assert_eq!(resolve("https://venti.example/blog"), site("", None, Form::Absolute));
+        assert_eq!(resolve("https://venti.example/blog"), site("", None, AddressForm::Absolute));
         for text in
             ["https://venti.example/", "https://venti.example/blogs/", "http://venti.example/blog/"]
         {
@@ -264,21 +261,21 @@ mod tests {
 
     #[test]
     fn rooted_addresses_must_be_under_base_url() {
-        assert_eq!(resolve("/blog/a.html"), site("a.html", None, Form::Rooted));
+        assert_eq!(resolve("/blog/a.html"), site("a.html", None, AddressForm::Rooted));
         assert_eq!(resolve("/a.html"), Address::Outside);
         assert_eq!(
             Address::resolve("/a.html", "b/index.html", None),
-            site("a.html", None, Form::Rooted)
+            site("a.html", None, AddressForm::Rooted)
         );
     }
 
     #[test]
     fn other_schemes_are_not_files() {
-        assert_eq!(resolve(" JavaScript:void 0"), Address::Script);
-        assert_eq!(resolve("java\nscript:void 0"), Address::Script);
+        assert_eq!(resolve(" JavaScript:void 0"), Address::Other);
+        assert_eq!(resolve("java\nscript:void 0"), Address::Other);
         for text in ["mailto:a@b.example", "data:,x", "tel:1", "blob:x"] {
             assert_eq!(resolve(text), Address::Other, "{text}");
         }
-        assert_eq!(resolve("a/b:c"), site("tags/ai/a/b:c", None, Form::Relative));
+        assert_eq!(resolve("a/b:c"), site("tags/ai/a/b:c", None, AddressForm::Relative));
     }
 }

@@ -8,28 +8,28 @@ use std::time::Duration;
 
 use ureq::Agent;
 
-use super::finding::{Finding, Place, Rule};
+use super::finding::{Finding, Location, Rule};
 
 /// Limits for the requests.
 #[derive(Debug, Clone, Copy)]
-pub struct Manners {
+pub struct RequestLimits {
     /// Maximum number of concurrent requests.
-    pub at_once: usize,
+    pub max_concurrent: usize,
     /// Timeout of a request, including redirects.
-    pub patience: Duration,
+    pub timeout: Duration,
     /// Number of attempts before a temporary failure is reported.
-    pub tries: usize,
+    pub attempts: usize,
     /// Delay between attempts.
-    pub pause: Duration,
+    pub delay: Duration,
 }
 
-impl Default for Manners {
+impl Default for RequestLimits {
     fn default() -> Self {
         Self {
-            at_once: 8,
-            patience: Duration::from_secs(10),
-            tries: 2,
-            pause: Duration::from_secs(1),
+            max_concurrent: 8,
+            timeout: Duration::from_secs(10),
+            attempts: 2,
+            delay: Duration::from_secs(1),
         }
     }
 }
@@ -38,8 +38,8 @@ impl Default for Manners {
 const AGENT: &str = concat!("venti/", env!("CARGO_PKG_VERSION"), " (checks links)");
 
 /// Returns each address with all its places. Fragments are dropped, since they are not checked.
-pub fn addresses(links: Vec<(String, Place)>) -> BTreeMap<String, Vec<Place>> {
-    let mut addresses: BTreeMap<String, Vec<Place>> = BTreeMap::new();
+pub fn addresses(links: Vec<(String, Location)>) -> BTreeMap<String, Vec<Location>> {
+    let mut addresses: BTreeMap<String, Vec<Location>> = BTreeMap::new();
     for (url, place) in links {
         let url = url.split('#').next().unwrap_or_default().to_owned();
         addresses.entry(url).or_default().push(place);
@@ -48,9 +48,9 @@ pub fn addresses(links: Vec<(String, Place)>) -> BTreeMap<String, Vec<Place>> {
 }
 
 /// Checks all addresses. The findings are in the order of the addresses.
-pub fn check(addresses: BTreeMap<String, Vec<Place>>, manners: &Manners) -> Vec<Finding> {
+pub fn check(addresses: BTreeMap<String, Vec<Location>>, limits: &RequestLimits) -> Vec<Finding> {
     let config = Agent::config_builder()
-        .timeout_global(Some(manners.patience))
+        .timeout_global(Some(limits.timeout))
         .http_status_as_error(false)
         .user_agent(AGENT)
         .build();
@@ -59,10 +59,10 @@ pub fn check(addresses: BTreeMap<String, Vec<Place>>, manners: &Manners) -> Vec<
     let next = AtomicUsize::new(0);
     let verdicts = Mutex::new(BTreeMap::new());
     std::thread::scope(|scope| {
-        for _ in 0..manners.at_once.min(urls.len()) {
+        for _ in 0..limits.max_concurrent.min(urls.len()) {
             scope.spawn(|| {
                 while let Some(&url) = urls.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let verdict = ask(&agent, url, manners);
+                    let verdict = ask(&agent, url, limits);
                     let mut verdicts = verdicts.lock().unwrap_or_else(|e| e.into_inner());
                     verdicts.insert(url.clone(), verdict);
                 }
@@ -96,13 +96,13 @@ enum Verdict {
 }
 
 /// Requests an address, and again after temporary failures.
-fn ask(agent: &Agent, url: &str, manners: &Manners) -> Verdict {
+fn ask(agent: &Agent, url: &str, limits: &RequestLimits) -> Verdict {
     let mut verdict = ask_once(agent, url);
-    for _ in 1..manners.tries {
+    for _ in 1..limits.attempts {
         if !matches!(verdict, Verdict::Unsure(_)) {
             break;
         }
-        std::thread::sleep(manners.pause);
+        std::thread::sleep(limits.delay);
         verdict = ask_once(agent, url);
     }
     verdict
@@ -193,12 +193,12 @@ mod tests {
         (address, asked)
     }
 
-    fn place(file: &str) -> Place {
-        Place { file: file.to_owned(), spot: None }
+    fn place(file: &str) -> Location {
+        Location { file: file.to_owned(), position: None }
     }
 
-    fn quick() -> Manners {
-        Manners { pause: Duration::ZERO, ..Manners::default() }
+    fn quick() -> RequestLimits {
+        RequestLimits { delay: Duration::ZERO, ..RequestLimits::default() }
     }
 
     #[test]
@@ -217,8 +217,8 @@ mod tests {
                 (Rule::External, "/none: status 404".to_owned()),
             ]
         );
-        let tries = asked.lock().unwrap().iter().filter(|r| *r == "HEAD /down").count();
-        assert_eq!(tries, 2);
+        let attempts = asked.lock().unwrap().iter().filter(|r| *r == "HEAD /down").count();
+        assert_eq!(attempts, 2);
     }
 
     #[test]
@@ -237,8 +237,8 @@ mod tests {
     fn a_timeout_is_a_warning_and_an_invalid_url_an_error() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let silent = format!("http://{}/", listener.local_addr().unwrap());
-        let manners = Manners { patience: Duration::from_millis(50), ..quick() };
-        let ask = |url: &str| check(addresses(vec![(url.to_owned(), place("a"))]), &manners);
+        let limits = RequestLimits { timeout: Duration::from_millis(50), ..quick() };
+        let ask = |url: &str| check(addresses(vec![(url.to_owned(), place("a"))]), &limits);
         assert_eq!(ask(&silent)[0].rule, Rule::ExternalUnsure);
         assert_eq!(ask("http://")[0].rule, Rule::External);
     }

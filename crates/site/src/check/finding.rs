@@ -22,7 +22,7 @@ pub enum Severity {
 pub enum Rule {
     /// Links within the site lead to files in the output.
     Link,
-    /// Ids in links (`#fragment`) and in attributes exist in the page they refer to.
+    /// Ids in links (`#fragment`) exist in the page they refer to.
     Anchor,
     /// Links work on any host and from the disk.
     Portable,
@@ -30,26 +30,10 @@ pub enum Rule {
     DuplicateId,
     /// Images have alternative text.
     Alt,
-    /// Every page has exactly one title, which is not empty.
-    Title,
-    /// Titles fit into search results.
-    TitleLength,
-    /// Pages have a description that fits into search results.
-    Description,
     /// Pages have one `h1`, no empty headings, and skip no level.
     Heading,
-    /// Every page declares its language with a valid tag.
-    Language,
-    /// Links, buttons and frames have a name.
+    /// Links have text.
     Name,
-    /// Form controls have a label.
-    Label,
-    /// The page's own Content-Security-Policy blocks nothing in the page.
-    Policy,
-    /// The theme's text has enough contrast with its background.
-    Contrast,
-    /// Files are valid in the format of their name.
-    Syntax,
     /// Every page can be reached by links from the front page.
     Unlinked,
     /// Every essay has a seed.
@@ -67,8 +51,6 @@ impl Rule {
     pub fn severity(self) -> Severity {
         match self {
             Self::Portable
-            | Self::TitleLength
-            | Self::Description
             | Self::Unlinked
             | Self::Orphan
             | Self::BaseUrl
@@ -80,16 +62,16 @@ impl Rule {
 
 /// A position in a file, or a file as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Place {
+pub struct Location {
     /// The file, relative to the project's root.
     pub file: String,
     #[serde(flatten)]
-    pub spot: Option<Spot>,
+    pub position: Option<Position>,
 }
 
 /// A position in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Spot {
+pub struct Position {
     /// From 1.
     pub line: usize,
     /// In characters, from 1.
@@ -112,20 +94,24 @@ pub struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// Sorted by file and position.
-    pub places: Vec<Place>,
+    pub places: Vec<Location>,
 }
 
 impl Finding {
-    /// A problem of a whole file.
-    pub fn in_file(rule: Rule, file: impl Into<String>, message: impl Into<String>) -> Self {
-        let place = Place { file: file.into(), spot: None };
+    /// A problem at one place.
+    pub fn at(rule: Rule, location: Location, message: impl Into<String>) -> Self {
         Self {
             rule,
             severity: rule.severity(),
             message: message.into(),
             hint: None,
-            places: vec![place],
+            places: vec![location],
         }
+    }
+
+    /// A problem of a whole file.
+    pub fn in_file(rule: Rule, file: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::at(rule, Location { file: file.into(), position: None }, message)
     }
 
     /// Adds a hint.
@@ -158,76 +144,26 @@ impl Finding {
 }
 
 /// Merges equal findings, and sorts them by their first place.
-pub fn gathered(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
+pub fn merged(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
     let mut known: HashMap<(Rule, String, Option<String>), usize> = HashMap::new();
-    let mut gathered: Vec<Finding> = Vec::new();
+    let mut merged: Vec<Finding> = Vec::new();
     for finding in findings {
         let key = (finding.rule, finding.message.clone(), finding.hint.clone());
         match known.get(&key) {
-            Some(&at) => gathered[at].places.extend(finding.places),
+            Some(&at) => merged[at].places.extend(finding.places),
             None => {
-                known.insert(key, gathered.len());
-                gathered.push(finding);
+                known.insert(key, merged.len());
+                merged.push(finding);
             }
         }
     }
-    for finding in &mut gathered {
+    for finding in &mut merged {
         finding.places.sort();
     }
-    gathered.sort_by(|a, b| {
+    merged.sort_by(|a, b| {
         (&a.places[0], a.rule, &a.message).cmp(&(&b.places[0], b.rule, &b.message))
     });
-    gathered
-}
-
-/// The findings in one file.
-#[derive(Debug, Default)]
-pub struct Notes(Vec<Note>);
-
-/// A finding without its file.
-#[derive(Debug)]
-pub struct Note {
-    rule: Rule,
-    message: String,
-    hint: Option<String>,
-    at: Option<Range<usize>>,
-}
-
-impl Note {
-    /// Sets the hint.
-    pub fn hint(&mut self, hint: impl Into<String>) {
-        self.hint = Some(hint.into());
-    }
-}
-
-impl Notes {
-    /// Adds a problem at these bytes of the file.
-    pub fn add(&mut self, rule: Rule, at: Range<usize>, message: impl Into<String>) -> &mut Note {
-        self.push(Note { rule, message: message.into(), hint: None, at: Some(at) })
-    }
-
-    /// Adds a problem of the whole file.
-    pub fn whole(&mut self, rule: Rule, message: impl Into<String>) -> &mut Note {
-        self.push(Note { rule, message: message.into(), hint: None, at: None })
-    }
-
-    fn push(&mut self, note: Note) -> &mut Note {
-        self.0.push(note);
-        let last = self.0.len() - 1;
-        &mut self.0[last]
-    }
-
-    /// Converts the notes to findings in `file`.
-    pub fn findings(self, file: &str, lines: &Lines<'_>) -> Vec<Finding> {
-        let finding = |note: Note| Finding {
-            rule: note.rule,
-            severity: note.rule.severity(),
-            message: note.message,
-            hint: note.hint,
-            places: vec![Place { file: file.to_owned(), spot: note.at.map(|at| lines.spot(&at)) }],
-        };
-        self.0.into_iter().map(finding).collect()
-    }
+    merged
 }
 
 /// The line starts of a text.
@@ -246,12 +182,12 @@ impl<'t> Lines<'t> {
     }
 
     /// Converts a byte range to a position.
-    pub fn spot(&self, at: &Range<usize>) -> Spot {
+    pub fn position(&self, at: &Range<usize>) -> Position {
         let offset = self.text.floor_char_boundary(at.start);
         let line = self.starts.partition_point(|start| *start <= offset);
         let before = &self.text[self.starts[line - 1]..offset];
         let column = before.chars().filter(|c| *c != '\u{feff}').count() + 1;
-        Spot { line, column, offset, len: at.len() }
+        Position { line, column, offset, len: at.len() }
     }
 }
 
@@ -266,7 +202,7 @@ mod tests {
     #[test]
     fn equal_findings_are_merged() {
         let found = ["c", "a", "b"].map(|file| in_file(file, "gone"));
-        let found = gathered(found.into_iter().chain([in_file("b", "empty")]));
+        let found = merged(found.into_iter().chain([in_file("b", "empty")]));
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].places[0].file, "a");
         assert_eq!(found[0].elsewhere(), " (and in 2 more files)");
@@ -275,16 +211,16 @@ mod tests {
 
     #[test]
     fn places_in_the_same_file_are_counted_separately() {
-        let found = gathered([in_file("a", "gone"), in_file("a", "gone")]);
+        let found = merged([in_file("a", "gone"), in_file("a", "gone")]);
         assert_eq!(found[0].elsewhere(), " (and once more in this file)");
     }
 
     #[test]
-    fn spots_have_lines_and_columns_in_characters() {
+    fn positions_have_lines_and_columns_in_characters() {
         let lines = Lines::of("\u{feff}é\nñb\n");
         let at = |offset| {
-            let spot = lines.spot(&(offset..offset + 1));
-            (spot.line, spot.column)
+            let position = lines.position(&(offset..offset + 1));
+            (position.line, position.column)
         };
         assert_eq!(at(3), (1, 1));
         assert_eq!(at(6), (2, 1));

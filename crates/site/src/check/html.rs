@@ -17,16 +17,15 @@ pub struct Attribute {
 
 /// A start tag.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tag {
+pub struct HtmlTag {
     /// Lower case.
     pub name: String,
     pub attributes: Vec<Attribute>,
     /// Byte range in the file.
     pub at: Range<usize>,
-    pub self_closing: bool,
 }
 
-impl Tag {
+impl HtmlTag {
     /// The first attribute of this name, which is the one browsers use.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|attribute| attribute.name == name)
@@ -38,15 +37,15 @@ impl Tag {
     }
 
     /// Whether the attribute of this name has a value that is not blank.
-    pub fn says(&self, name: &str) -> bool {
+    pub fn has_value(&self, name: &str) -> bool {
         self.value(name).is_some_and(|value| !value.trim().is_empty())
     }
 }
 
 /// An event of the stream.
 #[derive(Debug)]
-pub enum Event<'a> {
-    Open(&'a Tag),
+pub enum HtmlEvent<'a> {
+    Open(&'a HtmlTag),
     /// An end tag with this name.
     Close(&'a str),
     /// Decoded text. The text of scripts and styles is not decoded.
@@ -54,19 +53,19 @@ pub enum Event<'a> {
 }
 
 /// Reads a file and calls `handle` for each event. The content of `noscript` is read as markup.
-pub fn read(html: &str, handle: &mut dyn FnMut(Event<'_>)) {
+pub fn read(html: &str, handle: &mut dyn FnMut(HtmlEvent<'_>)) {
     read_from(html, 0, handle);
 }
 
 /// Reads a part of a file that starts at byte `start`.
-fn read_from(html: &str, start: usize, handle: &mut dyn FnMut(Event<'_>)) {
-    let mut tag = Tag::default();
+fn read_from(html: &str, start: usize, handle: &mut dyn FnMut(HtmlEvent<'_>)) {
+    let mut tag = HtmlTag::default();
     let mut in_noscript = false;
     let shifted = |span: Span<usize>| span.start + start..span.end + start;
     let callback = |event: CallbackEvent<'_>, span: Span<usize>| -> Option<Infallible> {
         match event {
             CallbackEvent::OpenStartTag { name } => {
-                tag = Tag { name: text(name), at: shifted(span), ..Tag::default() };
+                tag = HtmlTag { name: text(name), at: shifted(span), ..HtmlTag::default() };
             }
             CallbackEvent::AttributeName { name } => {
                 let (name, value) = (text(name), String::new());
@@ -78,20 +77,19 @@ fn read_from(html: &str, start: usize, handle: &mut dyn FnMut(Event<'_>)) {
                     attribute.at = shifted(span);
                 }
             }
-            CallbackEvent::CloseStartTag { self_closing } => {
-                tag.self_closing = self_closing;
+            CallbackEvent::CloseStartTag { .. } => {
                 tag.at.end = span.end + start;
                 in_noscript = tag.name == "noscript";
-                handle(Event::Open(&tag));
+                handle(HtmlEvent::Open(&tag));
             }
             CallbackEvent::EndTag { name } => {
                 in_noscript = false;
-                handle(Event::Close(&text(name)));
+                handle(HtmlEvent::Close(&text(name)));
             }
             CallbackEvent::String { value } if in_noscript => {
                 read_from(&text(value), span.start + start, handle);
             }
-            CallbackEvent::String { value } => handle(Event::Text(&text(value))),
+            CallbackEvent::String { value } => handle(HtmlEvent::Text(&text(value))),
             _ => {}
         }
         None
@@ -114,7 +112,7 @@ mod tests {
         let mut events = Vec::new();
         read(html, &mut |event| {
             events.push(match event {
-                Event::Open(tag) => {
+                HtmlEvent::Open(tag) => {
                     let attributes = tag
                         .attributes
                         .iter()
@@ -126,8 +124,8 @@ mod tests {
                         &html[tag.at.clone()]
                     )
                 }
-                Event::Close(name) => format!("</{name}>"),
-                Event::Text(text) => text.to_owned(),
+                HtmlEvent::Close(name) => format!("</{name}>"),
+                HtmlEvent::Text(text) => text.to_owned(),
             });
         });
         events

@@ -1,131 +1,185 @@
-//! Checks one HTML page. It is read once, and each check processes every tag and text.
+//! Checks one HTML page: ids, headings, images, and the text of links.
+
+use std::collections::HashSet;
+use std::ops::Range;
 
 use super::address::Address;
-use super::css;
-use super::formats;
-use super::head::Head;
-use super::headings::Headings;
-use super::html::{Event, Tag, read};
-use super::ids::Ids;
+use super::finding::Rule;
+use super::html::{HtmlEvent, HtmlTag, read};
 use super::links;
-use super::names::Names;
-use super::nesting::Nesting;
-use super::policy::Policies;
-use super::reading::{Kind, Reading, Use};
+use super::scan::{FileScan, PageKind};
 
-/// Checks a page and adds the results to `reading`.
-pub fn check(html: &str, reading: &mut Reading<'_>) {
-    reading.kind = Kind::Page;
-    let mut page = Page {
-        reading,
-        nesting: Nesting::default(),
-        head: Head::default(),
-        headings: Headings::default(),
-        names: Names::default(),
-        ids: Ids::default(),
-        policies: Policies::default(),
-        verbatim: None,
+/// Checks a page and adds the results to `scan`.
+pub fn check(html: &str, scan: &mut FileScan<'_>) {
+    scan.file.kind = Some(PageKind::Page);
+    let mut page = PageCheck {
+        scan,
+        ids: HashSet::new(),
+        templates: 0,
+        level: 0,
+        has_h1: false,
+        unnamed: Vec::new(),
+        is_script: false,
     };
     read(html, &mut |event| match event {
-        Event::Open(tag) => page.open(tag),
-        Event::Text(text) => page.text(text),
-        Event::Close(name) => page.close(name),
+        HtmlEvent::Open(tag) => page.open(tag),
+        HtmlEvent::Text(text) => page.text(text),
+        HtmlEvent::Close(name) => page.close(name),
     });
     page.end();
 }
 
-/// The page being read, and the state of all checks.
-struct Page<'r, 'a> {
-    reading: &'r mut Reading<'a>,
-    nesting: Nesting,
-    head: Head,
-    headings: Headings,
-    names: Names,
-    ids: Ids,
-    policies: Policies,
-    /// Language of the open element's text, if it is not HTML, and the text's start in bytes.
-    verbatim: Option<(Language, usize)>,
+/// State of the check.
+struct PageCheck<'s, 'a> {
+    scan: &'s mut FileScan<'a>,
+    ids: HashSet<String>,
+    /// Number of open `template` elements.
+    templates: usize,
+    /// Level of the last heading, or 0.
+    level: u32,
+    has_h1: bool,
+    /// The open links and headings that have no text so far, with the names of their elements.
+    unnamed: Vec<(String, Range<usize>)>,
+    /// Whether text is that of a script or style sheet.
+    is_script: bool,
 }
 
-/// Language of an element's text.
-#[derive(Debug, Clone, Copy)]
-enum Language {
-    Css,
-    Json,
-}
-
-impl Page<'_, '_> {
-    fn open(&mut self, tag: &Tag) {
-        let notes = &mut self.reading.notes;
-        self.ids.open(tag, &self.nesting, notes);
-        self.head.open(tag, &self.nesting, notes);
-        self.headings.open(tag, &self.nesting, notes);
-        self.names.open(tag, &self.nesting, notes);
-        self.policies.open(tag, notes);
-        if tag.name == "base" {
-            self.rebase(tag);
+impl PageCheck<'_, '_> {
+    fn open(&mut self, tag: &HtmlTag) {
+        self.check_id(tag);
+        match tag.name.as_str() {
+            "template" => self.templates += 1,
+            "base" => self.rebase(tag),
+            "img" => self.check_image(tag),
+            _ => {}
         }
         if links::redirect(tag).is_some() {
-            self.reading.kind = Kind::Redirect;
+            self.scan.file.kind = Some(PageKind::Redirect);
         }
-        links::follow(tag, self.reading);
-        self.verbatim = language(tag).map(|language| (language, tag.at.end));
-        if !self.nesting.open(tag) {
-            self.names.settle(&self.nesting, &mut self.reading.notes);
+        links::follow(tag, self.scan);
+        self.is_script = matches!(tag.name.as_str(), "script" | "style");
+        let level = heading_level(&tag.name);
+        if tag.attribute("hidden").is_some() || tag.value("aria-hidden") == Some("true") {
+            return;
+        }
+        if let Some(level) = level
+            && self.templates == 0
+        {
+            self.check_level(level, &tag.at);
+        }
+        if ["alt", "aria-label", "aria-labelledby", "title"].iter().any(|name| tag.has_value(name))
+        {
+            self.unnamed.clear();
+        } else if level.is_some() || (tag.name == "a" && tag.attribute("href").is_some()) {
+            self.unnamed.push((tag.name.clone(), tag.at.clone()));
         }
     }
 
     fn text(&mut self, text: &str) {
-        self.head.text(text);
-        self.names.text(text, &self.nesting);
-        self.policies.text(text);
-        match self.verbatim.take() {
-            Some((Language::Css, start)) => {
-                for (url, at) in css::addresses(text, start) {
-                    self.reading.follow(Use::Load, &url, at);
-                }
-            }
-            Some((Language::Json, start)) => formats::json(text, start, self.reading),
-            None => {}
+        if !self.is_script && !text.trim().is_empty() {
+            self.unnamed.clear();
         }
     }
 
     fn close(&mut self, name: &str) {
-        self.verbatim = None;
-        self.nesting.close(name);
-        self.head.close(name, &mut self.reading.notes);
-        self.policies.close(name, &mut self.reading.notes);
-        self.names.settle(&self.nesting, &mut self.reading.notes);
+        self.is_script = false;
+        if name == "template" {
+            self.templates = self.templates.saturating_sub(1);
+        }
+        if self.unnamed.iter().any(|(open, _)| open == name) {
+            while let Some((open, at)) = self.unnamed.pop() {
+                self.report_unnamed(&open, &at);
+                if open == name {
+                    break;
+                }
+            }
+        }
     }
 
     fn end(self) {
-        let redirect = self.reading.kind == Kind::Redirect;
-        let notes = &mut self.reading.notes;
-        self.head.end(redirect, notes);
-        if !redirect {
-            self.headings.end(notes);
+        if !self.has_h1 && self.scan.file.kind == Some(PageKind::Page) {
+            self.scan.report_file(Rule::Heading, "this page has no h1");
         }
-        self.names.end(notes);
-        self.reading.ids = self.ids.end();
+        self.scan.file.ids.extend(self.ids.into_iter().map(String::into_boxed_str));
+    }
+
+    fn check_id(&mut self, tag: &HtmlTag) {
+        if let Some(name) = tag.value("name").filter(|_| tag.name == "a") {
+            self.scan.file.ids.push(name.into());
+        }
+        let Some(id) = tag.attribute("id") else { return };
+        // Ids in a template are not in the page until a script inserts them.
+        if self.templates > 0 {
+            self.scan.file.ids.push(id.value.as_str().into());
+        } else if id.value.is_empty() || id.value.contains(|c: char| c.is_ascii_whitespace()) {
+            self.scan.report_with_hint(
+                Rule::DuplicateId,
+                &id.at,
+                format!("invalid id `{}`", id.value),
+                "an id must not be empty or contain white space",
+            );
+        } else if !self.ids.insert(id.value.clone()) {
+            self.scan.report_with_hint(
+                Rule::DuplicateId,
+                &id.at,
+                format!("duplicate id `{}`", id.value),
+                "rename one: links and labels only find the first",
+            );
+        }
+    }
+
+    fn check_image(&mut self, tag: &HtmlTag) {
+        let named = ["alt", "aria-label", "aria-labelledby", "title", "role", "hidden"];
+        if !named.iter().any(|name| tag.attribute(name).is_some()) {
+            self.scan.report_with_hint(
+                Rule::Alt,
+                &tag.at,
+                "an image has no `alt`",
+                "describe it, or use `alt=\"\"` if it is decorative",
+            );
+        }
+    }
+
+    fn check_level(&mut self, level: u32, at: &Range<usize>) {
+        if level == 1 && std::mem::replace(&mut self.has_h1, true) {
+            self.scan.report(Rule::Heading, at, "this page has more than one h1");
+        }
+        // A heading before the first h1, such as that of a menu, may be an h2.
+        let deepest = self.level.max(1) + 1;
+        if level > deepest {
+            let message = match self.level {
+                0 => format!("the first heading is an h{level}"),
+                before => format!("an h{level} follows an h{before}"),
+            };
+            let hint = format!("use an h{deepest}: headings must not skip a level");
+            self.scan.report_with_hint(Rule::Heading, at, message, hint);
+        }
+        self.level = level;
+    }
+
+    fn report_unnamed(&mut self, element: &str, at: &Range<usize>) {
+        match element {
+            "a" => self.scan.report_with_hint(
+                Rule::Name,
+                at,
+                "a link has no text",
+                "give it text, an image with `alt`, or `aria-label`",
+            ),
+            _ => self.scan.report(Rule::Heading, at, "a heading is empty"),
+        }
     }
 
     /// Applies a `<base>` to the addresses after it.
-    fn rebase(&mut self, tag: &Tag) {
+    fn rebase(&mut self, tag: &HtmlTag) {
         let Some(href) = tag.value("href") else { return };
-        let resolved =
-            Address::resolve(href, &self.reading.from, self.reading.around.base.as_ref());
-        if let Address::Site { path, .. } = resolved {
-            self.reading.from = path;
+        let base_url = self.scan.site.base_url.as_ref();
+        if let Address::Site { path, .. } = Address::resolve(href, &self.scan.from, base_url) {
+            self.scan.from = path;
         }
     }
 }
 
-fn language(tag: &Tag) -> Option<Language> {
-    match tag.name.as_str() {
-        "style" => Some(Language::Css),
-        "script" if tag.value("type").is_some_and(|kind| kind.trim().ends_with("json")) => {
-            Some(Language::Json)
-        }
-        _ => None,
-    }
+/// Level of a heading element, 1 to 6.
+fn heading_level(name: &str) -> Option<u32> {
+    name.strip_prefix('h')?.parse().ok().filter(|level| (1..=6).contains(level))
 }

@@ -2,8 +2,8 @@
 
 use jiff::civil::Date;
 
-use super::entry::Entry;
-use super::{Channel, Site, timestamp, updated};
+use super::entry::FeedEntry;
+use super::{Channel, FeedSite, timestamp, updated};
 use crate::route;
 use crate::xml::Xml;
 
@@ -11,13 +11,13 @@ use crate::xml::Xml;
 const FEED: &str = "feed";
 
 /// A rendered entry, shared by all feeds that contain it.
-pub struct Part {
+pub struct AtomEntry {
     xml: String,
     updated: Date,
 }
 
 /// Renders an entry.
-pub fn part(entry: &Entry<'_>) -> Part {
+pub fn entry(entry: &FeedEntry<'_>) -> AtomEntry {
     let mut xml = Xml::part(&[FEED]);
     xml.open("entry", &[]);
     xml.text("title", entry.title);
@@ -31,11 +31,11 @@ pub fn part(entry: &Entry<'_>) -> Part {
     xml.text("summary", entry.summary);
     xml.text_with("content", &[("type", "html")], &entry.html);
     xml.close();
-    Part { xml: xml.into_part(), updated: entry.updated }
+    AtomEntry { xml: xml.into_part(), updated: entry.updated }
 }
 
 /// Renders the feed of one list.
-pub fn feed(site: Site<'_>, channel: &Channel, entries: &[&Part]) -> Vec<u8> {
+pub fn feed(site: FeedSite<'_>, channel: &Channel, entries: &[&AtomEntry]) -> Vec<u8> {
     let page = route::absolute(site.base_url, &channel.page);
     let own = route::absolute(site.base_url, &route::feed_of(&channel.page));
     let mut xml = Xml::new();

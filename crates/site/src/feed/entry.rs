@@ -2,15 +2,16 @@
 
 use jiff::civil::Date;
 
-use super::{Site, escaped};
+use super::FeedSite;
 use crate::article::Article;
-use crate::catalog::Piece;
+use crate::catalog::Thinkpiece;
+use crate::escape;
 use crate::route;
 use crate::strings::Missing;
 
 /// A thinkpiece in a feed.
 #[derive(Debug)]
-pub struct Entry<'a> {
+pub struct FeedEntry<'a> {
     pub title: &'a str,
     /// URL of the page, also the entry's permanent id.
     pub permalink: String,
@@ -22,14 +23,18 @@ pub struct Entry<'a> {
     pub updated: Date,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> FeedEntry<'a> {
     /// # Errors
     /// If the theme lacks the string that labels the text as machine-written.
-    pub fn new(piece: &Piece<'a>, article: &'a Article, site: Site<'_>) -> Result<Self, Missing> {
-        let front = &piece.essay.front;
-        let label = if piece.edited_since() {
+    pub fn new(
+        thinkpiece: &Thinkpiece<'a>,
+        article: &'a Article,
+        site: FeedSite<'_>,
+    ) -> Result<Self, Missing> {
+        let front = &thinkpiece.essay.front;
+        let label = if thinkpiece.edited_since() {
             "machine_written_edited"
-        } else if piece.essay.is_steered() {
+        } else if thinkpiece.essay.is_steered() {
             "machine_written_steered"
         } else {
             "machine_written_by"
@@ -40,22 +45,22 @@ impl<'a> Entry<'a> {
         })?;
         let mut html = String::from("<blockquote>");
         for paragraph in front.quote.split("\n\n") {
-            html.push_str(&format!("<p>{}</p>", escaped(paragraph)));
+            html.push_str(&format!("<p>{}</p>", escape::content(paragraph)));
         }
-        if let Some(author) = &piece.seed.author {
-            html.push_str(&format!("<p>— {}</p>", escaped(author)));
+        if let Some(author) = &thinkpiece.seed.author {
+            html.push_str(&format!("<p>— {}</p>", escape::content(author)));
         }
         html.push_str("</blockquote>\n");
-        html.push_str(&article.standalone(&piece.essay.body, site.base_url, &piece.path));
-        html.push_str(&format!("<p><small>{}</small></p>\n", escaped(&label)));
+        html.push_str(&article.standalone(&thinkpiece.essay.body, site.base_url, &thinkpiece.path));
+        html.push_str(&format!("<p><small>{}</small></p>\n", escape::content(&label)));
         Ok(Self {
             title: &front.title,
-            permalink: route::absolute(site.base_url, &piece.path),
+            permalink: route::absolute(site.base_url, &thinkpiece.path),
             summary: &article.summary,
             html,
-            tags: piece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
-            published: piece.date,
-            updated: piece.changed(),
+            tags: thinkpiece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
+            published: thinkpiece.date,
+            updated: thinkpiece.changed(),
         })
     }
 }

@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-use super::entry::Entry;
-use super::{Site, timestamp};
+use super::entry::FeedEntry;
+use super::{FeedSite, timestamp};
 use crate::json;
 use crate::route;
 
 /// Renders the feed of the whole site.
-pub fn feed(site: Site<'_>, entries: &[Entry<'_>]) -> serde_json::Result<Vec<u8>> {
+pub fn feed(site: FeedSite<'_>, entries: &[FeedEntry<'_>]) -> serde_json::Result<Vec<u8>> {
     let config = site.config;
-    let items = entries.iter().map(|entry| Item {
+    let items = entries.iter().map(|entry| JsonFeedItem {
         id: &entry.permalink,
         url: &entry.permalink,
         title: entry.title,
@@ -20,21 +20,21 @@ pub fn feed(site: Site<'_>, entries: &[Entry<'_>]) -> serde_json::Result<Vec<u8>
         date_modified: timestamp(entry.updated),
         tags: &entry.tags,
     });
-    let feed = Feed {
+    let feed = JsonFeed {
         version: "https://jsonfeed.org/version/1.1",
         title: &config.title,
         description: Some(config.tagline.as_str()).filter(|tagline| !tagline.is_empty()),
         home_page_url: route::absolute(site.base_url, route::HOME),
         feed_url: route::absolute(site.base_url, route::JSON_FEED),
         language: &config.language,
-        authors: [Author { name: &config.author.name }],
+        authors: [JsonFeedAuthor { name: &config.author.name }],
         items: items.collect(),
     };
     json::pretty(&feed, entries.iter().map(|entry| entry.html.len()).sum())
 }
 
 #[derive(Serialize)]
-struct Feed<'a> {
+struct JsonFeed<'a> {
     version: &'static str,
     title: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,17 +42,17 @@ struct Feed<'a> {
     home_page_url: String,
     feed_url: String,
     language: &'a str,
-    authors: [Author<'a>; 1],
-    items: Vec<Item<'a>>,
+    authors: [JsonFeedAuthor<'a>; 1],
+    items: Vec<JsonFeedItem<'a>>,
 }
 
 #[derive(Serialize)]
-struct Author<'a> {
+struct JsonFeedAuthor<'a> {
     name: &'a str,
 }
 
 #[derive(Serialize)]
-struct Item<'a> {
+struct JsonFeedItem<'a> {
     id: &'a str,
     url: &'a str,
     title: &'a str,

@@ -2,13 +2,14 @@
 
 use jiff::civil::Date;
 
-use super::entry::Entry;
-use super::{Site, escaped, updated};
+use super::entry::FeedEntry;
+use super::{FeedSite, updated};
+use crate::escape;
 use crate::route;
 use crate::xml::Xml;
 
 /// Renders the feed of the whole site.
-pub fn feed(site: Site<'_>, entries: &[Entry<'_>]) -> Vec<u8> {
+pub fn feed(site: FeedSite<'_>, entries: &[FeedEntry<'_>]) -> Vec<u8> {
     let config = site.config;
     let own = route::absolute(site.base_url, route::RSS);
     let about = match config.tagline.as_str() {
@@ -43,7 +44,7 @@ pub fn feed(site: Site<'_>, entries: &[Entry<'_>]) -> Vec<u8> {
             xml.text("category", tag);
         }
         // Feed readers interpret the description as HTML.
-        xml.text("description", &escaped(entry.summary));
+        xml.text("description", &escape::content(entry.summary));
         xml.close();
     }
     xml.finish()

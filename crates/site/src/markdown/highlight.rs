@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxSet};
 
+use crate::escape;
+
 /// Loaded only when a site has a code block with a language.
 static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(SyntaxSet::load_defaults_newlines);
 
@@ -79,7 +81,7 @@ impl Spans {
             }
             self.open = class;
         }
-        self.html.push_str(&super::escaped(text));
+        self.html.push_str(&escape::attribute(text));
     }
 
     fn close(&mut self) {
@@ -121,7 +123,7 @@ mod tests {
                 let end = start + text[start..].find('>').unwrap();
                 text.replace_range(start..=end, "");
             }
-            assert_eq!(text, super::super::escaped(code), "{language}");
+            assert_eq!(text, escape::attribute(code), "{language}");
         }
     }
 

@@ -6,16 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use pulldown_cmark::{Alignment, CodeBlockKind, CowStr, Event, LinkType, Tag, TagEnd};
 
 use super::highlight::highlight;
-use super::{Dialect, Image, Links, Target, escaped, shifted};
+use super::{Dialect, Image, LinkResolver, Target, shifted};
+use crate::escape;
 use content::slug;
 
 /// Id of a heading whose text has no letters or digits.
 const NAMELESS: &str = "section";
 
-pub struct Writer<'a> {
+pub struct HtmlWriter<'a> {
     /// Events to write as HTML.
     pub events: Vec<Event<'a>>,
-    links: &'a dyn Links,
+    links: &'a dyn LinkResolver,
     heading_lift: i8,
     /// Ids in use. `None` if headings get no ids.
     ids: Option<BTreeSet<String>>,
@@ -50,8 +51,8 @@ struct Table {
     heads: Vec<String>,
 }
 
-impl<'a> Writer<'a> {
-    pub fn new(dialect: Dialect<'_>, heading_lift: i8, links: &'a dyn Links) -> Self {
+impl<'a> HtmlWriter<'a> {
+    pub fn new(dialect: Dialect<'_>, heading_lift: i8, links: &'a dyn LinkResolver) -> Self {
         let ids = match dialect {
             Dialect::Essay => None,
             Dialect::Page { taken_ids } => Some(taken_ids.iter().cloned().collect()),
@@ -241,13 +242,13 @@ impl<'a> Writer<'a> {
 
     fn code_block(&self, language: &str, code: &str) -> String {
         if language.is_empty() {
-            return format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", escaped(code));
+            return format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", escape::attribute(code));
         }
         let html = highlight(code, language).unwrap_or_else(|| {
             self.links.note(format!("no syntax highlighting for `{language}`: unknown language"));
-            escaped(code)
+            escape::attribute(code)
         });
-        let language = escaped(language);
+        let language = escape::attribute(language);
         format!("<pre tabindex=\"0\"><code class=\"language-{language}\">{html}</code></pre>\n")
     }
 
@@ -270,10 +271,13 @@ impl<'a> Writer<'a> {
 
 impl OpenImage {
     fn html(&self) -> String {
-        let mut html =
-            format!("<img src=\"{}\" alt=\"{}\"", escaped(&self.image.src), escaped(&self.alt));
+        let mut html = format!(
+            "<img src=\"{}\" alt=\"{}\"",
+            escape::attribute(&self.image.src),
+            escape::attribute(&self.alt)
+        );
         if !self.title.is_empty() {
-            html.push_str(&format!(" title=\"{}\"", escaped(&self.title)));
+            html.push_str(&format!(" title=\"{}\"", escape::attribute(&self.title)));
         }
         if let Some((width, height)) = self.image.size {
             html.push_str(&format!(" width=\"{width}\" height=\"{height}\""));
@@ -300,7 +304,7 @@ impl Table {
         if heads.is_empty() {
             return "<div class=\"table\" tabindex=\"0\">".to_owned();
         }
-        let name = escaped(&heads.join(", "));
+        let name = escape::attribute(&heads.join(", "));
         format!("<div class=\"table\" role=\"group\" tabindex=\"0\" aria-label=\"{name}\">")
     }
 

@@ -11,13 +11,13 @@ const ENOUGH: usize = 6 << 20;
 
 /// Staged data that may not be on the disk yet.
 #[derive(Debug, Default)]
-pub struct Flush {
+pub struct BackgroundFlush {
     /// Bytes written since the last flush started.
     waiting: usize,
     running: Option<JoinHandle<()>>,
 }
 
-impl Flush {
+impl BackgroundFlush {
     /// Counts bytes written below `dir`, and starts a flush once there are enough.
     pub fn wrote(&mut self, bytes: usize, dir: &Path) {
         let busy = self.running.as_ref().is_some_and(|running| !running.is_finished());
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn flushes_large_amounts_and_one_at_a_time() {
-        let mut flush = Flush::default();
+        let mut flush = BackgroundFlush::default();
         assert!(!flush.is_due(ENOUGH - 1, false));
         assert!(!flush.is_due(1, true));
         assert!(flush.is_due(0, false));

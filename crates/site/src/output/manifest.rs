@@ -12,7 +12,7 @@ use std::path::Path;
 
 use blake3::Hash;
 
-use super::{Refusal, paths};
+use super::{OutputError, paths};
 use content::fs;
 
 const HEADER: &str = "venti manifest 2";
@@ -61,7 +61,7 @@ impl Manifest {
         }
         let bytes = fs::read(path)?;
         let parsed = std::str::from_utf8(&bytes).ok().and_then(Self::parse);
-        Ok(parsed.ok_or_else(|| Refusal::BadManifest { path: path.to_owned() })?)
+        Ok(parsed.ok_or_else(|| OutputError::BadManifest { path: path.to_owned() })?)
     }
 
     /// Serializes the manifest. Each line is a mark, a hash (except for folders) and a path. Marks:

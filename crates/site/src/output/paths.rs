@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::Refusal;
+use super::OutputError;
 
 /// Venti's own folder under `output/`, which the site must not use.
 pub const RESERVED: &str = ".venti";
@@ -54,11 +54,11 @@ pub fn folded(path: &str) -> String {
 ///
 /// # Errors
 /// An invalid path, two paths that differ only in case, or a path that is both a file and a folder.
-pub fn check<'p>(paths: impl Iterator<Item = &'p str>) -> Result<(), Refusal> {
+pub fn check<'p>(paths: impl Iterator<Item = &'p str>) -> Result<(), OutputError> {
     let paths: Vec<&str> = paths.collect();
     let faults = paths.par_iter().filter_map(|path| Some((*path, fault(path)?)));
     if let Some((path, fault)) = faults.min() {
-        return Err(Refusal::BadPath { path: path.to_owned(), fault });
+        return Err(OutputError::BadPath { path: path.to_owned(), fault });
     }
     let mut above: HashMap<&str, &str> = HashMap::new();
     for path in &paths {
@@ -79,10 +79,13 @@ pub fn check<'p>(paths: impl Iterator<Item = &'p str>) -> Result<(), Refusal> {
             continue;
         }
         if one != other {
-            return Err(Refusal::SameName { one: (*one).into(), other: (*other).into() });
+            return Err(OutputError::SameName { one: (*one).into(), other: (*other).into() });
         }
         if let Some(inside) = inside {
-            return Err(Refusal::FileAndFolder { path: (*one).into(), inside: (*inside).into() });
+            return Err(OutputError::FileAndFolder {
+                path: (*one).into(),
+                inside: (*inside).into(),
+            });
         }
     }
     Ok(())
@@ -127,14 +130,15 @@ mod tests {
         for paths in [["a.html", "A.html"], ["Tags/a.html", "tags/b.html"], ["é.html", "É.html"]]
         {
             let error = check(paths.into_iter()).unwrap_err();
-            assert!(matches!(error, Refusal::SameName { .. }), "{paths:?}: {error}");
+            assert!(matches!(error, OutputError::SameName { .. }), "{paths:?}: {error}");
         }
     }
 
     #[test]
     fn a_path_cannot_be_both_file_and_folder() {
         let error = check(["a", "a.html", "a/index.html"].into_iter()).unwrap_err();
-        let expected = Refusal::FileAndFolder { path: "a".into(), inside: "a/index.html".into() };
+        let expected =
+            OutputError::FileAndFolder { path: "a".into(), inside: "a/index.html".into() };
         assert_eq!(error, expected);
     }
 }

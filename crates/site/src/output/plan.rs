@@ -11,8 +11,8 @@ use std::path::Path;
 
 use super::manifest::{Manifest, Record};
 use super::stamps::Stamps;
-use super::survey::{Found, Survey};
-use super::{Brought, Refusal, Wanted, paths};
+use super::survey::{PathState, Survey};
+use super::{NewFile, OutputError, TargetFiles, paths};
 use blake3::Hash;
 use content::fs::{self, Stamp};
 
@@ -26,7 +26,7 @@ pub struct Write<'a> {
 
 /// What one commit will do.
 #[derive(Debug, Default)]
-pub struct Plan<'a> {
+pub struct CommitPlan<'a> {
     pub write: Vec<Write<'a>>,
     /// Files of `write` that still have to be staged: the same content is already there, but it is
     /// removed together with the old spelling of the path.
@@ -46,13 +46,13 @@ pub struct Plan<'a> {
     pub released: Vec<String>,
     /// Manifest of every file that can exist while the plan is carried out.
     pub intent: Manifest,
-    /// Manifest of the finished site.
+    /// Manifest of the finished disk.
     pub result: Manifest,
     /// Stamps of the site's files.
     pub stamps: Stamps,
 }
 
-impl Plan<'_> {
+impl CommitPlan<'_> {
     /// Whether no file or folder has to change.
     pub fn changes_nothing(&self) -> bool {
         self.write.is_empty()
@@ -62,70 +62,70 @@ impl Plan<'_> {
     }
 }
 
-/// Plans how to make `output` hold exactly the `wanted` files, apart from those not Venti's.
+/// Plans how to make `output` hold exactly the `target` files, apart from those not Venti's.
 ///
 /// # Errors
 /// Something that is not Venti's is in the way, or a file cannot be read.
 pub fn plan<'a>(
-    wanted: &Wanted<'a>,
+    target: &TargetFiles<'a>,
     manifest: &Manifest,
     stamps: &Stamps,
     output: &Path,
-) -> miette::Result<Plan<'a>> {
-    let survey = Survey::take(wanted, manifest, output)?;
-    let (stale, released) = stale(wanted, manifest, &survey);
+) -> miette::Result<CommitPlan<'a>> {
+    let survey = Survey::take(target, manifest, output)?;
+    let (stale, released) = stale(target, manifest, &survey);
     let spellings = stale.iter().map(|(path, hash)| (paths::folded(path), (path, *hash))).collect();
-    let site = Site { manifest, survey: &survey, stale: &stale, spellings, output };
+    let disk = DiskState { manifest, survey: &survey, stale: &stale, spellings, output };
 
-    let mut plan = Plan { released, ..Plan::default() };
+    let mut plan = CommitPlan { released, ..CommitPlan::default() };
     let mut foreign = BTreeSet::new();
     let mut files: Vec<(String, Record)> = Vec::new();
     let mut stamped: Vec<(String, Stamp)> = Vec::new();
     // The current and the planned content of files to write.
     let mut meant: Vec<(String, Record)> = Vec::new();
-    for path in &wanted.files.kept {
+    for path in &target.files.kept {
         let record = manifest.files.get(path).copied().unwrap_or_default();
         files.push((path.clone(), Record { planned: None, ..record }));
         stamped.extend(stamps.get(path).map(|stamp| (path.clone(), *stamp)));
         plan.unchanged += 1;
     }
-    for (path, brought) in wanted.brought {
-        if let Some(folder) = site.blocked_above(path)? {
+    for (path, new_file) in target.new_files {
+        if let Some(folder) = disk.blocked_above(path)? {
             foreign.insert(folder);
             continue;
         }
-        let done = Record { input: wanted.input(path), ..as_written(Some(brought.hash)) };
+        let done = Record { input: target.input(path), ..as_written(Some(new_file.hash)) };
         files.push((path.clone(), done));
-        stamped.extend(brought.stamp.map(|stamp| (path.clone(), stamp)));
-        let written = match site.standing(path, brought)? {
-            Standing::Foreign(path) => {
+        stamped.extend(new_file.stamp.map(|stamp| (path.clone(), stamp)));
+        let written = match disk.occupant(path, new_file)? {
+            Occupant::Foreign(path) => {
                 foreign.insert(path);
                 continue;
             }
-            Standing::Right => {
+            Occupant::Right => {
                 plan.unchanged += 1;
                 continue;
             }
-            Standing::Free => None,
-            Standing::Ours(hash) => Some(hash),
-            Standing::Changed(hash) => {
+            Occupant::Free => None,
+            Occupant::Ours(hash) => Some(hash),
+            Occupant::Changed(hash) => {
                 plan.restored.push(path.clone());
                 Some(hash)
             }
         };
         plan.write.push(Write { path, over: written.is_some() });
-        if matches!(brought.found, Found::Same(_)) {
+        if matches!(new_file.found, PathState::SameContent(_)) {
             plan.again.push(path.clone());
         }
-        meant.push((path.clone(), Record { written, planned: Some(brought.hash), input: None }));
+        meant.push((path.clone(), Record { written, planned: Some(new_file.hash), input: None }));
     }
     if !foreign.is_empty() {
-        return Err(Refusal::Foreign { paths: foreign.into_iter().collect() }.into());
+        return Err(OutputError::Foreign { paths: foreign.into_iter().collect() }.into());
     }
 
     plan.result.files = files.into_iter().collect();
     plan.stamps = stamped.into_iter().collect();
-    site.plan_folders(wanted, &mut plan)?;
+    disk.plan_folders(target, &mut plan)?;
     if !(meant.is_empty() && stale.is_empty() && plan.empty.is_empty()) {
         plan.intent.files.clone_from(&plan.result.files);
         plan.intent.files.extend(meant);
@@ -135,12 +135,12 @@ pub fn plan<'a>(
     if stale.is_empty() {
         return Ok(plan);
     }
-    let places: BTreeSet<String> = wanted
+    let places: BTreeSet<String> = target
         .paths()
         .flat_map(|path| paths::folders(path).chain([path]))
         .map(paths::folded)
         .collect();
-    let files: BTreeSet<String> = wanted.paths().map(paths::folded).collect();
+    let files: BTreeSet<String> = target.paths().map(paths::folded).collect();
     (plan.clear, plan.remove) = stale.into_keys().partition(|path| {
         let path = paths::folded(path);
         places.contains(&path) || paths::folders(&path).any(|folder| files.contains(folder))
@@ -155,7 +155,7 @@ fn as_written(written: Option<Hash>) -> Record {
 /// Returns the manifest's files that the new site lacks: those to remove, with their content hash,
 /// and those that a person changed.
 fn stale(
-    wanted: &Wanted<'_>,
+    target: &TargetFiles<'_>,
     manifest: &Manifest,
     survey: &Survey<'_>,
 ) -> (BTreeMap<String, Hash>, Vec<String>) {
@@ -163,19 +163,19 @@ fn stale(
     let mut released = Vec::new();
     for (path, record) in &manifest.files {
         match survey.file(path) {
-            _ if wanted.contains(path) => {}
-            Found::File(hash) if record.knows(hash) => {
+            _ if target.contains(path) => {}
+            PathState::OtherContent(hash) if record.knows(hash) => {
                 remove.insert(path.clone(), hash);
             }
-            Found::File(_) if record.written.is_some() => released.push(path.clone()),
+            PathState::OtherContent(_) if record.written.is_some() => released.push(path.clone()),
             _ => {}
         }
     }
     (remove, released)
 }
 
-/// What is at a path of the new site.
-enum Standing {
+/// What is at a path of the new disk.
+enum Occupant {
     Right,
     Free,
     /// A file of Venti's that has to be written, and its content hash.
@@ -187,7 +187,7 @@ enum Standing {
 }
 
 /// The site on disk, as far as planning needs it.
-struct Site<'a> {
+struct DiskState<'a> {
     manifest: &'a Manifest,
     survey: &'a Survey<'a>,
     stale: &'a BTreeMap<String, Hash>,
@@ -196,41 +196,46 @@ struct Site<'a> {
     output: &'a Path,
 }
 
-impl Site<'_> {
+impl DiskState<'_> {
     /// Returns the first parent of `path` that is a file and must stay.
     fn blocked_above(&self, path: &str) -> miette::Result<Option<String>> {
         for folder in paths::folders(path) {
             match self.survey.folder(folder) {
-                Found::Folder | Found::Nothing => {}
-                Found::Link => return Err(self.link(folder)),
-                Found::File(_) | Found::Same(_) if self.stale.contains_key(folder) => {}
-                Found::File(_) | Found::Same(_) => return Ok(Some(folder.to_owned())),
+                PathState::Folder | PathState::Absent => {}
+                PathState::Link => return Err(self.link(folder)),
+                PathState::OtherContent(_) | PathState::SameContent(_)
+                    if self.stale.contains_key(folder) => {}
+                PathState::OtherContent(_) | PathState::SameContent(_) => {
+                    return Ok(Some(folder.to_owned()));
+                }
             }
         }
         Ok(None)
     }
 
-    fn standing(&self, path: &str, brought: &Brought) -> miette::Result<Standing> {
+    fn occupant(&self, path: &str, new_file: &NewFile) -> miette::Result<Occupant> {
         let record = self.manifest.files.get(path).copied().unwrap_or_default();
-        Ok(match brought.found {
-            Found::Nothing => Standing::Free,
+        Ok(match new_file.found {
+            PathState::Absent => Occupant::Free,
             // Removing the old spelling also removes this file if the file system ignores case.
-            Found::Same(_) => match self.old_spelling(path) {
-                Some(hash) => Standing::Ours(hash),
-                None => Standing::Right,
+            PathState::SameContent(_) => match self.old_spelling(path) {
+                Some(hash) => Occupant::Ours(hash),
+                None => Occupant::Right,
             },
-            Found::File(hash) if record.knows(hash) || self.old_spelling(path) == Some(hash) => {
-                Standing::Ours(hash)
+            PathState::OtherContent(hash)
+                if record.knows(hash) || self.old_spelling(path) == Some(hash) =>
+            {
+                Occupant::Ours(hash)
             }
-            Found::File(_) => match record.written {
-                Some(written) => Standing::Changed(written),
-                None => Standing::Foreign(path.to_owned()),
+            PathState::OtherContent(_) => match record.written {
+                Some(written) => Occupant::Changed(written),
+                None => Occupant::Foreign(path.to_owned()),
             },
-            Found::Folder => match self.stays(path)? {
-                Some(inside) => Standing::Foreign(inside),
-                None => Standing::Free,
+            PathState::Folder => match self.stays(path)? {
+                Some(inside) => Occupant::Foreign(inside),
+                None => Occupant::Free,
             },
-            Found::Link => return Err(self.link(path)),
+            PathState::Link => return Err(self.link(path)),
         })
     }
 
@@ -241,7 +246,7 @@ impl Site<'_> {
     }
 
     fn link(&self, path: &str) -> miette::Report {
-        Refusal::Link { path: path.to_owned() }.into()
+        OutputError::Link { path: path.to_owned() }.into()
     }
 
     /// Returns a path that keeps a folder from being removed: the folder itself if Venti did not
@@ -266,18 +271,22 @@ impl Site<'_> {
     }
 
     /// Plans which folders will belong to Venti and which ones are removed.
-    fn plan_folders(&self, wanted: &Wanted<'_>, plan: &mut Plan<'_>) -> miette::Result<()> {
-        let needed: BTreeSet<&str> = wanted.paths().flat_map(paths::folders).collect();
+    fn plan_folders(
+        &self,
+        target: &TargetFiles<'_>,
+        plan: &mut CommitPlan<'_>,
+    ) -> miette::Result<()> {
+        let needed: BTreeSet<&str> = target.paths().flat_map(paths::folders).collect();
         let ours: BTreeSet<String> =
             self.manifest.folders.iter().map(|folder| paths::folded(folder)).collect();
         for folder in &needed {
-            let stands = self.survey.folder(folder) == Found::Folder;
+            let stands = self.survey.folder(folder) == PathState::Folder;
             if !stands || ours.contains(&paths::folded(folder)) {
                 plan.result.folders.insert((*folder).to_owned());
             }
         }
-        let standing = |folder: &&String| self.survey.folder(folder) == Found::Folder;
-        for folder in self.manifest.folders.iter().filter(standing) {
+        let exists = |folder: &&String| self.survey.folder(folder) == PathState::Folder;
+        for folder in self.manifest.folders.iter().filter(exists) {
             plan.intent.folders.insert(folder.clone());
             if needed.contains(folder.as_str()) {
                 continue;

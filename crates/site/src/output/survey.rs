@@ -9,17 +9,17 @@ use rayon::prelude::*;
 
 use super::manifest::{Manifest, Record};
 use super::stamps::Stamps;
-use super::{Wanted, paths};
+use super::{TargetFiles, paths};
 use content::fs::{self, Stamp};
 
 /// What is at one path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    Nothing,
+pub enum PathState {
+    Absent,
     /// A file with exactly the content the new site has here.
-    Same(Option<Stamp>),
+    SameContent(Option<Stamp>),
     /// A file with other content.
-    File(Hash),
+    OtherContent(Hash),
     Folder,
     /// A symbolic link, device or other special file, or a path through one.
     Link,
@@ -29,8 +29,8 @@ pub enum Found {
 /// and new folders.
 #[derive(Debug, Default)]
 pub struct Survey<'a> {
-    files: HashMap<&'a str, Found>,
-    folders: HashMap<&'a str, Found>,
+    files: HashMap<&'a str, PathState>,
+    folders: HashMap<&'a str, PathState>,
 }
 
 impl<'a> Survey<'a> {
@@ -38,21 +38,25 @@ impl<'a> Survey<'a> {
     ///
     /// # Errors
     /// A file or folder cannot be read.
-    pub fn take(wanted: &Wanted<'a>, manifest: &'a Manifest, output: &Path) -> fs::Result<Self> {
+    pub fn take(
+        target: &TargetFiles<'a>,
+        manifest: &'a Manifest,
+        output: &Path,
+    ) -> fs::Result<Self> {
         let mut survey = Self::default();
         if fs::stat(output)?.is_none() {
             return Ok(survey);
         }
         let known = manifest.files.keys().chain(&manifest.folders).map(String::as_str);
         let mut by_depth: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
-        for folder in wanted.paths().chain(known.clone()).flat_map(paths::folders) {
+        for folder in target.paths().chain(known.clone()).flat_map(paths::folders) {
             by_depth.entry(folder.matches('/').count()).or_default().insert(folder);
         }
         for folder in &manifest.folders {
             by_depth.entry(folder.matches('/').count()).or_default().insert(folder);
         }
         for folders in by_depth.into_values() {
-            let found: Vec<(&str, Found)> = folders
+            let found: Vec<(&str, PathState)> = folders
                 .into_par_iter()
                 .map(|folder| Ok((folder, survey.look(output, folder)?)))
                 .collect::<fs::Result<_>>()?;
@@ -60,28 +64,28 @@ impl<'a> Survey<'a> {
         }
         let files = manifest.files.par_iter().map(|(path, _)| path.as_str());
         survey.files = files
-            .filter(|path| !wanted.contains(path))
+            .filter(|path| !target.contains(path))
             .map(|path| Ok((path, survey.look(output, path)?)))
             .collect::<fs::Result<_>>()?;
         Ok(survey)
     }
 
     /// What is at a path of the manifest that the new site lacks.
-    pub fn file(&self, path: &str) -> Found {
-        self.files.get(path).copied().unwrap_or(Found::Nothing)
+    pub fn file(&self, path: &str) -> PathState {
+        self.files.get(path).copied().unwrap_or(PathState::Absent)
     }
 
     /// What is at the path of an old or new folder.
-    pub fn folder(&self, path: &str) -> Found {
-        self.folders.get(path).copied().unwrap_or(Found::Nothing)
+    pub fn folder(&self, path: &str) -> PathState {
+        self.folders.get(path).copied().unwrap_or(PathState::Absent)
     }
 
     /// Examines a path, unless its parent is not a folder.
-    fn look(&self, output: &Path, path: &str) -> fs::Result<Found> {
+    fn look(&self, output: &Path, path: &str) -> fs::Result<PathState> {
         match path.rsplit_once('/').map(|(folder, _)| self.folder(folder)) {
-            None | Some(Found::Folder) => look(&output.join(path), None),
-            Some(Found::Link) => Ok(Found::Link),
-            Some(_) => Ok(Found::Nothing),
+            None | Some(PathState::Folder) => look(&output.join(path), None),
+            Some(PathState::Link) => Ok(PathState::Link),
+            Some(_) => Ok(PathState::Absent),
         }
     }
 }
@@ -90,12 +94,12 @@ impl<'a> Survey<'a> {
 ///
 /// # Errors
 /// A file or folder cannot be read.
-pub fn compare(output: &Path, path: &str, bytes: &[u8]) -> fs::Result<Found> {
+pub fn compare(output: &Path, path: &str, bytes: &[u8]) -> fs::Result<PathState> {
     for folder in paths::folders(path) {
         match fs::stat(&output.join(folder))? {
             Some(found) if found.is_dir() => {}
-            Some(found) if !found.is_file() => return Ok(Found::Link),
-            _ => return Ok(Found::Nothing),
+            Some(found) if !found.is_file() => return Ok(PathState::Link),
+            _ => return Ok(PathState::Absent),
         }
     }
     look(&output.join(path), Some(bytes))
@@ -103,7 +107,11 @@ pub fn compare(output: &Path, path: &str, bytes: &[u8]) -> fs::Result<Found> {
 
 /// Returns the input hash of each file that is as Venti left it. Size and modification time decide,
 /// so no file is read. If something cannot be examined, it counts as changed.
-pub fn standing(manifest: &Manifest, stamps: &Stamps, output: &Path) -> HashMap<String, Hash> {
+pub fn unchanged_files(
+    manifest: &Manifest,
+    stamps: &Stamps,
+    output: &Path,
+) -> HashMap<String, Hash> {
     let stands = |(path, record): (&String, &Record)| {
         let input = record.input.filter(|_| record.planned.is_none())?;
         let stamp = *stamps.get(path)?;
@@ -121,17 +129,17 @@ pub fn standing(manifest: &Manifest, stamps: &Stamps, output: &Path) -> HashMap<
     manifest.files.par_iter().filter_map(stands).collect()
 }
 
-fn look(path: &Path, wanted: Option<&[u8]>) -> fs::Result<Found> {
-    let Some(metadata) = fs::stat(path)? else { return Ok(Found::Nothing) };
+fn look(path: &Path, wanted: Option<&[u8]>) -> fs::Result<PathState> {
+    let Some(metadata) = fs::stat(path)? else { return Ok(PathState::Absent) };
     if metadata.is_dir() {
-        return Ok(Found::Folder);
+        return Ok(PathState::Folder);
     }
     if !metadata.is_file() {
-        return Ok(Found::Link);
+        return Ok(PathState::Link);
     }
     let bytes = fs::read(path)?;
     Ok(match wanted {
-        Some(wanted) if wanted == bytes => Found::Same(Stamp::new(&metadata)),
-        _ => Found::File(blake3::hash(&bytes)),
+        Some(wanted) if wanted == bytes => PathState::SameContent(Stamp::new(&metadata)),
+        _ => PathState::OtherContent(blake3::hash(&bytes)),
     })
 }

@@ -12,12 +12,12 @@ use rayon::prelude::*;
 
 use super::manifest::Manifest;
 use super::paths;
-use super::plan::Plan;
+use super::plan::CommitPlan;
 use content::fs::{self, Stamp};
 
 /// Venti's own folder under `output/`, and the folders for staging.
 #[derive(Debug)]
-pub struct Workplace {
+pub struct StagingArea {
     /// Venti's folder, `output/.venti`.
     pub folder: PathBuf,
     pub manifest: PathBuf,
@@ -31,7 +31,7 @@ pub struct Workplace {
     pub site: PathBuf,
 }
 
-impl Workplace {
+impl StagingArea {
     /// Returns the workplace of an output folder without creating anything.
     pub fn of(output: &Path) -> fs::Result<Self> {
         let folder = output.join(paths::RESERVED);
@@ -51,6 +51,20 @@ impl Workplace {
     /// Stages a file and returns its stamp, which a later move does not change.
     pub fn stage(&self, path: &str, bytes: &[u8]) -> fs::Result<Option<Stamp>> {
         fs::create_new(&self.site.join(path), bytes).map(|metadata| Stamp::new(&metadata))
+    }
+
+    /// Removes a staged file, if there is one.
+    pub fn unstage(&self, path: &str) -> fs::Result<()> {
+        let staged = self.site.join(path);
+        if fs::stat(&staged)?.is_some() { fs::remove_file(&staged) } else { Ok(()) }
+    }
+
+    /// Removes those of the staged folders above `path` that are empty.
+    pub fn remove_empty_folders(&self, path: &str) -> fs::Result<()> {
+        let folders: Vec<&str> = paths::folders(path).collect();
+        let mut innermost_first = folders.into_iter().rev();
+        innermost_first
+            .try_for_each(|folder| fs::remove_empty_dir(&self.site.join(folder)).map(drop))
     }
 
     /// Removes all staged files, including those that a killed build left.
@@ -96,27 +110,32 @@ impl Workplace {
 }
 
 /// Stages the manifests and flushes everything staged, so that it survives a power loss.
-pub fn make_safe(plan: &Plan<'_>, at: &Workplace) -> fs::Result<()> {
+pub fn make_safe(plan: &CommitPlan<'_>, staging: &StagingArea) -> fs::Result<()> {
     let result = plan.result.text();
-    if at.new {
-        let manifest = at.beside.join(paths::RESERVED).join("manifest");
+    if staging.new {
+        let manifest = staging.beside.join(paths::RESERVED).join("manifest");
         fs::create_new(&manifest, result.as_bytes())?;
-        return fs::sync_tree(&at.beside, plan.write.len());
+        return fs::sync_tree(&staging.beside, plan.write.len());
     }
-    fs::create_new(&at.staged_intent(), plan.intent.text().as_bytes())?;
-    fs::create_new(&at.staged_result(), result.as_bytes())?;
-    fs::sync_tree(&at.within, plan.write.len())
+    fs::create_new(&staging.staged_intent(), plan.intent.text().as_bytes())?;
+    fs::create_new(&staging.staged_result(), result.as_bytes())?;
+    fs::sync_tree(&staging.within, plan.write.len())
 }
 
 /// Moves staged files into place and removes stale ones.
-pub fn swap(plan: &Plan<'_>, old: &Manifest, at: &Workplace, output: &Path) -> fs::Result<()> {
-    if at.new {
-        fs::rename_dir(&at.beside, output)?;
+pub fn swap(
+    plan: &CommitPlan<'_>,
+    old: &Manifest,
+    staging: &StagingArea,
+    output: &Path,
+) -> fs::Result<()> {
+    if staging.new {
+        fs::rename_dir(&staging.beside, output)?;
         let above = output.parent().filter(|above| !above.as_os_str().is_empty());
         return fs::sync_dirs(&BTreeSet::from([above.unwrap_or(Path::new(".")).to_owned()]));
     }
     if plan.intent != *old {
-        at.put_manifest(&at.staged_intent())?;
+        staging.put_manifest(&staging.staged_intent())?;
     }
     remove(&plan.clear, &plan.empty, output)?;
     let moves = moves(plan, output)?;
@@ -124,7 +143,7 @@ pub fn swap(plan: &Plan<'_>, old: &Manifest, at: &Workplace, output: &Path) -> f
     let (pages, assets): (Vec<_>, Vec<_>) = moves.iter().partition(|(_, moved)| moved.has_page);
     for moves in [assets, pages] {
         moves.into_par_iter().try_for_each(|(path, moved)| {
-            let (from, to) = (at.site.join(path), output.join(path));
+            let (from, to) = (staging.site.join(path), output.join(path));
             match moved.what {
                 What::Folder => fs::rename_dir(&from, &to),
                 What::OldFile => fs::rename(&from, &to),
@@ -135,13 +154,13 @@ pub fn swap(plan: &Plan<'_>, old: &Manifest, at: &Workplace, output: &Path) -> f
     remove(&plan.remove, &plan.empty, output)?;
     // Otherwise a power loss could bring back an old file that the final manifest does not list.
     fs::sync_dirs(&touched(plan, moves.into_keys(), output)?)?;
-    finish(at)
+    finish(staging)
 }
 
 /// Puts the final manifest in place, once the site matches it.
-pub fn finish(at: &Workplace) -> fs::Result<()> {
-    at.put_manifest(&at.staged_result())?;
-    at.sweep()
+pub fn finish(staging: &StagingArea) -> fs::Result<()> {
+    staging.put_manifest(&staging.staged_result())?;
+    staging.sweep()
 }
 
 /// A file or folder that is moved in one step.
@@ -160,7 +179,7 @@ enum What {
 }
 
 /// Returns the moves that put all new files in place, by path.
-fn moves<'p>(plan: &Plan<'p>, output: &Path) -> fs::Result<BTreeMap<&'p str, Move>> {
+fn moves<'p>(plan: &CommitPlan<'p>, output: &Path) -> fs::Result<BTreeMap<&'p str, Move>> {
     let mut stands: BTreeMap<&str, bool> = BTreeMap::new();
     let mut moves: BTreeMap<&str, Move> = BTreeMap::new();
     for write in &plan.write {
@@ -189,7 +208,7 @@ fn remove(files: &[String], folders: &[String], output: &Path) -> fs::Result<()>
 
 /// Returns the folders in which something was moved or removed and that still exist.
 fn touched<'p>(
-    plan: &'p Plan<'_>,
+    plan: &'p CommitPlan<'_>,
     moved: impl Iterator<Item = &'p str>,
     output: &Path,
 ) -> fs::Result<BTreeSet<PathBuf>> {

@@ -1,4 +1,4 @@
-//! The guarantees of a commit, one per test. `tests/output.rs` tests those that need whole
+//! The guarantees of a commit, one per test. `tests/kills.rs` tests those that need whole
 //! processes: kills, concurrent builds, full and read-only disks.
 
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::fs;
 use std::mem::take;
 use std::path::Path;
 
-use super::plan::Plan;
+use super::plan::CommitPlan;
 use super::*;
 
 /// A temporary folder for `output/` and `.venti/`.
@@ -56,16 +56,20 @@ impl Scene {
 }
 
 /// Simulates a build that is killed after staging everything and running `last`.
-fn killed<T>(scene: &Scene, tree: &Tree, last: impl FnOnce(&Plan<'_>, &Workplace) -> T) -> T {
+fn killed<T>(
+    scene: &Scene,
+    tree: &Tree,
+    last: impl FnOnce(&CommitPlan<'_>, &StagingArea) -> T,
+) -> T {
     let mut opened = scene.open();
     tree.iter().try_for_each(|(path, bytes)| opened.put(path, bytes.clone())).unwrap();
-    let brought = take(&mut *locked(&opened.brought)).into_iter().collect();
-    let wanted = Wanted { brought: &brought, files: &Inventory::default() };
+    let new_files = take(&mut *locked(&opened.new_files));
+    let wanted = TargetFiles { new_files: &new_files, files: &Inventory::default() };
     let plan = plan::plan(&wanted, &opened.manifest, &opened.stamps, &opened.folder).unwrap();
-    swap::make_safe(&plan, &opened.at).unwrap();
-    let done = last(&plan, &opened.at);
+    swap::make_safe(&plan, &opened.staging).unwrap();
+    let done = last(&plan, &opened.staging);
     // Dropping `opened` must not clean up, since a killed build would not.
-    opened.at = Workplace::of(&scene.0.path().join("nowhere")).unwrap();
+    opened.staging = StagingArea::of(&scene.0.path().join("nowhere")).unwrap();
     done
 }
 
@@ -498,4 +502,76 @@ fn files_behind_a_symbolic_link_count_as_missing() {
     fs::rename(scene.output().join("a"), &elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, scene.output().join("a")).unwrap();
     assert!(!has(&scene, "a/index.html"));
+}
+
+/// Puts files into an output, and lists them with inputs that their texts determine.
+fn make(output: &Output, files: &[(&str, &str)]) -> Inventory {
+    let mut inventory = Inventory::default();
+    for (path, text) in files {
+        let input = blake3::hash(text.as_bytes());
+        if output.has(path, input) {
+            inventory.kept.insert((*path).to_owned());
+        } else {
+            output.put(path, text.as_bytes().to_vec()).unwrap();
+            inventory.made.insert((*path).to_owned(), input);
+        }
+    }
+    inventory
+}
+
+#[test]
+fn a_second_build_reuses_the_staged_files_of_the_first() {
+    let before = [("index.html", "old"), ("back.html", "old"), ("gone/index.html", "old")];
+    let first = [
+        ("index.html", "first"),
+        ("back.html", "first"),
+        ("same/index.html", "same"),
+        ("again/index.html", "first"),
+        ("dropped/too/index.html", "first"),
+    ];
+    let second = [
+        ("index.html", "second"),
+        ("back.html", "old"),
+        ("same/index.html", "same"),
+        ("again/index.html", "second"),
+        ("new/index.html", "second"),
+    ];
+    for existing in [&before[..], &[]] {
+        let scene = Scene::new();
+        let output = scene.open();
+        let files = make(&output, existing);
+        output.commit(&files).unwrap();
+        let mut output = scene.open();
+        let staged = make(&output, &first);
+        output.reuse(staged);
+        let files = make(&output, &second);
+        assert_eq!(files.kept.iter().collect::<Vec<_>>(), ["same/index.html"]);
+        assert_eq!(output.made_from(blake3::hash(b"same")), ["same/index.html"]);
+        assert_eq!(output.made_from(blake3::hash(b"first")).len(), 4);
+        output.commit(&files).unwrap();
+
+        let direct = Scene::new();
+        let output = direct.open();
+        let files = make(&output, &second);
+        output.commit(&files).unwrap();
+        assert_eq!(on_disk(&scene.output()), on_disk(&direct.output()));
+        let output = scene.open();
+        assert_eq!(make(&output, &second).made, BTreeMap::new(), "all inputs are recorded");
+    }
+}
+
+#[test]
+fn a_build_that_fails_after_the_first_leaves_nothing_behind() {
+    let scene = Scene::new();
+    for existing in [false, true] {
+        let before = on_disk(scene.0.path());
+        let mut output = scene.open();
+        let staged = make(&output, &[("a/index.html", "a")]);
+        output.reuse(staged);
+        drop(output);
+        let mut after = on_disk(scene.0.path());
+        after.retain(|path, _| !path.starts_with(".venti"));
+        assert!(after.keys().all(|path| before.contains_key(path)), "{existing}: {after:?}");
+        scene.commit(&tree(&[("index.html", "home")])).unwrap();
+    }
 }

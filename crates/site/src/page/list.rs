@@ -1,10 +1,94 @@
-//! Variables of templates that list thinkpieces by tag, person or month.
+//! Lists of thinkpieces, split into pages.
 
 use serde::Serialize;
 
-use super::Link;
-use crate::catalog::{Quoted, Shelf};
+use crate::catalog::{QuotedPerson, TagIndex};
 use crate::route;
+use crate::strings::{Missing, Strings};
+use crate::view::Link;
+
+/// One page of a list.
+pub struct ListPage {
+    /// Path prefix of the list's pages.
+    prefix: String,
+    /// Counts from 1.
+    number: usize,
+    /// Number of pages of the list.
+    total: usize,
+    /// Catalog indices of the thinkpieces on this page.
+    pub shown: Vec<usize>,
+}
+
+impl ListPage {
+    /// Splits a list. An empty list has one page.
+    pub fn split(prefix: &str, thinkpieces: &[usize], per_page: usize) -> Vec<Self> {
+        let per_page = per_page.max(1);
+        let total = thinkpieces.len().div_ceil(per_page).max(1);
+        let page = |number: usize| {
+            let first = (number - 1) * per_page;
+            let shown = &thinkpieces[first..thinkpieces.len().min(first + per_page)];
+            Self { prefix: prefix.to_owned(), number, total, shown: shown.to_vec() }
+        };
+        (1..=total).map(page).collect()
+    }
+
+    /// Path under `output/`.
+    pub fn path(&self) -> String {
+        route::list_page(&self.prefix, self.number)
+    }
+
+    /// Path of the list's first page.
+    pub fn first_path(&self) -> String {
+        route::list_page(&self.prefix, 1)
+    }
+
+    pub fn is_first(&self) -> bool {
+        self.number == 1
+    }
+
+    /// The list's name, with the number of this page if it is not the first.
+    ///
+    /// # Errors
+    /// If the theme lacks the string `page_number`.
+    pub fn headline(&self, name: &str, strings: &Strings) -> Result<String, Missing> {
+        if self.is_first() {
+            return Ok(name.to_owned());
+        }
+        let number = |placeholder: &str| (placeholder == "number").then(|| self.number.to_string());
+        Ok(format!("{name} · {}", strings.text("page_number", number)?))
+    }
+
+    /// Links to the neighbouring pages.
+    pub fn pager(&self) -> Pager {
+        let page = |number| route::href(&route::list_page(&self.prefix, number));
+        Pager {
+            number: self.number,
+            total: self.total,
+            newer: (self.number > 1).then(|| page(self.number - 1)),
+            older: (self.number < self.total).then(|| page(self.number + 1)),
+        }
+    }
+}
+
+/// Position of a page in its list.
+#[derive(Debug, Serialize)]
+pub struct Pager {
+    pub number: usize,
+    pub total: usize,
+    /// Path of the page with newer thinkpieces.
+    pub newer: Option<String>,
+    /// Path of the page with older thinkpieces.
+    pub older: Option<String>,
+}
+
+/// Variables of `index.html` and `tag.html`, in addition to `cards` (of this page) and `topics` (the
+/// tags with the most thinkpieces, as [`Topic`]s).
+#[derive(Debug, Serialize)]
+pub struct List<'a> {
+    /// The tag of this list. `None` on the home page.
+    pub topic: Option<Topic<'a>>,
+    pub pager: Pager,
+}
 
 /// A link to a tag.
 #[derive(Debug, Clone, Serialize)]
@@ -16,9 +100,9 @@ pub struct Topic<'a> {
 }
 
 impl<'a> Topic<'a> {
-    pub fn new(shelf: &Shelf<'a>) -> Self {
-        let link = Link::to_list(&shelf.tag.name, &route::tag(&shelf.tag.slug));
-        Self { link, count: shelf.pieces.len() }
+    pub fn new(index: &TagIndex<'a>) -> Self {
+        let link = Link::to_list(&index.tag.name, &route::tag(&index.tag.slug));
+        Self { link, count: index.thinkpieces.len() }
     }
 
     pub fn name(&self) -> &'a str {
@@ -36,68 +120,12 @@ pub struct Person<'a> {
 }
 
 impl<'a> Person<'a> {
-    pub fn new(quoted: &Quoted<'a>) -> Self {
+    pub fn new(quoted: &QuotedPerson<'a>) -> Self {
         let link = Link::to_list(quoted.name, &route::author(&quoted.slug));
-        Self { link, count: quoted.pieces.len() }
+        Self { link, count: quoted.thinkpieces.len() }
     }
 
     pub fn name(&self) -> &'a str {
         self.link.name
-    }
-}
-
-/// Variables of `index.html` and `tag.html`, in addition to `cards` (the [`Card`]s of this page)
-/// and `topics` (the tags with the most pieces, as [`Topic`]s).
-///
-/// [`Card`]: super::Card
-#[derive(Debug, Serialize)]
-pub struct List<'a> {
-    /// The tag of this list. `None` on the home page.
-    pub topic: Option<Topic<'a>>,
-    pub pager: Pager,
-}
-
-/// Variables of `author.html`, in addition to `cards` and `topics` (see [`List`]).
-#[derive(Debug, Serialize)]
-pub struct AuthorList<'a> {
-    pub author: Person<'a>,
-    pub pager: Pager,
-}
-
-/// Variables of `month.html`, in addition to `cards`.
-#[derive(Debug, Serialize)]
-pub struct MonthList<'a> {
-    /// Name as formatted by the theme, such as `November 2026`.
-    pub name: &'a str,
-    /// Number of thinkpieces in this month.
-    pub count: usize,
-    /// The next month with thinkpieces.
-    pub newer: Option<Link<'a>>,
-    /// The previous month with thinkpieces.
-    pub older: Option<Link<'a>>,
-    pub pager: Pager,
-}
-
-/// Position of a page in its list.
-#[derive(Debug, Serialize)]
-pub struct Pager {
-    pub number: usize,
-    pub total: usize,
-    /// Path of the page with newer pieces.
-    pub newer: Option<String>,
-    /// Path of the page with older pieces.
-    pub older: Option<String>,
-}
-
-impl Pager {
-    /// The pager of page `number` of `total` under `prefix`.
-    pub fn new(prefix: &str, number: usize, total: usize) -> Self {
-        let page = |number| route::href(&route::list_page(prefix, number));
-        Self {
-            number,
-            total,
-            newer: (number > 1).then(|| page(number - 1)),
-            older: (number < total).then(|| page(number + 1)),
-        }
     }
 }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::Entry;
+use super::SearchEntry;
 use super::words::each_word;
 
 /// Number of levels of [`Posting::impact`].
@@ -50,7 +50,7 @@ pub struct Term {
 }
 
 /// Returns all words of the texts in UTF-16 order, in which JavaScript compares strings.
-pub fn invert(entries: &[Entry<'_>]) -> Vec<Term> {
+pub fn invert(entries: &[SearchEntry<'_>]) -> Vec<Term> {
     let groups = entries.par_chunks(GROUP).enumerate().map(|(at, group)| {
         let mut terms = gather(group);
         let postings = terms.iter_mut().flat_map(|term| &mut term.postings);
@@ -83,7 +83,7 @@ fn in_utf16(a: &str, b: &str) -> std::cmp::Ordering {
 }
 
 /// Returns the words of a group of texts in UTF-16 order.
-fn gather(entries: &[Entry<'_>]) -> Vec<Term> {
+fn gather(entries: &[SearchEntry<'_>]) -> Vec<Term> {
     /// The texts of a word, as indices into `entries`, with the total weight of its occurrences.
     type Weights = Vec<(u32, u32)>;
     let mut weights: HashMap<String, Weights> = HashMap::new();
@@ -134,16 +134,15 @@ mod tests {
 
     use super::*;
 
-    fn entry<'a>(slug: &'a str, title: &'a str, text: &'a str) -> Entry<'a> {
-        Entry {
+    fn entry<'a>(slug: &'a str, title: &'a str, text: &'a str) -> SearchEntry<'a> {
+        SearchEntry {
             id: (slug, 1),
             path: String::new(),
             title,
             quote: "",
             author: None,
             tags: Vec::new(),
-            at: 0,
-            text: Box::new(move || text),
+            text,
             date: String::new(),
             take: None,
         }
@@ -156,9 +155,10 @@ mod tests {
     #[test]
     fn words_and_texts_are_sorted_across_groups() {
         let texts: Vec<String> = (0..1500).map(|at| format!("all {at}")).collect();
-        let entries: Vec<Entry<'_>> = texts.iter().map(|text| entry(text, "", text)).collect();
-        assert!(groups(&entries).count() > 4);
-        let terms = invert(&entries, gather);
+        let entries: Vec<SearchEntry<'_>> =
+            texts.iter().map(|text| entry(text, "", text)).collect();
+        assert!(entries.len() > 4 * GROUP);
+        let terms = invert(&entries);
         assert!(terms.is_sorted_by(|a, b| in_utf16(&a.word, &b.word).is_lt()));
         let docs: Vec<u32> = postings(&terms, "all").iter().map(|posting| posting.doc).collect();
         assert_eq!(docs, (0..u32::try_from(entries.len()).unwrap()).collect::<Vec<_>>());
@@ -168,8 +168,7 @@ mod tests {
     #[test]
     fn words_are_in_utf16_order() {
         let entries = [entry("", "", "𐐨 \u{ff9e}z zebra éa 𐐨a ﬀ")];
-        let words: Vec<String> =
-            invert(&entries, gather).into_iter().map(|term| term.word).collect();
+        let words: Vec<String> = invert(&entries).into_iter().map(|term| term.word).collect();
         let units: Vec<Vec<u16>> = words.iter().map(|word| word.encode_utf16().collect()).collect();
         assert!(units.is_sorted(), "{words:?}");
     }
@@ -180,10 +179,8 @@ mod tests {
         let often = format!("heat heat heat {filler}");
         let once = format!("heat {filler}");
         let entries = [entry("a", "heat", &filler), entry("b", "", &often), entry("c", "", &once)];
-        let impacts: Vec<u8> = postings(&invert(&entries, gather), "heat")
-            .iter()
-            .map(|posting| posting.impact)
-            .collect();
+        let impacts: Vec<u8> =
+            postings(&invert(&entries), "heat").iter().map(|posting| posting.impact).collect();
         assert!(impacts[0] > impacts[1] && impacts[1] > impacts[2], "{impacts:?}");
     }
 
@@ -192,7 +189,7 @@ mod tests {
         let one = [entry("a", "roadmap", "a letter")];
         let long = "long ".repeat(999);
         let two = [entry("a", "roadmap", "a letter"), entry("b", "letter", &long)];
-        let (one, two) = (invert(&one, gather), invert(&two, gather));
+        let (one, two) = (invert(&one), invert(&two));
         assert_eq!(postings(&one, "roadmap"), postings(&two, "roadmap"));
         assert_eq!(postings(&one, "letter")[0], postings(&two, "letter")[0]);
     }

@@ -106,7 +106,7 @@ fn best(postings: &[Posting]) -> Vec<Posting> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::packed::numbers;
+    use super::super::packed::tests::numbers;
     use super::*;
 
     fn term(word: &str, postings: &[(u32, u8)]) -> Term {

@@ -1,27 +1,21 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+//! Tests of the whole index.
+
+use std::collections::BTreeMap;
 
 use super::super::catalog::Catalog;
 use super::super::sample::{self, Sample};
 use super::super::theme::Theme;
 use super::*;
-use content::fs;
 
 /// The index of a sample.
 fn index(sample: &Sample) -> BTreeMap<String, String> {
     let input = sample.input();
     let catalog = Catalog::new(&input);
-    let articles = site::articles(&catalog, 200);
+    let articles = crate::articles(&catalog, 200);
     let theme = Theme::load(&sample.project).unwrap();
     let entries = entries(&catalog, &articles, &theme.strings).unwrap();
     let text = |(path, bytes)| (path, String::from_utf8(bytes).unwrap());
-    let inputs = Inputs::new(&(), &catalog);
-    files(&entries, &inputs, &Kept::new(kept(sample))).unwrap().into_iter().map(text).collect()
-}
-
-/// The folder of a sample's cached words.
-fn kept(sample: &Sample) -> PathBuf {
-    sample.project.scratch().join("words")
+    files(&entries).unwrap().into_iter().map(text).collect()
 }
 
 /// A site of `count` thinkpieces. `edit` may replace their texts.
@@ -112,26 +106,4 @@ fn a_new_text_changes_the_edition() {
     };
     assert_eq!(edition(5).len(), EDITION_DIGITS);
     assert_ne!(edition(5), edition(6));
-}
-
-#[test]
-fn an_index_from_cached_words_equals_that_of_a_full_build() {
-    let mut sample = many(600, |_| None);
-    let files = |sample: &Sample| fs::file_names(&kept(sample)).unwrap();
-    index(&sample);
-    let before: BTreeSet<_> = files(&sample).into_iter().collect();
-    assert!(before.len() > 3, "{before:?}");
-    sample.essays.values_mut().nth(300).unwrap().essay.body = "Only w5 remains.".to_owned();
-    sample.hash_files();
-    let after = index(&sample);
-    let gathered = files(&sample).iter().filter(|file| !before.contains(*file)).count();
-    assert_eq!((gathered, files(&sample).len()), (1, before.len()));
-    fs::remove_dir_all(&kept(&sample)).unwrap();
-    assert_eq!(index(&sample), after);
-
-    // A text in the middle shifts the numbers of those after it.
-    sample.add(sample::seed("piece-0100-more"));
-    let after = index(&sample);
-    fs::remove_dir_all(&kept(&sample)).unwrap();
-    assert_eq!(index(&sample), after);
 }

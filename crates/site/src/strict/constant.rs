@@ -2,15 +2,19 @@
 //! with only constant arguments, such as `{{ <icon name="star" /> }}`. They are rendered once, when
 //! the templates are parsed.
 
-use super::tokens::{Kind, Tag, Token, Tokens};
+use super::tokens::{TagKind, TemplateTag, TemplateToken, TemplateTokens};
 
 /// Functions whose result depends only on their arguments.
 const FUNCTIONS: [&str; 2] = ["t", "asset"];
 
 /// Returns the text that can replace a tag, if it is constant.
-pub fn text(template: &str, tag: &Tag, render: impl Fn(&str) -> Option<String>) -> Option<String> {
+pub fn text(
+    template: &str,
+    tag: &TemplateTag,
+    render: impl Fn(&str) -> Option<String>,
+) -> Option<String> {
     let (before, after) = (&template[..tag.place.start], &template[tag.place.end..]);
-    if tag.kind != Kind::Print
+    if tag.kind != TagKind::Print
         || !is_constant(&tag.tokens, template)
         || trims_before(after)
         || trims_after(before)
@@ -24,16 +28,16 @@ pub fn text(template: &str, tag: &Tag, render: impl Fn(&str) -> Option<String>) 
 }
 
 /// Whether all names are those of components, functions or arguments.
-fn is_constant(tokens: &Tokens, template: &str) -> bool {
+fn is_constant(tokens: &TemplateTokens, template: &str) -> bool {
     let named = |at: usize, name: &str| {
         let calls = tokens.symbol(Some(at + 1)) == Some('(') && FUNCTIONS.contains(&name);
         let component = at == 1 && tokens.is_call(template);
         calls || component || tokens.is_argument(at) || matches!(name, "true" | "false")
     };
-    let constant = |(at, token): (usize, &Token)| match token {
-        Token::Name(place) => named(at, &template[place.clone()]),
-        Token::Symbol(c) => *c != '-',
-        Token::Literal => true,
+    let constant = |(at, token): (usize, &TemplateToken)| match token {
+        TemplateToken::Name(place) => named(at, &template[place.clone()]),
+        TemplateToken::Symbol(c) => *c != '-',
+        TemplateToken::Literal => true,
     };
     tokens.0.iter().enumerate().all(constant) && !tokens.first_word(template).is_empty()
 }

@@ -3,15 +3,15 @@
 use std::ops::Range;
 
 /// A tag outside comments and `{% raw %}`.
-pub struct Tag {
-    pub kind: Kind,
+pub struct TemplateTag {
+    pub kind: TagKind,
     /// The whole tag.
     pub place: Range<usize>,
-    pub tokens: Tokens,
+    pub tokens: TemplateTokens,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TagKind {
     /// `{% … %}`
     Statement,
     /// `{{ … }}`
@@ -19,15 +19,15 @@ pub enum Kind {
 }
 
 /// Every tag of a template, in order.
-pub fn tags(template: &str) -> Vec<Tag> {
+pub fn tags(template: &str) -> Vec<TemplateTag> {
     let mut tags = Vec::new();
     let mut at = 0;
     let mut raw = false;
     while let Some(open) = template[at..].find('{').map(|open| at + open) {
         let (kind, close) = match template.as_bytes().get(open + 1) {
             Some(b'#') => (None, "#}"),
-            Some(b'%') => (Some(Kind::Statement), "%}"),
-            Some(b'{') => (Some(Kind::Print), "}}"),
+            Some(b'%') => (Some(TagKind::Statement), "%}"),
+            Some(b'{') => (Some(TagKind::Print), "}}"),
             _ => {
                 at = open + 1;
                 continue;
@@ -37,12 +37,12 @@ pub fn tags(template: &str) -> Vec<Tag> {
         let end = tag_end(template, start, close, kind.is_none());
         at = (end + 2).min(template.len());
         let Some(kind) = kind else { continue };
-        let tokens = Tokens::of(&template[start..end], start);
+        let tokens = TemplateTokens::of(&template[start..end], start);
         match (kind, tokens.first_word(template)) {
-            (Kind::Statement, "raw") => raw = true,
-            (Kind::Statement, "endraw") => raw = false,
+            (TagKind::Statement, "raw") => raw = true,
+            (TagKind::Statement, "endraw") => raw = false,
             _ if raw => {}
-            _ => tags.push(Tag { kind, place: open..at, tokens }),
+            _ => tags.push(TemplateTag { kind, place: open..at, tokens }),
         }
     }
     tags
@@ -85,7 +85,7 @@ fn string(text: &str) -> usize {
 
 /// A token of a tag.
 #[derive(Debug)]
-pub enum Token {
+pub enum TemplateToken {
     /// `card`, `card.date.iso`, `takes[0]` or a keyword, with its range in the template.
     Name(Range<usize>),
     /// A string or number.
@@ -93,7 +93,7 @@ pub enum Token {
     Symbol(char),
 }
 
-impl Token {
+impl TemplateToken {
     pub fn name<'t>(&self, template: &'t str) -> Option<&'t str> {
         match self {
             Self::Name(place) => Some(&template[place.clone()]),
@@ -103,9 +103,9 @@ impl Token {
 }
 
 /// The tokens of a tag.
-pub struct Tokens(pub Vec<Token>);
+pub struct TemplateTokens(pub Vec<TemplateToken>);
 
-impl Tokens {
+impl TemplateTokens {
     /// Tokenizes `text`, which starts at `offset` in the template.
     fn of(text: &str, offset: usize) -> Self {
         let mut tokens = Vec::new();
@@ -113,21 +113,21 @@ impl Tokens {
         while let Some(c) = text[at..].chars().next() {
             let len = match c {
                 '"' | '\'' | '`' => {
-                    tokens.push(Token::Literal);
+                    tokens.push(TemplateToken::Literal);
                     string(&text[at..])
                 }
                 c if c.is_ascii_digit() => {
-                    tokens.push(Token::Literal);
+                    tokens.push(TemplateToken::Literal);
                     text[at..].find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text.len() - at)
                 }
                 c if c.is_alphabetic() || c == '_' => {
                     let len = name(&text[at..]);
-                    tokens.push(Token::Name(offset + at..offset + at + len));
+                    tokens.push(TemplateToken::Name(offset + at..offset + at + len));
                     len
                 }
                 c => {
                     if !c.is_whitespace() {
-                        tokens.push(Token::Symbol(c));
+                        tokens.push(TemplateToken::Symbol(c));
                     }
                     c.len_utf8()
                 }
@@ -139,7 +139,7 @@ impl Tokens {
 
     pub fn symbol(&self, at: Option<usize>) -> Option<char> {
         match self.0.get(at?) {
-            Some(Token::Symbol(c)) => Some(*c),
+            Some(TemplateToken::Symbol(c)) => Some(*c),
             _ => None,
         }
     }

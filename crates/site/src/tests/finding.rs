@@ -1,5 +1,5 @@
-//! The ways to reach a thinkpiece: related pieces, quoted persons, months, other takes, random
-//! pieces and feeds. The tests replace the theme's templates with ones that print their variables.
+//! The ways to reach a thinkpiece: related thinkpieces, quoted persons, months, other takes, random
+//! thinkpieces and feeds. The tests replace the theme's templates with ones that print their variables.
 
 use jiff::civil::date;
 
@@ -14,7 +14,7 @@ fn shown(sample: &Sample, template: &str, source: &str) -> Tree {
 }
 
 #[test]
-fn related_pieces_are_from_other_seeds() {
+fn related_thinkpieces_are_from_other_seeds() {
     let source = "{% for card in related %}{{ root }}{{ card.path }} {% endfor %}";
     let tree = shown(&full(), "thinkpiece.html", source);
     // All with the tag `odd`, the newest first.
@@ -30,7 +30,7 @@ fn related_pieces_are_from_other_seeds() {
 }
 
 #[test]
-fn another_is_the_next_take_or_a_random_piece() {
+fn another_is_the_next_take_or_a_random_thinkpiece() {
     let source = "{{ another.path }} {% if another.take %}{{ another.take }}{% else %}none{% endif %} {% if gallery %}{{ gallery }}{% else %}none{% endif %}";
     let tree = shown(&full(), "thinkpiece.html", source);
     let page = |path: &str| text(&tree, path).trim().to_owned();

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{addresses, full, resolved, sample, text};
-use crate::render::REQUIRED;
+use super::{full, sample, text};
+use crate::page::TEMPLATES;
 use crate::sample::Sample;
 use content::fs;
 
@@ -31,7 +31,7 @@ fn everything() -> Sample {
 /// The variables of each template, page by page.
 fn given() -> BTreeMap<&'static str, Vec<Value>> {
     let sample = everything();
-    for template in REQUIRED {
+    for &template in TEMPLATES {
         let source = format!("{template}\n{{{{ __tera_context | json | safe }}}}");
         sample.write(&format!("themes/medium/templates/{template}"), &source);
     }
@@ -42,7 +42,7 @@ fn given() -> BTreeMap<&'static str, Vec<Value>> {
     for bytes in sample.build().tree.values() {
         let Ok(page) = std::str::from_utf8(bytes) else { continue };
         let Some((name, json)) = page.split_once('\n') else { continue };
-        if let Some(template) = REQUIRED.iter().find(|template| **template == name) {
+        if let Some(template) = TEMPLATES.iter().find(|template| **template == name) {
             given.entry(template).or_default().push(serde_json::from_str(json).unwrap());
         }
     }
@@ -51,7 +51,7 @@ fn given() -> BTreeMap<&'static str, Vec<Value>> {
 
 /// The tables of themes/README.md by heading, as names with their types.
 fn documented() -> BTreeMap<String, Vec<(String, String)>> {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("themes/README.md");
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../themes/README.md");
     let readme = String::from_utf8(fs::read(&readme).unwrap()).unwrap();
     let mut tables = BTreeMap::new();
     for section in readme.split("\n### ").skip(1) {
@@ -110,7 +110,7 @@ fn observe(value: &Value, path: &str, paths: &mut BTreeMap<String, String>) {
 }
 
 /// Fields without a value on any page of the sample: only tags have a topic, and a month fits on
-/// one page unless it has hundreds of pieces.
+/// one page unless it has hundreds of thinkpieces.
 const NEVER_GIVEN: [&str; 3] =
     ["index.html.topic.", "month.html.pager.newer", "month.html.pager.older"];
 
@@ -118,7 +118,7 @@ const NEVER_GIVEN: [&str; 3] =
 fn the_readme_documents_the_variables_of_each_template() {
     let tables = documented();
     let given = given();
-    for template in REQUIRED {
+    for &template in TEMPLATES {
         let pages = given.get(template).unwrap_or_else(|| panic!("no page uses {template}"));
         let mut promised = BTreeMap::new();
         let own = tables.get(template).unwrap_or_else(|| panic!("no section `{template}`"));
@@ -169,7 +169,7 @@ fn a_small_theme_needs_only_documented_variables() {
     let mut sample = everything();
     sample.project.config.theme = "plain".to_owned();
     sample.project.config.author.avatar = None;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/themes/plain");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/themes/plain");
     let files = fs::files_under(&folder).unwrap();
     assert!(!files.is_empty());
     for (name, path) in files {
@@ -178,17 +178,8 @@ fn a_small_theme_needs_only_documented_variables() {
     }
     let tree = sample.build().tree;
     assert!(text(&tree, "piece-1/index.html").contains("by a machine"));
-    let mut checked = 0;
     for (path, bytes) in tree.iter().filter(|(path, _)| path.ends_with(".html")) {
-        let html = std::str::from_utf8(bytes).unwrap();
-        assert!(html.contains("Content-Security-Policy"), "{path}");
-        for address in addresses(html) {
-            let local = address.strip_prefix("/blog/").filter(|_| path == "404.html");
-            let local = local.map_or_else(|| resolved(path, address), str::to_owned);
-            let elsewhere = address.starts_with("https://") || address.starts_with('#');
-            assert!(elsewhere || tree.contains_key(&local), "{address} on {path}");
-            checked += 1;
-        }
+        assert!(std::str::from_utf8(bytes).unwrap().contains("Content-Security-Policy"), "{path}");
     }
-    assert!(checked > 200, "{checked}");
+    assert_eq!(sample.findings(), Vec::<String>::new());
 }

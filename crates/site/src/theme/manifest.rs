@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use miette::miette;
 use serde::Deserialize;
 
-use super::File;
-use crate::accent::{Colour, Paper};
+use crate::accent::{Backgrounds, Colour};
+use crate::theme_file::ThemeFile;
 use content::problem::Problem;
 use content::yaml;
 
@@ -21,7 +21,7 @@ pub const MANIFEST: &str = "theme.yaml";
 /// The contents of the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Manifest {
+pub struct ThemeManifest {
     // Name and licence (an SPDX expression) are for people who read the file.
     #[serde(rename = "name")]
     _name: String,
@@ -38,16 +38,16 @@ pub struct Manifest {
     early: Option<String>,
     /// Colour of links and small labels. `accent` in `venti.yaml` replaces it.
     accent: Option<Colour>,
-    paper: Option<Paper>,
+    paper: Option<Backgrounds>,
     /// UI strings by name.
     #[serde(default)]
     strings: BTreeMap<String, String>,
 }
 
-impl Manifest {
+impl ThemeManifest {
     /// # Errors
     /// If the file is invalid or for another version of the theme interface.
-    pub fn read(file: &File) -> miette::Result<Self> {
+    pub fn read(file: &ThemeFile) -> miette::Result<Self> {
         let text = file.text()?;
         let manifest: Self = serde_yaml::from_str(text)
             .map_err(|error| yaml::problem(&file.origin, text, &(0..text.len()), &error))?;
@@ -65,21 +65,21 @@ impl Manifest {
 
 /// The settings of a theme, merged with those of the themes it extends.
 #[derive(Debug, Default)]
-pub struct Settings {
+pub struct ThemeSettings {
     pub styles: Vec<String>,
     pub scripts: Vec<String>,
     pub early: Option<String>,
     accent: Option<Colour>,
-    paper: Option<Paper>,
+    paper: Option<Backgrounds>,
     pub strings: BTreeMap<String, String>,
     /// The manifest merged last.
     pub origin: PathBuf,
 }
 
-impl Settings {
+impl ThemeSettings {
     /// Overrides the settings with those of a manifest.
-    pub fn lay_over(&mut self, manifest: Manifest, origin: &Path) {
-        let Manifest { styles, scripts, early, accent, paper, strings, .. } = manifest;
+    pub fn lay_over(&mut self, manifest: ThemeManifest, origin: &Path) {
+        let ThemeManifest { styles, scripts, early, accent, paper, strings, .. } = manifest;
         self.styles = styles.unwrap_or(std::mem::take(&mut self.styles));
         self.scripts = scripts.unwrap_or(std::mem::take(&mut self.scripts));
         self.early = early.or(self.early.take());
@@ -93,7 +93,7 @@ impl Settings {
     ///
     /// # Errors
     /// If neither this theme nor one it extends has them.
-    pub fn colours(&self) -> Result<(Colour, Paper), Problem> {
+    pub fn colours(&self) -> Result<(Colour, Backgrounds), Problem> {
         self.accent.zip(self.paper).ok_or_else(|| {
             let key = if self.accent.is_none() { "accent" } else { "paper" };
             Problem::in_file(&self.origin, format!("`{key}` is missing")).hint(

@@ -79,9 +79,9 @@ fn an_override_without_a_string_keeps_the_built_in_one() {
 #[test]
 fn a_site_can_set_the_accent() {
     let mut sample = sample::site();
-    assert!(style(&sample).starts_with(":root{--accent:#"));
+    assert!(style(&sample).starts_with(":root{--accent: #"));
     sample.project.config.accent = Some("#aa0044".to_owned());
-    assert!(style(&sample).starts_with(":root{--accent:#aa0044}"));
+    assert!(style(&sample).starts_with(":root{--accent: #aa0044}"));
     sample.project.config.accent = Some("red;}".to_owned());
     let error = Theme::load(&sample.project).unwrap_err().to_string();
     assert_eq!(error, "venti.yaml: invalid `accent: red;}`");
@@ -135,7 +135,7 @@ fn an_override_of_the_manifest_needs_only_what_differs() {
     let before = style(&sample);
     sample.write("themes/medium/theme.yaml", "name: m\napi: 1\naccent: \"#aa0044\"\n");
     let after = style(&sample);
-    assert!(after.starts_with(":root{--accent:#aa0044}"), "{after}");
+    assert!(after.starts_with(":root{--accent: #aa0044}"), "{after}");
     assert_eq!(
         before.lines().skip(1).collect::<Vec<_>>(),
         after.lines().skip(1).collect::<Vec<_>>()

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::super::prompt::END_OF_TEXT;
+use generator::END_OF_TEXT;
 
 /// Removes control and zero-width characters, normalises whitespace, and sets quotes, dashes and
 /// ellipses. Keeps line breaks.

@@ -8,7 +8,7 @@ use crate::words::{is_common, normalised};
 /// Two sentences count as the same if they share at least this fraction of the smaller one's word pairs.
 const NEAR: f64 = 0.7;
 /// A sentence says nothing new if more than this fraction of its four-grams occurred before.
-const WORN: f64 = 0.4;
+const MAX_REUSED: f64 = 0.4;
 /// Sentences with fewer words are only compared for equality.
 const SHORT: usize = 5;
 /// Words that may occur twice in a row.
@@ -16,11 +16,11 @@ const MAY_DOUBLE: &[&str] = &["had", "that", "very", "really", "no", "so", "many
 
 /// Removes each sentence that repeats an earlier one or repeats itself.
 pub fn remove(text: &mut Vec<Paragraph>) {
-    let mut said = Said::default();
+    let mut earlier = EarlierSentences::default();
     for paragraph in text.iter_mut() {
         paragraph.retain(|sentence| {
             let words = normalised(sentence);
-            !circles(&words) && said.is_new(words)
+            !repeats_itself(&words) && earlier.is_new(words)
         });
     }
     text.retain(|paragraph| !paragraph.is_empty());
@@ -28,22 +28,22 @@ pub fn remove(text: &mut Vec<Paragraph>) {
 
 /// The sentences seen so far.
 #[derive(Default)]
-struct Said {
+struct EarlierSentences {
     sentences: HashSet<Vec<String>>,
     pairs: Vec<HashSet<[String; 2]>>,
     fours: HashSet<[String; 4]>,
 }
 
-impl Said {
+impl EarlierSentences {
     /// Returns whether a sentence with these words says something new, and records it if so.
     fn is_new(&mut self, words: Vec<String>) -> bool {
         let pairs: HashSet<[String; 2]> = grams(&words).collect();
         let fours: Vec<[String; 4]> = grams(&words).collect();
-        let worn = fours.iter().filter(|four| self.fours.contains(*four)).count();
+        let reused = fours.iter().filter(|four| self.fours.contains(*four)).count();
         let is_echo = words.is_empty()
             || self.sentences.contains(&words)
             || words.len() >= SHORT
-                && (worn as f64 > WORN * fours.len() as f64
+                && (reused as f64 > MAX_REUSED * fours.len() as f64
                     || self.pairs.iter().any(|other| overlap(&pairs, other) >= NEAR));
         if is_echo {
             return false;
@@ -69,7 +69,7 @@ fn overlap(a: &HashSet<[String; 2]>, b: &HashSet<[String; 2]>) -> f64 {
 
 /// Whether a sentence repeats itself: a phrase of up to four words occurs twice in a row, or an
 /// uncommon word occurs at least three times and makes up more than a fifth of the words.
-fn circles(words: &[String]) -> bool {
+fn repeats_itself(words: &[String]) -> bool {
     let doubled = (1..=4).any(|n| {
         words
             .windows(2 * n)
@@ -117,22 +117,22 @@ mod tests {
 
     #[test]
     fn a_sentence_of_used_phrases_is_removed() {
-        let said = [
+        let earlier = [
             "It is one of the most important things we ever did.",
             "The end of the day is when the numbers come in.",
         ];
-        let worn = "At noon it is one of the most, and the end of the day is when.";
-        assert_eq!(without_echoes(&[said[0], said[1], worn]), said);
+        let reused = "At noon it is one of the most, and the end of the day is when.";
+        assert_eq!(without_echoes(&[earlier[0], earlier[1], reused]), earlier);
     }
 
     #[test]
     fn a_sentence_that_repeats_itself_is_removed() {
-        for circling in [
+        for sentence in [
             "The test tests the test test.",
             "It is as well as well as anything.",
             "The job is a job that makes the job.",
         ] {
-            assert_eq!(without_echoes(&[circling]), Vec::<String>::new(), "{circling}");
+            assert_eq!(without_echoes(&[sentence]), Vec::<String>::new(), "{sentence}");
         }
         for fine in ["He had had enough of that.", "We ship when we are ready and not before."] {
             assert_eq!(without_echoes(&[fine]), [fine]);

@@ -1,7 +1,7 @@
 //! Paragraphs: parses lines into paragraphs of sentences, and splits or joins paragraphs to a readable
 //! length.
 
-use super::{Paragraph, debris, sentences, words};
+use super::{Paragraph, boilerplate, sentences, words};
 
 /// Paragraphs with more words are split.
 const LONG: usize = 120;
@@ -33,7 +33,7 @@ pub fn parse(text: &str) -> Vec<Paragraph> {
     }
     lines
         .iter()
-        .map(|line| sentences::split(debris::without_marker(line)))
+        .map(|line| sentences::split(boilerplate::without_marker(line)))
         .map(|sentences| sentences.into_iter().map(str::to_owned).collect::<Paragraph>())
         .filter(|paragraph| !paragraph.is_empty())
         .collect()

@@ -42,7 +42,7 @@ fn a_web_page_becomes_prose() {
     );
 }
 
-/// Text that exercises every step: words, full stops, marks, debris and arbitrary Unicode.
+/// Text that exercises every step: words, full stops, marks, boilerplate and arbitrary Unicode.
 fn anything() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         8 => "[A-Za-z]{1,7} ",
@@ -70,9 +70,9 @@ proptest! {
     #[test]
     fn no_sentence_occurs_twice(text in anything()) {
         let text = cleaned(&text);
-        let mut said = HashSet::new();
+        let mut seen = HashSet::new();
         for sentence in text.split("\n\n").flat_map(sentences) {
-            prop_assert!(said.insert(normalised(sentence)), "{} in {}", sentence, text);
+            prop_assert!(seen.insert(normalised(sentence)), "{} in {}", sentence, text);
         }
     }
 

@@ -7,7 +7,7 @@
 
   let reader = null;
 
-  /** Loads the index's first file, which contains the reader of the others. */
+  // Loads the index's first file, which contains the reader of the others.
   function ready() {
     reader = reader || new Promise((resolve, reject) => {
       const script = document.createElement("script");
@@ -34,7 +34,7 @@
     return made;
   }
 
-  /** A text with the matching words marked. */
+  // A text with the matching words marked.
   const withMarks = (text, words) => ventiSearch.marked(text, words)
     .map(([piece, isMarked]) => isMarked ? element("mark", {}, [piece]) : piece);
 
@@ -47,7 +47,7 @@
     ]);
   }
 
-  /** A search field with its results below: a combobox with a list box of links. */
+  // A search field with its results below: a combobox with a list box of links.
   function Box(box) {
     const input = box.querySelector("input");
     const status = box.querySelector("[role=status]");
@@ -144,7 +144,7 @@
     else ready().catch(() => show(box.dataset.failed, [], 0));
   }
 
-  /** Stores the query in the page's address, so that it can be linked and returned to. */
+  // Stores the query in the page's address, so that it can be linked and returned to.
   function remember(query) {
     try {
       history.replaceState(null, "", query ? "?q=" + encodeURIComponent(query) : location.pathname);

@@ -14,7 +14,7 @@ struct AttentionArguments {
     const void* values;
     // (N, stride), output, without padding between the heads.
     void* y;
-    const Place* places;
+    const SlotPosition* slot_positions;
     uint32_t heads;
     uint32_t head_dim;
     uint32_t positions;
@@ -54,7 +54,7 @@ template <class T, int DIM> FN void attention(const AttentionArguments& a) {
     // Number of keys in flight per group of lanes.
     const int TOGETHER = 4;
     int row = block_x(), head = block_y();
-    Place place = a.places[row];
+    SlotPosition place = a.slot_positions[row];
     // All threads of the block return together.
     if (place.slot < 0) return;
     int lane = thread() % 32, warp = thread() / 32;

@@ -11,8 +11,8 @@ struct EmbedArguments {
     const void* wte;
     const void* wpe;
     // (N).
-    const Place* places;
-    // (N): token ids, or `CHOSEN` for the token that sampling wrote into the history.
+    const SlotPosition* slot_positions;
+    // (N): token ids, or `SAMPLED` for the token that sampling wrote into the history.
     const uint32_t* ids;
     // (S, T): token ids of all texts so far.
     uint32_t* history;
@@ -22,18 +22,18 @@ struct EmbedArguments {
     uint32_t unused;
 };
 
-const uint32_t CHOSEN = 0xffffffff;
+const uint32_t SAMPLED = 0xffffffff;
 
 // One block per token.
 template <class T> FN void embed(const EmbedArguments& a) {
     int row = block_x();
-    Place place = a.places[row];
+    SlotPosition place = a.slot_positions[row];
     // A padding row has no entry in the history; any token will do.
     uint32_t* here = a.history + (uint64_t)place.slot * a.positions + place.position;
     uint32_t id = a.ids[row];
     if (place.slot < 0) {
         id = 0;
-    } else if (id == CHOSEN) {
+    } else if (id == SAMPLED) {
         id = *here;
     } else if (thread() == 0) {
         *here = id;

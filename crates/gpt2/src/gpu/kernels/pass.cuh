@@ -5,7 +5,7 @@
 #include "device.cuh"
 
 // Slot and position of a token. The token's id is in the history, at this position.
-struct Place {
+struct SlotPosition {
     // -1 in a padding row.
     int32_t slot;
     uint32_t position;

@@ -27,7 +27,7 @@ struct LinearArguments {
     // y, (M, H, D) f32.
     void* keys;
     void* values;
-    const Place* places;
+    const SlotPosition* slot_positions;
     // M and N without padding, K with padding.
     uint32_t rows;
     uint32_t outputs;
@@ -66,7 +66,7 @@ template <class T> FN void put(const LinearArguments& a, int row, int column, fl
             ((float*)a.y)[((uint64_t)row * a.heads + head) * a.head_stride + d] = y;
             break;
         }
-        Place place = a.places[row];
+        SlotPosition place = a.slot_positions[row];
         if (place.slot < 0) break;
         uint64_t text = ((uint64_t)place.slot * a.heads + head) * a.positions + place.position;
         from_float(y, ((T*)(third == 1 ? a.keys : a.values))[text * a.head_stride + d]);
@@ -127,14 +127,14 @@ FN void put_tile(const LinearArguments& a, int row, int column, float (&sums)[TI
         }
     }
     if constexpr (TO == TO_QKV) {
-        Place places[TILES_M][2];
+        SlotPosition slot_positions[TILES_M][2];
 #pragma unroll
         for (int m = 0; m < TILES_M; m++) {
 #pragma unroll
             for (int i = 0; i < 2; i++) {
                 uint32_t y_row = row + m * 16 + i * 8;
-                places[m][i] = {-1, 0};
-                if (y_row < a.rows) places[m][i] = a.places[y_row];
+                slot_positions[m][i] = {-1, 0};
+                if (y_row < a.rows) slot_positions[m][i] = a.slot_positions[y_row];
             }
         }
         uint32_t width = a.heads * a.head_dim;
@@ -167,7 +167,7 @@ FN void put_tile(const LinearArguments& a, int row, int column, float (&sums)[TI
                             put_two(y + d, first, second, both);
                             continue;
                         }
-                        Place place = places[m][i];
+                        SlotPosition place = slot_positions[m][i];
                         if (place.slot < 0) continue;
                         uint64_t text =
                             ((uint64_t)place.slot * a.heads + head) * a.positions + place.position;

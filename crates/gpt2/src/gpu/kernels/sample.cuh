@@ -21,7 +21,7 @@
 #include "pass.cuh"
 
 // Sampling settings of a text, each within its range.
-struct Rules {
+struct SamplingRules {
     // 0 is off.
     double min_p;
     // 1 is off.
@@ -40,10 +40,10 @@ struct Rules {
     uint32_t eos;
     uint32_t unused;
 };
-static_assert(sizeof(Rules) == 48, "as in sampling.rs");
+static_assert(sizeof(SamplingRules) == 48, "as in sampling.rs");
 
 // A token to sample.
-struct Asked {
+struct SampleRequest {
     // -1 in a padding row.
     int32_t slot;
     // Position of the last token of the context.
@@ -52,26 +52,26 @@ struct Asked {
     uint32_t draw_low;
     uint32_t draw_high;
 };
-static_assert(sizeof(Asked) == 16, "as in sampling.rs");
+static_assert(sizeof(SampleRequest) == 16, "as in sampling.rs");
 
-struct Chosen {
+struct SampledToken {
     uint32_t token;
     // Under the model's unmodified distribution.
     float log_prob;
 };
-static_assert(sizeof(Chosen) == 8, "as in sampling.rs");
+static_assert(sizeof(SampledToken) == 8, "as in sampling.rs");
 
 struct SampleArguments {
     // (W, stride).
     const float* logits;
     // (W).
-    const Asked* asked;
+    const SampleRequest* requests;
     // (W).
-    const Rules* rules;
+    const SamplingRules* rules;
     // (S, T): token ids of all texts so far; the sampled token is appended.
     uint32_t* history;
     // (W), output.
-    Chosen* chosen;
+    SampledToken* sampled;
     uint32_t vocab_size;
     uint32_t stride;
     uint32_t positions;
@@ -572,13 +572,13 @@ FN void gather_likeliest(SampleMemory& m, const Row& r, Ranking& ranking, uint32
 }
 
 // Maps a draw to a cumulative weight below `mass`. It has 53 bits, as on the host.
-FN uint64_t at_draw(const Asked& asked, uint64_t mass) {
-    uint64_t draw = (uint64_t)asked.draw_high << 32 | (asked.draw_low & ~2047u);
+FN uint64_t at_draw(const SampleRequest& request, uint64_t mass) {
+    uint64_t draw = (uint64_t)request.draw_high << 32 | (request.draw_low & ~2047u);
     return multiply_high(draw, mass);
 }
 
 // Draws from the tokens that top-k, top-p and min-p leave, most likely first.
-FN uint32_t draw_by_rank(SampleMemory& m, const Row& r, const Rules& rules, const Asked& asked,
+FN uint32_t draw_by_rank(SampleMemory& m, const Row& r, const SamplingRules& rules, const SampleRequest& request,
                          float mine) {
     Ranking ranking = {};
     uint32_t k = rules.top_k < r.vocab_size ? rules.top_k : 0;
@@ -605,7 +605,7 @@ FN uint32_t draw_by_rank(SampleMemory& m, const Row& r, const Rules& rules, cons
             double reached = ceil(rules.top_p * (double)mass);
             at.depth = reached > 1.0 ? (uint64_t)reached - 1 : 0;
         } else {
-            at.depth = at_draw(asked, mass < ranking.above_floor ? mass : ranking.above_floor);
+            at.depth = at_draw(request, mass < ranking.above_floor ? mass : ranking.above_floor);
         }
         token = token_at(m, r, ranking, at);
         mass = ranking.gathered.mass_before + m.masses[token];
@@ -615,7 +615,7 @@ FN uint32_t draw_by_rank(SampleMemory& m, const Row& r, const Rules& rules, cons
 
 // Draws from the tokens that min-p leaves, in order of their ids. Each warp scans one stretch of the
 // vocabulary.
-FN uint32_t draw_by_id(SampleMemory& m, const Row& r, const Asked& asked) {
+FN uint32_t draw_by_id(SampleMemory& m, const Row& r, const SampleRequest& request) {
     uint32_t lane = thread() % 32, warp = thread() / 32;
     uint32_t stretch = (r.fours + SAMPLE_WARPS - 1) / SAMPLE_WARPS;
     auto end_of = [&](uint32_t warp) {
@@ -634,7 +634,7 @@ FN uint32_t draw_by_id(SampleMemory& m, const Row& r, const Asked& asked) {
     mine = summed_over_lanes(mine);
     if (lane == 31) m.by_warp[warp] = mine;
     barrier();
-    uint64_t through = summed_over_lanes(m.by_warp[lane]), target = at_draw(asked, from_lane(through, 31));
+    uint64_t through = summed_over_lanes(m.by_warp[lane]), target = at_draw(request, from_lane(through, 31));
     uint32_t drawn = 0;
     uint64_t before = 0;
     for (uint32_t w = 0; w < SAMPLE_WARPS; w++) {
@@ -669,7 +669,7 @@ FN uint32_t draw_by_id(SampleMemory& m, const Row& r, const Asked& asked) {
 }
 
 // Marks the tokens that the rules change, for a text of `length` tokens.
-FN void mark(const Row& r, const Rules& rules, const uint32_t* history, uint32_t length) {
+FN void mark(const Row& r, const SamplingRules& rules, const uint32_t* history, uint32_t length) {
     auto ban = [&](uint32_t id) {
         if (id >= r.vocab_size) return;
         set(r.touched, id);
@@ -697,12 +697,12 @@ FN void mark(const Row& r, const Rules& rules, const uint32_t* history, uint32_t
 // One block per token.
 FN void choose(const SampleArguments& a) {
     SampleMemory& m = *(SampleMemory*)shared_memory();
-    Asked asked = a.asked[block_x()];
+    SampleRequest request = a.requests[block_x()];
     // All threads of the block return together.
-    if (asked.slot < 0) return;
-    Rules rules = a.rules[block_x()];
-    uint32_t* history = a.history + (uint64_t)asked.slot * a.positions;
-    uint32_t length = asked.position + 1;
+    if (request.slot < 0) return;
+    SamplingRules rules = a.rules[block_x()];
+    uint32_t* history = a.history + (uint64_t)request.slot * a.positions;
+    uint32_t length = request.position + 1;
     Row r = {};
     r.logits = a.logits + (uint64_t)block_x() * a.stride;
     r.vocab_size = a.vocab_size;
@@ -737,13 +737,13 @@ FN void choose(const SampleArguments& a) {
         double floor = ceil(rules.min_p * (double)WHOLE);
         r.floor = floor < (double)WHOLE ? (uint64_t)floor : (uint64_t)WHOLE;
         bool is_ranked = rules.top_p < 1.0 || (rules.top_k > 0 && rules.top_k < a.vocab_size);
-        token = is_ranked ? draw_by_rank(m, r, rules, asked, all.mine) : draw_by_id(m, r, asked);
+        token = is_ranked ? draw_by_rank(m, r, rules, request, all.mine) : draw_by_id(m, r, request);
     }
     if (thread() == 0) {
         float logit = tame(r.logits[token]);
         bool is_possible = logit != -INFINITY;
         float log_prob = is_possible ? logit - all.largest - logf(all.sum) : -INFINITY;
-        a.chosen[block_x()] = {token, log_prob};
+        a.sampled[block_x()] = {token, log_prob};
         if (length < a.positions) history[length] = token;
     }
 }

@@ -20,7 +20,7 @@ const ROUNDING: f64 = 1e-5;
 /// One token to sample.
 #[derive(Debug, Clone)]
 struct Case {
-    settings: Settings,
+    settings: Generation,
     logits: Vec<f32>,
     context: Vec<u32>,
     new_tokens: usize,
@@ -29,59 +29,64 @@ struct Case {
 }
 
 impl Case {
-    fn new(settings: Settings, logits: Vec<f32>) -> Self {
+    fn new(settings: Generation, logits: Vec<f32>) -> Self {
         Self { settings, logits, context: vec![0], new_tokens: 0, eos: None, key: [7; 32] }
+    }
+
+    /// The settings, each within its range.
+    fn in_range(&self) -> Generation {
+        Sampler::new(&self.settings, self.key).generation().clone()
     }
 
     fn draw(&self) -> u64 {
         ChaCha20Rng::from_seed(self.key).next_u64()
     }
 
-    fn on_host(&self) -> Sampled {
-        let mut sampler = Sampler::new(self.settings.clone(), self.key);
+    fn on_host(&self) -> SampledToken {
+        let mut sampler = Sampler::new(&self.settings, self.key);
         let Self { logits, context, new_tokens, eos, .. } = self;
-        let scored = sampler.sample(&mut logits.clone(), context, *new_tokens, *eos, 0);
-        Sampled { token: scored.token, log_prob: scored.log_prob }
+        let token = sampler.sample(&mut logits.clone(), context, *new_tokens, *eos, 0);
+        SampledToken { token: token.id, log_prob: token.log_prob }
     }
 }
 
 /// Memory layout of a batch: padding between the rows, and padding rows before them.
 #[derive(Debug, Clone, Copy, Default)]
-struct Batch {
+struct BatchLayout {
     padding: usize,
     fillers: usize,
 }
 
 /// Samples cases with the same vocabulary size together, each with the given draw.
-fn on_device(batch: Batch, cases: &[(&Case, u64)]) -> Vec<Sampled> {
+fn on_device(batch: BatchLayout, cases: &[(&Case, u64)]) -> Vec<SampledToken> {
     let gpu = Gpu::emulated(1 << 30);
     let vocab_size = cases[0].0.logits.len();
     let (stride, slots) = (vocab_size + batch.padding, cases.len());
     let positions = cases.iter().map(|(case, _)| case.context.len()).max().unwrap() + 1;
     // The kernel must not read the padding between the rows.
     let mut logits = vec![f32::MAX; (batch.fillers + slots) * stride];
-    let mut asked = vec![Asked::NONE; batch.fillers];
-    let mut rules = vec![Rules::NONE; batch.fillers];
+    let mut requests = vec![SampleRequest::NONE; batch.fillers];
+    let mut rules = vec![SamplingRules::NONE; batch.fillers];
     let mut history = vec![u32::MAX; slots * positions];
     for (i, (case, draw)) in cases.iter().enumerate() {
         // Slots are in reverse order of the rows.
         let slot = slots - 1 - i;
         logits[(batch.fillers + i) * stride..][..vocab_size].copy_from_slice(&case.logits);
         history[slot * positions..][..case.context.len()].copy_from_slice(&case.context);
-        asked.push(Asked::new(slot, case.context.len() - 1, *draw));
+        requests.push(SampleRequest::new(slot, case.context.len() - 1, *draw));
         let prompt_tokens = case.context.len() - case.new_tokens;
-        rules.push(Rules::new(&case.settings, prompt_tokens, case.eos));
+        rules.push(SamplingRules::new(&case.in_range(), prompt_tokens, case.eos));
     }
-    let untouched = Chosen { token: 77, log_prob: 0.5 };
-    let buffers = (gpu.holding(&logits).unwrap(), gpu.holding(&asked).unwrap());
-    let (rules, history) = (gpu.holding(&rules).unwrap(), gpu.holding(&history).unwrap());
-    let chosen = gpu.holding(&vec![untouched; asked.len()]).unwrap();
-    let arguments = Sample {
+    let untouched = SampledToken { token: 77, log_prob: 0.5 };
+    let buffers = (gpu.buffer_from(&logits).unwrap(), gpu.buffer_from(&requests).unwrap());
+    let (rules, history) = (gpu.buffer_from(&rules).unwrap(), gpu.buffer_from(&history).unwrap());
+    let sampled = gpu.buffer_from(&vec![untouched; requests.len()]).unwrap();
+    let arguments = SampleArguments {
         logits: buffers.0.address(),
-        asked: buffers.1.address(),
+        requests: buffers.1.address(),
         rules: rules.address(),
         history: history.address(),
-        chosen: chosen.address(),
+        sampled: sampled.address(),
         vocab_size: vocab_size as u32,
         stride: stride as u32,
         positions: positions as u32,
@@ -89,23 +94,23 @@ fn on_device(batch: Batch, cases: &[(&Case, u64)]) -> Vec<Sampled> {
     };
     let kernel = gpu.kernel("sample").unwrap();
     // SAFETY: the buffers have the shapes given in the arguments.
-    unsafe { gpu.launch(kernel, launch(asked.len(), vocab_size), &arguments).unwrap() };
-    let chosen = chosen.read::<Chosen>(asked.len()).unwrap();
+    unsafe { gpu.launch(kernel, launch(requests.len(), vocab_size), &arguments).unwrap() };
+    let sampled = sampled.read::<SampledToken>(requests.len()).unwrap();
     let history = history.read::<u32>(slots * positions).unwrap();
-    assert!(chosen[..batch.fillers].iter().all(|filler| *filler == untouched));
-    let chosen = &chosen[batch.fillers..];
+    assert!(sampled[..batch.fillers].iter().all(|filler| *filler == untouched));
+    let sampled = &sampled[batch.fillers..];
     for (i, (case, _)) in cases.iter().enumerate() {
         let text = &history[(slots - 1 - i) * positions..][..positions];
         let length = case.context.len();
         assert_eq!(text[..length], case.context);
-        assert_eq!(text[length], chosen[i].token, "the chosen token follows the context");
+        assert_eq!(text[length], sampled[i].token, "the sampled token follows the context");
         assert!(text[length + 1..].iter().all(|token| *token == u32::MAX));
     }
-    chosen.iter().map(|chosen| Sampled::from(*chosen)).collect()
+    sampled.to_vec()
 }
 
-fn one_on_device(case: &Case) -> Sampled {
-    on_device(Batch::default(), &[(case, case.draw())])[0]
+fn one_on_device(case: &Case) -> SampledToken {
+    on_device(BatchLayout::default(), &[(case, case.draw())])[0]
 }
 
 /// A token and its weight, relative to the most likely token's.
@@ -114,7 +119,7 @@ type Weighed = (u32, f64);
 /// The tokens that the settings leave to draw from, in the order of the draw.
 fn left(case: &Case) -> Vec<Weighed> {
     let Case { logits, context, new_tokens, eos, .. } = case;
-    let settings = case.settings.clone().in_range();
+    let settings = case.in_range();
     let tame = |x: f32| if x.is_nan() { f32::NEG_INFINITY } else { x.min(f32::MAX) + 0.0 };
     let seen: HashSet<u32> = context.iter().copied().collect();
     let n = settings.no_repeat_ngram_size;
@@ -193,15 +198,15 @@ fn is_neighbour(case: &Case, token: u32) -> bool {
 }
 
 /// Checks a sampled token against the host's, and returns whether it is the same token.
-fn hold(case: &Case, chosen: &Sampled) -> bool {
+fn matches_host(case: &Case, sampled: &SampledToken) -> bool {
     let expected = case.on_host();
-    if chosen.token != expected.token {
+    if sampled.token != expected.token {
         let (logit, other) =
-            (case.logits[chosen.token as usize], case.logits[expected.token as usize]);
+            (case.logits[sampled.token as usize], case.logits[expected.token as usize]);
         assert!(
-            case.settings.temperature > 0.0 && is_neighbour(case, chosen.token),
+            case.settings.temperature > 0.0 && is_neighbour(case, sampled.token),
             "token {} ({logit}), expected {} ({other}) of {}: {:?}, context {:?}, {} new, eos {:?}",
-            chosen.token,
+            sampled.token,
             expected.token,
             case.logits.len(),
             case.settings,
@@ -211,12 +216,12 @@ fn hold(case: &Case, chosen: &Sampled) -> bool {
         );
         return false;
     }
-    let apart = (chosen.log_prob - expected.log_prob).abs();
+    let apart = (sampled.log_prob - expected.log_prob).abs();
     let near = apart <= 1e-4 + expected.log_prob.abs() * 1e-6;
     assert!(
-        near || chosen.log_prob == expected.log_prob,
+        near || sampled.log_prob == expected.log_prob,
         "log probability {}, expected {}",
-        chosen.log_prob,
+        sampled.log_prob,
         expected.log_prob
     );
     true
@@ -224,7 +229,7 @@ fn hold(case: &Case, chosen: &Sampled) -> bool {
 
 /// Kinds of distributions.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum LogitsKind {
     /// Similar to a language model's.
     Usual,
     Peaked,
@@ -240,62 +245,62 @@ enum Kind {
     Nothing,
 }
 
-const KINDS: [Kind; 9] = [
-    Kind::Usual,
-    Kind::Peaked,
-    Kind::Flat,
-    Kind::Ties,
-    Kind::AroundZero,
-    Kind::Sparse,
-    Kind::Wild,
-    Kind::Huge,
-    Kind::Nothing,
+const KINDS: [LogitsKind; 9] = [
+    LogitsKind::Usual,
+    LogitsKind::Peaked,
+    LogitsKind::Flat,
+    LogitsKind::Ties,
+    LogitsKind::AroundZero,
+    LogitsKind::Sparse,
+    LogitsKind::Wild,
+    LogitsKind::Huge,
+    LogitsKind::Nothing,
 ];
 
-fn logits(kind: Kind, vocab_size: usize, seed: u64) -> Vec<f32> {
+fn logits(kind: LogitsKind, vocab_size: usize, seed: u64) -> Vec<f32> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut uniform = move || rng.next_u32() as f32 / u32::MAX as f32;
     // The sum of four uniform numbers is close enough to a normal distribution.
     let one = move |id: usize| {
         let bell = uniform() + uniform() + uniform() + uniform() - 2.0;
         match kind {
-            Kind::Usual => -35.0 + 6.0 * bell + if uniform() < 0.002 { 9.0 } else { 0.0 },
-            Kind::Peaked => {
+            LogitsKind::Usual => -35.0 + 6.0 * bell + if uniform() < 0.002 { 9.0 } else { 0.0 },
+            LogitsKind::Peaked => {
                 if id == vocab_size / 2 {
                     30.0
                 } else {
                     3.0 * bell
                 }
             }
-            Kind::Flat => -4.5,
-            Kind::Ties => (2.0 * bell).round() * 1.5,
+            LogitsKind::Flat => -4.5,
+            LogitsKind::Ties => (2.0 * bell).round() * 1.5,
             // In every second case, zeros of both signs are the most likely tokens.
-            Kind::AroundZero if uniform() < 0.3 => {
+            LogitsKind::AroundZero if uniform() < 0.3 => {
                 if uniform() < 0.5 {
                     0.0
                 } else {
                     -0.0
                 }
             }
-            Kind::AroundZero => 4.0 * if seed.is_multiple_of(2) { bell } else { -bell.abs() },
-            Kind::Sparse => {
+            LogitsKind::AroundZero => 4.0 * if seed.is_multiple_of(2) { bell } else { -bell.abs() },
+            LogitsKind::Sparse => {
                 if uniform() < 0.05 {
                     bell
                 } else {
                     f32::NEG_INFINITY
                 }
             }
-            Kind::Wild => f32::from_bits((uniform() * u32::MAX as f32) as u32),
-            Kind::Huge => {
+            LogitsKind::Wild => f32::from_bits((uniform() * u32::MAX as f32) as u32),
+            LogitsKind::Huge => {
                 [f32::MAX, -f32::MAX, f32::INFINITY, 1e38, 0.0][(uniform() * 4.99) as usize]
             }
-            Kind::Nothing => [f32::NEG_INFINITY, f32::NAN][id % 2],
+            LogitsKind::Nothing => [f32::NEG_INFINITY, f32::NAN][id % 2],
         }
     };
     (0..vocab_size).map(one).collect()
 }
 
-fn any_settings() -> impl Strategy<Value = Settings> {
+fn any_settings() -> impl Strategy<Value = Generation> {
     use proptest::sample::select;
     (
         // With more extreme temperatures, rounding on the host makes all tokens equal, or none.
@@ -308,7 +313,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         select(vec![0, 3, usize::MAX]),
     )
         .prop_map(|(temperature, top_k, top_p, min_p, penalty, ngram, min_new_tokens)| {
-            Settings {
+            Generation {
                 temperature,
                 top_k,
                 top_p,
@@ -316,7 +321,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
                 repetition_penalty: penalty,
                 no_repeat_ngram_size: ngram,
                 min_new_tokens,
-                ..Settings::default()
+                ..Generation::unmodified()
             }
         })
 }
@@ -340,23 +345,24 @@ fn any_case(vocab_size: usize) -> impl Strategy<Value = Case> {
 }
 
 /// Checks `rounds` batches against the host, and that almost all tokens are identical.
-fn hold_batches(vocab_size: usize, rounds: u32, rows: usize) {
+fn assert_batches_match_host(vocab_size: usize, rounds: u32, rows: usize) {
     use proptest::test_runner::{Config, TestRunner};
     use std::cell::Cell;
 
     let (same, all) = (Cell::new(0), Cell::new(0));
     let mut runner = TestRunner::new(Config { cases: rounds, ..Config::default() });
     let batches = (proptest::collection::vec(any_case(vocab_size), rows), 0usize..5, 0usize..2);
-    let held = runner.run(&batches, |(cases, padding, fillers)| {
-        let asked: Vec<(&Case, u64)> = cases.iter().map(|case| (case, case.draw())).collect();
-        let chosen = on_device(Batch { padding, fillers }, &asked);
-        for (case, chosen) in cases.iter().zip(&chosen) {
+    let outcome = runner.run(&batches, |(cases, padding, fillers)| {
+        let cases_and_draws: Vec<(&Case, u64)> =
+            cases.iter().map(|case| (case, case.draw())).collect();
+        let sampled = on_device(BatchLayout { padding, fillers }, &cases_and_draws);
+        for (case, sampled) in cases.iter().zip(&sampled) {
             all.set(all.get() + 1);
-            same.set(same.get() + u32::from(hold(case, chosen)));
+            same.set(same.get() + u32::from(matches_host(case, sampled)));
         }
         Ok(())
     });
-    held.unwrap_or_else(|error| panic!("{error}"));
+    outcome.unwrap_or_else(|error| panic!("{error}"));
     let (same, all) = (same.get(), all.get());
     // Even in a small sample, one token may be at a boundary.
     assert!(all - same <= (all / 50).max(1), "only {same} of {all} tokens match the host's");
@@ -365,24 +371,24 @@ fn hold_batches(vocab_size: usize, rounds: u32, rows: usize) {
 #[test]
 fn tiny_vocabularies_match_the_host() {
     for vocab_size in [1, 2, 33] {
-        hold_batches(vocab_size, 8, 8);
+        assert_batches_match_host(vocab_size, 8, 8);
     }
 }
 
 #[test]
 fn small_vocabularies_match_the_host() {
-    hold_batches(257, 16, 8);
-    hold_batches(5000, 12, 8);
+    assert_batches_match_host(257, 16, 8);
+    assert_batches_match_host(5000, 12, 8);
 }
 
 #[test]
 fn gpt2s_vocabulary_matches_the_host() {
-    hold_batches(50257, 12, 8);
+    assert_batches_match_host(50257, 12, 8);
 }
 
 #[test]
 fn the_largest_vocabulary_matches_the_host() {
-    hold_batches(LARGEST_VOCABULARY, 2, 4);
+    assert_batches_match_host(LARGEST_VOCABULARY, 2, 4);
     assert!(launch(1, LARGEST_VOCABULARY).shared <= 99 << 10, "more than some GPUs have");
 }
 
@@ -391,9 +397,10 @@ fn rows_with_many_ties_match_the_host() {
     // At every boundary there are more ties than can be gathered: the first histogram has them in one
     // bin, and they differ only in their ids.
     let vocab_size = 50257;
-    let settings = |top_k, top_p, min_p| Settings { top_k, top_p, min_p, ..Settings::default() };
+    let settings =
+        |top_k, top_p, min_p| Generation { top_k, top_p, min_p, ..Generation::unmodified() };
     let mut cases = Vec::new();
-    for kind in [Kind::Flat, Kind::Ties] {
+    for kind in [LogitsKind::Flat, LogitsKind::Ties] {
         for (i, settings) in [
             settings(40, 1.0, 0.0),
             settings(3000, 1.0, 0.0),
@@ -409,22 +416,23 @@ fn rows_with_many_ties_match_the_host() {
             cases.push(Case { key: [i as u8; 32], ..case });
         }
     }
-    let asked: Vec<(&Case, u64)> = cases.iter().map(|case| (case, case.draw())).collect();
-    let chosen = on_device(Batch::default(), &asked);
-    let same = cases.iter().zip(&chosen).filter(|(case, chosen)| hold(case, chosen)).count();
+    let cases_and_draws: Vec<(&Case, u64)> = cases.iter().map(|case| (case, case.draw())).collect();
+    let sampled = on_device(BatchLayout::default(), &cases_and_draws);
+    let same =
+        cases.iter().zip(&sampled).filter(|(case, sampled)| matches_host(case, sampled)).count();
     assert!(same + 1 >= cases.len(), "only {same} tokens match the host's");
 }
 
 #[test]
 fn a_min_p_of_one_keeps_tokens_that_round_to_the_most_likely() {
     // At this temperature the kernel's weights cannot resolve a thousandth of a logit.
-    let settings = Settings { temperature: 1e5, min_p: 1.0, ..Settings::default() };
-    let case = Case::new(settings, logits(Kind::AroundZero, 257, 3));
+    let settings = Generation { temperature: 1e5, min_p: 1.0, ..Generation::unmodified() };
+    let case = Case::new(settings, logits(LogitsKind::AroundZero, 257, 3));
     let keys = (0..64).map(|i| Case { key: [i; 32], ..case.clone() });
     let cases: Vec<Case> = keys.collect();
-    let asked: Vec<(&Case, u64)> = cases.iter().map(|case| (case, case.draw())).collect();
-    for (case, chosen) in cases.iter().zip(on_device(Batch::default(), &asked)) {
-        hold(case, &chosen);
+    let cases_and_draws: Vec<(&Case, u64)> = cases.iter().map(|case| (case, case.draw())).collect();
+    for (case, sampled) in cases.iter().zip(on_device(BatchLayout::default(), &cases_and_draws)) {
+        matches_host(case, &sampled);
     }
 }
 
@@ -433,14 +441,14 @@ fn draws_have_the_frequencies_of_the_distribution() {
     // With evenly spaced draws, each token's count equals its expected count, give or take one.
     const DRAWS: usize = 100;
     let settings =
-        |top_k, top_p| Settings { top_k, top_p, temperature: 0.8, ..Settings::default() };
+        |top_k, top_p| Generation { top_k, top_p, temperature: 0.8, ..Generation::unmodified() };
     for settings in [settings(0, 1.0), settings(20, 1.0), settings(0, 0.8), settings(20, 0.9)] {
-        let case = Case::new(settings, logits(Kind::AroundZero, 100, 3));
+        let case = Case::new(settings, logits(LogitsKind::AroundZero, 100, 3));
         let draw = |i: usize| ((i as f64 + 0.5) / DRAWS as f64 * 2f64.powi(64)) as u64;
-        let asked: Vec<(&Case, u64)> = (0..DRAWS).map(|i| (&case, draw(i))).collect();
+        let cases_and_draws: Vec<(&Case, u64)> = (0..DRAWS).map(|i| (&case, draw(i))).collect();
         let mut counts = vec![0.0; case.logits.len()];
-        for chosen in on_device(Batch::default(), &asked) {
-            counts[chosen.token as usize] += 1.0;
+        for sampled in on_device(BatchLayout::default(), &cases_and_draws) {
+            counts[sampled.token as usize] += 1.0;
         }
         let tokens = left(&case);
         let all: f64 = tokens.iter().map(|(_, weight)| weight).sum();
@@ -458,24 +466,25 @@ fn draws_have_the_frequencies_of_the_distribution() {
 fn the_result_does_not_depend_on_the_row() {
     // Log probabilities are identical to the last bit, whatever the row's alignment.
     let settings = [
-        Settings { top_k: 40, repetition_penalty: 1.2, ..Settings::default() },
-        Settings { top_p: 0.95, ..Settings::default() },
-        Settings { min_p: 0.05, ..Settings::default() },
+        Generation { top_k: 40, repetition_penalty: 1.2, ..Generation::unmodified() },
+        Generation { top_p: 0.95, ..Generation::unmodified() },
+        Generation { min_p: 0.05, ..Generation::unmodified() },
     ];
     let cases: Vec<Case> = (0u8..6)
         .map(|i| {
             let settings = settings[usize::from(i) % 3].clone();
-            let case = Case::new(settings, logits(Kind::Usual, 5003, i.into()));
+            let case = Case::new(settings, logits(LogitsKind::Usual, 5003, i.into()));
             Case { key: [i; 32], ..case }
         })
         .collect();
-    let alone: Vec<Sampled> = cases.iter().map(one_on_device).collect();
-    let mut asked: Vec<(&Case, u64)> = cases.iter().map(|case| (case, case.draw())).collect();
+    let alone: Vec<SampledToken> = cases.iter().map(one_on_device).collect();
+    let mut cases_and_draws: Vec<(&Case, u64)> =
+        cases.iter().map(|case| (case, case.draw())).collect();
     for (padding, fillers) in [(0, 0), (1, 1), (2, 0), (5, 3)] {
-        asked.rotate_left(1);
-        let together = on_device(Batch { padding, fillers }, &asked);
-        for ((case, _), chosen) in asked.iter().zip(&together) {
-            assert_eq!(chosen, &alone[usize::from(case.key[0])]);
+        cases_and_draws.rotate_left(1);
+        let together = on_device(BatchLayout { padding, fillers }, &cases_and_draws);
+        for ((case, _), sampled) in cases_and_draws.iter().zip(&together) {
+            assert_eq!(sampled, &alone[usize::from(case.key[0])]);
         }
     }
 }

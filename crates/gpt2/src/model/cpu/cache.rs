@@ -5,7 +5,7 @@ use memmap2::MmapMut;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::thread_team::Shared;
+use crate::thread_team::SharedSlice;
 use kernels::attention::{Head, Shape};
 use kernels::format::Format;
 use kernels::simd::{Kernel, LANES, Lanes, Level, Simd};
@@ -67,9 +67,9 @@ impl Cache {
 
 impl Layer {
     fn share<F: Format>(&mut self, shape: Shape) -> SharedLayer<'_, F> {
-        fn numbers<T: bytemuck::Pod>(memory: &mut MmapMut) -> Shared<'_, T> {
+        fn numbers<T: bytemuck::Pod>(memory: &mut MmapMut) -> SharedSlice<'_, T> {
             let whole = memory.len() / size_of::<T>() * size_of::<T>();
-            Shared::new(bytemuck::cast_slice_mut(&mut memory[..whole]))
+            SharedSlice::new(bytemuck::cast_slice_mut(&mut memory[..whole]))
         }
         SharedLayer {
             shape,
@@ -84,10 +84,10 @@ impl Layer {
 /// One block's keys and values, shared by the threads of a pass.
 pub(super) struct SharedLayer<'a, F: Format> {
     shape: Shape,
-    keys: Shared<'a, F::Cached>,
-    values: Shared<'a, F::Cached>,
-    key_scales: Shared<'a, f32>,
-    value_scales: Shared<'a, f32>,
+    keys: SharedSlice<'a, F::Cached>,
+    values: SharedSlice<'a, F::Cached>,
+    key_scales: SharedSlice<'a, f32>,
+    value_scales: SharedSlice<'a, f32>,
 }
 
 impl<F: Format> SharedLayer<'_, F> {
@@ -95,13 +95,13 @@ impl<F: Format> SharedLayer<'_, F> {
     ///
     /// # Safety
     /// No other task may read this head's keys and values or write this position in this stage.
-    pub unsafe fn remember(
+    pub unsafe fn write_kv(
         &self,
         level: Level,
         head: usize,
         position: usize,
         [key, value]: [&[f32]; 2],
-        scratch: &mut WriteScratch<F>,
+        scratch: &mut KvScratch<F>,
     ) {
         let shape = self.shape;
         let scale_at = head * shape.scales() + position;
@@ -132,7 +132,7 @@ impl<F: Format> SharedLayer<'_, F> {
     ///
     /// # Safety
     /// No task may write this head's keys and values in this stage.
-    pub unsafe fn attend(
+    pub unsafe fn attention(
         &self,
         level: Level,
         head: usize,
@@ -166,12 +166,12 @@ impl<F: Format> SharedLayer<'_, F> {
 }
 
 /// Scratch memory to convert a key or value to the cache's format.
-pub(super) struct WriteScratch<F: Format> {
+pub(super) struct KvScratch<F: Format> {
     numbers: Vec<Lanes<f32>>,
     cached: Vec<Lanes<F::Cached>>,
 }
 
-impl<F: Format> WriteScratch<F> {
+impl<F: Format> KvScratch<F> {
     pub fn new(head_dim: usize) -> Self {
         let vectors = head_dim.div_ceil(LANES);
         Self {
@@ -183,16 +183,16 @@ impl<F: Format> WriteScratch<F> {
     /// Converts `numbers` (D) into `cached`, padded with zeros, and returns their scale.
     fn write(&mut self, level: Level, numbers: &[f32]) -> f32 {
         self.numbers.as_flattened_mut()[..numbers.len()].copy_from_slice(numbers);
-        level.run(Write::<F> { numbers: &self.numbers, cached: &mut self.cached })
+        level.run(EncodeKernel::<F> { numbers: &self.numbers, cached: &mut self.cached })
     }
 }
 
-struct Write<'a, F: Format> {
+struct EncodeKernel<'a, F: Format> {
     numbers: &'a [Lanes<f32>],
     cached: &'a mut [Lanes<F::Cached>],
 }
 
-impl<F: Format> Kernel for Write<'_, F> {
+impl<F: Format> Kernel for EncodeKernel<'_, F> {
     type Output = f32;
 
     #[inline(always)]

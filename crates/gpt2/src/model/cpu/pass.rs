@@ -7,9 +7,9 @@
 use std::ops::Range;
 
 use super::Network;
-use super::cache::{Cache, SharedLayer, WriteScratch};
+use super::cache::{Cache, KvScratch, SharedLayer};
 use crate::model::InputToken;
-use crate::thread_team::{Member, Shared};
+use crate::thread_team::{SharedSlice, Worker};
 use kernels::format::{Format, GROUP};
 use kernels::gelu::activate;
 use kernels::layer_norm::{LayerNorm, encode};
@@ -21,17 +21,17 @@ pub struct Pass<'a, F: Format> {
     tokens: &'a [InputToken],
     wanted: &'a [u32],
     /// The residual stream (N, C).
-    x: Shared<'a, f32>,
+    x: SharedSlice<'a, f32>,
     /// Queries, keys and values (N, 3C), without padding.
-    qkv: Shared<'a, f32>,
+    qkv: SharedSlice<'a, f32>,
     /// Attention output (N, C).
-    y: Shared<'a, f32>,
+    y: SharedSlice<'a, f32>,
     /// Input of the next matrix product: (N, C), or (W, C) for the logits.
-    a: Shared<'a, F::Group>,
+    a: SharedSlice<'a, F::Group>,
     /// The MLP's hidden layer (N, I).
-    hidden: Shared<'a, F::Group>,
+    hidden: SharedSlice<'a, F::Group>,
     /// Logits (W, V), without padding.
-    logits: Shared<'a, f32>,
+    logits: SharedSlice<'a, f32>,
     layers: Vec<SharedLayer<'a, F>>,
 }
 
@@ -58,19 +58,19 @@ impl<'a, F: Format> Pass<'a, F> {
         Self {
             tokens,
             wanted,
-            x: Shared::new(x),
-            qkv: Shared::new(qkv),
-            y: Shared::new(y),
-            a: Shared::new(bytemuck::cast_slice_mut(a)),
-            hidden: Shared::new(bytemuck::cast_slice_mut(hidden)),
-            logits: Shared::new(logits),
+            x: SharedSlice::new(x),
+            qkv: SharedSlice::new(qkv),
+            y: SharedSlice::new(y),
+            a: SharedSlice::new(bytemuck::cast_slice_mut(a)),
+            hidden: SharedSlice::new(bytemuck::cast_slice_mut(hidden)),
+            logits: SharedSlice::new(logits),
             layers,
         }
     }
 }
 
 /// Destination of a matrix product's results; it also determines the input.
-pub enum To {
+pub enum Destination {
     /// Reads `a`.
     Qkv,
     /// Reads `a` and adds to the residual stream.
@@ -87,18 +87,18 @@ pub enum To {
 pub struct Thread<'a, 'm, F: Format> {
     network: &'a Network<F>,
     pass: &'a Pass<'a, F>,
-    member: &'a mut Member<'m>,
+    worker: &'a mut Worker<'m>,
     results: Vec<Results>,
     scores: Vec<Lanes<f32>>,
-    scratch: WriteScratch<F>,
+    scratch: KvScratch<F>,
 }
 
 impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
     /// Joins a pass as one of its threads.
-    pub fn new(network: &'a Network<F>, pass: &'a Pass<'a, F>, member: &'a mut Member<'m>) -> Self {
+    pub fn new(network: &'a Network<F>, pass: &'a Pass<'a, F>, worker: &'a mut Worker<'m>) -> Self {
         let (results, scores) = (Vec::new(), Vec::new());
-        let scratch = WriteScratch::new(network.head_dim);
-        Self { network, pass, member, results, scores, scratch }
+        let scratch = KvScratch::new(network.head_dim);
+        Self { network, pass, worker, results, scores, scratch }
     }
 
     /// Number of requested rows of logits (W).
@@ -110,7 +110,7 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
     pub fn embed(&mut self) {
         let Self { network, pass, .. } = *self;
         let width = network.width();
-        self.member.stage(pass.tokens.len(), |row| {
+        self.worker.stage(pass.tokens.len(), |row| {
             let InputToken { id, position, .. } = pass.tokens[row];
             // SAFETY: the task owns a row of x.
             let x = unsafe { pass.x.write(rows(row..row + 1, network.groups * GROUP)) };
@@ -124,13 +124,13 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
     /// Normalises the residual stream as input of the next product.
     pub fn norm(&mut self, norm: &LayerNorm) {
         let Self { network, pass, .. } = *self;
-        self.member.stage(pass.tokens.len(), |row| norm_row(network, pass, norm, row, row));
+        self.worker.stage(pass.tokens.len(), |row| norm_row(network, pass, norm, row, row));
     }
 
     /// Normalises the rows of the residual stream whose logits are wanted.
     pub fn norm_of_the_wanted(&mut self, norm: &LayerNorm) {
         let Self { network, pass, .. } = *self;
-        self.member.stage(pass.wanted.len(), |row| {
+        self.worker.stage(pass.wanted.len(), |row| {
             norm_row(network, pass, norm, pass.wanted[row] as usize, row);
         });
     }
@@ -139,7 +139,7 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
     pub fn encode(&mut self) {
         let Self { network, pass, .. } = *self;
         let groups = network.groups;
-        self.member.stage(pass.tokens.len(), |row| {
+        self.worker.stage(pass.tokens.len(), |row| {
             // SAFETY: the task owns a row of a.
             let (y, a) = unsafe {
                 (
@@ -152,15 +152,17 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
     }
 
     /// Computes a matrix product. Each task computes a range of columns.
-    pub fn product(&mut self, layer: &Linear<F>, to: To) {
-        let Self { network, pass, ref mut member, ref mut results, .. } = *self;
+    pub fn product(&mut self, layer: &Linear<F>, to: Destination) {
+        let Self { network, pass, ref mut worker, ref mut results, .. } = *self;
         let (level, groups, tokens) = (network.level, network.groups, pass.tokens.len());
         let (from, part) = match &to {
-            To::ResidualFromHidden => (&pass.hidden, rows(0..tokens, network.inner_groups)),
-            To::Logits(part) => (&pass.a, rows(part.clone(), groups)),
+            Destination::ResidualFromHidden => {
+                (&pass.hidden, rows(0..tokens, network.inner_groups))
+            }
+            Destination::Logits(part) => (&pass.a, rows(part.clone(), groups)),
             _ => (&pass.a, rows(0..tokens, groups)),
         };
-        member.stage(layer.tasks(), |task| {
+        worker.stage(layer.tasks(), |task| {
             // SAFETY: no product writes its own input.
             let x = unsafe { from.read(part.clone()) };
             let columns = layer.columns(task);
@@ -170,22 +172,22 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
                 };
                 // SAFETY: in every case the task owns its columns of the row.
                 match &to {
-                    To::Qkv => {
+                    Destination::Qkv => {
                         let qkv = unsafe { pass.qkv.write(within(row, layer.outputs())) };
                         qkv.copy_from_slice(&results[..columns.len()]);
                     }
-                    To::Residual | To::ResidualFromHidden => {
+                    Destination::Residual | Destination::ResidualFromHidden => {
                         let x = unsafe { pass.x.write(within(row, groups * GROUP)) };
                         x.iter_mut().zip(results).for_each(|(x, result)| *x += *result);
                     }
-                    To::Hidden => {
+                    Destination::Hidden => {
                         activate(level, network.activation, results.as_chunks_mut().0);
                         // A task's columns form one group.
                         let group = row * network.inner_groups + task;
                         let hidden = unsafe { pass.hidden.write(group..group + 1) };
                         encode::<F>(level, results, hidden);
                     }
-                    To::Logits(part) => {
+                    Destination::Logits(part) => {
                         let within = within(part.start + row, layer.outputs());
                         let logits = unsafe { pass.logits.write(within) };
                         logits.copy_from_slice(&results[..columns.len()]);
@@ -196,10 +198,10 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
     }
 
     /// Writes every token's keys and values into a block's cache.
-    pub fn remember(&mut self, layer: usize) {
-        let Self { network, pass, ref mut member, ref mut scratch, .. } = *self;
+    pub fn write_kv(&mut self, layer: usize) {
+        let Self { network, pass, ref mut worker, ref mut scratch, .. } = *self;
         let (level, heads, head_dim) = (network.level, network.heads, network.head_dim);
-        member.stage(pass.tokens.len(), |row| {
+        worker.stage(pass.tokens.len(), |row| {
             let InputToken { slot, position, .. } = pass.tokens[row];
             // SAFETY: no task writes qkv in this stage.
             let qkv = unsafe { pass.qkv.read(rows(row..row + 1, 3 * network.width())) };
@@ -209,17 +211,17 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
             for (head, (key, value)) in (slot * heads..).zip(new) {
                 // SAFETY: the task owns this position of the slot; no other token of the pass has it.
                 unsafe {
-                    pass.layers[layer].remember(level, head, position, [key, value], scratch);
+                    pass.layers[layer].write_kv(level, head, position, [key, value], scratch);
                 }
             }
         });
     }
 
     /// Computes every token's causal attention, one head per task.
-    pub fn attend(&mut self, layer: usize, scale: f32) {
-        let Self { network, pass, ref mut member, ref mut scores, .. } = *self;
+    pub fn attention(&mut self, layer: usize, scale: f32) {
+        let Self { network, pass, ref mut worker, ref mut scores, .. } = *self;
         let (heads, head_dim) = (network.heads, network.head_dim);
-        member.stage(pass.tokens.len() * heads, |task| {
+        worker.stage(pass.tokens.len() * heads, |task| {
             let (row, head) = (task / heads, task % heads);
             let InputToken { slot, position, .. } = pass.tokens[row];
             let q = row * 3 * network.width() + head * head_dim;
@@ -229,7 +231,7 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
                 let q = pass.qkv.read(q..q + head_dim);
                 let y = pass.y.write(y..y + head_dim);
                 let (head, length) = (slot * heads + head, position + 1);
-                pass.layers[layer].attend(network.level, head, length, (q, scale), scores, y);
+                pass.layers[layer].attention(network.level, head, length, (q, scale), scores, y);
             }
         });
     }

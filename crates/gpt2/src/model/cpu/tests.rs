@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::{Device, Tensor, safetensors};
 
 use super::*;
-use crate::model::Dtype;
+use crate::dtype::Dtype;
 use crate::weights::Checkpoint;
 use kernels::format::{Bf16, F32, Int8};
 

@@ -4,14 +4,14 @@ use std::collections::{HashMap, VecDeque};
 
 use bytemuck::{Pod, bytes_of};
 
-use super::Sizes;
+use super::NetworkSizes;
 use super::weights::TILE_ROWS;
 use crate::error::Result;
-use crate::gpu::arguments::Place;
-use crate::gpu::sampling::{Asked, Chosen, Rules};
+use crate::gpu::arguments::SlotPosition;
+use crate::gpu::sampling::{SampleRequest, SamplingRules};
 use crate::gpu::{Buffer, Gpu, HostBuffer, Mark, Recording};
 use crate::model::InputToken;
-use kernels::sampling::Choice;
+use kernels::sampling::{SampleParams, SampledToken};
 
 /// Maximum number of logits rows computed together. With a large vocabulary, logits dominate a pass's
 /// memory.
@@ -21,37 +21,37 @@ const LOGITS_TOGETHER: usize = 512;
 pub const PROMPT_TOKENS: usize = 2048;
 
 /// Maximum number of passes in flight.
-const LANES: usize = 2;
+const PASSES_IN_FLIGHT: usize = 2;
 
 /// The KV cache and the scratch memory of passes.
 pub struct Cache {
     /// Passes in flight, in submission order. The first field, so that dropping the cache waits for them
     /// before it frees any memory.
-    pub under_way: VecDeque<UnderWay>,
-    /// Lanes that no pass uses.
-    pub lanes: Vec<Lane>,
+    pub in_flight: VecDeque<SubmittedPass>,
+    /// Host buffers that no pass uses.
+    pub free_staging: Vec<Staging>,
     /// Recorded launches of decoding passes (one token per text), by number of tokens.
     pub recordings: HashMap<usize, Recording>,
-    pub texts: Texts,
+    pub batch: BatchState,
     pub scratch: Scratch,
 }
 
 /// Host buffers for a pass's inputs and results.
-pub struct Lane {
-    pub told: HostBuffer,
-    pub chosen: HostBuffer,
+pub struct Staging {
+    pub inputs: HostBuffer,
+    pub sampled: HostBuffer,
 }
 
 /// A pass that was submitted.
-pub struct UnderWay {
+pub struct SubmittedPass {
     pub mark: Mark,
-    pub lane: Lane,
+    pub staging: Staging,
     /// Number of tokens that it samples.
-    pub choices: usize,
+    pub samples: usize,
 }
 
 /// State of the texts in the batch.
-pub struct Texts {
+pub struct BatchState {
     /// Keys and values per block, each (S, H, T, D).
     pub layers: Vec<(Buffer, Buffer)>,
     /// All token ids so far (S, T).
@@ -77,36 +77,36 @@ pub struct Scratch {
     /// Logits (W, V).
     pub logits: Buffer,
     /// Inputs of the pass, in a [`Layout`].
-    pub told: Buffer,
+    pub inputs: Buffer,
     /// Sampled tokens (W).
-    pub chosen: Buffer,
+    pub sampled: Buffer,
 }
 
 impl Cache {
     /// Allocates a cache with `slots` batch slots.
-    pub fn new(gpu: &Gpu, sizes: &Sizes, slots: usize) -> Result<Self> {
+    pub fn new(gpu: &Gpu, sizes: &NetworkSizes, slots: usize) -> Result<Self> {
         let layer = || {
             let half = || gpu.buffer(sizes.text_bytes() * slots);
             Ok((half()?, half()?))
         };
-        let texts = Texts {
+        let batch = BatchState {
             layers: (0..sizes.layers).map(|_| layer()).collect::<Result<_>>()?,
             history: gpu.buffer(slots * sizes.positions * size_of::<u32>())?,
         };
         let scratch = Scratch::new(gpu, sizes, slots + PROMPT_TOKENS, slots)?;
-        let lane = || {
-            Ok(Lane {
-                told: gpu.host_buffer(scratch.told.bytes())?,
-                chosen: gpu.host_buffer(scratch.chosen.bytes())?,
+        let staging = || {
+            Ok(Staging {
+                inputs: gpu.host_buffer(scratch.inputs.bytes())?,
+                sampled: gpu.host_buffer(scratch.sampled.bytes())?,
             })
         };
-        let lanes = (0..LANES).map(|_| lane()).collect::<Result<_>>()?;
-        let (under_way, recordings) = (VecDeque::new(), HashMap::new());
-        Ok(Self { under_way, lanes, recordings, texts, scratch })
+        let free_staging = (0..PASSES_IN_FLIGHT).map(|_| staging()).collect::<Result<_>>()?;
+        let (in_flight, recordings) = (VecDeque::new(), HashMap::new());
+        Ok(Self { in_flight, free_staging, recordings, batch, scratch })
     }
 
     /// Device memory that [`Cache::new`] allocates, in bytes.
-    pub fn bytes(sizes: &Sizes, slots: usize) -> usize {
+    pub fn bytes(sizes: &NetworkSizes, slots: usize) -> usize {
         let text = 2 * sizes.layers * sizes.text_bytes() + sizes.positions * size_of::<u32>();
         let scratch = Scratch::parts(sizes, slots + PROMPT_TOKENS, slots);
         slots * text + scratch.iter().sum::<usize>()
@@ -120,72 +120,90 @@ pub struct Layout {
     pub tokens: usize,
     /// Number of rows whose logits are wanted (W).
     pub wanted: usize,
-    /// Number of rows that the device samples: W or 0.
-    pub asked: usize,
+    /// Number of tokens to sample: W or 0.
+    pub requests: usize,
 }
 
 /// Device addresses of a pass's inputs.
 #[derive(Debug, Clone, Copy)]
-pub struct Told {
+pub struct InputAddresses {
     /// Slots and positions (N).
-    pub places: u64,
+    pub slot_positions: u64,
     /// Token ids (N).
     pub ids: u64,
     /// Indices of the wanted rows (W).
     pub wanted: u64,
     /// Tokens to sample (W).
-    pub asked: u64,
+    pub requests: u64,
     /// Sampling settings (W).
     pub rules: u64,
 }
 
 impl Layout {
     pub fn bytes(self) -> usize {
-        self.choices() + self.asked * (size_of::<Asked>() + size_of::<Rules>())
+        self.requests_at()
+            + self.requests * (size_of::<SampleRequest>() + size_of::<SamplingRules>())
     }
 
-    fn ids(self) -> usize {
-        self.tokens * size_of::<Place>()
+    fn ids_at(self) -> usize {
+        self.tokens * size_of::<SlotPosition>()
     }
 
-    fn rows(self) -> usize {
-        self.ids() + self.tokens * size_of::<u32>()
+    fn wanted_at(self) -> usize {
+        self.ids_at() + self.tokens * size_of::<u32>()
     }
 
-    /// Offset of [`Asked`], followed by [`Rules`].
-    fn choices(self) -> usize {
-        (self.rows() + self.wanted * size_of::<u32>()).next_multiple_of(align_of::<Rules>())
+    /// Offset of [`SampleRequest`], followed by [`SamplingRules`].
+    fn requests_at(self) -> usize {
+        (self.wanted_at() + self.wanted * size_of::<u32>())
+            .next_multiple_of(align_of::<SamplingRules>())
     }
 
-    fn rules(self) -> usize {
-        self.choices() + self.asked * size_of::<Asked>()
+    fn rules_at(self) -> usize {
+        self.requests_at() + self.requests * size_of::<SampleRequest>()
     }
 
     /// Addresses of all inputs in a buffer at `address`.
-    pub fn told(self, address: u64) -> Told {
-        Told {
-            places: address,
-            ids: address + self.ids() as u64,
-            wanted: address + self.rows() as u64,
-            asked: address + self.choices() as u64,
-            rules: address + self.rules() as u64,
+    pub fn addresses(self, address: u64) -> InputAddresses {
+        InputAddresses {
+            slot_positions: address,
+            ids: address + self.ids_at() as u64,
+            wanted: address + self.wanted_at() as u64,
+            requests: address + self.requests_at() as u64,
+            rules: address + self.rules_at() as u64,
         }
     }
 
     /// Writes a pass's inputs, padded with empty rows.
-    pub fn write(self, to: &mut [u8], tokens: &[InputToken], wanted: &[u32], choices: &[Choice]) {
-        let place =
-            |token: &InputToken| Place { slot: token.slot as i32, position: token.position as u32 };
-        let places = tokens.iter().map(place).chain(std::iter::repeat(Place::NONE));
-        write(&mut to[..self.ids()], places);
+    pub fn write(
+        self,
+        to: &mut [u8],
+        tokens: &[InputToken],
+        wanted: &[u32],
+        params: &[SampleParams],
+    ) {
+        let slot_position = |token: &InputToken| SlotPosition {
+            slot: token.slot as i32,
+            position: token.position as u32,
+        };
+        let slot_positions =
+            tokens.iter().map(slot_position).chain(std::iter::repeat(SlotPosition::NONE));
+        write(&mut to[..self.ids_at()], slot_positions);
         let ids = tokens.iter().map(|token| token.id).chain(std::iter::repeat(0));
-        write(&mut to[self.ids()..self.rows()], ids);
+        write(&mut to[self.ids_at()..self.wanted_at()], ids);
         let last = wanted.len() as u32..;
-        write(&mut to[self.rows()..][..4 * self.wanted], wanted.iter().copied().chain(last));
-        let asked = choices.iter().map(|it| Asked::new(it.slot, it.position, it.draw));
-        write(&mut to[self.choices()..self.rules()], asked.chain(std::iter::repeat(Asked::NONE)));
-        let rules = choices.iter().map(|it| Rules::new(&it.generation, it.prompt_tokens, it.eos));
-        write(&mut to[self.rules()..self.bytes()], rules.chain(std::iter::repeat(Rules::NONE)));
+        write(&mut to[self.wanted_at()..][..4 * self.wanted], wanted.iter().copied().chain(last));
+        let requests = params.iter().map(|it| SampleRequest::new(it.slot, it.position, it.draw));
+        write(
+            &mut to[self.requests_at()..self.rules_at()],
+            requests.chain(std::iter::repeat(SampleRequest::NONE)),
+        );
+        let rules =
+            params.iter().map(|it| SamplingRules::new(&it.generation, it.prompt_tokens, it.eos));
+        write(
+            &mut to[self.rules_at()..self.bytes()],
+            rules.chain(std::iter::repeat(SamplingRules::NONE)),
+        );
     }
 }
 
@@ -197,28 +215,28 @@ fn write<T: Pod>(to: &mut [u8], from: impl Iterator<Item = T>) {
 
 impl Cache {
     /// Ensures the scratch memory is large enough for a pass, and uploads its tokens and wanted rows.
-    pub fn tell(
+    pub fn upload(
         &mut self,
         gpu: &Gpu,
-        sizes: &Sizes,
+        sizes: &NetworkSizes,
         tokens: &[InputToken],
         wanted: &[u32],
-    ) -> Result<Told> {
+    ) -> Result<InputAddresses> {
         let (rows, room) = (tokens.len().max(wanted.len()), self.scratch.rows);
         if rows > room {
             // Recordings contain the old addresses.
             self.recordings.clear();
             self.scratch = Scratch::new(gpu, sizes, rows, self.scratch.wanted)?;
         }
-        let layout = Layout { tokens: tokens.len(), wanted: wanted.len(), asked: 0 };
+        let layout = Layout { tokens: tokens.len(), wanted: wanted.len(), requests: 0 };
         let mut bytes = vec![0; layout.bytes()];
         layout.write(&mut bytes, tokens, wanted, &[]);
-        self.scratch.told.write(0, &bytes)?;
-        Ok(layout.told(self.scratch.told.address()))
+        self.scratch.inputs.write(0, &bytes)?;
+        Ok(layout.addresses(self.scratch.inputs.address()))
     }
 }
 
-impl Sizes {
+impl NetworkSizes {
     /// Size in bytes of a text's keys (or values) in one block.
     fn text_bytes(&self) -> usize {
         self.heads * self.positions * self.head_stride * self.number
@@ -227,8 +245,8 @@ impl Sizes {
 
 impl Scratch {
     /// Allocates scratch memory for `rows` rows, `wanted` of which may be sampled.
-    fn new(gpu: &Gpu, sizes: &Sizes, rows: usize, wanted: usize) -> Result<Self> {
-        let [x, q, a, hidden, logits, told, chosen] = Self::parts(sizes, rows, wanted);
+    fn new(gpu: &Gpu, sizes: &NetworkSizes, rows: usize, wanted: usize) -> Result<Self> {
+        let [x, q, a, hidden, logits, inputs, sampled] = Self::parts(sizes, rows, wanted);
         Ok(Self {
             rows: rows.next_multiple_of(TILE_ROWS),
             wanted,
@@ -238,13 +256,13 @@ impl Scratch {
             a: gpu.buffer(a)?,
             hidden: gpu.buffer(hidden)?,
             logits: gpu.buffer(logits)?,
-            told: gpu.buffer(told)?,
-            chosen: gpu.buffer(chosen)?,
+            inputs: gpu.buffer(inputs)?,
+            sampled: gpu.buffer(sampled)?,
         })
     }
 
     /// Size of each buffer in bytes.
-    fn parts(sizes: &Sizes, rows: usize, wanted: usize) -> [usize; 7] {
+    fn parts(sizes: &NetworkSizes, rows: usize, wanted: usize) -> [usize; 7] {
         let rows = rows.next_multiple_of(TILE_ROWS);
         let logits = logits_rows(wanted);
         let wanted = wanted.next_multiple_of(TILE_ROWS);
@@ -254,8 +272,8 @@ impl Scratch {
             rows * sizes.stride() * sizes.number,
             rows * sizes.inner_stride() * sizes.number,
             logits * sizes.logits_stride() * size_of::<f32>(),
-            Layout { tokens: rows, wanted: rows, asked: wanted }.bytes(),
-            wanted * size_of::<Chosen>(),
+            Layout { tokens: rows, wanted: rows, requests: wanted }.bytes(),
+            wanted * size_of::<SampledToken>(),
         ]
     }
 }

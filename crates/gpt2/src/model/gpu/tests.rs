@@ -6,10 +6,11 @@ use half::{bf16, f16};
 
 use super::{Kernels, rows_of_a_step};
 use crate::device::Device;
-use crate::gpu::arguments::{Linear, To};
+use crate::dtype::Dtype;
+use crate::gpu::arguments::{LinearArguments, To};
 use crate::gpu::{Gpu, Launch};
+use crate::model::Gpt2;
 use crate::model::InputToken;
-use crate::model::{Dtype, Gpt2};
 use crate::weights::Checkpoint;
 
 const MEMORY: usize = 1 << 30;
@@ -92,18 +93,18 @@ fn product(gpu: &Gpu, kernels: &Kernels, tile: usize, dtype: Dtype, rows: usize)
     let (x, weight) = (numbers(whole(m) * k, 1, dtype).1, numbers(whole(n) * k, 2, dtype).1);
     let bias: Vec<f32> = (0..n).map(|i| i as f32 / 8.0).collect();
     let stride = n + STRIDE_EXTRA;
-    let y = gpu.holding(&vec![f32::NAN; whole(m) * stride]).unwrap();
-    let buffers = (gpu.holding(&x).unwrap(), gpu.holding(&weight).unwrap());
-    let bias = gpu.holding(&bias).unwrap();
+    let y = gpu.buffer_from(&vec![f32::NAN; whole(m) * stride]).unwrap();
+    let buffers = (gpu.buffer_from(&x).unwrap(), gpu.buffer_from(&weight).unwrap());
+    let bias = gpu.buffer_from(&bias).unwrap();
     let (tile, kernel) = kernels.linear[tile];
-    let arguments = Linear {
+    let arguments = LinearArguments {
         x: buffers.0.address(),
         weight: buffers.1.address(),
         bias: bias.address(),
         y: y.address(),
         keys: 0,
         values: 0,
-        places: 0,
+        slot_positions: 0,
         rows: rows as u32,
         outputs: n as u32,
         inputs: k as u32,

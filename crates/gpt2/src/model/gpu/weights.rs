@@ -5,9 +5,9 @@ use candle_core::{DType, Device};
 use half::{bf16, f16};
 use rayon::prelude::*;
 
+use crate::dtype::Dtype;
 use crate::error::Result;
 use crate::gpu::{Buffer, Gpu};
-use crate::model::Dtype;
 use crate::weights::{Checkpoint, Weights};
 
 /// Maximum number of rows in a tile; the row count of a weight is padded to a multiple.
@@ -16,7 +16,7 @@ pub const TILE_ROWS: usize = 128;
 pub const TILE_INPUTS: usize = 64;
 
 /// Number of columns that are transposed together: one cache line.
-const TURNED: usize = 16;
+const COLUMNS_TOGETHER: usize = 16;
 
 /// Loads a checkpoint's tensors in the layout of the kernels.
 pub struct Loader<'a> {
@@ -32,7 +32,7 @@ impl<'a> Loader<'a> {
 
     /// Loads a small tensor as f32.
     pub fn vector(&self, length: usize, name: &str) -> Result<Buffer> {
-        self.gpu.holding(&self.weights.get(&[length], name)?.to_vec1::<f32>()?)
+        self.gpu.buffer_from(&self.weights.get(&[length], name)?.to_vec1::<f32>()?)
     }
 
     /// Loads a matrix (rows, columns), padded with zeros to whole tiles.
@@ -42,30 +42,32 @@ impl<'a> Loader<'a> {
             _ => self.weights.clone(),
         };
         let numbers = weights.get(&[rows, columns], name)?.flatten_all()?.to_vec1::<f32>()?;
-        self.hold(rows, columns, |row, to| {
+        self.upload(rows, columns, |row, to| {
             to.copy_from_slice(&numbers[row * columns..][..columns]);
         })
     }
 
     /// Loads a linear layer's weight, (inputs, outputs) in GPT-2's checkpoints, transposed.
-    pub fn turned(&self, inputs: usize, outputs: usize, name: &str) -> Result<Buffer> {
+    pub fn transposed_matrix(&self, inputs: usize, outputs: usize, name: &str) -> Result<Buffer> {
         let numbers =
             self.weights.get(&[inputs, outputs], name)?.flatten_all()?.to_vec1::<f32>()?;
-        let mut turned = vec![0.0f32; numbers.len()];
-        turned.par_chunks_mut(TURNED * inputs).enumerate().for_each(|(part, rows)| {
-            for (k, row) in numbers.chunks_exact(outputs).enumerate() {
-                for (n, to) in rows.chunks_exact_mut(inputs).enumerate() {
-                    to[k] = row[part * TURNED + n];
+        let mut transposed = vec![0.0f32; numbers.len()];
+        transposed.par_chunks_mut(COLUMNS_TOGETHER * inputs).enumerate().for_each(
+            |(part, rows)| {
+                for (k, row) in numbers.chunks_exact(outputs).enumerate() {
+                    for (n, to) in rows.chunks_exact_mut(inputs).enumerate() {
+                        to[k] = row[part * COLUMNS_TOGETHER + n];
+                    }
                 }
-            }
-        });
-        self.hold(outputs, inputs, |row, to| {
-            to.copy_from_slice(&turned[row * inputs..][..inputs]);
+            },
+        );
+        self.upload(outputs, inputs, |row, to| {
+            to.copy_from_slice(&transposed[row * inputs..][..inputs]);
         })
     }
 
     /// Uploads a matrix whose rows `fill` produces, in the model's number format.
-    fn hold(
+    fn upload(
         &self,
         rows: usize,
         columns: usize,
@@ -95,6 +97,6 @@ impl<'a> Loader<'a> {
                 to.iter_mut().zip(row_of_f32).for_each(|(to, from)| *to = convert(*from));
             },
         );
-        self.gpu.holding(&numbers)
+        self.gpu.buffer_from(&numbers)
     }
 }

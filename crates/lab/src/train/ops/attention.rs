@@ -5,18 +5,20 @@
 //! queries, and with keys as rows for the gradients of keys and values (as in FlashAttention-2, Dao
 //! 2023, arXiv:2307.08691). So no tile has to be transposed.
 
+mod softmax;
+
 use std::marker::PhantomData;
 use std::ops::Range;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::{numbers, result};
-use crate::train::product::{View, encoded_here, packed_here};
-use kernels::exp::exp;
+use super::{contiguous, result};
+use crate::train::matmul::{MatrixView, encode_serially, pack_serially};
 use kernels::format::{Format, GROUP, PANEL};
 use kernels::linear::{COLUMNS, Results, multiply};
-use kernels::simd::{Kernel, LANES, Level, Simd};
+use kernels::simd::Level;
+use softmax::{KeyGradientKernel, QueryGradientKernel, SoftmaxKernel};
 
 // A tile is as wide as a product's result, and its rows are encoded as one group.
 const _: () = assert!(COLUMNS == GROUP);
@@ -26,7 +28,7 @@ type Tile = [Results; GROUP];
 
 /// Sizes of a batch.
 #[derive(Debug, Clone, Copy)]
-pub struct Sizes {
+pub struct AttentionShape {
     /// Number of rows in the batch (B).
     rows: usize,
     /// Tokens per row (T).
@@ -36,7 +38,7 @@ pub struct Sizes {
     head: usize,
 }
 
-impl Sizes {
+impl AttentionShape {
     /// Derives the sizes from queries, keys and values side by side (N, 3C).
     pub fn of(qkv: &Tensor, rows: usize, heads: usize) -> Result<Self> {
         let (tokens, width) = qkv.dims2()?;
@@ -52,15 +54,15 @@ impl Sizes {
     }
 
     /// Returns one head's (T, D) part of `numbers` (N, `parts` C). `of` is row · heads + head.
-    fn view<'a>(&self, numbers: &'a [f32], parts: usize, part: usize, of: usize) -> View<'a> {
+    fn view<'a>(&self, numbers: &'a [f32], parts: usize, part: usize, of: usize) -> MatrixView<'a> {
         let (row, head) = (of / self.heads, of % self.heads);
         let stride = parts * self.width();
         let first = row * self.length * stride + part * self.width() + head * self.head;
-        View::new(&numbers[first..], self.length, self.head, stride)
+        MatrixView::new(&numbers[first..], self.length, self.head, stride)
     }
 
     /// Rearranges the results of the heads from (B, heads, parts, T, D) to (N, parts C).
-    fn gathered(&self, of_heads: &[f32], parts: usize) -> Vec<f32> {
+    fn gather_heads(&self, of_heads: &[f32], parts: usize) -> Vec<f32> {
         let (width, head, length) = (parts * self.width(), self.head, self.length);
         let mut numbers = vec![0.0; self.rows * length * width];
         numbers.par_chunks_mut(width).enumerate().for_each(|(token, numbers)| {
@@ -76,8 +78,8 @@ impl Sizes {
 }
 
 /// Attention with candle's operations; the softmax is in f32.
-pub fn composed(qkv: &Tensor, sizes: Sizes, scale: f64) -> Result<Tensor> {
-    let Sizes { rows, length, heads, head } = sizes;
+pub fn with_candle(qkv: &Tensor, sizes: AttentionShape, scale: f64) -> Result<Tensor> {
+    let AttentionShape { rows, length, heads, head } = sizes;
     let (width, dtype, device) = (sizes.width(), qkv.dtype(), qkv.device());
     let part = |part: usize| {
         let part = qkv.narrow(1, part * width, width)?;
@@ -98,13 +100,13 @@ pub fn composed(qkv: &Tensor, sizes: Sizes, scale: f64) -> Result<Tensor> {
 /// Causal softmax(q kᵀ · scale) v.
 pub struct Attention<F> {
     level: Level,
-    sizes: Sizes,
+    sizes: AttentionShape,
     scale: f32,
     format: PhantomData<F>,
 }
 
 impl<F> Attention<F> {
-    pub fn new(level: Level, sizes: Sizes, scale: f64) -> Self {
+    pub fn new(level: Level, sizes: AttentionShape, scale: f64) -> Self {
         Self { level, sizes, scale: scale as f32, format: PhantomData }
     }
 }
@@ -115,32 +117,32 @@ impl<F: Format> CustomOp1 for Attention<F> {
     }
 
     fn cpu_fwd(&self, qkv: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let qkv = numbers(qkv, layout)?;
+        let qkv = contiguous(qkv, layout)?;
         let Self { level, sizes, scale, .. } = *self;
         let mut y = vec![0.0; qkv.len() / 3];
         y.par_chunks_mut(sizes.length * sizes.head).enumerate().for_each(|(of, y)| {
             let part = |part| sizes.view(qkv, 3, part, of);
             forward::<F>(level, sizes, scale, [part(0), part(1), part(2)], y);
         });
-        result(sizes.gathered(&y, 1), (sizes.rows * sizes.length, sizes.width()))
+        result(sizes.gather_heads(&y, 1), (sizes.rows * sizes.length, sizes.width()))
     }
 
     fn bwd(&self, qkv: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         let Self { level, sizes, scale, format } = *self;
-        let of_qkv = Gradient::<F> { level, sizes, scale, format };
+        let of_qkv = AttentionGradient::<F> { level, sizes, scale, format };
         qkv.apply_op2_no_bwd(&gradient.contiguous()?, &of_qkv).map(Some)
     }
 }
 
 /// Gradient of queries, keys and values, (N, 3C).
-struct Gradient<F> {
+struct AttentionGradient<F> {
     level: Level,
-    sizes: Sizes,
+    sizes: AttentionShape,
     scale: f32,
     format: PhantomData<F>,
 }
 
-impl<F: Format> CustomOp2 for Gradient<F> {
+impl<F: Format> CustomOp2 for AttentionGradient<F> {
     fn name(&self) -> &'static str {
         "attention gradient"
     }
@@ -152,7 +154,7 @@ impl<F: Format> CustomOp2 for Gradient<F> {
         dy: &CpuStorage,
         dy_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (qkv, dy) = (numbers(qkv, qkv_layout)?, numbers(dy, dy_layout)?);
+        let (qkv, dy) = (contiguous(qkv, qkv_layout)?, contiguous(dy, dy_layout)?);
         let Self { level, sizes, scale, .. } = *self;
         let mut of_heads = vec![0.0; qkv.len()];
         of_heads.par_chunks_mut(3 * sizes.length * sizes.head).enumerate().for_each(
@@ -162,27 +164,27 @@ impl<F: Format> CustomOp2 for Gradient<F> {
                 backward::<F>(level, sizes, scale, [part(0), part(1), part(2), of_y], of_head);
             },
         );
-        result(sizes.gathered(&of_heads, 3), qkv_layout.shape().clone())
+        result(sizes.gather_heads(&of_heads, 3), qkv_layout.shape().clone())
     }
 }
 
 /// Computes one head: `q`, `k`, `v` (T, D) -> `y` (T, D).
 fn forward<F: Format>(
     level: Level,
-    sizes: Sizes,
+    sizes: AttentionShape,
     scale: f32,
-    [q, k, v]: [View<'_>; 3],
+    [q, k, v]: [MatrixView<'_>; 3],
     y: &mut [f32],
 ) {
-    let queries = Rows::<F>::new(level, q, sizes);
-    let keys = Columns::<F>::new(level, k.transposed());
-    let values = Columns::<F>::new(level, v);
+    let queries = EncodedRows::<F>::new(level, q, sizes);
+    let keys = PackedColumns::<F>::new(level, k.transposed());
+    let values = PackedColumns::<F>::new(level, v);
     let mut tiles = Vec::new();
     for block in 0..queries.blocks() {
         let rows = queries.in_block(block);
         scores(level, &queries, block, &keys, 0..block + 1, &mut tiles);
         let mut weights = vec![bytemuck::Zeroable::zeroed(); rows * (block + 1)];
-        level.run(Softmax::<F> { tiles: &mut tiles, rows, scale, weights: &mut weights });
+        level.run(SoftmaxKernel::<F> { tiles: &mut tiles, rows, scale, weights: &mut weights });
         let y = &mut y[block * GROUP * sizes.head..][..rows * sizes.head];
         values.product(level, &weights, 0..block + 1, sizes.head, y);
     }
@@ -191,14 +193,14 @@ fn forward<F: Format>(
 /// Computes the gradients of one head: `q`, `k`, `v` and `dy`, each (T, D) -> (3, T, D).
 fn backward<F: Format>(
     level: Level,
-    sizes: Sizes,
+    sizes: AttentionShape,
     scale: f32,
-    [q, k, v, dy]: [View<'_>; 4],
+    [q, k, v, dy]: [MatrixView<'_>; 4],
     of_three: &mut [f32],
 ) {
-    let Sizes { length, head, .. } = sizes;
-    let rows_of = |view| Rows::<F>::new(level, view, sizes);
-    let columns_of = |view| Columns::<F>::new(level, view);
+    let AttentionShape { length, head, .. } = sizes;
+    let rows_of = |view| EncodedRows::<F>::new(level, view, sizes);
+    let columns_of = |view| PackedColumns::<F>::new(level, view);
     let (of_q, rest) = of_three.split_at_mut(length * head);
     let (of_k, of_v) = rest.split_at_mut(length * head);
     let blocks = length.div_ceil(GROUP);
@@ -216,7 +218,7 @@ fn backward<F: Format>(
         scores(level, &queries, block, &keys, 0..block + 1, &mut tiles);
         scores(level, &of_y, block, &values, 0..block + 1, &mut of_weights);
         let mut of_scores = vec![bytemuck::Zeroable::zeroed(); rows * (block + 1)];
-        level.run(OfQueries::<F> {
+        level.run(QueryGradientKernel::<F> {
             tiles: &mut tiles,
             of_weights: &of_weights,
             rows,
@@ -238,7 +240,7 @@ fn backward<F: Format>(
         scores(level, &values, block, &of_y, block..blocks, &mut of_weights);
         let mut weights = vec![bytemuck::Zeroable::zeroed(); rows * count];
         let mut of_scores = weights.clone();
-        level.run(OfKeys::<F> {
+        level.run(KeyGradientKernel::<F> {
             tiles: &mut tiles,
             of_weights: &mut of_weights,
             rows,
@@ -256,17 +258,17 @@ fn backward<F: Format>(
 }
 
 /// Left operand of a product: a matrix (T, D), encoded by rows.
-struct Rows<F: Format> {
+struct EncodedRows<F: Format> {
     groups: usize,
     length: usize,
     /// (T, groups).
     encoded: Vec<F::Group>,
 }
 
-impl<F: Format> Rows<F> {
-    fn new(level: Level, view: View<'_>, sizes: Sizes) -> Self {
+impl<F: Format> EncodedRows<F> {
+    fn new(level: Level, view: MatrixView<'_>, sizes: AttentionShape) -> Self {
         let groups = sizes.head.div_ceil(GROUP);
-        Self { groups, length: sizes.length, encoded: encoded_here::<F>(level, view) }
+        Self { groups, length: sizes.length, encoded: encode_serially::<F>(level, view) }
     }
 
     fn blocks(&self) -> usize {
@@ -284,15 +286,15 @@ impl<F: Format> Rows<F> {
 }
 
 /// Right operand of a product: a matrix (K, N), packed into panels.
-struct Columns<F: Format> {
+struct PackedColumns<F: Format> {
     groups: usize,
     /// (panels, groups).
     blocks: Vec<F::Block>,
 }
 
-impl<F: Format> Columns<F> {
-    fn new(level: Level, view: View<'_>) -> Self {
-        Self { groups: view.rows().div_ceil(GROUP), blocks: packed_here::<F>(level, view) }
+impl<F: Format> PackedColumns<F> {
+    fn new(level: Level, view: MatrixView<'_>) -> Self {
+        Self { groups: view.rows().div_ceil(GROUP), blocks: pack_serially::<F>(level, view) }
     }
 
     fn panel(&self, panel: usize) -> &[F::Block] {
@@ -328,9 +330,9 @@ const NO_BIAS: [f32; PANEL] = [0.0; PANEL];
 /// Multiplies a block of rows by blocks of columns, one tile for each.
 fn scores<F: Format>(
     level: Level,
-    rows: &Rows<F>,
+    rows: &EncodedRows<F>,
     block: usize,
-    columns: &Columns<F>,
+    columns: &PackedColumns<F>,
     blocks: Range<usize>,
     tiles: &mut Vec<Tile>,
 ) {
@@ -343,172 +345,6 @@ fn scores<F: Format>(
             let panel = columns.panel(columns_of * (COLUMNS / PANEL) + half);
             let tile = &mut tile[..rows.in_block(block)];
             multiply::<F>(level, x, panel, None, &NO_BIAS, tile, half);
-        }
-    }
-}
-
-/// Causal softmax of a block of queries. The last tile is the diagonal one.
-struct Softmax<'a, F: Format> {
-    tiles: &'a mut [Tile],
-    rows: usize,
-    scale: f32,
-    /// (rows, tiles).
-    weights: &'a mut [F::Group],
-}
-
-impl<F: Format> Kernel for Softmax<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self { tiles, rows, scale, weights } = self;
-        let count = weights.len() / rows;
-        let tiles = &mut tiles[..count];
-        for row in 0..rows {
-            let log_sum = log_sum(simd, tiles, row, scale);
-            for (i, tile) in tiles.iter_mut().enumerate() {
-                let visible = if i + 1 == count { row + 1 } else { GROUP };
-                exponentials(simd, &mut tile[row], scale, log_sum, 0..visible);
-                weights[row * count + i] = F::encode(simd, &tile[row]);
-            }
-        }
-    }
-}
-
-/// Returns the log-sum-exp of score · `scale` over the keys that a query sees: all tiles except the
-/// last, and the first `row` + 1 keys of that. Overwrites the hidden scores with -∞.
-#[inline(always)]
-fn log_sum<S: Simd>(simd: S, tiles: &mut [Tile], row: usize, scale: f32) -> f32 {
-    if let Some(last) = tiles.last_mut() {
-        last[row][row + 1..].fill(f32::NEG_INFINITY);
-    }
-    let mut largest = simd.splat(f32::NEG_INFINITY);
-    for tile in tiles.iter() {
-        for scores in tile[row].as_chunks::<LANES>().0 {
-            largest = simd.max(simd.load(scores), largest);
-        }
-    }
-    let largest = simd.largest(largest) * scale;
-    let (by, less) = (simd.splat(scale), simd.splat(-largest));
-    let mut sum = simd.splat(0.0);
-    for tile in tiles.iter() {
-        for scores in tile[row].as_chunks::<LANES>().0 {
-            sum = simd.add(sum, exp(simd, simd.mul_add(simd.load(scores), by, less)));
-        }
-    }
-    simd.sum(sum).ln() + largest
-}
-
-/// Replaces scores by e^(score · `scale` - `log_sum`) where `visible`, and by 0 elsewhere.
-#[inline(always)]
-fn exponentials<S: Simd>(
-    simd: S,
-    scores: &mut Results,
-    scale: f32,
-    log_sum: f32,
-    visible: Range<usize>,
-) {
-    let (by, less) = (simd.splat(scale), simd.splat(-log_sum));
-    for scores in scores.as_chunks_mut::<LANES>().0 {
-        let x = simd.mul_add(simd.load(scores), by, less);
-        simd.store(scores, exp(simd, x));
-    }
-    scores[..visible.start].fill(0.0);
-    scores[visible.end..].fill(0.0);
-}
-
-/// Softmax gradient with queries as rows. With w = softmax(s · scale): ds = w (dw - Σ w dw) · scale.
-struct OfQueries<'a, F: Format> {
-    tiles: &'a mut [Tile],
-    of_weights: &'a [Tile],
-    rows: usize,
-    scale: f32,
-    log_sums: &'a mut [f32],
-    deltas: &'a mut [f32],
-    /// (rows, tiles).
-    of_scores: &'a mut [F::Group],
-}
-
-impl<F: Format> Kernel for OfQueries<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self { tiles, of_weights, rows, scale, log_sums, deltas, of_scores } = self;
-        let count = of_scores.len() / rows;
-        let tiles = &mut tiles[..count];
-        for row in 0..rows {
-            let log_sum = log_sum(simd, tiles, row, scale);
-            let mut delta = simd.splat(0.0);
-            for (i, (tile, of_weights)) in tiles.iter_mut().zip(of_weights).enumerate() {
-                let visible = if i + 1 == count { row + 1 } else { GROUP };
-                exponentials(simd, &mut tile[row], scale, log_sum, 0..visible);
-                let (weights, of_weights) =
-                    (&tile[row].as_chunks().0, &of_weights[row].as_chunks().0);
-                for (weights, of_weights) in weights.iter().zip(of_weights.iter()) {
-                    delta = simd.mul_add(simd.load(weights), simd.load(of_weights), delta);
-                }
-            }
-            let delta = simd.sum(delta);
-            (log_sums[row], deltas[row]) = (log_sum, delta);
-            for (i, (tile, of_weights)) in tiles.iter().zip(of_weights).enumerate() {
-                let mut group = [0.0; GROUP];
-                let less = simd.splat(delta);
-                let parts = tile[row].as_chunks().0.iter().zip(of_weights[row].as_chunks().0);
-                for (of_score, (weight, of_weight)) in group.as_chunks_mut().0.iter_mut().zip(parts)
-                {
-                    let slope = simd.sub(simd.load(of_weight), less);
-                    let slope = simd.mul(slope, simd.splat(scale));
-                    simd.store(of_score, simd.mul(simd.load(weight), slope));
-                }
-                of_scores[row * count + i] = F::encode(simd, &group);
-            }
-        }
-    }
-}
-
-/// The same with keys as rows, by the queries that see them. The first tile is the diagonal one.
-struct OfKeys<'a, F: Format> {
-    tiles: &'a mut [Tile],
-    of_weights: &'a mut [Tile],
-    rows: usize,
-    scale: f32,
-    /// Of all queries in the tiles.
-    log_sums: &'a [f32],
-    deltas: &'a [f32],
-    /// (rows, tiles).
-    weights: &'a mut [F::Group],
-    of_scores: &'a mut [F::Group],
-}
-
-impl<F: Format> Kernel for OfKeys<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self { tiles, of_weights, rows, scale, log_sums, deltas, weights, of_scores } = self;
-        let count = weights.len() / rows;
-        let scale = simd.splat(scale);
-        let tiles = tiles[..count].iter_mut().zip(of_weights);
-        let queries = log_sums.as_chunks::<GROUP>().0.iter().zip(deltas.as_chunks::<GROUP>().0);
-        for (i, ((tile, of_weights), (log_sums, deltas))) in tiles.zip(queries).enumerate() {
-            let queries = log_sums.as_chunks().0.iter().zip(deltas.as_chunks().0);
-            for row in 0..rows {
-                let first = if i == 0 { row } else { 0 };
-                let (tile, of_weights) = (&mut tile[row], &mut of_weights[row]);
-                for (w, (log_sum, _)) in tile.as_chunks_mut().0.iter_mut().zip(queries.clone()) {
-                    let minus = simd.sub(simd.splat(0.0), simd.load(log_sum));
-                    simd.store(w, exp(simd, simd.mul_add(simd.load(w), scale, minus)));
-                }
-                tile[..first].fill(0.0);
-                weights[row * count + i] = F::encode(simd, tile);
-                let parts = of_weights.as_chunks_mut().0.iter_mut().zip(tile.as_chunks().0);
-                for ((dw, w), (_, delta)) in parts.zip(queries.clone()) {
-                    let slope = simd.mul(simd.sub(simd.load(dw), simd.load(delta)), scale);
-                    simd.store(dw, simd.mul(simd.load(w), slope));
-                }
-                of_scores[row * count + i] = F::encode(simd, of_weights);
-            }
         }
     }
 }

@@ -3,8 +3,8 @@
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::sum::TOGETHER;
-use super::{numbers, result};
+use super::add::CHUNK;
+use super::{contiguous, result};
 use gpt2::Activation;
 use kernels::exp::exp;
 use kernels::gelu::activate;
@@ -21,11 +21,11 @@ impl CustomOp1 for Gelu {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let mut y = numbers(x, layout)?.to_vec();
-        y.par_chunks_mut(TOGETHER).for_each(|y| {
+        let mut y = contiguous(x, layout)?.to_vec();
+        y.par_chunks_mut(CHUNK).for_each(|y| {
             let (whole, tail) = y.as_chunks_mut();
             activate(self.level, Activation::GeluTanh, whole);
-            let mut last = filled_up(tail);
+            let mut last = padded(tail);
             activate(self.level, Activation::GeluTanh, std::slice::from_mut(&mut last));
             tail.copy_from_slice(&last[..tail.len()]);
         });
@@ -33,16 +33,16 @@ impl CustomOp1 for Gelu {
     }
 
     fn bwd(&self, x: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        let of_x = Gradient { level: self.level };
+        let of_x = GeluGradient { level: self.level };
         x.apply_op2_no_bwd(&gradient.contiguous()?, &of_x).map(Some)
     }
 }
 
-struct Gradient {
+struct GeluGradient {
     level: Level,
 }
 
-impl CustomOp2 for Gradient {
+impl CustomOp2 for GeluGradient {
     fn name(&self) -> &'static str {
         "gelu gradient"
     }
@@ -54,35 +54,35 @@ impl CustomOp2 for Gradient {
         dy: &CpuStorage,
         dy_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (x, dy) = (numbers(x, x_layout)?, numbers(dy, dy_layout)?);
+        let (x, dy) = (contiguous(x, x_layout)?, contiguous(dy, dy_layout)?);
         let mut dx = vec![0.0; x.len()];
-        let parts = x.par_chunks(TOGETHER).zip(dy.par_chunks(TOGETHER));
-        dx.par_chunks_mut(TOGETHER).zip(parts).for_each(|(dx, (x, dy))| {
+        let parts = x.par_chunks(CHUNK).zip(dy.par_chunks(CHUNK));
+        dx.par_chunks_mut(CHUNK).zip(parts).for_each(|(dx, (x, dy))| {
             let (x, x_tail) = x.as_chunks();
             let (dy, dy_tail) = dy.as_chunks();
             let (dx, dx_tail) = dx.as_chunks_mut();
-            self.level.run(Slopes { x, dy, dx });
-            let (x, dy, mut last) = ([filled_up(x_tail)], [filled_up(dy_tail)], [[0.0; LANES]]);
-            self.level.run(Slopes { x: &x, dy: &dy, dx: &mut last });
+            self.level.run(GeluGradientKernel { x, dy, dx });
+            let (x, dy, mut last) = ([padded(x_tail)], [padded(dy_tail)], [[0.0; LANES]]);
+            self.level.run(GeluGradientKernel { x: &x, dy: &dy, dx: &mut last });
             dx_tail.copy_from_slice(&last[0][..dx_tail.len()]);
         });
         result(dx, x_layout.shape().clone())
     }
 }
 
-fn filled_up(tail: &[f32]) -> Lanes<f32> {
+fn padded(tail: &[f32]) -> Lanes<f32> {
     let mut lanes = [0.0; LANES];
     lanes[..tail.len()].copy_from_slice(tail);
     lanes
 }
 
-struct Slopes<'a> {
+struct GeluGradientKernel<'a> {
     x: &'a [Lanes<f32>],
     dy: &'a [Lanes<f32>],
     dx: &'a mut [Lanes<f32>],
 }
 
-impl Kernel for Slopes<'_> {
+impl Kernel for GeluGradientKernel<'_> {
     type Output = ();
 
     /// y = x s, where s = (1 + tanh u)/2 is the logistic function of 2u. So y' = s + x s (1 - s) (2u)'.

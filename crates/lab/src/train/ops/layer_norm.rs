@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tenso
 use rayon::prelude::*;
 
 use super::linear::sum_of_rows;
-use super::{numbers, result};
+use super::{contiguous, result};
 use kernels::simd::{Kernel, LANES, Level, Simd};
 
 /// Rows per task.
@@ -32,11 +32,11 @@ impl CustomOp3 for LayerNorm {
         bias_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (_, c) = x_layout.shape().dims2()?;
-        let x = numbers(x, x_layout)?;
-        let (weight, bias) = (numbers(weight, weight_layout)?, numbers(bias, bias_layout)?);
+        let x = contiguous(x, x_layout)?;
+        let (weight, bias) = (contiguous(weight, weight_layout)?, contiguous(bias, bias_layout)?);
         let mut y = vec![0.0; x.len()];
         y.par_chunks_mut(ROWS * c).zip(x.par_chunks(ROWS * c)).for_each(|(y, x)| {
-            self.level.run(Forward { x, weight, bias, epsilon: self.epsilon, y });
+            self.level.run(LayerNormKernel { x, weight, bias, epsilon: self.epsilon, y });
         });
         result(y, x_layout.shape().clone())
     }
@@ -77,12 +77,12 @@ impl CustomOp3 for InputGradient {
         dy_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (_, c) = x_layout.shape().dims2()?;
-        let (x, dy) = (numbers(x, x_layout)?, numbers(dy, dy_layout)?);
-        let weight = numbers(weight, weight_layout)?;
+        let (x, dy) = (contiguous(x, x_layout)?, contiguous(dy, dy_layout)?);
+        let weight = contiguous(weight, weight_layout)?;
         let mut dx = vec![0.0; x.len()];
         let rows = x.par_chunks(ROWS * c).zip(dy.par_chunks(ROWS * c));
         dx.par_chunks_mut(ROWS * c).zip(rows).for_each(|(dx, (x, dy))| {
-            self.level.run(OfInput { x, weight, dy, epsilon: self.epsilon, dx });
+            self.level.run(InputGradientKernel { x, weight, dy, epsilon: self.epsilon, dx });
         });
         result(dx, x_layout.shape().clone())
     }
@@ -107,13 +107,18 @@ impl CustomOp2 for WeightGradient {
         dy_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (_, c) = x_layout.shape().dims2()?;
-        let (x, dy) = (numbers(x, x_layout)?, numbers(dy, dy_layout)?);
+        let (x, dy) = (contiguous(x, x_layout)?, contiguous(dy, dy_layout)?);
         let mut of_both = vec![0.0; 2 * c];
         let (of_weight, of_bias) = of_both.split_at_mut(c);
         // dy times the normalized input.
         let mut products = dy.to_vec();
         products.par_chunks_mut(ROWS * c).zip(x.par_chunks(ROWS * c)).for_each(|(products, x)| {
-            self.level.run(TimesNormed { x, width: c, epsilon: self.epsilon, products });
+            self.level.run(NormalizedProductKernel {
+                x,
+                width: c,
+                epsilon: self.epsilon,
+                products,
+            });
         });
         sum_of_rows(self.level, &products, c, of_weight);
         sum_of_rows(self.level, dy, c, of_bias);
@@ -145,7 +150,7 @@ fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
 
 /// Writes the normalized row to `y`. Returns the inverse standard deviation.
 #[inline(always)]
-fn normed<S: Simd>(simd: S, x: &[f32], epsilon: f32, y: &mut [f32]) -> f32 {
+fn normalize<S: Simd>(simd: S, x: &[f32], epsilon: f32, y: &mut [f32]) -> f32 {
     let mean = sum(simd, x) / x.len() as f32;
     y.iter_mut().zip(x).for_each(|(y, x)| *y = x - mean);
     let inverse = 1.0 / (dot(simd, y, y) / x.len() as f32 + epsilon).sqrt();
@@ -153,7 +158,7 @@ fn normed<S: Simd>(simd: S, x: &[f32], epsilon: f32, y: &mut [f32]) -> f32 {
     inverse
 }
 
-struct Forward<'a> {
+struct LayerNormKernel<'a> {
     x: &'a [f32],
     weight: &'a [f32],
     bias: &'a [f32],
@@ -161,7 +166,7 @@ struct Forward<'a> {
     y: &'a mut [f32],
 }
 
-impl Kernel for Forward<'_> {
+impl Kernel for LayerNormKernel<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -169,7 +174,7 @@ impl Kernel for Forward<'_> {
         let Self { x, weight, bias, epsilon, y } = self;
         let c = weight.len();
         for (x, y) in x.chunks_exact(c).zip(y.chunks_exact_mut(c)) {
-            normed(simd, x, epsilon, y);
+            normalize(simd, x, epsilon, y);
             for ((y, weight), bias) in y.iter_mut().zip(weight).zip(bias) {
                 *y = *y * weight + bias;
             }
@@ -177,7 +182,7 @@ impl Kernel for Forward<'_> {
     }
 }
 
-struct OfInput<'a> {
+struct InputGradientKernel<'a> {
     x: &'a [f32],
     weight: &'a [f32],
     dy: &'a [f32],
@@ -185,7 +190,7 @@ struct OfInput<'a> {
     dx: &'a mut [f32],
 }
 
-impl Kernel for OfInput<'_> {
+impl Kernel for InputGradientKernel<'_> {
     type Output = ();
 
     /// With n the normalized row and g = dy w: dx = (g - mean(g) - n mean(g n)) / standard deviation.
@@ -196,7 +201,7 @@ impl Kernel for OfInput<'_> {
         let mut n = vec![0.0; c];
         let rows = x.chunks_exact(c).zip(dy.chunks_exact(c));
         for ((x, dy), dx) in rows.zip(dx.chunks_exact_mut(c)) {
-            let inverse = normed(simd, x, epsilon, &mut n);
+            let inverse = normalize(simd, x, epsilon, &mut n);
             dx.iter_mut().zip(dy.iter().zip(weight)).for_each(|(dx, (dy, w))| *dx = dy * w);
             let mean = sum(simd, dx) / c as f32;
             let along = dot(simd, dx, &n) / c as f32;
@@ -207,14 +212,14 @@ impl Kernel for OfInput<'_> {
     }
 }
 
-struct TimesNormed<'a> {
+struct NormalizedProductKernel<'a> {
     x: &'a [f32],
     width: usize,
     epsilon: f32,
     products: &'a mut [f32],
 }
 
-impl Kernel for TimesNormed<'_> {
+impl Kernel for NormalizedProductKernel<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -222,7 +227,7 @@ impl Kernel for TimesNormed<'_> {
         let Self { x, width, epsilon, products } = self;
         let mut n = vec![0.0; width];
         for (x, products) in x.chunks_exact(width).zip(products.chunks_exact_mut(width)) {
-            normed(simd, x, epsilon, &mut n);
+            normalize(simd, x, epsilon, &mut n);
             products.iter_mut().zip(&n).for_each(|(product, n)| *product *= n);
         }
     }

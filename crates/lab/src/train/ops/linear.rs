@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::{numbers, result};
-use crate::train::product::{Into, View, multiplied};
+use super::{contiguous, result};
+use crate::train::matmul::{Epilogue, MatrixView, matmul};
 use kernels::format::Format;
 use kernels::simd::{Kernel, Level, Simd};
 
@@ -37,11 +37,11 @@ impl<F: Format> CustomOp3 for Linear<F> {
         bias_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let ((n, k), m) = (x_layout.shape().dims2()?, weight_layout.shape().dims2()?.1);
-        let x = View::of(numbers(x, x_layout)?, n, k);
-        let weight = View::of(numbers(weight, weight_layout)?, k, m);
+        let x = MatrixView::of(contiguous(x, x_layout)?, n, k);
+        let weight = MatrixView::of(contiguous(weight, weight_layout)?, k, m);
         let mut y = vec![0.0; n * m];
-        let bias = Into::Biased(numbers(bias, bias_layout)?);
-        multiplied::<F>(self.level, x, weight, bias, &mut y);
+        let bias = Epilogue::Bias(contiguous(bias, bias_layout)?);
+        matmul::<F>(self.level, x, weight, bias, &mut y);
         result(y, (n, m))
     }
 
@@ -82,10 +82,10 @@ impl<F: Format> CustomOp2 for InputGradient<F> {
         weight_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let ((n, m), (k, _)) = (dy_layout.shape().dims2()?, weight_layout.shape().dims2()?);
-        let dy = View::of(numbers(dy, dy_layout)?, n, m);
-        let weight = View::of(numbers(weight, weight_layout)?, k, m);
+        let dy = MatrixView::of(contiguous(dy, dy_layout)?, n, m);
+        let weight = MatrixView::of(contiguous(weight, weight_layout)?, k, m);
         let mut dx = vec![0.0; n * k];
-        multiplied::<F>(self.level, dy, weight.transposed(), Into::Replace, &mut dx);
+        matmul::<F>(self.level, dy, weight.transposed(), Epilogue::Overwrite, &mut dx);
         result(dx, (n, k))
     }
 }
@@ -109,11 +109,11 @@ impl<F: Format> CustomOp2 for WeightGradient<F> {
         dy_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let ((n, k), (_, m)) = (x_layout.shape().dims2()?, dy_layout.shape().dims2()?);
-        let (x, dy) = (numbers(x, x_layout)?, numbers(dy, dy_layout)?);
+        let (x, dy) = (contiguous(x, x_layout)?, contiguous(dy, dy_layout)?);
         let mut of_both = vec![0.0; (k + 1) * m];
         let (of_weight, of_bias) = of_both.split_at_mut(k * m);
-        let x = View::of(x, n, k).transposed();
-        multiplied::<F>(self.level, x, View::of(dy, n, m), Into::Replace, of_weight);
+        let x = MatrixView::of(x, n, k).transposed();
+        matmul::<F>(self.level, x, MatrixView::of(dy, n, m), Epilogue::Overwrite, of_weight);
         sum_of_rows(self.level, dy, m, of_bias);
         result(of_both, (k + 1, m))
     }

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::{numbers, result};
-use crate::train::product::{Into, View, encoded, packed, product};
+use super::{contiguous, result};
+use crate::train::matmul::{Epilogue, MatrixView, encode, multiply_packed, pack};
 use kernels::distribution::sum_of_exponentials;
 use kernels::exp::exp;
 use kernels::format::Format;
@@ -18,23 +18,23 @@ use kernels::simd::{Kernel, LANES, Level, Simd};
 const TOGETHER: usize = 1024;
 
 /// Mean cross entropy of the targets, given the logits x Wᵀ: x (N, C), W (V, C).
-pub struct Output<F> {
+pub struct OutputLoss<F> {
     level: Level,
     /// Targets (N).
-    followed: Vec<u32>,
+    targets: Vec<u32>,
     /// Gradients of x and W, computed in the forward pass if requested.
     gradients: Option<Mutex<[Vec<f32>; 2]>>,
     format: PhantomData<F>,
 }
 
-impl<F> Output<F> {
-    pub fn new(level: Level, followed: &[u32], with_gradient: bool) -> Self {
+impl<F> OutputLoss<F> {
+    pub fn new(level: Level, targets: &[u32], with_gradient: bool) -> Self {
         let gradients = with_gradient.then(|| Mutex::new([Vec::new(), Vec::new()]));
-        Self { level, followed: followed.to_vec(), gradients, format: PhantomData }
+        Self { level, targets: targets.to_vec(), gradients, format: PhantomData }
     }
 }
 
-impl<F: Format> CustomOp2 for Output<F> {
+impl<F: Format> CustomOp2 for OutputLoss<F> {
     fn name(&self) -> &'static str {
         "output layer and cross entropy"
     }
@@ -47,42 +47,56 @@ impl<F: Format> CustomOp2 for Output<F> {
         weight_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let ((n, c), (v, _)) = (x_layout.shape().dims2()?, weight_layout.shape().dims2()?);
-        let (x, weight) = (numbers(x, x_layout)?, numbers(weight, weight_layout)?);
-        if let Some(token) = self.followed.iter().find(|token| **token as usize >= v) {
+        let (x, weight) = (contiguous(x, x_layout)?, contiguous(weight, weight_layout)?);
+        if let Some(token) = self.targets.iter().find(|token| **token as usize >= v) {
             bail!("token {token} is outside the vocabulary of {v} tokens");
         }
         let level = self.level;
         let with_gradient = self.gradients.is_some();
-        let by_token = View::of(weight, v, c);
-        let columns = packed::<F>(level, by_token.transposed());
-        let rows = if with_gradient { packed::<F>(level, by_token) } else { Vec::new() };
+        let by_token = MatrixView::of(weight, v, c);
+        let columns = pack::<F>(level, by_token.transposed());
+        let rows = if with_gradient { pack::<F>(level, by_token) } else { Vec::new() };
         let mut of_x = vec![0.0; if with_gradient { n * c } else { 0 }];
         // (C, V), so that x is transposed instead of the much larger gradient of the logits.
         let mut of_weight = vec![0.0; if with_gradient { c * v } else { 0 }];
         let mut logits = vec![0.0; n.min(TOGETHER) * v];
         let mut total = 0.0;
-        for (i, (x, followed)) in
-            x.chunks(TOGETHER * c).zip(self.followed.chunks(TOGETHER)).enumerate()
+        for (i, (x, targets)) in
+            x.chunks(TOGETHER * c).zip(self.targets.chunks(TOGETHER)).enumerate()
         {
-            let count = followed.len();
+            let count = targets.len();
             let logits = &mut logits[..count * v];
-            let view = View::of(x, count, c);
-            product::<F>(level, &encoded::<F>(level, view), &columns, v, Into::Replace, logits);
+            let view = MatrixView::of(x, count, c);
+            multiply_packed::<F>(
+                level,
+                &encode::<F>(level, view),
+                &columns,
+                v,
+                Epilogue::Overwrite,
+                logits,
+            );
             let share = with_gradient.then_some(1.0 / n as f32);
             let losses: Vec<f64> = logits
                 .par_chunks_exact_mut(v)
-                .zip(followed)
-                .map(|(logits, followed)| loss(level, logits, *followed as usize, share))
+                .zip(targets)
+                .map(|(logits, targets)| cross_entropy(level, logits, *targets as usize, share))
                 .collect();
             total += losses.iter().sum::<f64>();
             if with_gradient {
-                let of_logits = View::of(logits, count, v);
+                let of_logits = MatrixView::of(logits, count, v);
                 let of_x = &mut of_x[i * TOGETHER * c..][..count * c];
-                let by_row = encoded::<F>(level, of_logits);
-                product::<F>(level, &by_row, &rows, c, Into::Replace, of_x);
-                let x = encoded::<F>(level, view.transposed());
-                let of_logits = packed::<F>(level, of_logits);
-                product::<F>(level, &x, &of_logits, v, Into::Add, &mut of_weight);
+                let by_row = encode::<F>(level, of_logits);
+                multiply_packed::<F>(level, &by_row, &rows, c, Epilogue::Overwrite, of_x);
+                let x = encode::<F>(level, view.transposed());
+                let of_logits = pack::<F>(level, of_logits);
+                multiply_packed::<F>(
+                    level,
+                    &x,
+                    &of_logits,
+                    v,
+                    Epilogue::Accumulate,
+                    &mut of_weight,
+                );
             }
         }
         if let Some(gradients) = &self.gradients {
@@ -129,20 +143,20 @@ impl<F: Format> CustomOp2 for Output<F> {
 
 /// Returns the cross entropy of one token. With `share`, replaces the logits by their gradient times
 /// `share`.
-fn loss(level: Level, logits: &mut [f32], followed: usize, share: Option<f32>) -> f64 {
-    let largest = level.run(Largest(logits));
+fn cross_entropy(level: Level, logits: &mut [f32], targets: usize, share: Option<f32>) -> f64 {
+    let largest = level.run(MaxKernel(logits));
     let log_sum = f64::from(largest) + sum_of_exponentials(level, logits, largest, 1.0).ln();
-    let loss = log_sum - f64::from(logits[followed]);
+    let loss = log_sum - f64::from(logits[targets]);
     if let Some(share) = share {
-        level.run(Shares { logits, log_sum: log_sum as f32, share });
-        logits[followed] -= share;
+        level.run(ScaledSoftmaxKernel { logits, log_sum: log_sum as f32, share });
+        logits[targets] -= share;
     }
     loss
 }
 
-struct Largest<'a>(&'a [f32]);
+struct MaxKernel<'a>(&'a [f32]);
 
-impl Kernel for Largest<'_> {
+impl Kernel for MaxKernel<'_> {
     type Output = f32;
 
     #[inline(always)]
@@ -157,13 +171,13 @@ impl Kernel for Largest<'_> {
 }
 
 /// Replaces logits by e^(logit - `log_sum`) · `share`.
-struct Shares<'a> {
+struct ScaledSoftmaxKernel<'a> {
     logits: &'a mut [f32],
     log_sum: f32,
     share: f32,
 }
 
-impl Kernel for Shares<'_> {
+impl Kernel for ScaledSoftmaxKernel<'_> {
     type Output = ();
 
     #[inline(always)]

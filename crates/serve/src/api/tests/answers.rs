@@ -15,32 +15,33 @@ fn sentence(seed: u64, choice: u32, tokens: usize) -> String {
 
 #[test]
 fn answers_have_openais_format() {
-    let told = run(Desk::new(Fake::default()).complete(json!({"seed": 7, "max_tokens": 5})));
-    assert!(told["id"].as_str().unwrap().starts_with("cmpl-"));
-    assert_eq!(told["object"], "text_completion");
-    assert_eq!(told["model"], "fake");
-    assert_eq!(told["system_fingerprint"], "venti-0123456789ab");
-    assert!(told["created"].as_u64().unwrap() > 1_500_000_000);
+    let answer =
+        run(TestClient::new(Fake::default()).complete(json!({"seed": 7, "max_tokens": 5})));
+    assert!(answer["id"].as_str().unwrap().starts_with("cmpl-"));
+    assert_eq!(answer["object"], "text_completion");
+    assert_eq!(answer["model"], "fake");
+    assert_eq!(answer["system_fingerprint"], "venti-0123456789ab");
+    assert!(answer["created"].as_u64().unwrap() > 1_500_000_000);
     let choice = json!({
         "index": 0, "text": sentence(7, 0, 5), "logprobs": null, "finish_reason": "length"
     });
-    assert_eq!(told["choices"], json!([choice]));
+    assert_eq!(answer["choices"], json!([choice]));
     let usage = json!({"prompt_tokens": 4, "completion_tokens": 5, "total_tokens": 9});
-    assert_eq!(told["usage"], usage);
+    assert_eq!(answer["usage"], usage);
 }
 
 #[test]
 fn a_seed_fixes_the_text_whatever_else_is_requested() {
     run(async {
-        let desk = Desk::new(Fake::default());
+        let client = TestClient::new(Fake::default());
         let expected = |choices: &[u32]| -> Vec<String> {
             choices.iter().map(|&choice| sentence(7, choice, 16)).collect()
         };
-        let alone = desk.complete(json!({"seed": 7})).await;
+        let alone = client.complete(json!({"seed": 7})).await;
         assert_eq!(texts(&alone), expected(&[0]));
-        let three = desk.complete(json!({"seed": 7, "n": 3})).await;
+        let three = client.complete(json!({"seed": 7, "n": 3})).await;
         assert_eq!(texts(&three), expected(&[0, 1, 2]));
-        let two = desk.complete(json!({"seed": 7, "n": 2, "prompt": ["Once", "more"]})).await;
+        let two = client.complete(json!({"seed": 7, "n": 2, "prompt": ["Once", "more"]})).await;
         assert_eq!(texts(&two), expected(&[0, 1, 0, 1]));
         let indices: Vec<_> =
             two["choices"].as_array().unwrap().iter().map(|choice| &choice["index"]).collect();
@@ -54,26 +55,26 @@ fn a_seed_fixes_the_text_whatever_else_is_requested() {
 #[test]
 fn text_and_tokens_end_before_a_stop_string() {
     run(async {
-        let desk = Desk::new(Fake::default());
+        let client = TestClient::new(Fake::default());
         let fields = json!({"seed": 1, "max_tokens": 99, "stop": ["moat", "?"], "logprobs": 1});
-        let told = desk.complete(fields).await;
+        let answer = client.complete(fields).await;
         let whole = sentence(1, 0, 99);
         let text = &whole[..whole.find("moat").unwrap()];
-        let choice = &told["choices"][0];
+        let choice = &answer["choices"][0];
         assert_eq!((&choice["text"], &choice["finish_reason"]), (&json!(text), &json!("stop")));
         assert_eq!(choice["logprobs"]["tokens"].as_array().unwrap().len(), text.len());
         let written = text.len() + "moat".len();
-        assert_eq!(told["usage"]["completion_tokens"], written, "all written tokens count");
+        assert_eq!(answer["usage"]["completion_tokens"], written, "all written tokens count");
     });
 }
 
 #[test]
 fn an_echoed_prompt_is_scored_without_a_completion() {
     run(async {
-        let desk = Desk::new(Fake::default());
+        let client = TestClient::new(Fake::default());
         let fields = json!({"max_tokens": 0, "echo": true, "logprobs": 2, "prompt": "café"});
-        let told = desk.complete(fields).await;
-        let choice = &told["choices"][0];
+        let answer = client.complete(fields).await;
+        let choice = &answer["choices"][0];
         assert_eq!(choice["text"], "café");
         assert_eq!(choice["finish_reason"], "length");
         let expected = json!({
@@ -89,8 +90,8 @@ fn an_echoed_prompt_is_scored_without_a_completion() {
             "text_offset": [0, 1, 2, 3, 3]
         });
         assert_eq!(choice["logprobs"], expected);
-        assert_eq!(told["usage"]["completion_tokens"], 0);
-        let nothing = desk.complete(json!({"max_tokens": 0})).await;
+        assert_eq!(answer["usage"]["completion_tokens"], 0);
+        let nothing = client.complete(json!({"max_tokens": 0})).await;
         assert_eq!(texts(&nothing), [""]);
     });
 }
@@ -98,15 +99,15 @@ fn an_echoed_prompt_is_scored_without_a_completion() {
 #[test]
 fn an_empty_prompt_starts_a_document() {
     run(async {
-        let desk = Desk::new(Fake::default());
+        let client = TestClient::new(Fake::default());
         for prompt in [json!(""), json!(null), json!([END_OF_TEXT])] {
             let fields = json!({"prompt": prompt, "echo": true, "logprobs": 0, "max_tokens": 0});
-            let told = desk.complete(fields).await;
-            assert_eq!(texts(&told), ["<|endoftext|>"]);
-            assert_eq!(told["choices"][0]["logprobs"]["tokens"], json!(["<|endoftext|>"]));
-            assert_eq!(told["usage"]["prompt_tokens"], 1);
+            let answer = client.complete(fields).await;
+            assert_eq!(texts(&answer), ["<|endoftext|>"]);
+            assert_eq!(answer["choices"][0]["logprobs"]["tokens"], json!(["<|endoftext|>"]));
+            assert_eq!(answer["usage"]["prompt_tokens"], 1);
         }
-        let ids = desk.complete(json!({"prompt": [79, 110], "echo": true, "seed": 3})).await;
+        let ids = client.complete(json!({"prompt": [79, 110], "echo": true, "seed": 3})).await;
         assert_eq!(texts(&ids), [format!("On{}", sentence(3, 0, 16))]);
     });
 }
@@ -114,15 +115,15 @@ fn an_empty_prompt_starts_a_document() {
 #[test]
 fn models_are_listed() {
     run(async {
-        let desk = Desk::new(Fake::default());
-        let (status, told) = desk.told(get_of("/v1/models")).await;
-        assert_eq!((status, &told["object"]), (200, &json!("list")));
-        assert_eq!(told["data"][0]["id"], "fake");
-        assert_eq!(told["data"][0]["object"], "model");
-        let (status, told) = desk.told(get_of("/v1/models/fake")).await;
-        assert_eq!((status, &told["id"]), (200, &json!("fake")));
-        let (status, told) = desk.told(get_of("/v1/models/openai-community%2Fgpt2")).await;
-        assert_eq!((status, &told["error"]["code"]), (404, &json!("model_not_found")));
+        let client = TestClient::new(Fake::default());
+        let (status, answer) = client.send_json(get_of("/v1/models")).await;
+        assert_eq!((status, &answer["object"]), (200, &json!("list")));
+        assert_eq!(answer["data"][0]["id"], "fake");
+        assert_eq!(answer["data"][0]["object"], "model");
+        let (status, answer) = client.send_json(get_of("/v1/models/fake")).await;
+        assert_eq!((status, &answer["id"]), (200, &json!("fake")));
+        let (status, answer) = client.send_json(get_of("/v1/models/openai-community%2Fgpt2")).await;
+        assert_eq!((status, &answer["error"]["code"]), (404, &json!("model_not_found")));
     });
 }
 
@@ -131,16 +132,16 @@ fn pinned_models_are_available() {
     let lock = "version: 1\nmodels:\n  openai-community/gpt2:\n    source:\n      kind: embedded\n    \
                 weights: w\n    tokenizer: t\n";
     run(async {
-        let desk = Desk::with(Fake::default(), |api| {
-            let root = api.workshop.surroundings.project().unwrap().root;
+        let client = TestClient::with(Fake::default(), |api| {
+            let root = api.server.environment.project().unwrap().root;
             content::fs::write_atomic(&root.join("venti.lock"), lock.as_bytes()).unwrap();
         });
         for path in ["/v1/models/openai-community/gpt2", "/v1/models/openai-community%2Fgpt2"] {
-            let (status, told) = desk.told(get_of(path)).await;
-            assert_eq!((status, &told["id"]), (200, &json!("openai-community/gpt2")));
+            let (status, answer) = client.send_json(get_of(path)).await;
+            assert_eq!((status, &answer["id"]), (200, &json!("openai-community/gpt2")));
         }
-        let told = desk.complete(json!({"model": "openai-community/gpt2"})).await;
-        assert_eq!(told["model"], "openai-community/gpt2");
+        let answer = client.complete(json!({"model": "openai-community/gpt2"})).await;
+        assert_eq!(answer["model"], "openai-community/gpt2");
     });
 }
 
@@ -174,10 +175,10 @@ fn joined(pieces: &[Value]) -> Vec<Value> {
 #[test]
 fn a_stream_begins_with_the_prompt_and_ends_with_usage() {
     run(async {
-        let desk = Desk::new(Fake::default());
+        let client = TestClient::new(Fake::default());
         let options = json!({"include_usage": true});
         let fields = json!({"seed": 2, "echo": true, "logprobs": 0, "stream_options": options});
-        let (events, done) = desk.stream(fields).await;
+        let (events, done) = client.stream(fields).await;
         assert!(done);
         assert_eq!(texts(&events[0]), ["Once"]);
         assert_eq!(events[0]["choices"][0]["logprobs"]["token_logprobs"][0], Value::Null);
@@ -186,7 +187,7 @@ fn a_stream_begins_with_the_prompt_and_ends_with_usage() {
         assert_eq!((&last["usage"], &last["choices"]), (&usage, &json!([])));
         assert!(pieces.iter().all(|piece| piece["usage"].is_null()));
         assert!(pieces.iter().all(|piece| piece.get("usage").is_some()));
-        let (events, _) = desk.stream(json!({})).await;
+        let (events, _) = client.stream(json!({})).await;
         assert!(events.iter().all(|piece| piece.get("usage").is_none()), "not requested");
         assert!(events.iter().all(|piece| piece["id"] == events[0]["id"]));
     });
@@ -206,13 +207,13 @@ proptest! {
         logprobs in proptest::option::of(0usize..4),
     ) {
         run(async {
-            let desk = Desk::new(Fake::default());
+            let client = TestClient::new(Fake::default());
             let fields = json!({
                 "seed": seed, "n": n, "prompt": prompts, "max_tokens": max_tokens, "stop": stop,
                 "echo": echo, "logprobs": logprobs
             });
-            let whole = desk.complete(fields.clone()).await;
-            let (pieces, done) = desk.stream(fields).await;
+            let whole = client.complete(fields.clone()).await;
+            let (pieces, done) = client.stream(fields).await;
             assert!(done);
             assert_eq!(json!(joined(&pieces)), whole["choices"]);
         });
@@ -222,12 +223,12 @@ proptest! {
 #[test]
 fn concurrent_requests_do_not_change_texts() {
     run(async {
-        let desk = Desk::new(Fake { batch_size: 3, ..Fake::default() });
+        let client = TestClient::new(Fake { batch_size: 3, ..Fake::default() });
         let clients = (0..64u64).map(|seed| {
-            let desk = desk.clone();
+            let client = client.clone();
             tokio::spawn(async move {
                 let fields = json!({"seed": seed, "max_tokens": 40, "n": 2});
-                let (pieces, done) = desk.stream(fields).await;
+                let (pieces, done) = client.stream(fields).await;
                 assert!(done);
                 let texts: Vec<Value> =
                     joined(&pieces).into_iter().map(|mut choice| choice["text"].take()).collect();

@@ -27,16 +27,16 @@ const ENDLESS: usize = 1 << 30;
 fn generation_stops_when_a_stream_is_dropped() {
     run(async {
         let (fake, step) = slow();
-        let desk = Desk::new(fake);
-        let response = desk.post(json!({"stream": true, "max_tokens": ENDLESS})).await;
+        let client = TestClient::new(fake);
+        let response = client.post(json!({"stream": true, "max_tokens": ENDLESS})).await;
         let mut pieces = response.into_body().into_data_stream();
         step.send(()).unwrap();
         pieces.next().await.unwrap().unwrap();
         // This request waits, and is dropped before its turn.
-        drop(desk.post(json!({"stream": true, "max_tokens": ENDLESS})).await);
+        drop(client.post(json!({"stream": true, "max_tokens": ENDLESS})).await);
         drop(pieces);
         keep_stepping(step);
-        desk.complete(json!({})).await;
+        client.complete(json!({})).await;
     });
 }
 
@@ -44,10 +44,10 @@ fn generation_stops_when_a_stream_is_dropped() {
 fn generation_stops_when_a_connection_closes() {
     run(async {
         let (fake, step) = slow();
-        let desk = Desk::new(fake);
+        let client = TestClient::new(fake);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(axum::serve(listener, desk.router.clone()).into_future());
+        tokio::spawn(axum::serve(listener, client.router.clone()).into_future());
         let body = json!({"model": "fake", "prompt": "p", "max_tokens": ENDLESS}).to_string();
         let sent = format!(
             "POST /v1/completions HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
@@ -63,7 +63,7 @@ fn generation_stops_when_a_connection_closes() {
             keep_stepping(step);
         });
         hung_up.await.unwrap();
-        desk.complete(json!({})).await;
+        client.complete(json!({})).await;
     });
 }
 
@@ -72,16 +72,16 @@ fn slow_answers_time_out() {
     run(async {
         let (fake, step) = slow();
         let limit = Duration::from_millis(100);
-        let desk = Desk::with(fake, |api| api.limits.time = limit);
-        let (status, told) = desk.told(post_of(&json!({}))).await;
-        assert_eq!((status, &told["error"]["code"]), (504, &json!("timeout")), "{told}");
-        let (events, done) = desk.stream(json!({})).await;
+        let client = TestClient::with(fake, |api| api.limits.time = limit);
+        let (status, answer) = client.send_json(post_of(&json!({}))).await;
+        assert_eq!((status, &answer["error"]["code"]), (504, &json!("timeout")), "{answer}");
+        let (events, done) = client.stream(json!({})).await;
         assert!(!done);
         assert_eq!(events[0]["error"]["code"], "timeout");
         keep_stepping(step);
         // Requests that timed out block no others. On a busy machine this may take a few tries.
         for _ in 0..1000 {
-            if desk.post(json!({"max_tokens": 1})).await.status() == 200 {
+            if client.post(json!({"max_tokens": 1})).await.status() == 200 {
                 return;
             }
         }
@@ -92,19 +92,19 @@ fn slow_answers_time_out() {
 #[test]
 fn a_failed_model_reports_the_reason() {
     run(async {
-        let failing = |at| Desk::new(Fake { fails_at: Some(at), ..Fake::default() });
-        let (status, told) = failing(2).told(post_of(&json!({}))).await;
-        assert_eq!((status, &told["error"]["type"]), (500, &json!("server_error")));
-        assert_eq!(told["error"]["message"], "the device is on fire");
+        let failing = |at| TestClient::new(Fake { fails_at: Some(at), ..Fake::default() });
+        let (status, answer) = failing(2).send_json(post_of(&json!({}))).await;
+        assert_eq!((status, &answer["error"]["type"]), (500, &json!("server_error")));
+        assert_eq!(answer["error"]["message"], "the device is on fire");
         let (events, done) = failing(2).stream(json!({})).await;
         assert!(!done, "the stream has no end mark");
         assert_eq!(events.last().unwrap()["error"]["message"], "the device is on fire");
-        let gone = Desk::with(Fake::default(), |api| {
-            let project = api.workshop.surroundings.project().unwrap();
-            api.workshop.surroundings.models(&project).unwrap().load("fake").unwrap();
+        let gone = TestClient::with(Fake::default(), |api| {
+            let project = api.server.environment.project().unwrap();
+            api.server.environment.models(&project).unwrap().load("fake").unwrap();
         });
-        let (status, told) = gone.told(post_of(&json!({}))).await;
-        assert_eq!((status, &told["error"]["message"]), (500, &json!("fake is gone")));
+        let (status, answer) = gone.send_json(post_of(&json!({}))).await;
+        assert_eq!((status, &answer["error"]["message"]), (500, &json!("fake is gone")));
     });
 }
 
@@ -112,10 +112,10 @@ fn a_failed_model_reports_the_reason() {
 fn a_full_queue_answers_503_with_retry_after() {
     run(async {
         let (fake, _step) = slow();
-        let desk = Desk::new(fake);
+        let client = TestClient::new(fake);
         let mut held = Vec::new();
         let refused = loop {
-            let response = desk.post(json!({"stream": true, "n": 64})).await;
+            let response = client.post(json!({"stream": true, "n": 64})).await;
             match response.status() {
                 StatusCode::OK => held.push(response),
                 _ => break response,
@@ -126,6 +126,6 @@ fn a_full_queue_answers_503_with_retry_after() {
         assert!(held.len() > 4, "{}", held.len());
         // Dropping the waiting requests makes room again.
         drop(held);
-        assert_eq!(desk.post(json!({"stream": true, "n": 64})).await.status(), 200);
+        assert_eq!(client.post(json!({"stream": true, "n": 64})).await.status(), 200);
     });
 }

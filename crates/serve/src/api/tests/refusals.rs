@@ -1,11 +1,11 @@
-//! Refused requests.
+//! SubmitError requests.
 
 use super::*;
 
 #[test]
 fn refusals_have_openais_format() {
     run(async {
-        let desk = Desk::new(Fake { n_positions: 20, ..Fake::default() });
+        let client = TestClient::new(Fake { n_positions: 20, ..Fake::default() });
         let long = "context_length_exceeded";
         for (fields, status, param, code) in [
             (json!({"model": "gpt-4"}), 404, json!("model"), json!("model_not_found")),
@@ -17,21 +17,21 @@ fn refusals_have_openais_format() {
             (json!({"n": 65}), 400, json!("n"), Value::Null),
             (json!({"colour": 1}), 400, json!("colour"), Value::Null),
         ] {
-            let (told, body) = desk.told(post_of(&fields)).await;
+            let (answer, body) = client.send_json(post_of(&fields)).await;
             let error = &body["error"];
             assert_eq!(
-                (told, &error["param"], &error["code"]),
+                (answer, &error["param"], &error["code"]),
                 (status, &param, &code),
                 "{fields}"
             );
             assert_eq!(error["type"], "invalid_request_error");
             assert!(error["message"].is_string());
         }
-        desk.complete(json!({"max_tokens": 16})).await;
-        let told = desk.told(post_of(&json!({"max_tokens": 17}))).await.1;
-        let message = told["error"]["message"].as_str().unwrap();
+        client.complete(json!({"max_tokens": 16})).await;
+        let answer = client.send_json(post_of(&json!({"max_tokens": 17}))).await.1;
+        let message = answer["error"]["message"].as_str().unwrap();
         assert!(message.contains("20") && message.contains('4') && message.contains("17"));
-        let last = desk.complete(json!({"prompt": "x".repeat(19), "max_tokens": 0})).await;
+        let last = client.complete(json!({"prompt": "x".repeat(19), "max_tokens": 0})).await;
         assert_eq!(last["usage"]["prompt_tokens"], 19);
     });
 }
@@ -39,10 +39,10 @@ fn refusals_have_openais_format() {
 #[test]
 fn other_paths_and_methods_below_v1_are_refused() {
     run(async {
-        let desk = Desk::new(Fake::default());
+        let client = TestClient::new(Fake::default());
         for path in ["/v1", "/v1/", "/v1/chat/completions", "/v1/completions/x"] {
-            let (status, told) = desk.told(get_of(path)).await;
-            assert_eq!((status, &told["error"]["code"]), (404, &json!("unknown_url")), "{path}");
+            let (status, answer) = client.send_json(get_of(path)).await;
+            assert_eq!((status, &answer["error"]["code"]), (404, &json!("unknown_url")), "{path}");
         }
         for (method, path, allowed) in [
             (Method::GET, "/v1/completions", "POST"),
@@ -50,13 +50,13 @@ fn other_paths_and_methods_below_v1_are_refused() {
             (Method::POST, "/v1/models", "GET,HEAD"),
             (Method::DELETE, "/v1/models/fake", "GET,HEAD"),
         ] {
-            let response = desk.send(request(method, path, &[HOST], Body::empty())).await;
+            let response = client.send(request(method, path, &[HOST], Body::empty())).await;
             assert_eq!(response.status(), 405, "{path}");
             assert_eq!(response.headers()["allow"], allowed);
-            let told: Value = serde_json::from_slice(&read(response).await).unwrap();
-            assert!(told["error"]["message"].is_string());
+            let answer: Value = serde_json::from_slice(&read(response).await).unwrap();
+            assert!(answer["error"]["message"].is_string());
         }
-        let elsewhere = desk.send(get_of("/index.html")).await;
+        let elsewhere = client.send(get_of("/index.html")).await;
         assert_eq!(elsewhere.status(), 404, "other routers handle paths outside /v1");
         assert!(read(elsewhere).await.is_empty());
     });
@@ -65,14 +65,14 @@ fn other_paths_and_methods_below_v1_are_refused() {
 #[test]
 fn invalid_large_and_slow_bodies_are_refused() {
     run(async {
-        let desk = Desk::with(Fake::default(), |api| {
+        let client = TestClient::with(Fake::default(), |api| {
             api.limits.body = 200;
             api.limits.body_time = Duration::from_millis(50);
         });
         let send = |headers: &'static [(&'static str, &'static str)], body: Body| {
             let request = request(Method::POST, "/v1/completions", headers, body);
-            let desk = desk.clone();
-            async move { desk.told(request).await.0 }
+            let client = client.clone();
+            async move { client.send_json(request).await.0 }
         };
         let small = r#"{"model":"fake"}"#;
         assert_eq!(send(&[HOST, JSON], small.into()).await, 200);
@@ -95,7 +95,8 @@ fn invalid_large_and_slow_bodies_are_refused() {
 #[test]
 fn without_a_key_foreign_hosts_and_pages_are_refused() {
     run(async {
-        let desk = Desk::with(Fake::default(), |api| api.own = Some("studio.local".to_owned()));
+        let client =
+            TestClient::with(Fake::default(), |api| api.own = Some("studio.local".to_owned()));
         for (headers, status) in [
             (vec![HOST], 200),
             (vec![("host", "studio.local:8501")], 200),
@@ -106,10 +107,10 @@ fn without_a_key_foreign_hosts_and_pages_are_refused() {
             (vec![], 403),
         ] {
             for path in ["/v1/models", "/v1/nothing"] {
-                let (told, _) =
-                    desk.told(request(Method::GET, path, &headers, Body::empty())).await;
+                let (answer, _) =
+                    client.send_json(request(Method::GET, path, &headers, Body::empty())).await;
                 let expected = if path == "/v1/nothing" && status == 200 { 404 } else { status };
-                assert_eq!(told, expected, "{headers:?}");
+                assert_eq!(answer, expected, "{headers:?}");
             }
         }
     });
@@ -118,7 +119,7 @@ fn without_a_key_foreign_hosts_and_pages_are_refused() {
 #[test]
 fn with_a_key_only_requests_that_carry_it_are_answered() {
     run(async {
-        let desk = Desk::with(Fake::default(), |api| api.key = Some("secret".to_owned()));
+        let client = TestClient::with(Fake::default(), |api| api.key = Some("secret".to_owned()));
         for (headers, status) in [
             (vec![HOST], 401),
             (vec![HOST, ("authorization", "Bearer secre")], 401),
@@ -131,13 +132,13 @@ fn with_a_key_only_requests_that_carry_it_are_answered() {
             (vec![("host", "far.example"), ("authorization", "Bearer secret")], 200),
         ] {
             let request = request(Method::GET, "/v1/models", &headers, Body::empty());
-            let response = desk.send(request).await;
+            let response = client.send(request).await;
             assert_eq!(response.status(), status, "{headers:?}");
             let asks = response.headers().get("www-authenticate").map(|value| value.as_bytes());
             assert_eq!(asks, (status == 401).then_some(&b"Bearer"[..]));
-            let told: Value = serde_json::from_slice(&read(response).await).unwrap();
+            let answer: Value = serde_json::from_slice(&read(response).await).unwrap();
             let code = if status == 401 { json!("invalid_api_key") } else { Value::Null };
-            assert_eq!(told["error"]["code"], code);
+            assert_eq!(answer["error"]["code"], code);
         }
     });
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_BYTES, Now, PATIENCE, Refusal, url};
-use crate::Pen;
+use crate::ProjectLock;
 use content::essay::EssayId;
 use content::project::Project;
 use content::store::Stored;
@@ -59,12 +59,16 @@ pub fn essay(project: &Project, id: &EssayId) -> Result<EssayFile, Refusal> {
 /// # Errors
 /// If the essay does not exist or was changed elsewhere, the title or text is empty or too long,
 /// another Venti process holds the lock, or the file cannot be written.
-pub fn save_essay(project: &Project, pen: &Pen, edit: &EssayEdit) -> Result<EssayFile, Refusal> {
+pub fn save_essay(
+    project: &Project,
+    lock: &ProjectLock,
+    edit: &EssayEdit,
+) -> Result<EssayFile, Refusal> {
     if edit.title.len() + edit.body.len() > MAX_BYTES {
         return Err(Refusal::text("this text is larger than 1 MiB", "shorten it"));
     }
     let id = EssayId { slug: edit.slug.clone(), take: edit.take };
-    let _held = pen.take(project, PATIENCE, &mut |_| {}).map_err(Refusal::unlocked)?;
+    let _held = lock.take(project, PATIENCE, &mut |_| {}).map_err(Refusal::unlocked)?;
     let there = stored(project, &id)?;
     if there.file_hash != edit.version {
         return Err(Refusal::Conflict(Box::new(Now::Essay(opened(project, &there)))));

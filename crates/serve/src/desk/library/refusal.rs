@@ -4,7 +4,7 @@ use miette::{Diagnostic, Report};
 use serde::Serialize;
 
 use super::{EssayFile, SeedFile};
-use content::lock::Held;
+use content::lock::LockHeld;
 use content::problem::{Problem, Problems, plain_text};
 
 /// Why a file cannot be read or saved.
@@ -30,7 +30,7 @@ pub enum Refusal {
     /// Another Venti process holds the project's lock.
     #[error("{0}")]
     #[diagnostic(help("nothing was saved: wait until it has finished, then save again"))]
-    Busy(Held),
+    Busy(LockHeld),
     /// A file cannot be read or written.
     #[error("{0}")]
     Failed(String),
@@ -63,7 +63,7 @@ impl Refusal {
 
     /// The lock could not be taken.
     pub(super) fn unlocked(report: Report) -> Self {
-        match report.downcast::<Held>() {
+        match report.downcast::<LockHeld>() {
             Ok(held) => Self::Busy(held),
             Err(report) => Self::Failed(plain_text(&report)),
         }

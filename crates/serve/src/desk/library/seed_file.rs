@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_BYTES, Now, PATIENCE, Refusal, name_of};
-use crate::Pen;
+use crate::ProjectLock;
 use content::fs;
 use content::problem::read_text;
 use content::project::Project;
@@ -49,11 +49,11 @@ pub fn seed(project: &Project, file: &str) -> Result<SeedFile, Refusal> {
 /// # Errors
 /// If the seed does not exist or was changed elsewhere, the text has a mistake, another Venti
 /// process holds the lock, or the file cannot be written.
-pub fn save_seed(project: &Project, pen: &Pen, edit: &SeedEdit) -> Result<Saved, Refusal> {
+pub fn save_seed(project: &Project, lock: &ProjectLock, edit: &SeedEdit) -> Result<Saved, Refusal> {
     if edit.text.len() > MAX_BYTES {
         return Err(Refusal::text("this text is larger than 1 MiB", "shorten it"));
     }
-    let _held = pen.take(project, PATIENCE, &mut |_| {}).map_err(Refusal::unlocked)?;
+    let _held = lock.take(project, PATIENCE, &mut |_| {}).map_err(Refusal::unlocked)?;
     let (path, there) = read(project, &edit.file)?;
     if there.version != edit.version {
         return Err(Refusal::Conflict(Box::new(Now::Seed(there))));

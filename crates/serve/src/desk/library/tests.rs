@@ -4,17 +4,18 @@ use miette::Diagnostic;
 use serde_json::json;
 
 use super::*;
-use crate::Pen;
+use crate::ProjectLock;
 use content::config::Config;
-use content::essay::tests::essay as written;
-use content::essay::{Essay, FinishReason, Step};
+use content::essay::sample::essay as written;
+use content::essay::{Essay, Step};
 use content::project::CONFIG_FILE;
+use generator::FinishReason;
 use generator::GenerationOverrides;
 
 /// A site in a temporary folder.
 struct Scene {
     project: Project,
-    pen: Pen,
+    lock: ProjectLock,
     _folder: tempfile::TempDir,
 }
 
@@ -24,7 +25,7 @@ impl Scene {
         let config = "title: T\nbase_url: https://a.example/blog\n";
         let config = Config::parse(config, Path::new(CONFIG_FILE)).unwrap();
         let project = Project { root: folder.path().to_owned(), config };
-        let scene = Self { project, pen: Pen::default(), _folder: folder };
+        let scene = Self { project, lock: ProjectLock::default(), _folder: folder };
         for (name, text) in seeds {
             scene.put(&format!("content/seeds/{name}"), text);
         }
@@ -55,7 +56,7 @@ impl Scene {
     ) -> Result<seed_file::Saved, Refusal> {
         let SeedFile { file, text, version } = seed(&self.project, file)?;
         let edit = SeedEdit { file, text: change(&text), version };
-        save_seed(&self.project, &self.pen, &edit)
+        save_seed(&self.project, &self.lock, &edit)
     }
 }
 
@@ -168,7 +169,7 @@ fn broken_files_are_listed_with_the_problem() {
 fn a_site_without_folders_has_an_empty_library_with_a_problem() {
     let listed = Scene::new(&[]).list();
     assert_eq!((&listed["seeds"], &listed["orphans"]), (&json!([]), &json!([])));
-    assert!(listed["problem"].as_str().unwrap().contains("no such folder for seeds"));
+    assert!(listed["problem"].as_str().unwrap().contains("the seeds folder does not exist"));
 }
 
 #[test]
@@ -221,7 +222,7 @@ fn a_seed_changed_elsewhere_is_not_overwritten() {
     let opened = seed(&scene.project, "a.md").unwrap();
     scene.put("content/seeds/a.md", "two");
     let edit = SeedEdit { file: opened.file, text: "three".into(), version: opened.version };
-    let refused = save_seed(&scene.project, &scene.pen, &edit).unwrap_err();
+    let refused = save_seed(&scene.project, &scene.lock, &edit).unwrap_err();
     let Refusal::Conflict(now) = refused else { panic!("{refused}") };
     assert_eq!(*now, Now::Seed(seed(&scene.project, "a.md").unwrap()));
     assert_eq!(serde_json::to_value(now).unwrap()["text"], "two");
@@ -255,7 +256,7 @@ fn file_names_cannot_leave_the_folder_of_seeds() {
         let edit = SeedEdit { file: file.into(), text: "x".into(), version: String::new() };
         for refused in [
             seed(&scene.project, file).unwrap_err(),
-            save_seed(&scene.project, &scene.pen, &edit).unwrap_err(),
+            save_seed(&scene.project, &scene.lock, &edit).unwrap_err(),
         ] {
             assert!(matches!(refused, Refusal::NotFound(_)), "{file:?}: {refused}");
         }
@@ -303,14 +304,14 @@ fn an_edit_marks_the_essay_and_keeps_its_other_fields() {
     // Neither a review nor a browser's line endings count as an edit.
     let body = opened.body.replace('\n', "\r\n") + "\r\n\r\n";
     let edit = EssayEdit { reviewed: true, body, ..as_it_is(&opened) };
-    let reviewed = save_essay(&scene.project, &scene.pen, &edit).unwrap();
+    let reviewed = save_essay(&scene.project, &scene.lock, &edit).unwrap();
     assert_eq!(reviewed, EssayFile { reviewed: true, version: reviewed.version.clone(), ..opened });
     assert_eq!(reviewed, essay(&scene.project, &id("a", 1)).unwrap());
 
     let title = " Another\n title\u{7} ".to_owned();
     let body = "\n\n    code\r\n\n---\n\nBy hand.\n\n".to_owned();
     let edit = EssayEdit { title, body, ..as_it_is(&reviewed) };
-    let edited = save_essay(&scene.project, &scene.pen, &edit).unwrap();
+    let edited = save_essay(&scene.project, &scene.lock, &edit).unwrap();
     assert!(edited.edited);
     assert_eq!(
         (edited.title.as_str(), edited.body.as_str()),
@@ -321,7 +322,7 @@ fn an_edit_marks_the_essay_and_keeps_its_other_fields() {
 
     // Restoring the original text removes the mark.
     let edit = EssayEdit { version: edited.version, ..as_it_is(&reviewed) };
-    assert!(!save_essay(&scene.project, &scene.pen, &edit).unwrap().edited);
+    assert!(!save_essay(&scene.project, &scene.lock, &edit).unwrap().edited);
 }
 
 #[test]
@@ -332,7 +333,7 @@ fn an_unchanged_title_is_kept_exactly() {
     scene.keep(&essay.seal());
     let opened = super::essay(&scene.project, &id("a", 1)).unwrap();
     let edit = EssayEdit { reviewed: true, ..as_it_is(&opened) };
-    assert!(!save_essay(&scene.project, &scene.pen, &edit).unwrap().edited);
+    assert!(!save_essay(&scene.project, &scene.lock, &edit).unwrap().edited);
 }
 
 #[test]
@@ -342,7 +343,7 @@ fn an_edited_essay_stays_steered() {
     let opened = essay(&scene.project, &id("a", 1)).unwrap();
     assert!(opened.steered && !opened.edited);
     let edit = EssayEdit { body: "By hand.".into(), ..as_it_is(&opened) };
-    let edited = save_essay(&scene.project, &scene.pen, &edit).unwrap();
+    let edited = save_essay(&scene.project, &scene.lock, &edit).unwrap();
     assert!(edited.steered && edited.edited);
     assert!(scene.text("content/essays/a.md").contains("\nsteps:\n- kept: 0\n"));
 }
@@ -352,7 +353,7 @@ fn an_essay_is_not_overwritten_or_emptied() {
     let scene = Scene::new(&[("a.md", "q")]);
     scene.keep(&written("a", 1));
     let opened = essay(&scene.project, &id("a", 1)).unwrap();
-    let save = |edit: &EssayEdit| save_essay(&scene.project, &scene.pen, edit);
+    let save = |edit: &EssayEdit| save_essay(&scene.project, &scene.lock, edit);
     let before = scene.text("content/essays/a.md");
     for (edit, why) in [
         (EssayEdit { title: " \n\u{7}".into(), ..as_it_is(&opened) }, "the title is empty"),

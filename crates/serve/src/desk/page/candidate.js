@@ -128,11 +128,11 @@ export class Candidate {
 
   #renderEssay(essay) {
     const faults = part(this.element, 'faults');
-    const said = essay ? [...essay.faults] : [];
-    if (essay?.blocked) said.unshift(`Cannot be kept: matches the site’s blocklist (${essay.blocked})`);
-    if (essay && !essay.text) said.unshift('Cannot be kept: no text is left after cleaning');
-    faults.replaceChildren(...said.map((fault) => element('li', { textContent: fault })));
-    faults.hidden = said.length === 0;
+    const lines = essay ? [...essay.faults] : [];
+    if (essay?.blocked) lines.unshift(`Cannot be kept: matches the site’s blocklist (${essay.blocked})`);
+    if (essay && !essay.text) lines.unshift('Cannot be kept: no text is left after cleaning');
+    faults.replaceChildren(...lines.map((fault) => element('li', { textContent: fault })));
+    faults.hidden = lines.length === 0;
     const place = part(this.element, 'essay');
     const paragraphs = essay?.text ? essay.text.split(/\n{2,}/) : [];
     place.replaceChildren(...[element('h4', { textContent: this.draft.title }), ...paragraphs.map((text) => element('p', { textContent: text }))]);

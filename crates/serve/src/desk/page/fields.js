@@ -4,7 +4,7 @@ import { tell } from './element.js';
 
 /** Shows `refusal` next to the field of `form` that it names, or else in `place`. */
 export function refuse(form, refusal, place) {
-  const field = fieldOf(form, refusal.message);
+  const field = form.elements[refusal.field] ?? fieldOf(form, refusal.message);
   if (!field) return tell(place, refusal.text);
   tell(errorOf(field), refusal.text);
   field.setAttribute('aria-invalid', 'true');

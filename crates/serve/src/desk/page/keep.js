@@ -24,7 +24,7 @@ export function keep(candidate, session) {
     event.preventDefault();
     accept(form, error);
     try {
-      const kept = await post('keep', { session, draft: draft.id, ...asked(form) });
+      const kept = await post('keep', { session, draft: draft.id, ...details(form) });
       remember(draft, kept);
       candidate.kept(kept);
       done(dialog, draft, kept, form.elements.unlisted.checked);
@@ -37,7 +37,7 @@ export function keep(candidate, session) {
   dialog.showModal();
 }
 
-function asked(form) {
+function details(form) {
   const { author, source, tags, slug, unlisted } = form.elements;
   return {
     author: author.value.trim(),
@@ -57,11 +57,11 @@ function untouched() {
 function steered({ steps }) {
   return [
     element('p', { textContent: 'You steered this text. It becomes a seed and an essay as it is now, counts as edited, and is stored with its steps:' }),
-    element('ol', { className: 'steps' }, ...steps.map((step, at) => element('li', { textContent: told(step, at) }))),
+    element('ol', { className: 'steps' }, ...steps.map((step, at) => element('li', { textContent: describe(step, at) }))),
   ];
 }
 
-function told(step, at) {
+function describe(step, at) {
   const { kept, chosen, wrote, ended } = step;
   const wrotes = `${wrote === 1 ? '1 token' : `${wrote} tokens`} written`;
   const begun = [];

@@ -1,11 +1,12 @@
 // Requests to the server. Every failure becomes a `Refusal`, whose text can be shown.
 
-/** A failed request: `message` says what is wrong, `help` what to do. */
+/** A failed request: `message` says what is wrong, `help` what to do, `field` which input is invalid. */
 export class Refusal extends Error {
   constructor(status, body) {
     super(body.error ?? `Venti answered with status ${status}.`);
     this.status = status;
     this.help = body.help ?? null;
+    this.field = body.field ?? null;
     this.body = body;
   }
 

@@ -8,9 +8,9 @@ export class Session {
   #waiting = [];
   #retry = 0;
 
-  /** Calls `heard` with each message, and `lost` with whether the connection is lost. */
-  constructor({ heard, lost }) {
-    this.heard = heard;
+  /** Calls `receive` with each message, and `lost` with whether the connection is lost. */
+  constructor({ receive, lost }) {
+    this.receive = receive;
     this.lost = lost;
     this.id = sessionStorage.getItem(MEMORY);
   }
@@ -40,7 +40,7 @@ export class Session {
   #listen() {
     clearTimeout(this.#retry);
     this.#events = new EventSource(`/_venti/desk/events?session=${encodeURIComponent(this.id)}`);
-    this.#events.addEventListener('message', (event) => this.heard(JSON.parse(event.data)));
+    this.#events.addEventListener('message', (event) => this.receive(JSON.parse(event.data)));
     this.#events.addEventListener('open', () => {
       this.lost(false);
       this.#settle();

@@ -2,17 +2,8 @@
 // tab.
 
 const MEMORY = 'venti-desk-form';
-const NUMBERS = [
-  'temperature',
-  'top_k',
-  'top_p',
-  'min_p',
-  'typical_p',
-  'repetition_penalty',
-  'no_repeat_ngram_size',
-  'min_words',
-  'max_words',
-];
+/** The settings for the length of a text, which are changed too often to be worth showing again. */
+const LENGTHS = ['min_words', 'max_words'];
 
 export class Settings {
   #site = null;
@@ -22,6 +13,8 @@ export class Settings {
   constructor(form) {
     this.form = form;
     this.fields = form.elements;
+    /** Names of the settings that are numbers. The server makes their inputs from its table of settings. */
+    this.numbers = [...form.querySelectorAll('[data-setting]')].map(({ name }) => name);
     form.addEventListener('input', ({ target }) => {
       if (!this.ready) return;
       if (target.name === 'max_words') this.#follow();
@@ -53,7 +46,7 @@ export class Settings {
     document.getElementById('ask-rest').disabled = false;
     this.#remember();
     if (model.selectedIndex < 0) model.value = site.model;
-    document.getElementById('settings').open = NUMBERS.some((name) => !['max_words', 'min_words'].includes(name) && name in this.differing());
+    document.getElementById('settings').open = this.numbers.some((name) => !LENGTHS.includes(name) && name in this.differing());
   }
 
   #fill() {
@@ -63,7 +56,7 @@ export class Settings {
 
   #defaults() {
     const { generation, model } = this.#site;
-    const numbers = NUMBERS.map((name) => [name, plain(generation[name])]);
+    const numbers = this.numbers.map((name) => [name, plain(generation[name])]);
     return { ...Object.fromEntries(numbers), model, candidates: String(generation.candidates), stop: generation.stop.join('\n'), rng_seed: '' };
   }
 
@@ -80,7 +73,7 @@ export class Settings {
   differing() {
     const { generation } = this.#site;
     const found = {};
-    for (const name of NUMBERS) {
+    for (const name of this.numbers) {
       const typed = this.fields[name].value.trim();
       if (typed !== '' && typed !== plain(generation[name])) found[name] = Number(typed);
     }
@@ -90,7 +83,7 @@ export class Settings {
   }
 
   /** The complete request. */
-  asked() {
+  request() {
     const { quote, title, model, candidates, rng_seed } = this.fields;
     return {
       quote: quote.value,

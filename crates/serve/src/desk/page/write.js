@@ -24,7 +24,7 @@ const panel = new Panel((text, from, choose) => {
 });
 
 const session = new Session({
-  heard,
+  receive,
   lost: (is) => {
     document.getElementById('lost').hidden = !is;
   },
@@ -56,9 +56,9 @@ form.addEventListener('submit', async (event) => {
   accept(form, failed);
   go.setAttribute('aria-disabled', 'true');
   try {
-    const asked = settings.asked();
+    const request = settings.request();
     await session.ready();
-    const { drafts } = await post('write', { session: session.id, ...asked });
+    const { drafts } = await post('write', { session: session.id, ...request });
     say(drafts.length === 1 ? 'Writing one candidate' : `Writing ${drafts.length} candidates`);
     written.hidden = false;
     if (written.getBoundingClientRect().top > innerHeight - 120) written.scrollIntoView();
@@ -84,7 +84,7 @@ function draw() {
   panel.settle();
 }
 
-function heard(message) {
+function receive(message) {
   const candidate = candidates.get(message.draft);
   const act = {
     all: () => all(message.drafts),

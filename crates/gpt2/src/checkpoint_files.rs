@@ -1,0 +1,242 @@
+//! The files of a checkpoint in Hugging Face layout: their names, hashes, and the settings among them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use generator::{GenerationOverrides, Setting};
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+/// Optional file with the model's own sampling settings.
+pub(crate) const GENERATION_CONFIG: &str = "generation_config.json";
+
+/// Weights files, in order of preference; each may be sharded and have an index instead.
+pub(crate) const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+
+/// Name of the index of a sharded weights file.
+pub(crate) fn index_of(weights: &str) -> String {
+    format!("{weights}.index.json")
+}
+
+/// Paths of a checkpoint's files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckpointFiles {
+    pub config: PathBuf,
+    /// `tokenizer.json`, or `vocab.json` and `merges.txt`.
+    pub tokenizer: Vec<PathBuf>,
+    /// One file, or the shards sorted by name.
+    pub weights: Vec<PathBuf>,
+    /// generation_config.json, if there is one: the model's own sampling settings.
+    pub generation: Option<PathBuf>,
+}
+
+impl CheckpointFiles {
+    /// Finds the files in a directory. The first match wins, in this order: `model.safetensors`, its
+    /// sharded form, `pytorch_model.bin`, its sharded form; and `tokenizer.json`, `vocab.json` +
+    /// `merges.txt`.
+    ///
+    /// # Errors
+    /// When a file or a shard is missing.
+    pub fn find(dir: &Path) -> Result<Self> {
+        let config = existing(dir, "config.json")?;
+        let tokenizer = match existing(dir, "tokenizer.json") {
+            Ok(tokenizer) => vec![tokenizer],
+            Err(_) => match (existing(dir, "vocab.json"), existing(dir, "merges.txt")) {
+                (Ok(vocab), Ok(merges)) => vec![vocab, merges],
+                _ => return missing(dir, "tokenizer.json and no vocab.json with merges.txt"),
+            },
+        };
+        let generation = existing(dir, GENERATION_CONFIG).ok();
+        for name in WEIGHTS {
+            if let Ok(weights) = existing(dir, name) {
+                return Ok(Self { config, tokenizer, weights: vec![weights], generation });
+            }
+            if let Ok(index) = existing(dir, &index_of(name)) {
+                let shards = shard_names(&read(&index)?)
+                    .map_err(|source| Error::Json { origin: shown(&index), source })?;
+                let weights =
+                    shards.iter().map(|name| existing(dir, name)).collect::<Result<_>>()?;
+                return Ok(Self { config, tokenizer, weights, generation });
+            }
+        }
+        missing(dir, "model.safetensors and no pytorch_model.bin")
+    }
+
+    /// BLAKE3 hashes of config.json and the weights files.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn weights_hash(&self) -> Result<Hashes> {
+        hash_files(std::iter::once(&self.config).chain(&self.weights))
+    }
+
+    /// BLAKE3 hash of generation_config.json, if there is one.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn generation_hash(&self) -> Result<Hashes> {
+        hash_files(&self.generation)
+    }
+
+    /// The model's own settings, from generation_config.json.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not JSON, or holds an invalid value.
+    pub fn settings(&self) -> Result<GenerationOverrides> {
+        let Some(file) = &self.generation else { return Ok(GenerationOverrides::default()) };
+        settings_from_json(&read(file)?, &shown(file))
+    }
+
+    /// BLAKE3 hashes of the tokenizer files.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn tokenizer_hash(&self) -> Result<Hashes> {
+        hash_files(&self.tokenizer)
+    }
+}
+
+/// Reads settings from the contents of a generation_config.json. Other keys, such as `bos_token_id` or
+/// `do_sample`, are ignored; `origin` names the file in errors.
+///
+/// # Errors
+/// When it is not a JSON object, or holds an invalid value.
+pub fn settings_from_json(json: &[u8], origin: &str) -> Result<GenerationOverrides> {
+    let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(json)
+        .map_err(|source| Error::Json { origin: origin.into(), source })?;
+    let ours = fields
+        .into_iter()
+        .filter(|(name, value)| Setting::named(name).is_some() && !value.is_null())
+        .collect::<serde_json::Map<_, _>>();
+    let settings: GenerationOverrides = serde_json::from_value(ours.into())
+        .map_err(|source| Error::Json { origin: origin.into(), source })?;
+    settings.check().map_err(|source| Error::Settings { origin: origin.into(), source })?;
+    Ok(settings)
+}
+
+/// BLAKE3 hashes of files, in hex.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hashes {
+    /// Hash of all contents in order, each preceded by its length in bytes (u64, little endian), so that
+    /// the boundaries between files count as well.
+    pub together: String,
+    /// Path, length in bytes and hash of each file.
+    pub each: Vec<(PathBuf, u64, String)>,
+}
+
+/// Hashes files, reading each only once because weights are large.
+fn hash_files<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<Hashes> {
+    let mut together = blake3::Hasher::new();
+    let mut each = Vec::new();
+    let mut piece = vec![0; 1 << 20];
+    for path in paths {
+        let mut file = File::open(path).map_err(Error::read(path))?;
+        let length = file.metadata().map_err(Error::read(path))?.len();
+        together.update(&length.to_le_bytes());
+        let mut alone = blake3::Hasher::new();
+        loop {
+            let read = file.read(&mut piece).map_err(Error::read(path))?;
+            if read == 0 {
+                break;
+            }
+            together.update(&piece[..read]);
+            alone.update(&piece[..read]);
+        }
+        each.push((path.clone(), length, alone.finalize().to_hex().to_string()));
+    }
+    Ok(Hashes { together: together.finalize().to_hex().to_string(), each })
+}
+
+/// The file names in the index of a sharded checkpoint, sorted.
+pub(crate) fn shard_names(index: &[u8]) -> serde_json::Result<BTreeSet<String>> {
+    /// A map from tensor name to file name.
+    #[derive(Deserialize)]
+    struct ShardIndex {
+        weight_map: BTreeMap<String, String>,
+    }
+    let index: ShardIndex = serde_json::from_slice(index)?;
+    Ok(index.weight_map.into_values().collect())
+}
+
+fn existing(dir: &Path, name: &str) -> Result<PathBuf> {
+    let path = dir.join(name);
+    if path.is_file() { Ok(path) } else { missing(dir, name) }
+}
+
+pub(crate) fn missing<T>(dir: &Path, expected: &str) -> Result<T> {
+    Err(Error::MissingFile { dir: dir.into(), expected: expected.into() })
+}
+
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(Error::read(path))
+}
+
+pub(crate) fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORIGIN: &str = "gpt2/generation_config.json";
+
+    #[test]
+    fn settings_are_read_and_other_keys_are_ignored() {
+        let json = br#"{
+            "_from_model_config": true, "bos_token_id": 50256, "do_sample": true,
+            "temperature": 0.7, "top_k": 50, "min_p": null, "stop": ["\n\n"]
+        }"#;
+        let expected = GenerationOverrides {
+            temperature: Some(0.7),
+            top_k: Some(50),
+            stop: Some(vec!["\n\n".to_owned()]),
+            ..GenerationOverrides::default()
+        };
+        assert_eq!(settings_from_json(json, ORIGIN).unwrap(), expected);
+    }
+
+    #[test]
+    fn invalid_settings_are_errors_that_name_the_file() {
+        for (json, expected) in [
+            (r#"{"top_p": 1.5}"#, "top_p"),
+            (r#"{"min_words": 9, "max_words": 3}"#, "min_words"),
+            (r#"{"temperature": "hot"}"#, "is not valid"),
+            ("[]", "is not valid"),
+            ("{", "is not valid"),
+        ] {
+            let error = settings_from_json(json.as_bytes(), ORIGIN).unwrap_err().to_string();
+            assert!(error.starts_with(ORIGIN) && error.contains(expected), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_settings_file_is_optional() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let without = CheckpointFiles::find(dir.path()).unwrap();
+        assert_eq!(without.generation, None);
+        assert_eq!(without.settings().unwrap(), GenerationOverrides::default());
+        assert!(without.generation_hash().unwrap().each.is_empty());
+
+        let file = dir.path().join(GENERATION_CONFIG);
+        std::fs::write(&file, r#"{"top_k": 7}"#).unwrap();
+        let with = CheckpointFiles::find(dir.path()).unwrap();
+        assert_eq!(with.generation.as_ref(), Some(&file));
+        assert_eq!(with.settings().unwrap().top_k, Some(7));
+        let hashes = with.generation_hash().unwrap();
+        assert_eq!((hashes.each.len(), &hashes.each[0].0), (1, &file));
+        assert_ne!(hashes.together, without.generation_hash().unwrap().together);
+        // The settings are not part of the weights' hash.
+        assert_eq!(with.weights_hash().unwrap(), without.weights_hash().unwrap());
+
+        std::fs::write(&file, r#"{"top_k": -1}"#).unwrap();
+        let error = with.settings().unwrap_err().to_string();
+        assert!(error.starts_with(&file.display().to_string()), "{error}");
+    }
+}

@@ -1,0 +1,181 @@
+//! A text in the batch: its tokens so far, what it needs from the next pass, and when it ends.
+
+use std::ops::Range;
+
+use generator::{Completion, FinishReason, Request, Token, Work};
+use kernels::detokenizer::TextStream;
+use kernels::sampling::{Sampler, score};
+
+use crate::error::{Error, Result};
+use crate::model::Gpt2;
+use crate::tokenizer::Tokenizer;
+
+/// A text in the batch.
+pub struct ActiveText {
+    id: u64,
+    /// Unique within the run.
+    pub serial: u64,
+    /// The prompt, then the generated tokens.
+    pub tokens: Vec<u32>,
+    pub prompt_tokens: usize,
+    /// Number of tokens that are in the KV cache or in a queued pass.
+    pub cached: usize,
+    /// Number of tokens that the device is sampling and the CPU does not know yet.
+    pub in_flight: usize,
+    /// Whether the device's sampler supports this text's settings.
+    pub device_can_sample: bool,
+    max_new_tokens: usize,
+    top_logprobs: usize,
+    score_prompt: bool,
+    pub sampler: Sampler,
+    stream: TextStream,
+    text: String,
+    log_probs: Vec<f32>,
+}
+
+impl ActiveText {
+    pub fn new(request: Request, serial: u64, model: &Gpt2, tokenizer: &Tokenizer) -> Result<Self> {
+        let Request { id, prompt, generation, rng_key, top_logprobs, score_prompt } = request;
+        let (tokens, n_positions) = (prompt.len(), model.config().n_positions);
+        let max_new_tokens = generation.max_new_tokens.unwrap_or(n_positions);
+        if tokens == 0 {
+            return Err(Error::EmptyPrompt { id });
+        }
+        let most = if max_new_tokens == 0 { n_positions + 1 } else { n_positions - 1 };
+        if tokens > most {
+            return Err(Error::PromptTooLong { id, tokens, most, n_positions });
+        }
+        let vocab_size = model.config().vocab_size;
+        if let Some(&token) = prompt.iter().find(|token| **token as usize >= vocab_size) {
+            return Err(Error::TokenOutOfRange { token, vocab_size });
+        }
+        let sampler = Sampler::new(&generation, rng_key);
+        Ok(Self {
+            id,
+            serial,
+            prompt_tokens: prompt.len(),
+            tokens: prompt,
+            cached: 0,
+            in_flight: 0,
+            // The device returns the token and its log probability only, and lacks typical sampling.
+            device_can_sample: top_logprobs == 0
+                && !score_prompt
+                && sampler.generation().typical_p >= 1.0,
+            max_new_tokens,
+            top_logprobs,
+            score_prompt,
+            sampler,
+            stream: TextStream::new(tokenizer.table().clone(), generation.stop),
+            text: String::new(),
+            log_probs: Vec::new(),
+        })
+    }
+
+    /// Whether the text needs the model at all: for new tokens, or to score the prompt.
+    pub fn needs_model(&self) -> bool {
+        self.max_new_tokens > 0 || self.score_prompt && self.tokens.len() > 1
+    }
+
+    /// Whether the text is still scoring its prompt.
+    pub fn is_scored(&self) -> bool {
+        self.score_prompt && self.cached < self.prompt_tokens
+    }
+
+    /// Number of tokens that the model has to process. The last token of a text that is only scored does
+    /// not need to be.
+    pub fn end(&self) -> usize {
+        self.tokens.len() + self.in_flight - usize::from(self.max_new_tokens == 0)
+    }
+
+    /// Whether all remaining tokens are already queued.
+    pub fn is_fully_queued(&self, n_positions: usize) -> bool {
+        let tokens = self.tokens.len() + self.in_flight;
+        self.in_flight > 0
+            && (tokens - self.prompt_tokens >= self.max_new_tokens || tokens >= n_positions)
+    }
+
+    /// The positions among those of a pass that need a next token.
+    pub fn wanted(&self, positions: &Range<usize>) -> Range<usize> {
+        let first = if self.is_scored() { 0 } else { self.end() - 1 };
+        first.max(positions.start)..positions.end
+    }
+
+    /// Returns the token after `position`: a prompt token, or a sampled one.
+    pub fn next_token(&mut self, position: usize, logits: &mut [f32], eos: Option<u32>) -> Token {
+        match self.tokens.get(position + 1) {
+            Some(&given) => score(logits, position + 1, given, self.top_logprobs),
+            None => {
+                let new_tokens = self.tokens.len() - self.prompt_tokens;
+                self.sampler.sample(logits, &self.tokens, new_tokens, eos, self.top_logprobs)
+            }
+        }
+    }
+
+    /// Reports scored tokens of the prompt, appends a sampled one, and returns why the text ends with
+    /// it, if it does.
+    pub fn append(
+        &mut self,
+        model: &Gpt2,
+        tokens: Vec<Token>,
+        work: &mut dyn Work,
+    ) -> Option<FinishReason> {
+        for token in tokens {
+            if token.position < self.tokens.len() {
+                work.token(self.id, token);
+            } else {
+                return self.append_sampled(model, token, work);
+            }
+        }
+        let is_over = self.max_new_tokens == 0 && self.cached == self.end();
+        is_over.then_some(FinishReason::Length)
+    }
+
+    fn append_sampled(
+        &mut self,
+        model: &Gpt2,
+        token: Token,
+        work: &mut dyn Work,
+    ) -> Option<FinishReason> {
+        let (config, id, log_prob) = (model.config(), token.id, token.log_prob);
+        if Some(id) == config.eos_token_id {
+            return Some(FinishReason::EndOfText);
+        }
+        work.token(self.id, token);
+        self.tokens.push(id);
+        self.log_probs.push(log_prob);
+        let certain = self.stream.push(id);
+        self.text.push_str(&certain);
+        if !certain.is_empty() && work.text(self.id, &certain).is_break() {
+            return Some(FinishReason::Cancelled);
+        }
+        if self.stream.stopped() {
+            return Some(FinishReason::Stop);
+        }
+        if self.tokens.len() == config.n_positions {
+            return Some(FinishReason::ContextFull);
+        }
+        (self.log_probs.len() == self.max_new_tokens).then_some(FinishReason::Length)
+    }
+
+    /// Delivers the text that was held back, then the completion.
+    pub fn finish(
+        mut self,
+        finish_reason: FinishReason,
+        work: &mut dyn Work,
+    ) -> miette::Result<()> {
+        let rest = self.stream.finish();
+        self.text.push_str(&rest);
+        if !rest.is_empty() && finish_reason != FinishReason::Cancelled {
+            // The text has ended, so a `Break` is ignored.
+            let _ = work.text(self.id, &rest);
+        }
+        let completion = Completion {
+            prompt_tokens: self.prompt_tokens,
+            token_ids: self.tokens.split_off(self.prompt_tokens),
+            text: self.text,
+            log_probs: self.log_probs,
+            finish_reason,
+        };
+        work.done(self.id, completion)
+    }
+}

@@ -1,0 +1,154 @@
+//! A whole evaluation: measures one model after the other, and reports them side by side.
+
+use generator::{Generation, Generator, Identity};
+use miette::{Result, miette};
+use text::judge::Blocklist;
+use text::numbers::thousands;
+use write::rounds::{EssayRequest, Outcome};
+
+use super::EvalProgress;
+use super::essays::{self, EssayResults, Quote};
+use super::report::{CorpusSummary, EvalReport, ModelResults};
+use super::{bias, copied, prediction};
+use crate::corpus::Corpus;
+
+/// What to measure.
+pub struct EvalOptions {
+    /// Program and version.
+    pub venti: &'static str,
+    pub prediction: Option<PredictionOptions>,
+    pub essays: Option<EssayOptions>,
+    /// Whether to probe for bias.
+    pub bias: bool,
+}
+
+/// The text to predict, in windows of `context` tokens.
+pub struct PredictionOptions {
+    pub corpus: Corpus,
+    pub context: usize,
+}
+
+/// The essays to write.
+pub struct EssayOptions {
+    pub quotes: Vec<Quote>,
+    /// Random seed for every essay, instead of one derived from its quote.
+    pub rng_seed: Option<u64>,
+    pub blocklist: Blocklist,
+    /// The text to search for copied passages.
+    pub against: Option<Corpus>,
+}
+
+/// A model to evaluate.
+pub struct ModelUnderTest {
+    /// Name as given on the command line.
+    pub name: String,
+    pub identity: Identity,
+    /// Number of parameters.
+    pub parameters: usize,
+    /// Settings for the essays.
+    pub generation: Generation,
+}
+
+/// Returns the window size for prediction: `requested`, or else `fewest`, the smallest number of
+/// positions of the models.
+///
+/// # Errors
+/// If a window exceeds the positions of a model.
+pub fn window_size(requested: Option<usize>, fewest: usize) -> Result<usize> {
+    let context = requested.unwrap_or(fewest);
+    if context > fewest {
+        return Err(miette!(
+            help = format!("`--context` can be at most {fewest}"),
+            "windows of {} tokens exceed the {} positions of a model",
+            thousands(context),
+            thousands(fewest)
+        ));
+    }
+    Ok(context)
+}
+
+/// An evaluation, and its results so far.
+pub struct Evaluation {
+    options: EvalOptions,
+    models: Vec<ModelResults>,
+    /// The essays of each model, empty if there are none to write.
+    written: Vec<Vec<(EssayRequest, Outcome)>>,
+}
+
+impl Evaluation {
+    pub fn new(options: EvalOptions) -> Self {
+        Self { options, models: Vec::new(), written: Vec::new() }
+    }
+
+    /// Evaluates a model.
+    ///
+    /// # Errors
+    /// If the model has no end-of-text token or too few positions, or fails.
+    pub fn evaluate(
+        &mut self,
+        model: ModelUnderTest,
+        generator: &mut dyn Generator,
+        progress: &dyn EvalProgress,
+    ) -> Result<()> {
+        let ModelUnderTest { name, identity, parameters, generation } = model;
+        let provenance = generator.provenance();
+        let prediction = match &self.options.prediction {
+            Some(PredictionOptions { corpus, context }) => {
+                Some(prediction::predict(generator, corpus, *context, progress)?)
+            }
+            None => None,
+        };
+        let bias = match self.options.bias {
+            true => Some(bias::probe(generator, progress)?),
+            false => None,
+        };
+        let mut written = Vec::new();
+        if let Some(EssayOptions { quotes, rng_seed, blocklist, .. }) = &self.options.essays {
+            let requests = essays::requests(quotes, &generation, *rng_seed);
+            let outcomes = essays::write(generator, &requests, blocklist, progress)?;
+            written = requests.into_iter().zip(outcomes).collect();
+        }
+        self.written.push(written);
+        self.models.push(ModelResults {
+            model: name,
+            id: identity.id,
+            weights: identity.weights,
+            generation: self.options.essays.is_some().then_some(generation),
+            parameters,
+            device: provenance.device,
+            dtype: provenance.dtype,
+            prediction,
+            essays: None,
+            bias,
+        });
+        Ok(())
+    }
+
+    /// Searches the essays of all models for copied passages, and reports.
+    pub fn report(self) -> EvalReport {
+        let Self { options, mut models, written } = self;
+        if let Some(EssayOptions { against, .. }) = &options.essays {
+            // The corpus is read once for all models.
+            let mut copied = against.as_ref().map(|against| {
+                let outcomes = written.iter().flatten().filter_map(|(_, outcome)| outcome.best());
+                let texts: Vec<&str> = outcomes.map(|best| best.text.as_str()).collect();
+                copied::passages(&texts, against).into_iter()
+            });
+            for (model, written) in models.iter_mut().zip(&written) {
+                let kept = written.iter().filter(|(_, outcome)| outcome.best.is_some()).count();
+                let copied = copied.as_mut().map(|copied| copied.take(kept).collect());
+                model.essays = Some(EssayResults::new(written, copied));
+            }
+        }
+        let prediction = options.prediction.as_ref();
+        let essays = options.essays.as_ref();
+        EvalReport {
+            venti: options.venti,
+            corpus: prediction.map(|prediction| CorpusSummary::new(&prediction.corpus)),
+            context: prediction.map(|prediction| prediction.context),
+            quotes: essays.map(|essays| essays.quotes.len()),
+            against: essays.and_then(|essays| essays.against.as_ref()).map(CorpusSummary::new),
+            models,
+        }
+    }
+}

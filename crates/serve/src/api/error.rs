@@ -1,0 +1,67 @@
+//! Error responses in OpenAI's format, so that its clients raise the right exceptions.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// An error response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    pub status: StatusCode,
+    pub message: String,
+    /// The invalid parameter.
+    pub param: Option<String>,
+    /// Machine-readable name of the error.
+    pub code: Option<&'static str>,
+}
+
+impl ApiError {
+    pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), param: None, code: None }
+    }
+
+    /// An invalid parameter (status 400).
+    pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
+        let param = Some(param.into());
+        Self { param, ..Self::new(StatusCode::BAD_REQUEST, message) }
+    }
+
+    /// An internal error (status 500).
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+    }
+
+    #[must_use]
+    pub fn code(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
+    /// The JSON sent as a response or within a stream.
+    pub fn to_json(&self) -> String {
+        let Self { status, message, param, code } = self;
+        let kind = if status.is_server_error() { "server_error" } else { "invalid_request_error" };
+        let error = json!({ "message": message, "type": kind, "param": param, "code": code });
+        json!({ "error": error }).to_string()
+    }
+}
+
+/// Seconds after which to try again when the queue is full.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.to_json()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+            }
+            _ => {}
+        }
+        response
+    }
+}

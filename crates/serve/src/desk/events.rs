@@ -1,0 +1,100 @@
+//! The messages to the pages of a session, as JSON.
+
+use serde::Serialize;
+
+use super::draft::{Draft, DraftRequest, DraftState, DraftToken};
+use content::essay::Step;
+use generator::FinishReason;
+use write::Candidate;
+
+/// A message to the pages of a session.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum DraftEvent<'d> {
+    /// All drafts; the first message to each page.
+    All { drafts: Vec<DraftView<'d>> },
+    /// A draft is new or has been steered.
+    Draft { draft: DraftView<'d> },
+    /// Tokens of a draft, from the given index on.
+    Tokens { draft: u64, from: usize, tokens: &'d [DraftToken] },
+    /// The status of a draft has changed.
+    State {
+        draft: u64,
+        #[serde(flatten)]
+        status: StatusView<'d>,
+    },
+    /// A draft has been removed.
+    Gone { draft: u64 },
+}
+
+impl DraftEvent<'_> {
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("strings and numbers serialise to JSON")
+    }
+}
+
+/// A complete draft.
+#[derive(Serialize)]
+pub struct DraftView<'d> {
+    id: u64,
+    number: usize,
+    model: &'d str,
+    /// Decimal digits, because JavaScript's numbers have only 53 bits.
+    rng_seed: String,
+    quote: &'d str,
+    title: &'d str,
+    lead: Option<&'d str>,
+    steered: bool,
+    steps: &'d [Step],
+    tokens: &'d [DraftToken],
+    #[serde(flatten)]
+    status: StatusView<'d>,
+}
+
+/// The status of a draft.
+#[derive(Serialize)]
+pub struct StatusView<'d> {
+    state: DraftState,
+    ended: Option<FinishReason>,
+    message: Option<&'d str>,
+    essay: Option<EssayView>,
+}
+
+/// The essay that would be published.
+#[derive(Serialize)]
+struct EssayView {
+    text: String,
+    words: usize,
+    faults: Vec<String>,
+    blocked: Option<String>,
+}
+
+impl Draft {
+    /// The complete draft.
+    pub fn view(&self, id: u64) -> DraftView<'_> {
+        let DraftRequest { number, model, quote, essay, .. } = &self.request;
+        DraftView {
+            id,
+            number: *number,
+            model,
+            rng_seed: essay.rng_seed.to_string(),
+            quote,
+            title: &essay.prompt.title,
+            lead: essay.prompt.lead.as_deref(),
+            steered: self.is_steered(),
+            steps: &self.steps,
+            tokens: &self.tokens,
+            status: self.status(),
+        }
+    }
+
+    /// The status of the draft.
+    pub fn status(&self) -> StatusView<'_> {
+        let essay = (!self.state.is_running()).then(|| {
+            let Candidate { text, figures, verdict, .. } = self.candidate();
+            let (faults, blocked) = (verdict.faults, verdict.blocked);
+            EssayView { text, words: figures.words, faults, blocked }
+        });
+        StatusView { state: self.state, ended: self.ended, message: self.message.as_deref(), essay }
+    }
+}

@@ -1,0 +1,67 @@
+//! The inputs of the desk's form for the generation settings, made from the table of settings.
+
+use std::fmt::Write;
+
+use generator::{Kind, Role, SETTINGS, Setting};
+use site::escape::content;
+
+/// The marker in the page that the inputs replace.
+const MARKER: &str = "<!-- settings -->";
+
+/// Puts the inputs into the page.
+pub fn with_settings(page: &str) -> String {
+    let settings = SETTINGS.iter().filter(|setting| is_shown(setting));
+    let mut inputs = String::new();
+    settings.for_each(|setting| push_input(&mut inputs, setting));
+    page.replace(MARKER, inputs.trim_end())
+}
+
+/// Whether the settings part of the form shows this setting. The maximum number of words, the number of
+/// candidates and the stop strings have inputs of their own.
+fn is_shown(setting: &Setting) -> bool {
+    setting.role == Role::Sampling || setting.name == "min_words"
+}
+
+fn push_input(out: &mut String, setting: &Setting) {
+    let Setting { name, kind, range: (min, max), label, help, .. } = setting;
+    let (step, mode) = match kind {
+        Kind::Number => ("any", "decimal"),
+        Kind::Count => ("1", "numeric"),
+        Kind::Texts => return,
+    };
+    let (label, help) = (content(label), content(help));
+    write!(
+        out,
+        "<div class=\"field\">\n\
+         <label for=\"{name}\">{label}</label>\n\
+         <input id=\"{name}\" name=\"{name}\" data-setting type=\"number\" min=\"{min}\" max=\"{max}\" \
+         step=\"{step}\" inputmode=\"{mode}\" aria-describedby=\"{name}-hint {name}-error\">\n\
+         <p class=\"hint\" id=\"{name}-hint\">{help}.</p>\n\
+         <p class=\"error\" id=\"{name}-error\" hidden></p>\n\
+         </div>\n"
+    )
+    .expect("writing to a string cannot fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sampling_setting_has_an_input_with_its_range() {
+        let page = with_settings("<form>\n<!-- settings -->\n</form>");
+        for setting in SETTINGS.iter().filter(|setting| setting.role == Role::Sampling) {
+            let name = setting.name;
+            assert!(page.contains(&format!("<label for=\"{name}\">")), "{name}: {page}");
+            assert!(
+                page.contains(&format!("<p class=\"error\" id=\"{name}-error\" hidden>")),
+                "{name}"
+            );
+        }
+        let top_p = "<input id=\"top_p\" name=\"top_p\" data-setting type=\"number\" min=\"0\" max=\"1\" \
+                     step=\"any\" inputmode=\"decimal\" aria-describedby=\"top_p-hint top_p-error\">";
+        assert!(page.contains(top_p), "{page}");
+        assert!(page.contains("id=\"min_words\"") && !page.contains("id=\"max_words\""), "{page}");
+        assert!(page.ends_with("</div>\n</form>"), "{page}");
+    }
+}

@@ -1,0 +1,30 @@
+//! What the preview shows: the site, with its status.
+
+use std::sync::Arc;
+
+use crate::pending_essay::PendingEssays;
+use crate::site_snapshot::SiteSnapshot;
+
+/// The site as shown, with its status.
+#[derive(Debug, Default, Clone)]
+pub struct PreviewState {
+    /// Number of builds that have ended.
+    pub builds: usize,
+    /// The last successful build.
+    pub snapshot: SiteSnapshot,
+    /// The site's path on its host, such as `/` or `/blog/`.
+    pub prefix: Arc<str>,
+    /// Why the last build failed, as shown in the terminal.
+    pub problem: Option<Arc<str>>,
+    /// Status line about background work.
+    pub work: Option<Arc<str>>,
+    /// Missing essays, which are being written.
+    pub pending: Arc<PendingEssays>,
+}
+
+impl PreviewState {
+    /// Whether a build has succeeded.
+    pub fn has_site(&self) -> bool {
+        self.snapshot.count() > 0
+    }
+}

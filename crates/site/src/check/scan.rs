@@ -1,0 +1,228 @@
+//! The state of the check while one file is read, and what is kept of the file for checks that need
+//! all files.
+
+use std::ops::Range;
+
+use super::address::{Address, AddressForm, BaseUrl};
+use super::finding::{Finding, Lines, Location, Rule};
+use super::output_files::{FileId, Lookup, OutputFiles};
+use crate::route::NOT_FOUND;
+
+/// What all files are checked against.
+#[derive(Debug)]
+pub struct SiteContext<'a> {
+    pub files: &'a OutputFiles,
+    /// `None` if `base_url` is not set.
+    pub base_url: Option<BaseUrl>,
+    /// The output folder as findings name it, with a slash at the end.
+    pub prefix: String,
+    /// Whether to collect external addresses.
+    pub external: bool,
+}
+
+/// Kind of an HTML file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageKind {
+    Page,
+    Redirect,
+}
+
+/// What is kept of a file.
+#[derive(Debug)]
+pub struct ScannedFile {
+    pub id: FileId,
+    /// `None` if it is not a page.
+    pub kind: Option<PageKind>,
+    /// Number of addresses.
+    pub links: usize,
+    /// Targets of `#fragments`, sorted.
+    pub ids: Vec<Box<str>>,
+    /// Ids that links refer to.
+    pub anchors: Vec<Anchor>,
+    /// Pages to which a reader can go from here.
+    pub leads_to: Vec<FileId>,
+    pub external: Vec<(String, Location)>,
+    pub findings: Vec<Finding>,
+}
+
+/// An id that must exist in `file`.
+#[derive(Debug)]
+pub struct Anchor {
+    pub file: FileId,
+    pub id: Box<str>,
+    pub location: Location,
+}
+
+/// A file being read.
+#[derive(Debug)]
+pub struct FileScan<'a> {
+    pub site: &'a SiteContext<'a>,
+    /// Path from which relative addresses are resolved: the file's own, or that of its `<base>`.
+    pub from: String,
+    pub file: ScannedFile,
+    lines: Lines<'a>,
+}
+
+impl<'a> FileScan<'a> {
+    pub fn new(site: &'a SiteContext<'a>, id: FileId, text: &'a str) -> Self {
+        let file = ScannedFile {
+            id,
+            kind: None,
+            links: 0,
+            ids: Vec::new(),
+            anchors: Vec::new(),
+            leads_to: Vec::new(),
+            external: Vec::new(),
+            findings: Vec::new(),
+        };
+        Self { site, from: site.files.path(id).to_owned(), file, lines: Lines::of(text) }
+    }
+
+    /// Adds a finding at this byte range.
+    pub fn report(&mut self, rule: Rule, at: &Range<usize>, message: impl Into<String>) {
+        self.file.findings.push(Finding::at(rule, self.location(at), message));
+    }
+
+    /// Adds a finding with a hint.
+    pub fn report_with_hint(
+        &mut self,
+        rule: Rule,
+        at: &Range<usize>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.file.findings.push(Finding::at(rule, self.location(at), message).hint(hint));
+    }
+
+    /// Adds a finding about the whole file.
+    pub fn report_file(&mut self, rule: Rule, message: impl Into<String>) {
+        let location = self.site.location(self.file.id);
+        self.file.findings.push(Finding::at(rule, location, message));
+    }
+
+    /// Checks the address of a file that the browser loads.
+    pub fn load(&mut self, address: &str, at: Range<usize>) {
+        self.resolve(address, &at);
+    }
+
+    /// Checks an address that a reader can visit.
+    pub fn visit(&mut self, address: &str, at: Range<usize>) {
+        let target = self.resolve(address, &at);
+        self.file.leads_to.extend(target);
+    }
+
+    /// Returns what must be kept of the file.
+    pub fn finish(mut self) -> ScannedFile {
+        self.file.ids.sort_unstable();
+        self.file.leads_to.sort_unstable();
+        self.file.leads_to.dedup();
+        self.file
+    }
+
+    /// Checks an address and returns the file it leads to, if it is one of the site.
+    fn resolve(&mut self, address: &str, at: &Range<usize>) -> Option<FileId> {
+        self.file.links += 1;
+        match Address::resolve(address, &self.from, self.site.base_url.as_ref()) {
+            Address::External(url) if self.site.external => {
+                let location = self.location(at);
+                self.file.external.push((url, location));
+            }
+            Address::Outside => self.report_outside(address, at),
+            Address::Site { path, fragment, form } => {
+                self.check_form(form, address, at);
+                let id = self.look_up(&path, form, at)?;
+                let top = |fragment: &String| fragment.eq_ignore_ascii_case("top");
+                if let Some(fragment) = fragment.filter(|fragment| !top(fragment))
+                    && super::is_page(self.site.files.path(id))
+                {
+                    let location = self.location(at);
+                    self.file.anchors.push(Anchor { file: id, id: fragment.into(), location });
+                }
+                return Some(id);
+            }
+            Address::External(_) | Address::Other => {}
+        }
+        None
+    }
+
+    fn report_outside(&mut self, address: &str, at: &Range<usize>) {
+        let message = format!("`{}` leads out of the site", address.trim());
+        match &self.site.base_url {
+            Some(base_url) if address.trim_start().starts_with('/') => {
+                let path = base_url.path();
+                let hint = format!("the site is served under {path}, as `base_url` says");
+                self.report_with_hint(Rule::Link, at, message, hint);
+            }
+            _ => self.report(Rule::Link, at, message),
+        }
+    }
+
+    /// Checks how an address is written, wherever it leads. The 404 page is served at any depth.
+    fn check_form(&mut self, form: AddressForm, address: &str, at: &Range<usize>) {
+        match (form, self.from == NOT_FOUND) {
+            (AddressForm::Relative, true) => self.report_with_hint(
+                Rule::Link,
+                at,
+                format!("`{address}` is relative"),
+                "this page is shown for addresses at any depth: begin the link with `/`",
+            ),
+            (AddressForm::Rooted, false) => self.report_with_hint(
+                Rule::Portable,
+                at,
+                format!("`{address}` opens neither under another path nor from the disk"),
+                "make it relative to the page, as `{{ root }}` does in a template",
+            ),
+            _ => {}
+        }
+    }
+
+    /// Finds the file at a path.
+    fn look_up(&mut self, path: &str, form: AddressForm, at: &Range<usize>) -> Option<FileId> {
+        let files = self.site.files;
+        let found = match form {
+            AddressForm::Own => files.id(path).map_or(Lookup::Nothing, Lookup::File),
+            _ => files.find(path),
+        };
+        match found {
+            Lookup::File(id) => Some(id),
+            Lookup::Folder(id) => {
+                if form == AddressForm::Relative && self.from != NOT_FOUND {
+                    self.report_with_hint(
+                        Rule::Portable,
+                        at,
+                        format!("this names the folder of `{}`", files.path(id)),
+                        "name the file: from the disk, browsers open no folder",
+                    );
+                }
+                Some(id)
+            }
+            Lookup::OtherCase(id) => {
+                let there = files.path(id);
+                self.report_with_hint(
+                    Rule::Link,
+                    at,
+                    format!("`{path}` is not in the output"),
+                    format!("there is `{there}`, but most hosts distinguish upper and lower case"),
+                );
+                Some(id)
+            }
+            Lookup::Hidden => None,
+            Lookup::Nothing => {
+                let shown = if path.is_empty() { "index.html" } else { path };
+                self.report(Rule::Link, at, format!("`{shown}` is not in the output"));
+                None
+            }
+        }
+    }
+
+    fn location(&self, at: &Range<usize>) -> Location {
+        Location { position: Some(self.lines.position(at)), ..self.site.location(self.file.id) }
+    }
+}
+
+impl SiteContext<'_> {
+    /// A file as a whole.
+    pub fn location(&self, id: FileId) -> Location {
+        Location { file: format!("{}{}", self.prefix, self.files.path(id)), position: None }
+    }
+}

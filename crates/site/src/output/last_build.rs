@@ -1,0 +1,46 @@
+//! What the last build left in the output folder, for a preview that reuses it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use blake3::Hash;
+
+use super::manifest::Manifest;
+use super::swap::StagingArea;
+use super::{STAMPS_FILE, stamps, survey};
+use content::fs;
+
+/// Read-only view of the site as a build left it in its folder.
+#[derive(Debug, Default)]
+pub struct LastBuild {
+    folder: PathBuf,
+    /// Input hash of each file that is as Venti left it.
+    inputs: HashMap<String, Hash>,
+}
+
+impl LastBuild {
+    /// Surveys the folder. An unreadable folder counts as empty.
+    pub fn of(folder: &Path, scratch: &Path) -> Self {
+        let staging = StagingArea::of(folder).ok();
+        let manifest = staging.and_then(|staging| Manifest::load(&staging.manifest).ok());
+        let stamps = stamps::load(&scratch.join(STAMPS_FILE));
+        let inputs = survey::unchanged_files(&manifest.unwrap_or_default(), &stamps, folder);
+        Self { folder: folder.to_owned(), inputs }
+    }
+
+    /// Whether the file at `path` is as Venti left it and was made from this input.
+    pub fn has(&self, path: &str, input: Hash) -> bool {
+        self.inputs.get(path) == Some(&input)
+    }
+
+    /// Returns a file's bytes and its input hash.
+    ///
+    /// # Errors
+    /// The file is gone or was changed, or it cannot be read.
+    pub fn read(&self, path: &str) -> fs::Result<(Vec<u8>, Hash)> {
+        let file = self.folder.join(path);
+        let gone = || fs::error("read", &file)(std::io::ErrorKind::NotFound.into());
+        let input = *self.inputs.get(path).ok_or_else(gone)?;
+        Ok((fs::read(&file)?, input))
+    }
+}

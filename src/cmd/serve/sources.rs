@@ -1,0 +1,31 @@
+//! What a site is made from, read once for the build and the essay writer.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use content::essay::EssayId;
+use content::project::Project;
+use content::seed::Seed;
+use content::store::Stored;
+
+/// The project, its seeds and its stored essays.
+pub struct Content {
+    pub project: Project,
+    pub seeds: Vec<Seed>,
+    pub essays: BTreeMap<EssayId, Stored>,
+    /// When reading began. Later changes may be missing.
+    pub read_at: Instant,
+}
+
+impl Content {
+    /// Reads seeds and essays.
+    ///
+    /// # Errors
+    /// If a file has a mistake or cannot be read.
+    pub fn load(project: Project) -> miette::Result<Self> {
+        let read_at = Instant::now();
+        let seeds = content::load_seeds(&project)?;
+        let essays = content::store(&project).load()?;
+        Ok(Self { project, seeds, essays, read_at })
+    }
+}
