@@ -39,7 +39,7 @@ const marked = (page) => page.evaluate(() => window.mark === true);
 
 preview('an edited essay reloads at the same scroll position', { height: 500 }, async (page, site) => {
   await page.goto(`${site.base}${site.slug}/`);
-  await page.evaluate(() => scrollTo(0, 700));
+  await page.evaluate(() => scrollTo({ top: 700, behavior: 'instant' }));
   site.edit(`content/essays/${site.slug}.md`, (text) => `${text}\nThis was added at last.\n`);
   await page.getByText('This was added at last.').waitFor({ state: 'attached' });
   assert.ok(Math.abs((await page.evaluate(() => scrollY)) - 700) < 2, 'the scroll position is kept');

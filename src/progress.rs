@@ -83,6 +83,7 @@ impl<'t> EssayProgress<'t> {
 }
 
 /// Receives the progress of downloads.
+#[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "only hub models are downloaded"))]
 pub trait Downloads {
     /// The download of a file of this size starts or restarts.
     fn begin(&mut self, file: &str, bytes: u64);

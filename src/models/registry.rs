@@ -91,6 +91,7 @@ impl Gpt2Models {
     }
 
     /// The same models for this many concurrent clients.
+    #[cfg(feature = "serve")]
     #[must_use]
     pub fn for_clients(self, clients: usize) -> Self {
         Self { engine: Engine { clients, ..self.engine }, ..self }

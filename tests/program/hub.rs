@@ -16,7 +16,7 @@ fn mini() -> Repo {
 
 #[test]
 fn a_model_is_downloaded_once_and_pinned() {
-    let server = Server::start(mini(), 0).unwrap();
+    let server = Server::start(mini()).unwrap();
     let project = Project::new(&format!("{SMALL}model: ada/mini\n"));
     project.seed("seed-1", QUOTE);
     let build = |args: &[&str]| {

@@ -41,65 +41,43 @@ pub struct Config {
 
 /// config.json before validation.
 #[derive(Deserialize)]
+#[serde(default)]
 struct RawConfig {
     model_type: Option<String>,
-    #[serde(default = "openai::vocab_size")]
     vocab_size: usize,
-    #[serde(default = "openai::n_positions")]
     n_positions: usize,
-    #[serde(default = "openai::n_embd")]
     n_embd: usize,
-    #[serde(default = "openai::n_layer")]
     n_layer: usize,
-    #[serde(default = "openai::n_head")]
     n_head: usize,
     n_inner: Option<usize>,
-    #[serde(default = "openai::activation_function")]
     activation_function: String,
-    #[serde(default = "openai::layer_norm_epsilon")]
     layer_norm_epsilon: f64,
-    #[serde(default = "openai::yes")]
     scale_attn_weights: bool,
-    #[serde(default)]
     scale_attn_by_inverse_layer_idx: bool,
-    #[serde(default)]
     add_cross_attention: bool,
-    #[serde(default = "openai::yes")]
     tie_word_embeddings: bool,
-    #[serde(default = "openai::eos_token_id")]
     eos_token_id: Value,
 }
 
-/// Defaults for absent keys: the smallest published model.
-mod openai {
-    use serde_json::Value;
-
-    pub fn vocab_size() -> usize {
-        50257
-    }
-    pub fn n_positions() -> usize {
-        1024
-    }
-    pub fn n_embd() -> usize {
-        768
-    }
-    pub fn n_layer() -> usize {
-        12
-    }
-    pub fn n_head() -> usize {
-        12
-    }
-    pub fn activation_function() -> String {
-        "gelu_new".into()
-    }
-    pub fn layer_norm_epsilon() -> f64 {
-        1e-5
-    }
-    pub fn yes() -> bool {
-        true
-    }
-    pub fn eos_token_id() -> Value {
-        50256.into()
+/// The smallest published model.
+impl Default for RawConfig {
+    fn default() -> Self {
+        Self {
+            model_type: None,
+            vocab_size: 50257,
+            n_positions: 1024,
+            n_embd: 768,
+            n_layer: 12,
+            n_head: 12,
+            n_inner: None,
+            activation_function: "gelu_new".into(),
+            layer_norm_epsilon: 1e-5,
+            scale_attn_weights: true,
+            scale_attn_by_inverse_layer_idx: false,
+            add_cross_attention: false,
+            tie_word_embeddings: true,
+            eos_token_id: 50256.into(),
+        }
     }
 }
 

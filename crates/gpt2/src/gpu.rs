@@ -65,7 +65,6 @@ trait Backend: Send + Sync {
 
     unsafe fn upload(&self, to: u64, from: *const u8, bytes: usize) -> Result<()>;
     unsafe fn download(&self, to: *mut u8, from: u64, bytes: usize) -> Result<()>;
-    unsafe fn clear(&self, at: u64, bytes: usize) -> Result<()>;
     /// `arguments` points to the kernel's only parameter, of `bytes` bytes, which is copied.
     unsafe fn launch(
         &self,
@@ -285,15 +284,6 @@ impl Buffer {
         assert!(bytes <= self.bytes && bytes <= to.bytes, "copy past the end of a buffer");
         // SAFETY: the range is within both buffers.
         unsafe { self.gpu.0.download(to.memory.as_ptr(), self.address, bytes) }
-    }
-
-    /// Queues filling the whole buffer with zeros.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn queue_clear(&self) -> Result<()> {
-        // SAFETY: the range is the whole buffer.
-        unsafe { self.gpu.0.clear(self.address, self.bytes) }
     }
 }
 

@@ -3,11 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup fails the test")]
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use gpt2::hub::{Error, Hub, HubConfig, ModelName, Progress, Retry, Snapshot};
-use hub_server::{Faults, ReceivedRequest, Repo, Server, git_blob, sha256};
+use hub_server::{Faults, ReceivedRequest, Repo, Server, sha256};
 use tempfile::TempDir;
 
 const WEIGHTS: &str = "model.safetensors";
@@ -19,10 +18,7 @@ struct HubFixture {
 
 impl HubFixture {
     fn new() -> Self {
-        Self {
-            server: Server::start(Repo::tiny(), 0).unwrap(),
-            cache: tempfile::tempdir().unwrap(),
-        }
+        Self { server: Server::start(Repo::tiny()).unwrap(), cache: tempfile::tempdir().unwrap() }
     }
 
     fn config(&self) -> HubConfig {
@@ -83,21 +79,6 @@ fn only_the_needed_files_are_downloaded() {
     assert_whole(&snapshot);
     assert_eq!(snapshot.commit, Repo::tiny().commit);
     assert!(!snapshot.dir.join("README.md").exists());
-}
-
-#[test]
-fn the_cache_layout_matches_the_official_tools() {
-    let fixture = HubFixture::new();
-    fixture.fetch().unwrap();
-    let repo = Repo::tiny();
-    let dir = fixture.repo_dir();
-    assert_eq!(fs::read_to_string(dir.join("refs/main")).unwrap(), repo.commit);
-    let link =
-        |file: &str| fs::read_link(dir.join("snapshots").join(&repo.commit).join(file)).unwrap();
-    assert_eq!(link(WEIGHTS), Path::new("../../blobs").join(sha256(&repo.files[WEIGHTS])));
-    let config = git_blob(&repo.files["config.json"]);
-    assert_eq!(link("config.json"), Path::new("../../blobs").join(config));
-    assert_eq!(fs::read_dir(dir.join("blobs")).unwrap().count(), 3, "nothing is left over");
 }
 
 #[test]

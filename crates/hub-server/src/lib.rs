@@ -90,9 +90,9 @@ struct HubState {
 }
 
 impl Server {
-    /// Starts a server on a local port; 0 selects a free one.
-    pub fn start(repo: Repo, port: u16) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", port))?;
+    /// Starts a server on a free local port.
+    pub fn start(repo: Repo) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
         let state =
             Arc::new(Mutex::new(HubState { repo, faults: Faults::default(), requests: vec![] }));
@@ -356,7 +356,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Git blob hash of a file's content.
-pub fn git_blob(bytes: &[u8]) -> String {
+fn git_blob(bytes: &[u8]) -> String {
     let mut hasher = Sha1::new();
     hasher.update(format!("blob {}\0", bytes.len()));
     hasher.update(bytes);

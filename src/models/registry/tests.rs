@@ -194,7 +194,7 @@ mod on_the_hub {
 
     #[test]
     fn a_pin_needs_neither_cache_nor_network() {
-        let server = Server::start(Repo::tiny(), 0).unwrap();
+        let server = Server::start(Repo::tiny()).unwrap();
         let project = tempfile::tempdir().unwrap();
         let root = project.path();
         let pinned = models_with(root, &server.url(), false).identity("ada/tiny").unwrap();
@@ -215,7 +215,7 @@ mod on_the_hub {
 
     #[test]
     fn a_pin_keeps_its_commit_until_it_is_updated() {
-        let server = Server::start(Repo::tiny(), 0).unwrap();
+        let server = Server::start(Repo::tiny()).unwrap();
         let project = tempfile::tempdir().unwrap();
         let online = || models_with(project.path(), &server.url(), false);
         let first = online().identity("ada/tiny").unwrap();

@@ -36,9 +36,9 @@ pub fn settings() -> [(&'static str, Generation); 5] {
 pub fn check(subject: &Subject, settings: &Generation) -> CheckResult {
     let texts = subject.sizes.draws.div_ceil(TOKENS);
     let requests: Vec<_> = (0..texts)
-        .map(|id| request(subject, id as u64, 1 + 5 * id, settings.clone(), TOKENS))
+        .map(|id| request(subject.prose, id as u64, 1 + 5 * id, settings.clone(), TOKENS))
         .collect();
-    let written = write(subject.model, subject.checkpoint, &requests, texts, &|_| false)?;
+    let written = write(subject.model, subject.checkpoint, &requests, texts)?;
     let config = subject.model.config();
     let (mut draws, mut same, mut farthest) = (0, 0, 0.0_f32);
     for request in requests {

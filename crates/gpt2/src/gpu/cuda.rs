@@ -244,7 +244,11 @@ impl Backend for Driver {
             _ => failed("cuMemAlloc")(error),
         })?;
         // SAFETY: `bytes` bytes were allocated there.
-        unsafe { self.clear(address, bytes).inspect_err(|_| self.free(address))? };
+        let cleared = unsafe { result::memset_d8_async(address, 0, bytes, self.stream) };
+        // SAFETY: nobody else has the address.
+        cleared
+            .map_err(failed("cuMemsetD8Async"))
+            .inspect_err(|_| unsafe { self.free(address) })?;
         Ok(address)
     }
 
@@ -315,13 +319,6 @@ impl Backend for Driver {
             result::memcpy_dtoh_async(to, from, self.stream)
         }
         .map_err(failed("cuMemcpyDtoHAsync"))
-    }
-
-    unsafe fn clear(&self, at: u64, bytes: usize) -> Result<()> {
-        self.context.enter()?;
-        // SAFETY: guaranteed by the caller.
-        unsafe { result::memset_d8_async(at, 0, bytes, self.stream) }
-            .map_err(failed("cuMemsetD8Async"))
     }
 
     unsafe fn launch(

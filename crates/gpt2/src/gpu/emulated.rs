@@ -157,12 +157,6 @@ impl Backend for Emulated {
         Ok(())
     }
 
-    unsafe fn clear(&self, at: u64, bytes: usize) -> Result<()> {
-        // SAFETY: guaranteed by the caller.
-        unsafe { (at as *mut u8).write_bytes(0, bytes) };
-        Ok(())
-    }
-
     unsafe fn launch(
         &self,
         kernel: KernelHandle,

@@ -32,7 +32,7 @@ pub fn device() -> Device {
 /// The device's number formats, each with the tolerance of its logits relative to the reference's
 /// largest.
 pub const DTYPES: [(Dtype, f32); 3] = [
-    (Dtype::F32, 1e-4),
+    (Dtype::F32, 1e-5),
     (Dtype::Bf16, 0.03),
     if ON_GPU { (Dtype::F16, 0.005) } else { (Dtype::Int8, 0.06) },
 ];

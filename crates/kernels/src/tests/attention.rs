@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::numbers::{
-    KnownPrecision, UNIT, assert_near, bits, fused, gamma, in_every_format, numbers_of, random,
-    tensor,
+    KnownPrecision, UNIT, assert_near, assert_near_at_every_level, gamma, in_every_format,
+    numbers_of, random, tensor,
 };
 use crate::attention::{Head, Shape};
 use crate::format::Format;
@@ -160,19 +160,15 @@ pub fn store<F: Format>(
     level.run(StoreKernel::<F>(numbers, cached))
 }
 
-fn is_candles<F: KnownPrecision>(
-    level: Level,
-    seed: u64,
-    length: usize,
-    head_dim: usize,
-    scale: f32,
-) {
-    let text = CachedText::<F>::random(seed, level, length, head_dim);
+fn is_candles<F: KnownPrecision>(seed: u64, length: usize, head_dim: usize, scale: f32) {
+    let text = |level| CachedText::<F>::random(seed, level, length, head_dim);
     let q = random(seed + 2, head_dim);
     for length in [1, length.div_ceil(2), length] {
-        let (expected, tolerance) = text.reference(&q, length, scale);
-        let what = format!("{} on {}, {length} of {head_dim}", F::NAME, level.name());
-        assert_near(&what, &text.attend(level, &q, length, scale), &expected, &tolerance);
+        let (expected, tolerance) = text(Level::best()).reference(&q, length, scale);
+        let what = format!("{}, {length} of {head_dim}", F::NAME);
+        assert_near_at_every_level(&what, &expected, &tolerance, |level| {
+            text(level).attend(level, &q, length, scale)
+        });
     }
 }
 
@@ -187,10 +183,8 @@ proptest! {
         sharpness in select(vec![1.0f32, 30.0]),
         seed: u32,
     ) {
-        for level in Level::available() {
-            let scale = sharpness / (head_dim as f32).sqrt();
-            in_every_format!(is_candles(level, seed.into(), length, head_dim, scale));
-        }
+        let scale = sharpness / (head_dim as f32).sqrt();
+        in_every_format!(is_candles(seed.into(), length, head_dim, scale));
     }
 
     #[test]
@@ -218,38 +212,6 @@ proptest! {
         for level in Level::available() {
             in_every_format!(keeps(level, &numbers));
         }
-    }
-}
-
-#[test]
-fn simd_levels_agree() {
-    fn agree<F: Format>(length: usize, head_dim: usize) {
-        let q = random(1, head_dim);
-        let y = |level| {
-            bits(
-                &CachedText::<F>::random(2, level, length, head_dim).attend(level, &q, length, 0.3),
-            )
-        };
-        let expected = y(Level::best());
-        for level in fused() {
-            assert!(y(level) == expected, "{} at {length} of {head_dim}", level.name());
-        }
-    }
-    for (length, head_dim) in [(1, 1), (15, 7), (33, 16), (40, 64), (100, 80), (17, 128)] {
-        in_every_format!(agree(length, head_dim));
-    }
-}
-
-#[test]
-fn a_single_key_gives_its_value() {
-    fn gives_its_value<F: KnownPrecision>(level: Level) {
-        let text = CachedText::<F>::random(3, level, 1, 40);
-        let y = text.attend(level, &random(4, 40), 1, 0.2);
-        let tolerance: Vec<f64> = text.exact_values.iter().map(|x| gamma(5) * x.abs()).collect();
-        assert_near(F::NAME, &y, &text.exact_values, &tolerance);
-    }
-    for level in Level::available() {
-        in_every_format!(gives_its_value(level));
     }
 }
 

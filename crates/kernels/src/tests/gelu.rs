@@ -1,6 +1,6 @@
 //! Compares GELU with candle's.
 
-use super::numbers::{UNIT, assert_near, bits, fused, numbers_of, tensor};
+use super::numbers::{UNIT, assert_near_at_every_level, numbers_of, tensor};
 use crate::gelu::Activation;
 use crate::gelu::activate;
 use crate::simd::Level;
@@ -23,37 +23,30 @@ fn activated(level: Level, activation: Activation, inputs: &[f32]) -> Vec<f32> {
 fn both_variants_match_candle() {
     let x = inputs();
     let exact = tensor(&x, &[x.len()]);
-    for level in Level::available() {
-        // x / (1 + e^-2u). The error of u (five roundings) contributes in proportion to u, in addition
-        // to the exponential's 2 ulp (3 without FMA) and three roundings. Exponents are clamped at 88,
-        // where the result should vanish; candle's 1 + tanh suffers from cancellation.
-        let tolerance: Vec<f64> = x
-            .iter()
-            .map(|x| f64::from(*x))
-            .map(|x| {
-                let u = (1.6 * x * (1.0 + 0.044_715 * x * x)).abs().min(88.0);
-                let relative = UNIT * (6.0 * u + 6.0 + 3.0);
-                let y = x / (1.0 + (-1.595_769 * x * (1.0 + 0.044_715 * x * x)).exp());
-                2.0 * relative * y.abs() + x.abs() * f64::EPSILON + f64::from(f32::MIN_POSITIVE)
-            })
-            .collect();
-        let y = activated(level, Activation::GeluTanh, &x);
-        assert_near(level.name(), &y, &numbers_of(&exact.gelu().unwrap()), &tolerance);
+    // x / (1 + e^-2u). The error of u (five roundings) contributes in proportion to u, in addition to the
+    // exponential's 2 ulp (3 without FMA) and three roundings. Exponents are clamped at 88, where the
+    // result should vanish; candle's 1 + tanh suffers from cancellation.
+    let tolerance: Vec<f64> = x
+        .iter()
+        .map(|x| f64::from(*x))
+        .map(|x| {
+            let u = (1.6 * x * (1.0 + 0.044_715 * x * x)).abs().min(88.0);
+            let relative = UNIT * (6.0 * u + 6.0 + 3.0);
+            let y = x / (1.0 + (-1.595_769 * x * (1.0 + 0.044_715 * x * x)).exp());
+            2.0 * relative * y.abs() + x.abs() * f64::EPSILON + f64::from(f32::MIN_POSITIVE)
+        })
+        .collect();
+    let expected = numbers_of(&exact.gelu().unwrap());
+    assert_near_at_every_level("GELU", &expected, &tolerance, |level| {
+        activated(level, Activation::GeluTanh, &x)
+    });
 
-        // f32 precision of 1 + erf, which suffers from cancellation.
-        let tolerance: Vec<f64> = x.iter().map(|x| 8.0 * UNIT * f64::from(x.abs())).collect();
-        let y = activated(level, Activation::GeluErf, &x);
-        assert_near(level.name(), &y, &numbers_of(&exact.gelu_erf().unwrap()), &tolerance);
-    }
-}
-
-#[test]
-fn simd_levels_agree() {
-    let x = inputs();
-    let expected = bits(&activated(Level::best(), Activation::GeluTanh, &x));
-    for level in fused() {
-        assert!(bits(&activated(level, Activation::GeluTanh, &x)) == expected, "{}", level.name());
-    }
+    // f32 precision of 1 + erf, which suffers from cancellation.
+    let tolerance: Vec<f64> = x.iter().map(|x| 8.0 * UNIT * f64::from(x.abs())).collect();
+    let expected = numbers_of(&exact.gelu_erf().unwrap());
+    assert_near_at_every_level("exact GELU", &expected, &tolerance, |level| {
+        activated(level, Activation::GeluErf, &x)
+    });
 }
 
 #[test]

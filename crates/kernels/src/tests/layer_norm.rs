@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::numbers::{
-    UNIT, assert_near, bits, encoded, fused, gamma, in_every_format, numbers_of, random, tensor,
+    UNIT, assert_near_at_every_level, bits, encoded, gamma, in_every_format, numbers_of, random,
+    tensor,
 };
 use crate::format::{F32, Format, GROUP};
 use crate::layer_norm::LayerNorm;
@@ -69,10 +70,9 @@ fn reference(x: &[f32], weight: &[f32], bias: &[f32]) -> (Vec<f64>, Vec<f64>) {
 
 fn is_candles(x: &[f32], weight: &[f32], bias: &[f32]) {
     let (expected, tolerance) = reference(x, weight, bias);
-    for level in Level::available() {
-        let y = normalised(level, x, weight, bias);
-        assert_near(&format!("{} of {}", level.name(), x.len()), &y, &expected, &tolerance);
-    }
+    assert_near_at_every_level(&format!("{} numbers", x.len()), &expected, &tolerance, |level| {
+        normalised(level, x, weight, bias)
+    });
 }
 
 proptest! {
@@ -120,18 +120,6 @@ fn every_format_encodes_the_same_norm() {
     for level in Level::available() {
         for width in [1, 63, 64, 65, 320] {
             in_every_format!(writes_it_down(level, width));
-        }
-    }
-}
-
-#[test]
-fn simd_levels_agree() {
-    for width in [1, 17, 64, 100, 768] {
-        let [x, weight, bias] = [6, 7, 8].map(|seed| random(seed, width));
-        let expected = bits(&normalised(Level::best(), &x, &weight, &bias));
-        for level in fused() {
-            let got = bits(&normalised(level, &x, &weight, &bias));
-            assert!(got == expected, "{} of {width}", level.name());
         }
     }
 }

@@ -51,6 +51,25 @@ pub fn assert_near(what: &str, got: &[f32], expected: &[f64], tolerance: &[f64])
     }
 }
 
+/// Asserts that `run` is within the tolerance at every SIMD level, and that all levels with fused
+/// multiply-add give the same bits.
+pub fn assert_near_at_every_level(
+    what: &str,
+    expected: &[f64],
+    tolerance: &[f64],
+    run: impl Fn(Level) -> Vec<f32>,
+) {
+    let mut fused = None;
+    for level in Level::available() {
+        let got = run(level);
+        assert_near(&format!("{what} on {}", level.name()), &got, expected, tolerance);
+        if !is_portable(level) {
+            let got = bits(&got);
+            assert!(*fused.get_or_insert_with(|| got.clone()) == got, "{what} on {}", level.name());
+        }
+    }
+}
+
 /// Pads rows to whole groups and encodes them.
 pub fn encoded<F: Format>(level: Level, x: &[f32], width: usize) -> Vec<F::Group> {
     let mut groups = Vec::new();
@@ -113,11 +132,6 @@ macro_rules! in_every_format {
     };
 }
 pub(super) use in_every_format;
-
-/// Levels with fused multiply-add, which give identical bits.
-pub fn fused() -> impl Iterator<Item = Level> {
-    Level::available().filter(|level| !is_portable(*level))
-}
 
 /// Whether products and sums are rounded separately.
 pub fn is_portable(level: Level) -> bool {

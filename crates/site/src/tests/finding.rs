@@ -181,12 +181,3 @@ fn every_list_links_to_its_feed() {
     assert_eq!(entry("tags/even/atom.xml"), entry("atom.xml"));
     assert!(!text(&tree, "piece-1/index.html").contains("/atom.xml\" "));
 }
-
-#[test]
-fn without_a_base_url_lists_have_no_feeds() {
-    let mut sample = full();
-    sample.project.config.base_url = None;
-    let tree = sample.build().tree;
-    assert!(!tree.keys().any(|path| path.ends_with("atom.xml")));
-    assert!(!text(&tree, "tags/odd/index.html").contains("atom.xml"));
-}
