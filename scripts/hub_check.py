@@ -7,12 +7,13 @@ huggingface_hub (`pip install huggingface_hub`) and cargo, and uses only local c
 line per check and ends with `N passed, N failed`.
 """
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from ci_program import Checks, build
 
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
@@ -22,20 +23,8 @@ try:
 except ImportError:
     sys.exit("huggingface_hub is missing: pip install huggingface_hub")
 
-ROOT = Path(__file__).resolve().parent.parent
 REPO = "ada/tiny"
 NEEDED = ["config.json", "model.safetensors", "tokenizer.json"]
-
-
-def build(*target: str) -> Path:
-    """Builds a binary or example and returns its path."""
-    command = ["cargo", "build", "--release", "--message-format=json-render-diagnostics"]
-    # Builds the whole workspace, like `cargo test`, so that no dependency is compiled twice.
-    done = subprocess.run(
-        [*command, *target], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True
-    )
-    messages = [json.loads(line) for line in done.stdout.splitlines()]
-    return Path([m["executable"] for m in messages if m.get("executable")][-1])
 
 
 def fetch(client: Path, endpoint: str, cache: Path, *flags: str) -> Path:
@@ -70,13 +59,7 @@ def main() -> int:
     server = subprocess.Popen([server_binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     endpoint = server.stdout.readline().strip()
     nowhere = "http://127.0.0.1:9"
-    failed = passed = 0
-
-    def check(name: str, holds: bool) -> None:
-        nonlocal failed, passed
-        passed, failed = passed + holds, failed + (not holds)
-        print(("ok      " if holds else "FAILED  ") + name)
-
+    check = Checks()
     with tempfile.TemporaryDirectory() as scratch:
         theirs, ours = Path(scratch, "theirs"), Path(scratch, "ours")
         by_python = Path(
@@ -111,8 +94,7 @@ def main() -> int:
 
     server.stdin.close()
     server.wait()
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return check.exit_status()
 
 
 if __name__ == "__main__":

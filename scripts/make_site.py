@@ -13,12 +13,11 @@ The first seeds have difficult content (hostile text, long words, umlauts, Markd
 """
 
 import argparse
+import base64
 import hashlib
 import json
 import pathlib
 import random
-import struct
-import zlib
 
 TAGS = ["startups", "hiring", "growth", "meetings", "roadmaps", "culture", "Remote Work", "capital", "Köln & Umgebung", "AI"]
 AUTHORS = [
@@ -51,6 +50,11 @@ TAILS = [
 ]
 NOUNS = ["Chairs", "Deadlines", "Minutes", "Corridors", "Promises", "Numbers", "Mornings", "Doors", "Drafts", "Lunches"]
 MODELS = [("venti-mini", "9d" * 32), ("gpt2", "24" * 32)]
+# An image of four squares, 64 by 64 pixels.
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAYUlEQVR4nO3PQREAEBQAUY2MuwRkUEgaMcQQRYZ/+Le3swVeubOlXtdOvQAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAhAHvjNR7cgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA4T6zvKEebyZ45gAAAABJRU5ErkJggg=="
+)
 # Text that must never be interpreted as markup.
 HOSTILE = "</script><script>document.documentElement.dataset.broken = 1</script> <img src=x onerror=alert(1)> & \"quoted\" 'twice' ]]> <!--"
 
@@ -180,7 +184,7 @@ def markdown(front, text=""):
 class Piece:
     """A seed and its essays."""
 
-    def __init__(self, number, random, sentences, words):
+    def __init__(self, number, random, sentences):
         self.slug = f"piece-{number:06d}"
         self.quote = random.choice(sentences)
         if number % 3 == 0:
@@ -189,9 +193,9 @@ class Piece:
         self.title = f"{noun} and {other}, part {number}"
         self.author = random.choice(AUTHORS) if number % 9 else None
         self.source = "https://example.com/a-talk" if number % 12 == 0 else None
-        # From a quarter to 2.25 times the requested length, about that length on average.
-        spread = random.triangular(0.25, 2.25, 0.75)
-        self.bodies = [body(random, sentences, words * spread)]
+        # From 100 to 900 words, about 400 on average.
+        words = 400 * random.triangular(0.25, 2.25, 0.75)
+        self.bodies = [body(random, sentences, words)]
         self.tags = random.sample(TAGS[: 3 + number % 8], k=min(1 + number % 4, 3)) if number % 17 else []
         self.date = f"{2024 + number % 3}-{1 + random.randrange(12):02d}-{1 + random.randrange(28):02d}"
         if self.date > "2026-10":
@@ -205,7 +209,7 @@ class Piece:
             temperatures = [0.6, 0.8, 1.1, 1.4][: 2 + number // 20 % 3]
             self.takes = [{"generation": {"temperature": t}} for t in temperatures]
             self.takes[-1]["model"] = "gpt2"
-            self.bodies += [body(random, sentences, words * spread) for _ in self.takes[1:]]
+            self.bodies += [body(random, sentences, words) for _ in self.takes[1:]]
         self.flagged = None
         self.reviewed = number % 5 == 0
 
@@ -312,23 +316,10 @@ def in_takes(piece):
 AWKWARD = [hostile, endless, wordy, umlauts, by_hand, in_paragraphs, short, in_takes]
 
 
-def png(size=64):
-    """Returns an image of four squares, `size` by `size` pixels."""
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    half = size // 2
-    top = b"\0" + b"\xc8\x4b\x31" * half + b"\x2f\x5d\x8a" * half
-    bottom = b"\0" + b"\xe0\xb0\x4a" * half + b"\x3c\x3c\x3c" * half
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0))
-        + chunk(b"IDAT", zlib.compress(top * half + bottom * half)) + chunk(b"IEND", b"")
-    )
-
-
-def config(base_url):
+def config():
     front = {
         "title": "Made to Measure", "tagline": "Thinkpieces that nobody wrote about meetings that nobody held.",
-        "base_url": base_url,
+        "base_url": "https://venti.example/blog/",
         "author": {"name": "Venti", "bio": "Venti is a program. It was not in the meeting."},
         "footer": "Everything here was made by a script.",
     }
@@ -336,19 +327,19 @@ def config(base_url):
     return yaml(front) + f"nav: {json.dumps([{'name': name, 'url': url} for name, url in nav])}\n"
 
 
-def make(out, count, *, base_url, words, plain):
+def make(out, count, plain):
     seeds, essays, pages = (out / "content" / name for name in ("seeds", "essays", "pages"))
     for folder in (seeds, essays, pages / "img", pages / "notes"):
         folder.mkdir(parents=True, exist_ok=True)
-    (out / "venti.yaml").write_text(config(base_url), encoding="utf-8")
+    (out / "venti.yaml").write_text(config(), encoding="utf-8")
     (pages / "about.md").write_text(ABOUT, encoding="utf-8")
     (pages / "workshop.md").write_text(WORKSHOP, encoding="utf-8")
     (pages / "notes" / "deep.md").write_text(DEEP, encoding="utf-8")
-    (pages / "img" / "squares.png").write_bytes(png())
+    (pages / "img" / "squares.png").write_bytes(PNG)
     pool = random.Random("sentences")
     sentences = [sentence(pool) for _ in range(4096)]
     for number in range(count):
-        piece = Piece(number, random.Random(f"piece {number}"), sentences, words)
+        piece = Piece(number, random.Random(f"piece {number}"), sentences)
         if not plain:
             make_awkward(piece, number)
         (seeds / f"{piece.slug}.md").write_text(piece.seed(), encoding="utf-8")
@@ -360,13 +351,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=pathlib.Path, help="project folder; must not exist or must be empty")
     parser.add_argument("count", type=int, help="number of seeds")
-    parser.add_argument("--base-url", default="https://venti.example/blog/", help="default: %(default)s")
-    parser.add_argument("--words", type=int, default=400, help="approximate words per essay; default: %(default)s")
     parser.add_argument("--plain", action="store_true", help="leave out the seeds with difficult content")
     options = parser.parse_args()
     if options.out.is_dir() and any(options.out.iterdir()):
         parser.error(f"{options.out} is not empty; remove it first")
-    make(options.out, options.count, base_url=options.base_url, words=options.words, plain=options.plain)
+    make(options.out, options.count, options.plain)
 
 
 if __name__ == "__main__":

@@ -4,104 +4,71 @@
 Starts `venti serve --api` on an empty site with the embedded model, and tests everything that the
 `openai` package supports: models, completions, several prompts, tokens, streaming, log probabilities
 and errors. Needs that package (`pip install openai`) and cargo, and uses only local connections. Prints
-one line per check and ends with `N passed, N failed`.
-
-`--soak SECONDS CLIENTS` runs a load test instead: clients stream the texts of a few seeds repeatedly and
-at the same time. The texts must not change. It then prints the speed.
+one line per check and ends with `N passed, N failed`. The tests of crates/serve cover each parameter.
 """
 
-import argparse
 import ast
-import asyncio
-import http.client
-import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from ci_program import Checks, build
+
 try:
     import openai
-    from openai import AsyncOpenAI, OpenAI
+    from openai import OpenAI
 except ImportError:
     sys.exit("openai is missing: pip install openai")
 
-ROOT = Path(__file__).resolve().parent.parent
 MODEL = "venti-mini"
 PROMPT = "On Roadmaps\n\nA roadmap is"
 POSITIONS = 768
-
-
-def build() -> Path:
-    """Builds venti and returns its path."""
-    command = ["cargo", "build", "--release", "--message-format=json-render-diagnostics"]
-    # Builds the whole workspace, like `cargo test`, so that no dependency is compiled twice.
-    done = subprocess.run(
-        [*command, "--bin", "venti"], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True
-    )
-    messages = [json.loads(line) for line in done.stdout.splitlines()]
-    return Path([m["executable"] for m in messages if m.get("executable")][-1])
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "VENTI_API_KEY"}
 
 
 class Server:
     """A running preview server with its endpoint."""
 
-    def __init__(self, process: subprocess.Popen, address: str):
+    def __init__(self, process: subprocess.Popen, base_url: str):
         self.process = process
-        self.address = address
-        self.base_url = f"http://{address}/v1"
+        self.base_url = base_url
 
-    def client(self, key: str = "none", retries: int = 0) -> OpenAI:
-        return OpenAI(base_url=self.base_url, api_key=key, max_retries=retries)
-
-    def raw(self, method: str, path: str, headers: dict, body: bytes | None = None) -> tuple:
-        """Sends a request without the client. Returns status, headers and parsed body."""
-        connection = http.client.HTTPConnection(self.address, timeout=60)
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        answer = json.loads(response.read())
-        connection.close()
-        return response.status, response.headers, answer
+    def client(self, key: str = "none") -> OpenAI:
+        return OpenAI(base_url=self.base_url, api_key=key, max_retries=0)
 
     def cpu(self) -> int:
         """Returns the processor time used so far, in ticks."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return int(fields[11]) + int(fields[12])
 
-    def memory(self) -> float:
-        """Returns its memory use in MB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        kilobytes = [line.split()[1] for line in status if line.startswith("VmRSS:")]
-        return int(kilobytes[0]) / 1000
+    def is_idle(self) -> bool:
+        """Returns whether it uses hardly any processor time for half a second."""
+        before = self.cpu()
+        time.sleep(0.5)
+        return self.cpu() - before <= 2
 
     def rests(self) -> bool:
         """Returns whether it becomes idle within about ten seconds."""
-        for _ in range(20):
-            before = self.cpu()
-            time.sleep(0.5)
-            if self.cpu() - before <= 2:
-                return True
-        return False
+        return any(self.is_idle() for _ in range(20))
 
 
 @contextmanager
 def serving(venti: Path, key: str | None = None):
     """Runs a server on a site without seeds."""
-    environment = {name: value for name, value in os.environ.items() if name != "VENTI_API_KEY"}
-    if key is not None:
-        environment["VENTI_API_KEY"] = key
+    key_variable = {"VENTI_API_KEY": key} if key else {}
     with tempfile.TemporaryDirectory() as scratch:
         Path(scratch, "venti.yaml").write_text("title: Asked\n", encoding="utf-8")
         Path(scratch, "content", "seeds").mkdir(parents=True)
         process = subprocess.Popen(
             [venti, "serve", "--api", "--port", "0", "--offline"],
             cwd=scratch,
-            env=environment,
+            env=ENVIRONMENT | key_variable,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -117,34 +84,21 @@ def serving(venti: Path, key: str | None = None):
             else:
                 sys.exit("venti did not start:\n" + "".join(said))
             late.cancel()
-            yield Server(process, said[-1].split("http://")[1].split("/")[0])
+            yield Server(process, said[-1].split()[1])
         finally:
             late.cancel()
             process.terminate()
             process.communicate()
 
 
-class Checks:
-    """Counts and prints the results of the checks."""
-
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def __call__(self, name: str, holds: bool) -> None:
-        self.passed, self.failed = self.passed + bool(holds), self.failed + (not holds)
-        print(("ok      " if holds else "FAILED  ") + name, flush=True)
-
-    def raises(self, name: str, kind: type, status: int, param, code, ask) -> None:
-        """Checks that `ask` raises the documented exception."""
-        try:
-            ask()
-        except openai.APIStatusError as error:
-            got = (type(error), error.status_code, error.param, error.code)
-            if got != (kind, status, param, code):
-                print(f"        {got}: {error}")
-            self(name, got == (kind, status, param, code))
-        else:
-            self(name, False)
+def raises(check: Checks, name: str, kind: type, status: int, param, code, ask) -> None:
+    """Checks that `ask` raises the documented exception."""
+    got = None
+    try:
+        ask()
+    except openai.APIStatusError as error:
+        got = (type(error), error.status_code, error.param, error.code)
+    check(name if got == (kind, status, param, code) else f"{name}: {got}", got == (kind, status, param, code))
 
 
 def in_bytes(token: str) -> bytes:
@@ -302,7 +256,7 @@ def streams(check: Checks, server: Server) -> None:
     endless = {"max_tokens": 700, "n": 64, "prompt": "A team"}
     stream = ask(**endless, stream=True)
     next(iter(stream))
-    check("a streaming server is busy", not resting_at_once(server))
+    check("a streaming server is busy", not server.is_idle())
     stream.close()
     check("closing a stream stops generation", server.rests())
     try:
@@ -313,134 +267,55 @@ def streams(check: Checks, server: Server) -> None:
         check("a timeout stops generation", server.rests())
 
 
-def resting_at_once(server: Server) -> bool:
-    before = server.cpu()
-    time.sleep(0.5)
-    return server.cpu() - before <= 2
-
-
 def refusals(check: Checks, server: Server) -> None:
-    """Checks errors."""
+    """Checks that each kind of error becomes the right exception."""
     client = server.client()
     ask = lambda **fields: client.completions.create(**{"model": MODEL, "prompt": PROMPT, **fields})
-    bad = openai.BadRequestError
-
-    check.raises("unknown model", openai.NotFoundError, 404, "model", "model_not_found", lambda: ask(model="gpt-4"))
-    check.raises("retrieving an unknown model", openai.NotFoundError, 404, "model", "model_not_found", lambda: client.models.retrieve("owner/name"))
-    check.raises("unknown endpoint", openai.NotFoundError, 404, None, "unknown_url", lambda: client.chat.completions.create(model=MODEL, messages=[]))
-    check.raises("more tokens than positions", bad, 400, "prompt", "context_length_exceeded", lambda: ask(max_tokens=POSITIONS))
-    check.raises("prompt too long", bad, 400, "prompt", "context_length_exceeded", lambda: ask(prompt=[1] * POSITIONS, max_tokens=0))
-    check.raises("unknown token id", bad, 400, "prompt", None, lambda: ask(prompt=[1 << 20]))
-    check.raises("no choices", bad, 400, "n", None, lambda: ask(n=0))
-    check.raises("too many choices", bad, 400, "n", None, lambda: ask(n=65))
-    check.raises("temperature too high", bad, 400, "temperature", None, lambda: ask(temperature=2.5))
-    check.raises("unsupported presence penalty", bad, 400, "presence_penalty", None, lambda: ask(presence_penalty=1))
-    check.raises("unsupported suffix", bad, 400, "suffix", None, lambda: ask(suffix="the end"))
-    check.raises("unsupported logit bias", bad, 400, "logit_bias", None, lambda: ask(logit_bias={"5": 1}))
-    check.raises("unsupported best_of", bad, 400, "best_of", None, lambda: ask(best_of=5))
-    check.raises("unknown field", bad, 400, "colour", None, lambda: ask(extra_body={"colour": 1}))
-    check.raises("body too large", openai.APIStatusError, 413, None, None, lambda: ask(prompt="x" * 1_100_000))
-    check.raises("body far too large", openai.APIStatusError, 413, None, None, lambda: ask(prompt="x" * 5_000_000))
-
-    json_type = {"Content-Type": "application/json"}
-    body = json.dumps({"model": MODEL, "prompt": PROMPT}).encode()
-    post = lambda headers, body=body: server.raw("POST", "/v1/completions", headers, body)
-    check("plain JSON request: accepted", post(json_type)[0] == 200)
-    check("unknown Host header: rejected", post(json_type | {"Host": "evil.example"})[0] == 403)
-    check("foreign Origin header: rejected", post(json_type | {"Origin": "http://evil.example"})[0] == 403)
-    check("form data: rejected", post({"Content-Type": "application/x-www-form-urlencoded"})[0] == 415)
-    check("incomplete JSON: rejected", post(json_type, b'{"model":')[0] == 400)
-    status, headers, answer = server.raw("GET", "/v1/completions", {})
-    check("wrong method: rejected", (status, headers["Allow"]) == (405, "POST") and "message" in answer["error"])
+    missing, bad, code = openai.NotFoundError, openai.BadRequestError, "context_length_exceeded"
+    raises(check, "unknown model", missing, 404, "model", "model_not_found", lambda: ask(model="gpt-4"))
+    raises(check, "retrieving an unknown model", missing, 404, "model", "model_not_found", lambda: client.models.retrieve("owner/name"))
+    raises(check, "unknown endpoint", missing, 404, None, "unknown_url", lambda: client.chat.completions.create(model=MODEL, messages=[]))
+    raises(check, "more tokens than positions", bad, 400, "prompt", code, lambda: ask(max_tokens=POSITIONS))
+    raises(check, "unknown token id", bad, 400, "prompt", None, lambda: ask(prompt=[1 << 20]))
+    raises(check, "temperature too high", bad, 400, "temperature", None, lambda: ask(temperature=2.5))
+    raises(check, "unsupported logit bias", bad, 400, "logit_bias", None, lambda: ask(logit_bias={"5": 1}))
+    raises(check, "unknown field", bad, 400, "colour", None, lambda: ask(extra_body={"colour": 1}))
+    raises(check, "body far too large", openai.APIStatusError, 413, None, None, lambda: ask(prompt="x" * 5_000_000))
 
 
-def refused_start(venti: Path, key: str | None) -> str:
-    """Returns the error message when it refuses to start on a public address, or an empty string."""
-    environment = {name: value for name, value in os.environ.items() if name != "VENTI_API_KEY"}
-    with tempfile.TemporaryDirectory() as scratch:
-        Path(scratch, "venti.yaml").write_text("title: Asked\n", encoding="utf-8")
-        command = [venti, "serve", "--api", "--host", "0.0.0.0", "--port", "0"]
-        if key is not None:
-            command += ["--api-key", key]
-        done = subprocess.run(
-            command, cwd=scratch, env=environment, stderr=subprocess.PIPE, text=True, timeout=60
+def concurrent(check: Checks, server: Server) -> None:
+    """Checks that many clients at the same time do not change each other's texts."""
+    def text(seed: int) -> str:
+        stream = server.client().completions.create(
+            model=MODEL, prompt=PROMPT, seed=seed, max_tokens=64, stream=True
         )
-    return done.stderr if done.returncode == 1 else ""
+        return joined(stream)[0][0]["text"]
+
+    seeds = [number % 10 for number in range(50)]
+    with ThreadPoolExecutor(8) as pool:
+        texts = list(pool.map(text, seeds))
+    check("each seed gives one text under concurrent load", len(set(zip(seeds, texts))) == 10)
 
 
 def keys(check: Checks, server: Server) -> None:
     """Checks an endpoint with a key."""
     listed = server.client(key="sesame").models.list()
     check("correct key: accepted", [model.id for model in listed] == [MODEL])
-    code = "invalid_api_key"
-    check.raises("wrong key: rejected", openai.AuthenticationError, 401, None, code, lambda: server.client("simsim").models.list())
-    status, headers, _ = server.raw("GET", "/v1/models", {})
-    check("missing key: rejected", (status, headers["WWW-Authenticate"]) == (401, "Bearer"))
-    far = {"Host": "far.example", "Authorization": "Bearer sesame"}
-    check("any Host header with the key: accepted", server.raw("GET", "/v1/models", far)[0] == 200)
-
-
-async def soak(server: Server, seconds: float, clients: int) -> bool:
-    """Streams to many clients for some seconds. Returns whether each seed always gave the same text."""
-    client = AsyncOpenAI(base_url=server.base_url, api_key="none", max_retries=0)
-    known: dict = {}
-    firsts: list = []
-    tokens = differing = 0
-    began = time.monotonic()
-
-    async def one(number: int) -> None:
-        nonlocal tokens, differing
-        turn = 0
-        # At least two texts per client, even if they are slow.
-        while turn < 2 or time.monotonic() - began < seconds:
-            # Neighbours share seeds, so that texts are also compared between clients.
-            seed = number // 2 * 10 + turn % 2
-            turn += 1
-            asked, text, first = time.monotonic(), "", None
-            stream = await client.completions.create(
-                model=MODEL, prompt=PROMPT, seed=seed, max_tokens=64, stream=True,
-                stream_options={"include_usage": True},
-            )
-            async for chunk in stream:
-                if first is None:
-                    first = time.monotonic() - asked
-                    firsts.append(first)
-                if chunk.usage is not None:
-                    tokens += chunk.usage.completion_tokens
-                text += "".join(choice.text for choice in chunk.choices)
-            differing += known.setdefault(seed, text) != text
-
-    memory = server.memory()
-    await asyncio.gather(*(one(number) for number in range(clients)))
-    took = time.monotonic() - began
-    await client.close()
-    print(f"        {clients} clients, {took:.0f} s: {len(firsts)} texts from {len(known)} seeds, {tokens / took:.0f} tokens/s")
-    print(f"        first token after {statistics.median(firsts):.2f} s (median), {max(firsts):.2f} s (worst)")
-    print(f"        memory {memory:.0f} MB before, {server.memory():.0f} MB after")
-    return differing == 0 and len(firsts) > len(known)
+    wrong, code = server.client("simsim"), "invalid_api_key"
+    raises(check, "wrong key: rejected", openai.AuthenticationError, 401, None, code, lambda: wrong.models.list())
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--soak", nargs=2, type=float, metavar=("SECONDS", "CLIENTS"))
-    seconds, clients = arguments.parse_args().soak or (5, 8)
-    only_soak = len(sys.argv) > 1
-    venti, check = build(), Checks()
+    venti, check = build("--bin", "venti"), Checks()
     with serving(venti) as server:
-        if not only_soak:
-            for part in [answers, scores, streams, refusals]:
-                part(check, server)
-        else:
-            server.client().completions.create(model=MODEL, prompt=PROMPT)
-        same = asyncio.run(soak(server, seconds, int(clients)))
-        check("each seed gives one text under concurrent load", same)
-    if not only_soak:
-        with serving(venti, key="sesame") as server:
-            keys(check, server)
-        check("a public address requires a key", "VENTI_API_KEY" in refused_start(venti, None))
-        check("the key must not be empty", "printable" in refused_start(venti, ""))
-    print(f"{check.passed} passed, {check.failed} failed")
-    return 1 if check.failed else 0
+        for part in [answers, scores, streams, refusals, concurrent]:
+            part(check, server)
+    with serving(venti, key="sesame") as server:
+        keys(check, server)
+    command = [venti, "serve", "--api", "--host", "0.0.0.0", "--port", "0"]
+    public = subprocess.run(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, timeout=60)
+    check("a public address requires a key", public.returncode == 1 and "VENTI_API_KEY" in public.stderr)
+    return check.exit_status()
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ A small model learns debris as readily as prose, and there is more text than it 
 are strict. They are listed in the order in which they are applied: to characters, sentences, paragraphs,
 documents, and across documents.
 
-Reads `.zst` with the package `zstandard` if installed, otherwise with the program `zstd`. The same input
-gives the same bytes.
+Needs the program `zstd`. The same input gives the same bytes.
 """
 
 import argparse
@@ -451,11 +450,7 @@ def read_documents(path):
     if path.suffix != ".zst":
         text = path.read_text(encoding="utf-8")
     else:
-        try:
-            import zstandard
-            text = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(path.read_bytes()).read().decode()
-        except ImportError:
-            text = subprocess.run(["zstd", "-dcq", "--long=27", str(path)], check=True, capture_output=True).stdout.decode()
+        text = subprocess.run(["zstd", "-dcq", "--long=27", path], check=True, stdout=subprocess.PIPE).stdout.decode()
     return [document for document in text.split(END_OF_TEXT) if document.strip()]
 
 

@@ -2,14 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::terminal::Terminal;
 use content::essay::EssayId;
 use write::WriteEvent;
-
-/// Redraws per second.
-const FRAMES_A_SECOND: u8 = 10;
 
 /// Shows the progress of a run and measures its time.
 pub struct EssayProgress<'t> {
@@ -22,16 +19,8 @@ pub struct EssayProgress<'t> {
 impl<'t> EssayProgress<'t> {
     /// A bar for this number of essays; hidden if standard error is not a terminal.
     pub fn new(essays: usize, terminal: &'t Terminal) -> Self {
-        let target = if terminal.draws_progress() {
-            ProgressDrawTarget::stderr_with_hz(FRAMES_A_SECOND)
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(Some(essays as u64), target);
-        bar.set_style(
-            ProgressStyle::with_template("   writing {bar:24} {pos}/{len} essays {msg}")
-                .expect("the template is constant and parses"),
-        );
+        let template = "   writing {bar:24} {pos}/{len} essays {msg}";
+        let bar = terminal.progress_bar(essays, template);
         Self { terminal, bar, started: Instant::now(), tokens: 0 }
     }
 
@@ -119,13 +108,9 @@ impl Downloads for DownloadProgress {
             self.terminal.did("download", format_args!("{file}, {:.1} MB", bytes as f64 / 1e6));
             return;
         }
-        self.bar = ProgressBar::new(bytes);
-        self.bar.set_style(
-            ProgressStyle::with_template(
-                "  download {bar:24} {bytes}/{total_bytes} {bytes_per_sec} · {eta} left · {msg}",
-            )
-            .expect("the template is constant and parses"),
-        );
+        let template =
+            "  download {bar:24} {bytes}/{total_bytes} {bytes_per_sec} · {eta} left · {msg}";
+        self.bar = self.terminal.progress_bar(bytes as usize, template);
         self.bar.set_message(file.to_owned());
     }
 

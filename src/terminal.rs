@@ -4,6 +4,7 @@
 use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::Report;
 
 use crate::cli::{Color, Global};
@@ -15,6 +16,9 @@ const DIM: Style = Style::new().dimmed();
 
 /// Clears a progress line, which is then drawn again.
 const CLEAR_LINE: &str = "\r\x1b[2K";
+
+/// Redraws of a progress bar per second.
+const FRAMES_PER_SECOND: u8 = 10;
 
 /// How to print messages.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +49,18 @@ impl Terminal {
     /// Whether to draw progress.
     pub fn draws_progress(&self) -> bool {
         self.interactive && !self.quiet
+    }
+
+    /// A progress bar; hidden if no progress is drawn.
+    pub fn progress_bar(&self, steps: usize, template: &str) -> ProgressBar {
+        let target = if self.draws_progress() {
+            ProgressDrawTarget::stderr_with_hz(FRAMES_PER_SECOND)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let style =
+            ProgressStyle::with_template(template).expect("the template is constant and parses");
+        ProgressBar::with_draw_target(Some(steps as u64), target).with_style(style)
     }
 
     /// Whether to print only errors and results.

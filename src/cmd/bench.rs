@@ -1,7 +1,6 @@
 //! `venti bench`: measures how fast a model writes, compared with the limits of the machine.
 
 use gpt2::{Device, Engine};
-use indicatif::{ProgressBar, ProgressStyle};
 use lab::bench::{self, BenchOptions, BenchStage};
 use miette::{IntoDiagnostic, Result};
 
@@ -42,10 +41,10 @@ pub fn run(global: &Global, args: &Bench, terminal: &Terminal) -> Result<()> {
         batch_sizes: args.batch_size.clone(),
         packed: found.packed_in(&project.root),
     };
-    let bar = StageBar::new(terminal, name);
-    let report =
-        bench::run(&options, &checkpoint, &device, &engines, &mut |stage| bar.show(stage))?;
-    bar.clear();
+    let bar = terminal.progress_bar(1, " measuring {msg}");
+    let mut show = |stage| bar.set_message(stage_text(stage, name));
+    let report = bench::run(&options, &checkpoint, &device, &engines, &mut show)?;
+    bar.finish_and_clear();
     if args.json {
         let json = serde_json::to_string_pretty(&report).into_diagnostic()?;
         return print(format_args!("{json}\n"));
@@ -67,33 +66,13 @@ fn engines(engine: Engine, dtypes: &[DtypePreference], device: &Device) -> Resul
     Ok(engines)
 }
 
-/// Shows what is being measured.
-struct StageBar<'a> {
-    bar: ProgressBar,
-    model: &'a str,
-}
-
-impl<'a> StageBar<'a> {
-    fn new(terminal: &Terminal, model: &'a str) -> Self {
-        if !terminal.draws_progress() {
-            return Self { bar: ProgressBar::hidden(), model };
+/// What is being measured.
+fn stage_text(stage: BenchStage, model: &str) -> String {
+    match stage {
+        BenchStage::Load { dtype } => format!("{} · loading {model}", dtype.name()),
+        BenchStage::Write { dtype, batch_size, run, runs } => {
+            format!("{} · {} · {run} of {runs}", dtype.name(), count(batch_size, "text"))
         }
-        let style = ProgressStyle::with_template(" measuring {msg}")
-            .expect("the template is constant and parses");
-        Self { bar: ProgressBar::new_spinner().with_style(style), model }
-    }
-
-    fn show(&self, stage: BenchStage) {
-        self.bar.set_message(match stage {
-            BenchStage::Load { dtype } => format!("{} · loading {}", dtype.name(), self.model),
-            BenchStage::Write { dtype, batch_size, run, runs } => {
-                format!("{} · {} · {run} of {runs}", dtype.name(), count(batch_size, "text"))
-            }
-            BenchStage::MeasureRoofline => "limits of the machine".to_owned(),
-        });
-    }
-
-    fn clear(&self) {
-        self.bar.finish_and_clear();
+        BenchStage::MeasureRoofline => "limits of the machine".to_owned(),
     }
 }

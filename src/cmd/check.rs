@@ -150,27 +150,3 @@ fn check_external(report: &mut CheckReport, terminal: &Terminal) -> String {
 fn check_external(_: &mut CheckReport, _: &Terminal) -> String {
     String::new()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use content::essay::sample::essay;
-
-    #[test]
-    fn orphaned_essays_and_a_missing_base_url_are_reported() {
-        let path = Path::new("content/essays/gone.md").to_owned();
-        let essays = BTreeMap::from([(
-            EssayId { slug: "gone".to_owned(), take: 1 },
-            Stored { essay: essay("gone", 1), edited: false, path, file_hash: String::new() },
-        )]);
-        let told = |config: &str| {
-            let config = Config::parse(config, Path::new(CONFIG_FILE)).unwrap();
-            let found = project_findings(&[], &essays, &config);
-            found.iter().map(|f| (f.rule, f.places[0].file.clone())).collect::<Vec<_>>()
-        };
-        let orphan = (Rule::Orphan, "content/essays/gone.md".to_owned());
-        let no_address = (Rule::BaseUrl, CONFIG_FILE.to_owned());
-        assert_eq!(told("title: T"), [orphan.clone(), no_address]);
-        assert_eq!(told("title: T\nbase_url: https://venti.example"), [orphan]);
-    }
-}

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use miette::{IntoDiagnostic, Result};
 
 use super::build::GENERATOR;
@@ -126,12 +126,7 @@ struct EvalBar<'a> {
 
 impl<'a> EvalBar<'a> {
     fn new(terminal: &Terminal, model: &'a str) -> Self {
-        if !terminal.draws_progress() {
-            return Self { bar: ProgressBar::hidden(), model };
-        }
-        let style = ProgressStyle::with_template(" measuring {msg} {bar:20} {pos}/{len}")
-            .expect("the template is constant and parses");
-        let bar = ProgressBar::new(1).with_style(style);
+        let bar = terminal.progress_bar(1, " measuring {msg} {bar:20} {pos}/{len}");
         bar.set_message(format!("{model}: opening"));
         Self { bar, model }
     }

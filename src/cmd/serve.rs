@@ -1,11 +1,11 @@
 //! `venti serve`: a preview of the site that is rebuilt on every change.
 
-mod latest;
 mod process;
 mod sources;
 mod writer;
 
 use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
 
 use super::build::{GENERATOR, IDENTITY};
 use super::workspace::{self, SiteLocation};
@@ -16,7 +16,6 @@ use crate::terminal::Terminal;
 use content::essay::EssayId;
 use content::problem::plain_text;
 use content::project::Project;
-use latest::{Latest, latest};
 use process::Process;
 use serve::api::{self, Api, Limits};
 use serve::{
@@ -70,7 +69,7 @@ pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result
     let api = args.api.then(|| Api { server: server.clone(), key, own: own.clone(), limits });
     let writer = Writer { server: server.clone(), drafts: args.drafts, terminal: *terminal };
     let shown = VisibleSeeds { drafts: args.drafts, future: args.future };
-    let (loaded, to_write) = latest();
+    let (loaded, to_write) = channel();
     let mut builder = Builder::new(place, shown, loaded);
     let terminal = *terminal;
     serve::run(
@@ -120,11 +119,11 @@ struct Builder {
     /// The files that the site is made from.
     watched: Watched,
     /// Receives what each successful build has read.
-    loaded: Latest<Content>,
+    loaded: Sender<Content>,
 }
 
 impl Builder {
-    fn new(place: SiteLocation, shown: VisibleSeeds, loaded: Latest<Content>) -> Self {
+    fn new(place: SiteLocation, shown: VisibleSeeds, loaded: Sender<Content>) -> Self {
         let watched = Watched::of_file(place.config());
         Self { place, shown, watched, loaded }
     }
@@ -144,7 +143,8 @@ impl Builder {
         }
         let content = Content::load(project)?;
         let built = build(&content, self.shown, last)?;
-        self.loaded.put(content);
+        // Without a writer, nothing happens.
+        let _ = self.loaded.send(content);
         Ok(built)
     }
 

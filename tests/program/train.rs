@@ -84,7 +84,7 @@ fn runs_are_reproducible_even_if_killed_and_resumed() {
     let project = with_texts();
     let more = ["--steps", "60", "--dropout", "0.1", "--save-every", "3"];
     assert!(train(&project, "whole", &more).status.success());
-    let threads = [&more[..], &["--threads", "1"]].concat();
+    let threads = [&more[..], &["--threads", "5"]].concat();
     assert!(train(&project, "again", &threads).status.success());
 
     let args = [&TINY[..], &["--out", "killed"], &more].concat();

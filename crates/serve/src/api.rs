@@ -18,13 +18,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use axum::{Json, Router};
 use miette::miette;
 
 use crate::guard;
@@ -229,18 +229,16 @@ fn stream(answer: Answer, deadline: Deadline, include_usage: bool) -> Response {
     Sse::new(events).keep_alive(KeepAlive::default()).into_response()
 }
 
-async fn models(State(api): ApiState) -> Result<Response, ApiError> {
+async fn models(State(api): ApiState) -> Result<Json<ModelList>, ApiError> {
     let names = blocking(move || names(&api.project()?)).await?;
     let data = names.into_iter().map(ModelInfo::new).collect();
-    let list = serde_json::to_string(&ModelList { object: "list", data });
-    list.map(json_response).map_err(|error| ApiError::internal(error.to_string()))
+    Ok(Json(ModelList { object: "list", data }))
 }
 
-async fn model(State(api): ApiState, Path(id): Path<String>) -> Result<Response, ApiError> {
+async fn model(State(api): ApiState, Path(id): Path<String>) -> Result<Json<ModelInfo>, ApiError> {
     let known = id.clone();
     blocking(move || Api::knows(&api.project()?, &known)).await?;
-    let model = serde_json::to_string(&ModelInfo::new(id));
-    model.map(json_response).map_err(|error| ApiError::internal(error.to_string()))
+    Ok(Json(ModelInfo::new(id)))
 }
 
 async fn unknown_url(request: Request) -> ApiError {

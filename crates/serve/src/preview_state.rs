@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch::Receiver;
+
 use crate::pending_essay::PendingEssays;
 use crate::site_snapshot::SiteSnapshot;
 
@@ -26,5 +28,23 @@ impl PreviewState {
     /// Whether a build has succeeded.
     pub fn has_site(&self) -> bool {
         self.snapshot.count() > 0
+    }
+}
+
+/// State shared by all requests for the site.
+pub struct Preview {
+    pub shown: Receiver<PreviewState>,
+    /// Becomes true on shutdown.
+    pub ending: Receiver<bool>,
+}
+
+impl Preview {
+    /// The current state. Waits until the first build has ended.
+    pub async fn state(&self) -> PreviewState {
+        let mut shown = self.shown.clone();
+        match shown.wait_for(|state| state.builds > 0).await {
+            Ok(state) => state.clone(),
+            Err(_) => self.shown.borrow().clone(),
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::builder::{self, BuildEvent, BuildSite};
 use crate::desk::{self, Desk};
 use crate::host;
 use crate::live;
-use crate::preview_state::PreviewState;
+use crate::preview_state::{Preview, PreviewState};
 use crate::progress::ProgressReporter;
 use crate::server_state::ServerState;
 use crate::updates::{pending_at, updates};
@@ -116,24 +116,6 @@ async fn shutdown_signal() {
         }
     }
     let _ = interrupted.await;
-}
-
-/// State shared by all requests for the site.
-pub struct Preview {
-    pub shown: Receiver<PreviewState>,
-    /// Becomes true on shutdown.
-    pub ending: Receiver<bool>,
-}
-
-impl Preview {
-    /// The current state. Waits until the first build has ended.
-    async fn state(&self) -> PreviewState {
-        let mut shown = self.shown.clone();
-        match shown.wait_for(|state| state.builds > 0).await {
-            Ok(state) => state.clone(),
-            Err(_) => self.shown.borrow().clone(),
-        }
-    }
 }
 
 async fn file(State(preview): State<Arc<Preview>>, request: Request) -> Response<Body> {

@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::{self, FileLookup};
 use crate::live::PageVersion;
 use crate::pending_essay::PendingEssay;
-use crate::preview_state::PreviewState;
-use crate::server::Preview;
+use crate::preview_state::{Preview, PreviewState};
 use crate::site_snapshot::SiteSnapshot;
 
 /// The page that a browser shows.

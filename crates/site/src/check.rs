@@ -22,7 +22,7 @@ mod tests;
 
 use std::path::Path;
 
-use miette::Diagnostic;
+use miette::miette;
 use rayon::prelude::*;
 
 pub use finding::{Finding, Location, Position, Rule, Severity, merged};
@@ -46,14 +46,6 @@ pub struct CheckReport {
     pub external: Vec<(String, Location)>,
 }
 
-/// There is nothing to check.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("there is no built site in {folder}")]
-#[diagnostic(help("run `venti build` first"))]
-struct NotBuilt {
-    folder: String,
-}
-
 /// Checks the site in the output folder of the project at `root`. With `external`, also collects
 /// external addresses.
 ///
@@ -63,7 +55,10 @@ pub fn check(root: &Path, config: &Config, external: bool) -> miette::Result<Che
     let folder = config.output.to_string_lossy().replace('\\', "/");
     let files = OutputFiles::under(&root.join(&config.output))?;
     if files.len() == 0 {
-        return Err(NotBuilt { folder }.into());
+        return Err(miette!(
+            help = "run `venti build` first",
+            "there is no built site in {folder}"
+        ));
     }
     let site = SiteContext {
         files: &files,

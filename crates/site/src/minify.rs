@@ -115,13 +115,12 @@ mod tests {
     }
 
     proptest! {
+        // Without comments: removing one may make a tag of the text around it.
         #[test]
         fn minified_html_does_not_change_when_minified_again(
-            html in "(<p>|</p>|<pre>|</pre>|<a x=\"|\">|<!--|-->|[ab<> \n\t'/]){0,40}"
+            html in "(<p>|</p>|<pre>|</pre>|<a x=\"|\">|-->|[ab<> \n\t'/]){0,40}"
         ) {
             let once = minify(&html);
-            // Removing a comment may make a tag of the text around it.
-            prop_assume!(!html.contains("<!--"));
             prop_assert_eq!(minify(&once), once);
         }
 

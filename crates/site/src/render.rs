@@ -3,7 +3,6 @@
 
 mod mistakes;
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use miette::{IntoDiagnostic, miette};
@@ -52,28 +51,12 @@ impl Renderer {
         tera.register_filter(GIVEN, given);
         tera.register_filter("json", json);
         tera.register_filter("urlencode", |text: &str, _: Kwargs, _: &State| urlencode(text));
-        let mut renderer =
-            Self { tera, sources: BTreeMap::new(), minify, buffers: Mutex::default() };
-        renderer.read(theme, |_| None)?;
-        let once = renderer.tera.clone();
-        if !sees_callers(&once) {
-            renderer.read(theme, |tag| once.render_str(tag, &Context::new(), true).ok())?;
-        }
-        Ok(renderer)
-    }
-
-    /// Parses the theme's templates. `constant` renders tags that are the same on every page.
-    fn read(
-        &mut self,
-        theme: &Theme,
-        constant: impl Fn(&str) -> Option<String>,
-    ) -> miette::Result<()> {
-        let source =
-            |t: &Template| (t.name.clone(), (t.clone(), Strict::new(&t.source, &constant)));
-        self.sources = theme.templates.iter().map(source).collect();
-        let named = self.sources.iter().map(|(name, (_, strict))| (name, &strict.source));
-        let parsed = self.tera.add_raw_templates(named);
-        parsed.map_err(|error| self.shown(&error))
+        let source = |t: &Template| (t.name.clone(), (t.clone(), Strict::new(&t.source)));
+        let sources: Sources = theme.templates.iter().map(source).collect();
+        let named = sources.iter().map(|(name, (_, strict))| (name, &strict.source));
+        let parsed = tera.add_raw_templates(named);
+        parsed.map_err(|error| mistakes::shown(&error, &sources))?;
+        Ok(Self { tera, sources, minify, buffers: Mutex::default() })
     }
 
     /// Adds the variable `site` to every template.
@@ -99,7 +82,7 @@ impl Renderer {
         context.insert("head", head);
         let mut html = self.buffers().pop().unwrap_or_default();
         let rendered = self.tera.render_to(template, &context, &mut html);
-        rendered.map_err(|error| self.shown(&error))?;
+        rendered.map_err(|error| mistakes::shown(&error, &self.sources))?;
         let page = str::from_utf8(&html).into_diagnostic()?;
         let page = if self.minify { minify(page) } else { page.to_owned() };
         html.clear();
@@ -110,18 +93,6 @@ impl Renderer {
     fn buffers(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Converts an error to a report with its position in the template's source.
-    fn shown(&self, error: &tera::Error) -> miette::Report {
-        mistakes::shown(error, &self.sources)
-    }
-}
-
-/// Whether a component of the theme has implicit arguments, which it takes from the page. Then no
-/// call of a component can be rendered once for all pages.
-fn sees_callers(tera: &Tera) -> bool {
-    let definitions = tera.get_component_names().filter_map(|n| tera.get_component_definition(n));
-    definitions.into_iter().any(|component| component.args().iter().any(|arg| arg.is_implicit()))
 }
 
 /// Converts a view struct to a context.

@@ -4,10 +4,7 @@
 //! `{% if card.darft %}`, as unequal to everything in a comparison, and as absent in an argument.
 //! So names in such places are passed through a filter, [`GIVEN`], which rejects undefined values.
 //! Names that may be absent, with `is defined`, `| default(…)` or `?.`, are left alone.
-//!
-//! Tags that give the same on every page are replaced by their text: see [`constant`].
 
-mod constant;
 mod tokens;
 
 use std::ops::Range;
@@ -21,48 +18,32 @@ pub const GIVEN: &str = "given";
 #[derive(Debug, Default)]
 pub struct Strict {
     pub source: String,
-    /// The changes to the template, in order.
+    /// The filtered names, in order.
     edits: Vec<Edit>,
 }
 
 #[derive(Debug)]
 struct Edit {
-    change: Change,
     /// Range in the original template.
     written: Range<usize>,
     /// Range in [`Strict::source`].
     read: Range<usize>,
 }
 
-#[derive(Debug)]
-enum Change {
-    /// Passes a name through the filter.
-    Asked,
-    /// Replaces a tag by this text.
-    Text(String),
-}
-
 const BEFORE: &str = "(";
 const AFTER: &str = "|given)";
 
 impl Strict {
-    /// `constant` renders a tag that is the same on every page. If it returns `None`, the tag is
-    /// kept.
-    pub fn new(template: &str, constant: impl Fn(&str) -> Option<String>) -> Self {
+    pub fn new(template: &str) -> Self {
         let mut strict = Self::default();
         let mut copied = 0;
-        for (written, change) in changes(template, constant) {
+        for written in decisive_names(template) {
             strict.source.push_str(&template[copied..written.start]);
             let start = strict.source.len();
-            match &change {
-                Change::Asked => {
-                    strict.source.extend([BEFORE, &template[written.clone()], AFTER]);
-                }
-                Change::Text(text) => strict.source.push_str(text),
-            }
+            strict.source.extend([BEFORE, &template[written.clone()], AFTER]);
             copied = written.end;
             let read = start..strict.source.len();
-            strict.edits.push(Edit { change, written, read });
+            strict.edits.push(Edit { written, read });
         }
         strict.source.push_str(&template[copied..]);
         strict
@@ -89,27 +70,15 @@ impl Strict {
 
     /// Range, in the original template, of the name that the filter at `place` rejected.
     pub fn refused(&self, place: &Range<usize>) -> Option<Range<usize>> {
-        let asked = |edit: &&Edit| {
-            matches!(edit.change, Change::Asked)
-                && edit.read.start <= place.start
-                && place.end <= edit.read.end
-        };
-        self.edits.iter().find(asked).map(|edit| edit.written.clone())
+        let around = |edit: &&Edit| edit.read.start <= place.start && place.end <= edit.read.end;
+        self.edits.iter().find(around).map(|edit| edit.written.clone())
     }
 }
 
-/// Returns the changes to a template, in order.
-fn changes(
-    template: &str,
-    constant: impl Fn(&str) -> Option<String>,
-) -> Vec<(Range<usize>, Change)> {
-    let mut changes = Vec::new();
+/// Returns the names in a template that have to be defined, in order.
+fn decisive_names(template: &str) -> Vec<Range<usize>> {
+    let mut names = Vec::new();
     for tag in tags(template) {
-        if let Some(text) = constant::text(template, &tag, &constant) {
-            changes.push((tag.place, Change::Text(text)));
-            continue;
-        }
-        let mut names = Vec::new();
         let word = tag.tokens.first_word(template);
         match tag.kind {
             TagKind::Statement if matches!(word, "if" | "elif" | "set" | "set_global") => {
@@ -121,9 +90,8 @@ fn changes(
             }
             _ => {}
         }
-        changes.extend(names.into_iter().map(|name| (name, Change::Asked)));
     }
-    changes
+    names
 }
 
 const KEYWORDS: [&str; 11] =
@@ -196,7 +164,7 @@ mod tests {
     use super::*;
 
     fn strict(template: &str) -> String {
-        Strict::new(template, |_| None).source
+        Strict::new(template).source
     }
 
     #[test]
@@ -241,36 +209,6 @@ mod tests {
             "{% if \"a }} b\" %}",
         ] {
             assert_eq!(strict(template), template);
-        }
-    }
-
-    #[test]
-    fn positions_after_a_replaced_tag_map_to_the_original() {
-        let template = "{{ t(key=\"a\") }} {% if ab %}{{ t(key=\"b\") }}{{ cd }}";
-        let strict = Strict::new(template, |tag| Some(tag.replace(['{', '}'], "").repeat(3)));
-        for name in ["ab", "cd"] {
-            let at = strict.source.find(name).unwrap();
-            assert_eq!(&template[strict.written(at..at + name.len())], name);
-        }
-        let asked = strict.source.find("(ab|given)").unwrap();
-        assert_eq!(strict.refused(&(asked + 4..asked + 9)), Some(23..25));
-    }
-
-    #[test]
-    fn positions_map_to_the_original_template() {
-        let template = "{% if ab == 1 and cd %}{{ ef }}";
-        let strict = Strict::new(template, |_| None);
-        assert_eq!(strict.source, "{% if (ab|given) == 1 and (cd|given) %}{{ ef }}");
-        for name in ["ab", "cd", "ef", "1"] {
-            let at = strict.source.find(name).unwrap();
-            let written = strict.written(at..at + name.len());
-            assert_eq!(&template[written], name);
-        }
-        for (filter, name) in [("(ab|given)", "ab"), ("(cd|given)", "cd")] {
-            let at = strict.source.find(filter).unwrap();
-            assert_eq!(&template[strict.written(at..at + filter.len())], name);
-            let refused = strict.refused(&(at + 4..at + 9)).unwrap();
-            assert_eq!(&template[refused], name);
         }
     }
 }

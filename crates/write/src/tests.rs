@@ -427,29 +427,6 @@ fn drafts_are_written_on_request_and_are_never_orphans() {
 }
 
 #[test]
-fn an_unknown_seed_is_reported_with_a_suggestion() {
-    let mut site = TestSite::new(&["return-to-sender"], prose);
-    let blocklist = Blocklist::default();
-    let settings = SiteSettings {
-        model: "mini",
-        model_flag: None,
-        generation: &site.generation,
-        generation_flags: &site.generation_flags,
-        blocklist: &blocklist,
-        rng_seed: None,
-    };
-    let only: BTreeSet<String> = ["return-to-sendr".to_owned()].into();
-    let options = PlanOptions { only: Some(only), ..defaults() };
-    let error =
-        plan(&site.seeds, &BTreeMap::new(), settings, &mut site.models, &options).unwrap_err();
-    assert_eq!(error.to_string(), r#"there is no seed "return-to-sendr""#);
-    assert_eq!(
-        error.help().unwrap().to_string(),
-        r#"did you mean "return-to-sender"? seeds are named by their slugs"#
-    );
-}
-
-#[test]
 fn each_model_is_loaded_once() {
     let mut site = TestSite::new(&["a", "b", "c"], prose);
     site.seeds[1].takes[0].model = Some("other".into());

@@ -2,9 +2,9 @@
 //! picked up.
 
 use std::collections::BTreeSet;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use super::latest::LatestReceiver;
 use super::sources::Content;
 use crate::cmd::writing;
 use crate::terminal::Terminal;
@@ -28,12 +28,14 @@ pub struct Writer {
 
 impl Writer {
     /// Writes after each build, whose content arrives on `built`, until the channel closes.
-    pub fn run(&self, built: &LatestReceiver<Content>, reporter: &mut ProgressReporter) {
+    pub fn run(&self, built: &Receiver<Content>, reporter: &mut ProgressReporter) {
         // Keys of essays that were refused or failed, and would be again.
         let mut hopeless: BTreeSet<String> = BTreeSet::new();
         let mut reported = None;
         let mut wrote_until = None;
-        while let Some(content) = built.take() {
+        while let Ok(content) = built.recv() {
+            // Only the latest build matters.
+            let content = built.try_iter().last().unwrap_or(content);
             let Ok(content) = self.current(content, wrote_until) else {
                 // The builder meets the same error and reports it.
                 continue;

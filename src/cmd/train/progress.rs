@@ -4,7 +4,6 @@
 use std::time::Instant;
 
 use ::text::numbers::{count, thousands};
-use indicatif::{ProgressDrawTarget, ProgressStyle};
 use lab::train::{TrainingEvent, TrainingSettings};
 
 use crate::terminal::Terminal;
@@ -25,16 +24,7 @@ pub struct ProgressBar<'t> {
 
 impl<'t> ProgressBar<'t> {
     pub fn new(steps_done: usize, settings: &TrainingSettings, terminal: &'t Terminal) -> Self {
-        let target = if terminal.draws_progress() {
-            ProgressDrawTarget::stderr_with_hz(4)
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = indicatif::ProgressBar::with_draw_target(Some(settings.steps as u64), target);
-        bar.set_style(
-            ProgressStyle::with_template("  training {bar:20} {pos}/{len} {msg}")
-                .expect("the template is constant and parses"),
-        );
+        let bar = terminal.progress_bar(settings.steps, "  training {bar:20} {pos}/{len} {msg}");
         bar.set_position(steps_done as u64);
         Self {
             terminal,

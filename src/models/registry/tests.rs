@@ -234,10 +234,7 @@ mod on_the_hub {
 
 #[cfg(feature = "embedded-model")]
 mod the_embedded_model {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use generator::{Completion, FinishReason, Generation, Request, Work};
 
     #[test]
     fn a_different_pin_is_an_error_only_when_something_is_written() {
@@ -252,81 +249,5 @@ mod the_embedded_model {
         models.update(EMBEDDED).unwrap();
         assert_eq!(models.identity(EMBEDDED).unwrap(), newer);
         assert!(models.load(EMBEDDED).is_ok());
-    }
-
-    #[derive(Default)]
-    struct Texts {
-        waiting: Vec<Request>,
-        streamed: BTreeMap<u64, String>,
-        done: BTreeMap<u64, Completion>,
-        fails: bool,
-    }
-
-    impl Work for Texts {
-        fn next(&mut self) -> Option<Request> {
-            self.waiting.pop()
-        }
-
-        fn text(&mut self, id: u64, text: &str) -> std::ops::ControlFlow<()> {
-            self.streamed.entry(id).or_default().push_str(text);
-            std::ops::ControlFlow::Continue(())
-        }
-
-        fn done(&mut self, id: u64, completion: Completion) -> miette::Result<()> {
-            if self.fails {
-                return Err(miette::miette!(help = "make room", "the disk is full"));
-            }
-            self.done.insert(id, completion);
-            Ok(())
-        }
-    }
-
-    fn texts(generator: &dyn Generator, prompts: &[&str]) -> Texts {
-        let generation = Generation {
-            min_new_tokens: 12,
-            max_new_tokens: Some(12),
-            temperature: 0.9,
-            ..Generation::default()
-        };
-        let waiting = prompts.iter().zip(1..).map(|(prompt, id)| Request {
-            id,
-            prompt: generator.tokenizer().tokenize(prompt).unwrap(),
-            generation: generation.clone(),
-            rng_key: [id as u8; 32],
-            top_logprobs: 0,
-            score_prompt: false,
-        });
-        Texts { waiting: waiting.collect(), ..Texts::default() }
-    }
-
-    #[test]
-    fn the_embedded_model_writes() {
-        let project = tempfile::tempdir().unwrap();
-        let mut models = models_in(project.path());
-        let mut generator = models.load(EMBEDDED).unwrap();
-        assert_eq!(generator.n_positions(), 768);
-        assert_eq!(models.device().unwrap().name(), generator.provenance().device);
-        let prompts = ["On Meetings\n\nA meeting", "On Focus\n\nFocus is"];
-        let mut work = texts(generator.as_ref(), &prompts);
-        let prompt_tokens = generator.tokenizer().tokenize(prompts[0]).unwrap().len();
-        generator.run(&mut work).unwrap();
-        assert_eq!(work.done.len(), 2);
-        assert_eq!(work.done[&1].prompt_tokens, prompt_tokens);
-        for (id, completion) in &work.done {
-            assert_eq!(completion.finish_reason, FinishReason::Length);
-            assert_eq!((completion.token_ids.len(), completion.log_probs.len()), (12, 12));
-            assert!(completion.text.starts_with(&work.streamed[id]));
-            assert!(completion.log_probs.iter().all(|log_prob| *log_prob < 0.0));
-        }
-    }
-
-    #[test]
-    fn an_error_of_the_work_is_returned_unchanged() {
-        let project = tempfile::tempdir().unwrap();
-        let mut generator = models_in(project.path()).load(EMBEDDED).unwrap();
-        let mut work = Texts { fails: true, ..texts(generator.as_ref(), &["A meeting"]) };
-        let error = generator.run(&mut work).unwrap_err();
-        assert_eq!(error.to_string(), "the disk is full");
-        assert_eq!(error.help().unwrap().to_string(), "make room");
     }
 }

@@ -40,24 +40,12 @@ fn each_mistake_has_its_place() {
             "content/seeds/a-seed.md:1:1: the quote is empty (write the quote that the essay continues)",
         ),
         (
-            "---\nqoute: a\n---\n",
-            "content/seeds/a-seed.md:2:1: unknown key `qoute` (did you mean `quote`?)",
-        ),
-        (
             "---\nquote: [a\n---\n",
             "content/seeds/a-seed.md:3:1: invalid YAML: did not find expected ',' or ']' (close the list with `]`, and put its entries in double quotes)",
         ),
         (
             "---\nquote: \"A\" he said\n---\n",
             "content/seeds/a-seed.md:2:12: invalid YAML: did not find expected key (indent all keys of a mapping alike, and put text with quotation marks in double quotes, with \\\" inside)",
-        ),
-        (
-            "---\nquote: He said: no\n---\n",
-            "content/seeds/a-seed.md:2:15: invalid YAML: mapping values are not allowed in this context (put text that contains a colon in double quotes)",
-        ),
-        (
-            "---\nquote: 5\n---\n",
-            "content/seeds/a-seed.md:2:8: `quote` must be text, not the number 5 (put it in quotes if it is text: \"5\")",
         ),
         (
             "---\nquote: a\ntags: startups\n---\n",
@@ -78,10 +66,6 @@ fn each_mistake_has_its_place() {
         (
             "---\nquote: a\nauthor: \"—\"\n---\n",
             "content/seeds/a-seed.md:3:9: `author` must contain a letter or digit to form its URL",
-        ),
-        (
-            "---\nquote: a\nsource: ftp://x\n---\n",
-            "content/seeds/a-seed.md:3:9: `source` must be an http(s) URL, but does not start with https:// or http:// (write the full URL: https://example.com/page)",
         ),
         (
             "---\nquote: a\nsource: javascript:alert(1)\n---\n",
@@ -108,10 +92,6 @@ fn each_mistake_has_its_place() {
             "content/seeds/a-seed.md:3:7: `slug` must be words of a-z and 0-9 joined by single hyphens, at most 100 characters (such as `up`)",
         ),
         (
-            "---\nquote: a\ndraft: yes\n---\n",
-            "content/seeds/a-seed.md:3:8: `draft` must be true or false, not the text \"yes\"",
-        ),
-        (
             "---\nquote: a\ntakes: 0\n---\n",
             "content/seeds/a-seed.md:3:8: `takes` must be a whole number from 1 to 20, not 0 (or a list with one mapping of overrides per take)",
         ),
@@ -134,10 +114,6 @@ fn each_mistake_has_its_place() {
         (
             "---\nquote: a\nrng_seed: 9007199254740993\n---\n",
             "content/seeds/a-seed.md:3:11: `rng_seed` must be a whole number from 0 to 9007199254740992, not 9007199254740993",
-        ),
-        (
-            "---\nquote: a\nmodel: []\n---\n",
-            "content/seeds/a-seed.md:3:8: `model` must be text, not a list",
         ),
         (
             "---\nquote: a\ngeneration: {top_p: 2}\n---\n",
@@ -170,10 +146,6 @@ fn each_mistake_has_its_place() {
         (
             "---\nquote: \"a\\0b\"\n---\n",
             "content/seeds/a-seed.md:2:8: `quote` must not contain the control character U+0000",
-        ),
-        (
-            "---\na: &a [x,x]\nb: &b [*a,*a]\nquote: *c\n---\n",
-            "content/seeds/a-seed.md:4:8: there is no anchor (`&…`) with this name (put text that starts with `*` in double quotes)",
         ),
     ];
     for (text, expected) in table {

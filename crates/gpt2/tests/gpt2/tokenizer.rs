@@ -30,12 +30,6 @@ fn unusual_strings_match_the_reference() {
 }
 
 #[test]
-fn a_prompt_may_contain_the_end_of_text_token() {
-    let ids = gpt2().encode("<|endoftext|>Title").unwrap();
-    assert_eq!(ids[0], 50256);
-}
-
-#[test]
 fn invalid_tokenizer_files_are_errors() {
     let error = |vocab: &str, merges: &str| {
         Tokenizer::from_vocab_and_merges(vocab.as_bytes(), merges.as_bytes(), "vocab.json")

@@ -11,7 +11,7 @@ mod layer_norm;
 mod linear;
 mod output;
 
-use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
 
 use super::Precision;
 use gpt2::Activation;
@@ -155,4 +155,19 @@ pub(super) fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result
 /// Wraps a kernel's result for candle.
 fn result(numbers: Vec<f32>, shape: impl Into<Shape>) -> Result<(CpuStorage, Shape)> {
     Ok((CpuStorage::F32(numbers), shape.into()))
+}
+
+/// Computes a gradient from contiguous tensors on the CPU.
+fn gradient<const N: usize>(
+    tensors: [&Tensor; N],
+    shape: impl Into<Shape>,
+    compute: impl FnOnce([&[f32]; N]) -> Vec<f32>,
+) -> Result<Tensor> {
+    let stored = tensors.map(Tensor::storage_and_layout);
+    let mut numbers = [&[][..]; N];
+    for (numbers, (storage, layout)) in numbers.iter_mut().zip(&stored) {
+        let Storage::Cpu(storage) = &**storage else { bail!("not on the CPU") };
+        *numbers = contiguous(storage, layout)?;
+    }
+    Tensor::from_vec(compute(numbers), shape.into(), &Device::Cpu)
 }

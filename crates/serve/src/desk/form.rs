@@ -42,26 +42,3 @@ fn push_input(out: &mut String, setting: &Setting) {
     )
     .expect("writing to a string cannot fail");
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_sampling_setting_has_an_input_with_its_range() {
-        let page = with_settings("<form>\n<!-- settings -->\n</form>");
-        for setting in SETTINGS.iter().filter(|setting| setting.role == Role::Sampling) {
-            let name = setting.name;
-            assert!(page.contains(&format!("<label for=\"{name}\">")), "{name}: {page}");
-            assert!(
-                page.contains(&format!("<p class=\"error\" id=\"{name}-error\" hidden>")),
-                "{name}"
-            );
-        }
-        let top_p = "<input id=\"top_p\" name=\"top_p\" data-setting type=\"number\" min=\"0\" max=\"1\" \
-                     step=\"any\" inputmode=\"decimal\" aria-describedby=\"top_p-hint top_p-error\">";
-        assert!(page.contains(top_p), "{page}");
-        assert!(page.contains("id=\"min_words\"") && !page.contains("id=\"max_words\""), "{page}");
-        assert!(page.ends_with("</div>\n</form>"), "{page}");
-    }
-}

@@ -29,6 +29,13 @@ static PAGE: LazyLock<String> = LazyLock::new(|| {
 
 const NAME: &str = "desk.html";
 
+/// The style sheet: the built-in theme's colours and base, then the desk's own rules.
+const STYLES: &str = concat!(
+    include_str!("../../../../themes/medium/static/css/tokens.css"),
+    include_str!("../../../../themes/medium/static/css/base.css"),
+    include_str!("page/desk.css"),
+);
+
 /// Adds the trailing slash, since links in the page are relative to its folder.
 pub async fn redirect() -> Redirect {
     Redirect::permanent("/_venti/")
@@ -41,6 +48,7 @@ pub async fn page() -> Response {
 pub async fn file(Path(name): Path<String>) -> Response {
     match Files::get(&name) {
         Some(_) if name == NAME => page().await,
+        Some(_) if name == "desk.css" => respond(&name, STYLES.as_bytes().into()),
         Some(file) => respond(&name, file.data),
         None => Rejection::new(StatusCode::NOT_FOUND, "file not found").into_response(),
     }

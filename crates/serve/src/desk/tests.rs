@@ -174,10 +174,6 @@ impl TestDesk {
         self.draft_once(|draft| !["waiting", "writing"].contains(&draft["state"].as_str().unwrap()))
     }
 
-    fn steps(&self, count: usize) {
-        (0..count).for_each(|_| self.step.send(()).unwrap());
-    }
-
     fn project(&self) -> Project {
         Project::open(self.root.path(), None).unwrap()
     }
@@ -220,60 +216,6 @@ fn planned(project: &Project) -> write::Plan {
     let stored = store(project).load().unwrap();
     let seeds = load_seeds(project).unwrap();
     write::plan(&seeds, &stored, rules, &mut One(None), &PlanOptions::default()).unwrap()
-}
-
-#[test]
-fn an_untouched_draft_matches_generate() {
-    let mut desk = TestDesk::new();
-    desk.write(120, 2);
-    desk.run_on();
-    desk.finished();
-    let kept = desk.done("keep", json!({ "draft": 2, "author": " Ada ", "tags": ["a", " "] }));
-    assert_eq!(kept["slug"], "a-moat-is-a-promise");
-    assert_eq!(kept["edited"], json!(false));
-    assert!(kept["command"].as_str().unwrap().contains("--rng-seed 8 "), "{kept}");
-    let project = desk.project();
-    let seeds = load_seeds(&project).unwrap();
-    assert_eq!(seeds[0].author.as_deref(), Some("Ada"));
-    assert_eq!(seeds[0].tags.len(), 1);
-    // A build has nothing to do.
-    let plan = planned(&project);
-    assert_eq!((plan.jobs.len(), plan.fresh.len()), (0, 1));
-    // Without the essay, a build writes the same text.
-    let kept = desk.essay("a-moat-is-a-promise");
-    assert!(!kept.edited);
-    store(&project).remove(&kept.essay.id()).unwrap();
-    let plan = planned(&project);
-    let (site, nothing) = (store(&project), Blocklist::default());
-    write::run(&plan, &nothing, &mut One(None), &site, date(2026, 11, 22), &mut |_| {}).unwrap();
-    assert_eq!(desk.essay("a-moat-is-a-promise").essay, kept.essay);
-}
-
-#[test]
-fn a_stopped_draft_can_be_continued() {
-    let mut desk = TestDesk::new();
-    desk.write(60, 1);
-    desk.steps(10);
-    desk.draft_once(|draft| draft["tokens"].as_array().unwrap().len() == 10);
-    desk.done("stop", json!({ "draft": 1 }));
-    let stopped = desk.finished();
-    assert_eq!(
-        (stopped["state"].as_str(), stopped["ended"].as_str()),
-        (Some("stopped"), Some("cancelled"))
-    );
-    assert_eq!(stopped["steered"], json!(true));
-    // Tokens that arrive after the stop are ignored.
-    desk.steps(3);
-    desk.done("continue", json!({ "draft": 1 }));
-    assert_eq!(desk.post("continue", json!({ "draft": 1 })).0, StatusCode::CONFLICT);
-    desk.run_on();
-    let draft = desk.finished();
-    assert!(text(&draft).starts_with(&text(&stopped)));
-    assert_eq!(draft["state"], "done");
-    assert_eq!(draft["steps"][0], json!({ "kept": 0, "wrote": 10, "ended": "cancelled" }));
-    assert_eq!(draft["steps"][1]["kept"], 10);
-    let wrote = draft["steps"][1]["wrote"].as_u64().unwrap() as usize;
-    assert_eq!(draft["tokens"].as_array().unwrap().len(), 10 + wrote);
 }
 
 #[test]
@@ -331,19 +273,6 @@ fn the_end_of_text_can_be_chosen() {
     assert!(text(&before).starts_with(&text(&after)));
     let end = json!({ "kept": 21, "wrote": 0, "ended": "end_of_text" });
     assert_eq!(after["steps"][1], end);
-}
-
-#[test]
-fn closing_a_tab_stops_its_drafts() {
-    let desk = TestDesk::new();
-    desk.write(300, 2);
-    desk.steps(1);
-    // Each call of `drafts` connects and disconnects, like a tab that is closed.
-    desk.draft_once(|draft| draft["state"] == "writing");
-    let handle = desk.runtime.handle().clone();
-    handle.block_on(async { tokio::time::sleep(Duration::from_millis(2200)).await });
-    let drafts = desk.drafts();
-    assert!(drafts.iter().all(|draft| draft["state"] == "stopped"), "{drafts:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender};
 
 use super::{Engine, Event, Subscriber};
 use generator::{Completion, FinishReason, Generator, Provenance, Request, Token, Tokenizer, Work};
@@ -228,15 +228,9 @@ pub fn request(prompt: &str, start: u8, max_new_tokens: usize) -> Request {
 }
 
 /// A subscriber that sends its events to a channel as text, prefixed with `name`. Cancels its text once
-/// `cancelled` is set or the receiver is dropped.
-pub fn subscriber(
-    name: &'static str,
-    sender: std::sync::mpsc::Sender<String>,
-    cancelled: Arc<std::sync::atomic::AtomicBool>,
-) -> Subscriber {
+/// the receiver is dropped.
+pub fn subscriber(name: &'static str, sender: Sender<String>) -> Subscriber {
     Box::new(move |event| {
-        // Read first, because a test may set it as soon as it receives the event.
-        let is_cancelled = cancelled.load(std::sync::atomic::Ordering::Relaxed);
         let what = match event {
             Event::Begun => "begun".to_owned(),
             Event::Done(Ok(Completion { finish_reason, text, .. })) => {
@@ -245,8 +239,7 @@ pub fn subscriber(
             Event::Done(Err(why)) => why,
             Event::Token(_) | Event::Text(_) => String::new(),
         };
-        let is_received = what.is_empty() || sender.send(format!("{name} {what}")).is_ok();
-        match is_received && !is_cancelled {
+        match what.is_empty() || sender.send(format!("{name} {what}")).is_ok() {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
         }

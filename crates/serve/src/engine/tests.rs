@@ -1,4 +1,3 @@
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::fake::{Fake, request, subscriber};
@@ -29,7 +28,7 @@ impl SteppedEngine {
     ) -> Result<(), SubmitError> {
         let queued = |name: &&'static str| QueuedRequest {
             request: request("p", 0, tokens),
-            subscriber: subscriber(name, self.sender.clone(), Arc::default()),
+            subscriber: subscriber(name, self.sender.clone()),
         };
         client.submit(names.iter().map(queued).collect())
     }
@@ -80,71 +79,6 @@ fn clients_take_turns_when_slots_are_few() {
     let begun: Vec<String> =
         stepped.events(9).into_iter().filter(|event| event.ends_with("begun")).collect();
     assert_eq!(begun, ["x begun", "b begun", "y begun", "c begun"]);
-}
-
-#[test]
-fn texts_of_dropped_clients_are_not_written() {
-    let stepped = SteppedEngine::new(1);
-    let (one, two) = (stepped.engine.client(), stepped.engine.client());
-    let cancelled = Arc::new(AtomicBool::new(false));
-    let subscriber = subscriber("a", stepped.sender.clone(), Arc::clone(&cancelled));
-    one.submit(vec![QueuedRequest { request: request("p", 0, 200), subscriber }]).unwrap();
-    assert_eq!(stepped.events(1), ["a begun"]);
-    stepped.ask(&two, &["never", "nor this"], 1).unwrap();
-    stepped.ask(&one, &["b"], 1).unwrap();
-    drop(two);
-    stepped.step.send(()).unwrap();
-    cancelled.store(true, std::sync::atomic::Ordering::Relaxed);
-    stepped.step.send(()).unwrap();
-    stepped.step.send(()).unwrap();
-    let last = stepped.events(2);
-    assert!(last[0].starts_with("a Cancelled: T"), "{last:?}");
-    assert_eq!(last[1], "b begun");
-}
-
-#[test]
-fn invalid_prompts_are_refused_at_once() {
-    let engine = Fake { n_positions: 8, ..Fake::default() }.start();
-    let client = engine.client();
-    let ask = |prompt: Vec<u32>| {
-        let subscriber = subscriber("a", channel().0, Arc::default());
-        let request = Request { prompt, ..request("p", 0, 1) };
-        client.submit(vec![QueuedRequest { request, subscriber }])
-    };
-    assert_eq!(ask(vec![]), Err(SubmitError::Empty));
-    assert_eq!(ask(vec![1; 8]), Err(SubmitError::TooLong { tokens: 8, n_positions: 8 }));
-    assert_eq!(ask(vec![1, 257]), Err(SubmitError::NoToken { token: 257, size: 257 }));
-    assert_eq!(ask(vec![1; 7]), Ok(()));
-}
-
-#[test]
-fn a_full_queue_refuses_all_texts_of_a_request() {
-    let stepped = SteppedEngine::new(1);
-    let client = stepped.engine.client();
-    stepped.ask(&client, &["a"], 9).unwrap();
-    assert_eq!(stepped.events(1), ["a begun"]);
-    stepped.ask(&client, &["w"; MAX_WAITING - 1], 1).unwrap();
-    let full = SubmitError::Full { waiting: MAX_WAITING - 1 };
-    assert_eq!(stepped.ask(&client, &["b", "c"], 1), Err(full));
-    assert_eq!(stepped.ask(&client, &["b"], 1), Ok(()));
-}
-
-#[test]
-fn a_failed_run_reports_the_reason_and_the_next_text_is_written() {
-    let (sender, events) = channel();
-    let engine = Fake { fails_at: Some(2), ..Fake::default() }.start();
-    let client = engine.client();
-    let ask = |name, tokens| {
-        let subscriber = subscriber(name, sender.clone(), Arc::default());
-        client
-            .submit(vec![QueuedRequest { request: request("p", 0, tokens), subscriber }])
-            .unwrap();
-    };
-    ask("long", 9);
-    let next = || events.recv().unwrap();
-    assert_eq!([next(), next()], ["long begun", "long the device is on fire"]);
-    ask("short", 1);
-    assert_eq!([next(), next()], ["short begun", "short Length: T"]);
 }
 
 /// Uses the client as the essay writer does.

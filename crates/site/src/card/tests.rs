@@ -63,6 +63,7 @@ fn hostile_titles_are_drawn_and_undrawable_ones_replaced_by_the_cover() {
         "</text></svg><script>alert(1)</script>",
         "a & b < c \" ' ]]> &amp; \u{0}\u{7}",
         "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 \u{202e}right to left",
+        "Launch 🚀",
         &"Donaudampfschifffahrtsgesellschaft".repeat(40),
         &"w ".repeat(4000),
     ] {

@@ -260,16 +260,6 @@ mod tests {
     }
 
     #[test]
-    fn rooted_addresses_must_be_under_base_url() {
-        assert_eq!(resolve("/blog/a.html"), site("a.html", None, AddressForm::Rooted));
-        assert_eq!(resolve("/a.html"), Address::Outside);
-        assert_eq!(
-            Address::resolve("/a.html", "b/index.html", None),
-            site("a.html", None, AddressForm::Rooted)
-        );
-    }
-
-    #[test]
     fn other_schemes_are_not_files() {
         assert_eq!(resolve(" JavaScript:void 0"), Address::Other);
         assert_eq!(resolve("java\nscript:void 0"), Address::Other);

@@ -125,6 +125,7 @@ fn valid_links_have_no_findings() {
     for body in [
         "<a href=\"about/index.html#team\">x</a>",
         "<a href=\"about/index.html#old\">x</a>",
+        "<A HREF='about/index&#46;html#team'>x</A>",
         "<a href=\"./about/../about/index.html?q=1#:~:text=T\">x</a>",
         "<a href=\"#top\">x</a> <a href=\"#\">x</a> <a href=\"mailto:a@b.example\">x</a>",
         "<a href=\"https://elsewhere.example/#x\">x</a>",

@@ -5,8 +5,6 @@ use std::ops::Range;
 /// A tag outside comments and `{% raw %}`.
 pub struct TemplateTag {
     pub kind: TagKind,
-    /// The whole tag.
-    pub place: Range<usize>,
     pub tokens: TemplateTokens,
 }
 
@@ -42,7 +40,7 @@ pub fn tags(template: &str) -> Vec<TemplateTag> {
             (TagKind::Statement, "raw") => raw = true,
             (TagKind::Statement, "endraw") => raw = false,
             _ if raw => {}
-            _ => tags.push(TemplateTag { kind, place: open..at, tokens }),
+            _ => tags.push(TemplateTag { kind, tokens }),
         }
     }
     tags

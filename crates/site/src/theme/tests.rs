@@ -68,15 +68,6 @@ fn a_listed_style_sheet_must_exist() {
 }
 
 #[test]
-fn an_override_without_a_string_keeps_the_built_in_one() {
-    let sample = sample::site();
-    let old = embedded(MANIFEST_OF_MEDIUM).replace("  archive: Archive\n", "");
-    sample.write("themes/medium/theme.yaml", &old);
-    let strings = Theme::load(&sample.project).unwrap().strings;
-    assert_eq!(strings.text("archive", |_| None).unwrap(), "Archive");
-}
-
-#[test]
 fn a_site_can_set_the_accent() {
     let mut sample = sample::site();
     assert!(style(&sample).starts_with(":root{--accent: #"));

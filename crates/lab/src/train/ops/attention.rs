@@ -10,10 +10,10 @@ mod softmax;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::{contiguous, result};
+use super::{contiguous, gradient, result};
 use crate::train::matmul::{MatrixView, encode_serially, pack_serially};
 use kernels::format::{Format, GROUP, PANEL};
 use kernels::linear::{COLUMNS, Results, multiply};
@@ -127,44 +127,21 @@ impl<F: Format> CustomOp1 for Attention<F> {
         result(sizes.gather_heads(&y, 1), (sizes.rows * sizes.length, sizes.width()))
     }
 
-    fn bwd(&self, qkv: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        let Self { level, sizes, scale, format } = *self;
-        let of_qkv = AttentionGradient::<F> { level, sizes, scale, format };
-        qkv.apply_op2_no_bwd(&gradient.contiguous()?, &of_qkv).map(Some)
-    }
-}
-
-/// Gradient of queries, keys and values, (N, 3C).
-struct AttentionGradient<F> {
-    level: Level,
-    sizes: AttentionShape,
-    scale: f32,
-    format: PhantomData<F>,
-}
-
-impl<F: Format> CustomOp2 for AttentionGradient<F> {
-    fn name(&self) -> &'static str {
-        "attention gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        qkv: &CpuStorage,
-        qkv_layout: &Layout,
-        dy: &CpuStorage,
-        dy_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (qkv, dy) = (contiguous(qkv, qkv_layout)?, contiguous(dy, dy_layout)?);
+    /// The gradient of queries, keys and values, (N, 3C).
+    fn bwd(&self, qkv: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
         let Self { level, sizes, scale, .. } = *self;
-        let mut of_heads = vec![0.0; qkv.len()];
-        of_heads.par_chunks_mut(3 * sizes.length * sizes.head).enumerate().for_each(
-            |(of, of_head)| {
-                let part = |part| sizes.view(qkv, 3, part, of);
-                let of_y = sizes.view(dy, 1, 0, of);
-                backward::<F>(level, sizes, scale, [part(0), part(1), part(2), of_y], of_head);
-            },
-        );
-        result(sizes.gather_heads(&of_heads, 3), qkv_layout.shape().clone())
+        gradient([qkv, &dy.contiguous()?], qkv.shape(), |[qkv, dy]| {
+            let mut of_heads = vec![0.0; qkv.len()];
+            of_heads.par_chunks_mut(3 * sizes.length * sizes.head).enumerate().for_each(
+                |(of, of_head)| {
+                    let part = |part| sizes.view(qkv, 3, part, of);
+                    let of_y = sizes.view(dy, 1, 0, of);
+                    backward::<F>(level, sizes, scale, [part(0), part(1), part(2), of_y], of_head);
+                },
+            );
+            sizes.gather_heads(&of_heads, 3)
+        })
+        .map(Some)
     }
 }
 

@@ -1,10 +1,10 @@
 //! GELU with the tanh approximation, and its derivative.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::add::CHUNK;
-use super::{contiguous, result};
+use super::{contiguous, gradient, result};
 use gpt2::Activation;
 use kernels::exp::exp;
 use kernels::gelu::activate;
@@ -32,41 +32,22 @@ impl CustomOp1 for Gelu {
         result(y, layout.shape().clone())
     }
 
-    fn bwd(&self, x: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        let of_x = GeluGradient { level: self.level };
-        x.apply_op2_no_bwd(&gradient.contiguous()?, &of_x).map(Some)
-    }
-}
-
-struct GeluGradient {
-    level: Level,
-}
-
-impl CustomOp2 for GeluGradient {
-    fn name(&self) -> &'static str {
-        "gelu gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        dy: &CpuStorage,
-        dy_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, dy) = (contiguous(x, x_layout)?, contiguous(dy, dy_layout)?);
-        let mut dx = vec![0.0; x.len()];
-        let parts = x.par_chunks(CHUNK).zip(dy.par_chunks(CHUNK));
-        dx.par_chunks_mut(CHUNK).zip(parts).for_each(|(dx, (x, dy))| {
-            let (x, x_tail) = x.as_chunks();
-            let (dy, dy_tail) = dy.as_chunks();
-            let (dx, dx_tail) = dx.as_chunks_mut();
-            self.level.run(GeluGradientKernel { x, dy, dx });
-            let (x, dy, mut last) = ([padded(x_tail)], [padded(dy_tail)], [[0.0; LANES]]);
-            self.level.run(GeluGradientKernel { x: &x, dy: &dy, dx: &mut last });
-            dx_tail.copy_from_slice(&last[0][..dx_tail.len()]);
-        });
-        result(dx, x_layout.shape().clone())
+    fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+        gradient([x, &dy.contiguous()?], x.shape(), |[x, dy]| {
+            let mut dx = vec![0.0; x.len()];
+            let parts = x.par_chunks(CHUNK).zip(dy.par_chunks(CHUNK));
+            dx.par_chunks_mut(CHUNK).zip(parts).for_each(|(dx, (x, dy))| {
+                let (x, x_tail) = x.as_chunks();
+                let (dy, dy_tail) = dy.as_chunks();
+                let (dx, dx_tail) = dx.as_chunks_mut();
+                self.level.run(GeluGradientKernel { x, dy, dx });
+                let (x, dy, mut last) = ([padded(x_tail)], [padded(dy_tail)], [[0.0; LANES]]);
+                self.level.run(GeluGradientKernel { x: &x, dy: &dy, dx: &mut last });
+                dx_tail.copy_from_slice(&last[0][..dx_tail.len()]);
+            });
+            dx
+        })
+        .map(Some)
     }
 }
 

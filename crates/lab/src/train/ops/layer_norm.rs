@@ -1,10 +1,10 @@
 //! Layer norm (Ba et al. 2016, arXiv:1607.06450) and its gradients.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::linear::sum_of_rows;
-use super::{contiguous, result};
+use super::{contiguous, gradient, result};
 use kernels::simd::{Kernel, LANES, Level, Simd};
 
 /// Rows per task.
@@ -47,82 +47,33 @@ impl CustomOp3 for LayerNorm {
         weight: &Tensor,
         _bias: &Tensor,
         _y: &Tensor,
-        gradient: &Tensor,
+        dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let gradient = gradient.contiguous()?;
-        let Self { level, epsilon } = *self;
-        let of_x = x.apply_op3_no_bwd(weight, &gradient, &InputGradient { level, epsilon })?;
-        let of_both = x.apply_op2_no_bwd(&gradient, &WeightGradient { level, epsilon })?;
-        Ok((Some(of_x), Some(of_both.get(0)?), Some(of_both.get(1)?)))
-    }
-}
-
-struct InputGradient {
-    level: Level,
-    epsilon: f32,
-}
-
-impl CustomOp3 for InputGradient {
-    fn name(&self) -> &'static str {
-        "layer norm input gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        dy: &CpuStorage,
-        dy_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (_, c) = x_layout.shape().dims2()?;
-        let (x, dy) = (contiguous(x, x_layout)?, contiguous(dy, dy_layout)?);
-        let weight = contiguous(weight, weight_layout)?;
-        let mut dx = vec![0.0; x.len()];
-        let rows = x.par_chunks(ROWS * c).zip(dy.par_chunks(ROWS * c));
-        dx.par_chunks_mut(ROWS * c).zip(rows).for_each(|(dx, (x, dy))| {
-            self.level.run(InputGradientKernel { x, weight, dy, epsilon: self.epsilon, dx });
-        });
-        result(dx, x_layout.shape().clone())
-    }
-}
-
-/// The gradients of weight and bias, (2, C).
-struct WeightGradient {
-    level: Level,
-    epsilon: f32,
-}
-
-impl CustomOp2 for WeightGradient {
-    fn name(&self) -> &'static str {
-        "layer norm weight gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        dy: &CpuStorage,
-        dy_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (_, c) = x_layout.shape().dims2()?;
-        let (x, dy) = (contiguous(x, x_layout)?, contiguous(dy, dy_layout)?);
-        let mut of_both = vec![0.0; 2 * c];
-        let (of_weight, of_bias) = of_both.split_at_mut(c);
-        // dy times the normalized input.
-        let mut products = dy.to_vec();
-        products.par_chunks_mut(ROWS * c).zip(x.par_chunks(ROWS * c)).for_each(|(products, x)| {
-            self.level.run(NormalizedProductKernel {
-                x,
-                width: c,
-                epsilon: self.epsilon,
-                products,
+        let &Self { level, epsilon } = self;
+        let (c, dy) = (weight.elem_count(), &dy.contiguous()?);
+        let of_x = gradient([x, weight, dy], x.shape(), |[x, weight, dy]| {
+            let mut dx = vec![0.0; x.len()];
+            let rows = x.par_chunks(ROWS * c).zip(dy.par_chunks(ROWS * c));
+            dx.par_chunks_mut(ROWS * c).zip(rows).for_each(|(dx, (x, dy))| {
+                level.run(InputGradientKernel { x, weight, dy, epsilon, dx });
             });
-        });
-        sum_of_rows(self.level, &products, c, of_weight);
-        sum_of_rows(self.level, dy, c, of_bias);
-        result(of_both, (2, c))
+            dx
+        })?;
+        let of_both = gradient([x, dy], (2, c), |[x, dy]| {
+            let mut of_both = vec![0.0; 2 * c];
+            let (of_weight, of_bias) = of_both.split_at_mut(c);
+            // dy times the normalized input.
+            let mut products = dy.to_vec();
+            products.par_chunks_mut(ROWS * c).zip(x.par_chunks(ROWS * c)).for_each(
+                |(products, x)| {
+                    level.run(NormalizedProductKernel { x, width: c, epsilon, products });
+                },
+            );
+            sum_of_rows(level, &products, c, of_weight);
+            sum_of_rows(level, dy, c, of_bias);
+            of_both
+        })?;
+        Ok((Some(of_x), Some(of_both.get(0)?), Some(of_both.get(1)?)))
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::marker::PhantomData;
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::{contiguous, result};
+use super::{contiguous, gradient, result};
 use crate::train::matmul::{Epilogue, MatrixView, matmul};
 use kernels::format::Format;
 use kernels::simd::{Kernel, Level, Simd};
@@ -51,71 +51,27 @@ impl<F: Format> CustomOp3 for Linear<F> {
         weight: &Tensor,
         _bias: &Tensor,
         _y: &Tensor,
-        gradient: &Tensor,
+        dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let gradient = gradient.contiguous()?;
-        let (level, format) = (self.level, PhantomData::<F>);
-        let of_x = gradient.apply_op2_no_bwd(weight, &InputGradient { level, format })?;
-        let of_weight = x.apply_op2_no_bwd(&gradient, &WeightGradient { level, format })?;
-        let k = weight.dim(0)?;
-        let of_bias = of_weight.get(k)?;
-        Ok((Some(of_x), Some(of_weight.narrow(0, 0, k)?), Some(of_bias)))
-    }
-}
-
-/// dx = dy Wᵀ.
-struct InputGradient<F> {
-    level: Level,
-    format: PhantomData<F>,
-}
-
-impl<F: Format> CustomOp2 for InputGradient<F> {
-    fn name(&self) -> &'static str {
-        "linear input gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        dy: &CpuStorage,
-        dy_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let ((n, m), (k, _)) = (dy_layout.shape().dims2()?, weight_layout.shape().dims2()?);
-        let dy = MatrixView::of(contiguous(dy, dy_layout)?, n, m);
-        let weight = MatrixView::of(contiguous(weight, weight_layout)?, k, m);
-        let mut dx = vec![0.0; n * k];
-        matmul::<F>(self.level, dy, weight.transposed(), Epilogue::Overwrite, &mut dx);
-        result(dx, (n, k))
-    }
-}
-
-/// dW = xᵀ dy, with db, the sum of dy's rows, as an additional last row: (K + 1, M).
-struct WeightGradient<F> {
-    level: Level,
-    format: PhantomData<F>,
-}
-
-impl<F: Format> CustomOp2 for WeightGradient<F> {
-    fn name(&self) -> &'static str {
-        "linear weight gradient"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        dy: &CpuStorage,
-        dy_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let ((n, k), (_, m)) = (x_layout.shape().dims2()?, dy_layout.shape().dims2()?);
-        let (x, dy) = (contiguous(x, x_layout)?, contiguous(dy, dy_layout)?);
-        let mut of_both = vec![0.0; (k + 1) * m];
-        let (of_weight, of_bias) = of_both.split_at_mut(k * m);
-        let x = MatrixView::of(x, n, k).transposed();
-        matmul::<F>(self.level, x, MatrixView::of(dy, n, m), Epilogue::Overwrite, of_weight);
-        sum_of_rows(self.level, dy, m, of_bias);
-        result(of_both, (k + 1, m))
+        let (level, dy) = (self.level, &dy.contiguous()?);
+        let ((n, k), m) = (x.dims2()?, dy.dim(1)?);
+        // dx = dy Wᵀ.
+        let of_x = gradient([dy, weight], (n, k), |[dy, weight]| {
+            let mut dx = vec![0.0; n * k];
+            let weight = MatrixView::of(weight, k, m).transposed();
+            matmul::<F>(level, MatrixView::of(dy, n, m), weight, Epilogue::Overwrite, &mut dx);
+            dx
+        })?;
+        // dW = xᵀ dy, with db, the sum of dy's rows, as an additional last row: (K + 1, M).
+        let of_both = gradient([x, dy], (k + 1, m), |[x, dy]| {
+            let mut of_both = vec![0.0; (k + 1) * m];
+            let (of_weight, of_bias) = of_both.split_at_mut(k * m);
+            let x = MatrixView::of(x, n, k).transposed();
+            matmul::<F>(level, x, MatrixView::of(dy, n, m), Epilogue::Overwrite, of_weight);
+            sum_of_rows(level, dy, m, of_bias);
+            of_both
+        })?;
+        Ok((Some(of_x), Some(of_both.narrow(0, 0, k)?), Some(of_both.get(k)?)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! SubmitError requests.
+//! Refused requests.
 
 use super::*;
 
@@ -153,13 +153,5 @@ fn public_addresses_need_a_key() {
         let refused = may_listen(ip(open), None).unwrap_err();
         assert!(refused.help().unwrap().to_string().contains("VENTI_API_KEY"));
         assert!(may_listen(ip(open), Some("key")).is_ok());
-    }
-}
-
-#[test]
-fn keys_must_fit_in_a_header() {
-    assert!(check_key("sk-0123_ABC.~").is_ok());
-    for key in ["", " ", "a b", "key\n", "clé"] {
-        assert!(check_key(key).is_err(), "{key:?}");
     }
 }

@@ -173,14 +173,6 @@ fn a_site_without_folders_has_an_empty_library_with_a_problem() {
 }
 
 #[test]
-fn a_saved_seed_has_the_version_of_its_file() {
-    let scene = Scene::new(&[("a.md", "We ship.\n")]);
-    let saved = scene.edit("a.md", |text| text.replace("ship", "sail")).unwrap();
-    assert_eq!(scene.text("content/seeds/a.md"), "We sail.\n");
-    assert_eq!(seed(&scene.project, "a.md").unwrap().version, saved.version);
-}
-
-#[test]
 fn saving_keeps_the_line_endings_of_the_file() {
     let scene = Scene::new(&[("dos.md", "---\r\ntitle: x\r\n---\r\nOne.\r\n"), ("unix.md", "q\n")]);
     scene.edit("dos.md", |text| text.replace("\r\n", "\n").replace("One", "Two")).unwrap();
@@ -214,19 +206,6 @@ fn a_seed_with_mistakes_is_not_saved() {
     assert_eq!(scene.list()["problem"], json!(null));
     let long = invalid(scene.edit("b.md", |_| "a".repeat(MAX_BYTES + 1)).unwrap_err());
     assert!(long.contains("larger than 1 MiB"), "{long}");
-}
-
-#[test]
-fn a_seed_changed_elsewhere_is_not_overwritten() {
-    let scene = Scene::new(&[("a.md", "one")]);
-    let opened = seed(&scene.project, "a.md").unwrap();
-    scene.put("content/seeds/a.md", "two");
-    let edit = SeedEdit { file: opened.file, text: "three".into(), version: opened.version };
-    let refused = save_seed(&scene.project, &scene.lock, &edit).unwrap_err();
-    let Refusal::Conflict(now) = refused else { panic!("{refused}") };
-    assert_eq!(*now, Now::Seed(seed(&scene.project, "a.md").unwrap()));
-    assert_eq!(serde_json::to_value(now).unwrap()["text"], "two");
-    assert_eq!(scene.text("content/seeds/a.md"), "two");
 }
 
 #[test]
