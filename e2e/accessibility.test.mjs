@@ -1,4 +1,4 @@
-// Runs axe-core on a page of each kind: no violation of WCAG 2.2 AA or of axe's best practices, in the
+// Runs axe-core on a page of each kind. No page may violate WCAG 2.2 AA or axe's best practices, in the
 // light and the dark scheme, on a phone and on a desktop.
 
 import assert from 'node:assert/strict';
@@ -18,7 +18,7 @@ after(async () => {
   for (const place of homes) await place.close();
 });
 
-// Reduced motion, so that nothing is checked half faded in.
+// Reduce motion, so that nothing is checked while it is still fading in.
 const STILL = { motion: 'reduce' };
 
 for (const place of homes) {

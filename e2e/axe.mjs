@@ -13,7 +13,7 @@ async function violations(page) {
   );
 }
 
-/** All violations on the current page, on a phone and a desktop, in both colour schemes. */
+/** Returns all violations on the current page, on a phone and a desktop, in both colour schemes. */
 export async function everyLook(page) {
   const found = new Set();
   await page.evaluate(AXE);

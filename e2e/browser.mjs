@@ -6,14 +6,14 @@ import { execFileSync } from 'node:child_process';
 
 import { chromium } from 'playwright-core';
 
-/** Path of the Chromium to use: $CHROMIUM, or the first installed one of the usual names. */
+/** Returns the path of the Chromium to use: $CHROMIUM, or the first of the usual names that exists. */
 export function chromiumPath() {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;
   for (const name of ['chromium', 'chromium-browser', 'google-chrome']) {
     try {
       return execFileSync('which', [name], { encoding: 'utf8' }).trim();
     } catch {
-      // Not installed; try the next name.
+      // No browser of this name is installed; try the next name.
     }
   }
   throw new Error('no Chromium: install one, or set CHROMIUM to its path');
@@ -36,7 +36,7 @@ export function launch() {
 /**
  * Runs `visit(page)` in a fresh profile, then asserts that there were no faults.
  * `options`: scripts (default true), scheme ('light', 'dark'), motion ('reduce'), width, height,
- * and `expected`, a pattern of faults to ignore.
+ * and `expected`, a regular expression for faults to ignore.
  */
 export async function reader(browser, place, options, visit) {
   const { scripts = true, scheme = 'light', motion = 'no-preference', width = 1280, height = 800, expected } = options;
@@ -46,7 +46,7 @@ export async function reader(browser, place, options, visit) {
     reducedMotion: motion,
     viewport: { width, height },
   });
-  // Long enough for a busy machine.
+  // The timeout is long enough for a busy machine.
   context.setDefaultTimeout(10_000);
   try {
     const faults = [];
@@ -74,7 +74,7 @@ async function watchPolicy(context, faults, scripts) {
 
 function watch(page, place, faults, requests) {
   page.on('console', (message) => {
-    // Reported below, with their addresses.
+    // The handlers below report failed requests with their addresses.
     if (message.text().startsWith('Failed to load resource')) return;
     if (['error', 'warning'].includes(message.type())) faults.push(`console: ${message.text()}`);
   });

@@ -1,5 +1,5 @@
-// The desk in use: type a quote, watch candidates arrive, inspect and change words, keep a candidate,
-// and edit what was kept.
+// Tests of the desk in use: type a quote, watch candidates arrive, inspect and change words, keep a
+// candidate, and edit the kept essay.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -18,7 +18,7 @@ let browser;
 let site;
 before(async () => {
   browser = await launch();
-  // Slow enough to interrupt it while it writes.
+  // The model writes slowly enough that a test can interrupt it.
   site = await Preview.start(...SLOWLY);
 });
 after(async () => {
@@ -62,7 +62,7 @@ const wordsOf = (place) => words(place).allTextContents();
 const button = (place, name) => place.getByRole('button', { name, exact: true });
 const state = (page, name) => page.locator(`.candidate[data-state=${name}]`);
 const panel = (page) => page.locator('.panel');
-/** Index of the focused word on the page. */
+/** Returns the index of the focused word among all words of the candidates. */
 const focusedAt = (page) => page.evaluate(() => [...document.querySelectorAll('.candidate .word')].indexOf(document.activeElement));
 const body = (path) => readFileSync(path, 'utf8').split(/^---$/m).slice(2).join('---');
 
@@ -95,7 +95,7 @@ desk('candidates are side by side and arrive word by word', {}, async (page) => 
   const texts = await Promise.all([0, 1, 2].map((at) => wordsOf(candidate(page, at)).then((list) => list.join(' '))));
   assert.equal(new Set(texts).size, 3, 'all texts differ');
   await page.locator('#status').getByText(/Candidate \d is finished: \d+ words?/).waitFor();
-  // The text as it would be published.
+  // Show the text as it would be published.
   await button(candidate(page), 'Essay').click();
   assert.ok(await candidate(page).locator('.essay p').count());
 });
@@ -125,7 +125,7 @@ desk('the mouse shows the probability of a word and its alternatives', {}, async
   await panel(page).waitFor();
   assert.match(await panel(page).locator('.panel-sure').textContent(), /^(under |over )?[\d.]+% sure$/);
   assert.ok((await panel(page).locator('button.choice').count()) >= 2);
-  // The panel stays while the pointer is in it, and closes when it leaves.
+  // The panel stays while the pointer is in it, and closes when the pointer leaves.
   await panel(page).locator('.panel-word').hover();
   await page.waitForTimeout(500);
   assert.ok(await panel(page).isVisible());
@@ -143,7 +143,7 @@ desk('the mouse shows the probability of a word and its alternatives', {}, async
 desk('everything works with the keyboard only', {}, async (page) => {
   await write(page);
   const list = await wordsOf(candidate(page));
-  // Tab from the field to the first word.
+  // Press Tab until the focus moves from the field to the first word.
   for (let presses = 0; !(await page.evaluate(() => document.activeElement.matches('.word'))); presses++) {
     assert.ok(presses < 40, 'Tab reaches the text');
     await page.keyboard.press('Tab');
@@ -176,7 +176,7 @@ desk('everything works with the keyboard only', {}, async (page) => {
 });
 
 desk('a candidate can be stopped and continued', {}, async (page) => {
-  // Enough candidates that the first of the second eight is unfinished when it is stopped.
+  // Request so many candidates that at least one is still unfinished when the test stops it.
   for (const seed of ['3', '4']) await write(page, { candidates: 8, words: 800, seed, wait: false });
   await words(candidate(page)).nth(4).waitFor();
   await page.getByRole('button', { name: 'Stop', exact: true }).first().press('Enter');
@@ -187,7 +187,7 @@ desk('a candidate can be stopped and continued', {}, async (page) => {
   const before = await wordsOf(one);
   await button(one, 'Continue').click();
   await words(one).nth(before.length + 1).waitFor();
-  // The last word may have grown.
+  // The model may have added letters to the last word.
   const after = await wordsOf(one);
   assert.deepEqual(after.slice(0, before.length - 1), before.slice(0, -1));
   assert.ok(after[before.length - 1].startsWith(before.at(-1)));
@@ -348,7 +348,7 @@ desk('a reloaded tab shows its drafts again', {}, async (page) => {
 });
 
 desk('a closed tab stops its generation', {}, async (page, { context }) => {
-  // More text than the server can write while it waits for a reloaded tab.
+  // Request more text than the server can write while it waits for the tab to be reloaded.
   for (const seed of ['1', '2']) await write(page, { candidates: 8, words: 800, seed, wait: false });
   await words(candidate(page)).nth(2).waitFor();
   const session = await page.evaluate(() => sessionStorage.getItem('venti-desk-session'));
@@ -420,7 +420,7 @@ const LOOKS = {
   },
 };
 for (const [name, { to, ...options }] of Object.entries(LOOKS)) {
-  // Reduced motion, so that nothing is checked half faded in.
+  // Reduce motion, so that nothing is checked while it is still fading in.
   desk(`accessible on any screen: ${name}`, { motion: 'reduce', ...options }, async (page) => {
     await to?.(page);
     assert.deepEqual(await everyLook(page), []);

@@ -1,5 +1,5 @@
-// Runs one test in every place: for both sites, at the root of a host, under a sub-path and from the
-// file system, with scripts on and off.
+// Runs a test in every place: for both sites, at the root of a host, under a sub-path and from the file
+// system, each with scripts on and off.
 
 import { after, before, describe, it } from 'node:test';
 
@@ -34,7 +34,7 @@ export function everywhere(title, options, visit) {
   });
 }
 
-/** Selects the places that the site was built for: the path of its base_url on a host. */
+/** Selects each site's place on a host at the path of its base_url, for which it was built. */
 export const home = (place) => place.home;
 
 /** Selects the places with a host, at any path. */

@@ -1,4 +1,4 @@
-// Navigation between thinkpieces, from every place, with scripts on and off.
+// Tests the navigation between thinkpieces, in every place, with scripts on and off.
 
 import assert from 'node:assert/strict';
 
@@ -7,7 +7,7 @@ import { everywhere, home, onHost } from './everywhere.mjs';
 const bare = (url) => url.split(/[?#]/)[0].replace(/index\.html$/, '');
 const data = (requests) => requests.filter(({ url }) => /\/(search|random)\/[^/]+\.js$/.test(url));
 
-/** A piece of a seed with one take, and of one with several. */
+/** Two pieces: one whose seed has a single take, and one whose seed has several takes. */
 const alone = (site) => site.pieces.find((piece) => piece.take === 1 && takesOf(site, piece) === 1 && piece.author && piece.slug !== 'hostile');
 const ring = (site) => site.pieces.find((piece) => piece.take === 1 && takesOf(site, piece) > 1);
 const takesOf = (site, { slug }) => site.pieces.filter((piece) => piece.slug === slug).length;
@@ -57,7 +57,7 @@ everywhere('a gallery shows the takes of one seed side by side', { width: 1440 }
   await page.goto(place.url(`${slug}/index.html`));
   await page.locator(`a[href$="${slug}/takes/index.html"]`).first().click();
   await page.locator('.gallery').waitFor();
-  // Wait for the style sheet, because measuring works even before anything is drawn.
+  // Wait for the style sheet, because measurements taken before it has loaded would be wrong.
   await page.waitForLoadState();
   const columns = await page.locator('.column').evaluateAll((all) => all.map((column) => {
     const { left, top } = column.getBoundingClientRect();
@@ -106,7 +106,7 @@ everywhere('a thinkpiece links to its tag and author, and they link back', {}, a
     await page.waitForURL((url) => bare(url.href) !== bare(path));
     assert.equal(await page.locator('h1').textContent(), name);
     assert.ok(await page.locator('.card-title a').count(), 'the list is not empty');
-    // The starting piece may be on a later page.
+    // The piece that the test starts from may be on a later page.
     for (let more = 0; more < 60 && !(await page.locator('.card-title a', { hasText: title }).count()); more++) {
       const before = page.url();
       await page.locator('.pager a[rel=next]').click();

@@ -1,5 +1,5 @@
-// Runs every page through the Nu HTML checker, which must report no error and no warning. The pages
-// are served by a host, because the checker applies their policy, and 'self' needs an origin.
+// Runs every page through the Nu HTML checker, which must report no error and no warning. A host serves
+// the pages, because the checker applies their Content-Security-Policy, and 'self' needs an origin.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -10,11 +10,11 @@ import { served, sites } from './sites.mjs';
 
 const JAR = createRequire(import.meta.url).resolve('vnu-jar/build/dist/vnu.jar');
 
-/** The checker's messages about these pages. Its exit status is 1 if there are any. */
+/** Returns the checker's messages about these pages. If there are any, its exit status is 1. */
 function check(urls) {
   return new Promise((resolve, reject) => {
-    // A single run, because starting the JVM takes longer than checking a page. The properties allow
-    // pages of this machine, which are blocked by default.
+    // Check all pages in a single run, because starting the JVM takes longer than checking a page. The
+    // properties allow pages on this machine, which are blocked by default.
     const options = ['-Xss8m', '-Dnu.validator.servlet.allow-forbidden-hosts=true', '-Dnu.validator.servlet.allowed-address-type=all', '-jar', JAR, '--Werror', '--stdout', '--format', 'json', '--no-langdetect', ...urls];
     execFile('java', options, { maxBuffer: 1 << 28 }, (error, stdout) => {
       if (error?.code === 'ENOENT') reject(new Error('no Java: the HTML checker needs it'));
@@ -46,7 +46,7 @@ function mistaken({ message, extract }) {
   return message.startsWith('Inline script violates') && extract.includes('<script type="application/ld+json">');
 }
 
-/** The first messages and their total number: one mistake in a template appears on every page. */
+/** Shortens a long list of messages, because a mistake in a template appears on every page. */
 function summed(said) {
   return said.length > 20 ? [...said.slice(0, 20), `… ${said.length} in all`] : said;
 }

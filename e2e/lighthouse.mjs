@@ -16,7 +16,7 @@ export function launchChrome() {
   });
 }
 
-/** Lighthouse's results for the page at `url`. Scores are out of 100. */
+/** Returns Lighthouse's results for the page at `url`. Scores are out of 100. */
 export async function audit(chrome, url, device) {
   const flags = {
     port: chrome.port,
@@ -27,7 +27,7 @@ export async function audit(chrome, url, device) {
   const { lhr } = await lighthouse(url, flags, device === 'desktop' ? desktopConfig : undefined);
   if (lhr.runtimeError) throw new Error(`${url}: ${lhr.runtimeError.message}`);
   const scores = Object.fromEntries(Object.values(lhr.categories).map(({ id, score }) => [id, Math.round(score * 100)]));
-  // Failed audits, without those of the performance category, which is only measured.
+  // List the failed audits of all categories except performance, which is only measured.
   const gates = Object.values(lhr.categories).filter(({ id }) => id !== 'performance');
   const failed = gates
     .flatMap(({ auditRefs }) => auditRefs.filter(({ weight }) => weight > 0).map(({ id }) => lhr.audits[id]))
@@ -37,7 +37,7 @@ export async function audit(chrome, url, device) {
   return { scores, failed, bytes: value('total-byte-weight'), shift: value('cumulative-layout-shift'), paint: value('largest-contentful-paint') };
 }
 
-/** A one-line summary of the results. */
+/** Returns a one-line summary of the results. */
 export function line(name, device, { scores, bytes, shift, paint }) {
   const list = Object.entries(scores).map(([id, score]) => `${id} ${score}`).join(', ');
   return `${name}, ${device}: ${list}; ${(bytes / 1000).toFixed(1)} kB, layout shift ${shift.toFixed(3)}, largest paint ${Math.round(paint)} ms`;

@@ -1,5 +1,6 @@
 // Lighthouse must give 100 for accessibility, best practices and SEO, on the front page and a
-// thinkpiece. Performance is only printed, since the machine is shared; `npm run perf` measures it.
+// thinkpiece. Performance is only printed, because other tests run at the same time; `npm run perf`
+// measures it.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';

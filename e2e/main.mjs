@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec as Spec } from 'node:test/reporters';
 
-// The longest first, so that no long one is left for a single core at the end.
+// The longest tests run first, so that at the end no core is still busy with a long one.
 const LONGEST = ['lighthouse', 'reading', 'accessibility', 'finding'];
 const MINUTES = 60_000;
 

@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import { everywhere, home } from './everywhere.mjs';
 import { made, sites } from './sites.mjs';
 
-/** The pages of a place, with their kinds; 404.html only where its base_url applies. */
+/** Returns one page of each kind. 404.html is included only where the site's base_url applies. */
 function pagesOf(place) {
   const there = ([kind, path]) => path && (kind !== '404' || place.home);
   return Object.entries(place.site.kinds()).filter(there);
@@ -32,7 +32,7 @@ describe('unpublished pieces appear nowhere', () => {
   }
 });
 
-/** Runs in a page: the elements that make it wider than the window, and by how much. */
+/** Runs in a page. Returns the elements that make the page wider than the window, and by how much. */
 function tooWide() {
   const { clientWidth, scrollWidth } = document.documentElement;
   if (scrollWidth <= clientWidth) return [];
@@ -54,7 +54,7 @@ everywhere('no page has faults or is wider than a phone', { width: 320, height: 
   }
 });
 
-// Delay in milliseconds for fonts and pictures, as on a slow connection, where a page could shift.
+// Delay of fonts and pictures in milliseconds. On a slow connection, their arrival could shift a page.
 const LATE = 700;
 
 for (const width of [360, 1440]) {
@@ -72,7 +72,7 @@ for (const width of [360, 1440]) {
     });
     await context.route(/\.(woff2|svg|png)$/, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, LATE));
-      // Fails if the page has been left in the meantime.
+      // Continuing fails if the browser has left the page in the meantime.
       await route.continue().catch(() => {});
     });
     for (const kind of ['index', 'thinkpiece', 'tag', 'author', 'gallery', 'archive', 'plain']) {

@@ -1,4 +1,4 @@
-// `venti serve` on a copy of the demo's project, which a test may edit, break and fix.
+// Runs `venti serve` on a copy of the demo's project, which a test may edit, break and fix.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 export const venti = resolve(process.env.VENTI ?? 'target/release/venti');
 const project = resolve(process.env.VENTI_PROJECT ?? '.');
 
-/** A copy of the demo's project, with a running preview. */
+/** A copy of the demo's project, and a preview that runs on it. */
 export class Preview {
   static async start(...flags) {
     const preview = new Preview();
@@ -37,7 +37,7 @@ export class Preview {
     writeFileSync(this.path(path), text);
   }
 
-  /** Saves like many editors do, by moving a new file over the old one. */
+  /** Saves a file as many editors do, by moving a new file over the old one. */
   replace(path, text) {
     writeFileSync(this.path(`${path}~new`), text);
     renameSync(this.path(`${path}~new`), this.path(path));
@@ -61,7 +61,7 @@ export class Preview {
     return ended;
   }
 
-  /** The slug of a seed with one take. */
+  /** The slug of a seed with only one take. */
   get slug() {
     const names = readdirSync(this.path('content/essays')).map((name) => name.replace('.md', ''));
     return names.find((name) => !name.includes('.') && !names.includes(`${name}.take-2`));

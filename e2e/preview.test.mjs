@@ -1,5 +1,5 @@
-// `venti serve` in use: a browser stays on a page while its files are edited, broken, fixed, deleted,
-// renamed and added.
+// Tests `venti serve` in use: a browser stays on a page while a test edits, breaks, fixes, deletes,
+// renames and adds files of the project.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -16,7 +16,7 @@ before(async () => {
 });
 after(() => browser.close());
 
-/** Runs `visit(page, preview)` with a separate preview. */
+/** Runs `visit(page, preview)` with a preview of its own. */
 function preview(name, options, visit) {
   test(name, { timeout: 120_000 }, async () => {
     const { flags = [], ...rest } = options;
@@ -43,7 +43,7 @@ preview('an edited essay reloads at the same scroll position', { height: 500 }, 
   site.edit(`content/essays/${site.slug}.md`, (text) => `${text}\nThis was added at last.\n`);
   await page.getByText('This was added at last.').waitFor({ state: 'attached' });
   assert.ok(Math.abs((await page.evaluate(() => scrollY)) - 700) < 2, 'the scroll position is kept');
-  // Also works after a reload.
+  // A change also arrives after a reload.
   site.edit(`content/essays/${site.slug}.md`, (text) => text.replace('at last', 'in the end'));
   await page.getByText('This was added in the end.').waitFor({ state: 'attached' });
 });
@@ -63,7 +63,7 @@ preview('a style sheet is swapped without a reload', {}, async (page, site) => {
   const links = await page.locator('link[rel=stylesheet]').count();
   site.write('themes/medium/static/css/print.css', 'h1, h2 { letter-spacing: 7px !important }');
   await page.waitForFunction(() => getComputedStyle(document.querySelector('h1, h2')).letterSpacing === '7px');
-  // Many times, faster than a browser can load them.
+  // Change the style sheet many times, faster than a browser can load it.
   for (let width = 1; width <= 20; width++) {
     site.write('themes/medium/static/css/print.css', `h1, h2 { letter-spacing: ${width}px !important }`);
     await page.waitForTimeout(width * 3);
@@ -129,7 +129,7 @@ preview('added, removed and renamed files', {}, async (page, site) => {
   await page.waitForFunction(() => !document.body.textContent.includes('Set in other type.'));
   await page.goto(`${site.base}imprint/`);
   await page.getByText('Set in other type.').waitFor();
-  // A whole folder is moved away and back.
+  // Move a whole folder away and back.
   renameSync(site.path('content/pages'), site.path('content/away'));
   await page.waitForFunction(() => !document.body.textContent.includes('Set in other type.'));
   renameSync(site.path('content/away'), site.path('content/pages'));
@@ -139,7 +139,7 @@ preview('added, removed and renamed files', {}, async (page, site) => {
 preview('a missing essay appears word by word, then as published', {}, async (page, site) => {
   site.write('content/seeds/new-here.md', '---\nquote: "A pipeline is a promise that nobody signed."\ntitle: Unsigned\n---\n');
   await page.goto(`${site.base}new-here/`);
-  // It may already be finished.
+  // The thinkpiece may already be finished.
   await page.locator('[data-pending]:not(:empty), article.thinkpiece').first().waitFor();
   await page.locator('article.thinkpiece').waitFor({ timeout: 60_000 });
   assert.equal(await page.locator('h1').textContent(), 'Unsigned');
@@ -224,7 +224,7 @@ test('ten thousand requests during continuous rebuilds', { timeout: 300_000 }, a
   const site = await Preview.start();
   try {
     const { pid } = site.process;
-    // In kilobytes; 0 on systems without /proc.
+    // Memory use in kilobytes; 0 on systems without /proc.
     const memory = () => (existsSync('/proc/self/status') ? Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) : 0);
     const index = await (await fetch(site.base)).text();
     const paths = ['', 'about/', 'archive/', 'atom.xml', 'search/', 'nope', ...[...index.matchAll(/(?:href|src)="([^"#:]+)"/g)].map(([, path]) => path)];

@@ -1,10 +1,10 @@
-// Reading a single thinkpiece, from every place, with scripts on and off.
+// Tests reading a single thinkpiece, in every place, with scripts on and off.
 
 import assert from 'node:assert/strict';
 
 import { everywhere, home } from './everywhere.mjs';
 
-/** The canonical address of the page, or its own if it has none. */
+/** Returns the canonical address of the page, or its current address if it has no canonical one. */
 const address = (page) => page.evaluate(() => document.querySelector('link[rel=canonical]')?.href ?? location.href.split('#')[0]);
 const ground = (page) => page.evaluate(() => {
   const colours = [document.body, document.documentElement].map((element) => getComputedStyle(element).backgroundColor);
@@ -61,7 +61,7 @@ everywhere('scrolling shrinks the header and grows the progress bar', { width: 1
       const middle = scrollY + text.top + text.height / 2 - innerHeight / 2;
       scrollTo({ top: [0, middle, document.documentElement.scrollHeight][2 * share], behavior: 'instant' });
     }, share);
-    // A fixed delay, because callbacks in the page do not work without scripts.
+    // Wait for a fixed time, because callbacks in the page do not work without scripts.
     await page.waitForTimeout(100);
     return look();
   };
@@ -78,7 +78,7 @@ everywhere('with reduced motion nothing moves', { motion: 'reduce', scripts: [tr
   await page.locator('[data-clap]').first().click();
   const moving = await page.evaluate(() => ({
     scroll: getComputedStyle(document.documentElement).scrollBehavior,
-    // Scroll-driven animations follow the reader's own motion; only timed ones count.
+    // Only timed animations count, because scroll-driven ones follow the reader's own motion.
     timed: document.getAnimations()
       .filter(({ timeline }) => timeline === document.timeline)
       .filter(({ effect }) => effect.getComputedTiming().duration > 1)
@@ -104,7 +104,7 @@ everywhere('claps are counted and stored in this browser', { scripts: [true] }, 
   assert.ok(await count.isHidden(), 'another thinkpiece has its own count');
 });
 
-/** All requests but those for pictures, fonts and icons, whose timing is up to the browser. */
+/** Leaves out requests for pictures, fonts and icons, because the browser decides when to make them. */
 const told = (requests) => requests.filter(({ kind }) => !['image', 'font', 'other'].includes(kind));
 
 everywhere('the copy button copies the link', { scripts: [true] }, async (page, { context, place, site }) => {
@@ -139,7 +139,7 @@ everywhere('selected text can be copied with a link to it', { scripts: [true] },
   assert.ok(await bar.isHidden(), 'the bar is hidden again');
 });
 
-/** The contents of the clipboard, read by pasting. */
+/** Pastes the clipboard into a field and returns its contents. */
 async function pasted(page) {
   await page.evaluate(() => {
     const field = document.createElement('textarea');
@@ -229,7 +229,7 @@ everywhere('text from a model or a seed never becomes markup', { where: ({ site 
   assert.match(await page.locator('.prose').textContent(), /<img src=x onerror=alert\(1\)>/);
 });
 
-/** An address without `#…` and `index.html`. */
+/** Returns an address without `#…` and `index.html`. */
 function bare(url) {
   return url.split('#')[0].replace(/index\.html$/, '');
 }

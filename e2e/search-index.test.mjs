@@ -1,5 +1,5 @@
-// Tests of the search index without a browser: tokenisation, results, and files that are missing or
-// newer than the others.
+// Tests the search index without a browser: tokenisation, results, and index files that are missing or
+// newer than the other index files.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ const folder = join(import.meta.dirname, '..', 'crates', 'site', 'src', 'search'
 const reader = readFileSync(join(folder, 'reader.js'), 'utf8');
 const shared = JSON.parse(readFileSync(join(folder, 'words.json'), 'utf8'));
 
-/** A page that runs the reader; `files` returns the contents of a file by name. */
+/** Simulates a page that runs the reader. `files(name)` returns the contents of an index file. */
 function page(files) {
   const context = vm.createContext({});
   const asked = [];
@@ -40,7 +40,7 @@ async function opened(site) {
 
 const only = () => page(() => reader);
 
-/** A sample of about forty texts, spread evenly over the site. */
+/** Returns a sample of about forty texts, spread evenly over the site. */
 function sample(site) {
   const step = Math.ceil(site.pieces.length / 40);
   return site.pieces.filter((_, at) => at % step === 0);
@@ -105,7 +105,7 @@ for (const site of sites) {
   });
 }
 
-// An index of a single text, titled "A", with the single word "a".
+// The files of an index of a single text, which has the title "A" and the single word "a".
 const added = (name, edition, data) => `ventiSearch.add("${name}","${edition}",${JSON.stringify(data)});`;
 const index = (edition) => reader + added('index', edition, { docs: 1, docs_per_file: 32, terms: ['a'] });
 const part = (name, edition) => added(name, edition, name === 'docs-0' ? [['a/', 'A', '', []]] : '!a , ');

@@ -1,4 +1,4 @@
-// Search: with the keyboard only, from every place, and without cost for readers who do not search.
+// Tests that search works with the keyboard only and in every place, and costs nothing until it is used.
 
 import assert from 'node:assert/strict';
 

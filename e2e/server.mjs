@@ -23,8 +23,8 @@ const TYPES = {
 const COMPRESSED = /^(text|application)\/|svg/;
 
 /**
- * Serves `folder` under `mount` ('/' or '/blog/') on a free port of this machine, and nothing
- * outside `mount`. Returns the origin, the URL of the mount, and a function that closes the server.
+ * Serves `folder` under `mount` ('/' or '/blog/') on a free port of this machine. Paths outside
+ * `mount` do not exist. Returns the origin, the URL of the mount, and a function that closes the server.
  */
 export async function serve(folder, mount = '/') {
   const rules = headerRules(folder);
@@ -82,7 +82,7 @@ function isFolder(path) {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-/** Parses `_headers`: each path, which may end in `*`, is followed by its indented headers. */
+/** Parses `_headers`, in which each path is followed by its indented headers. A path may end in `*`. */
 function headerRules(folder) {
   const file = join(folder, '_headers');
   if (!existsSync(file)) return [];

@@ -20,7 +20,7 @@ for (const site of sites) {
   const place = await served(site, site.mount);
   for (const width of [360, 768, 1440]) {
     for (const colorScheme of ['light', 'dark']) {
-      // Reduced motion, so that no animation is caught halfway.
+      // Reduce motion, so that no screenshot shows an unfinished animation.
       const context = await browser.newContext({ colorScheme, reducedMotion: 'reduce', viewport: { width, height: width < 500 ? 780 : 950 } });
       const page = await context.newPage();
       for (const [kind, path] of Object.entries(site.kinds())) {

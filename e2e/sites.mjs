@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 
 import { serve } from './server.mjs';
 
-/** A built site. `mount` is the path of its base_url; its 404.html works only there. */
+/** A built site. `mount` is the path of its base_url; the site's 404.html works only there. */
 class Site {
   constructor(name, folder, mount) {
     this.name = name;
@@ -27,7 +27,7 @@ class Site {
     return readFileSync(join(this.folder, path), 'utf8');
   }
 
-  /** Relative paths of all files of the site, with `/` as separator. */
+  /** Returns the relative paths of all files of the site, with `/` as separator. */
   files() {
     return readdirSync(this.folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -35,14 +35,14 @@ class Site {
       .sort();
   }
 
-  /** The first file below `folder` whose path matches `pattern`. */
+  /** Returns the path of the first file below `folder` whose path matches `pattern`. */
   first(folder, pattern) {
     if (!this.has(folder)) return undefined;
     this.listing ??= this.files();
     return this.listing.find((path) => path.startsWith(`${folder}/`) && pattern.test(path));
   }
 
-  /** One page of each kind, by name; null if the site has none. */
+  /** Returns the path of one page of each kind, keyed by kind; null if the site has no such page. */
   kinds() {
     const slug = (piece) => piece && `${piece.slug}/index.html`;
     const several = this.pieces.find((piece) => piece.take > 1);
@@ -79,13 +79,13 @@ export const demo = new Site('demo', process.env.VENTI_DEMO ?? 'output', '/');
 export const made = new Site('made', process.env.VENTI_MADE ?? 'target/e2e/made/output', '/blog/');
 export const sites = [demo, made];
 
-/** A site at one place. `url(path)` is the address of a page. */
+/** A site at one place: on a host under a path, or in the file system. */
 class Place {
   constructor(site, way, base, close) {
     Object.assign(this, { site, way, base, close, name: `${site.name} at ${way}` });
   }
 
-  /** The address of a page. On a host, a folder's address stands for its index.html. */
+  /** Returns the address of a page. On a host, the address of a folder stands for its index.html. */
   url(path) {
     return this.base + (this.served ? path.replace(/(^|\/)index\.html$/, '$1') : path);
   }
@@ -94,7 +94,7 @@ class Place {
     return this.way !== 'file://';
   }
 
-  /** Whether the site was built for this place, so that its base_url applies. */
+  /** Whether the site was built for this place, so that the site's base_url applies. */
   get home() {
     return this.way === this.site.mount;
   }
@@ -106,7 +106,7 @@ export async function served(site, mount) {
   return new Place(site, mount, url, close);
 }
 
-/** Every site at every place. Close them with `closeAll`. */
+/** Returns every site at every place. The caller must close the places with `closeAll`. */
 export async function places() {
   const all = [];
   for (const site of sites) {

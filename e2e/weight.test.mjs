@@ -1,13 +1,13 @@
-// The downloads of a page: only files that it needs, only from its own site, and few bytes.
+// Tests that a page downloads only files that it needs, only from its own site, and only few bytes.
 
 import assert from 'node:assert/strict';
 
 import { everywhere, home } from './everywhere.mjs';
 
-/** Maximum bytes of a thinkpiece, uncompressed, with fonts but without covers. */
+/** Maximum size of a thinkpiece in bytes, uncompressed, with fonts but without covers. */
 const MOST_BYTES = 120_000;
 
-/** Files that a page may request, by path pattern, with the maximum number of each. */
+/** Kinds of files that a page may request, as path patterns, with the maximum number of each kind. */
 const ALLOWED = [
   { name: 'the page', pattern: /(^|\/)(index\.html)?$/, most: 1 },
   { name: 'the style', pattern: /^assets\/style\.[0-9a-f]+\.css$/, most: 1 },
@@ -17,7 +17,7 @@ const ALLOWED = [
   { name: 'covers', pattern: /^covers\/[0-9a-z]+\.svg$/, most: 16 },
   { name: 'icons', pattern: /^(assets\/favicon\.[0-9a-f]+\.svg|favicon\.ico|apple-touch-icon\.png|site\.webmanifest)$/, most: 4 },
 ];
-/** Further files of the search page. */
+/** Kinds of files that only the search page may request. */
 const SEARCH = [
   { name: 'the search script', pattern: /^assets\/js\/search\.[0-9a-f]+\.js$/, most: 1 },
   { name: 'the index', pattern: /^search\/[^/]+\.js$/, most: 8 },

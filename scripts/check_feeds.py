@@ -18,7 +18,7 @@ SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 
 
 def problems_of_entries(entries):
-    """Yields the problems of a feed's entries, given as (id, link, title, content)."""
+    """Yields the problems of a feed's entries. An entry is given as (id, link, title, content)."""
     ids = [entry[0] for entry in entries]
     if not entries:
         yield "no entries"
@@ -70,7 +70,7 @@ def check_sitemap(path):
     yield from (f"{url} is not absolute" for url in urls if not urlparse(url).netloc)
 
 
-# The check for each file name. Each file must exist at the root of the site.
+# Check functions by file name. Each file must exist at the root of the site.
 CHECKS = {
     "atom.xml": lambda path: check_xml_feed(path, "atom"),
     "rss.xml": lambda path: check_xml_feed(path, "rss"),

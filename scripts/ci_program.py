@@ -1,4 +1,4 @@
-"""What the checks against independent programs share: building with cargo, and counting results."""
+"""Code shared by the checks against independent programs: building with cargo, and counting results."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def build(*target: str) -> Path:
     """Builds a binary or example and returns its path."""
     command = ["cargo", "build", "--release", "--message-format=json-render-diagnostics"]
-    # Builds the whole workspace, like `cargo test`, so that no dependency is compiled twice.
+    # Build the whole workspace, as `cargo test` does, so that no dependency is compiled twice.
     done = subprocess.run([*command, *target], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     return Path([m["executable"] for m in messages if m.get("executable")][-1])

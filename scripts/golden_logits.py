@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the reference fixtures of crates/gpt2 with transformers.
+"""Writes the reference fixtures of crates/gpt2 with transformers.
 
 The fixtures are two tiny GPT-2 checkpoints with random weights, the results of transformers for them,
 and the token ids of difficult strings under GPT-2's real vocabulary. The Rust tests compare with them. To
@@ -24,7 +24,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
 
 FIXTURES = pathlib.Path(__file__).parent.parent / "crates/gpt2/tests/fixtures"
 NEW_TOKENS = 200
-# With a smaller margin, another machine might make another greedy choice.
+# With a smaller margin, a different machine might make a different greedy choice.
 SMALLEST_MARGIN = 1e-3
 
 CHECKPOINTS = {
@@ -61,8 +61,8 @@ def scale_weights(model: GPT2LMHeadModel, seed: int) -> None:
         for name, tensor in sorted(model.state_dict().items()):
             if name == "lm_head.weight" and model.config.tie_word_embeddings:
                 continue
-            # Small embeddings make the epsilon of the first layer norm matter. Position embeddings
-            # outweigh token embeddings, so that greedy text does not loop.
+            # The embeddings are small, so that the epsilon of the first layer norm matters. The position
+            # embeddings outweigh the token embeddings, so that greedy text does not loop.
             if "wte" in name:
                 draw(tensor, 0.03)
             elif "wpe" in name:
@@ -70,7 +70,7 @@ def scale_weights(model: GPT2LMHeadModel, seed: int) -> None:
             elif ".ln_" in name:
                 draw(tensor, 0.3, mean=1.0 if name.endswith("weight") else 0.0)
             elif "c_proj" in name:
-                # The blocks' contributions to the residual stream are about as large as the embeddings.
+                # Make what the blocks add to the residual stream about as large as the embeddings.
                 draw(tensor, 0.02 if name.endswith("bias") else 0.2 / tensor.shape[0] ** 0.5)
             elif name.endswith("bias"):
                 draw(tensor, 0.1)
@@ -79,7 +79,7 @@ def scale_weights(model: GPT2LMHeadModel, seed: int) -> None:
             else:
                 draw(tensor, 1.6 / tensor.shape[0] ** 0.5)
         if model.config.tie_word_embeddings:
-            # Compensates for the small embeddings in the tied output layer.
+            # Compensate for the small embeddings in the tied output layer.
             draw(model.transformer.ln_f.weight, 8.0, mean=20.0)
 
 
@@ -114,8 +114,8 @@ def write_checkpoint(name: str, seed: int, config: dict) -> None:
         assert std > 1.0, "the logits are too small for a meaningful test"
         assert len(set(tokens)) > 20, "the greedy text has too few distinct tokens"
         assert margin > SMALLEST_MARGIN, "a greedy margin is too small; try another seed"
-        # The same weights with other configurations. Each is a variant that the crate supports, and
-        # a mistake that must be far above the tolerance of the tests.
+        # Run the same weights with other configurations, which the crate supports. Using one of them by
+        # mistake must change the logits far more than the tests tolerate.
         variants = {}
         for key, value in [("activation_function", "gelu"), ("layer_norm_epsilon", 1e-6),
                            ("scale_attn_weights", False),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write reference fixtures for training: steps by torch on the tiny checkpoints of crates/gpt2.
+"""Writes reference fixtures for training: steps by torch on the tiny checkpoints of crates/gpt2.
 
 Writes `training.safetensors` beside each checkpoint: the gradients of the first step, the losses and
 gradient norms of all steps, and the final weights. The Rust tests of training compare with them.
@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from transformers import GPT2LMHeadModel
 
 FIXTURES = pathlib.Path(__file__).parent.parent / "crates/gpt2/tests/fixtures"
-# Keep in sync with crates/lab/src/train/tests.rs.
+# Keep these settings the same as in crates/lab/src/train/tests.rs.
 STEPS, WARMUP, PEAK, FLOOR = 10, 3, 3e-3, 0.1
 ROWS, CONTEXT, ACCUMULATION = 2, 70, 2
 BETAS, EPSILON, WEIGHT_DECAY, CLIP = (0.9, 0.95), 1e-8, 0.1, 1.0

@@ -29,7 +29,7 @@ venti=$(realpath -m "${VENTI:-$here/target/release/venti}")
 gpu_check=$(realpath -m "${GPU_CHECK:-$here/target/release/examples/gpu_check}")
 python=${PYTHON:-python3}
 out=$(realpath -m "${OUT:-$here/target/gpu-check}")
-# Time limit for the whole run, in seconds.
+# Time limit of the whole run, in seconds.
 most=${GPU_CHECK_SECONDS:-560}
 for program in "$venti" "$gpu_check"; do
     if [ ! -x "$program" ]; then
@@ -68,7 +68,8 @@ bench=(bench --device "$device" --dtype "$dtypes" --batch-size "$sizes" --new-to
 
 failed=()
 
-# section NAME SECONDS COMMAND...: runs the command with a time limit, within the limit for the whole run.
+# section NAME SECONDS COMMAND...: runs the command with a time limit, but not beyond the limit of the
+# whole run.
 section() {
     local name=$1 limit=$2 left=$((most - SECONDS)) started=$SECONDS status
     shift 2
@@ -112,7 +113,8 @@ json() {
     mv "$work/json" "$file"
 }
 
-# one_token NAME MODEL: times a whole process that writes one token, outside of any site.
+# one_token NAME MODEL: records the duration of a whole process that writes one token outside of any
+# site.
 one_token() {
     cd "$work" || return
     timed "$1" "$venti" generate --text "It is" --raw --max-new-tokens 1 --offline \
@@ -157,7 +159,7 @@ card() {
 export -f timed json one_token a_site write_seeds seeds_together card
 export venti device work out mini seeds python
 
-# Like `section`, for shell functions: `timeout` can only run programs.
+# Like `section`, but for shell functions, because `timeout` can run only programs.
 shell() { section "$1" "$2" bash -c '"$@"' section "${@:3}"; }
 
 echo "$("$venti" --version) on $device, $(nproc) processors, $(uname -sr)"
@@ -184,7 +186,7 @@ shell "bench of venti-mini" 60 json "$out/bench-venti-mini.json" "$venti" "${ben
 left=$((most - SECONDS - 10))
 section "transformers" $((left < 190 ? left : 190)) "$python" "$here/scripts/gpu_reference.py" measure \
     "$gpt2" "$out/reference.json" --device "$device" --seconds $((left < 190 ? left - 15 : 175)) "${reference[@]}"
-# Print the table even if something failed or the time is up.
+# Print the table even if a section failed or the time is up.
 most=$((SECONDS + 20))
 section "summary" 20 "$python" "$here/scripts/gpu_table.py" "$out"
 

@@ -24,7 +24,7 @@ import sys
 import time
 import traceback
 
-# No network access.
+# Prevent network access.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -32,15 +32,15 @@ TOKENIZER = pathlib.Path(__file__).resolve().parent.parent / "crates/gpt2/tests/
 SEED = 1
 PROMPT_TOKENS = 32
 REPEAT = 3
-# No more repetitions after this many seconds.
+# Number of seconds after which no further repetition starts.
 LONG_ENOUGH = 12.0
-# Time limit for one mode.
+# Time limit for one mode, in seconds.
 MOST_SECONDS = 75.0
 WAYS = ["default", "static cache", "static cache, compiled"]
 
 
 def transformers_quietly():
-    """Returns the package, set to print only errors."""
+    """Returns the package transformers, set to print only errors."""
     import transformers
 
     transformers.logging.set_verbosity_error()
@@ -122,7 +122,7 @@ class Measured:
 
 
 def guarded(what, seconds, act):
-    """Returns the result of `act` and None, or None and an error message if it fails or times out."""
+    """Returns (result of `act`, None), or (None, error message) if `act` fails or times out."""
     signal.signal(signal.SIGALRM, alarm)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.01))
     try:
@@ -181,7 +181,7 @@ def settings(way, device, new_tokens):
         temperature=0.8,
         top_k=40,
         max_new_tokens=new_tokens,
-        # No text ends early, and no time is spent on checking for that.
+        # Without an end token, no text ends early, and no time is spent on checking for the end.
         eos_token_id=None,
         pad_token_id=0,
     )
@@ -190,7 +190,7 @@ def settings(way, device, new_tokens):
     common["cache_implementation"] = "static"
     if way == "static cache":
         return {**common, "disable_compile": True}
-    # One compiled program per batch size, with CUDA graphs.
+    # Compile one program per batch size, with CUDA graphs.
     config = CompileConfig(mode="reduce-overhead", dynamic=False)
     if device == "cpu":
         config._compile_all_devices = True
@@ -208,7 +208,7 @@ def forget(torch, model):
 
 
 def time_way(torch, model, device, way, batch_size, new_tokens):
-    """Times one mode: returns the seconds of the first run, and of each timed repetition."""
+    """Times one mode. Returns the seconds of the first run, and a list with those of each repetition."""
     arguments = settings(way, device, new_tokens)
     generator = torch.Generator().manual_seed(SEED)
     shape = (batch_size, PROMPT_TOKENS)
@@ -238,7 +238,7 @@ def time_way(torch, model, device, way, batch_size, new_tokens):
 
 
 def measure(args):
-    """Measures as much as time allows. Returns 1 if a batch size has no result."""
+    """Measures as many modes as the time limit allows. Returns 1 if a batch size has no result."""
     until = time.monotonic() + args.seconds
     device = args.device
     import torch

@@ -39,7 +39,7 @@ def rows(bench, reference):
             least = f"{1e3 * limit['step_seconds']:.3f}"
             if copied:
                 by_bytes = f"{100 * limit['bytes'] / copied / step:.0f}%"
-            # f32 does not use the tensor cores, which this rate is for.
+            # This rate is for the tensor cores, which f32 does not use.
             if operations and row["dtype"] != "f32":
                 products = limit["products"] + limit["attention_products"]
                 by_operations = f"{100 * 2 * products / operations / step:.0f}%"

@@ -252,7 +252,7 @@ class Piece:
                 "distinct": [0.45, 0.86, 0.96, 0.99], "repeated_sentences": 0,
                 "mean_log_likelihood": -2.5, "rounds": 1,
             },
-            # Unique, because the cover is drawn from it.
+            # The value is unique, because the cover is drawn from it.
             "key": hashlib.sha256(f"{self.slug} {take}".encode()).hexdigest(),
             "seed_hash": "0" * 64, "hash": "0" * 64,
         }

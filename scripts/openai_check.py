@@ -48,13 +48,13 @@ class Server:
         return int(fields[11]) + int(fields[12])
 
     def is_idle(self) -> bool:
-        """Returns whether it uses hardly any processor time for half a second."""
+        """Returns whether the server uses hardly any processor time for half a second."""
         before = self.cpu()
         time.sleep(0.5)
         return self.cpu() - before <= 2
 
     def rests(self) -> bool:
-        """Returns whether it becomes idle within about ten seconds."""
+        """Returns whether the server becomes idle within about ten seconds."""
         return any(self.is_idle() for _ in range(20))
 
 
@@ -109,7 +109,7 @@ def in_bytes(token: str) -> bytes:
 
 
 def joined(chunks) -> tuple:
-    """Joins the chunks of a stream. Returns its choices and its usage."""
+    """Joins the chunks of a stream. Returns the choices and the usage of the whole response."""
     choices, usage = {}, None
     for chunk in chunks:
         usage = chunk.usage or usage
@@ -127,7 +127,7 @@ def joined(chunks) -> tuple:
 
 
 def whole(completion) -> list:
-    """Returns the choices of a response in the same form."""
+    """Returns the choices of a response in the form in which `joined` returns them."""
     return [choice.model_dump(exclude={"index"}) for choice in completion.choices]
 
 

@@ -45,12 +45,12 @@ LATIN = (
     "U+2020-2022 U+2026 U+202F-2030 U+2032-2033 U+2039-203A U+2044 U+20AC U+2122 U+2190-2193 "
     "U+2197 U+2212"
 )
-# The rest of Latin, loaded only by pages that use it.
+# The rest of Latin, in a font file that a browser loads only for pages that use these characters.
 LATIN_EXT = (
     "U+100-130 U+132-151 U+154-177 U+179-24F U+259 U+2C6-2C7 U+2D8-2DD U+300-304 U+306-308 "
     "U+30A-30C U+323 U+1E00-1EFF U+20A0-20AB U+20AD-20C0"
 )
-# Titles may use any of these, and a card cannot load a second file.
+# Characters of the cards' fonts. A title may use any of them, and a card cannot load a second file.
 CARD = LATIN + " U+100-130 U+132-151 U+154-177 U+179-17F U+218-21B U+1E9E"
 
 FEATURES = ["kern", "mark", "mkmk", "ccmp", "locl", "rvrn", "calt", "liga", "onum", "lnum", "tnum"]
@@ -137,7 +137,7 @@ def source(package, name):
 
 
 def with_lining_figures(font):
-    """Makes lining figures the default, because in a title old-style 10 looks like IO."""
+    """Makes lining figures the default, because 10 in old-style figures looks like IO in a title."""
     table = font["GSUB"].table
     lookups = {
         index
@@ -156,7 +156,7 @@ def with_lining_figures(font):
 
 
 def cut(package, name, weights, ranges, features, lining=False):
-    """Returns the font at these weights with only these characters."""
+    """Returns the font reduced to the given weights, characters and features."""
     font = TTFont(io.BytesIO(source(package, name).read_bytes()), recalcTimestamp=False)
     font = instancer.instantiateVariableFont(
         font, {"wght": weights}, updateFontNames=not isinstance(weights, tuple)
@@ -206,7 +206,7 @@ def length(path, text, weight=None):
 
 
 def measured(node_modules, stand_in, kind):
-    """Returns the font file to measure instead of a system font."""
+    """Returns the path of the font file to measure instead of a system font."""
     if stand_in.startswith("DejaVu"):
         return DEJAVU / (stand_in + {400: "", BOLD: "-Bold", ITALIC: "-Italic"}[kind] + ".ttf")
     style = "400-italic" if kind == ITALIC else f"{kind}-normal"
@@ -218,7 +218,7 @@ def font_face(lines):
 
 
 def kind_of_face(style, weights):
-    """Yields style and weight, omitting the defaults normal and 400."""
+    """Yields CSS declarations of style and weight, except for the defaults normal and 400."""
     weight = " ".join(map(str, weights)) if isinstance(weights, tuple) else str(weights)
     if style != "normal":
         yield f"font-style: {style}"
@@ -227,7 +227,8 @@ def kind_of_face(style, weights):
 
 
 def web_faces():
-    # The first file of a family has no unicode-range, so it covers everything outside the second one's.
+    # The first file of a family has no unicode-range, so it covers all characters outside the range of
+    # the second file.
     for stem, _, _, style, weights in FACES:
         for suffix, ranges in (("", None), ("-ext", LATIN_EXT)):
             yield font_face([

@@ -10,10 +10,10 @@
 #
 # An interrupted run continues when the script is started again.
 #
-# It takes a little over three hours on two cores. A long phase at a constant learning rate uses all the
-# text; a short phase with a decaying rate uses the essays and the most similar text. With --gpu it trains a
-# larger model from scratch on the same text and uses START only for comparison. That requires a venti
-# built with the feature `cuda-training`, and has not been run yet.
+# Training takes a little over three hours on two cores. A long phase at a constant learning rate uses
+# all the text; a short phase with a decaying rate uses the essays and the text most similar to them.
+# With --gpu, the script trains a larger model from scratch on the same text and uses START only for
+# comparison. This requires a venti built with the feature `cuda-training`, and has not been run yet.
 
 set -euo pipefail
 
@@ -43,7 +43,7 @@ text=$work/corpus
 if [ ! -e "$text/report.json" ]; then
   python3 "$here/scripts/venti_mini_corpus.py" "$corpus" "$held_out" "$text"
 fi
-# Essays count twice. Manuals are included because they add vocabulary, though no voice.
+# The essays are used twice. The manuals are included because they add vocabulary, though no voice.
 everything=("$text/tier1.txt" "$text/tier1.txt" "$text/tier2.txt" "$text/tier3.txt" "$text/spare.txt")
 essays=("$text/tier1.txt" "$text/tier1.txt" "$text/tier2.txt")
 

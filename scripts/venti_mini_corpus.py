@@ -29,12 +29,13 @@ import zlib
 
 END_OF_TEXT = "<|endoftext|>"
 
-# In words: shorter documents are dropped; longer ones are divided into parts of about PART words.
+# Numbers of words. Documents below SHORTEST are dropped; documents above LONGEST are divided into parts
+# of about PART words.
 SHORTEST, LONGEST, PART = 120, 900, 560
 
-# Tiers that differ from SOURCES.tsv. Tier 1 is for essays with a personal voice; tier 2 for news, speeches
-# and business textbooks; tier 3 for other textbooks and writing on technology. Manuals, rules and proposals
-# add vocabulary rather than voice, so they go into spare.txt instead of train.txt.
+# Tiers that differ from SOURCES.tsv. Tier 1 is for essays with a personal voice; tier 2 for news,
+# speeches and business textbooks; tier 3 for other textbooks and writing on technology. Manuals, rules
+# and proposals add vocabulary rather than voice, so they go into spare.txt instead of train.txt.
 TIERS = {
     "openstax_business.txt": 2, "digitalgov.txt": 2, "carpentries_blog.txt": 2, "fed_board_speeches.txt": 2,
     "govuk_manual.txt": 2, "protocol_labs.txt": 2, "openstax_other.txt": 3,
@@ -54,12 +55,13 @@ PLAIN = str.maketrans({
 
 
 def plain(text):
-    """Normalizes to ASCII quotes, " — " for dashes and single spaces; removes note markers and markup."""
+    """Normalises quotes to ASCII, dashes to " — " and white space to single spaces; removes note
+    markers and markup."""
     text = unicodedata.normalize("NFC", text).translate(PLAIN)
     text = re.sub(r"\s*(?:—|―|--+)\s*", " — ", text)
     text = re.sub(r"(?<=\w) - (?=\w)", " — ", text)
     text = re.sub(r"\[(?:\d+|[a-z]|\*|citation needed|sic|note \d+)\]|\{\d+\}|\[\^[^\]]*\]", "", text, flags=re.I)
-    # (Smith, 2004), (Smith and Jones 2004; Brown et al. 2006), (Figure 2.1), (see page 4)
+    # Remove (Smith, 2004), (Smith and Jones 2004; Brown et al. 2006), (Figure 2.1) and (see page 4).
     text = re.sub(r" ?\([^()]{0,80}\b(?:1[89]|20)\d\d[a-z]?(?:[;,:][^()]{0,80})?\)", "", text)
     text = re.sub(r" ?\((?:see |cf\. |as in |shown in )?(?:figure|fig\.|table|chapter|section|page|p\.|pp\.|appendix|exhibit|link)\b[^()]*\)", "", text, flags=re.I)
     text = re.sub(r"\b([A-Z]\w{2,})\.com\b(?![/.])", r"\1", text)
@@ -81,7 +83,7 @@ ABBREVIATION = re.compile(
 
 
 def sentences(paragraph):
-    """Returns the sentences of a paragraph. Joined with spaces they give the paragraph again."""
+    """Returns the sentences of a paragraph. Joined with spaces, they are the paragraph again."""
     found, start = [], 0
     for gap in re.finditer(r'(?<=[.!?])["\')\]]*\s+(?=["\'(]?[A-Z0-9])', paragraph):
         end = gap.end()
@@ -211,7 +213,7 @@ def clean_paragraph(text, dropped):
         return drop("epigraph or dialogue")
     label = LABEL.match(text)
     if label:
-        # Before a long paragraph a label is a run-in heading; before a short one it marks a list item.
+        # A label is a run-in heading in a long paragraph, but marks a list item in a short one.
         if count < 40:
             return drop("list item")
         if not label[0].endswith("— "):
@@ -245,10 +247,10 @@ def clean_paragraph(text, dropped):
             faults[fault] += len(sentence.split())
         else:
             kept.append(sentence)
-    # If much of a paragraph was removed, the rest lacks context.
+    # If much of a paragraph was removed, the rest lacks context, so drop it, too.
     if faults and sum(faults.values()) > 0.4 * len(tokens):
         return drop(faults.most_common(1)[0][0])
-    # So does a sentence that refers to a removed one.
+    # A sentence that refers to a removed sentence also lacks context.
     if kept and kept[0] != parts[0] and CONNECTED.match(kept[0]):
         return drop("refers to a removed sentence")
     dropped.update(faults)
@@ -291,8 +293,8 @@ RECORD = re.compile(
 
 
 def title_of(text):
-    """Makes a title from the first sentence, as Venti does from a quote: the sentence, or the clause or words
-    of it that fit in 60 characters, in title case."""
+    """Makes a title from the first sentence, as Venti does from a quote: the whole sentence, or as
+    many of its clauses or words as fit in 60 characters, in title case."""
     sentence = (sentences(text) or [""])[0]
     tokens = re.sub(r'["()\[\]]', "", sentence).split()
     bare = lambda n: " ".join(tokens[:n]).strip(" ,;:—-.!?'")
@@ -308,7 +310,7 @@ def title_of(text):
 
 
 def title_case(title):
-    """Capitalizes all words except the small ones. Words that begin with a capital are kept."""
+    """Capitalises all words except the small ones. Words that begin with a capital are kept."""
     tokens = title.split()
     last = len(tokens) - 1
     return " ".join(
@@ -359,7 +361,7 @@ RUN_IN = re.compile(r"^(?!(?:But|And|So|Yes|No|Not|Or|Well)\b)[A-Z][\w',/-]*(?: 
 
 
 def without_labels(paragraphs):
-    """Removes run-in headings of adjacent paragraphs: "Classmates. It seems obvious that"."""
+    """Removes run-in headings ("Classmates. It seems obvious that") if adjacent paragraphs have them."""
     labelled = [bool(RUN_IN.match(p)) and len(p.split()) > 25 for p in paragraphs]
     near = lambda i: any(labelled[max(0, i - 1) : i] + labelled[i + 1 : i + 2])
     return [RUN_IN.sub("", p) if labelled[i] and near(i) else p for i, p in enumerate(paragraphs)]
@@ -389,7 +391,8 @@ def opens_well(paragraph):
 
 
 def clean_document(text, repeated):
-    """Returns the documents made from one, as (title, paragraphs), and the words removed by each rule."""
+    """Cleans a document. Returns the resulting documents as (title, paragraphs), and the number of words
+    removed by each rule."""
     dropped = collections.Counter()
     lines = [line.strip() for line in text.strip().split("\n") if line.strip()]
     if len(lines) < 2:
@@ -438,7 +441,7 @@ def clean_document(text, repeated):
 
 
 def names_and_figures(paragraphs):
-    """Returns the number of capitalized words inside sentences, and of acronyms, figures and brands."""
+    """Returns the number of capitalised words inside sentences, and of acronyms, figures and brands."""
     tokens = [token for p in paragraphs for s in sentences(p) for token in s.split()[1:]]
     names = sum(token.strip("\"'(")[:1].isupper() and token.rstrip(",.;:'") != "I" for token in tokens)
     figures = sum(bool(re.search(r"[A-Z]{2}|[a-z][A-Z]|\d", token)) for token in tokens)
@@ -446,7 +449,7 @@ def names_and_figures(paragraphs):
 
 
 def read_documents(path):
-    """Returns the documents of a file, which may be compressed."""
+    """Returns the documents of a file. The file may be compressed with zstd."""
     if path.suffix != ".zst":
         text = path.read_text(encoding="utf-8")
     else:
@@ -489,7 +492,7 @@ class Seen:
         self.sentences = collections.Counter()
 
     def admit(self, title, paragraphs, dropped):
-        """Returns the new paragraphs of a document, or none if it is a copy."""
+        """Returns the paragraphs of a document that are new, or [] if the document is dropped."""
         size = sum(len(p.split()) for p in paragraphs)
         all_runs = [runs(p) for p in paragraphs]
         shared = sum(run in self.heldout for found in all_runs for run in found)

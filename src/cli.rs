@@ -250,7 +250,7 @@ pub struct Writing {
     /// Rewrite essays whose model or site-wide settings changed: all, or those of the given seeds
     #[arg(long, value_name = "SEED", num_args = 0.., value_delimiter = ',')]
     pub refresh: Option<Vec<String>>,
-    /// Also overwrite edited essays whose seed changed, or that are named
+    /// Also overwrite edited essays that are named or whose seed changed
     #[arg(long)]
     pub force: bool,
 }
@@ -259,7 +259,9 @@ pub struct Writing {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelFlags {
-    /// Model to write with: venti-mini, gpt2, a folder, or owner/name[@revision] on the hub
+    #[arg(
+        help = "Model to write with: venti-mini, gpt2, a folder, or owner/name[@revision] on the hub"
+    )]
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
     #[command(flatten)]
@@ -315,7 +317,9 @@ pub enum ModelCommand {
 /// A model; the site's by default.
 #[derive(Debug, Args)]
 pub struct ModelName {
-    /// venti-mini, gpt2, a folder, or owner/name[@revision] on the hub [default: the site's model]
+    #[arg(
+        help = "venti-mini, gpt2, a folder, or owner/name[@revision] on the hub [default: the site's model]"
+    )]
     pub model: Option<String>,
     #[command(flatten)]
     pub engine: Engine,

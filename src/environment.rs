@@ -1,5 +1,5 @@
-//! Reads the clock and the environment for the commands, which pass the values down: no stage of a
-//! build reads either.
+//! Reads the clock and the environment for the commands, which pass the values down. No stage of a
+//! build reads the clock or the environment itself.
 
 use jiff::civil::Date;
 use miette::miette;
@@ -7,8 +7,8 @@ use miette::miette;
 use crate::cli::Engine;
 use content::config::Config;
 
-/// The date recorded in new essays and the last date published: today's local date, or
-/// `SOURCE_DATE_EPOCH` for reproducible builds.
+/// Returns the date that is recorded in new essays, and after which seeds are not published yet:
+/// today's local date, or `SOURCE_DATE_EPOCH` for reproducible builds.
 pub fn today() -> miette::Result<Date> {
     let Some(epoch) = std::env::var_os("SOURCE_DATE_EPOCH") else {
         return Ok(jiff::Zoned::now().date());
@@ -17,14 +17,14 @@ pub fn today() -> miette::Result<Date> {
     let time = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
     time.map(|time| time.to_zoned(jiff::tz::TimeZone::UTC).date()).ok_or_else(|| {
         miette!(
-            help = "set it to a number of seconds since 1970, or unset it",
+            help = "set it to the number of seconds since 1970, or unset it",
             "invalid SOURCE_DATE_EPOCH: {}",
             epoch.display()
         )
     })
 }
 
-/// The API key that clients must send: from the flag, or else from `VENTI_API_KEY`.
+/// Returns the API key that clients must send: from the flag, or else from `VENTI_API_KEY`.
 ///
 /// # Errors
 /// If no client could send this key.
@@ -32,14 +32,15 @@ pub fn today() -> miette::Result<Date> {
 pub fn api_key(flag: Option<&str>) -> miette::Result<Option<String>> {
     let key = flag.map(Into::into).or_else(|| std::env::var_os("VENTI_API_KEY"));
     let Some(key) = key else { return Ok(None) };
-    // `check_key` refuses the replacement characters, because they are not ASCII.
+    // Invalid Unicode becomes replacement characters, which `check_key` rejects because they are not
+    // ASCII.
     let key = key.to_string_lossy().into_owned();
     serve::api::check_key(&key)?;
     Ok(Some(key))
 }
 
-/// Sets the size of the global thread pool: from the flag, or else from the configuration, or else
-/// one thread per core. Must be called before any parallel work, which starts the pool.
+/// Sets the size of the global thread pool: from the flag, or else from the configuration, or else one
+/// thread per core. Must be called before any parallel work, because such work starts the pool.
 ///
 /// # Errors
 /// If the pool already runs with another number of threads.

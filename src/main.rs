@@ -1,6 +1,6 @@
 //! The `venti` program: parse, run, print the error and its causes, exit.
 
-// Tests set their scenes with plain files; the ban in clippy.toml is for the program.
+// Tests may use `std::fs`; the ban in clippy.toml is for the program.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod cli;

@@ -24,7 +24,7 @@ pub use hub::ALIASES;
 pub use hub_settings::HubSettings;
 pub use registry::{EMBEDDED, Gpt2Models};
 
-/// Models known by name only, for commands that never open one.
+/// Models that are known only by name, for commands that never open a model.
 pub struct Unopened;
 
 impl Models for Unopened {
@@ -40,7 +40,7 @@ impl Models for Unopened {
     fn load(&mut self, model: &str) -> miette::Result<Box<dyn Generator>> {
         Err(miette::miette!(
             help = "`venti build --frozen` renders the existing essays",
-            "cannot write with {model}: this venti was built without models"
+            "cannot write with {model}: this program was built without models"
         ))
     }
 }
@@ -77,7 +77,7 @@ pub fn open(
     Ok(if pins == Pins::Unpinned { models.without_lock() } else { models })
 }
 
-/// Notes once per run that the CPU is used although the program was built for a GPU.
+/// Prints a note, once per run, that the CPU is used although the program was built for a GPU.
 fn note_cpu_fallback(terminal: &Terminal, reason: &gpt2::Error) {
     static SAID: std::sync::Once = std::sync::Once::new();
     SAID.call_once(|| terminal.note(format_args!("writing on the CPU: {reason}")));

@@ -8,7 +8,7 @@ use crate::terminal::Terminal;
 use content::essay::EssayId;
 use write::WriteEvent;
 
-/// Shows the progress of a run and measures its time.
+/// Shows the progress of a run and measures its duration.
 pub struct EssayProgress<'t> {
     terminal: &'t Terminal,
     bar: ProgressBar,
@@ -17,7 +17,7 @@ pub struct EssayProgress<'t> {
 }
 
 impl<'t> EssayProgress<'t> {
-    /// A bar for this number of essays; hidden if standard error is not a terminal.
+    /// Creates a bar for this number of essays; hidden if standard error is not a terminal.
     pub fn new(essays: usize, terminal: &'t Terminal) -> Self {
         let template = "   writing {bar:24} {pos}/{len} essays {msg}";
         let bar = terminal.progress_bar(essays, template);
@@ -74,15 +74,15 @@ impl<'t> EssayProgress<'t> {
 /// Receives the progress of downloads.
 #[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "only hub models are downloaded"))]
 pub trait Downloads {
-    /// The download of a file of this size starts or restarts.
+    /// Called when the download of a file of this size starts or restarts.
     fn begin(&mut self, file: &str, bytes: u64);
-    /// This many more bytes have arrived.
+    /// Called when this many more bytes have arrived.
     fn advance(&mut self, bytes: u64);
-    /// The file is complete.
+    /// Called when the file is complete.
     fn end(&mut self);
 }
 
-/// Shows nothing.
+/// Ignores the progress.
 impl Downloads for () {
     fn begin(&mut self, _file: &str, _bytes: u64) {}
     fn advance(&mut self, _bytes: u64) {}
@@ -96,7 +96,7 @@ pub struct DownloadProgress {
 }
 
 impl DownloadProgress {
-    /// Draws nothing until a download begins.
+    /// Creates a display that draws nothing until a download begins.
     pub fn new(terminal: &Terminal) -> Self {
         Self { terminal: *terminal, bar: ProgressBar::hidden() }
     }

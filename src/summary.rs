@@ -12,7 +12,7 @@ use site::output::Changes;
 use site::{Built, Waiting};
 use text::numbers::{count, thousands};
 
-/// The essays written and, if the site was rendered, the files.
+/// The summary of a run: the essays that were written and, if the site was rendered, its files.
 pub struct Summary<'a> {
     written: &'a WriteOutcome,
     site: Option<Rendered<'a>>,
@@ -28,12 +28,12 @@ struct Rendered<'a> {
 }
 
 impl<'a> Summary<'a> {
-    /// The summary of a run that wrote essays.
+    /// Creates the summary of a run that wrote essays.
     pub fn new(written: &'a WriteOutcome) -> Self {
         Self { written, site: None }
     }
 
-    /// The same, for a run that also rendered the site.
+    /// Adds the rendered site to the summary.
     #[must_use]
     pub fn with_site(
         self,
@@ -55,7 +55,7 @@ impl<'a> Summary<'a> {
             terminal.did("note", note);
         }
         for name in &site.changes.restored {
-            terminal.did("restored", format_args!("{name}: it had been edited"));
+            terminal.did("restored", format_args!("{name}, which had been edited"));
         }
         for name in &site.changes.released {
             terminal.did("kept", format_args!("{name}: no longer needed, but edited by hand"));
@@ -139,7 +139,7 @@ impl<'a> Summary<'a> {
         }
     }
 
-    /// The summary as JSON.
+    /// Returns the summary as JSON.
     pub fn to_json(&self) -> Value {
         let WriteOutcome { plan, report, took, .. } = self.written;
         let ids =
@@ -189,7 +189,7 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// The first few names and the number of the others.
+/// Returns the first few names and the number of the others.
 fn names(ids: &[EssayId]) -> String {
     const SHOWN: usize = 8;
     let shown: Vec<String> = ids.iter().take(SHOWN).map(ToString::to_string).collect();

@@ -14,13 +14,13 @@ const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const STRONG: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// Clears a progress line, which is then drawn again.
+/// Escape sequence that clears the progress line, which is then drawn again.
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
-/// Redraws of a progress bar per second.
+/// Number of times that a progress bar is redrawn per second.
 const FRAMES_PER_SECOND: u8 = 10;
 
-/// How to print messages.
+/// Prints messages as the flags and the environment require.
 #[derive(Debug, Clone, Copy)]
 pub struct Terminal {
     quiet: bool,
@@ -30,8 +30,8 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Follows the flags, `NO_COLOR`, `CLICOLOR_FORCE`, `TERM`, and whether standard error is a
-    /// terminal.
+    /// Chooses how to print from the flags, `NO_COLOR`, `CLICOLOR_FORCE`, `TERM`, and whether standard
+    /// error is a terminal.
     pub fn new(global: &Global) -> Self {
         let choice = match global.color {
             Color::Always => anstream::ColorChoice::Always,
@@ -51,7 +51,7 @@ impl Terminal {
         self.interactive && !self.quiet
     }
 
-    /// A progress bar; hidden if no progress is drawn.
+    /// Creates a progress bar; hidden if no progress is drawn.
     pub fn progress_bar(&self, steps: usize, template: &str) -> ProgressBar {
         let target = if self.draws_progress() {
             ProgressDrawTarget::stderr_with_hz(FRAMES_PER_SECOND)
@@ -68,7 +68,7 @@ impl Terminal {
         self.quiet
     }
 
-    /// Prints a line, unless `--quiet`.
+    /// Prints a line, unless `--quiet` is set.
     pub fn say(&self, line: impl std::fmt::Display) {
         if !self.quiet {
             // If standard error is closed, the failure cannot be reported.
@@ -86,13 +86,13 @@ impl Terminal {
         self.say(format_args!("{WARNING}warning{WARNING:#}: {line}"));
     }
 
-    /// Prints an explanation, dimmed. Works while progress is drawn.
+    /// Prints a dimmed explanation. May be called while progress is drawn.
     pub fn note(&self, line: impl std::fmt::Display) {
         let clear = if self.draws_progress() { CLEAR_LINE } else { "" };
         self.say(format_args!("{clear}{DIM}{line}{DIM:#}"));
     }
 
-    /// Prints problems, each with its line of source.
+    /// Prints problems, each with the line it occurs in.
     pub fn problems(&self, problems: &Problems) {
         let _ = write!(anstream::stderr(), "{}", problems.render(self.color, width()));
     }
@@ -114,7 +114,7 @@ pub fn print(text: impl std::fmt::Display) -> miette::Result<()> {
     }
 }
 
-/// The width to wrap at: `COLUMNS`, or else the width of the terminal, or else 80.
+/// Returns the width to wrap at: `COLUMNS`, or else the width of the terminal, or else 80.
 fn width() -> usize {
     let given = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let seen = || terminal_size::terminal_size_of(std::io::stderr()).map(|(w, _)| usize::from(w.0));

@@ -1,4 +1,4 @@
-//! Compiles the GPU kernels for the features that need them.
+//! Compiles the GPU kernels if an enabled feature needs them.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -18,11 +18,11 @@ fn emulated() {
         // Optimise even in debug builds, because the kernels dominate the run time of the tests.
         .opt_level(3)
         .flag("-xc++")
-        // Kernels read any type in 16-byte accesses.
+        // The kernels access data of every type in units of 16 bytes, which violates strict aliasing.
         .flag("-fno-strict-aliasing")
         .flag_if_supported("-Wno-unknown-pragmas")
         .flag_if_supported("-Wno-sign-compare")
-        // Barriers use longjmp between stacks, which the checked version rejects.
+        // The emulator switches stacks with longjmp, which the fortified version rejects.
         .define("_FORTIFY_SOURCE", "0")
         .file("src/gpu/kernels/kernels.cu")
         .compile("emulated-gpu");
@@ -46,11 +46,11 @@ mod cuda {
         "NVCC_CCBIN",
     ];
 
-    /// Minimum compute capability of the kernels.
+    /// Minimum compute capability that the kernels require.
     const LEAST: u32 = 80;
 
-    /// Compute capabilities with machine code: A100, RTX 30, RTX 40 and L4, H100, B200, RTX 50. Other
-    /// GPUs use PTX, which the driver compiles on first use.
+    /// Compute capabilities that get machine code: A100, RTX 30, RTX 40 and L4, H100, B200, and RTX 50.
+    /// Other GPUs use PTX, which the driver compiles on first use.
     const CARDS: [u32; 6] = [80, 86, 89, 90, 100, 120];
 
     pub fn compile() {
@@ -80,7 +80,8 @@ mod cuda {
         println!("cargo::rustc-env=GPT2_CUDA_RELEASE={release}");
     }
 
-    /// Finds nvcc.
+    /// Returns the path of nvcc: `NVCC` if it is set, otherwise nvcc in `CUDA_HOME`, `CUDA_PATH` or
+    /// `PATH`.
     fn nvcc() -> PathBuf {
         let name = format!("nvcc{}", env::consts::EXE_SUFFIX);
         let given = env::var_os("NVCC").map(PathBuf::from);
@@ -92,7 +93,7 @@ mod cuda {
             .or_else(|| env::split_paths(&path).map(|folder| folder.join(&name)).find(there))
             .unwrap_or_else(|| {
                 stop(
-                    "the feature `cuda` needs nvcc from NVIDIA's CUDA Toolkit (12.8 or newer for all \
+                    "the feature `cuda` needs nvcc from the NVIDIA CUDA Toolkit (12.8 or newer for all \
                      GPUs): install it from https://developer.nvidia.com/cuda-downloads and set \
                      CUDA_HOME to its folder or NVCC to the program, or add it to PATH; or build \
                      without the feature",
@@ -100,7 +101,7 @@ mod cuda {
             })
     }
 
-    /// The toolkit's version, such as 12.8.
+    /// Returns the version of the CUDA toolkit, such as 12.8.
     fn release(nvcc: &Path) -> String {
         let text = output_of(Command::new(nvcc).arg("--version"));
         let release = text.split("release ").nth(1).and_then(|rest| rest.split(',').next());
@@ -108,8 +109,8 @@ mod cuda {
         release.unwrap_or_else(no_nvcc).to_owned()
     }
 
-    /// Compute capabilities to compile for: those in `CUDAARCHS`, or by default those of [`CARDS`] that
-    /// nvcc supports.
+    /// Returns the compute capabilities to compile for: those in `CUDAARCHS` or, if it is not set, those
+    /// in [`CARDS`] that nvcc supports.
     fn cards(nvcc: &Path) -> Vec<u32> {
         let known = output_of(Command::new(nvcc).arg("--list-gpu-code"));
         let knows = |card: u32| known.lines().any(|line| line.trim() == format!("sm_{card}"));
@@ -128,8 +129,8 @@ mod cuda {
         wanted.split(';').map(card).collect()
     }
 
-    /// Runs a program and returns its standard output. If it fails, the build ends with its output as
-    /// error.
+    /// Runs a program and returns its standard output. If the program fails, ends the build and shows
+    /// the program's output as the error.
     fn output_of(command: &mut Command) -> String {
         let output = command.output().unwrap_or_else(|error| {
             stop(&format!("cannot run {}: {error}", command.get_program().display()))

@@ -9,8 +9,9 @@ use super::number::from_1_to;
 /// `venti bench`
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Model to measure: venti-mini, gpt2, a folder, or owner/name[@revision] on the hub
-    /// [default: the site's model]
+    #[arg(
+        help = "Model to measure: venti-mini, gpt2, a folder, or owner/name[@revision] on the hub [default: the site's model]"
+    )]
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
     /// Device to run on

@@ -1,4 +1,4 @@
-//! The flags that say what a model runs on.
+//! The flags for how to run a model.
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};

@@ -10,8 +10,9 @@ use super::{Engine, GenerationFlags};
 /// `venti eval`
 #[derive(Debug, Args)]
 pub struct Eval {
-    /// Models to evaluate: venti-mini, gpt2, folders, or owner/name[@revision] on the hub
-    /// [default: the site's model]
+    #[arg(
+        help = "Models to evaluate: venti-mini, gpt2, folders, or owner/name[@revision] on the hub [default: the site's model]"
+    )]
     #[arg(value_name = "MODEL")]
     pub models: Vec<String>,
     /// Text file or folder of texts to predict; may be repeated

@@ -1,4 +1,4 @@
-//! The flags of the generation settings, which follow from the table of settings.
+//! The flags for the generation settings, derived from the table of settings.
 
 use clap::{ArgMatches, Args, FromArgMatches};
 use generator::{GenerationOverrides, Kind, SETTINGS, Setting, Value};

@@ -1,4 +1,4 @@
-//! Parsers of numbers in a range.
+//! Parsers for numbers in a range.
 
 use clap::builder::RangedU64ValueParser;
 

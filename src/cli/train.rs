@@ -18,8 +18,9 @@ pub struct Train {
     /// Folder to write the model to
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Model to fine-tune: venti-mini, gpt2, a folder, or owner/name[@revision] on the hub
-    /// [default: the site's model]
+    #[arg(
+        help = "Model to fine-tune: venti-mini, gpt2, a folder, or owner/name[@revision] on the hub [default: the site's model]"
+    )]
     #[arg(long, value_name = "MODEL", conflicts_with = "layers")]
     pub from: Option<String>,
     /// Resume the run in DIR from its last save
@@ -108,7 +109,7 @@ pub struct Course {
     /// Share of the documents held out for evaluation
     #[arg(long, value_name = "SHARE", default_value_t = 0.02, value_parser = share)]
     pub held_out: f64,
-    /// File to evaluate on instead
+    /// File to evaluate on instead of held-out documents
     #[arg(long, value_name = "FILE")]
     pub held_out_file: Option<PathBuf>,
     /// Steps between evaluations [default: 5% of all steps]

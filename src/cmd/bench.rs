@@ -52,7 +52,8 @@ pub fn run(global: &Global, args: &Bench, terminal: &Terminal) -> Result<()> {
     print(report)
 }
 
-/// Returns one engine per requested number format, all of them supported by the device.
+/// Returns one engine per distinct number format. Fails if the device does not support a requested
+/// format.
 fn engines(engine: Engine, dtypes: &[DtypePreference], device: &Device) -> Result<Vec<Engine>> {
     let requested = if dtypes.is_empty() { &[engine.dtype][..] } else { dtypes };
     let mut engines: Vec<Engine> = Vec::new();
@@ -66,7 +67,7 @@ fn engines(engine: Engine, dtypes: &[DtypePreference], device: &Device) -> Resul
     Ok(engines)
 }
 
-/// What is being measured.
+/// Describes what is being measured.
 fn stage_text(stage: BenchStage, model: &str) -> String {
     match stage {
         BenchStage::Load { dtype } => format!("{} · loading {model}", dtype.name()),

@@ -68,7 +68,7 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
     } else {
         summary.say(terminal);
     }
-    // The process ends here: freeing the texts one by one would take a while.
+    // The process is about to exit, so do not free the texts one by one, which would take a while.
     std::mem::forget((seeds, written, built));
     Ok(())
 }

@@ -87,13 +87,14 @@ fn project_findings(
     findings
 }
 
-/// Prints the findings with their lines, file by file.
+/// Prints the findings file by file, each with the line it refers to.
 fn show(root: &Path, findings: &[Finding], strict: bool, terminal: &Terminal) {
     for of_file in findings.chunk_by(|a, b| a.places[0].file == b.places[0].file) {
         let shown = of_file.iter().filter(|finding| {
             strict || finding.severity == Severity::Error || !terminal.is_quiet()
         });
-        // The files' contents were dropped after the check, so read this one again to show its lines.
+        // The contents of the files were dropped after the check, so read this file again to show its
+        // lines.
         let text = read_text(root, Path::new(&of_file[0].places[0].file)).ok();
         let problems: Vec<Problem> = shown.map(|f| problem(f, text.as_deref())).collect();
         if !problems.is_empty() {
@@ -102,7 +103,8 @@ fn show(root: &Path, findings: &[Finding], strict: bool, terminal: &Terminal) {
     }
 }
 
-/// Converts a finding into a problem at its first place, with the number of other places.
+/// Converts a finding into a problem at the finding's first place. The message adds the number of other
+/// places.
 fn problem(finding: &Finding, text: Option<&str>) -> Problem {
     let place = &finding.places[0];
     let message = format!("{}{}", finding.message, finding.elsewhere());
@@ -125,13 +127,13 @@ fn external_asked(args: &Check) -> bool {
     args.external
 }
 
-/// This build cannot check external links.
+/// Always false, because this build cannot check external links.
 #[cfg(not(feature = "external-links"))]
 fn external_asked(_: &Check) -> bool {
     false
 }
 
-/// Checks the external links and returns their number as text.
+/// Checks the external links and returns their number as text for the summary.
 #[cfg(feature = "external-links")]
 fn check_external(report: &mut CheckReport, terminal: &Terminal) -> String {
     let links = std::mem::take(&mut report.external);

@@ -18,7 +18,7 @@ pub fn run(site: &Workspace, args: &Clean, terminal: &Terminal) -> miette::Resul
     for name in &changes.released {
         terminal.did("kept", format_args!("{name}: edited by hand"));
     }
-    // All working files except the lock, which this process holds.
+    // Remove all working files except the lock file, which this process has locked.
     for path in content::fs::list(&scratch)?.iter().filter(|path| !path.ends_with(LOCK_FILE)) {
         if path.is_dir() {
             content::fs::remove_dir_all(path)?;

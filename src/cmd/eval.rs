@@ -34,7 +34,7 @@ pub fn run(global: &Global, args: &Eval, terminal: &Terminal) -> Result<()> {
         names => names,
     };
     let mut models = models::open(&project, &args.engine, Pins::Unpinned, terminal)?;
-    // Open all of them before spending minutes on the first.
+    // Open all models before spending minutes on the first, so that errors appear early.
     let mut candidates = Vec::new();
     let mut fewest = usize::MAX;
     for name in names {
@@ -72,7 +72,7 @@ pub fn run(global: &Global, args: &Eval, terminal: &Terminal) -> Result<()> {
     print(report)
 }
 
-/// Reads a corpus, if there are any files.
+/// Reads a corpus; `None` if there are no paths.
 fn read(paths: &[PathBuf]) -> Result<Option<Corpus>> {
     if paths.is_empty() { Ok(None) } else { Corpus::read(paths).map(Some) }
 }
@@ -98,14 +98,14 @@ fn is_wanted(args: &Eval, part: EvalPart) -> bool {
     args.only.is_empty() || args.only.contains(&part)
 }
 
-/// Checks that the flags fit together.
+/// Checks that the flags can be combined.
 ///
 /// # Errors
 /// A message that names the missing or unused flag.
 pub fn check(args: &Eval) -> Result<(), String> {
     let is_wanted = |part| is_wanted(args, part);
     if args.corpus.is_empty() && args.only.contains(&EvalPart::Prediction) {
-        return Err("'--only prediction' requires a text to predict: '--corpus <FILE>'".to_owned());
+        return Err("'--only prediction' requires '--corpus <FILE>', a text to predict".to_owned());
     }
     let idle = [
         ("--corpus", !args.corpus.is_empty() && !is_wanted(EvalPart::Prediction)),
@@ -118,7 +118,7 @@ pub fn check(args: &Eval) -> Result<(), String> {
     }
 }
 
-/// Shows what is being measured.
+/// A progress bar that shows what is being measured.
 struct EvalBar<'a> {
     bar: ProgressBar,
     model: &'a str,

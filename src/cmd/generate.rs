@@ -51,7 +51,7 @@ fn one_text(
     terminal: &Terminal,
 ) -> miette::Result<()> {
     if quote.trim().is_empty() {
-        return Err(miette!(help = "give the quote after --text", "the quote is empty"));
+        return Err(miette!(help = "pass the quote with --text", "the quote is empty"));
     }
     let (project, pins) = workspace::find_or_nowhere(global)?;
     let config = &project.config;
@@ -119,7 +119,8 @@ fn one_text(
     Ok(())
 }
 
-/// The settings for one text: one candidate, which can be streamed, unless more are requested.
+/// Returns the settings for one text. There is only one candidate unless more are requested, so that
+/// the text can be streamed.
 fn settings(site: Generation, args: &Generate) -> Generation {
     let mut flags = args.generation.overrides.clone();
     flags.candidates = Some(flags.candidates.unwrap_or(1));

@@ -14,7 +14,7 @@ use crate::terminal::Terminal;
 use content::new_seed::NewSeed;
 use text::whitespace::collapse;
 
-/// A quote and its metadata in the list.
+/// A quote in the list, with its metadata.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct Item {
     #[serde(alias = "text")]
@@ -59,8 +59,8 @@ impl Tags {
     }
 }
 
-/// An entry of a JSON list, or a value of an object such as `{"phrase_0": "…"}`, which older
-/// notebooks wrote.
+/// An entry of a JSON list, or a value of a JSON object such as `{"phrase_0": "…"}`. Older notebooks
+/// wrote such objects.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum JsonItem {
@@ -114,7 +114,8 @@ pub fn run(
     Ok(())
 }
 
-/// Reads the quotes of a list, at least one. The default format is that of the file extension.
+/// Reads a list of quotes, which must contain at least one. If `format` is `None`, the file extension
+/// determines the format.
 ///
 /// # Errors
 /// If the file cannot be read, does not match the format, or contains no quote.
@@ -136,7 +137,7 @@ pub fn read(file: &Path, format: Option<ImportFormat>) -> miette::Result<Vec<Ite
     Ok(items)
 }
 
-/// The format for a file extension.
+/// Returns the format for the extension of a file.
 fn format_of(path: &Path) -> miette::Result<ImportFormat> {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
@@ -185,7 +186,7 @@ fn parse_txt(text: &str) -> Vec<Item> {
     items
 }
 
-/// The author in `— Ada Runway`, `-- Ada Runway` or `– Ada Runway`.
+/// Returns the author named in `— Ada Runway`, `-- Ada Runway` or `– Ada Runway`.
 fn attribution(line: &str) -> Option<String> {
     let name = ["—", "–", "--", "― "].iter().find_map(|dash| line.strip_prefix(dash))?.trim();
     (!name.is_empty()).then(|| name.to_owned())
@@ -211,7 +212,7 @@ fn parse_json(text: &str) -> miette::Result<Vec<Item>> {
         .collect())
 }
 
-/// A name in natural order: `phrase_2` before `phrase_10`.
+/// A name that sorts in natural order: `phrase_2` before `phrase_10`.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(from = "String")]
 struct Natural(String, u64);
@@ -245,7 +246,7 @@ fn present(field: Option<String>) -> Option<String> {
     field.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// A form that is equal for quotes that differ only in white space and case.
+/// Returns a form that is equal for quotes that differ only in whitespace and case.
 fn comparable(quote: &str) -> String {
     quote.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }

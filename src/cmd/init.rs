@@ -16,7 +16,7 @@ const FILES: [(&str, &str); 7] = [
     (".github/workflows/pages.yml", include_str!("init/pages.yml")),
 ];
 
-/// The line of `venti.yaml` in which the title is replaced.
+/// The line of `venti.yaml` that is replaced with the title of the new site.
 const TITLE: &str = "title: My Thinkpieces";
 
 /// Writes the files of a new site. Never overwrites a file.

@@ -28,7 +28,7 @@ pub fn run(global: &Global, args: &Model, terminal: &Terminal) -> Result<()> {
             list(&mut open_unpinned(global, engine, terminal)?.0, &mut out)?
         }
         ModelCommand::Update(name) => {
-            // Only this one changes `venti.lock`, so only it locks the project.
+            // Only this subcommand changes `venti.lock`, so only this one locks the project.
             let site = Workspace::open(global, terminal)?;
             let mut models = models::open(&site.project, &name.engine, Pins::Lockfile, terminal)?;
             let model = name.model.as_deref().unwrap_or(&site.project.config.model);
@@ -38,7 +38,7 @@ pub fn run(global: &Global, args: &Model, terminal: &Terminal) -> Result<()> {
     print(String::from_utf8_lossy(&out))
 }
 
-/// Calls `command` with the named model or else the site's.
+/// Calls `command` with the named model, or with the site's model if none is named.
 fn with(
     global: &Global,
     name: &ModelName,
@@ -49,8 +49,8 @@ fn with(
     command(&mut models, name.model.as_deref().unwrap_or(&of_the_site))
 }
 
-/// Opens the models without pinning any, and returns the name of the site's model; outside a site,
-/// that of a new one.
+/// Opens the models without pinning any. Also returns the name of the site's model or, outside a site,
+/// of the default model.
 fn open_unpinned(
     global: &Global,
     engine: &Engine,
@@ -95,7 +95,7 @@ pub fn info(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result
     Ok(())
 }
 
-/// A device's name and the model of the GPU, if any.
+/// Returns a device's name and, for a GPU, the name of the card.
 fn on(device: &gpt2::Device) -> String {
     match device.card() {
         Some(card) => format!("{} ({card})", device.name()),
@@ -168,7 +168,7 @@ fn source(pin: &Pin) -> String {
     }
 }
 
-/// A short form of a pin: the start of the commit or of the weights' hash.
+/// Returns a short form of a pin: the start of the commit or of the hash of the weights.
 fn place(pin: &Pin) -> &str {
     let full = match &pin.source {
         Source::Hub { commit, .. } => commit,

@@ -41,7 +41,8 @@ struct VisibleSeeds {
 
 /// Serves the preview until interrupted.
 pub fn run(global: &Global, args: &Serve, terminal: &Terminal) -> miette::Result<()> {
-    // There must be a site. Mistakes in its configuration are shown in the preview, as all others.
+    // A site must exist. Mistakes in its configuration are shown in the preview, like all other
+    // mistakes.
     let place = workspace::place(global)?;
     let project = place.open().ok();
     if let Some(project) = &project {
@@ -107,7 +108,7 @@ fn report(terminal: &Terminal, event: BuildEvent<'_>) {
         BuildEvent::Fixed => terminal.did("fixed", "the preview is current"),
         BuildEvent::Failed(problem) => terminal.say(format_args!("{problem}\n")),
         BuildEvent::Unwatched(reason) => terminal.warn(format_args!(
-            "cannot watch all files, so save venti.yaml after other changes: {reason}"
+            "cannot watch all files ({reason}); to rebuild after other changes, save venti.yaml"
         )),
     }
 }
@@ -116,9 +117,9 @@ fn report(terminal: &Terminal, event: BuildEvent<'_>) {
 struct Builder {
     place: SiteLocation,
     shown: VisibleSeeds,
-    /// The files that the site is made from.
+    /// The files that the site is built from.
     watched: Watched,
-    /// Receives what each successful build has read.
+    /// Channel to the essay writer, which gets the content that each successful build has read.
     loaded: Sender<Content>,
 }
 
@@ -143,12 +144,12 @@ impl Builder {
         }
         let content = Content::load(project)?;
         let built = build(&content, self.shown, last)?;
-        // Without a writer, nothing happens.
+        // Sending fails if no writer is running, and then nothing needs to be done.
         let _ = self.loaded.send(content);
         Ok(built)
     }
 
-    /// The files that a site is made from.
+    /// Returns the files that the site is built from.
     fn sources(&self, project: &Project) -> Watched {
         let config = &project.config;
         let mut watched = Watched::of_file(self.place.config());
@@ -181,7 +182,7 @@ fn build(content: &Content, shown: VisibleSeeds, last: &SiteSnapshot) -> miette:
     })
 }
 
-/// Essays that are requested by seeds but not written yet.
+/// Returns the essays that are requested by seeds but not written yet.
 fn missing(input: &site::Input<'_>) -> PendingEssays {
     let seeds = input.seeds.iter().filter(|seed| input.drafts || !seed.draft);
     let takes = seeds.flat_map(|seed| seed.takes.iter().map(move |take| (seed, take.number)));

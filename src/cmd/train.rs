@@ -32,7 +32,7 @@ pub fn run(global: &Global, args: &Train, terminal: &Terminal) -> Result<()> {
     }
     if skipped > 0 {
         let skipped = count(skipped, "file");
-        terminal.note(format_args!("{skipped} skipped, neither text nor Markdown"));
+        terminal.note(format_args!("{skipped} skipped (neither text nor Markdown)"));
     }
     terminal.did(
         "training",
@@ -48,7 +48,7 @@ pub fn run(global: &Global, args: &Train, terminal: &Terminal) -> Result<()> {
     let mut progress = ProgressBar::new(run.steps_done(), run.settings(), terminal);
     let trained = run.train(&mut |event| progress.event(event));
     progress.clear();
-    // Write the card and the curve even if the run failed.
+    // Write the model card and the loss curve even if the run failed.
     let written = run.write_card();
     trained?;
     written?;
@@ -62,7 +62,7 @@ pub fn run(global: &Global, args: &Train, terminal: &Terminal) -> Result<()> {
     });
     let dir = args.out.display();
     terminal.did("trained", format_args!("{dir}{loss}"));
-    terminal.note(format_args!("use `venti build --model {dir}` to write with it"));
+    terminal.note(format_args!("use `venti build --model {dir}` to write with this model"));
     Ok(())
 }
 

@@ -19,7 +19,7 @@ use content::seed::Seed;
 use content::store::{Store, Stored};
 use content::{load_seeds, store};
 
-/// Time to wait for another venti process to release the site.
+/// Maximum time to wait for another venti process to release the site.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// An opened site, locked by this process until dropped.
@@ -45,13 +45,13 @@ impl Workspace {
         load_seeds(&self.project)
     }
 
-    /// Loads seeds and essays in parallel, because half of each is single-threaded.
+    /// Loads seeds and essays in parallel, because loading either is partly single-threaded.
     pub fn load(&self) -> miette::Result<(Vec<Seed>, BTreeMap<EssayId, Stored>)> {
         let (seeds, essays) = rayon::join(|| self.load_seeds(), || self.load_essays());
         Ok((seeds?, essays?))
     }
 
-    /// The folder of essays.
+    /// Returns the store of the site's essays.
     pub fn store(&self) -> Store {
         store(&self.project)
     }
@@ -84,18 +84,19 @@ impl Workspace {
         Ok(paths)
     }
 
-    /// A path of the site, relative to the current folder if it is inside.
+    /// Returns the path of a file in the site, relative to the current folder if the file is inside
+    /// that folder.
     fn shown(&self, path: &Path) -> miette::Result<PathBuf> {
         let whole = self.project.path(path);
         Ok(whole.strip_prefix(here()?).map(Path::to_owned).unwrap_or(whole))
     }
 }
 
-/// The location of a site that is not read yet.
+/// The location of a site that has not been read yet.
 #[derive(Debug, Clone)]
 pub struct SiteLocation {
     root: PathBuf,
-    /// The configuration file, if not the default one.
+    /// Path of the configuration file, if it is not the default one.
     config: Option<PathBuf>,
 }
 
@@ -106,7 +107,7 @@ impl SiteLocation {
         Project::open(&self.root, config)
     }
 
-    /// Path of the configuration file.
+    /// Returns the path of the configuration file.
     #[cfg(feature = "serve")]
     pub fn config(&self) -> PathBuf {
         self.config.clone().unwrap_or_else(|| self.root.join(CONFIG_FILE))
@@ -134,7 +135,7 @@ pub fn place(global: &Global) -> miette::Result<SiteLocation> {
     Ok(SiteLocation { root, config })
 }
 
-/// Finds the site, or returns a default one without pins if none was named and there is none here.
+/// Finds the site. If no site was named and there is none here, returns a default project without pins.
 pub fn find_or_nowhere(global: &Global) -> miette::Result<(Project, Pins)> {
     let named = global.root.is_some() || global.config.is_some();
     match find(global) {

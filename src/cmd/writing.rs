@@ -24,7 +24,7 @@ pub struct WriteOutcome {
     pub plan: Plan,
     pub report: RunReport,
     pub took: Duration,
-    /// The store after the run.
+    /// All essays in the store after the run.
     pub essays: Essays,
 }
 
@@ -89,8 +89,8 @@ pub fn write(
     Ok(WriteOutcome { plan, report, took, essays })
 }
 
-/// Implements `--frozen`: checks that every essay exists and writes none. It only compares seeds with
-/// essays, so it needs neither weights nor a lock file.
+/// Implements `--frozen`: checks that no essay is missing or out of date, and writes none. It only
+/// compares seeds with essays, so it needs neither the weights nor the lock file.
 pub fn check_frozen(
     site: &Workspace,
     seeds: &[Seed],

@@ -12,10 +12,10 @@ const SETTINGS: &[u8] = include_bytes!("../../models/venti-mini/generation_confi
 const TOKENIZER: &[u8] = include_bytes!("../../models/venti-mini/tokenizer.json");
 const WEIGHTS: &[u8] = include_bytes!("../../models/venti-mini/model.safetensors");
 
-/// The pin of the embedded model.
+/// Returns the pin of the embedded model.
 ///
 /// # Errors
-/// If its settings are invalid.
+/// If the model's settings are invalid.
 pub fn pin() -> miette::Result<Pin> {
     Ok(Pin {
         source: Source::Embedded,
@@ -35,17 +35,18 @@ pub fn checkpoint() -> miette::Result<Checkpoint> {
     Checkpoint::from_bytes(CONFIG, TOKENIZER, WEIGHTS).into_diagnostic()
 }
 
-/// BLAKE3 of configuration and weights; equal to that of the same files in a folder.
+/// Returns the BLAKE3 hash of the configuration and the weights. The same files in a folder have the
+/// same hash.
 fn weights_hash() -> String {
     hash(&[CONFIG, WEIGHTS])
 }
 
-/// BLAKE3 of the tokenizer.
+/// Returns the BLAKE3 hash of the tokenizer.
 fn tokenizer_hash() -> String {
     hash(&[TOKENIZER])
 }
 
-/// The combined hash, as [`gpt2::Hashes`] computes it for files with these contents.
+/// Returns the combined hash, as [`gpt2::Hashes`] computes it for files with these contents.
 fn hash(contents: &[&[u8]]) -> String {
     let mut hasher = blake3::Hasher::new();
     for content in contents {

@@ -1,11 +1,11 @@
-//! Snapshots from the hub. Without the `hub` feature, asking for one is an error.
+//! Snapshots from the hub. Without the `hub` feature, requesting a snapshot is an error.
 
 use std::path::PathBuf;
 
 use super::hub_settings::HubSettings;
 use crate::progress::Downloads;
 
-/// One commit of a repository, on disk.
+/// The files of one commit of a repository, on disk.
 pub struct Snapshot {
     pub repo: String,
     pub commit: String,
@@ -17,13 +17,13 @@ pub struct Snapshot {
 pub enum Reach {
     /// Only in the cache.
     Cache,
-    /// In the cache, then on the hub for what is missing.
+    /// In the cache, then on the hub for files that are missing.
     Missing,
     /// On the hub, for the latest commit.
     Latest,
 }
 
-/// Short names and their repositories.
+/// Short names of models and the repositories that they stand for.
 #[cfg(feature = "hub")]
 pub const ALIASES: &[(&str, &str)] = &gpt2::hub::ALIASES;
 #[cfg(not(feature = "hub"))]
@@ -69,7 +69,7 @@ pub fn snapshot(
 ) -> miette::Result<Snapshot> {
     Err(miette::miette!(
         help = "use the embedded model or a folder, or build venti with the `hub` feature",
-        "cannot download `{name}`: this venti was built without the hub"
+        "cannot download `{name}`: this program was built without hub support"
     ))
 }
 

@@ -8,13 +8,13 @@ use content::fs;
 /// Settings of the hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubSettings {
-    /// `HF_ENDPOINT`, without a trailing slash.
+    /// URL of the hub, without a trailing slash: `HF_ENDPOINT`.
     pub endpoint: String,
-    /// `HF_HUB_CACHE`, or `hub` in `HF_HOME`.
+    /// Folder of the cache: `HF_HUB_CACHE`, or `hub` in `HF_HOME`.
     pub cache: PathBuf,
-    /// `HF_TOKEN`, or the file `HF_TOKEN_PATH`, or `token` in `HF_HOME`.
+    /// Access token: `HF_TOKEN`, or the content of the file `HF_TOKEN_PATH` or of `token` in `HF_HOME`.
     pub token: Option<String>,
-    /// `HF_HUB_OFFLINE`, or `--offline`.
+    /// Whether to avoid the network: `HF_HUB_OFFLINE` or `--offline`.
     pub offline: bool,
 }
 

@@ -5,12 +5,12 @@ use miette::{Report, Result, miette};
 
 use content::lockfile::Pin;
 
-/// Always an error.
+/// Always returns an error.
 pub fn pin() -> Result<Pin> {
     Err(not_embedded())
 }
 
-/// Always an error.
+/// Always returns an error.
 pub fn checkpoint() -> Result<Checkpoint> {
     Err(not_embedded())
 }
@@ -19,7 +19,7 @@ fn not_embedded() -> Report {
     miette!(
         help =
             "use a folder or a model on the hub, or build venti with the `embedded-model` feature",
-        "this venti was built without {}",
+        "this program was built without {}",
         generator::EMBEDDED_MODEL
     )
 }

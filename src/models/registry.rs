@@ -4,12 +4,12 @@
 //! | | identified without opening the weights | pin updated |
 //! |---|---|---|
 //! | embedded | by the lock | by `venti model update` |
-//! | folder | by the lock, while size and time of its files are unchanged | automatically |
+//! | folder | by the lock, while its files have the same sizes and modification times | automatically |
 //! | hub | by the lock: a commit | by `venti model update` |
 //!
-//! On a machine that has not hashed a folder yet, such as a fresh checkout with meaningless times, the
-//! lock is trusted while the files have the pinned sizes. Weights are hashed before they are used to
-//! write, once per run.
+//! Modification times mean nothing on a machine that has not hashed a folder yet, for example after a
+//! fresh checkout. There, the lock is trusted while the files have the pinned sizes. Once per run,
+//! weights are hashed before they are used to write.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -38,13 +38,13 @@ pub struct Gpt2Models {
     downloads: Box<dyn Downloads>,
     lock: Lockfile,
     known_stamps: KnownStamps,
-    /// The pins that this run uses; they do not change until it ends.
+    /// The pins that this run uses; they do not change until the run ends.
     used: BTreeMap<String, Pin>,
     /// The models that this run has hashed.
     hashed: BTreeMap<String, ResolvedModel>,
     /// Whether to store no pins.
     without_lock: bool,
-    /// Opened at its first use.
+    /// The device to run on, opened at its first use.
     device: Option<gpt2::Device>,
     /// Called with the reason if the program was built for a GPU but cannot use one.
     without_gpu: Box<dyn Fn(&gpt2::Error)>,
@@ -58,7 +58,7 @@ enum ModelKind {
 }
 
 impl Gpt2Models {
-    /// The models of the project in `root`.
+    /// Creates the models of the project in `root`.
     ///
     /// # Errors
     /// If `venti.lock` is invalid.
@@ -84,20 +84,20 @@ impl Gpt2Models {
         })
     }
 
-    /// The same models without pins, for use outside a project.
+    /// Turns pins off, for use outside a project.
     #[must_use]
     pub fn without_lock(self) -> Self {
         Self { without_lock: true, ..self }
     }
 
-    /// The same models for this many concurrent clients.
+    /// Prepares the models for this many concurrent clients.
     #[cfg(feature = "serve")]
     #[must_use]
     pub fn for_clients(self, clients: usize) -> Self {
         Self { engine: Engine { clients, ..self.engine }, ..self }
     }
 
-    /// The same models with a callback that receives the reason why the GPU is not used.
+    /// Sets a callback that receives the reason why the GPU is not used.
     #[must_use]
     pub fn on_cpu_fallback(self, without_gpu: impl Fn(&gpt2::Error) + 'static) -> Self {
         Self { without_gpu: Box::new(without_gpu), ..self }
@@ -118,12 +118,12 @@ impl Gpt2Models {
         Ok(self.device.insert(device).clone())
     }
 
-    /// The settings that models run with.
+    /// Returns the settings that models run with.
     pub fn engine(&self) -> Engine {
         self.engine
     }
 
-    /// The current pins.
+    /// Returns the current pins.
     pub fn lock(&self) -> &Lockfile {
         &self.lock
     }
@@ -140,8 +140,8 @@ impl Gpt2Models {
         Ok((before, found.pin))
     }
 
-    /// Finds the files of `model`, downloading what is missing. Hashes them, unless this run already has
-    /// and they are unchanged.
+    /// Finds the files of `model`, downloading missing ones. Hashes the files, unless this run has
+    /// already hashed them and they are unchanged.
     ///
     /// # Errors
     /// If the files are unavailable or differ from the pin.
@@ -165,7 +165,7 @@ impl Gpt2Models {
         Ok(found)
     }
 
-    /// The folder of a hub model if it is in the cache. Does not use the network.
+    /// Returns the folder of a hub model if the model is in the cache. Does not use the network.
     pub fn cached(&mut self, model: &str) -> Option<PathBuf> {
         let found = snapshot(&self.hub, self.downloads.as_mut(), model, None, Reach::Cache);
         Some(found.ok()?.dir)

@@ -22,10 +22,10 @@ pub struct ResolvedModel {
 }
 
 impl ResolvedModel {
-    /// The embedded model.
+    /// Returns the embedded model.
     ///
     /// # Errors
-    /// If this program has none.
+    /// If this program was built without an embedded model.
     pub fn embedded() -> miette::Result<Self> {
         Ok(Self { pin: embedded::pin()?, files: None, stamps: Stamps::new() })
     }
@@ -36,12 +36,12 @@ impl ResolvedModel {
     /// If a file is missing, invalid or unreadable.
     pub fn hash(source: Source, dir: &Path) -> miette::Result<Self> {
         let files = CheckpointFiles::find(dir).into_diagnostic()?;
-        // Before hashing, so that a change meanwhile is noticed.
+        // Take the stamps before hashing, so that a change during hashing is noticed.
         let stamps = stamps(dir, &files)?;
         Ok(Self { pin: hashed(source, dir, &files)?, files: Some(files), stamps })
     }
 
-    /// Whether size and time of every file are still those of the files that were hashed.
+    /// Whether every file still has the size and modification time it had when it was hashed.
     pub fn is_unchanged(&self) -> bool {
         let Some(files) = &self.files else { return true };
         let dir = files.config.parent().unwrap_or(Path::new(""));
@@ -51,7 +51,7 @@ impl ResolvedModel {
     /// Compares the model called `name` with its pin.
     ///
     /// # Errors
-    /// The first difference.
+    /// Returns the first difference.
     pub fn check(&self, name: &str, pinned: &Pin) -> miette::Result<()> {
         let got = &self.pin;
         let same = (&pinned.weights, &pinned.tokenizer) == (&got.weights, &got.tokenizer);
@@ -77,13 +77,13 @@ impl ResolvedModel {
         Err(miette!(
             help = format!(
                 "restore the pinned files or the pinned version of Venti, or run \
-             `venti model update {name}` to use these"
+             `venti model update {name}` to pin the current files"
             ),
-            "`{name}` differs from its pin in venti.lock: {part}: expected {expected}, got {got}"
+            "`{name}` differs from its pin in venti.lock ({part}): expected {expected}, got {got}"
         ))
     }
 
-    /// Path of the weights packed for the CPU, without the extension for the number format.
+    /// Returns the path of the weights packed for the CPU, without the extension for the number format.
     pub fn packed_in(&self, root: &Path) -> PathBuf {
         root.join(SCRATCH).join("packed").join(&self.pin.weights)
     }
@@ -100,7 +100,7 @@ impl ResolvedModel {
     }
 }
 
-/// A model's own settings, for a message.
+/// Formats a model's own settings for a message.
 fn settings_text(pin: &Pin) -> String {
     let settings =
         pin.generation.values().map(|(setting, value)| format!("{}: {value}", setting.name));
@@ -135,7 +135,8 @@ fn paths(files: &CheckpointFiles) -> impl Iterator<Item = &PathBuf> {
     std::iter::once(&files.config).chain(others)
 }
 
-/// The file name in the lock, `/`-separated on every system because the lock is shared.
+/// Returns the file name to use in the lock file. It is `/`-separated on every system, because the lock
+/// file is shared.
 fn name_in(dir: &Path, path: &Path) -> String {
     path.strip_prefix(dir).unwrap_or(path).to_string_lossy().replace('\\', "/")
 }

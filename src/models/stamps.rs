@@ -1,6 +1,6 @@
-//! `.venti/models.json`: size and modification time of each file in a model's folder when it was last
-//! hashed, so that it is hashed again only after a change. Not committed, because times differ between
-//! checkouts.
+//! `.venti/models.json`: the size and modification time of each file in a model's folder when the file
+//! was last hashed, so that it is hashed again only after a change. Not committed, because modification
+//! times differ between checkouts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,8 +19,8 @@ pub struct KnownStamps {
 }
 
 impl KnownStamps {
-    /// Reads the stamps of the project in `root`. An unreadable file counts as empty, which only costs
-    /// hashing the models again.
+    /// Reads the stamps of the project in `root`. A malformed file counts as empty; the models are then
+    /// hashed again.
     pub fn read(root: &Path) -> fs::Result<Self> {
         let path = root.join(SCRATCH).join("models.json");
         let text = fs::read_if_there(&path)?.unwrap_or_default();

@@ -86,6 +86,16 @@ fn the_text_report_has_the_figures_and_no_files_are_left_behind() {
 }
 
 #[test]
+fn a_text_of_one_token_has_no_step_time() {
+    let project = Project::empty();
+    let args = ["bench", "--device", "cpu", "--new-tokens", "1", "--batch-size", "1", "--json"];
+    let report: Value = serde_json::from_str(&stdout(&project.run(&args))).unwrap();
+    let row = &report["results"][0];
+    assert!(row["step_seconds"].is_null() && row["limit"]["share"].is_null(), "{row}");
+    positive(&row["first_token_seconds"], "first_token_seconds");
+}
+
+#[test]
 fn texts_that_exceed_the_context_are_refused_with_the_maximum() {
     let project = Project::empty();
     let said = project.fails(&["bench", "--prompt-tokens", "68", "--new-tokens", "701"], 1);
@@ -96,4 +106,11 @@ fn texts_that_exceed_the_context_are_refused_with_the_maximum() {
     );
     let said = project.fails(&["bench", "--prompt-tokens", "768"], 1);
     assert!(said.contains("`--prompt-tokens` can be at most 767"), "{said}");
+}
+
+#[test]
+fn an_unsupported_format_is_refused_before_measuring() {
+    let project = Project::empty();
+    let said = project.fails(&["bench", "--device", "cpu", "--dtype", "f32,f16"], 1);
+    assert!(said.starts_with("error: f16 is not supported on the CPU"), "{said}");
 }

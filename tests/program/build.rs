@@ -8,7 +8,7 @@ const QUOTES: [&str; 3] = [
     "Every dashboard is a mirror with a subscription.",
 ];
 
-/// Builds and returns the summary that `--json` prints.
+/// Builds the site and returns the summary that `--json` prints.
 fn summary(project: &Project, args: &[&str]) -> serde_json::Value {
     let mut all = vec!["build", "--json"];
     all.extend(args);
@@ -41,6 +41,18 @@ fn a_second_build_writes_nothing() {
     assert_eq!(summary["essays"]["written"], 0);
     assert_eq!(summary["files"]["written"], 0);
     assert_eq!((project.times("output"), project.times("content")), before);
+}
+
+#[test]
+fn a_new_seed_adds_one_essay() {
+    let project = Project::with_quotes(&QUOTES[..2]);
+    project.run(&["build"]);
+    let first = project.tree("content/essays");
+    project.seed("seed-3", QUOTES[2]);
+    assert_eq!(summary(&project, &[])["essays"]["written"], 1);
+    let second = project.tree("content/essays");
+    assert_eq!(second.len(), 3);
+    assert!(first.iter().all(|(name, bytes)| second[name] == *bytes));
 }
 
 #[test]
@@ -79,6 +91,33 @@ fn frozen_names_seeds_without_an_essay_and_keeps_the_site() {
     assert!(said.contains("late-arrival"), "{said}");
     assert!(!said.contains("seed-1"), "{said}");
     assert_eq!(project.tree("output"), before);
+}
+
+#[test]
+fn an_edited_essay_is_kept_unless_forced() {
+    let project = Project::with_quotes(&QUOTES[..1]);
+    project.run(&["build"]);
+    let file = "content/essays/seed-1.md";
+    let edited = format!("{}\nA sentence by a person.\n", project.read(file));
+    project.write(file, &edited);
+    project.seed("seed-1", QUOTES[2]);
+    let output = project.run(&["build"]);
+    assert_eq!(project.read(file), edited);
+    assert!(stderr(&output).contains("edited"), "{}", stderr(&output));
+    assert!(project.read("output/seed-1/index.html").contains("A sentence by a person."));
+    project.run(&["build", "--force"]);
+    assert!(!project.read(file).contains("A sentence by a person."));
+}
+
+#[test]
+fn a_changed_quote_rewrites_the_essay_and_a_changed_tag_does_not() {
+    let project = Project::with_quotes(&QUOTES[..1]);
+    project.run(&["build"]);
+    let tagged = project.read("content/seeds/seed-1.md").replace("[tests]", "[tests, more]");
+    project.write("content/seeds/seed-1.md", tagged);
+    assert_eq!(summary(&project, &[])["essays"]["written"], 0);
+    project.seed("seed-1", QUOTES[1]);
+    assert_eq!(summary(&project, &[])["essays"]["written"], 1);
 }
 
 #[test]
@@ -127,17 +166,21 @@ fn drafts_are_built_only_with_the_drafts_flag() {
 }
 
 #[test]
-fn a_mistake_is_an_error_before_anything_is_written() {
-    for (file, text) in [
-        ("themes/medium/templates/thinkpiece.html", "{% extends \"base.html\" %}\n{{ x "),
-        ("content/seeds/typo.md", "---\nquot: x\n---\n"),
-    ] {
-        let project = Project::with_quotes(&QUOTES[..1]);
-        project.write(file, text);
-        let said = project.fails(&["build"], 1);
-        assert!(said.contains(file), "{said}");
-        assert!(!project.path("content/essays").exists() && !project.path("output").exists());
-    }
+fn a_broken_theme_is_an_error_before_anything_is_written() {
+    let project = Project::with_quotes(&QUOTES[..1]);
+    project.write("themes/medium/templates/thinkpiece.html", "{% extends \"base.html\" %}\n{{ x ");
+    let said = project.fails(&["build"], 1);
+    assert!(said.contains("themes/medium/templates/thinkpiece.html"), "{said}");
+    assert!(!project.path("content/essays").exists() && !project.path("output").exists());
+}
+
+#[test]
+fn files_that_venti_did_not_write_are_kept() {
+    let project = Project::with_quotes(&QUOTES[..1]);
+    project.write("output/CNAME", "venti.example\n");
+    project.run(&["build"]);
+    project.run(&["clean"]);
+    assert_eq!(project.read("output/CNAME"), "venti.example\n");
 }
 
 #[test]
@@ -157,6 +200,15 @@ fn a_model_in_a_folder_is_not_opened_if_there_is_nothing_to_write() {
 }
 
 #[test]
+fn offline_the_error_names_the_missing_hub_model() {
+    let project = Project::with_quotes(&QUOTES[..1]);
+    let said = project.fails(&["build", "--offline", "--model", "gpt2"], 1);
+    assert!(said.contains("openai-community/gpt2"), "{said}");
+    assert!(said.contains("--offline"), "{said}");
+    assert!(!project.path("output").exists());
+}
+
+#[test]
 fn an_unsupported_format_is_refused_with_the_supported_ones() {
     let expected = "error: f16 is not supported on the CPU, expected f32, bf16 or int8\n   \
                     hint: `dtype: auto` selects the fastest format for the device\n";
@@ -168,7 +220,7 @@ fn an_unsupported_format_is_refused_with_the_supported_ones() {
     assert!(!project.path("output").exists());
 }
 
-/// These tests hide any GPU from the program.
+/// No GPU is visible to the program in these tests.
 #[test]
 fn requesting_a_missing_gpu_is_an_error_with_a_hint() {
     let (reason, hint) = if cfg!(feature = "cuda") {

@@ -2,7 +2,7 @@
 
 use crate::project::{Project, stderr, stdout};
 
-/// A built site: one page with this body.
+/// Creates a built site that has one page with this body.
 fn built(body: &str) -> Project {
     let project = Project::new("title: A Site\nbase_url: https://venti.example\n");
     let page = format!(
@@ -14,11 +14,30 @@ fn built(body: &str) -> Project {
 }
 
 #[test]
-fn json_has_every_place_and_the_output_is_not_changed() {
+fn a_valid_site_has_status_0_and_an_empty_standard_output() {
+    let output = built("").run(&["check"]);
+    assert_eq!(stdout(&output), "");
+    assert!(stderr(&output).contains("checked 1 page, 0 links"), "{}", stderr(&output));
+    assert!(stderr(&output).ends_with(": no problems\n"), "{}", stderr(&output));
+}
+
+#[test]
+fn errors_fail_and_warnings_fail_with_strict() {
+    let broken = built("<a href=\"gone.html\">x</a>");
+    let said = broken.fails(&["check"], 1);
+    assert!(said.contains("output/index.html:6:10"), "{said}");
+    assert!(said.contains("error: checked 1 page, 1 link"), "{said}");
+
+    let warned = built("<a href=\"/\">x</a>");
+    assert!(stderr(&warned.run(&["check"])).contains("1 warning"));
+    assert_eq!(stderr(&warned.run(&["check", "--quiet"])), "");
+    assert!(warned.fails(&["check", "--strict", "--quiet"], 1).contains("output/index.html:6:10"));
+}
+
+#[test]
+fn json_has_every_place() {
     let project = built("<a href=\"gone.html\">x</a>\n<a href=\"./gone.html\">x</a>");
-    let before = (project.tree("output"), project.times("output"));
     let output = project.venti(&["check", "--json"]).output().unwrap();
-    assert_eq!((project.tree("output"), project.times("output")), before);
     assert_eq!(output.status.code(), Some(1));
     let found: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!((&found["pages"], &found["links"]), (&1.into(), &2.into()));
@@ -40,6 +59,14 @@ fn invalid_seeds_are_reported_as_in_a_build() {
     project.write("content/seeds/a.md", "---\nquot: x\n---\n");
     let said = project.fails(&["check"], 1);
     assert!(said.contains("unknown key `quot`"), "{said}");
+}
+
+#[test]
+fn the_output_is_not_changed() {
+    let project = built("<a href=\"gone.html\">x</a>");
+    let before = (project.tree("output"), project.times("output"));
+    project.fails(&["check"], 1);
+    assert_eq!((project.tree("output"), project.times("output")), before);
 }
 
 #[cfg(feature = "embedded-model")]

@@ -1,4 +1,4 @@
-//! `venti eval`: its figures, and that they are reproducible.
+//! `venti eval`: its figures and their reproducibility.
 
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ fn figures_are_complete_and_do_not_depend_on_the_batch() {
     let prediction = &model["prediction"];
     let figure = |name: &str| prediction[name].as_f64().unwrap();
     let (tokens, nats) = (figure("tokens"), figure("nats_per_token"));
-    // The tokens of each document and its end.
+    // The count includes the tokens of each document and its end-of-text token.
     assert!(tokens > 14.0 && nats > 1.0, "{prediction}");
     assert!((figure("perplexity") / nats.exp() - 1.0).abs() < 1e-9);
     let bytes = report["corpus"]["bytes"].as_f64().unwrap();
@@ -93,7 +93,7 @@ fn the_table_has_a_column_per_model() {
     };
     assert_eq!(line("parameters").len(), 2);
     assert_eq!(line("  nats per token").len(), 2);
-    // The smaller context length of the two.
+    // The windows have the smaller context length of the two models.
     assert!(said.contains("in windows of 64 tokens"), "{said}");
     assert!(said.contains("bias in nats") && !said.contains("essays from"), "{said}");
 

@@ -99,3 +99,13 @@ fn a_stored_essay_can_be_reproduced_from_its_provenance() {
     let first = text.lines().next().unwrap();
     assert!(essay.contains(&first[..first.len().min(30)]), "{essay}\n---\n{text}");
 }
+
+#[test]
+fn settings_out_of_range_are_errors_that_name_the_flag() {
+    let project = Project::empty();
+    let said = project.fails(&["generate", "--text", QUOTE, "--top-p", "1.5"], 2);
+    assert!(said.contains("--top-p must"), "{said}");
+    assert!(
+        project.fails(&["generate", "--text", QUOTE, "--temperature", "warm"], 2).contains("warm")
+    );
+}

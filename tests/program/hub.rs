@@ -6,7 +6,7 @@ use crate::project::{Project, SMALL, stderr};
 
 const QUOTE: &str = "A meeting is a place where decisions go to be photographed.";
 
-/// The embedded model as a repository on the hub.
+/// Returns the embedded model as a repository on the hub.
 fn mini() -> Repo {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/venti-mini");
     let file = |name: &str| (name.to_owned(), std::fs::read(folder.join(name)).unwrap());
@@ -40,7 +40,8 @@ fn a_model_is_downloaded_once_and_pinned() {
     };
     assert_eq!(body(&project), body(&embedded));
 
-    // Without a new seed there is no connection, even with an empty cache. With one, the cache suffices.
+    // Without a new seed, there is no connection, even with an empty cache. With a new seed, the cache
+    // suffices.
     server.take_requests();
     build(&["build"]);
     project.seed("seed-2", "Every dashboard is a mirror with a subscription.");

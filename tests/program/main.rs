@@ -18,6 +18,7 @@ mod generate;
 mod hub;
 #[cfg(all(unix, feature = "embedded-model"))]
 mod interrupted;
+mod malformed;
 mod seeds;
 #[cfg(feature = "embedded-model")]
 mod train;

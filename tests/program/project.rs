@@ -19,12 +19,12 @@ pub struct Project {
 }
 
 impl Project {
-    /// An empty folder without a site.
+    /// Creates an empty folder without a site.
     pub fn empty() -> Self {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
-    /// A site with this `venti.yaml` and no seeds.
+    /// Creates a site with this `venti.yaml` and no seeds.
     pub fn new(config: &str) -> Self {
         let project = Self::empty();
         project.write("venti.yaml", config);
@@ -32,7 +32,7 @@ impl Project {
         project
     }
 
-    /// A small site with these quotes in seeds named `seed-1`, `seed-2`, …
+    /// Creates a small site with these quotes in seeds named `seed-1`, `seed-2`, …
     pub fn with_quotes(quotes: &[&str]) -> Self {
         let project = Self::new(SMALL);
         for (n, quote) in quotes.iter().enumerate() {
@@ -62,7 +62,8 @@ impl Project {
         self.write(&format!("content/seeds/{slug}.md"), seed);
     }
 
-    /// A command that runs the program here, with a fixed date and environment and without a GPU.
+    /// Returns a command that runs the program in the site's folder, with a fixed date and environment
+    /// and without a GPU.
     pub fn venti(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_venti"));
         command
@@ -96,7 +97,7 @@ impl Project {
         stderr(&output)
     }
 
-    /// The files under a folder, with their content.
+    /// Returns the files under a folder, with their content.
     pub fn tree(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
         let root = self.path(folder);
         files(&root)
@@ -108,7 +109,7 @@ impl Project {
             .collect()
     }
 
-    /// The modification times of the files under a folder.
+    /// Returns the modification times of the files under a folder.
     pub fn times(&self, folder: &str) -> BTreeMap<PathBuf, std::time::SystemTime> {
         files(&self.path(folder))
             .into_iter()
@@ -120,19 +121,19 @@ impl Project {
     }
 }
 
-/// The files under a folder; none if it does not exist.
+/// Returns the files under a folder; empty if the folder does not exist.
 fn files(root: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(root) else { return Vec::new() };
     let paths = entries.map(|entry| entry.unwrap().path());
     paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The standard error of a run.
+/// Returns the standard error of a run.
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The standard output of a run.
+/// Returns the standard output of a run.
 pub fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -1,8 +1,8 @@
-//! `venti init` and `import`: what they never overwrite or write in part.
+//! `venti init`, `new` and `import`.
 
-use crate::project::{Project, SMALL};
+use crate::project::{Project, SMALL, stderr};
 
-/// The file names in the seeds folder.
+/// Returns the file names in the seeds folder.
 fn seeds(project: &Project) -> Vec<String> {
     project.tree("content/seeds").into_keys().collect()
 }
@@ -13,11 +13,59 @@ fn init_creates_a_valid_site_and_never_overwrites_one() {
     project.run(&["init", "my-first-site"]);
     assert!(project.read("my-first-site/venti.yaml").contains("title: \"My First Site\""));
     assert!(project.path("my-first-site/.github/workflows/pages.yml").is_file());
-    // Its seeds, pages and configuration are valid: only the essays are missing.
+    // The seeds, pages and configuration of the new site are valid; only the essays are missing.
     let said = project.fails(&["build", "--frozen", "--root", "my-first-site"], 1);
     assert!(said.contains("first-post"), "{said}");
     let said = project.fails(&["init", "my-first-site"], 1);
     assert!(said.contains("already exists"), "{said}");
+}
+
+#[test]
+fn new_writes_a_seed_named_after_its_quote() {
+    let project = Project::new(SMALL);
+    project.run(&["new", "Growth is a \"feeling\": mostly", "--author", "Ada", "--tags", "a, b"]);
+    let text = project.read("content/seeds/growth-is-a-feeling-mostly.md");
+    assert!(text.contains("author: Ada"), "{text}");
+    project.run(&["new", "Growth is a \"feeling\": mostly"]);
+    assert_eq!(
+        seeds(&project),
+        ["growth-is-a-feeling-mostly-2.md", "growth-is-a-feeling-mostly.md"]
+    );
+    // Both files are valid seeds.
+    let said = project.fails(&["build", "--frozen"], 1);
+    assert!(said.contains("growth-is-a-feeling-mostly-2"), "{said}");
+}
+
+#[test]
+fn new_refuses_invalid_seeds() {
+    let project = Project::new(SMALL);
+    assert!(project.fails(&["new", "  "], 1).contains("quote"));
+    assert!(project.fails(&["new", "A.", "--source", "javascript:alert(1)"], 1).contains("source"));
+    assert!(project.fails(&["new", "A.", "--slug", "../up"], 1).contains("slug"));
+    assert_eq!(seeds(&project), Vec::<String>::new());
+}
+
+#[test]
+fn import_reads_every_format_and_skips_existing_quotes() {
+    let project = Project::new(SMALL);
+    project.write("list.txt", "One is a number.\nTwo is a team.\n");
+    project.write(
+        "list.json",
+        r#"[{"quote": "Three is a board.", "author": "Chip"}, "Two is a team."]"#,
+    );
+    project.write("list.csv", "quote,tags\nFour is a rounding error.,\"a;b\"\n");
+    project.write(
+        "old.json",
+        r#"{"phrase_0": "Five is a pattern.\n\nIt has paragraphs.", "phrase_1": "Six."}"#,
+    );
+    for file in ["list.txt", "list.json", "list.csv", "old.json"] {
+        project.run(&["import", file, "--tags", "imported"]);
+    }
+    assert_eq!(seeds(&project).len(), 6);
+    let output = project.run(&["import", "list.txt"]);
+    assert!(stderr(&output).contains("that already exist"), "{}", stderr(&output));
+    assert!(project.read("content/seeds/three-is-a-board.md").contains("author: Chip"));
+    project.fails(&["build", "--frozen"], 1);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::project::Project;
 
-/// A folder with a few pages of text repetitive enough to be learned.
+/// Creates a folder with a few pages of text that is repetitive enough to be learned.
 fn with_texts() -> Project {
     let project = Project::empty();
     for page in 0..12 {
@@ -21,7 +21,7 @@ fn with_texts() -> Project {
     project
 }
 
-/// Flags for a model so small that a step takes no time.
+/// Flags for a model so small that a step takes almost no time.
 const TINY: [&str; 12] = [
     "train",
     "texts",
@@ -72,7 +72,7 @@ fn a_model_from_scratch_is_written_with_card_record_and_curve() {
     let written = project.run(&raw);
     assert!(written.status.success(), "{}", text(&written));
     assert!(!written.stdout.is_empty());
-    // So can training.
+    // Training can use the model, too.
     let again = ["train", "texts", "--from", "model", "--out", "tuned", "--steps", "2"];
     let output = project.run(&again);
     assert!(output.status.success(), "{}", text(&output));
@@ -146,7 +146,7 @@ fn unsuitable_texts_are_refused_with_a_hint() {
     project.write("empty/a.txt", "\n");
     refused(&["train", "empty"], &["contain no text"]);
     project.write("small/a.txt", "A few words only.");
-    refused(&["train", "small"], &["expected at least the context of", "--context"]);
+    refused(&["train", "small"], &["fewer than the context length of", "--context"]);
     refused(&["train", "small", "--context", "2000"], &["positions of the model"]);
     let odd = ["train", "small", "--layers", "1", "--width", "50", "--heads", "3"];
     refused(&odd, &["a width of 50 cannot be split evenly among 3 heads"]);

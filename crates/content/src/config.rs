@@ -1,4 +1,5 @@
-//! The configuration in `venti.yaml`: every key with its default, every mistake with its line.
+//! The configuration in `venti.yaml`. Optional keys have defaults, and every mistake is reported with
+//! its line.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,19 +25,19 @@ pub struct Config {
     pub base_url: Option<String>,
     /// BCP 47 language tag.
     pub language: String,
-    /// The pen name that signs the site.
+    /// The author whose pen name signs the site.
     pub author: Author,
     pub theme: String,
-    /// A CSS colour (`#rrggbb`) that replaces the theme's accent.
+    /// A CSS colour (`#rrggbb`) that replaces the theme's accent colour.
     pub accent: Option<String>,
-    /// Font families that replace the theme's.
+    /// Font families that replace those of the theme.
     pub fonts: Fonts,
     pub nav: Vec<NavEntry>,
     pub footer: Option<String>,
-    /// Interface strings that replace the theme's, by name.
+    /// Interface strings, by name, that replace those of the theme.
     pub strings: BTreeMap<String, String>,
 
-    /// Folders, relative to the project's root.
+    /// Folder of the seeds. Like the three folders below, it is relative to the project's root.
     pub seeds: PathBuf,
     pub essays: PathBuf,
     pub pages: PathBuf,
@@ -56,12 +57,13 @@ pub struct Config {
     pub blocklist: Vec<String>,
     pub publish: Publish,
 
-    /// Thinkpieces per page of a list.
+    /// Number of thinkpieces per page of a list.
     pub paginate: usize,
-    /// Entries per feed.
+    /// Maximum number of entries per feed.
     pub feed_limit: usize,
     pub words_per_minute: usize,
-    /// Whether to draw an image for each page that is shown when the page is shared.
+    /// Whether to draw a preview image for each page, which is shown when somebody shares a link to the
+    /// page.
     pub social_cards: bool,
     pub minify: bool,
     /// Whether to ask search engines not to index the site.
@@ -74,20 +76,20 @@ pub struct Author {
     pub name: String,
     pub bio: Option<String>,
     pub url: Option<String>,
-    /// Path of an image among the site's static files.
+    /// Path of the author's picture within the site's static files.
     pub avatar: Option<String>,
 }
 
-/// Font families as values of CSS `font-family`; `None` keeps the theme's.
+/// Values of the CSS property `font-family`; `None` keeps the theme's font.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fonts {
-    /// Font of the texts.
+    /// Font for body text.
     pub serif: Option<String>,
-    /// Font of the interface.
+    /// Font for the interface.
     pub sans: Option<String>,
 }
 
-/// An entry of the menu.
+/// An entry in the menu.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NavEntry {
     pub name: String,
@@ -99,9 +101,9 @@ pub struct NavEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Publish {
-    /// As soon as it is in the store.
+    /// The essay appears as soon as it is in the store.
     #[default]
     Auto,
-    /// Once its front matter says `reviewed: true`.
+    /// The essay appears once its front matter says `reviewed: true`.
     Reviewed,
 }

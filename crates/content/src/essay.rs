@@ -1,4 +1,4 @@
-//! An essay: a cleaned completion with its provenance, one Markdown file in the store.
+//! An essay: a cleaned completion with its provenance, stored as one Markdown file.
 
 mod escape;
 mod file;
@@ -22,16 +22,16 @@ use text::Figures;
 
 use crate::slug;
 
-/// Identifies an essay: the seed's slug and the take.
+/// Identifies an essay by its seed's slug and its take.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EssayId {
     pub slug: String,
-    /// Counts from 1.
+    /// Number of the take, from 1.
     pub take: u32,
 }
 
 impl EssayId {
-    /// `<slug>.md`, and `<slug>.take-2.md` for the second take.
+    /// Returns the essay's file name: `<slug>.md`, or `<slug>.take-2.md` for the second take.
     pub fn file_name(&self) -> String {
         match self.take {
             1 => format!("{}.md", self.slug),
@@ -39,7 +39,7 @@ impl EssayId {
         }
     }
 
-    /// Parses the name of an essay's file; `None` for other names.
+    /// Parses a file name; `None` if it is not the name of an essay's file.
     pub fn of_file_name(name: &str) -> Option<Self> {
         let stem = name.strip_suffix(".md")?;
         let (slug, take) = match stem.split_once(".take-") {
@@ -64,7 +64,8 @@ impl std::fmt::Display for EssayId {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Essay {
     pub front: FrontMatter,
-    /// CommonMark. The model's text is escaped so that it parses back to plain text.
+    /// The text in CommonMark. The model's words are escaped so that none of their characters become
+    /// markup.
     pub body: String,
 }
 
@@ -75,30 +76,30 @@ pub struct FrontMatter {
     /// A sentence of the body to highlight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull_quote: Option<String>,
-    /// Whether a person has reviewed it; see `publish: reviewed`.
+    /// Whether a person has reviewed the essay; see `publish: reviewed` in `venti.yaml`.
     #[serde(default)]
     pub reviewed: bool,
-    /// Why no candidate passed the quality checks, if none did.
+    /// Why the essay failed the quality checks; `None` if it passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flagged: Option<String>,
 
     /// The seed's slug.
     pub seed: String,
     pub take: u32,
-    /// The quote at the time of writing.
+    /// The seed's quote when the essay was written.
     pub quote: String,
-    /// The date of writing.
+    /// The date on which the essay was written.
     pub written: Date,
 
-    /// The model's id: its name or, for a model from the hub, repository and commit.
+    /// Id of the model: its name or, for a model from the hub, its repository and commit.
     pub model: String,
-    /// Hash of the weights.
+    /// Hash of the model's weights.
     pub weights: String,
     pub generation: Generation,
     pub rng_seed: u64,
-    /// The round of the kept candidate, from 1.
+    /// Round in which the kept candidate was generated, from 1.
     pub round: u32,
-    /// The kept candidate in its round, from 1.
+    /// Number of the kept candidate within its round, from 1.
     pub candidate: u32,
     /// Version of the generator, raised when the same inputs would give a different text.
     pub revision: u32,
@@ -106,28 +107,30 @@ pub struct FrontMatter {
     pub engine: String,
     pub device: String,
     pub dtype: String,
-    /// The steps in which a person steered it at the desk; empty if it was written in one go.
+    /// The steps in which a person steered the essay at the desk; empty if nobody steered it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
 
     pub figures: Figures,
 
-    /// BLAKE3 of everything that determines the text. If the key is equal, there is nothing to write.
+    /// BLAKE3 hash of everything that determines the text. While this key is unchanged, the essay is up
+    /// to date.
     pub key: String,
-    /// BLAKE3 of the seed's share of the key. If it differs, the seed changed.
+    /// BLAKE3 hash of the inputs that the seed provides. If the hash differs, the seed has changed.
     pub seed_hash: String,
-    /// [`Essay::content_hash`] at the time of writing. If it differs, a person edited the essay.
+    /// The [`Essay::content_hash`] when the essay was sealed. If the current hash differs, a person has
+    /// edited the essay.
     pub hash: String,
 }
 
 impl Essay {
-    /// The essay's id.
+    /// Returns the essay's id.
     pub fn id(&self) -> EssayId {
         EssayId { slug: self.front.seed.clone(), take: self.front.take }
     }
 
-    /// BLAKE3, hex, of title and body. Line ends and trailing white space are normalised, so that a
-    /// checkout with different line ends does not count as an edit.
+    /// Returns the BLAKE3 hash of the title and the body, in hex. Line endings and trailing whitespace
+    /// are normalised first, so that a checkout with different line endings does not count as an edit.
     pub fn content_hash(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         let title = normalised(&self.front.title);
@@ -138,8 +141,9 @@ impl Essay {
         hasher.finalize().to_hex().to_string()
     }
 
-    /// Replaces title and body with a person's. The title becomes one line, the body is normalised as
-    /// when read from a file, and control characters are removed. An unchanged part is left as it is.
+    /// Replaces the title and the body with a person's versions. The title becomes one line, the body
+    /// is normalised as if it were read from a file, and control characters are removed. A part that
+    /// the person did not change is left as it is.
     #[must_use]
     pub fn rewritten(mut self, title: &str, body: &str) -> Self {
         let seen = |text: &str, kept: &[char]| -> String {
@@ -156,14 +160,14 @@ impl Essay {
         self
     }
 
-    /// Sets the hash that later edits are detected by.
+    /// Records the hash by which later edits are detected.
     #[must_use]
     pub fn seal(mut self) -> Self {
         self.front.hash = self.content_hash();
         self
     }
 
-    /// Whether a person steered the text or changed it since.
+    /// Whether a person steered the text or has changed it since.
     pub fn is_edited(&self) -> bool {
         self.is_steered() || self.is_changed()
     }
@@ -173,13 +177,13 @@ impl Essay {
         !self.front.steps.is_empty()
     }
 
-    /// Whether a person changed title or body since the essay was sealed.
+    /// Whether a person has changed the title or the body since the essay was sealed.
     pub fn is_changed(&self) -> bool {
         self.front.hash != self.content_hash()
     }
 }
 
-/// Normalises a text: LF line ends, no trailing white space, no empty lines at the start or end.
+/// Normalises a text: LF line endings, no trailing whitespace, no empty lines at the start or end.
 fn normalised(text: &str) -> String {
     let text = file::with_lf(text);
     let mut normal = String::with_capacity(text.len());

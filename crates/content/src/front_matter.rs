@@ -5,16 +5,16 @@ use std::path::Path;
 
 use crate::problem::Problem;
 
-/// Byte ranges of the two parts of a file.
+/// Byte ranges of a file's front matter and body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parts {
-    /// `None` if the file has no front matter.
+    /// Range of the front matter without its `---` lines; `None` if the file has no front matter.
     pub yaml: Option<Range<usize>>,
     pub body: Range<usize>,
 }
 
-/// Splits `text`, the content of `path`. A byte order mark and empty lines may come first; line ends
-/// may be LF or CRLF.
+/// Splits `text` into front matter and body; `path` is where the text was read from. A byte order mark
+/// and empty lines may precede the front matter. Line endings may be LF or CRLF.
 pub fn split(path: &Path, text: &str) -> Result<Parts, Problem> {
     let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let mut opened: Option<Range<usize>> = None;

@@ -1,4 +1,4 @@
-//! File access with the path in every error. `clippy.toml` bans `std::fs` elsewhere; add missing
+//! File functions whose errors name the path. `clippy.toml` bans `std::fs` elsewhere, so add missing
 //! functions here.
 #![expect(clippy::disallowed_methods, reason = "these are the wrappers the ban points to")]
 
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub struct Error {
     /// The verb after "cannot": `read`, `write`, `create`, …
     pub action: &'static str,
-    /// The path as given.
+    /// The path that was passed to the function.
     pub path: PathBuf,
     /// The operating system's error.
     #[source]
@@ -63,23 +63,25 @@ pub fn open(path: &Path) -> Result<Opened> {
 }
 
 impl Opened {
-    /// Reads the file, which was opened as `path`.
+    /// Reads the file. `path` is the path under which it was opened, for use in errors.
     pub fn read(self, path: &Path) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.read_into(path, &mut bytes)?;
         Ok(bytes)
     }
 
-    /// Appends the content of the file, which was opened as `path`, to `bytes`.
+    /// Appends the content of the file to `bytes`. `path` is the path under which the file was opened,
+    /// for use in errors.
     pub fn read_into(self, path: &Path, bytes: &mut Vec<u8>) -> Result<()> {
         bytes.reserve(usize::try_from(self.metadata.len()).unwrap_or_default());
-        // `take` prevents `read_to_end` from asking for the size again. The file may have grown since.
+        // `take` prevents `read_to_end` from querying the size again. It sets no limit, because the
+        // file may have grown in the meantime.
         self.file.take(u64::MAX).read_to_end(bytes).map_err(error("read", path))?;
         Ok(())
     }
 }
 
-/// The metadata of a path. Follows links.
+/// Returns the metadata of a path. Follows symbolic links.
 pub fn metadata(path: &Path) -> Result<Metadata> {
     std::fs::metadata(path).map_err(error("read", path))
 }
@@ -89,21 +91,22 @@ pub fn metadata(path: &Path) -> Result<Metadata> {
 pub struct Stamp {
     /// Size in bytes.
     pub size: u64,
-    /// Nanoseconds since 1970.
+    /// Modification time in nanoseconds since 1970.
     pub modified: u64,
 }
 
 impl Stamp {
-    /// The stamp for the given metadata; `None` if the file system keeps no times.
+    /// Returns the stamp for the given metadata; `None` if the file system records no modification
+    /// times.
     pub fn new(metadata: &Metadata) -> Option<Self> {
         let modified = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
         Some(Self { size: metadata.len(), modified: u64::try_from(modified.as_nanos()).ok()? })
     }
 
-    /// The current stamp of a file.
+    /// Returns the current stamp of a file.
     ///
     /// # Errors
-    /// Also if the file system keeps no times.
+    /// If the file cannot be accessed, or the file system records no modification times.
     pub fn of(path: &Path) -> Result<Self> {
         let no_time =
             || error("read the modification time of", path)(ErrorKind::Unsupported.into());
@@ -111,14 +114,14 @@ impl Stamp {
     }
 }
 
-/// The paths in a folder, sorted; empty if the folder does not exist.
+/// Returns the paths in a folder, sorted; empty if the folder does not exist.
 pub fn list(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = entries(dir)?.iter().map(DirEntry::path).collect();
     paths.sort();
     Ok(paths)
 }
 
-/// The entries of a folder, in any order; empty if the folder does not exist.
+/// Returns the entries of a folder, in any order; empty if the folder does not exist.
 fn entries(dir: &Path) -> Result<Vec<DirEntry>> {
     match std::fs::read_dir(dir) {
         Ok(entries) => entries.collect::<std::io::Result<_>>().map_err(error("list", dir)),
@@ -127,12 +130,14 @@ fn entries(dir: &Path) -> Result<Vec<DirEntry>> {
     }
 }
 
-/// The names of the files in a folder, sorted. Follows links. Empty if the folder does not exist.
+/// Returns the names of the files in a folder, sorted. Follows symbolic links. Empty if the folder does
+/// not exist.
 pub fn file_names(dir: &Path) -> Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in entries(dir)? {
         let kind = entry.file_type().map_err(error("list", dir))?;
-        // The directory entry knows the type of everything but the target of a link.
+        // A directory entry states the type of a file or folder, but not of the target of a symbolic
+        // link.
         let is_folder = if kind.is_symlink() { entry.path().is_dir() } else { kind.is_dir() };
         if !is_folder {
             names.push(entry.file_name());
@@ -142,8 +147,9 @@ pub fn file_names(dir: &Path) -> Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// The files under a folder, at any depth: the `/`-separated path within the folder and the path on
-/// disk, sorted by the former. Skips hidden files and folders. Empty if the folder does not exist.
+/// Returns the files under a folder, at any depth. Each file has its `/`-separated path within the
+/// folder, by which the files are sorted, and its path on disk. Skips hidden files and folders. Empty
+/// if the folder does not exist.
 pub fn files_under(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
     let mut folders = vec![(String::new(), dir.to_owned())];
@@ -187,9 +193,11 @@ pub fn open_or_create(path: &Path) -> Result<File> {
 
 /// Prefix of the names of temporary files. A random part and [`TEMPORARY_END`] follow.
 const TEMPORARY_START: &str = ".venti-";
+/// Suffix of the names of temporary files.
 const TEMPORARY_END: &str = ".tmp";
 
-/// Writes a file completely or not at all: temporary file next to it, fsync, rename.
+/// Writes a file completely or not at all: writes a temporary file next to it, calls fsync, and renames
+/// the temporary file.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let file = write_beside(path, bytes)?;
     file.as_file().sync_all().map_err(error("write", path))?;
@@ -197,8 +205,8 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Like [`write_atomic`], but without fsync. For files that can be recreated and whose readers detect
-/// truncation after a power failure.
+/// Like [`write_atomic`], but without fsync. Use it only for files that can be recreated and whose
+/// readers detect truncation after a power failure.
 pub fn write_cache(path: &Path, bytes: &[u8]) -> Result<()> {
     write_beside(path, bytes)?.persist(path).map_err(|e| error("write", path)(e.error))?;
     Ok(())
@@ -214,8 +222,8 @@ fn write_beside(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
-/// Whether this is the name of a temporary file of [`write_atomic`]. If no process is writing, a killed
-/// one left it behind.
+/// Whether `name` is the name of a temporary file of [`write_atomic`]. If no process is writing, such a
+/// file was left behind by a killed process.
 pub fn is_temporary(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(TEMPORARY_START.as_bytes()) && name.ends_with(TEMPORARY_END.as_bytes())
@@ -231,7 +239,7 @@ fn readable<'a, 'b>(
     builder
 }
 
-/// The metadata of a path; `None` if it does not exist. Does not follow symbolic links.
+/// Returns the metadata of a path; `None` if it does not exist. Does not follow symbolic links.
 pub fn stat(path: &Path) -> Result<Option<Metadata>> {
     use std::io::ErrorKind::{NotADirectory, NotFound};
     match std::fs::symlink_metadata(path) {
@@ -241,8 +249,8 @@ pub fn stat(path: &Path) -> Result<Option<Metadata>> {
     }
 }
 
-/// The names of a folder's entries, sorted. Invalid Unicode is replaced, so use the names only in
-/// messages, not to open files.
+/// Returns the names of a folder's entries, sorted. Invalid Unicode is replaced, so use the names only
+/// in messages, not to open files.
 pub fn names(dir: &Path) -> Result<Vec<String>> {
     let entries = std::fs::read_dir(dir).map_err(error("list", dir))?;
     let mut names = Vec::new();
@@ -254,12 +262,13 @@ pub fn names(dir: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Creates a folder, which must not exist.
+/// Creates a folder. Fails if the folder exists.
 pub fn create_dir(path: &Path) -> Result<()> {
     std::fs::create_dir(path).map_err(error("create", path))
 }
 
-/// Creates a file, which must not exist, and its missing parent folders. Returns its metadata.
+/// Creates a file and its missing parent folders, and returns the file's metadata. Fails if the file
+/// exists.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<Metadata> {
     let created = match File::create_new(path) {
         Err(source) if source.kind() == ErrorKind::NotFound => {
@@ -275,7 +284,7 @@ pub fn create_new(path: &Path, bytes: &[u8]) -> Result<Metadata> {
     created.and_then(write).map_err(error("write", path))
 }
 
-/// Flushes the content of a folder, which has about `count` files, to disk.
+/// Flushes the content of a folder to disk. `count` is the approximate number of files in the folder.
 pub fn sync_tree(dir: &Path, count: usize) -> Result<()> {
     if flushed_together(count) {
         return flush_file_system(dir);
@@ -295,8 +304,8 @@ pub fn sync_tree(dir: &Path, count: usize) -> Result<()> {
     sync_dirs(&dirs)
 }
 
-/// Flushes the directory entries of these folders, all on one file system, to disk. Windows has no
-/// such call; its file systems are journaled.
+/// Flushes the directory entries of the given folders to disk. All folders must be on one file system.
+/// Does nothing on Windows, which has no such call but journals its file systems.
 pub fn sync_dirs(dirs: &BTreeSet<PathBuf>) -> Result<()> {
     match dirs.first() {
         Some(any) if flushed_together(dirs.len()) => flush_file_system(any),
@@ -307,8 +316,9 @@ pub fn sync_dirs(dirs: &BTreeSet<PathBuf>) -> Result<()> {
     }
 }
 
-/// Whether to flush the whole file system instead of this many files or folders. It may also flush the
-/// data of other programs, but 10,000 small files took 0.2 s together and 27 s one by one.
+/// Whether to flush the whole file system instead of `count` single files or folders. This may also
+/// flush the data of other programs, but is faster: 10,000 small files took 0.2 s together and 27 s one
+/// by one.
 fn flushed_together(count: usize) -> bool {
     cfg!(target_os = "linux") && count >= 32
 }
@@ -320,11 +330,10 @@ fn flush_file_system(any: &Path) -> Result<()> {
     rustix::fs::syncfs(file).map_err(|e| error("sync", any)(e.into()))
 }
 
-/// Starts to flush the file system that holds a folder on another thread; `None` if the platform has
-/// no such call.
+/// Starts a thread that flushes the file system holding `dir`; `None` if the platform has no such call.
 pub fn start_flush(dir: &Path) -> Option<std::thread::JoinHandle<()>> {
     let dir = dir.to_owned();
-    // Code that depends on the flush repeats it and handles the error then.
+    // The error is ignored here. Code that depends on the flush repeats it and handles the error.
     let flush = move || drop(flush_file_system(&dir));
     cfg!(target_os = "linux").then(|| std::thread::spawn(flush))
 }
@@ -340,7 +349,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(error("replace", to))
 }
 
-/// Renames a folder. The new name must not exist.
+/// Renames a folder. Fails if the new name exists.
 pub fn rename_dir(from: &Path, to: &Path) -> Result<()> {
     if stat(to)?.is_some() {
         return Err(error("create", to)(ErrorKind::AlreadyExists.into()));
@@ -348,8 +357,8 @@ pub fn rename_dir(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(error("create", to))
 }
 
-/// Renames a file. The new name must not exist. Atomic, except on file systems without such a rename
-/// (exFAT, some network drives), where the check comes first.
+/// Renames a file. Fails if the new name exists. The check and the rename are one atomic step, except
+/// on file systems that cannot combine the two (exFAT, some network drives).
 pub fn rename_new(from: &Path, to: &Path) -> Result<()> {
     let from = tempfile::TempPath::try_from_path(from).map_err(error("find", from))?;
     let Err(refused) = from.persist_noclobber(to) else { return Ok(()) };
@@ -359,7 +368,7 @@ pub fn rename_new(from: &Path, to: &Path) -> Result<()> {
     refused.path.persist(to).map_err(|e| error("create", to)(e.error))
 }
 
-/// Removes a folder if it is empty. Returns whether it did.
+/// Removes a folder if it is empty. Returns whether the folder was removed.
 pub fn remove_empty_dir(path: &Path) -> Result<bool> {
     use std::io::ErrorKind::{DirectoryNotEmpty, NotADirectory, NotFound};
     match std::fs::remove_dir(path) {

@@ -1,5 +1,6 @@
 //! A project on disk: its configuration, the seeds that the user writes, the essays that Venti writes,
-//! and the lock file that pins the models. Both halves of Venti build on this crate.
+//! and the lock file that pins the models. The crates that write essays and the crates that render the
+//! site build on this crate.
 
 // Tests may use `std::fs`; the ban in clippy.toml is for the program.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
@@ -27,17 +28,17 @@ use store::Store;
 /// Loads and checks all seeds of a project.
 ///
 /// # Errors
-/// The first problem of each file, and conflicts between files.
+/// Returns the first problem of each file, and conflicts between files.
 pub fn load_seeds(project: &Project) -> miette::Result<Vec<Seed>> {
     Ok(seed::load_all(&project.root, &project.config.seeds, &page_names(project)?)?)
 }
 
-/// The folder of a project's essays.
+/// Returns the store of a project's essays.
 pub fn store(project: &Project) -> Store {
     Store::new(&project.root, &project.config.essays)
 }
 
-/// The names of a project's plain pages, which no seed can use as its slug.
+/// Returns the names of a project's plain pages, which no seed can use as its slug.
 pub fn page_names(project: &Project) -> fs::Result<Vec<String>> {
     let files = fs::list(&project.path(&project.config.pages))?;
     let pages = files.iter().filter(|path| path.extension().is_some_and(|e| e == "md"));

@@ -1,6 +1,6 @@
-//! A lock file that lets only one Venti process work at a time. It uses the operating system's
-//! advisory lock, which is released as soon as its holder ends, however it ends. The file names the
-//! holder. It is not removed after release, and its content then has no meaning.
+//! A lock file that lets only one Venti process work at a time. It uses the operating system's advisory
+//! lock, which is released when its holder exits, even after a crash. The file names the holder. The
+//! file remains after the lock is released, but its content then has no meaning.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -11,7 +11,7 @@ use miette::Diagnostic;
 
 use crate::fs;
 
-/// Interval at which a waiting process tries again.
+/// Interval at which a waiting process tries again to take the lock.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A held lock, released on drop.
@@ -22,10 +22,10 @@ pub struct ProcessLock {
 
 /// Another process holds the lock.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("another venti is using this site: {holder}")]
-#[diagnostic(help("wait for it to finish, or stop it, and try again"))]
+#[error("another venti process is using this site: {holder}")]
+#[diagnostic(help("wait for it to finish or stop it, then try again"))]
 pub struct LockHeld {
-    /// The process and its purpose, from the lock file.
+    /// The process that holds the lock and its purpose, as read from the lock file.
     pub holder: String,
 }
 
@@ -33,7 +33,7 @@ impl ProcessLock {
     /// Takes the lock, waiting up to `patience` for it.
     ///
     /// `purpose`, such as "writing the site", appears in the messages of other processes. If the lock
-    /// is not free, `waiting` is called once with its holder.
+    /// is not free, `waiting` is called once with the name of its holder.
     ///
     /// # Errors
     /// [`LockHeld`] if the lock is not free after `patience`; otherwise if the file cannot be created or
@@ -74,8 +74,8 @@ impl ProcessLock {
     }
 }
 
-/// The holder named in the lock file. Unknown if a locked file cannot be read (Windows), or if the
-/// holder has not written it yet.
+/// Returns the holder named in the lock file. The holder is unknown if a locked file cannot be read, as
+/// on Windows, or if the holder has not written its name yet.
 fn holder(file: &mut File) -> String {
     let mut name = String::new();
     match file.rewind().and_then(|()| file.read_to_string(&mut name)) {
@@ -106,7 +106,7 @@ mod tests {
             ProcessLock::take(&path, "writing the site", Duration::ZERO, &mut |_| ()).unwrap();
         let error = ProcessLock::take(&path, "cleaning", Duration::ZERO, &mut |_| ()).unwrap_err();
         let expected = format!(
-            "another venti is using this site: process {} (writing the site)",
+            "another venti process is using this site: process {} (writing the site)",
             std::process::id()
         );
         assert_eq!(error.to_string(), expected);

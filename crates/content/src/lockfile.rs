@@ -1,8 +1,8 @@
-//! `venti.lock`: the pinned models of a site, so that a build with nothing new needs neither weights
-//! nor network.
+//! `venti.lock`: the pinned models of a site, so that a build that writes no essays needs neither the
+//! weights nor the network.
 //!
-//! It is committed, like Cargo.lock. File times, which differ between checkouts, are kept in
-//! `.venti/models.json` instead.
+//! The file is committed, like Cargo.lock. Modification times of files differ between checkouts, so
+//! they are kept in `.venti/models.json` instead.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::fs;
 use crate::problem::{Problem, read_text};
 
-/// Name of the file in the project's root.
+/// Name of the file with the pinned models, in the project's root.
 pub const LOCKFILE: &str = "venti.lock";
 
 const HEADER: &str = "\
@@ -24,7 +24,7 @@ const HEADER: &str = "\
 /// Format version, raised when older versions of Venti can no longer read the file.
 const VERSION: u32 = 1;
 
-/// The pins, by model name as written in seeds and configuration.
+/// The pinned models, by model name as written in the seeds and the configuration.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lockfile {
     pub models: BTreeMap<String, Pin>,
@@ -35,9 +35,9 @@ pub struct Lockfile {
 #[serde(deny_unknown_fields)]
 pub struct Pin {
     pub source: Source,
-    /// BLAKE3 of configuration and weights, hex.
+    /// BLAKE3 hash of the configuration and the weights, in hex.
     pub weights: String,
-    /// BLAKE3 of the tokenizer, hex.
+    /// BLAKE3 hash of the tokenizer, in hex.
     pub tokenizer: String,
     /// The model's own settings, from its generation_config.json.
     #[serde(default, skip_serializing_if = "GenerationOverrides::is_empty")]
@@ -59,13 +59,13 @@ pub enum Source {
     Hub { repo: String, commit: String },
 }
 
-/// A file at the time it was pinned.
+/// Size and hash of a file when it was pinned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PinnedFile {
     /// Size in bytes.
     pub size: u64,
-    /// BLAKE3, hex (as `b3sum` prints it).
+    /// BLAKE3 hash in hex, as `b3sum` prints it.
     pub blake3: String,
 }
 
@@ -77,7 +77,7 @@ struct LockfileYaml {
 }
 
 impl Lockfile {
-    /// Reads the lock of the project in `root`; empty if there is none yet.
+    /// Reads the lock file of the project in `root`; empty if there is no lock file yet.
     ///
     /// # Errors
     /// If the file is invalid, for example after a merge conflict.
@@ -105,7 +105,7 @@ impl Lockfile {
         Ok(Self { models: yaml.models })
     }
 
-    /// The text of the file, deterministic for given pins.
+    /// Returns the text of the lock file. The same pins always give the same text.
     pub fn to_text(&self) -> String {
         let yaml = LockfileYaml { version: VERSION, models: self.models.clone() };
         let yaml =
@@ -113,7 +113,7 @@ impl Lockfile {
         format!("{HEADER}{yaml}")
     }
 
-    /// Writes the lock of the project in `root` if it has changed.
+    /// Writes the lock file of the project in `root` if its text has changed.
     pub fn write(&self, root: &Path) -> fs::Result<()> {
         let path: PathBuf = root.join(LOCKFILE);
         let text = self.to_text();

@@ -32,13 +32,14 @@ pub struct NewSeed {
     pub model: Option<String>,
     #[serde(skip_serializing_if = "GenerationOverrides::is_empty")]
     pub generation: GenerationOverrides,
-    /// Slug of the seed and name of its file; empty to derive one.
+    /// Slug of the seed, which is also the name of its file; if empty, a slug is derived from the title
+    /// or the quote.
     #[serde(skip)]
     pub slug: String,
 }
 
 impl NewSeed {
-    /// A seed with only a quote and a date.
+    /// Creates a seed with only a quote and a date.
     pub fn new(quote: String, date: Date) -> Self {
         Self {
             quote,
@@ -55,7 +56,7 @@ impl NewSeed {
         }
     }
 
-    /// The text of the seed file: front matter without a body.
+    /// Returns the text of the seed file: front matter without a body.
     ///
     /// # Errors
     /// If the YAML library cannot serialise a value, which does not happen for strings and dates.
@@ -65,18 +66,19 @@ impl NewSeed {
         Ok(format!("---\n{yaml}---\n"))
     }
 
-    /// A slug from the title or else the quote.
+    /// Derives a slug from the title or, if there is no title, from the quote.
     fn suggested_slug(&self) -> String {
         let slug = slug::shortened(&slug::of(self.title.as_deref().unwrap_or(&self.quote)), 48);
         if slug.is_empty() { "quote".to_owned() } else { slug }
     }
 }
 
-/// Returns the names and texts of the files of new seeds, all valid. A seed without a slug gets one
+/// Checks new seeds and returns the name and text of each seed's file. A seed without a slug gets one
 /// that is neither in `taken` nor reserved by the site.
 ///
 /// # Errors
-/// The problems of all invalid seeds, shown in the files that would have been written.
+/// If a slug is invalid or already in use. Otherwise returns the problems of all invalid seeds, located
+/// in the files that would have been written.
 pub fn checked(
     seeds: Vec<NewSeed>,
     folder: &Path,
@@ -89,13 +91,13 @@ pub fn checked(
             seed.slug = free_slug(&seed.suggested_slug(), &taken);
         } else if !slug::is_valid(&seed.slug) {
             return Err(miette::miette!(
-                help = "use lower-case letters, digits and single dashes",
+                help = "use lower-case letters, digits and single hyphens",
                 "invalid slug {:?}",
                 seed.slug
             ));
         } else if !is_free(&seed.slug, &taken) {
             return Err(miette::miette!(
-                help = "choose another with --slug, or leave it out",
+                help = "choose another with --slug, or omit --slug",
                 "the slug {:?} is already in use",
                 seed.slug
             ));

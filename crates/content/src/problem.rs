@@ -1,5 +1,5 @@
 //! A problem in a file that the user wrote: where it is, what it is, and what to do about it. All files
-//! are read before any problem is shown, so one run reports at least the first problem of each.
+//! are read before any problem is shown, so one run reports at least the first problem of each file.
 
 mod report;
 
@@ -20,9 +20,9 @@ use crate::fs;
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct Problem {
-    /// What is wrong. Starts in lower case, without a full stop.
+    /// Description of the problem. Starts in lower case and has no full stop.
     pub message: String,
-    /// What to do about it.
+    /// Advice on how to fix the problem.
     pub hint: Option<String>,
     /// The file's path, relative to the project's root, and its text.
     code: Code,
@@ -35,7 +35,7 @@ pub struct Problem {
 const MAX_UNDERLINE: usize = 80;
 
 impl Problem {
-    /// A problem with the whole file (unreadable, a folder, …).
+    /// Creates a problem with the whole file, for example because it is unreadable or a folder.
     pub fn in_file(path: impl Into<PathBuf>, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -46,7 +46,7 @@ impl Problem {
         }
     }
 
-    /// A problem at `offset..offset + len` (bytes) of `text`, the content of `path`.
+    /// Creates a problem at the bytes `offset..offset + len` of `text`, which was read from `path`.
     pub fn at(
         path: impl Into<PathBuf>,
         text: &str,
@@ -67,32 +67,33 @@ impl Problem {
         }
     }
 
-    /// The same problem with a hint.
+    /// Adds a hint to the problem.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same problem as a warning.
+    /// Turns the problem into a warning.
     #[must_use]
     pub fn as_warning(mut self) -> Self {
         self.severity = Severity::Warning;
         self
     }
 
-    /// The path of the file.
+    /// Returns the path of the file.
     pub fn file(&self) -> &str {
         &self.code.name
     }
 
-    /// Line and column, both from 1, columns in characters; `None` for a problem with the whole file.
+    /// Returns the line and the column, both from 1; `None` for a problem with the whole file. The
+    /// column counts characters.
     pub fn place(&self) -> Option<(usize, usize)> {
         let (offset, _) = self.span?;
         Some((self.code.text[..offset].matches('\n').count() + 1, self.code.column(offset) + 1))
     }
 
-    /// `file:line:column: message (hint)`, for logs and JSON.
+    /// Formats the problem as `file:line:column: message (hint)`, for logs and JSON.
     pub fn to_line(&self) -> String {
         let place =
             self.place().map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
@@ -109,8 +110,8 @@ struct Code {
 }
 
 impl Code {
-    /// Number of characters between the start of the line and `offset`. As in editors, a byte order mark
-    /// does not count.
+    /// Returns the number of characters between the start of the line and `offset`. As in editors, a
+    /// byte order mark does not count.
     fn column(&self, offset: usize) -> usize {
         let before = &self.text[..offset];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -118,13 +119,14 @@ impl Code {
     }
 }
 
-/// Bytes of a long line shown before a problem, and from its start on.
+/// Number of bytes of a long line that are shown before a problem.
 const SHOWN_BEFORE: usize = 60;
+/// Number of bytes of a long line that are shown from the start of a problem on.
 const SHOWN_AFTER: usize = 120;
 
 impl SourceCode for Code {
-    /// Returns the span itself if no context is requested, or else its line, shortened if it is long.
-    /// Columns are counted in characters, unlike miette's own, which are in bytes.
+    /// Returns the span itself if no context is requested, or else the line that contains it, shortened
+    /// if the line is long. Columns are counted in characters, whereas miette counts bytes.
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,
@@ -153,13 +155,13 @@ impl SourceCode for Code {
     }
 }
 
-/// Reads a text file. `path` is relative to `root` and names the file in problems.
+/// Reads a text file. `path` is relative to `root` and is shown in problems.
 pub fn read_text(root: &Path, path: &Path) -> Result<String, Problem> {
     text_of(open(root, path)?, path)
 }
 
-/// Reads files in parallel and returns what `read` makes of each, in their order. Paths are relative
-/// to `root`.
+/// Opens files in parallel and returns the result of `read` for each file, in the order of `paths`. The
+/// paths are relative to `root`.
 pub fn read_all<T: Send>(
     root: &Path,
     paths: &[PathBuf],
@@ -178,7 +180,8 @@ pub fn text_of(file: fs::Opened, path: &Path) -> Result<String, Problem> {
     let bytes = file.read(path).map_err(|error| unreadable(path, &error))?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        // Invalid bytes become replacement characters; offsets before the first are unchanged.
+        // Invalid bytes become replacement characters; offsets before the first invalid byte are
+        // unchanged.
         let text = String::from_utf8_lossy(error.as_bytes());
         Problem::at(
             path,
@@ -195,12 +198,13 @@ fn unreadable(path: &Path, error: &fs::Error) -> Problem {
     Problem::in_file(path, format!("this file cannot be read: {}", error.source))
 }
 
-/// The start of the character at `offset`, or the end of the text.
+/// Returns the start of the character that contains `offset`, or the end of the text if `offset` is
+/// beyond it.
 fn char_boundary(text: &str, offset: usize) -> usize {
     (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// The path as text, with `/` on every system.
+/// Returns the path as text, with `/` as the separator on every system.
 fn shown(path: &Path) -> String {
     path.display().to_string().replace('\\', "/")
 }
@@ -248,8 +252,8 @@ impl Problems {
         let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false);
         let mut text = String::new();
         for problem in &self.0 {
-            // Cannot fail, because the spans are inside their text. If miette refuses one nevertheless,
-            // the plain line says the same.
+            // Rendering cannot fail, because every span lies inside its text. Should miette reject a
+            // span anyway, the plain line contains the same information.
             let mut report = String::new();
             if handler.render_report(&mut report, problem).is_err() {
                 report = problem.to_line();

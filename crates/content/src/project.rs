@@ -1,4 +1,4 @@
-//! A project: a folder with a `venti.yaml`, which holds everything that a command works on.
+//! A project: a folder with a `venti.yaml` and everything else that a command works on.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,7 +7,8 @@ use crate::config::Config;
 use crate::lock::ProcessLock;
 use crate::problem::read_text;
 
-/// Folder of Venti's working files in a project (lock, caches). Not committed, safe to delete.
+/// Folder in a project for Venti's working files (lock, caches). It is not committed and is safe to
+/// delete.
 pub const SCRATCH: &str = ".venti";
 
 /// Name of the configuration file.
@@ -21,7 +22,6 @@ pub const LOCK_FILE: &str = "lock";
 pub struct Project {
     /// The folder with `venti.yaml`. All paths in the configuration are relative to it.
     pub root: PathBuf,
-    /// The resolved configuration.
     pub config: Config,
 }
 
@@ -37,13 +37,14 @@ pub struct NoSite {
 }
 
 impl Project {
-    /// Finds the nearest folder with a `venti.yaml`, from `start` upward.
+    /// Finds the nearest folder with a `venti.yaml`: `start` or a folder above it.
     pub fn find(start: &Path) -> Result<PathBuf, NoSite> {
         let found = start.ancestors().find(|dir| dir.join(CONFIG_FILE).is_file());
         found.map(Path::to_owned).ok_or_else(|| NoSite { start: start.to_owned() })
     }
 
-    /// Opens the project in `root`. `config`, absolute or relative to `root`, replaces its `venti.yaml`.
+    /// Opens the project in `root`. `config`, absolute or relative to `root`, is read instead of
+    /// `venti.yaml`.
     ///
     /// # Errors
     /// [`NoSite`], or the first problem of the configuration.
@@ -56,16 +57,18 @@ impl Project {
         Ok(Self { root: root.to_owned(), config })
     }
 
-    /// Path of [`SCRATCH`].
+    /// Returns the path of the project's [`SCRATCH`] folder.
     pub fn scratch(&self) -> PathBuf {
         self.root.join(SCRATCH)
     }
 
     /// Takes the project's lock, because only one process may write to a project. If another process
-    /// holds it, `waiting` is called once with its name. `command` is this process's command line.
+    /// holds the lock, `waiting` is called once with the name of that process. `command` is the command
+    /// line of this process.
     ///
     /// # Errors
-    /// [`crate::lock::LockHeld`] after `patience`, or if the lock file cannot be created.
+    /// [`crate::lock::LockHeld`] if another process still holds the lock after `patience`. Also fails
+    /// if the lock file cannot be created.
     pub fn lock(
         &self,
         command: &str,

@@ -1,4 +1,4 @@
-//! A seed: a quote with front matter, one Markdown file in `content/seeds/`.
+//! A seed: a quote with front matter, stored as one Markdown file in `content/seeds/`.
 
 mod compare;
 mod load;
@@ -16,36 +16,37 @@ pub use load::{Folder, check, files, load_all, survey};
 use generator::GenerationOverrides;
 use text::whitespace::collapse;
 
-/// A seed as read from its file, not yet resolved against the site's settings.
+/// A seed as read from its file, before the site's settings are applied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Seed {
-    /// The file, relative to the project's root.
+    /// Path of the file, relative to the project's root.
     pub path: PathBuf,
     pub slug: String,
-    /// Plain text, with one empty line between paragraphs.
+    /// The quote in plain text, with one empty line between paragraphs.
     pub quote: String,
     pub title: Option<String>,
     /// Author of the quote.
     pub author: Option<String>,
-    /// An `http(s)` URL.
+    /// Source of the quote, an `http(s)` URL.
     pub source: Option<String>,
     pub tags: Vec<Tag>,
     pub date: Option<Date>,
     pub draft: bool,
-    /// At least one.
+    /// The essays to write from this seed, at least one.
     pub takes: Vec<Take>,
-    /// From the front matter, or else a hash of the slug.
+    /// Random seed from the front matter, or else a hash of the slug.
     pub rng_seed: u64,
     /// Site-absolute paths that redirect to this seed's page.
     pub aliases: Vec<String>,
-    /// BLAKE3 of the file, hex: with `path` it stands for all of the above.
+    /// BLAKE3 hash of the file, in hex. Seeds with the same `path` and `file_hash` are equal.
     pub file_hash: String,
 }
 
-/// One essay of a seed: the seed's model and settings, overridden by those of this take.
+/// A request for one essay of a seed. Its model and settings are those of the seed, overridden by those
+/// of the take.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Take {
-    /// Counts from 1.
+    /// Number of the take, from 1.
     pub number: u32,
     pub model: Option<String>,
     pub generation: GenerationOverrides,
@@ -58,17 +59,17 @@ pub struct Tag {
     pub slug: String,
 }
 
-/// Maximum `rng_seed`: the largest integer that every JSON and YAML reader keeps exact.
+/// Maximum `rng_seed`. Every JSON and YAML reader represents integers up to this one exactly.
 pub const MAX_RNG_SEED: u64 = 1 << 53;
 
-/// The default `rng_seed`: 53 bits of the BLAKE3 hash of the slug.
+/// Returns the default `rng_seed`: 53 bits of the BLAKE3 hash of the slug.
 pub fn default_rng_seed(slug: &str) -> u64 {
     let hash = blake3::hash(slug.as_bytes());
     let head = hash.as_bytes().first_chunk().expect("a BLAKE3 hash has 32 bytes");
     u64::from_le_bytes(*head) >> 11
 }
 
-/// Normalises a quote: one line per paragraph, one empty line between paragraphs, runs of white space
+/// Normalises a quote: one line per paragraph, one empty line between paragraphs, runs of whitespace
 /// collapsed to one space. The markers of a Markdown blockquote are removed.
 pub fn plain_quote(text: &str) -> String {
     if !text.trim_start().starts_with('>') {

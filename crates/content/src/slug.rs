@@ -1,7 +1,7 @@
-//! Slugs: names in URLs. Lower-case ASCII words joined by single hyphens, so that they work the same on
-//! every host and file system.
+//! Slugs: names in URLs. A slug consists of lower-case ASCII words joined by single hyphens, so that it
+//! works the same on every host and file system.
 
-/// Maximum length of a slug, in bytes. A file name can have 255, including the suffix of a take.
+/// Maximum length of a slug, in bytes. A file name can have 255 bytes, including the suffix of a take.
 pub const MAX_LEN: usize = 100;
 
 /// Names that the site's own routes or Windows reserve.
@@ -49,8 +49,8 @@ pub const RESERVED: [&str; 41] = [
     "lpt9",
 ];
 
-/// The slug of a text: transliterated, lower-cased, and cut after a whole word at [`MAX_LEN`] bytes.
-/// Empty if the text has neither letters nor digits.
+/// Returns the slug of a text: transliterated, in lower case, and cut to whole words within [`MAX_LEN`]
+/// bytes. Empty if the text has neither letters nor digits.
 pub fn of(text: &str) -> String {
     shortened(&slug::slugify(text), MAX_LEN)
 }

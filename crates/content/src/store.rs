@@ -11,7 +11,7 @@ use crate::essay::{Essay, EssayId, Extra};
 use crate::fs::{self, Opened};
 use crate::problem::{self, Problem, Problems, text_of};
 
-/// The folder of essays.
+/// Reads and writes the essays in a folder.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
@@ -22,21 +22,21 @@ pub struct Store {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stored {
     pub essay: Essay,
-    /// Whether a person steered it, or changed its title or body.
+    /// Whether a person steered the essay or changed its title or body.
     pub edited: bool,
-    /// The file, relative to the project's root.
+    /// Path of the file, relative to the project's root.
     pub path: PathBuf,
-    /// BLAKE3 of the file, hex. Together with `path`, it identifies all of the above.
+    /// BLAKE3 hash of the file, in hex. Stored essays with the same `path` and `file_hash` are equal.
     pub file_hash: String,
 }
 
 impl Store {
-    /// The store in `root/dir`. The first write creates the folder.
+    /// Creates a store for the folder `root/dir`. The folder itself is created at the first write.
     pub fn new(root: impl Into<PathBuf>, dir: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), dir: dir.into() }
     }
 
-    /// The path of an essay's file, relative to the project's root.
+    /// Returns the path of an essay's file, relative to the project's root.
     pub fn path(&self, id: &EssayId) -> PathBuf {
         self.dir.join(id.file_name())
     }
@@ -44,14 +44,14 @@ impl Store {
     /// Loads all essays; see [`Self::survey`].
     ///
     /// # Errors
-    /// The problems of all files that are named like an essay but do not contain it.
+    /// Returns the problems of all files that are named like an essay but do not contain that essay.
     pub fn load(&self) -> Result<BTreeMap<EssayId, Stored>, Problems> {
         let (essays, problems) = self.survey();
         Problems::none_or(essays, problems)
     }
 
-    /// Loads the valid essays and the problems of the others. Ignores files that are not named like an
-    /// essay (`README.md`, `notes.txt`, folders).
+    /// Loads the valid essays and returns the problems of the invalid ones. Ignores files that are not
+    /// named like an essay (`README.md`, `notes.txt`, folders).
     pub fn survey(&self) -> (BTreeMap<EssayId, Stored>, Vec<Problem>) {
         let names = match fs::file_names(&self.root.join(&self.dir)) {
             Ok(names) => names,
@@ -109,8 +109,8 @@ impl Store {
         Ok(Stored { edited: essay.is_edited(), essay, path, file_hash })
     }
 
-    /// Writes an essay atomically. If it replaces one, the front matter keys that a person added to that
-    /// one are kept.
+    /// Writes an essay atomically. If its file already exists, the front matter keys that a person
+    /// added to the file are kept.
     ///
     /// # Errors
     /// If the file cannot be written; it is then unchanged.
@@ -134,8 +134,9 @@ impl Store {
         fs::remove_file(&self.root.join(self.path(id)))
     }
 
-    /// Removes temporary files that a killed process left behind, and returns their number. Requires the
-    /// project's lock, because another process may be writing otherwise.
+    /// Removes temporary files that a killed process left behind, and returns their number. The caller
+    /// must hold the project's lock: without it, the files may belong to a process that is still
+    /// writing.
     pub fn sweep(&self) -> fs::Result<usize> {
         let dir = self.root.join(&self.dir);
         let names = fs::file_names(&dir)?;

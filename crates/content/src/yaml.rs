@@ -26,7 +26,8 @@ pub struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// Parses the bytes `yaml` of `file`, the content of `path`. Aliases are expanded up to a limit.
+    /// Parses the YAML in the byte range `yaml` of `file`; `path` is where the file was read from.
+    /// Aliases are expanded up to a limit.
     ///
     /// # Errors
     /// If the YAML is invalid, or contains a duplicate key or a tag (`!x`).
@@ -47,7 +48,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// The document's outermost value.
+    /// Returns the document's outermost value.
     pub fn root(&self) -> Field<'_> {
         Field::new(self, String::new(), &self.root)
     }
@@ -68,7 +69,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Converts an error of a serde derive into a problem at its place.
+/// Converts an error of a derived serde implementation into a problem at the position of the error.
 pub fn problem(path: &Path, file: &str, yaml: &Range<usize>, error: &serde_yaml::Error) -> Problem {
     node_problem(path, file, yaml, node::ParseError::of_parser(&file[yaml.clone()], error))
 }
@@ -83,17 +84,18 @@ fn node_problem(path: &Path, file: &str, yaml: &Range<usize>, error: node::Parse
     }
 }
 
-/// Limits the parser's time, which is quadratic in the number of open brackets.
+/// Maximum number of opening brackets. Parsing time is quadratic in the number of brackets that are
+/// open.
 const MAX_BRACKETS: usize = 10_000;
 
-/// Whether libyaml accepts this character. It rejects others without reporting the line.
+/// Whether libyaml accepts this character. It rejects other characters without reporting the line.
 fn allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{85}')
         || !(c.is_control() || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}'))
 }
 
-/// Number of bytes to underline in `rest`, which starts with a key or value: a quoted text, or the line
-/// up to a comment or the end of a list entry.
+/// Returns the number of bytes to underline in `rest`, which starts with a key or a value. A quoted
+/// text is underlined as a whole, other text up to a delimiter, a comment or the end of the line.
 fn extent(rest: &str) -> usize {
     let line = rest.lines().next().unwrap_or_default();
     let mut chars = line.char_indices();

@@ -17,7 +17,7 @@ pub enum DevicePreference {
 impl DevicePreference {
     pub const ALL: [Self; 4] = [Self::Auto, Self::Cpu, Self::Cuda, Self::Metal];
 
-    /// Name in `venti.yaml` and on the command line.
+    /// Returns the name used in `venti.yaml` and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -32,7 +32,7 @@ impl DevicePreference {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DtypePreference {
-    /// The fastest format of proven quality on the device.
+    /// The fastest format on the device whose text quality has been verified.
     #[default]
     Auto,
     F32,
@@ -44,7 +44,7 @@ pub enum DtypePreference {
 impl DtypePreference {
     pub const ALL: [Self; 5] = [Self::Auto, Self::F32, Self::F16, Self::Bf16, Self::Int8];
 
-    /// Name in `venti.yaml` and on the command line.
+    /// Returns the name used in `venti.yaml` and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",

@@ -18,46 +18,46 @@ pub use settings::{Generation, GenerationOverrides, SETTINGS};
 /// Name of the model that may be embedded in the program.
 pub const EMBEDDED_MODEL: &str = "venti-mini";
 
-/// Name of GPT-2's token between documents.
+/// Name of the token that separates documents in GPT-2's training data.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
 
 /// A request to generate one text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// Chosen by the caller, and passed to every callback of [`Work`].
+    /// Id chosen by the caller and passed to every callback of [`Work`].
     pub id: u64,
-    /// Prompt tokens: at least one, fewer than `n_positions`, or up to `n_positions + 1` if no new
-    /// token is requested.
+    /// Prompt tokens: at least one, and fewer than `n_positions`. If no new token is requested, up to
+    /// `n_positions + 1` are allowed.
     pub prompt: Vec<u32>,
     pub generation: Generation,
     /// Key of this text's ChaCha stream.
     pub rng_key: [u8; 32],
-    /// Number of most likely alternatives returned with each [`Token`].
+    /// Number of top alternatives returned with each [`Token`].
     pub top_logprobs: usize,
-    /// Whether the prompt's tokens, except the first, are scored and returned as well.
+    /// Whether to also score and return the tokens of the prompt, except the first.
     pub score_prompt: bool,
 }
 
 /// A token with its position, and its probability before any setting is applied.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Token {
-    /// Index in prompt and completion.
+    /// Index of the token, counted from the start of the prompt.
     pub position: usize,
     pub id: u32,
     /// Natural-log probability in the raw distribution (temperature 1).
     pub log_prob: f32,
-    /// The most likely tokens of that distribution and their log probabilities, best first.
+    /// The most likely tokens of the raw distribution and their log probabilities, best first.
     pub top_logprobs: Vec<(u32, f32)>,
 }
 
 /// The result of one request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Completion {
-    /// The new tokens' text, up to the stop string.
+    /// Text of the new tokens, up to the stop string if there is one.
     pub text: String,
     pub prompt_tokens: usize,
-    /// The new tokens, without the one that ended the text. After [`FinishReason::Stop`] they include
-    /// the stop string.
+    /// The new tokens, without the end-of-text token. After [`FinishReason::Stop`], they include the
+    /// stop string.
     pub token_ids: Vec<u32>,
     /// Natural-log probability of each of `token_ids` in the raw distribution (temperature 1).
     pub log_probs: Vec<f32>,
@@ -76,26 +76,27 @@ pub enum FinishReason {
     Length,
     /// Prompt and completion fill the model's `n_positions`.
     ContextFull,
-    /// The caller cancelled it.
+    /// The caller cancelled the request.
     Cancelled,
 }
 
 /// A source of requests and a sink for results. The generator asks for the next request whenever a
-/// batch slot is free, so a `done` that adds requests keeps the batch full.
+/// batch slot is free, so requests that become available during [`Work::done`] keep the batch full.
 pub trait Work {
     /// Returns the next request, if one is waiting.
     fn next(&mut self) -> Option<Request>;
 
-    /// Receives a sampled token, or a scored token of the prompt, before the text it completes.
+    /// Receives a sampled token, or a scored token of the prompt. The text that the token completes
+    /// follows in [`Work::text`].
     fn token(&mut self, _id: u64, _token: Token) {}
 
     /// Receives text that no later token can change: whole UTF-8 characters that cannot be part of a
-    /// stop string. `Break` cancels this request.
+    /// stop string. Returning `Break` cancels the request.
     fn text(&mut self, _id: u64, _text: &str) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 
-    /// Receives a finished text. An error ends the run.
+    /// Receives the finished completion. Returning an error ends the run.
     fn done(&mut self, id: u64, completion: Completion) -> miette::Result<()>;
 }
 
@@ -103,22 +104,24 @@ pub trait Work {
 pub trait Tokenizer: Send + Sync {
     /// Returns the token ids of a text.
     fn tokenize(&self, text: &str) -> miette::Result<Vec<u32>>;
-    /// The bytes of a token, which may be part of a character; empty for a special token.
+    /// Returns the bytes of a token, which may be only a part of a character; empty for a special
+    /// token.
     fn bytes(&self, id: u32) -> &[u8];
-    /// Size of the vocabulary; every token id is below it.
+    /// Returns the size of the vocabulary; every token id is below it.
     fn vocab_size(&self) -> usize;
-    /// Id of the token that ends a text.
+    /// Returns the id of the token that ends a text, if there is one.
     fn end_of_text(&self) -> Option<u32>;
 }
 
 /// Generates completions.
 pub trait Generator: Send {
-    /// Device and number format, to record with each essay.
+    /// Returns the device and the number format to record with each essay.
     fn provenance(&self) -> Provenance;
     fn tokenizer(&self) -> Arc<dyn Tokenizer>;
-    /// Context length: maximum number of tokens in prompt and completion together.
+    /// Returns the context length: the maximum number of tokens in the prompt and the completion
+    /// together.
     fn n_positions(&self) -> usize;
-    /// Maximum number of texts generated together.
+    /// Returns the maximum number of texts that are generated together.
     fn batch_size(&self) -> usize;
     /// Runs until `work` has no more requests and every text is finished.
     ///
@@ -127,14 +130,15 @@ pub trait Generator: Send {
     fn run(&mut self, work: &mut dyn Work) -> miette::Result<()>;
 }
 
-/// Device and number format that generated a text; recorded with each essay.
+/// Device and number format with which a text was generated; recorded with each essay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
     pub device: String,
     pub dtype: String,
 }
 
-/// Identifies a model in every essay's key; known without opening the weights.
+/// The identity of a model, which is part of every essay's key. For a pinned model, it is known without
+/// opening the weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
     /// The model's id as written in the lock file and in essays (`venti-mini`,
@@ -144,7 +148,8 @@ pub struct Identity {
     pub weights: String,
     /// BLAKE3 hash of the tokenizer, in hex.
     pub tokenizer: String,
-    /// The model's recommended settings: they override Venti's defaults, and the site's override them.
+    /// Settings that the model recommends. They override Venti's defaults, and the site's settings
+    /// override them.
     pub generation: GenerationOverrides,
 }
 
@@ -161,6 +166,6 @@ pub trait Models {
     /// Returns a model's identity from `venti.lock`, or determines it. Does not open weights that the
     /// lock file pins.
     fn identity(&mut self, model: &str) -> miette::Result<Identity>;
-    /// Opens a model; fails if its weights are not those of [`Models::identity`].
+    /// Opens a model; fails if its weights differ from those that [`Models::identity`] describes.
     fn load(&mut self, model: &str) -> miette::Result<Box<dyn Generator>>;
 }

@@ -1,6 +1,6 @@
 //! One generation setting: its name, type, range and description.
 
-/// What a setting governs.
+/// The aspect of generation that a setting controls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Sampling of each token. Applies to a single completion, so the API accepts it as well.
@@ -37,21 +37,21 @@ impl std::fmt::Display for Value {
     }
 }
 
-/// One row of the table.
+/// A generation setting: one row of the table of settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setting {
-    /// Name in `venti.yaml`, and with dashes as a flag. The same as in transformers, if it has the
-    /// setting.
+    /// Name in `venti.yaml`; the command-line flag has dashes instead of underscores. If the Python
+    /// library transformers has the same setting, the name is the same.
     pub name: &'static str,
     pub kind: Kind,
     pub role: Role,
     /// Smallest and largest valid value.
     pub range: (f64, f64),
-    /// Value that switches the setting off, if one does.
+    /// Value that switches the setting off, if there is one.
     pub off: Option<f64>,
     /// Placeholder for the value in `--help`.
     pub placeholder: &'static str,
-    /// Label in a form.
+    /// Label of the setting in forms.
     pub label: &'static str,
     /// One-line description.
     pub help: &'static str,
@@ -102,19 +102,20 @@ pub struct InvalidSetting {
     pub rule: String,
 }
 
-/// The type of a resolved setting, and of the value that sets it.
+/// The type of a resolved setting. `Given` is the type of its explicit values.
 pub trait Resolved: Sized + PartialEq {
     type Given: Clone;
     const KIND: Kind;
 
     fn resolve(given: Self::Given) -> Self;
-    /// The explicit value that results in this one; `None` if automatic.
+    /// Returns the explicit value that resolves to this one; `None` if the value is automatic.
     fn given(&self) -> Option<Self::Given>;
     fn value(given: &Self::Given) -> Value;
     fn parse(value: Value) -> Option<Self::Given>;
 }
 
-/// A type whose every value can be given.
+/// Implements [`Resolved`] for a type without an automatic value, so every value can be given
+/// explicitly.
 macro_rules! resolved {
     ($type:ty, $kind:ident) => {
         impl Resolved for $type {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::setting::{InvalidSetting, Kind, Resolved, Role, Setting, Value};
 
-/// Whether a setting has an off value, in the table's notation.
+/// Turns the optional `off at` value of a table row into an `Option`.
 macro_rules! off {
     () => {
         None
@@ -24,7 +24,7 @@ macro_rules! settings {
         $role:ident, $low:literal to $high:literal, $(off at $off:literal,)?
         $placeholder:literal, $label:literal, $help:literal;
     )*) => {
-        /// Every setting, resolved.
+        /// The resolved value of every setting.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         pub struct Generation {
             $(#[doc = $help] pub $name: $type,)*
@@ -36,7 +36,7 @@ macro_rules! settings {
             }
         }
 
-        /// Explicitly given settings; the others keep their values.
+        /// Settings that are given explicitly; all others keep their values.
         #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct GenerationOverrides {
@@ -62,14 +62,14 @@ macro_rules! settings {
         )*];
 
         impl Generation {
-            /// Every setting with its value, or `None` if the value is automatic.
+            /// Returns every setting with its value, or with `None` if the value is automatic.
             pub fn values(&self) -> impl Iterator<Item = (&'static Setting, Option<Value>)> {
                 let values = [$(self.$name.given().as_ref().map(<$type as Resolved>::value),)*];
                 SETTINGS.iter().zip(values)
             }
 
-            /// The overrides that turn `base` into these settings. An automatic value cannot override an
-            /// explicit one in `base`.
+            /// Returns the overrides that turn `base` into these settings. An automatic value cannot
+            /// override an explicit one in `base`.
             #[must_use]
             pub fn differences_from(&self, base: &Self) -> GenerationOverrides {
                 GenerationOverrides {
@@ -88,7 +88,7 @@ macro_rules! settings {
         }
 
         impl GenerationOverrides {
-            /// The settings that were given, with their values.
+            /// Returns the settings that were given, with their values.
             pub fn values(&self) -> impl Iterator<Item = (&'static Setting, Value)> {
                 let values = [$(self.$name.as_ref().map(<$type as Resolved>::value),)*];
                 SETTINGS.iter().zip(values).filter_map(|(setting, value)| Some((setting, value?)))
@@ -108,7 +108,8 @@ macro_rules! settings {
                 }
             }
 
-            /// Merges two sets of overrides; these take precedence over `under`.
+            /// Merges two sets of overrides. The values in `self` take precedence over those in
+            /// `under`.
             #[must_use]
             pub fn over(&self, under: &Self) -> Self {
                 Self { $($name: self.$name.clone().or_else(|| under.$name.clone()),)* }
@@ -150,7 +151,8 @@ settings! {
 }
 
 impl Generation {
-    /// The model's unmodified distribution: temperature 1 and every sampling rule off.
+    /// Returns settings that sample from the model's unmodified distribution: temperature 1 and every
+    /// sampling rule off.
     #[must_use]
     pub fn unmodified() -> Self {
         let mut off = GenerationOverrides { temperature: Some(1.0), ..Default::default() };
@@ -166,9 +168,10 @@ impl Generation {
 
     /// Applies overrides.
     ///
-    /// If `overrides` moves one end of a range past the other without setting the other (`max_words: 150`
-    /// with a `min_words` of 220), the other is scaled in proportion. Temperature 0 implies one
-    /// candidate in one round, because all candidates would be identical.
+    /// If `overrides` sets only one end of a range and moves it past the other end (`max_words: 150`
+    /// with a `min_words` of 220), the other end is adjusted: words in proportion, tokens to the same
+    /// number. Temperature 0 implies one candidate in one round, because all candidates would be
+    /// identical.
     #[must_use]
     pub fn with(&self, overrides: &GenerationOverrides) -> Self {
         let mut all = self.overridden(overrides);
@@ -195,7 +198,7 @@ impl Generation {
     }
 }
 
-/// `value * numerator / denominator` without overflow; `value` if the denominator is zero.
+/// Returns `value * numerator / denominator` without overflow; `value` if the denominator is zero.
 fn in_proportion(value: usize, numerator: usize, denominator: usize) -> usize {
     let scaled = (value as u128 * numerator as u128).checked_div(denominator as u128);
     scaled.and_then(|scaled| usize::try_from(scaled).ok()).unwrap_or(value)

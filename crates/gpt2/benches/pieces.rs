@@ -1,10 +1,10 @@
-//! Benchmarks the parts of a decoding step, in GPT-2 small's sizes.
+//! Benchmarks the parts of a decoding step, with the layer sizes of GPT-2 small.
 //!
 //! ```text
 //! cargo bench -p gpt2
 //! ```
 //!
-//! `venti bench` measures whole texts.
+//! To measure the generation of whole texts, use `venti bench`.
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
@@ -25,7 +25,7 @@ fn main() {
     divan::main();
 }
 
-/// Test numbers similar to weights: small and distinct.
+/// Returns test number `i`. Like weights, the numbers are small and distinct.
 fn number(i: usize) -> f32 {
     (i as f32 * 0.618_034).fract() - 0.5
 }
@@ -55,7 +55,7 @@ fn layer<F: Format>(inputs: usize, outputs: usize) -> Linear<F> {
     Linear::new(inputs, outputs, OwnedOrMapped::Owned(blocks), &numbers(outputs))
 }
 
-/// The MLP's first layer on one thread; counts multiply-adds.
+/// Runs the MLP's first layer on one thread; throughput is in multiply-adds.
 #[divan::bench(types = [F32, Bf16, Int8], args = [1, 8, 50, 512])]
 fn linear<F: Format>(bencher: Bencher, rows: usize) {
     let (inputs, outputs) = (WIDTH, 4 * WIDTH);
@@ -70,7 +70,7 @@ fn linear<F: Format>(bencher: Bencher, rows: usize) {
     });
 }
 
-/// One attention head of one token on one thread; counts bytes of keys and values.
+/// Runs one attention head for one token on one thread; throughput is in bytes of keys and values.
 #[divan::bench(types = [F32, Bf16, Int8], args = [64, 256, 1024])]
 fn attention<F: Format>(bencher: Bencher, length: usize) {
     let shape = Shape::new(length, HEAD_DIM);
@@ -97,7 +97,7 @@ fn attention<F: Format>(bencher: Bencher, length: usize) {
     });
 }
 
-/// Layer normalisation of one row, encoded as input of the next product.
+/// Normalises one row, and encodes it as the input of the next matrix product.
 #[divan::bench(types = [F32, Bf16, Int8])]
 fn layer_norm<F: Format>(bencher: Bencher) {
     let norm = LayerNorm::new(numbers(WIDTH), numbers(WIDTH), 1e-5);

@@ -1,4 +1,5 @@
-//! The files of a checkpoint in Hugging Face layout: their names, hashes, and the settings among them.
+//! The files of a checkpoint in Hugging Face layout: their names, their hashes, and the model's own
+//! sampling settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -13,10 +14,11 @@ use crate::error::{Error, Result};
 /// Optional file with the model's own sampling settings.
 pub(crate) const GENERATION_CONFIG: &str = "generation_config.json";
 
-/// Weights files, in order of preference; each may be sharded and have an index instead.
+/// Names of the weights file, in order of preference. A sharded checkpoint has an index file instead
+/// (see [`index_of`]).
 pub(crate) const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 
-/// Name of the index of a sharded weights file.
+/// Returns the name of the index file of a sharded checkpoint.
 pub(crate) fn index_of(weights: &str) -> String {
     format!("{weights}.index.json")
 }
@@ -29,14 +31,14 @@ pub struct CheckpointFiles {
     pub tokenizer: Vec<PathBuf>,
     /// One file, or the shards sorted by name.
     pub weights: Vec<PathBuf>,
-    /// generation_config.json, if there is one: the model's own sampling settings.
+    /// `generation_config.json`, which holds the model's own sampling settings, if it exists.
     pub generation: Option<PathBuf>,
 }
 
 impl CheckpointFiles {
-    /// Finds the files in a directory. The first match wins, in this order: `model.safetensors`, its
-    /// sharded form, `pytorch_model.bin`, its sharded form; and `tokenizer.json`, `vocab.json` +
-    /// `merges.txt`.
+    /// Finds the files in a directory. The weights are the first match of `model.safetensors`, its
+    /// sharded form, `pytorch_model.bin`, and its sharded form. The tokenizer is `tokenizer.json` if it
+    /// exists, otherwise `vocab.json` and `merges.txt`.
     ///
     /// # Errors
     /// When a file or a shard is missing.
@@ -65,7 +67,7 @@ impl CheckpointFiles {
         missing(dir, "model.safetensors and no pytorch_model.bin")
     }
 
-    /// BLAKE3 hashes of config.json and the weights files.
+    /// Returns the BLAKE3 hashes of config.json and the weights files.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -73,7 +75,7 @@ impl CheckpointFiles {
         hash_files(std::iter::once(&self.config).chain(&self.weights))
     }
 
-    /// BLAKE3 hash of generation_config.json, if there is one.
+    /// Returns the BLAKE3 hash of generation_config.json, if the file exists.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -81,7 +83,7 @@ impl CheckpointFiles {
         hash_files(&self.generation)
     }
 
-    /// The model's own settings, from generation_config.json.
+    /// Reads the model's own sampling settings from generation_config.json.
     ///
     /// # Errors
     /// When the file cannot be read, is not JSON, or holds an invalid value.
@@ -90,7 +92,7 @@ impl CheckpointFiles {
         settings_from_json(&read(file)?, &shown(file))
     }
 
-    /// BLAKE3 hashes of the tokenizer files.
+    /// Returns the BLAKE3 hashes of the tokenizer files.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -99,11 +101,11 @@ impl CheckpointFiles {
     }
 }
 
-/// Reads settings from the contents of a generation_config.json. Other keys, such as `bos_token_id` or
-/// `do_sample`, are ignored; `origin` names the file in errors.
+/// Reads sampling settings from the contents of a generation_config.json. Other keys, such as
+/// `bos_token_id` or `do_sample`, are ignored. `origin` names the file in errors.
 ///
 /// # Errors
-/// When it is not a JSON object, or holds an invalid value.
+/// When `json` is not a JSON object, or a setting has an invalid value.
 pub fn settings_from_json(json: &[u8], origin: &str) -> Result<GenerationOverrides> {
     let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(json)
         .map_err(|source| Error::Json { origin: origin.into(), source })?;
@@ -120,14 +122,14 @@ pub fn settings_from_json(json: &[u8], origin: &str) -> Result<GenerationOverrid
 /// BLAKE3 hashes of files, in hex.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hashes {
-    /// Hash of all contents in order, each preceded by its length in bytes (u64, little endian), so that
-    /// the boundaries between files count as well.
+    /// Hash of the contents of all files in order. Each file is preceded by its length in bytes (u64,
+    /// little-endian), so the boundaries between files also affect the hash.
     pub together: String,
     /// Path, length in bytes and hash of each file.
     pub each: Vec<(PathBuf, u64, String)>,
 }
 
-/// Hashes files, reading each only once because weights are large.
+/// Hashes files. Each file is read only once, because weights are large.
 fn hash_files<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<Hashes> {
     let mut together = blake3::Hasher::new();
     let mut each = Vec::new();
@@ -150,7 +152,7 @@ fn hash_files<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Result<Hashes
     Ok(Hashes { together: together.finalize().to_hex().to_string(), each })
 }
 
-/// The file names in the index of a sharded checkpoint, sorted.
+/// Returns the names of the shards listed in the index of a sharded checkpoint, sorted.
 pub(crate) fn shard_names(index: &[u8]) -> serde_json::Result<BTreeSet<String>> {
     /// A map from tensor name to file name.
     #[derive(Deserialize)]

@@ -1,7 +1,7 @@
-//! `config.json`: a GPT-2's sizes and architecture options.
+//! `config.json`: the sizes and architecture options of a GPT-2 model.
 //!
-//! The keys and their defaults are those of transformers' `GPT2Config`. A value that `model.rs` does not
-//! implement is an error that names the key.
+//! The keys and their defaults are those of transformers' `GPT2Config`. An unsupported value is an error
+//! that names the key.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use kernels::gelu::Activation;
 
 use crate::error::{Error, Result};
 
-/// The sizes and architecture options of one GPT-2.
+/// Sizes and architecture options of a GPT-2 model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Number of tokens in the vocabulary (V).
@@ -27,15 +27,15 @@ pub struct Config {
     pub n_inner: usize,
     /// The MLP's nonlinearity.
     pub activation: Activation,
-    /// Added to the variance in every layer norm.
+    /// Number added to the variance in every layer normalisation.
     pub layer_norm_epsilon: f64,
     /// Whether attention scores are divided by the square root of the head width.
     pub scale_attn_weights: bool,
     /// Whether attention scores are also divided by the block's number, counted from 1.
     pub scale_attn_by_inverse_layer_idx: bool,
-    /// Whether the output layer reuses the token embeddings; otherwise it has `lm_head.weight`.
+    /// Whether the output layer reuses the token embeddings; otherwise its weight is `lm_head.weight`.
     pub tie_word_embeddings: bool,
-    /// The token that ends a text.
+    /// Id of the token that ends a text.
     pub eos_token_id: Option<u32>,
 }
 
@@ -59,7 +59,7 @@ struct RawConfig {
     eos_token_id: Value,
 }
 
-/// The smallest published model.
+/// The defaults are those of the smallest published GPT-2.
 impl Default for RawConfig {
     fn default() -> Self {
         Self {
@@ -82,7 +82,7 @@ impl Default for RawConfig {
 }
 
 impl Config {
-    /// Parses and validates a config.json; `origin` names it in errors.
+    /// Parses and validates the contents of a config.json; `origin` names the file in errors.
     pub fn from_json(json: &[u8], origin: &str) -> Result<Self> {
         let raw: RawConfig = serde_json::from_slice(json)
             .map_err(|source| Error::Json { origin: origin.into(), source })?;
@@ -104,14 +104,14 @@ impl Config {
         linear + norms_and_biases + (tokens + self.n_positions) * width
     }
 
-    /// `(inputs, outputs)` of every linear layer, the output layer last.
+    /// Returns `(inputs, outputs)` of every linear layer, with the output layer last.
     pub fn linear_layers(&self) -> impl Iterator<Item = (usize, usize)> {
         let (c, i) = (self.n_embd, self.n_inner);
         let block = [(c, 3 * c), (c, c), (c, i), (i, c)];
         (0..self.n_layer).flat_map(move |_| block).chain([(c, self.vocab_size)])
     }
 
-    /// Factor applied to a block's attention scores.
+    /// Returns the factor applied to a block's attention scores.
     pub fn attention_scale(&self, layer: usize) -> f64 {
         let mut scale = 1.0;
         if self.scale_attn_weights {

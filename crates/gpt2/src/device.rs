@@ -17,10 +17,11 @@ pub enum Device {
 }
 
 impl Device {
-    /// The machine's first CUDA GPU.
+    /// Opens the machine's first CUDA GPU.
     ///
     /// # Errors
-    /// When the feature, the driver, or a sufficiently recent GPU is missing; the error says which.
+    /// When the `cuda` feature, the driver, or a sufficiently recent GPU is missing; the error says
+    /// which.
     pub fn cuda() -> Result<Self> {
         #[cfg(feature = "cuda")]
         return Ok(Self::Gpu(Gpu::cuda()?));
@@ -28,10 +29,10 @@ impl Device {
         Err(not_built_for("CUDA"))
     }
 
-    /// The machine's Apple GPU.
+    /// Opens the machine's Apple GPU.
     ///
     /// # Errors
-    /// When the machine has none, or the feature is not enabled.
+    /// When the machine has no Apple GPU, or the `metal` feature is not enabled.
     pub fn metal() -> Result<Self> {
         if cfg!(not(feature = "metal")) {
             return Err(not_built_for("Metal"));
@@ -41,14 +42,14 @@ impl Device {
         device.map(Self::Metal).map_err(|reason| Error::NoGpu { kind: "Metal", reason })
     }
 
-    /// An emulated GPU with `memory` bytes; its kernels run on the CPU, slowly.
+    /// Creates an emulated GPU with `memory` bytes of memory. Its kernels run on the CPU, slowly.
     #[cfg(feature = "emulated-gpu")]
     pub fn emulated(memory: usize) -> Self {
         Self::Gpu(Gpu::emulated(memory))
     }
 
-    /// The machine's GPU if it is usable, otherwise the CPU. The error says why a GPU that this program
-    /// was built for is not used.
+    /// Opens the machine's GPU if it is usable, otherwise returns the CPU. The error says why a GPU that
+    /// this program was built for is not used.
     pub fn best() -> (Self, Option<Error>) {
         let unusable = match cfg!(feature = "cuda").then(Self::cuda) {
             Some(Ok(device)) => return (device, None),

@@ -30,7 +30,7 @@ impl Dtype {
     /// Checks that the device supports this format.
     ///
     /// # Errors
-    /// When it does not; the error lists the supported formats.
+    /// When the device does not support this format; the error lists the supported formats.
     pub fn check(self, device: &Device) -> Result<()> {
         match self {
             Self::F16 if device.is_cpu() => Err(self.refused(device)),

@@ -1,5 +1,5 @@
-//! Selects device, number format and batch size from the user's preferences and the machine's
-//! capabilities.
+//! Selects the device, the number format and the batch size from the user's preferences and the
+//! machine's capabilities.
 
 use std::path::Path;
 
@@ -8,16 +8,18 @@ use miette::{IntoDiagnostic, miette};
 
 use crate::{Checkpoint, Device, Dtype, Error, Gpt2};
 
-/// Default batch size limit on the CPU. A pass reads the weights once for all texts, and beyond this
-/// size more texts gain little.
+/// Upper limit of the default batch size on the CPU. A pass reads the weights once for all texts; beyond
+/// this size, adding texts gains little.
 const MAX_BATCH_SIZE: usize = 64;
-/// Default batch size limit on a GPU.
+/// Upper limit of the default batch size on a GPU.
 const MAX_BATCH_SIZE_ON_GPU: usize = 1024;
-/// Smallest default batch size; fewer texts leave the CPU's vector units idle.
+/// Lower limit of the default batch size on the CPU. Fewer texts would leave the CPU's vector units
+/// idle.
 const MIN_BATCH_SIZE: usize = 16;
-/// Assumed size of the CPU cache. If a model's weights fit into it, the KV cache should as well.
+/// Assumed size of the CPU cache, in bytes. If a model's weights fit into the CPU cache, the KV cache
+/// should fit as well.
 const PROCESSOR_CACHE_BYTES: usize = 24 << 20;
-/// KV cache limit for the default batch size.
+/// Maximum size of the KV cache, in bytes, with the default batch size.
 const CACHE_BYTES: usize = 2 << 30;
 
 /// Preferences for running a model.
@@ -25,9 +27,9 @@ const CACHE_BYTES: usize = 2 << 30;
 pub struct Engine {
     pub device: DevicePreference,
     pub dtype: DtypePreference,
-    /// Number of texts decoded together. By default, as many as are useful and fit into memory.
+    /// Number of texts decoded together. By default, the fastest number that fits into memory.
     pub batch_size: Option<usize>,
-    /// Number of concurrent clients; the batch should have a slot for each.
+    /// Number of concurrent clients. By default, the batch has a slot for each client if memory allows.
     pub clients: usize,
 }
 
@@ -59,14 +61,14 @@ impl Engine {
         Ok((device, None))
     }
 
-    /// The number format on a device. `auto` is the fastest format of proven quality; see
-    /// `docs/performance.md`.
+    /// Returns the number format to use on a device. `auto` selects the fastest format of proven
+    /// quality; see `docs/performance.md`.
     pub fn dtype(self, device: &Device) -> Dtype {
         match self.dtype {
             DtypePreference::Auto => match device {
                 Device::Cpu => Dtype::Int8,
                 Device::Metal(_) => Dtype::F32,
-                // `Device::Gpu`, which exists only with some features.
+                // Matches `Device::Gpu`, which exists only with some features.
                 #[allow(unreachable_patterns, reason = "the variant depends on features")]
                 _ => Dtype::Bf16,
             },
@@ -80,15 +82,15 @@ impl Engine {
     /// Checks that the device supports the number format.
     ///
     /// # Errors
-    /// When it does not; the error lists the supported formats.
+    /// When the device does not support the number format; the error lists the supported formats.
     pub fn check(self, device: &Device) -> miette::Result<()> {
         self.dtype(device).check(device).map_err(|error| {
             miette!(help = "`dtype: auto` selects the fastest format for the device", "{error}")
         })
     }
 
-    /// Loads a checkpoint's weights onto the device. Weights converted for the CPU are cached in
-    /// `packed`.
+    /// Loads a checkpoint's weights onto the device. Weights converted for the CPU are cached in the
+    /// file `packed`.
     ///
     /// # Errors
     /// When the device does not support the number format or has too little memory, or the weights do
@@ -103,13 +105,14 @@ impl Engine {
         Gpt2::load_packed(checkpoint, device, self.dtype(device), packed).into_diagnostic()
     }
 
-    /// Batch size for a model.
+    /// Returns the batch size for a model.
     pub fn batch_size(self, model: &Gpt2) -> usize {
         self.batch_size.unwrap_or_else(|| default_batch_size(model, self.clients)).max(1)
     }
 }
 
-/// Default batch size: the fastest one, or `clients` if that is larger, limited by memory.
+/// Returns the default batch size: the fastest one, or `clients` if that is larger, but no more than
+/// fits into memory.
 fn default_batch_size(model: &Gpt2, clients: usize) -> usize {
     if let Some(slots) = model.slots_in_memory() {
         return slots.min(MAX_BATCH_SIZE_ON_GPU.max(clients));

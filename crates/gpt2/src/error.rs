@@ -26,26 +26,26 @@ pub enum Error {
         expected: String,
     },
 
-    /// A JSON file with a syntax error or an unexpected structure.
+    /// A JSON file has a syntax error or an unexpected structure.
     #[error("{origin} is not valid")]
     Json {
-        /// The file.
+        /// Name of the file.
         origin: String,
         source: serde_json::Error,
     },
 
-    /// A model's own setting with an invalid value.
+    /// One of a model's own sampling settings has an invalid value.
     #[error("{origin}: {source}")]
     Settings {
-        /// The file.
+        /// Name of the file.
         origin: String,
         source: generator::InvalidSetting,
     },
 
-    /// A config.json value that this crate does not support.
+    /// A value in config.json is not supported by this crate.
     #[error("{origin}: `{key}` is {got}, expected {expected}")]
     Config {
-        /// The file.
+        /// Name of the file.
         origin: String,
         key: &'static str,
         expected: String,
@@ -55,7 +55,7 @@ pub enum Error {
     /// A weights file could not be parsed.
     #[error("{origin} is not a readable weights file")]
     Weights {
-        /// The file.
+        /// Name of the file.
         origin: String,
         source: candle_core::Error,
     },
@@ -65,10 +65,10 @@ pub enum Error {
     MissingTensor { origin: String, name: String, expected: Vec<usize> },
 
     /// A tensor's shape disagrees with config.json.
-    #[error("{origin}: tensor `{name}` has shape {got:?}, expected {expected:?} by config.json")]
+    #[error("{origin}: tensor `{name}` has shape {got:?}, expected {expected:?} as in config.json")]
     TensorShape { origin: String, name: String, expected: Vec<usize>, got: Vec<usize> },
 
-    /// A tensor that is not floating point.
+    /// A tensor does not hold floating-point numbers.
     #[error("{origin}: tensor `{name}` holds {got}, expected f32, f16, bf16 or f64")]
     TensorType { origin: String, name: String, got: String },
 
@@ -79,7 +79,7 @@ pub enum Error {
     /// A tokenizer could not be built from its files.
     #[error("{origin} is not a usable tokenizer")]
     Tokenizer {
-        /// The file or files.
+        /// Name of the file or files.
         origin: String,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -90,7 +90,7 @@ pub enum Error {
 
     /// The tokenizer has token ids that the model lacks.
     #[error(
-        "{origin}: the tokenizer knows token {token} but the model has only {vocab_size} (`vocab_size`)"
+        "{origin}: the tokenizer has token {token}, but the model has only {vocab_size} tokens (`vocab_size`)"
     )]
     Vocabulary { origin: String, token: u32, vocab_size: usize },
 
@@ -98,7 +98,7 @@ pub enum Error {
     #[error("{dtype} is not supported on the {device}, expected {expected}")]
     DType { dtype: &'static str, device: &'static str, expected: &'static str },
 
-    /// A prompt without tokens.
+    /// A prompt has no tokens.
     #[error(
         "prompt {id} is empty, expected at least one token (use the end-of-text token to start a new text)"
     )]
@@ -110,17 +110,17 @@ pub enum Error {
     )]
     PromptTooLong { id: u64, tokens: usize, most: usize, n_positions: usize },
 
-    /// A token id outside the vocabulary.
+    /// A token id is outside the vocabulary.
     #[error(
         "token {token} is outside the vocabulary, expected an id below {vocab_size} (`vocab_size`)"
     )]
     TokenOutOfRange { token: u32, vocab_size: usize },
 
-    /// A position beyond the model's context length.
+    /// A position is beyond the model's context length.
     #[error("position {position} does not exist, expected one below {n_positions} (`n_positions`)")]
     PositionOutOfRange { position: usize, n_positions: usize },
 
-    /// A slot that the cache does not have.
+    /// A token refers to a slot that the cache does not have.
     #[error("the cache has no slot {slot}, expected one below {slots}")]
     SlotOutOfRange { slot: usize, slots: usize },
 
@@ -129,11 +129,11 @@ pub enum Error {
     PositionTakenTwice { slot: usize, position: usize },
 
     /// Logits were requested for a token that the pass does not have.
-    #[error("logits requested for token {index} of a pass of {tokens} tokens")]
+    #[error("logits requested for token {index} in a pass of {tokens} tokens")]
     WantedOutOfRange { index: u32, tokens: usize },
 
     /// The cache was made by an incompatible model.
-    #[error("the cache belongs to a model with different sizes or another number format")]
+    #[error("the cache belongs to a model with different sizes or a different number format")]
     ForeignCache,
 
     /// The system has too little memory for the KV cache.
@@ -153,17 +153,17 @@ pub enum Error {
     GpuMemory { bytes: usize },
 
     /// A driver call failed, or the GPU reported a fault.
-    #[error("the GPU failed: {call}: {reason}")]
+    #[error("the GPU failed ({call}): {reason}")]
     Gpu { call: &'static str, reason: String },
 
-    /// A training window that is too short or too long.
+    /// A training window is too short or too long.
     #[error(
         "cannot train on a window of {tokens} tokens, expected at least 2 and at most one more than the \
          model's {n_positions} positions"
     )]
     Window { tokens: usize, n_positions: usize },
 
-    /// A computation failed in candle, for example out of memory or on a device fault.
+    /// A computation in candle failed, for example because of a device fault or too little memory.
     #[error("the computation failed")]
     Compute(#[from] candle_core::Error),
 }

@@ -5,9 +5,9 @@
 //! is prefilled in the same passes that decode the other texts. A long prompt is split over several
 //! passes, so the size of a pass is bounded; the split does not change the result.
 //!
-//! A GPU samples tokens itself. The next pass is queued while the previous one is running, and uses its
-//! tokens before the CPU has seen them. If one of them ends a text, that text's work in the queued pass
-//! is discarded.
+//! A GPU samples tokens itself. The next pass is queued while the current one is still running, and uses
+//! the current pass's tokens before the CPU has seen them. If one of these tokens ends a text, that
+//! text's work in the queued pass is discarded.
 
 mod active_text;
 mod queue;
@@ -24,14 +24,16 @@ use crate::tokenizer::Tokenizer;
 use active_text::ActiveText;
 use queue::PassQueue;
 
-/// Limit for a scored prompt, whose tokens need one row of logits each.
+/// Maximum number of tokens per pass from a prompt that is scored. Each of these tokens needs a row of
+/// logits.
 const SCORED_TOKENS_PER_PASS: usize = 64;
 
-/// The batch: its slots, each with the text that occupies it.
+/// Slots of the batch, each with the text that occupies it, if any.
 type Slots = Vec<Option<ActiveText>>;
 
 /// Generates texts, at most `batch_size` (but at least one) at a time, until `work` has no more requests
-/// and every text is finished. If a GPU has too little memory, the batch size is halved until it fits.
+/// and every text is finished. If a GPU has too little memory, the batch size is halved until the batch
+/// fits.
 ///
 /// # Errors
 /// When a prompt is empty, too long or outside the vocabulary, when the model fails, or when
@@ -73,7 +75,7 @@ pub fn generate(
     }
 }
 
-/// The next token for each wanted position.
+/// The wanted positions of each text, with the next token after each position.
 type NextTokens = Vec<(WantedLogits, Vec<Token>)>;
 
 /// Appends the tokens to their texts, and delivers the texts that end.
@@ -142,8 +144,8 @@ struct WantedLogits {
     positions: Range<usize>,
 }
 
-/// The next pass in two parts: tokens of `host` are sampled from logits on the CPU, those of `device` by
-/// the device.
+/// The next pass, in two parts: the CPU samples the tokens wanted in `host` from their logits, and the
+/// device samples those wanted in `device`.
 #[derive(Default)]
 struct Passes {
     host: PlannedPass,
@@ -151,7 +153,8 @@ struct Passes {
 }
 
 impl Passes {
-    /// Plans the last token of every decoding text; prompts share the limit on prompt tokens per pass.
+    /// Plans the next pass. It has the last token of every text that is being decoded, and prompt tokens
+    /// up to a limit that all prompts share.
     fn plan(model: &Gpt2, slots: &mut Slots) -> Self {
         let mut passes = Self::default();
         let n_positions = model.config().n_positions;

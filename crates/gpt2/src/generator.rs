@@ -16,8 +16,8 @@ pub struct Gpt2Generator {
 }
 
 impl Gpt2Generator {
-    /// Loads the checkpoint's weights onto `device`. Weights converted for the CPU are cached in
-    /// `packed`.
+    /// Loads the checkpoint's weights onto `device`. Weights converted for the CPU are cached in the
+    /// file `packed`.
     ///
     /// # Errors
     /// As [`Engine::load`].

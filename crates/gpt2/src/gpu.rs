@@ -19,7 +19,7 @@ use bytemuck::Pod;
 
 use crate::error::Result;
 
-/// Device memory, in bytes.
+/// Free and total device memory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryInfo {
     pub free: usize,
@@ -42,7 +42,8 @@ pub struct Launch {
 pub struct KernelHandle(usize);
 
 /// Implementation of a [`Gpu`]. Handles and addresses belong to the backend that returned them. Callers
-/// do not use them after freeing them, and free all of them before the backend is dropped.
+/// must not use a handle or an address after freeing it, and must free all of them before they drop the
+/// backend.
 trait Backend: Send + Sync {
     /// Short name of the device kind.
     fn kind(&self) -> &'static str;
@@ -65,7 +66,8 @@ trait Backend: Send + Sync {
 
     unsafe fn upload(&self, to: u64, from: *const u8, bytes: usize) -> Result<()>;
     unsafe fn download(&self, to: *mut u8, from: u64, bytes: usize) -> Result<()>;
-    /// `arguments` points to the kernel's only parameter, of `bytes` bytes, which is copied.
+    /// Queues a kernel launch. `arguments` points to the kernel's only parameter, which has `bytes`
+    /// bytes and is copied.
     unsafe fn launch(
         &self,
         kernel: KernelHandle,
@@ -91,7 +93,7 @@ trait Backend: Send + Sync {
 pub struct Gpu(Arc<dyn Backend>);
 
 impl Gpu {
-    /// The machine's first CUDA GPU.
+    /// Opens the machine's first CUDA GPU.
     ///
     /// # Errors
     /// When the driver or a sufficiently recent GPU is missing; the error says which.
@@ -100,7 +102,7 @@ impl Gpu {
         Ok(Self(cuda::Driver::shared()?))
     }
 
-    /// An emulated GPU with `memory` bytes; its kernels run on the CPU.
+    /// Creates an emulated GPU with `memory` bytes of memory. Its kernels run on the CPU.
     #[cfg(feature = "emulated-gpu")]
     pub fn emulated(memory: usize) -> Self {
         Self(Arc::new(emulated::Emulated::new(memory)))
@@ -121,7 +123,7 @@ impl Gpu {
         self.0.multiprocessors()
     }
 
-    /// Free and total memory.
+    /// Returns the free and total device memory.
     ///
     /// # Errors
     /// When the device fails.
@@ -139,7 +141,7 @@ impl Gpu {
         Ok(Buffer { gpu: self.clone(), address, bytes })
     }
 
-    /// Copies `numbers` to a new buffer. Waits for the copy.
+    /// Copies `numbers` to a new buffer, and waits until the copy has completed.
     ///
     /// # Errors
     /// When there is too little memory, or the device fails.
@@ -161,7 +163,7 @@ impl Gpu {
     /// Finds a kernel by name.
     ///
     /// # Errors
-    /// When there is none, which is a bug in this crate.
+    /// When there is no kernel with this name, which is a bug in this crate.
     pub fn kernel(&self, name: &str) -> Result<KernelHandle> {
         self.0.kernel(name)
     }
@@ -173,7 +175,7 @@ impl Gpu {
     ///
     /// # Safety
     /// `arguments` must have the type that the kernel takes, and the kernel must stay within the memory
-    /// that they refer to.
+    /// that `arguments` refers to.
     pub unsafe fn launch<T: Pod>(
         &self,
         kernel: KernelHandle,
@@ -186,7 +188,7 @@ impl Gpu {
         }
     }
 
-    /// Adds a mark to the queue, which can be waited for.
+    /// Adds a mark to the queue. [`Mark::wait`] waits for it.
     ///
     /// # Errors
     /// When the device fails.
@@ -194,10 +196,11 @@ impl Gpu {
         Ok(Mark { gpu: self.clone(), mark: Some(self.0.mark()?) })
     }
 
-    /// Records the kernel launches of `launches`, which can be replayed at lower cost.
+    /// Records the kernel launches that `launches` makes. Replaying them costs less than launching each
+    /// kernel again.
     ///
     /// # Errors
-    /// When the device fails, or `launches` does.
+    /// When the device or `launches` fails.
     pub fn record(&self, launches: impl FnOnce() -> Result<()>) -> Result<Recording> {
         self.0.begin_recording()?;
         let launched = launches();
@@ -208,7 +211,7 @@ impl Gpu {
     }
 }
 
-/// Device memory.
+/// A buffer in device memory.
 pub struct Buffer {
     gpu: Gpu,
     address: u64,
@@ -226,7 +229,7 @@ impl Buffer {
         self.bytes
     }
 
-    /// Writes `numbers` at byte `offset`. Waits for the copy.
+    /// Writes `numbers` at byte `offset`, and waits until the copy has completed.
     ///
     /// # Errors
     /// When the device fails.
@@ -258,8 +261,8 @@ impl Buffer {
         Ok(numbers)
     }
 
-    /// Queues a copy of the first `bytes` bytes of `from`, which must not be written until the copy has
-    /// completed.
+    /// Queues a copy of the first `bytes` bytes of `from` to this buffer. `from` must not be written
+    /// until the copy has completed.
     ///
     /// # Errors
     /// When the device fails.
@@ -272,8 +275,8 @@ impl Buffer {
         unsafe { self.gpu.0.upload(self.address, from.memory.as_ptr(), bytes) }
     }
 
-    /// Queues a copy of the first `bytes` bytes to `to`, which must not be read until the copy has
-    /// completed.
+    /// Queues a copy of this buffer's first `bytes` bytes to `to`. `to` must not be read until the copy
+    /// has completed.
     ///
     /// # Errors
     /// When the device fails.
@@ -301,30 +304,30 @@ pub struct HostBuffer {
     bytes: usize,
 }
 
-// SAFETY: it owns its memory, and access follows the borrow of `self`.
+// SAFETY: the buffer owns its memory, which is accessed only through a borrow of the buffer.
 unsafe impl Send for HostBuffer {}
 // SAFETY: as above.
 unsafe impl Sync for HostBuffer {}
 
 impl HostBuffer {
-    /// The contents as numbers. No copy to this buffer may be in flight.
+    /// Returns the contents as numbers. No copy to this buffer may be in flight.
     pub fn numbers<T: Pod>(&self) -> &[T] {
-        // SAFETY: that many bytes were allocated and zeroed.
+        // SAFETY: at least this many bytes were allocated and zeroed.
         bytemuck::cast_slice(unsafe {
             std::slice::from_raw_parts(self.memory.as_ptr(), whole::<T>(self.bytes))
         })
     }
 
-    /// The contents as mutable numbers. No copy from or to this buffer may be in flight.
+    /// Returns the contents as mutable numbers. No copy from or to this buffer may be in flight.
     pub fn numbers_mut<T: Pod>(&mut self) -> &mut [T] {
-        // SAFETY: that many bytes were allocated and zeroed.
+        // SAFETY: at least this many bytes were allocated and zeroed.
         bytemuck::cast_slice_mut(unsafe {
             std::slice::from_raw_parts_mut(self.memory.as_ptr(), whole::<T>(self.bytes))
         })
     }
 }
 
-/// Rounds `bytes` down to a whole number of `T`.
+/// Rounds `bytes` down to a multiple of the size of `T`.
 fn whole<T>(bytes: usize) -> usize {
     bytes / size_of::<T>() * size_of::<T>()
 }
@@ -358,7 +361,8 @@ impl Mark {
 impl Drop for Mark {
     fn drop(&mut self) {
         if let Some(mark) = self.mark.take() {
-            // MemoryInfo in use by the queue may be freed next. The next call reports any error.
+            // The caller may free memory that the queue still uses, so wait. The next call reports any
+            // error.
             let _ = self.gpu.0.wait(mark);
         }
     }
@@ -377,7 +381,7 @@ impl Recording {
     /// When the device fails.
     ///
     /// # Safety
-    /// The memory that their arguments refer to must still be allocated.
+    /// The memory that the arguments of the launches refer to must still be allocated.
     pub unsafe fn replay(&self) -> Result<()> {
         // SAFETY: guaranteed by the caller.
         unsafe { self.gpu.0.replay(self.recording) }
@@ -386,7 +390,7 @@ impl Recording {
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        // SAFETY: this backend recorded it, and `self` is its only owner.
+        // SAFETY: this backend made the recording, and `self` is its only owner.
         unsafe { self.gpu.0.free_recording(self.recording) };
     }
 }

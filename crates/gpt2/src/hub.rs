@@ -43,19 +43,19 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// `HF_HUB_CACHE`, `HF_HOME`, `HF_TOKEN`, `HF_HUB_OFFLINE`).
 #[derive(Clone)]
 pub struct HubConfig {
-    /// `https://huggingface.co`, or a mirror; without a trailing slash.
+    /// URL of the hub or a mirror, such as `https://huggingface.co`, without a trailing slash.
     pub endpoint: String,
     /// Folder that contains the `models--owner--name` folders.
     pub cache: PathBuf,
     /// Access token; sent to `endpoint` only.
     pub token: Option<String>,
-    /// Whether to open no connections.
+    /// Whether opening connections is forbidden.
     pub offline: bool,
     /// How to retry failed requests.
     pub retry: Retry,
 }
 
-/// Does not print the token.
+/// Omits the token, because it is secret.
 impl std::fmt::Debug for HubConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HubConfig")
@@ -69,7 +69,7 @@ impl std::fmt::Debug for HubConfig {
 }
 
 impl HubConfig {
-    /// Configuration for the public hub, with the cache in `cache` and no token.
+    /// Returns the configuration for the public hub, with the cache in `cache` and no token.
     pub fn new(cache: PathBuf) -> Self {
         Self {
             endpoint: "https://huggingface.co".to_owned(),
@@ -88,7 +88,7 @@ pub struct Retry {
     pub attempts: u32,
     /// Pause before the second attempt; doubled before each further one.
     pub pause: Duration,
-    /// Longest `Retry-After` to wait for.
+    /// Longest `Retry-After` time for which a retry waits.
     pub longest_wait: Duration,
 }
 
@@ -130,7 +130,7 @@ impl Hub {
     /// Returns the cached snapshot without opening a connection.
     ///
     /// # Errors
-    /// [`Error::NotCached`], with the missing files.
+    /// [`Error::NotCached`], which lists the missing files.
     pub fn cached(&self, name: &ModelName) -> Result<Snapshot> {
         let cached = self.cached_repo(name);
         let commit = cached.commit().ok_or_else(|| self.not_cached(name, Vec::new()))?;
@@ -159,7 +159,7 @@ impl Hub {
     /// Asks the hub for the revision's current commit, and downloads the files that the cache lacks.
     ///
     /// # Errors
-    /// As [`snapshot`](Self::snapshot), and [`Error::Offline`].
+    /// As [`snapshot`](Self::snapshot), and [`Error::Offline`] in offline mode.
     pub fn update(&self, name: &ModelName, progress: &mut dyn Progress) -> Result<Snapshot> {
         if self.config.offline {
             return Err(Error::Offline { repo: name.repo.clone() });

@@ -1,13 +1,13 @@
-//! GPT-2 inference, on candle and on hand-written kernels.
+//! GPT-2 inference, with candle and with hand-written kernels.
 //!
 //! ```text
 //! Checkpoint --load--> Gpt2 --forward--> logits --Sampler--> token --TextStream--> text
 //!          \_ Tokenizer              \_________________ generate _________________/
 //! ```
 //!
-//! On the CPU, a text is determined bit for bit by weights, number format, prompt, settings and random
-//! key. Batch composition, batch size and thread count do not change it; `kernels` explains how. On a
-//! CUDA GPU the same holds for one GPU model and one build (see `gpu`).
+//! On the CPU, the weights, the number format, the prompt, the settings and the random key determine a
+//! text bit for bit. The batch and the number of threads do not affect the text; `kernels` explains how.
+//! On a CUDA GPU the same holds for one GPU model and one build (see `gpu`).
 
 mod checkpoint_files;
 mod config;

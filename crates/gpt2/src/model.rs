@@ -38,7 +38,7 @@ use packing::Packing;
 pub struct WeightFootprint {
     /// Bytes in the device's memory.
     pub bytes: usize,
-    /// Whether most of them belong to a memory-mapped file, which the system may share and evict.
+    /// Whether most of these bytes belong to a memory-mapped file, which the system may share and evict.
     pub is_mapped: bool,
 }
 
@@ -70,8 +70,8 @@ impl Gpt2 {
     }
 
     /// Like [`Gpt2::load`], but caches the weights converted for the CPU in the file `packed`. The file
-    /// is written if the conversion was slow enough to be worth caching, and memory-mapped if it
-    /// exists. `packed` must differ for different weights; its extension becomes the number format.
+    /// is written if the conversion was slow enough to be worth caching, and memory-mapped if it exists.
+    /// `packed` must differ for different weights; its extension is replaced by the number format.
     ///
     /// # Errors
     /// As [`Gpt2::load`]. A cache file that is unusable or cannot be written is ignored.
@@ -95,8 +95,8 @@ impl Gpt2 {
         Ok(Self { config, device: device.clone(), dtype, network })
     }
 
-    /// Loads the implementation on candle's operations, which Metal uses. On the CPU it is slow and
-    /// serves as the reference.
+    /// Loads the implementation on candle's operations, which Metal uses. On the CPU this implementation
+    /// is slow and serves as the reference.
     ///
     /// # Errors
     /// As [`Gpt2::load`].
@@ -143,7 +143,7 @@ impl Gpt2 {
         }
     }
 
-    /// Everything except the linear layers' weights is stored as f32.
+    /// Returns the memory used by a CPU network's weights, which are f32 except in the linear layers.
     fn cpu_footprint<F: Format>(&self, network: &cpu::Network<F>) -> WeightFootprint {
         let packed: usize = network.layers().map(|layer| size_of_val(layer.packed())).sum();
         let linear: usize = self.config.linear_layers().map(|(k, n)| k * n).sum();
@@ -153,7 +153,7 @@ impl Gpt2 {
         }
     }
 
-    /// KV cache bytes for a text of `tokens` tokens.
+    /// Returns the size of the KV cache, in bytes, for a text of `tokens` tokens.
     pub fn cache_bytes(&self, tokens: usize) -> usize {
         let scale = if self.dtype == Dtype::Int8 { size_of::<f32>() } else { 0 };
         let head = self.config.head_dim() * self.dtype.size_in_bytes() + scale;
@@ -187,8 +187,8 @@ impl Gpt2 {
         Ok(KvCache { slots, config: Arc::clone(&self.config), dtype: self.dtype, layers })
     }
 
-    /// Adds `tokens` (N) to `cache`, and fills `logits` (W, V) with the f32 logits, row by row, that
-    /// follow the W tokens whose indices are in `wanted`.
+    /// Adds `tokens` (N) to `cache`, and fills `logits` (W, V) with the f32 logits after each of the W
+    /// tokens whose indices are in `wanted`, one row per token.
     ///
     /// # Errors
     /// When a token, position or slot is out of range, the cache was made by an incompatible model, or

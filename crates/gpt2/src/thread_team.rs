@@ -46,8 +46,8 @@ pub fn run(stages: usize, computation: impl Fn(&mut Worker<'_>) + Sync) {
 const SPINS_PER_YIELD: usize = 4096;
 
 impl Worker<'_> {
-    /// Runs tasks `0..tasks` together with the other threads and returns when all are done. Everything
-    /// that they wrote is visible afterwards.
+    /// Runs tasks `0..tasks` together with the other threads, and returns when all tasks are done.
+    /// Everything that the tasks wrote is visible afterwards.
     ///
     /// # Panics
     /// When there are more stages than declared to [`run`], or a task panicked on another thread.
@@ -98,7 +98,8 @@ impl Drop for ReleaseOnPanic<'_> {
     }
 }
 
-/// Memory that the tasks of a stage write concurrently, each its own part, and that later stages read.
+/// Memory that the tasks of a stage write concurrently and later stages read. Each task writes its own
+/// part.
 pub struct SharedSlice<'a, T> {
     cells: &'a [UnsafeCell<T>],
     of: PhantomData<&'a mut [T]>,
@@ -108,17 +109,17 @@ pub struct SharedSlice<'a, T> {
 unsafe impl<T: Send + Sync> Sync for SharedSlice<'_, T> {}
 
 impl<'a, T> SharedSlice<'a, T> {
-    /// Shares `memory` for as long as this lives.
+    /// Shares `memory` among the tasks of a stage.
     pub fn new(memory: &'a mut [T]) -> Self {
         let cells = std::ptr::from_mut(memory) as *const [UnsafeCell<T>];
         // SAFETY: `UnsafeCell<T>` has the layout of `T`, and the exclusive borrow lasts for `'a`.
         Self { cells: unsafe { &*cells }, of: PhantomData }
     }
 
-    /// Returns a part to write.
+    /// Returns a part of the memory for writing.
     ///
     /// # Safety
-    /// No other task may access any of it in this stage.
+    /// No other task may access this part in this stage.
     #[allow(clippy::mut_from_ref, reason = "the caller keeps the parts apart")]
     pub unsafe fn write(&self, part: Range<usize>) -> &mut [T] {
         let cells = &self.cells[part];
@@ -129,26 +130,26 @@ impl<'a, T> SharedSlice<'a, T> {
     /// Writes one element.
     ///
     /// # Safety
-    /// No other task may access it in this stage.
+    /// No other task may access this element in this stage.
     pub unsafe fn set(&self, index: usize, value: T) {
         let cell = self.cells[index].get();
         // SAFETY: indexing checked the bounds, and the caller guarantees exclusive access.
         unsafe { *cell = value };
     }
 
-    /// Returns the elements from `start` on, to read.
+    /// Returns the elements from `start` on for reading.
     ///
     /// # Safety
-    /// No task may write any of them in this stage.
+    /// No task may write any of these elements in this stage.
     pub unsafe fn read_from(&self, start: usize) -> &[T] {
         // SAFETY: guaranteed by the caller.
         unsafe { self.read(start.min(self.cells.len())..self.cells.len()) }
     }
 
-    /// Returns a part to read.
+    /// Returns a part of the memory for reading.
     ///
     /// # Safety
-    /// No task may write any of it in this stage.
+    /// No task may write this part in this stage.
     pub unsafe fn read(&self, part: Range<usize>) -> &[T] {
         let cells = &self.cells[part];
         // SAFETY: slicing checked the range, and the caller guarantees that no task writes to it.

@@ -19,11 +19,11 @@ use kernels::detokenizer::TokenBytes;
 /// The tokenizer's decoder is not byte-level, so tokens cannot be decoded individually.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the tokenizer's decoder is {got}, expected ByteLevel: it is not a GPT-2 tokenizer; \
+    "the tokenizer's decoder is {got}, expected ByteLevel: this is not a GPT-2 tokenizer; \
      use the tokenizer.json or vocab.json and merges.txt that came with the checkpoint"
 )]
 struct NotByteLevel {
-    /// Name of its decoder.
+    /// Name of the tokenizer's decoder.
     got: String,
 }
 
@@ -41,20 +41,20 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Builds a tokenizer from the contents of a tokenizer.json; `origin` names it in errors.
+    /// Builds a tokenizer from the contents of a tokenizer.json; `origin` names the file in errors.
     ///
     /// # Errors
-    /// When it cannot be parsed or is not byte-level BPE.
+    /// When `json` cannot be parsed or the tokenizer is not byte-level BPE.
     pub fn from_json(json: &[u8], origin: &str) -> Result<Self> {
         let inner = tokenizers::Tokenizer::from_bytes(json)
             .map_err(|source| Error::Tokenizer { origin: origin.into(), source })?;
         Self::new(inner, origin)
     }
 
-    /// Builds a tokenizer from GPT-2's vocab.json and merges.txt; `origin` names them in errors.
+    /// Builds a tokenizer from GPT-2's vocab.json and merges.txt; `origin` names the files in errors.
     ///
     /// # Errors
-    /// When they cannot be parsed or do not match.
+    /// When the files cannot be parsed or do not match each other.
     pub fn from_vocab_and_merges(vocab: &[u8], merges: &[u8], origin: &str) -> Result<Self> {
         let vocab: BTreeMap<String, u32> = serde_json::from_slice(vocab)
             .map_err(|source| Error::Json { origin: origin.into(), source })?;
@@ -129,7 +129,7 @@ impl Tokenizer {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Bytes of a token, possibly part of a character; empty for a special token.
+    /// Returns the bytes of a token, which may be part of a character; empty for a special token.
     pub fn bytes_of(&self, id: u32) -> &[u8] {
         self.bytes.of(id)
     }

@@ -24,7 +24,7 @@ impl Checkpoint {
     /// Opens a directory in Hugging Face layout (see [`CheckpointFiles::find`]).
     ///
     /// # Errors
-    /// When a file is missing or invalid, or tokenizer and model do not match.
+    /// When a file is missing or invalid, or the tokenizer and the model do not match.
     pub fn from_dir(dir: &Path) -> Result<Self> {
         Self::from_files(&CheckpointFiles::find(dir)?)
     }
@@ -82,8 +82,8 @@ impl Checkpoint {
         &self.tokenizer
     }
 
-    /// The tensors at the model's root. A `transformer.` prefix in the checkpoint is skipped, so the
-    /// token embedding is always `wte.weight`.
+    /// Returns the tensors at the model's root. A `transformer.` prefix in the checkpoint is skipped, so
+    /// the token embedding is always `wte.weight`.
     pub fn weights(&self, device: &Device, dtype: DType) -> Result<Weights<'_>> {
         let names = self.tensors.names();
         let prefixed = names.iter().any(|name| name == "transformer.wte.weight");
@@ -117,7 +117,8 @@ impl Weights<'_> {
         Self { path: format!("{}{place}.", self.path), ..self.clone() }
     }
 
-    /// The checkpoint's root, without the `transformer.` prefix, where `lm_head` is.
+    /// Returns the tensors at the checkpoint's root, outside the `transformer.` prefix. `lm_head` is
+    /// there.
     pub fn outside(&self) -> Self {
         Self { path: String::new(), ..self.clone() }
     }
@@ -141,7 +142,7 @@ impl Weights<'_> {
     }
 }
 
-/// Named tensors in one or several files.
+/// Named tensors in one or more files.
 struct Tensors {
     /// Name of the source in errors.
     origin: String,

@@ -1,10 +1,10 @@
 //! A local test server that behaves like the Hugging Face hub for one repository, with optional faults.
-//! To prove that it is faithful, `scripts/hub_check.py` downloads from it with Python's
+//! To verify that it behaves like the hub, `scripts/hub_check.py` downloads from it with Python's
 //! `huggingface_hub`.
 //!
 //! It serves `/api/models/R/revision/V`, `/api/models/R/tree/V` and `/R/resolve/V/F`, with `ETag`,
-//! `X-Repo-Commit`, `X-Linked-Etag`, `X-Linked-Size` and ranges. Small files are redirected within the
-//! hub, large (LFS) files to another host.
+//! `X-Repo-Commit`, `X-Linked-Etag`, `X-Linked-Size` and ranges. Requests for small files are redirected
+//! within the hub, and requests for large (LFS) files to another host.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -27,7 +27,7 @@ pub struct Repo {
 }
 
 impl Repo {
-    /// A repository with the file names of a checkpoint, but arbitrary contents.
+    /// Returns a repository with the file names of a checkpoint, but arbitrary contents.
     pub fn tiny() -> Self {
         let weights: Vec<u8> =
             (0..300_000u32).flat_map(|n| n.wrapping_mul(n).to_le_bytes()).collect();
@@ -61,7 +61,7 @@ pub struct Faults {
     pub damaged: bool,
     /// `(count, status, retry_after)`: the next `count` responses have this status and `Retry-After`.
     pub status: Option<(u32, u16, Option<u64>)>,
-    /// Requests without this token get status 401.
+    /// Access token that requests must send; requests without it get status 401.
     pub token: Option<String>,
 }
 
@@ -201,7 +201,7 @@ impl Server {
         };
         let response = Response::status(302).header("X-Repo-Commit", &repo.commit);
         if Repo::is_lfs(file) {
-            // A different host, which must not receive the token.
+            // Redirect to a different host, which must not receive the token.
             response
                 .header("X-Linked-Etag", &format!("\"{}\"", sha256(bytes)))
                 .header("X-Linked-Size", &bytes.len().to_string())
@@ -262,7 +262,7 @@ impl Server {
     }
 }
 
-/// A response.
+/// An HTTP response.
 struct Response {
     status: u16,
     headers: Vec<(String, String)>,
@@ -350,12 +350,12 @@ fn tree(repo: &Repo) -> Value {
     repo.files.iter().map(entry).collect()
 }
 
-/// SHA-256 hash, which identifies an LFS file's content.
+/// Returns the SHA-256 hash that identifies an LFS file's content.
 pub fn sha256(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
-/// Git blob hash of a file's content.
+/// Returns the git blob hash of a file's content.
 fn git_blob(bytes: &[u8]) -> String {
     let mut hasher = Sha1::new();
     hasher.update(format!("blob {}\0", bytes.len()));

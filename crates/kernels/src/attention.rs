@@ -1,4 +1,4 @@
-//! Causal self-attention over the KV cache: each token attends to its text's tokens up to itself.
+//! Causal self-attention over the KV cache: each token attends to its text up to and including itself.
 //!
 //! Keys are stored in blocks of sixteen, with the head's width as the outer dimension, so that sixteen
 //! scores are computed in parallel without sums across lanes. Values are stored consecutively. A score
@@ -71,7 +71,7 @@ pub struct Head<'a, F: Format> {
     pub key_scales: &'a [f32],
     pub value_scales: &'a [f32],
     pub scale: f32,
-    /// Scratch memory; overwritten.
+    /// Scratch memory, whose previous contents are overwritten.
     pub scores: &'a mut Vec<Lanes<f32>>,
     /// Number of positions to attend to (L).
     pub length: usize,
@@ -106,7 +106,7 @@ impl<F: Format> Kernel for Head<'_, F> {
         scores.clear();
         scores.resize(blocks, [0.0; LANES]);
 
-        // Heads are too short for the hardware prefetcher.
+        // Prefetch explicitly, because heads are too short for the hardware prefetcher.
         let (values_read, keys_read) =
             (length * shape.value_vectors() * LANES, blocks * LANES * shape.head_dim);
         for line in bytemuck::cast_slice::<_, u8>(&values[..values_read]).chunks(64) {

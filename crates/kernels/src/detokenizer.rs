@@ -52,7 +52,7 @@ impl TokenBytes {
     }
 }
 
-/// A streaming text.
+/// A text being decoded as a stream.
 #[derive(Debug, Clone)]
 pub struct TextStream {
     tokens: Arc<TokenBytes>,
@@ -64,17 +64,19 @@ pub struct TextStream {
 }
 
 impl TextStream {
-    /// Creates a stream that ends before the first of the `stop` strings; empty ones are ignored.
+    /// Creates a stream that ends before the first of the `stop` strings; empty stop strings are
+    /// ignored.
     ///
-    /// The first stop string is the one completed first; among those completed by the same character,
-    /// the longest. So the end does not depend on token boundaries, and no text waits for a longer
-    /// match.
+    /// The first stop string is the one completed first. If one character completes several stop
+    /// strings, the longest of these counts. So the end does not depend on token boundaries, and no text
+    /// waits for a longer match.
     pub fn new(tokens: Arc<TokenBytes>, stop: impl IntoIterator<Item = String>) -> Self {
         let stop = stop.into_iter().filter(|stop| !stop.is_empty()).collect();
         Self { tokens, stop, decoder: Utf8Decoder::default(), held: String::new(), stopped: false }
     }
 
-    /// Adds a token, and returns the text that has become final; nothing after a stop string.
+    /// Adds a token, and returns the text that has become final. Returns an empty string after a stop
+    /// string.
     pub fn push(&mut self, id: u32) -> String {
         if self.stopped {
             return String::new();
@@ -97,7 +99,7 @@ impl TextStream {
         self.release(true)
     }
 
-    /// Takes the final text from `held`.
+    /// Removes the text that is final from `held`, and returns it.
     fn release(&mut self, at_the_end: bool) -> String {
         let first = self
             .stop
@@ -125,8 +127,9 @@ impl TextStream {
     }
 }
 
-/// GPT-2's byte alphabet: bytes that are printable in Latin-1 map to themselves, the others in order to
-/// the characters from U+0100.
+/// Returns the byte that each character of GPT-2's byte alphabet represents. Bytes that are printable in
+/// Latin-1 are represented by the same character, and the other bytes, in order, by the characters from
+/// U+0100.
 fn byte_of_character() -> HashMap<char, u8> {
     let prints = |byte: u8| matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
     let stand_ins = ('\u{100}'..).zip((0..=u8::MAX).filter(|&byte| !prints(byte)));

@@ -1,4 +1,4 @@
-//! Sampling's operations over a whole vocabulary: the largest logit, the sum of exponentials, and the
+//! Operations over a whole vocabulary, for sampling: the largest logit, the sum of exponentials, and the
 //! tokens above a threshold.
 
 use super::exp::exp;
@@ -10,8 +10,8 @@ pub fn tame(level: Level, logits: &mut [f32]) -> f32 {
     level.run(Tame(logits))
 }
 
-/// Sum of e^((logit - `largest`) · `inverse_temperature`), with a relative error of about 1e-6. Terms
-/// below e^-87 count as e^-87.
+/// Returns the sum of e^((logit - `largest`) · `inverse_temperature`), with a relative error of about
+/// 1e-6. Terms below e^-87 count as e^-87.
 pub fn sum_of_exponentials(
     level: Level,
     logits: &[f32],
@@ -51,7 +51,7 @@ impl Kernel for Tame<'_> {
 
 #[inline(always)]
 fn tamed<S: Simd>(simd: S, x: S::F32) -> S::F32 {
-    // With the operands in this order, the number wins over NaN.
+    // `max` returns its second operand if either is NaN, so NaN becomes `-inf`.
     let x = simd.max(x, simd.splat(f32::NEG_INFINITY));
     simd.add(simd.min(x, simd.splat(f32::MAX)), simd.splat(0.0))
 }
@@ -69,7 +69,7 @@ struct SumOfExponentials<'a> {
     inverse_temperature: f32,
 }
 
-/// Number of exponentials that are summed in f32 before adding to the f64 total.
+/// Number of exponentials that are summed in f32 before the sum is added to the f64 total.
 const SUMMED_TOGETHER: usize = 64 * LANES;
 
 impl Kernel for SumOfExponentials<'_> {

@@ -2,14 +2,14 @@
 
 use super::simd::Simd;
 
-/// e^x within 2 ulp; x is clamped to -87 ≤ x ≤ 88.
+/// Returns e^x within 2 ulp (3 without FMA); x is clamped to -87 ≤ x ≤ 88.
 ///
 /// x = n ln 2 + r with integer n and |r| ≤ ln 2 / 2; e^r is a polynomial (with the coefficients of
 /// Cephes' `expf`), and 2^n is written into the exponent bits.
 #[inline(always)]
 pub fn exp<S: Simd>(simd: S, x: S::F32) -> S::F32 {
     // Adding 1.5 * 2^23 gives a float whose low bits are the nearest integer. The additional 127 is the
-    // bias of the exponent field, into which they are shifted.
+    // bias of the exponent field, into which those bits are shifted.
     const ROUND: f32 = 12_582_912.0 + 127.0;
     // ln 2 in two parts; the first has so few bits that its product with n is exact.
     const LN_2_HIGH: f32 = 0.693_359_4;

@@ -15,7 +15,7 @@ pub use self::bf16::Bf16;
 pub use self::f32::F32;
 pub use self::int8::Int8;
 
-/// Quantisation group: number of inputs that are encoded together.
+/// Size of a quantisation group: the number of inputs that are encoded together.
 pub const GROUP: usize = 64;
 
 /// Number of columns in a panel of weights.

@@ -16,7 +16,7 @@ pub enum Activation {
 pub fn activate(level: Level, activation: Activation, numbers: &mut [Lanes<f32>]) {
     match activation {
         Activation::GeluTanh => level.run(GeluTanh(numbers)),
-        // No published GPT-2 uses it, so a scalar function is fast enough.
+        // No published GPT-2 uses exact GELU, so a scalar function is fast enough.
         Activation::GeluErf => numbers.as_flattened_mut().iter_mut().for_each(|x| {
             *x *= 0.5 * (1.0 + libm::erff(*x * std::f32::consts::FRAC_1_SQRT_2));
         }),

@@ -14,7 +14,8 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// `weight` and `bias` of shape (C); `epsilon` is added to the variance.
+    /// Creates a layer normalisation. `weight` and `bias` have shape (C); `epsilon` is added to the
+    /// variance.
     pub fn new(mut weight: Vec<f32>, mut bias: Vec<f32>, epsilon: f64) -> Self {
         let width = weight.len();
         weight.resize(width.next_multiple_of(GROUP), 0.0);
@@ -38,8 +39,8 @@ struct NormaliseRow<'a, F: Format> {
 impl<F: Format> Kernel for NormaliseRow<'_, F> {
     type Output = ();
 
-    /// Two passes, the second over distances from the mean, because squares of large numbers would
-    /// cancel.
+    /// Makes two passes over the row. The second one sums squared distances from the mean, because
+    /// squares of large numbers would cancel.
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { norm: LayerNorm { width, weight, bias, epsilon }, x, y } = self;

@@ -1,8 +1,8 @@
-//! A linear layer, y = x W + b, which is most of GPT-2's arithmetic.
+//! A linear layer, y = x W + b. Linear layers account for most of GPT-2's arithmetic.
 //!
 //! W is packed once into panels of [`PANEL`] columns, so that a product reads memory sequentially. A
 //! task multiplies two panels by all rows of x, one register tile of rows at a time. So the weights are
-//! read once for any number of rows, and the next panel is prefetched while one is in use.
+//! read once for any number of rows, and the next panel is prefetched while the current one is in use.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -18,7 +18,7 @@ pub const COLUMNS: usize = 2 * PANEL;
 pub struct Linear<F: Format> {
     inputs: usize,
     outputs: usize,
-    /// ceil(N / COLUMNS) pairs of panels of ceil(K / GROUP) blocks each, padded with zeros.
+    /// ceil(N / COLUMNS) pairs of panels, padded with zeros. A panel has ceil(K / GROUP) blocks.
     blocks: OwnedOrMapped<F::Block>,
     /// Bias, padded with zeros to a multiple of [`COLUMNS`].
     bias: Vec<f32>,
@@ -84,7 +84,7 @@ impl<F: Format> Linear<F> {
         task * COLUMNS..self.outputs.min((task + 1) * COLUMNS)
     }
 
-    /// A column of W, decoded from the number format.
+    /// Returns a column of W, decoded from the number format.
     pub fn column(&self, column: usize) -> impl Iterator<Item = f32> {
         let groups = self.inputs.div_ceil(GROUP);
         let panel = &self.blocks[column / PANEL * groups..][..groups];
@@ -194,11 +194,11 @@ const MOST_ROWS: usize = 12;
 
 /// Width of a tile in vectors.
 const fn across<S: Simd>() -> usize {
-    // A tile of two vectors uses each input twice, if there are enough registers.
+    // With enough registers, a tile is two vectors wide, so that each input is used twice.
     if S::ACCUMULATORS >= 24 { 2 } else { 1 }
 }
 
-/// Number of rows with which a tile's accumulators fill the registers.
+/// Largest number of rows for which a tile's accumulators fit in the registers.
 struct MostRows<F>(PhantomData<F>);
 
 impl<F: Format> Kernel for MostRows<F> {
@@ -218,13 +218,13 @@ struct Tile<'a, F: Format> {
     panel: &'a [F::Block],
     /// The next panel.
     next: Option<&'a [F::Block]>,
-    /// Index of this tile and number of tiles; each prefetches its share of the next panel.
+    /// Index of this tile and number of tiles; each tile prefetches its share of the next panel.
     share: (usize, usize),
     /// (PANEL).
     bias: &'a [f32],
     /// (rows).
     results: &'a mut [Results],
-    /// Index of the panel in its task.
+    /// Index of the panel within its task.
     part: usize,
 }
 
@@ -265,7 +265,8 @@ impl<F: Format> Tile<'_, F> {
         }
     }
 
-    /// Each number is a chain of sums over the groups, then the bias, for any `ROWS`.
+    /// Computes the tile's product. For any `ROWS`, each number is a chain of sums over the groups, to
+    /// which the bias is added last.
     #[inline(always)]
     fn product<S: Simd, const ROWS: usize, const ACROSS: usize>(&mut self, simd: S, first: usize) {
         let groups = self.groups;

@@ -1,7 +1,7 @@
 //! Samples a token from logits: rules that modify the distribution, then a random draw.
 //!
 //! The rules and their order match transformers' `generate` (logits processors, then warpers), so that
-//! settings mean the same:
+//! settings have the same meaning:
 //!
 //! 1. repetition penalty over prompt and new tokens
 //! 2. no-repeat n-gram over prompt and new tokens
@@ -12,7 +12,7 @@
 //! Cases that transformers leaves undefined are defined here. Ties rank by lower id, so top-k keeps
 //! exactly k tokens. A NaN logit counts as `-inf`, and `+inf` as the largest finite number. Each filter
 //! keeps at least one token. If the bans of steps 2 and 3 leave no token, the most likely token of the
-//! raw logits is returned; if all of those are `-inf`, token 0.
+//! raw logits is returned; if all raw logits are `-inf`, token 0 is returned.
 //!
 //! A draw consumes exactly one `u64` of the ChaCha stream, and the order of all computations is fixed,
 //! so a text depends only on logits, settings and key.
@@ -60,7 +60,7 @@ pub struct SampledToken {
     pub log_prob: f32,
 }
 
-/// What a device needs to sample one token.
+/// Parameters with which a device samples one token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampleParams {
     /// Batch slot of the text.
@@ -69,7 +69,7 @@ pub struct SampleParams {
     pub position: usize,
     pub prompt_tokens: usize,
     pub eos: Option<u32>,
-    /// Next bits of the text's random stream.
+    /// Next 64 bits of the text's random stream.
     pub draw: u64,
     /// Settings, each within its range.
     pub generation: Arc<Generation>,
@@ -119,9 +119,9 @@ impl Sampler {
 
     /// Samples the token that follows `prompt_and_new`, whose last `new_tokens` tokens are new.
     ///
-    /// `logits` (V) are those of the last position; NaN is replaced by `-inf`, `+inf` by the largest
-    /// finite number. `eos` is the end-of-text token. The result includes the `top_logprobs` most
-    /// likely tokens of the raw distribution.
+    /// `logits` (V) are the logits of the last position. In `logits`, NaN is replaced by `-inf`, and
+    /// `+inf` by the largest finite number. `eos` is the end-of-text token. The result includes the
+    /// `top_logprobs` most likely tokens of the raw distribution.
     ///
     /// # Panics
     /// When `logits` is empty.
@@ -220,8 +220,8 @@ impl Sampler {
         }
     }
 
-    /// Selects the tokens that top-k and top-p keep, and computes their weights. They are sorted by
-    /// likelihood if top-k or top-p is on, otherwise by id.
+    /// Selects the tokens that top-k and top-p keep, and computes their weights. The tokens are sorted
+    /// by likelihood if top-k or top-p is on, otherwise by id.
     fn select_candidates(&mut self, logits: &[f32]) {
         let Generation { temperature, top_k, top_p, min_p, typical_p, .. } = *self.generation;
         let likeliest = self.largest(logits);
@@ -268,7 +268,7 @@ impl Sampler {
         candidates.sort_unstable_by(likelier_first);
     }
 
-    /// Nucleus sampling: keeps a token if the total probability of all more likely ones is below
+    /// Nucleus sampling: keeps a token if the total probability of all more likely tokens is below
     /// `top_p`. The bar is lowered until enough tokens are above it, and only those are sorted.
     fn keep_top_p(&mut self, logits: &[f32], likeliest: f32) {
         let Generation { temperature, top_p, .. } = *self.generation;
@@ -378,14 +378,14 @@ fn total(candidates: &[Candidate]) -> f64 {
     candidates.iter().map(|candidate| candidate.weight).sum()
 }
 
-/// A bar slightly more than `distance` below the largest logit, so that tokens at `distance` are above
-/// it.
+/// Returns a bar slightly more than `distance` below the largest logit, so that tokens at exactly this
+/// distance are above the bar.
 fn bar(likeliest: f32, distance: f64) -> f32 {
     let bar = f64::from(likeliest) - distance;
     (bar - 1e-3 - bar.abs() * 1e-6) as f32
 }
 
-/// Most likely token; the lowest id on ties, and `None` if every logit is `-inf`.
+/// Returns the most likely token: the lowest id on ties, and `None` if every logit is `-inf`.
 fn greatest(level: Level, logits: &[f32]) -> Option<u32> {
     let mut best = None;
     distribution::above(level, logits, f32::NEG_INFINITY, |id, logit| {
@@ -395,13 +395,13 @@ fn greatest(level: Level, logits: &[f32]) -> Option<u32> {
     best
 }
 
-/// Maps 64 random bits to `[0, 1)` in steps of 2⁻⁵³. Not taken from `rand`, which may change its
+/// Maps 64 random bits to `[0, 1)` in steps of 2⁻⁵³. `rand` is not used here, because it may change its
 /// mapping.
 fn uniform(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// The candidate at the fraction `draw`, in `[0, 1)`, of the cumulative weight.
+/// Returns the candidate at the fraction `draw`, in `[0, 1)`, of the cumulative weight.
 fn pick(candidates: &[Candidate], draw: f64) -> Option<u32> {
     let target = draw * total(candidates);
     let mut through = 0.0;

@@ -1,9 +1,10 @@
 //! Vectors of sixteen numbers, for several instruction sets.
 //!
 //! A kernel is written once against [`Simd`] and compiled for each instruction set. Every vector has
-//! sixteen lanes, in one register, two, or none, so that the order of a kernel's additions does not
-//! depend on the CPU. AVX-512 and AVX2 round identically (all multiply-adds are fused) and give the
-//! same bits. `Portable` rounds products and sums separately, and gives the same bits on every machine.
+//! sixteen lanes, whether they are in one register, in two, or in memory, so that the order of a
+//! kernel's additions does not depend on the CPU. AVX-512 and AVX2 round identically (all multiply-adds
+//! are fused) and give the same bits. `Portable` rounds products and sums separately, and gives the same
+//! bits on every machine.
 //!
 //! # Safety
 //! All `unsafe` vector code is in this module's three implementations, and relies on two rules. First, a
@@ -52,7 +53,7 @@ pub trait Simd: Copy {
     fn load_i8(self, from: &Lanes<i8>) -> Self::F32;
     /// Rounds to the nearest bf16, ties to even.
     fn store_bf16(self, to: &mut Lanes<bf16>, x: Self::F32);
-    /// Rounds to the nearest integer, ties to even; for numbers within ±127.
+    /// Rounds to the nearest integer, ties to even. The numbers must be within ±127.
     fn store_i8(self, to: &mut Lanes<i8>, x: Self::F32);
 
     fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
@@ -74,9 +75,9 @@ pub trait Simd: Copy {
     fn shift_into_exponent(self, x: Self::F32) -> Self::F32;
 
     fn splat_i32(self, x: i32) -> Self::I32;
-    /// `sum` plus four products per lane, of unsigned bytes of `weights` and signed bytes of `x`.
+    /// Adds four products per lane to `sum`, of unsigned bytes of `weights` and signed bytes of `x`.
     fn dot_i8(self, sum: Self::I32, weights: &Quads, x: [i8; 4]) -> Self::I32;
-    /// `sum` plus two products per lane. The CPU's instruction for it, if it has one, may give different
+    /// Adds two products per lane to `sum`. A CPU's bf16 dot product instruction may give different
     /// bits, because it treats subnormal numbers as zero.
     fn dot_bf16(self, sum: Self::F32, weights: &Pairs, x: [bf16; 2]) -> Self::F32;
     fn to_f32(self, x: Self::I32) -> Self::F32;
@@ -84,13 +85,14 @@ pub trait Simd: Copy {
     /// Prefetches the cache line at `of`.
     fn prefetch<T>(self, of: &T);
 
-    /// Sum of all lanes, as a tree: the upper half is added to the lower half, and so on.
+    /// Returns the sum of all lanes, computed as a tree: the upper half is added to the lower half, and
+    /// so on.
     #[inline(always)]
     fn sum(self, x: Self::F32) -> f32 {
         self.fold(x, |a, b| a + b)
     }
 
-    /// Largest lane, ignoring NaN.
+    /// Returns the largest lane, ignoring NaN.
     #[inline(always)]
     fn largest(self, x: Self::F32) -> f32 {
         self.fold(x, f32::max)
@@ -172,7 +174,7 @@ impl Level {
         }
     }
 
-    /// Whether it has an instruction for bf16 dot products.
+    /// Whether the instruction set has an instruction for bf16 dot products.
     pub fn multiplies_bf16(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         return self.0 == Set::Avx512Bf16;

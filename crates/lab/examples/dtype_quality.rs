@@ -1,11 +1,11 @@
-//! Measures how reduced precision affects a model's predictions: perplexity of a text in each number
-//! format, and KL divergence from f32.
+//! Measures how a reduced number format affects a model's predictions. Prints the perplexity of a text
+//! in each number format, and the KL divergence from f32.
 //!
 //! ```text
 //! cargo run --release -p lab --example dtype_quality -- MODEL_DIR TEXT_FILE
 //! ```
 //!
-//! The file contains documents separated by lines of `<|endoftext|>`.
+//! TEXT_FILE contains documents, separated by lines that consist of `<|endoftext|>`.
 
 use gpt2::{Checkpoint, Device, Dtype, Gpt2};
 use lab::corpus::Corpus;

@@ -1,4 +1,4 @@
-//! Benchmarks: how fast a model writes, compared with the limits of the machine.
+//! Benchmarks that compare how fast a model writes with the limits of the machine.
 
 mod run;
 

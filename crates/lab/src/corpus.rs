@@ -1,7 +1,7 @@
 //! Reads files and folders into plain-text documents for training and evaluation.
 //!
-//! A document is a title line followed by paragraphs of one line each, all separated by empty lines. A
-//! prompt has the same form.
+//! A document is a title line followed by paragraphs of one line each, with an empty line between any
+//! two. A prompt has the same form.
 
 use std::path::{Path, PathBuf};
 
@@ -21,15 +21,16 @@ pub struct Corpus {
     pub documents: Vec<String>,
     /// Number of files read; a file given twice counts twice.
     pub files: usize,
-    /// Number of files in folders that were skipped because they are neither text nor Markdown.
+    /// Number of files in the given folders that were skipped because they are neither text nor
+    /// Markdown.
     pub skipped: usize,
 }
 
 impl Corpus {
-    /// Reads files, and the text and Markdown files in folders, in the given order.
+    /// Reads the given files, and all text and Markdown files in the given folders, in the given order.
     ///
     /// # Errors
-    /// If a file cannot be read or is not UTF-8, or there is no text in any of them.
+    /// If a file cannot be read or is not UTF-8, or if no file contains any text.
     pub fn read(paths: &[PathBuf]) -> Result<Self> {
         let mut corpus = Self::default();
         for path in paths {
@@ -89,7 +90,7 @@ impl Corpus {
     }
 
     fn keep(&mut self, document: &str) {
-        // Inside a text it would end the document.
+        // Inside a document, the end-of-text marker would be taken for the end of the document.
         let document = document.replace(END_OF_TEXT, "");
         let document = document.trim();
         if !document.is_empty() {
@@ -121,10 +122,10 @@ fn is_text(path: &Path) -> bool {
     is_markdown(path) || path.extension().is_some_and(|end| end == "txt")
 }
 
-/// Returns the title and paragraphs of a Markdown file, without code, tables, images and HTML.
+/// Returns the title and paragraphs of a Markdown file, without code blocks, tables, images and HTML.
 fn of_markdown(path: &Path, text: &str) -> String {
-    // The Markdown may come from anywhere: a first line of `---` may be a rule, and the front matter
-    // may have any keys.
+    // The Markdown may come from anywhere: a first line `---` may be a horizontal rule rather than the
+    // start of front matter, and front matter may have any keys.
     let whole = front_matter::Parts { yaml: None, body: 0..text.len() };
     let parts = front_matter::split(path, text).unwrap_or(whole);
     let yaml = parts.yaml.and_then(|yaml| serde_yaml::from_str::<Value>(&text[yaml]).ok());

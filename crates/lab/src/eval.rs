@@ -1,4 +1,5 @@
-//! Evaluation: prediction of a given text, quality of essays, copying from the training text, and bias.
+//! Evaluation of models: prediction of a text, quality of essays, passages copied from a corpus, and
+//! bias.
 
 mod run;
 
@@ -16,10 +17,10 @@ pub use run::{
     EssayOptions, EvalOptions, Evaluation, ModelUnderTest, PredictionOptions, window_size,
 };
 
-/// Follows an evaluation.
+/// Receives the progress of an evaluation.
 pub trait EvalProgress {
-    /// A part with this many steps begins.
+    /// Called when a part of the evaluation begins, with the number of its steps.
     fn begin(&self, part: &str, steps: usize);
-    /// A step is done.
+    /// Called when a step is done.
     fn step(&self);
 }

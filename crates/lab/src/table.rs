@@ -1,9 +1,9 @@
-//! A text table whose columns are as wide as their contents.
+//! A text table whose columns are as wide as their widest cells.
 
 use std::fmt;
 
-/// Rows of cells under a header row. The first column is left-aligned, the others, numbers, are
-/// right-aligned.
+/// Rows of cells under a header row. The first column is left-aligned. The other columns are
+/// right-aligned, because they contain numbers.
 pub struct TextTable {
     rows: Vec<Vec<String>>,
     is_last_left: bool,
@@ -14,7 +14,7 @@ impl TextTable {
         Self { rows: vec![heads.into_iter().map(Into::into).collect()], is_last_left: false }
     }
 
-    /// The same, with the last column left-aligned for text.
+    /// Left-aligns the last column, for text.
     #[must_use]
     pub fn with_last_to_the_left(self) -> Self {
         Self { is_last_left: true, ..self }

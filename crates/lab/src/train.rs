@@ -6,8 +6,9 @@
 //! ```
 //!
 //! `network` defines the network once, over operations that `ops` implements twice: as CPU kernels and
-//! with candle's operations. candle records the computation graph. All randomness comes from ChaCha,
-//! keyed by seed and step, so a resumed run gives the same results as an uninterrupted one.
+//! with candle's operations. In both cases, candle records the computation graph. All random numbers
+//! come from ChaCha, keyed by the random seed and the step, so a resumed run gives the same results as
+//! an uninterrupted one.
 
 mod error;
 
@@ -49,23 +50,22 @@ pub use run::{BestEvaluation, TrainingEvent, TrainingRun};
 pub use schedule::{Decay, Schedule};
 pub use trainer::{Batch, StepMetrics, Trainer};
 
-/// Training settings. Together with the text, the initial weights and the number format they determine
+/// Training settings. Together with the text, the initial weights and the number format, they determine
 /// the trained model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainingSettings {
-    /// Number of optimizer steps in the whole run.
+    /// Number of optimiser steps in the whole run.
     pub steps: usize,
-    /// Rows per batch.
+    /// Number of rows per batch.
     pub batch_size: usize,
-    /// Batches per step (gradient accumulation).
+    /// Number of batches per step (gradient accumulation).
     pub accumulation: usize,
-    /// Tokens per row; at most the model's number of positions.
+    /// Number of tokens per row; at most the model's number of positions.
     pub context: usize,
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// Learning rate schedule.
     pub schedule: Schedule,
-    /// AdamW's decay rates for the averages of the gradients and of their squares.
+    /// AdamW's decay rates for the moving averages of the gradients and of the squared gradients.
     pub betas: (f64, f64),
     /// AdamW's epsilon, added to the denominator.
     pub epsilon: f64,
@@ -75,8 +75,8 @@ pub struct TrainingSettings {
     pub clip: f64,
     /// Dropout rate, after the embeddings and after the attention and MLP of each block.
     pub dropout: f64,
-    /// Decay of the moving average of the weights, which is evaluated and exported. 0 uses the weights
-    /// themselves.
+    /// Decay rate of the moving average of the weights, which is evaluated and exported. If it is 0, the
+    /// weights themselves are evaluated and exported.
     pub averaged: f64,
     /// Random seed for initial weights, dropout and the order of the documents.
     pub seed: u64,
@@ -109,13 +109,14 @@ impl Default for TrainingSettings {
     }
 }
 
-/// Number format of the inputs of matrix products. Everything else is f32.
+/// Number format of the operands of matrix products. All other numbers are f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// No rounding.
     F32,
-    /// Rounds to bf16, about three decimal digits. Twice as fast on processors with bf16 instructions.
+    /// Rounds to bf16, about three decimal digits. Twice as fast as f32 on processors with bf16
+    /// instructions.
     Bf16,
 }
 
@@ -135,7 +136,6 @@ impl Precision {
         }
     }
 
-    /// Returns the name of the format.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",

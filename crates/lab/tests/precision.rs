@@ -9,19 +9,19 @@ use lab::eval::precision::compare;
 /// Prose that no model was trained on.
 const PROSE: &str = include_str!("../../gpt2/tests/fixtures/prose.txt");
 
-/// The fixtures of `crates/gpt2`.
+/// Returns the folder with the fixtures of `crates/gpt2`.
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../gpt2/tests/fixtures")
 }
 
-/// The tiny checkpoint `deep` in a number format.
+/// Loads the tiny checkpoint `deep` in a number format.
 fn tiny(dtype: Dtype) -> Gpt2 {
     let checkpoint = Checkpoint::from_dir(&fixtures().join("deep")).unwrap();
     Gpt2::load(&checkpoint, &Device::Cpu, dtype).unwrap()
 }
 
-/// A text for [`tiny`], and the log probability of each token of its vocabulary after each token of the
-/// text, from the reference implementation.
+/// Returns a text for [`tiny`], and for each position of the text the log probability of every token of
+/// the vocabulary, computed by the reference implementation.
 fn golden() -> (Vec<u32>, Vec<Vec<f32>>) {
     let file = fixtures().join("deep/golden.safetensors");
     let tensors = candle_core::safetensors::load(file, &candle_core::Device::Cpu).unwrap();

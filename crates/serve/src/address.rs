@@ -8,7 +8,7 @@ use miette::{IntoDiagnostic, miette};
 /// Number of further ports to try if the first is in use.
 const NEXT_PORTS: u16 = 20;
 
-/// Where to listen.
+/// Options for the address to listen on.
 #[derive(Debug, Clone)]
 pub struct ListenOptions {
     pub host: String,
@@ -18,17 +18,17 @@ pub struct ListenOptions {
 }
 
 impl ListenOptions {
-    /// The host, if it is a name and not an address.
+    /// Returns the host if it is a name rather than an IP address.
     pub fn own_name(&self) -> Option<String> {
         Some(self.host.clone()).filter(|host| host.parse::<IpAddr>().is_err())
     }
 }
 
-/// The address in use.
+/// The address that the server listens on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoundAddress {
     pub socket: SocketAddr,
-    /// The port that was wanted, if it was in use and another was chosen.
+    /// The requested port, if it was in use and another port was chosen.
     pub instead_of: Option<u16>,
 }
 
@@ -48,7 +48,8 @@ impl BoundAddress {
 /// Binds the first free port.
 ///
 /// # Errors
-/// If the host is not an address of this machine, or no port is free or allowed.
+/// If the host is not an address of this machine, this process may not use the port, or every port that
+/// it tries is in use.
 pub fn listen(options: &ListenOptions) -> miette::Result<(TcpListener, BoundAddress)> {
     let ListenOptions { host, port, port_is_fixed } = options;
     let last = if *port_is_fixed { *port } else { port.saturating_add(NEXT_PORTS) };

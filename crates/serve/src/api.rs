@@ -1,8 +1,9 @@
-//! The endpoint: OpenAI's completions API, so that existing clients can use a GPT-2 that Venti
-//! runs. Nothing is served below `/v1/` unless the endpoint is enabled.
+//! The API endpoint. It implements OpenAI's completions API, so that existing clients can use a GPT-2
+//! that Venti runs. The routes below `/v1/` exist only if the endpoint is enabled.
 //!
-//! A request is split into choices, which share an engine with the essay writer and the desk, and the
-//! answer is sent as they are generated. Generation stops if the client disconnects.
+//! A request is split into choices. The engine that generates them is shared with the essay writer and
+//! the desk. A streamed answer is sent piece by piece while the choices are generated. Generation stops
+//! if the client disconnects.
 
 mod answer;
 mod body;
@@ -36,7 +37,7 @@ use error::ApiError;
 use request::CompletionRequest;
 use response::{CompletionResponse, ModelInfo, ModelList};
 
-/// The endpoint and its configuration.
+/// The configuration and the shared state of the endpoint.
 pub struct Api {
     pub server: ServerState,
     /// The key that every request must carry. Without a key, the Host header must name this server,
@@ -52,11 +53,11 @@ pub struct Api {
 pub struct Limits {
     /// Maximum size of the body, in bytes.
     pub body: usize,
-    /// Maximum time until the body has arrived.
+    /// Maximum time for receiving the body.
     pub body_time: Duration,
-    /// Maximum number of choices, over all prompts.
+    /// Maximum number of choices for all prompts together.
     pub choices: usize,
-    /// Maximum time for the answer.
+    /// Maximum time from the arrival of the whole body to the end of the answer.
     pub time: Duration,
 }
 
@@ -74,7 +75,7 @@ impl Default for Limits {
 /// Checks that the endpoint may listen on this address.
 ///
 /// # Errors
-/// If other machines can reach it and there is no key.
+/// If other machines can reach the address and no key is set.
 pub fn may_listen(ip: IpAddr, key: Option<&str>) -> miette::Result<()> {
     if ip.is_loopback() || key.is_some() {
         return Ok(());
@@ -88,7 +89,7 @@ pub fn may_listen(ip: IpAddr, key: Option<&str>) -> miette::Result<()> {
 /// Checks that clients can send this key.
 ///
 /// # Errors
-/// If it is empty, or contains characters that a header cannot carry.
+/// If the key is empty, or contains characters that a header cannot carry.
 pub fn check_key(key: &str) -> miette::Result<()> {
     if !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
@@ -115,7 +116,8 @@ pub fn router(api: Api) -> Router {
 
 type ApiState = State<Arc<Api>>;
 
-/// Rejects requests that are not allowed.
+/// Rejects requests without the API key or, if no key is set, requests that [`guard::may_change`]
+/// refuses.
 async fn admitted(State(api): ApiState, request: Request, next: Next) -> Response {
     match api.admits(request.headers()) {
         Ok(()) => next.run(request).await,
@@ -165,7 +167,7 @@ impl Api {
     }
 }
 
-/// Names of the available models: the site's, then the others.
+/// Names of the available models, the site's own model first.
 fn names(project: &Project) -> Result<Vec<String>, ApiError> {
     model_names::available(project).map_err(|report| failed(&report))
 }
@@ -251,7 +253,7 @@ async fn unsupported_method(request: Request) -> ApiError {
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message).code("method_not_supported")
 }
 
-/// Runs work that may wait for files or a model on a thread for blocking tasks.
+/// Runs `work`, which may wait for files or for a model, on a thread for blocking tasks.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {

@@ -11,19 +11,19 @@ use crate::preview_state::PreviewState;
 use crate::site_snapshot::SiteSnapshot;
 use crate::watch::{Watched, Watcher};
 
-/// A successful build.
+/// The result of a successful build.
 pub struct BuiltSite {
     pub snapshot: SiteSnapshot,
     /// The site's path on its host.
     pub prefix: String,
-    /// Missing essays, about to be written.
+    /// Essays that are missing and about to be written.
     pub missing: PendingEssays,
 }
 
-/// Builds the site, given the last successful build. Returns the problem as text if that fails.
+/// Builds the site, given the last successful build. Returns the problem as text if the build fails.
 ///
-/// The second argument sets the files to watch. It must be called before these files are read, so
-/// that no change goes unnoticed.
+/// The second argument is a function that sets the files to watch. The build must call it before it
+/// reads these files, so that no change goes unnoticed.
 pub trait BuildSite:
     FnMut(&SiteSnapshot, &mut dyn FnMut(Watched)) -> Result<BuiltSite, String> + Send + 'static
 {
@@ -37,17 +37,17 @@ impl<F> BuildSite for F where
 /// An event to report in the terminal.
 #[derive(Debug)]
 pub enum BuildEvent<'a> {
-    /// A build that added, changed or removed `changed` files.
+    /// A build succeeded, and added, changed or removed `changed` files.
     Built { changed: usize, files: usize, took: Duration },
-    /// The problem is fixed, and no file differs from the last good build.
+    /// The problem of the last build is fixed, and no file differs from the last successful build.
     Fixed,
-    /// A new problem.
+    /// A build failed with a new problem.
     Failed(&'a str),
-    /// Some files cannot be watched, with the reason.
+    /// Some files cannot be watched, for the given reason.
     Unwatched(&'a str),
 }
 
-/// Builds now and after every change, until the watcher stops.
+/// Builds the site now and after every change, until the watcher stops.
 pub fn run(
     mut build: impl BuildSite,
     mut watcher: Watcher,

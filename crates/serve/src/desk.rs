@@ -1,7 +1,7 @@
 //! The desk: a page for writing with the model and editing the results.
 //!
-//! `/_venti/` is the page, and `/_venti/desk/…` its JSON API. Changes to a session's drafts arrive
-//! as server-sent events.
+//! The page is at `/_venti/`, and its JSON API is below `/_venti/desk/`. The server sends changes to a
+//! session's drafts as server-sent events.
 
 mod draft;
 mod events;
@@ -38,7 +38,7 @@ use content::project::Project;
 use rejection::Rejection;
 use writing::Sessions;
 
-/// Maximum size of a request body, in bytes: a seed's file, encoded as JSON.
+/// Maximum size of a request body, in bytes. It leaves room for a seed's file, encoded as JSON.
 const MAX_BODY: usize = 4 << 20;
 
 /// State shared by the desk's requests.
@@ -89,7 +89,7 @@ pub fn router(desk: Desk) -> Router {
 type DeskState = State<Arc<Desk>>;
 type JsonResult = Result<axum::Json<Value>, Rejection>;
 
-/// Refuses other machines and pages of other sites.
+/// Refuses requests from other machines and from pages of other sites.
 async fn guarded(State(desk): DeskState, request: Request, next: Next) -> Response {
     match guard::may_write(&request, desk.own.as_deref()) {
         Ok(()) => next.run(request).await,
@@ -97,7 +97,7 @@ async fn guarded(State(desk): DeskState, request: Request, next: Next) -> Respon
     }
 }
 
-/// A JSON body. Errors become a [`Rejection`].
+/// A JSON request body. An invalid body becomes a [`Rejection`].
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
@@ -120,7 +120,7 @@ async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|_| Err(Rejection::failed("internal error: see the terminal")))
 }
 
-/// The data that the page starts with.
+/// The data that the page needs when it opens.
 async fn site(State(desk): DeskState) -> JsonResult {
     blocking(move || {
         let project = match desk.project() {

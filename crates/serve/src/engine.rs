@@ -1,10 +1,11 @@
-//! One model shared by all clients: the essay writer, the desk and the endpoint use the same batch,
+//! One model, shared by all its clients. The essay writer, the desk and the endpoint use the same batch,
 //! and none of them can starve another.
 //!
 //! A thread owns the model. A [`Client`] submits requests, each with a [`Subscriber`] that receives the
-//! [`Event`]s of its text. A free slot of the batch goes to the next client in turn that has fewer slots
-//! than its share. One share always stays free, so that a new client can start at once instead of
-//! waiting for somebody's long text to end.
+//! [`Event`]s of the generated text. The slots of the batch are divided into equal shares: one for each
+//! client with requests and, if the batch is large enough, one that stays free. A free slot goes to the
+//! next client in turn that has fewer slots than its share. The free share lets a new client start at
+//! once, instead of waiting for another client's long text to end.
 
 mod client;
 mod event;
@@ -35,7 +36,7 @@ pub struct Engine {
     model: ModelProperties,
 }
 
-/// Properties of the model, available without its thread.
+/// Properties of the model that can be read without its thread.
 struct ModelProperties {
     provenance: Provenance,
     tokenizer: Arc<dyn Tokenizer>,
@@ -44,7 +45,7 @@ struct ModelProperties {
 }
 
 impl Engine {
-    /// Starts a model.
+    /// Starts a model on a thread of its own.
     ///
     /// # Errors
     /// If the system cannot create a thread.
@@ -62,7 +63,7 @@ impl Engine {
         Ok(Self { queue, model })
     }
 
-    /// A new client.
+    /// Creates a client of this engine.
     pub fn client(self: &Arc<Self>) -> Client {
         Client::new(Arc::clone(self))
     }
@@ -89,21 +90,22 @@ impl Drop for Engine {
     }
 }
 
-/// The loaded models.
+/// The loaded models, by name.
 #[derive(Default)]
 pub struct Engines {
     loaded: Mutex<HashMap<String, Arc<EngineSlot>>>,
 }
 
-/// A loaded model, or `None`. Loading holds this lock, so that others wait only if they want the
-/// same model.
+/// A loaded model, or `None`. A thread that loads the model holds this lock, so other threads wait only
+/// if they need the same model.
 type EngineSlot = Mutex<Option<(Identity, Arc<Engine>)>>;
 
 impl Engines {
-    /// The model of that name. Loads it if necessary, and again if its identity has changed.
+    /// Returns the identity and the engine of a model. Loads the model if necessary, and again if its
+    /// identity has changed or its thread has stopped.
     ///
     /// # Errors
-    /// If it cannot be loaded.
+    /// If the model cannot be loaded.
     pub fn get(
         &self,
         models: &mut dyn Models,

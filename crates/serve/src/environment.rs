@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use content::project::Project;
 use generator::Models;
 
-/// The process around the preview.
+/// Access to the process around the preview.
 pub trait Environment: Send + Sync {
     /// The project, with its current configuration.
     ///
@@ -16,12 +16,13 @@ pub trait Environment: Send + Sync {
     /// The models of a project.
     ///
     /// # Errors
-    /// If its `venti.lock` is invalid, or this machine does not support a flag.
+    /// If the project's `venti.lock` is invalid, or this machine does not support what a command-line
+    /// flag asks for.
     fn models(&self, project: &Project) -> miette::Result<Box<dyn Models>>;
 
     /// The current date.
     ///
     /// # Errors
-    /// If it cannot be determined.
+    /// If the date cannot be determined.
     fn today(&self) -> miette::Result<Date>;
 }

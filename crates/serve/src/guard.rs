@@ -1,6 +1,7 @@
-//! Checks which requests may change something: those of the preview's own pages and of programs
-//! without a browser. A web page can also make a browser send requests here (cross-site request
-//! forgery), or point its own host name at this machine (DNS rebinding). Both are refused.
+//! Decides which requests may change something. Requests from the preview's own pages and from programs
+//! other than browsers are allowed. A page of another site can make a browser send requests here
+//! (cross-site request forgery), or point the site's host name at this machine (DNS rebinding). Both
+//! kinds of request are refused.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,7 +9,7 @@ use axum::extract::{ConnectInfo, Request};
 use axum::http::Method;
 use axum::http::header::{self, HeaderMap};
 
-/// Checks a request to the desk, which writes to this machine's files. It must come from this
+/// Checks a request to the desk, which writes to this machine's files. The request must come from this
 /// machine and, if it would change something, pass [`may_change`].
 ///
 /// # Errors
@@ -45,17 +46,17 @@ pub fn may_change(headers: &HeaderMap, own: Option<&str>) -> Result<(), &'static
     if let Some(origin) = text(header::ORIGIN)
         && origin.strip_prefix("http://") != Some(host)
     {
-        return Err("requests from pages of other sites are refused");
+        return Err("requests from pages on other sites are refused");
     }
-    // Browsers send this header where they leave out the origin.
+    // Browsers send this header with requests for which they leave out the Origin header.
     match headers.get("sec-fetch-site").map(|value| value.as_bytes()) {
         None | Some(b"same-origin" | b"none") => Ok(()),
-        Some(_) => Err("requests from pages of other sites are refused"),
+        Some(_) => Err("requests from pages on other sites are refused"),
     }
 }
 
-/// Whether the host cannot be the result of DNS rebinding: an address, `localhost`, or the name
-/// that the server was started with.
+/// Whether `host` names this server in a way that DNS rebinding cannot fake: by an IP address, as
+/// `localhost`, or by the name that the server was told to listen on.
 fn is_this_machine(host: &str, own: Option<&str>) -> bool {
     if host.parse::<SocketAddr>().is_ok() || host.parse::<IpAddr>().is_ok() {
         return true;

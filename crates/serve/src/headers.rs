@@ -1,5 +1,6 @@
-//! `_headers`, as Netlify and Cloudflare Pages read it: the response headers of each path. The
-//! preview sends them too, so that a policy that breaks a page shows before the site is published.
+//! Reads `_headers`, the file that lists the response headers of each path for Netlify and Cloudflare
+//! Pages. The preview sends the same headers, so that a policy that breaks a page is noticed before the
+//! site is published.
 
 /// The rules of a site, in file order.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -7,7 +8,7 @@ pub struct HeaderRules(Vec<HeaderRule>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct HeaderRule {
-    /// The path; only its beginning if `open`.
+    /// The path to match. If `open` is true, every path that begins with it matches.
     path: String,
     /// Whether the pattern ended in `*`.
     open: bool,
@@ -16,8 +17,8 @@ struct HeaderRule {
 }
 
 impl HeaderRules {
-    /// Parses the file. Like the hosts, skips every line that is neither a path nor a header below
-    /// one.
+    /// Parses `_headers`. Like Netlify and Cloudflare Pages, skips every line that is neither a path nor
+    /// a header below a path.
     pub fn parse(file: &[u8]) -> Self {
         let mut rules: Vec<HeaderRule> = Vec::new();
         for line in String::from_utf8_lossy(file).lines() {

@@ -1,4 +1,4 @@
-//! Answers requests as a static host does: with a file, a redirect or the 404 page; with entity
+//! Answers requests as a static host does, with a file, a redirect or the 404 page. Supports entity
 //! tags, ranges and the headers of `_headers`.
 //!
 //! Paths are looked up in the list of the site's files, never on the disk, so no request can reach
@@ -20,12 +20,12 @@ pub enum FileLookup {
     File(String, Arc<ServedFile>),
     /// A folder whose path lacks the trailing slash.
     Folder,
-    /// Not found; holds the site's 404 page, if there is one.
+    /// Nothing was found. Holds the site's 404 page, if there is one.
     Nothing(Option<Arc<ServedFile>>),
 }
 
-/// Looks up the path of a request, percent-encoded and without its query. `prefix` is the site's
-/// path on its host, such as `/` or `/blog/`.
+/// Looks up `path`, the percent-encoded path of a request without its query. `prefix` is the site's path
+/// on its host, such as `/` or `/blog/`.
 pub fn find(snapshot: &SiteSnapshot, prefix: &str, path: &str) -> FileLookup {
     let nothing = || FileLookup::Nothing(snapshot.get(NOT_FOUND).cloned());
     let file = |path: &str| {
@@ -75,7 +75,7 @@ pub fn answer(
         }
         FileLookup::Folder => {
             let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-            // Exactly one leading slash: `//host/` would lead to another host.
+            // The target has exactly one leading slash, because `//host/` would lead to another host.
             let target = format!("/{}/{query}", path.trim_matches('/'));
             let Ok(target) = HeaderValue::from_str(&target) else {
                 return plain(StatusCode::NOT_FOUND, "page not found\n", no_store());
@@ -128,7 +128,7 @@ fn with_body(
     }
     headers.insert(header::CONTENT_TYPE, content_type(path));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    // A part of a file is no use if the file has changed since.
+    // A part of the current file is useless to a client whose other parts come from an older version.
     let still = text(header::IF_RANGE).is_none_or(|tag| tag == served.etag);
     let range = text(header::RANGE).filter(|_| still && status == StatusCode::OK);
     let length = served.body.len();
@@ -153,7 +153,7 @@ fn with_body(
     response
 }
 
-/// Whether one of the tags is `etag`, by weak comparison (RFC 9110, 13.1.2).
+/// Whether `tags` contains `etag`, by weak comparison (RFC 9110, 13.1.2).
 fn matches(tags: &str, etag: &str) -> bool {
     tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
@@ -164,7 +164,8 @@ enum Range {
     Part(usize, usize),
     /// The range lies outside the file.
     Beyond,
-    /// Several parts, or not a range of bytes: a server may then send the whole file.
+    /// The request asks for several parts, or for something other than a range of bytes. A server may
+    /// then send the whole file.
     Whole,
 }
 
@@ -228,7 +229,8 @@ mod tests {
         ])
     }
 
-    /// The path of the file found; else `folder`, or `nothing` and whether there is a 404 page.
+    /// Looks up a path in the test site. Returns the path of the file if one is found, `folder` for a
+    /// folder, or else `nothing` and whether the site has a 404 page.
     fn found(prefix: &str, path: &str) -> String {
         match find(&site(), prefix, path) {
             FileLookup::File(path, _) => path,

@@ -17,7 +17,7 @@ try {
     addEventListener("load", back);
   }
 } catch {
-  // Without storage the page starts at the top.
+  // If storage is unavailable, the page starts at the top.
 }
 
 function again() {
@@ -26,7 +26,7 @@ function again() {
     const { pathname: path } = location;
     sessionStorage.setItem(memory, JSON.stringify({ path, top: scrollY, left: scrollX }));
   } catch {
-    // Without storage the position is lost.
+    // If storage is unavailable, the position is lost.
   }
   location.reload();
 }
@@ -44,8 +44,8 @@ function restyle(styles) {
     sheet.old.push(sheet.link);
     sheet.link.after(link);
     sheet.link = link;
-    // Old sheets stay until the newest has loaded, so that nothing flashes. A sheet that was replaced
-    // while loading is ignored.
+    // Old sheets stay until the newest one has loaded, so that the page never flashes unstyled. A sheet
+    // that was replaced while it was loading is ignored.
     const settled = loaded => {
       if (sheet.link !== link) return;
       if (!loaded) return again();
@@ -154,7 +154,7 @@ function listen() {
   events.addEventListener("message", event => update(JSON.parse(event.data)));
 }
 
-// Browsers limit the connections to one host, so a hidden tab closes its own.
+// Browsers limit the connections to one host, so a hidden tab closes its connection.
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) return listen();
   if (events) events.close();

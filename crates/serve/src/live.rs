@@ -1,5 +1,5 @@
-//! The script that the preview adds to every page, allowed in the page's policy by its hash. It
-//! reloads the page after a rebuild and shows build problems.
+//! The script that the preview adds to every page. It reloads the page after a rebuild and shows build
+//! problems. The page's Content-Security-Policy allows the script by its hash.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -18,7 +18,7 @@ static SOURCE: LazyLock<String> =
 /// Identifies the version of a page that a browser shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PageVersion {
-    /// Hash of everything but the addresses of the style sheets.
+    /// Hash of the whole page except the addresses of its style sheets.
     pub frame: String,
     /// Addresses of the style sheets, in page order.
     pub styles: Vec<String>,
@@ -45,7 +45,7 @@ pub fn with_script(html: &[u8]) -> (Vec<u8>, PageVersion) {
     (out.into_bytes(), page)
 }
 
-/// The policy, extended so that the script may run and connect.
+/// Extends a Content-Security-Policy so that the script may run and connect to the server.
 pub fn allowed_by(policy: &str) -> String {
     let directive = |name: &str| {
         policy
@@ -76,7 +76,7 @@ pub fn allowed_by(policy: &str) -> String {
     parts.join("; ")
 }
 
-/// Byte range of the policy in the page.
+/// Byte range of the Content-Security-Policy in the page, if it has one.
 fn policy_of(html: &str) -> Option<Range<usize>> {
     let meta = html.find("http-equiv=\"Content-Security-Policy\"")?;
     let name = "content=\"";

@@ -1,12 +1,12 @@
-//! The names of the models that requests may use: those that the site already uses, and the embedded
-//! one. Any other would start an unexpected download.
+//! The names of the models that requests may use: the models that the site already uses, and the
+//! embedded model. A request for any other model would start an unexpected download.
 
 use std::collections::BTreeSet;
 
 use content::lockfile::Lockfile;
 use content::project::Project;
 
-/// Names of the available models, the site's own first.
+/// Names of the available models, the site's own model first.
 ///
 /// # Errors
 /// If `venti.lock` cannot be read.

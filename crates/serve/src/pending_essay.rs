@@ -9,7 +9,7 @@ use site::escape;
 pub struct PendingEssay {
     pub title: String,
     pub quote: String,
-    /// Raw model output, not cleaned.
+    /// The text so far: raw model output that has not been cleaned.
     pub(crate) text: String,
     /// The round of candidates that `text` belongs to.
     pub(crate) round: u32,
@@ -28,7 +28,7 @@ pub enum EssayStage {
     Failed,
 }
 
-/// All unfinished essays, by the path of their future page.
+/// All unfinished essays, by the paths of their future pages.
 pub type PendingEssays = BTreeMap<String, PendingEssay>;
 
 impl PendingEssay {
@@ -72,7 +72,8 @@ impl PendingEssay {
     }
 }
 
-/// The essays that are missing now, each with the progress known from `before`.
+/// Returns the missing essays, each with its progress from `before` if its title and quote are
+/// unchanged.
 pub fn carried_on(missing: PendingEssays, before: &PendingEssays) -> PendingEssays {
     let known = |(path, new): (String, PendingEssay)| {
         let same = |old: &&PendingEssay| (&old.title, &old.quote) == (&new.title, &new.quote);
@@ -82,7 +83,7 @@ pub fn carried_on(missing: PendingEssays, before: &PendingEssays) -> PendingEssa
     missing.into_iter().map(known).collect()
 }
 
-/// Essays without text, at paths and with titles of these names.
+/// Essays without text. Each name serves as both the path and the title of an essay.
 #[cfg(test)]
 pub fn missing(titles: &[&str]) -> PendingEssays {
     let new =

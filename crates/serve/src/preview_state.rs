@@ -1,4 +1,4 @@
-//! What the preview shows: the site, with its status.
+//! The state that the preview shows: the site and its status.
 
 use std::sync::Arc;
 

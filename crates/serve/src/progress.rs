@@ -15,7 +15,7 @@ const REPORT_EVERY: Duration = Duration::from_millis(60);
 /// Reports the progress of essays to browsers.
 pub struct ProgressReporter {
     state: Sender<PreviewState>,
-    /// Text not reported yet, with its round, by page path.
+    /// Text that has not been reported yet, with its round, by the path of the essay's page.
     unreported: BTreeMap<String, (u32, String)>,
     reported: Instant,
 }
@@ -26,7 +26,8 @@ impl ProgressReporter {
         Self { state, unreported: BTreeMap::new(), reported: Instant::now() }
     }
 
-    /// Adds a piece to the candidate shown for an essay. A new round starts the text over.
+    /// Adds a piece of text to the candidate that is shown for the essay at `path`. A new round starts
+    /// the text over.
     pub fn piece(&mut self, path: String, round: u32, piece: &str) {
         let (known_round, text) = self.unreported.entry(path).or_default();
         if *known_round != round {
@@ -39,7 +40,7 @@ impl ProgressReporter {
         }
     }
 
-    /// Marks an essay that will not be written.
+    /// Sets the stage of an essay that will not be written.
     pub fn ended(&mut self, path: &str, stage: EssayStage) {
         self.report();
         self.state.send_modify(|state| {

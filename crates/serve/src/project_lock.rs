@@ -6,20 +6,22 @@ use std::time::Duration;
 use content::lock::{LockHeld, ProcessLock};
 use content::project::Project;
 
-/// Interval at which a locked project is tried again.
+/// Interval between attempts to take a lock that another process holds.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// The project's write lock. Everything in this process shares it; other processes wait.
+/// The project's write lock. All threads of this process share it, and other processes wait for it.
 #[derive(Default)]
 pub struct ProjectLock {
     lock: Mutex<Weak<ProcessLock>>,
 }
 
 impl ProjectLock {
-    /// Takes the lock. If another process holds it, calls `waiting` once with the holder.
+    /// Takes the lock. If another process holds it, calls `waiting` once with that process's
+    /// description.
     ///
     /// # Errors
-    /// [`LockHeld`] after `patience`, or if the lock cannot be created.
+    /// [`LockHeld`] if another process still holds the lock after `patience`, or another error if the
+    /// lock cannot be created.
     pub fn take(
         &self,
         project: &Project,

@@ -26,12 +26,12 @@ use crate::watch::Watcher;
 /// Time that open requests get to finish after a shutdown signal.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(700);
 
-/// Services that run next to the site.
+/// The services that the server offers besides the site.
 pub struct Services {
     /// Models and the write lock for the desk.
     pub server: ServerState,
-    /// The host name that the server was told to listen on, if it is a name and not an address.
-    /// Requests for it are trusted.
+    /// The host name that the server was told to listen on, if it is a name and not an address. Requests
+    /// that name this host are trusted.
     pub own: Option<String>,
     /// The OpenAI-style endpoint, if enabled.
     pub api: Option<Api>,
@@ -51,7 +51,7 @@ pub fn run(
     services: Services,
 ) -> miette::Result<()> {
     let watcher =
-        Watcher::new().map_err(|error| miette!("cannot watch the files of this site: {error}"))?;
+        Watcher::new().map_err(|error| miette!("cannot watch the site's files: {error}"))?;
     let (state, shown) = watch::channel(PreviewState::default());
     let reporter = ProgressReporter::new(state.clone());
     let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
@@ -125,7 +125,7 @@ async fn file(State(preview): State<Arc<Preview>>, request: Request) -> Response
     }
     let (path, query) = (request.uri().path(), request.uri().query());
     if path == "/" && *state.prefix != *"/" {
-        // The root of a host whose site is in a subfolder leads to the site.
+        // If the site is in a subfolder of its host, the root of the host redirects to the site.
         let target = HeaderValue::from_str(&state.prefix);
         if let Ok(target) = target {
             return host::plain(
@@ -141,15 +141,15 @@ async fn file(State(preview): State<Arc<Preview>>, request: Request) -> Response
     host::answer(&state.snapshot, &state.prefix, request.method(), path, query, request.headers())
 }
 
-/// Placeholder while no build has succeeded. The added script shows the problem, and reloads the
-/// page once it is fixed.
+/// Placeholder page that is shown until a build succeeds. The script that the preview adds shows the
+/// problem, and reloads the page once the problem is fixed.
 fn unbuilt() -> Response<Body> {
     let html = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
                 <title>Not built yet</title></head><body></body></html>";
     page(StatusCode::SERVICE_UNAVAILABLE, html)
 }
 
-/// A page that the preview itself makes.
+/// The response for a page that the preview itself makes.
 fn page(status: StatusCode, html: &str) -> Response<Body> {
     let (body, _) = live::with_script(html.as_bytes());
     let mut response = Response::new(Body::from(body));

@@ -8,7 +8,7 @@ use crate::project_lock::ProjectLock;
 use content::project::Project;
 use generator::Identity;
 
-/// State shared by everything in this process that writes. Cheap to clone.
+/// State shared by all parts of this process that generate text or write files. Cheap to clone.
 #[derive(Clone)]
 pub struct ServerState {
     pub environment: Arc<dyn Environment>,
@@ -23,7 +23,7 @@ impl ServerState {
         Self { environment: Arc::new(environment), engines: Arc::default(), lock: Arc::default() }
     }
 
-    /// The engine of a model, which is loaded if necessary.
+    /// Returns the identity and the engine of a model. Loads the model if necessary.
     ///
     /// # Errors
     /// If the model cannot be loaded.

@@ -21,8 +21,9 @@ pub struct ServedFile {
     pub etag: String,
     /// The version of the page; `None` for other files.
     pub page: Option<live::PageVersion>,
-    /// Hash of the file as the build made it, and of its inputs.
+    /// Hash of the file as the build made it, before the preview's script is added.
     made: Hash,
+    /// Hash of the inputs that the file is made from.
     input: Hash,
 }
 
@@ -36,7 +37,7 @@ pub struct SiteSnapshot {
     pub headers: Arc<HeaderRules>,
 }
 
-/// Number of removed files to keep.
+/// Maximum number of removed files to keep.
 const MOST_GONE: usize = 32;
 
 impl SiteSnapshot {
@@ -50,7 +51,7 @@ impl SiteSnapshot {
         self.gone.iter().rev().find(|(gone, _)| gone == path).map(|(_, file)| file)
     }
 
-    /// The removed files to keep once `next` is the site.
+    /// Returns the removed files to keep once `next` replaces this snapshot.
     fn gone_after(
         &self,
         next: &HashMap<String, Arc<ServedFile>>,
@@ -87,7 +88,7 @@ impl SiteSnapshot {
 /// The snapshot that a build is making.
 pub struct SnapshotBuilder<'s> {
     last: &'s SiteSnapshot,
-    /// Output of an earlier `venti build`, reused for pictures, which are slow to draw.
+    /// Output of an earlier `venti build`. Pictures are reused from it, because they are slow to draw.
     disk: LastBuild,
     /// Paths of the files taken from `disk`.
     taken: Mutex<HashSet<String>>,
@@ -180,13 +181,13 @@ fn unlocked<T>(mutex: Mutex<T>) -> T {
     mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A snapshot of these files, each made from its own path.
+/// A snapshot of these files. The hash of each path serves as the hash of the file's inputs.
 #[cfg(test)]
 pub fn snapshot_of(files: &[(&str, &str)]) -> SiteSnapshot {
     next_of(&SiteSnapshot::default(), files, &[])
 }
 
-/// The snapshot after `last`: some files are made, and some are kept.
+/// The snapshot after `last`, in which `files` are made and `kept` are kept from `last`.
 #[cfg(test)]
 pub fn next_of(last: &SiteSnapshot, files: &[(&str, &str)], kept: &[&str]) -> SiteSnapshot {
     let builder = SnapshotBuilder::new(last, LastBuild::default());
@@ -211,7 +212,8 @@ mod tests {
         let second =
             next_of(&first, &[("b.txt", "b"), ("d.txt", "d"), ("a.html", "other")], &["c.txt"]);
         assert_eq!(second.count(), 4);
-        // A file made again with the same content is no change; a removed file is one.
+        // A file that is made again with the same content does not count as a change, but a removed file
+        // does.
         assert_eq!(second.changes_since(&first), ["a.html", "d.txt"]);
         let third = next_of(&second, &[], &["b.txt"]);
         assert_eq!(third.changes_since(&second), ["a.html", "c.txt", "d.txt"]);

@@ -14,7 +14,7 @@ use crate::pending_essay::PendingEssay;
 use crate::preview_state::{Preview, PreviewState};
 use crate::site_snapshot::SiteSnapshot;
 
-/// The page that a browser shows.
+/// The query of a request for updates. It names the page that the browser shows.
 #[derive(Deserialize)]
 pub struct PageQuery {
     #[serde(default)]
@@ -25,19 +25,19 @@ pub struct PageQuery {
 #[derive(Serialize)]
 struct PageUpdate<'a> {
     problem: Option<&'a str>,
-    /// Whether a build has succeeded, so that its site is shown in spite of a problem.
+    /// Whether a build has succeeded. If so, the site is still shown while there is a problem.
     built: bool,
     work: Option<&'a str>,
-    /// The current page at the browser's path.
+    /// The version of the current page at the browser's path.
     page: Option<&'a PageVersion>,
     /// The text so far, if the page's essay is still being written.
     text: Option<&'a str>,
     note: Option<&'a str>,
-    /// Paths of the files other than pages that changed since the last update.
+    /// Paths of the files that have changed since the last update, not counting pages.
     changed: Vec<String>,
 }
 
-/// Streams the updates of one page as server-sent events.
+/// Streams the updates for one page as server-sent events.
 pub async fn updates(
     State(preview): State<Arc<Preview>>,
     Query(PageQuery { path }): Query<PageQuery>,
@@ -50,7 +50,8 @@ pub async fn updates(
             loop {
                 let state = shown.borrow_and_update().clone();
                 let update = update(&state, sent.as_ref().map(|(_, snapshot)| snapshot), &path);
-                // Most changes do not concern this page.
+                // Most changes do not affect this page, so an update is sent only if it differs from the
+                // last one.
                 if sent.as_ref().is_none_or(|(before, _)| *before != update) {
                     let event = sse::Event::default().data(&update);
                     let next = (shown, ending, Some((update, state.snapshot)), path);
@@ -65,7 +66,7 @@ pub async fn updates(
     Sse::new(stream).keep_alive(KeepAlive::default())
 }
 
-/// The update for the page at `path`, as JSON. `sent` is the site at its last update.
+/// The update for the page at `path`, as JSON. `sent` is the site at the time of the last update.
 fn update(state: &PreviewState, sent: Option<&SiteSnapshot>, path: &str) -> String {
     let file = match host::find(&state.snapshot, &state.prefix, path) {
         FileLookup::File(_, file) | FileLookup::Nothing(Some(file)) => Some(file),

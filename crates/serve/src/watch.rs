@@ -10,17 +10,17 @@ use notify::{EventKind, RecursiveMode, Watcher as _};
 
 use content::fs;
 
-/// A save often causes several events. It counts as finished after this long without one.
+/// A save often causes several events. It counts as finished once no event has arrived for this long.
 const QUIET: Duration = Duration::from_millis(12);
 
-/// Upper limit for that wait while changes keep coming.
+/// Maximum time to wait for a pause while changes keep coming.
 const LONGEST: Duration = Duration::from_millis(200);
 
 /// The files that a site is made from.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Watched {
     pub files: BTreeSet<PathBuf>,
-    /// Folders with everything below them; they need not exist.
+    /// Folders, each watched with everything below it. They need not exist.
     pub folders: BTreeSet<PathBuf>,
 }
 
@@ -30,7 +30,7 @@ impl Watched {
         Self { files: BTreeSet::from([file]), folders: BTreeSet::new() }
     }
 
-    /// Whether a change at this path, or of everything below it, affects the site.
+    /// Whether a change of the file or folder at this path may affect the site.
     fn concerns(&self, path: &Path) -> bool {
         if path.file_name().is_some_and(fs::is_temporary) {
             return false;
@@ -40,8 +40,8 @@ impl Watched {
         of_file || self.folders.iter().any(of_folder)
     }
 
-    /// The folders that the system has to watch, and whether recursively. If a path does not exist,
-    /// its nearest existing parent is watched, so that its creation is noticed.
+    /// The folders that the system has to watch, each with whether it is watched recursively. If a path
+    /// does not exist, its nearest existing parent is watched, so that its creation is noticed.
     fn places(&self) -> BTreeSet<(PathBuf, bool)> {
         let mut places = BTreeSet::new();
         for file in &self.files {
@@ -51,7 +51,7 @@ impl Watched {
             if folder.is_dir() {
                 places.insert((folder.clone(), true));
             }
-            // To notice when the folder itself is removed or created.
+            // The parent is watched to notice when the folder itself is removed or created.
             places.extend(nearest_folder(folder.parent()).map(|folder| (folder, false)));
         }
         places
@@ -62,7 +62,7 @@ fn nearest_folder(path: Option<&Path>) -> Option<PathBuf> {
     path?.ancestors().find(|folder| folder.is_dir()).map(Path::to_owned)
 }
 
-/// A file watcher; stops when dropped.
+/// A file watcher. It stops when it is dropped.
 pub struct Watcher {
     watcher: notify::RecommendedWatcher,
     watched: Arc<RwLock<Watched>>,
@@ -98,8 +98,7 @@ impl Watcher {
         Ok(Self { watcher, watched, places, changes })
     }
 
-    /// Watches exactly these files from now on. Returns an error for each place that cannot be
-    /// watched.
+    /// Watches exactly these files from now on. Returns an error for each folder that cannot be watched.
     pub fn watch(&mut self, watched: &Watched) -> Vec<notify::Error> {
         let places = watched.places();
         let mut refused = Vec::new();
@@ -107,7 +106,7 @@ impl Watcher {
             known.clone_from(watched);
         }
         for (folder, _) in self.places.difference(&places) {
-            // Fails if the folder is gone, which ends the watch anyway.
+            // This fails if the folder is gone, but then the system has already stopped watching it.
             let _ = self.watcher.unwatch(folder);
         }
         for (folder, below) in &places {
@@ -118,12 +117,13 @@ impl Watcher {
         refused
     }
 
-    /// Waits for a change and until changes settle. Returns false when no more events can arrive.
+    /// Waits for a change, and then until no more changes arrive. Returns false when no more events can
+    /// arrive.
     pub fn wait(&self) -> bool {
         self.changes.recv().is_ok() && self.settle()
     }
 
-    /// Waits until changes pause, but at most [`LONGEST`]. Returns false when no more events can
+    /// Waits until changes pause, but for at most [`LONGEST`]. Returns false when no more events can
     /// arrive.
     fn settle(&self) -> bool {
         let first = Instant::now();

@@ -3,7 +3,8 @@
 
 use serde::Deserialize;
 
-/// Minimum contrast of normal text (WCAG 2.2, success criterion 1.4.3).
+/// Minimum contrast ratio between normal text and its background (WCAG 2.2, success criterion
+/// 1.4.3).
 pub const AA: f64 = 4.5;
 
 /// An opaque sRGB colour.
@@ -29,7 +30,7 @@ impl Colour {
         }
     }
 
-    /// The colour as `#rrggbb`.
+    /// Formats the colour as `#rrggbb`.
     pub fn hex(self) -> String {
         let [r, g, b] = self.0;
         format!("#{r:02x}{g:02x}{b:02x}")
@@ -65,7 +66,7 @@ impl Colour {
         Self([mix(r, to_r), mix(g, to_g), mix(b, to_b)])
     }
 
-    /// Returns the nearest shade of this colour that is readable on `paper`.
+    /// Returns the nearest shade of this colour that is readable on the background `paper`.
     pub fn readable_on(self, paper: Self) -> Self {
         let ink = if paper.contrast(Self::BLACK) > paper.contrast(Self::WHITE) {
             Self::BLACK
@@ -87,8 +88,8 @@ impl TryFrom<String> for Colour {
     }
 }
 
-/// Background colours of a theme's two schemes. Where a scheme has several, the one with the lowest
-/// contrast to text.
+/// Background colours of a theme's light and dark schemes. If a scheme has several backgrounds,
+/// this is the one with the lowest contrast to text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Backgrounds {
@@ -96,8 +97,8 @@ pub struct Backgrounds {
     pub dark: Colour,
 }
 
-/// CSS rules that set `--accent` from the reader's colour-scheme preference, overridden by
-/// `data-theme` on the root element.
+/// Returns CSS rules that set `--accent` for the reader's preferred colour scheme. `data-theme` on
+/// the root element overrides the preference.
 pub fn css(accent: Colour, paper: Backgrounds) -> String {
     let light = accent.readable_on(paper.light).hex();
     let dark = accent.readable_on(paper.dark).hex();
@@ -121,7 +122,7 @@ mod tests {
     #[test]
     fn contrast_agrees_with_published_figures() {
         assert!((colour("#000").contrast(colour("#fff")) - 21.0).abs() < 1e-9);
-        // 4.54 : 1 is what every contrast checker reports for #767676 on white.
+        // Contrast checkers report 4.54:1 for #767676 on white.
         assert!((colour("#767676").contrast(colour("#ffffff")) - 4.54).abs() < 0.005);
     }
 

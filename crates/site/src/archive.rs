@@ -1,5 +1,5 @@
-//! The archive: thinkpieces by year and month. A small site lists all of them on one page; a large
-//! site has one or more pages per month.
+//! The archive: thinkpieces by year and month. A small site lists every thinkpiece on one page; a
+//! large site has one or more pages per month.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -38,7 +38,7 @@ impl Month {
     }
 }
 
-/// Groups `thinkpieces`, sorted newest first, by month. Keeps their order.
+/// Groups `thinkpieces` by month and keeps their order. They must be sorted newest first.
 ///
 /// # Errors
 /// If the theme's month strings are invalid.
@@ -55,10 +55,10 @@ pub fn months(thinkpieces: &[Thinkpiece<'_>], strings: &Strings) -> Result<Vec<M
     Ok(months)
 }
 
-/// Returns the variable `years` of `archive.html`: a list of `{year, months}`, newest first, with
-/// months of the form `{name, path, count, cards}`. The argument `cards` has one card per thinkpiece of
-/// the catalog. If there are more than [`PER_PAGE`], the months get no cards, since each month has
-/// pages of its own.
+/// Returns the template variable `years` for `archive.html`: a list of `{year, months}`, newest
+/// first, with months of the form `{name, path, count, cards}`. The argument `cards` holds one card
+/// per thinkpiece in the catalog. If it holds more than [`PER_PAGE`], the months list no cards,
+/// since each month then has pages of its own.
 pub fn years(months: &[Month], cards: &LazyVec<'_, Value>) -> Value {
     let shown = |month: &Month| match cards.len() {
         0..=PER_PAGE => month.thinkpieces.clone().map(|at| cards[at].clone()).collect(),
@@ -94,7 +94,8 @@ mod tests {
     use super::super::theme::Theme;
     use super::*;
 
-    /// One line per month, as given to the template: year, name, path, count and cards.
+    /// Formats the data that the template receives as one line per month: year, name, path, count
+    /// and cards.
     fn shown(thinkpieces: usize) -> Vec<String> {
         let mut sample = sample::site();
         for n in 0..thinkpieces {

@@ -1,5 +1,5 @@
-//! An essay's text as a page shows it: rendered to HTML, measured, and split in the middle for its
-//! pull quote.
+//! Prepares an essay's text for its page: renders it to HTML, measures it, and splits it in the
+//! middle for the pull quote.
 
 use std::cell::Cell;
 
@@ -7,14 +7,14 @@ use super::markdown::{self, Dialect, Image, LinkResolver, MarkdownBlock};
 use super::route::{self, Target};
 use text::words::words;
 
-/// Maximum length of a summary in characters, about as much as search engines and feed readers
-/// show.
+/// Maximum number of characters in a summary. Search engines and feed readers show about this many.
 const SUMMARY_CHARS: usize = 160;
 
 /// Minimum number of paragraphs in an essay with a pull quote.
 const PARAGRAPHS_FOR_PULL_QUOTE: usize = 4;
 
-/// A drop cap needs a first paragraph of more than this many characters, including HTML tags.
+/// An essay can have a drop cap only if its first paragraph has more than this many characters,
+/// including HTML tags.
 const ROOM_FOR_DROP_CAP: usize = 190;
 
 /// First characters that rule out a drop cap.
@@ -24,9 +24,9 @@ const NO_DROP_CAP: [char; 15] =
 /// A rendered essay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Article {
-    /// HTML before the pull quote, or all of it if there is no place for one.
+    /// The essay's HTML up to the pull quote, or the whole essay if it shows no pull quote.
     pub before: String,
-    /// HTML after the pull quote.
+    /// The essay's HTML after the pull quote.
     pub after: String,
     /// Whether the first paragraph can have a drop cap.
     pub drop_cap: bool,
@@ -42,8 +42,8 @@ pub struct Article {
 }
 
 impl Article {
-    /// Renders `body` (Markdown) for the essay's own page, from which `root` leads to the site's
-    /// root.
+    /// Renders the Markdown text `body` for the essay's own page. `root` is the relative path from
+    /// that page to the site's root.
     pub fn new(body: &str, pull_quote: Option<&str>, root: &str, words_per_minute: usize) -> Self {
         let links = EssayLinks::new(root, "");
         let blocks = markdown::render(body, Dialect::Essay, &links);
@@ -63,8 +63,8 @@ impl Article {
         }
     }
 
-    /// Returns the whole essay as HTML for another page, from which `root` leads to the site's root
-    /// and `here` to the essay's page.
+    /// Returns the whole essay as HTML for another page. On that page, `root` leads to the site's
+    /// root and `here` to the essay's page.
     pub fn elsewhere(&self, body: &str, root: &str, here: &str) -> String {
         if !self.has_links {
             return [self.before.as_str(), &self.after].concat();
@@ -80,7 +80,7 @@ impl Article {
     }
 }
 
-/// Resolves the links of an essay. Essays have no images.
+/// Resolves the links in an essay. Essays have no images.
 struct EssayLinks<'a> {
     /// Path to the site's root.
     root: &'a str,
@@ -116,8 +116,9 @@ impl LinkResolver for EssayLinks<'_> {
     }
 }
 
-/// Finds the gap between two paragraphs that is nearest to the middle, skipping paragraphs that
-/// contain the quoted sentence: next to its source, a pull quote looks like a mistake.
+/// Returns the index of the block before which the pull quote goes. Of all gaps between two
+/// paragraphs, this is the one nearest to the middle. Gaps next to a paragraph that contains the
+/// quoted sentence are skipped, since a pull quote beside its source looks like a mistake.
 fn place_for(quote: &str, blocks: &[MarkdownBlock]) -> Option<usize> {
     let paragraphs = blocks.iter().filter(|block| block.is_paragraph).count();
     if paragraphs < PARAGRAPHS_FOR_PULL_QUOTE {
@@ -138,7 +139,7 @@ fn has_room_for_drop_cap(html: &str) -> bool {
     first.strip_prefix("<p>").is_some_and(letter) && first.chars().count() > ROOM_FOR_DROP_CAP
 }
 
-/// Returns the first [`SUMMARY_CHARS`] characters, cut at a word boundary.
+/// Returns at most the first [`SUMMARY_CHARS`] characters of `text`, cut at a word boundary.
 pub fn summary(text: &str) -> String {
     let mut line = String::new();
     for word in text.split_whitespace() {
@@ -146,7 +147,8 @@ pub fn summary(text: &str) -> String {
             line.push(' ');
         }
         line.push_str(word);
-        // Enough bytes for `SUMMARY_CHARS` characters of any size; the rest is cut anyway.
+        // The line now has enough bytes for `SUMMARY_CHARS` characters of any size. The rest would
+        // be cut anyway.
         if line.len() > SUMMARY_CHARS * char::MAX.len_utf8() {
             break;
         }

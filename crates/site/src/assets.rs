@@ -12,10 +12,10 @@ use content::problem::Problem;
 /// Logical name of the bundled style sheet.
 pub const STYLE: &str = "style.css";
 
-/// Logical name of the bundled script. A theme without scripts has none.
+/// Logical name of the bundled script. A theme without scripts has no bundled script.
 pub const SCRIPT: &str = "script.js";
 
-/// Folder of the published files under `output/`.
+/// Folder under `output/` that contains the published files.
 pub const FOLDER: &str = "assets/";
 
 /// Number of hex digits of the content hash in a file name.
@@ -39,7 +39,7 @@ pub struct Assets {
 }
 
 impl Assets {
-    /// Publishes `files` (by path under `static/`) and the bundles.
+    /// Publishes the bundles and `files`, whose keys are paths under `static/`.
     ///
     /// # Errors
     /// If a style sheet or script is not UTF-8, a style sheet refers to an unpublished file, or a
@@ -64,7 +64,8 @@ impl Assets {
             };
             assets.add(name, bytes);
         }
-        // Style sheets contain the published names of other files, so those are published first.
+        // Style sheets contain the published names of other files, so the other files are published
+        // first.
         for (name, file) in sheets {
             let css = assets.sheet(&name, &file, folder(&name), minify)?;
             assets.add(name, css.into_bytes());
@@ -83,7 +84,8 @@ impl Assets {
         Ok(assets)
     }
 
-    /// Returns the style sheet `name` as published in the folder `published_in`.
+    /// Returns the text of the style sheet `name`, with addresses that are valid in the folder
+    /// `published_in`.
     fn sheet(
         &self,
         name: &str,
@@ -119,23 +121,24 @@ impl Assets {
         self.published.insert(name, path);
     }
 
-    /// Published path under `output/` of a file in the theme's `static/`.
+    /// Returns the path under `output/` at which the file `name` of the theme's `static/` is
+    /// published.
     pub fn path(&self, name: &str) -> Option<&str> {
         self.published.get(name).map(String::as_str)
     }
 
-    /// All files by published path.
+    /// Returns all files by published path.
     pub fn files(&self) -> &Tree {
         &self.files
     }
 }
 
-/// `css/print.css` -> `css/`.
+/// Returns the folder of a path: `css/` for `css/print.css`.
 fn folder(name: &str) -> &str {
     name.rfind('/').map_or("", |at| &name[..=at])
 }
 
-/// `icons/x.svg` -> `assets/icons/x.<hash>.svg`.
+/// Returns the published path of a file: `assets/icons/x.<hash>.svg` for `icons/x.svg`.
 fn fingerprinted(name: &str, bytes: &[u8]) -> String {
     let hash = blake3::hash(bytes).to_hex();
     let hash = &hash[..HASH_DIGITS];

@@ -1,5 +1,6 @@
-//! Social cards: the preview image that social networks show for a shared link. A PNG in the size
-//! they ask for, with title, byline and site beside the cover.
+//! Social cards: the preview images that social networks show for shared links. Each card is a PNG
+//! in the size that the networks ask for, with the title, the byline and the site's title beside
+//! the cover.
 
 mod layout;
 mod lines;
@@ -18,12 +19,13 @@ use super::accent::Colour;
 use super::raster;
 use typeface::{DATABASE, FINGERPRINT, SERIF};
 
-/// Increased when new code or a new version of resvg would draw the same card differently.
+/// Revision of the drawing code. Increase it when new code or a new version of resvg draws the same
+/// card differently.
 const REVISION: u32 = 1;
 
-/// Width in pixels.
+/// Width of a card in pixels.
 pub const WIDTH: u32 = 1200;
-/// Height in pixels.
+/// Height of a card in pixels.
 pub const HEIGHT: u32 = 630;
 
 /// Number of hex digits of the input hash in a file name.
@@ -37,26 +39,27 @@ pub struct SocialCard<'a> {
     pub byline: &'a str,
     /// The site's title; empty on the card of the site itself.
     pub site: &'a str,
-    /// Note that a machine wrote the text.
+    /// The label that says that a machine wrote the text.
     pub label: &'a str,
     /// The cover as a complete SVG document.
     pub cover_svg: &'a str,
     pub accent: Colour,
 }
 
-/// Version of the drawing code and fingerprint of the fonts, as part of a card's input.
+/// Returns the revision of the drawing code and the fingerprint of the fonts. Both are part of
+/// every card's input.
 pub fn edition() -> (u32, String) {
     (REVISION, FINGERPRINT.to_hex().to_string())
 }
 
-/// Path under `output/` of the card with this input hash.
+/// Returns the path under `output/` of the card with the input hash `input`.
 pub fn path(input: Hash) -> String {
     format!("cards/{}.png", &input.to_hex()[..NAME_DIGITS])
 }
 
 impl SocialCard<'_> {
     /// Draws the card as a PNG. Characters that the fonts lack are left out. If the title would
-    /// lose most of its characters, a larger cover replaces it.
+    /// lose at least half of its characters, the card shows a larger cover instead of the title.
     ///
     /// # Errors
     /// If the cover is not valid SVG.
@@ -71,7 +74,7 @@ impl SocialCard<'_> {
         let lettering = String::from_utf8_lossy(&lettering);
         raster::fill(&self.parsed(&lettering)?, &mut card);
 
-        // Drawn separately, so that no style, id or shape of the cover affects the text.
+        // The cover is drawn separately, so that its styles, ids and shapes do not affect the text.
         let mut cover = pixels(panel.width, panel.height)?;
         raster::fill(&self.parsed(self.cover_svg)?, &mut cover);
         let (paint, transform) = (PixmapPaint::default(), Transform::identity());
@@ -85,7 +88,7 @@ impl SocialCard<'_> {
     }
 }
 
-/// The embedded fonts. Venti's drawings use no others.
+/// Returns the embedded fonts, which are the only ones that Venti's drawings use.
 pub fn fonts() -> &'static Arc<fontdb::Database> {
     &DATABASE
 }

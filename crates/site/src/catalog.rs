@@ -1,5 +1,5 @@
-//! The catalog: which essays are published, in which order, by tag and by quoted person. All lists
-//! of thinkpieces are based on it.
+//! The catalog of published essays, sorted by date and grouped by tag and by quoted person. Every
+//! list of thinkpieces is based on the catalog.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -23,18 +23,19 @@ pub struct Thinkpiece<'a> {
     pub edited: bool,
     /// The seed's date, or else the day the essay was written.
     pub date: Date,
-    /// Path of its page under `output/`.
+    /// Path of the thinkpiece's page under `output/`.
     pub path: String,
 }
 
 impl Thinkpiece<'_> {
-    /// Whether a person changed the text after it was written, apart from steering it.
+    /// Whether a person edited the text after the model wrote it. Steering does not count as an
+    /// edit.
     pub fn edited_since(&self) -> bool {
         // Steered essays always count as edited, so check whether their text has changed since.
         self.edited && (!self.essay.is_steered() || self.essay.is_changed())
     }
 
-    /// Date of the last change: the later of the day of writing and `date`.
+    /// Date of the last change: the day of writing or `date`, whichever is later.
     pub fn changed(&self) -> Date {
         self.essay.front.written.max(self.date)
     }
@@ -48,7 +49,7 @@ pub struct TagIndex<'a> {
     pub thinkpieces: Vec<usize>,
 }
 
-/// A quoted person and the thinkpieces that continue their words.
+/// A quoted person and the thinkpieces that continue the person's words.
 #[derive(Debug)]
 pub struct QuotedPerson<'a> {
     pub name: &'a str,
@@ -60,7 +61,7 @@ pub struct QuotedPerson<'a> {
 /// All published thinkpieces, grouped by tag, person and seed.
 #[derive(Debug)]
 pub struct Catalog<'a> {
-    /// Sorted by date (newest first), slug and take. No two compare equal.
+    /// Sorted by date (newest first), slug and take. No two thinkpieces have all three in common.
     pub thinkpieces: Vec<Thinkpiece<'a>>,
     /// Sorted by slug.
     pub tags: Vec<TagIndex<'a>>,
@@ -74,8 +75,8 @@ pub struct Catalog<'a> {
 }
 
 impl<'a> Catalog<'a> {
-    /// Collects the essays that `input` publishes. Drafts and seeds dated after today are included
-    /// only on request; essays whose seed or take no longer exists, never.
+    /// Collects the essays to publish. Drafts and essays dated after today are included only if
+    /// `input` asks for them. Essays whose seed or take no longer exists are always left out.
     pub fn new(input: &Input<'a>) -> Self {
         let mut thinkpieces = Vec::new();
         let mut waiting = Waiting::default();
@@ -89,7 +90,7 @@ impl<'a> Catalog<'a> {
                 let Some(stored) = input.essays.get(&id) else { continue };
                 let front = &stored.essay.front;
                 if input.project.config.publish == Publish::Reviewed && !front.reviewed {
-                    // Scheduled essays can be reviewed before their day.
+                    // Scheduled essays can be reviewed before their publication date.
                     waiting.review.push(stored.path.clone());
                     continue;
                 }
@@ -140,7 +141,8 @@ impl<'a> Catalog<'a> {
         Self { thinkpieces, tags, people, waiting, takes, names }
     }
 
-    /// Indices of all published takes of `thinkpiece`'s seed, including itself, sorted by number.
+    /// Returns the indices of all published takes of `thinkpiece`'s seed, sorted by take number.
+    /// They include the index of `thinkpiece` itself.
     pub fn takes_of(&self, thinkpiece: &Thinkpiece<'_>) -> &[usize] {
         self.takes.get(thinkpiece.seed.slug.as_str()).map_or(&[], Vec::as_slice)
     }
@@ -150,13 +152,13 @@ impl<'a> Catalog<'a> {
         self.takes_of(&self.thinkpieces[at]).first() == Some(&at)
     }
 
-    /// The person whose words `thinkpiece` continues.
+    /// Returns the person whose words `thinkpiece` continues.
     pub fn quoted(&self, thinkpiece: &Thinkpiece<'_>) -> Option<&QuotedPerson<'a>> {
         let name = thinkpiece.seed.author.as_deref()?;
         self.names.get(name).map(|&at| &self.people[at])
     }
 
-    /// Indices into [`Catalog::tags`], largest first.
+    /// Returns indices into [`Catalog::tags`], starting with the tag that has the most thinkpieces.
     pub fn tags_by_size(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.tags.len()).collect();
         order.sort_by_key(|&at| std::cmp::Reverse(self.tags[at].thinkpieces.len()));

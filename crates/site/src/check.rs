@@ -1,7 +1,9 @@
-//! Checks the built site on disk for what a publisher can break: links, anchors, ids, headings,
-//! images and links without text, and unreachable pages. This file lists the stages.
+//! Checks the built site on disk for mistakes that a publisher can make: broken links and anchors,
+//! invalid ids and headings, images and links without text, and unreachable pages. This file lists
+//! the stages of the check.
 //!
-//! Each file is read once, in parallel. Only its ids, links and findings are kept in memory.
+//! The files are read in parallel, each of them once. Only the ids, links and findings of a file
+//! are kept in memory.
 
 mod address;
 mod finding;
@@ -38,9 +40,9 @@ use scan::{FileScan, ScannedFile, SiteContext};
 pub struct CheckReport {
     /// Number of pages.
     pub pages: usize,
-    /// Number of addresses in all files, including external ones.
+    /// Number of addresses in all files, both internal and external.
     pub links: usize,
-    /// Unsorted; [`merged`] sorts them and merges equal ones.
+    /// The findings, unsorted. [`merged`] sorts findings and merges equal ones.
     pub findings: Vec<Finding>,
     /// External addresses with their locations, if requested.
     pub external: Vec<(String, Location)>,
@@ -50,7 +52,7 @@ pub struct CheckReport {
 /// external addresses.
 ///
 /// # Errors
-/// If there is no built site, or a file of it cannot be read.
+/// If there is no built site, or one of its files cannot be read.
 pub fn check(root: &Path, config: &Config, external: bool) -> miette::Result<CheckReport> {
     let folder = config.output.to_string_lossy().replace('\\', "/");
     let files = OutputFiles::under(&root.join(&config.output))?;
@@ -83,7 +85,7 @@ pub fn check(root: &Path, config: &Config, external: bool) -> miette::Result<Che
     })
 }
 
-/// Scans every page and style sheet. The results are in the order of the files.
+/// Scans every page and style sheet. Returns the results in order of path.
 fn scan_all(site: &SiteContext<'_>) -> miette::Result<Vec<ScannedFile>> {
     let known = site.files.all().filter(|(_, path)| is_page(path) || path.ends_with(".css"));
     let known: Vec<(FileId, &str)> = known.collect();

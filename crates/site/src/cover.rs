@@ -2,8 +2,8 @@
 //!
 //! The key seeds a stream of pseudo-random choices: the composition, the palette, mirroring, and
 //! then every dimension. A composition sets the rules of a picture, such as which shape dominates
-//! and which shapes touch; the stream varies it within them. The result is an SVG of 1200 by 800
-//! units with a light and a dark colour scheme.
+//! and which shapes touch; the stream varies the picture within these rules. The result is an SVG
+//! of 1200 by 800 units with a light and a dark colour scheme.
 
 mod composition;
 
@@ -20,8 +20,8 @@ use palette::PALETTES;
 use paper::Paper;
 use stream::Stream;
 
-/// Increased whenever any key would be drawn differently, so that a changed cover gets a new URL
-/// and caches cannot serve the old one.
+/// Revision of the drawing code. Increase it whenever the cover of any key changes, so that a
+/// changed cover gets a new URL and caches cannot serve the old one.
 const REVISION: u32 = 1;
 
 /// Width of every cover in SVG units.
@@ -29,7 +29,7 @@ pub const WIDTH: f64 = 1200.0;
 /// Height of every cover in SVG units.
 pub const HEIGHT: f64 = 800.0;
 
-/// Path of an essay's cover from the site's root: `covers/<16 hex digits>.svg`.
+/// Returns the path of an essay's cover, relative to the site's root: `covers/<16 hex digits>.svg`.
 pub fn path(key: &str) -> String {
     let hex = hash(key).finalize().to_hex();
     format!("covers/{}.svg", &hex[..16])
@@ -48,7 +48,7 @@ pub fn svg(key: &str) -> String {
     paper.finish(palette, mirrored, flipped)
 }
 
-/// Hash that determines both a cover's path and its choices.
+/// Returns the hash that determines both the path of a cover and the choices made for it.
 fn hash(key: &str) -> blake3::Hasher {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"venti cover ").update(&REVISION.to_le_bytes()).update(key.as_bytes());

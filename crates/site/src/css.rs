@@ -1,6 +1,8 @@
-//! Style sheets: finds their addresses, and publishes a sheet with the addresses of published files.
+//! Finds the addresses in style sheets, and replaces the addresses of a theme's files with those of
+//! the published files.
 //!
-//! This is a scanner, not a parser: it tells comments, strings and `url(…)` from everything else.
+//! This is a scanner, not a parser: it only distinguishes comments, strings and `url(…)` from
+//! everything else.
 
 use std::ops::Range;
 use std::path::Path;
@@ -17,11 +19,11 @@ pub struct Sheet<'a> {
 }
 
 impl Sheet<'_> {
-    /// Returns the sheet to publish. `resolve` returns the published address of a file that the
-    /// sheet refers to.
+    /// Returns the sheet as it is published. `resolve` returns the published address of a file to
+    /// which the sheet refers.
     ///
     /// # Errors
-    /// If the sheet imports another one, or refers to something that is not published with it.
+    /// If the sheet imports another sheet, or refers to anything but a published file.
     pub fn publish(&self, resolve: impl Fn(&str) -> Option<String>) -> Result<String, Problem> {
         let mut out = String::with_capacity(self.source.len());
         let (mut end, mut previous) = (0, "");
@@ -71,9 +73,9 @@ impl Sheet<'_> {
                 .hint("put the data into a file under static/ and refer to that"));
         }
         if scheme.is_some() || name.starts_with("//") {
-            return Err(self
-                .problem(at, format!("`{address}` is on another host"))
-                .hint("put the file under static/: pages load nothing from other hosts"));
+            return Err(self.problem(at, format!("`{address}` is on another host")).hint(
+                "put the file under static/; pages must not load anything from other hosts",
+            ));
         }
         let published = resolve(name).ok_or_else(|| {
             self.problem(at, format!("the theme has no static file `{name}` at this address"))
@@ -95,7 +97,8 @@ pub fn addresses(css: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Returns what replaces a `gap` of white space and comments between two parts of a minified sheet.
+/// Returns the replacement for a `gap` of white space and comments between two parts of a minified
+/// sheet.
 fn separator(before: &str, gap: &str, after: &str) -> &'static str {
     let needed = !gap.is_empty()
         && !matches!(before, "" | "{" | "}" | ";" | ",")
@@ -143,7 +146,8 @@ fn parts(css: &str) -> impl Iterator<Item = (Part, Range<usize>)> {
     })
 }
 
-/// Returns the range of the address in the `url(…)` at the start, and the length of the whole.
+/// Returns the range of the address in the `url(…)` at the start of `css`, and the length of the
+/// whole `url(…)`.
 fn url(css: &str) -> (Range<usize>, usize) {
     let inner = css["url(".len()..].trim_start();
     let start = css.len() - inner.len();
@@ -156,7 +160,7 @@ fn url(css: &str) -> (Range<usize>, usize) {
     (address, (end + 1).min(css.len()))
 }
 
-/// Length of the string at the start. An unclosed string ends with its line.
+/// Length of the string at the start of `css`. An unclosed string ends with its line.
 fn string(css: &str) -> usize {
     let quote = css.as_bytes()[0];
     let mut escaped = false;
@@ -169,7 +173,8 @@ fn string(css: &str) -> usize {
     css.len()
 }
 
-/// Length of the name at the start. White space after an escape such as `\2c` belongs to it.
+/// Length of the name at the start of `css`. White space after an escape such as `\2c` belongs to
+/// the name.
 fn name(css: &str) -> usize {
     let mut at = 0;
     while let Some(c) = css[at..].chars().next() {

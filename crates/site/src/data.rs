@@ -25,7 +25,7 @@ struct Data<'a> {
     title: &'a str,
     /// Path of the next file, relative to this one. `None` in the last file.
     next: Option<String>,
-    /// Oldest first.
+    /// The essays in this file, oldest first.
     thinkpieces: Vec<ThinkpieceData<'a>>,
 }
 
@@ -46,7 +46,7 @@ struct ThinkpieceData<'a> {
     text: &'a str,
     /// Whether a person steered or edited the text.
     edited: bool,
-    /// The essay's front matter, as in the store.
+    /// The essay's front matter, as it is stored.
     provenance: &'a FrontMatter,
 }
 
@@ -62,7 +62,7 @@ pub fn files<'a>(
     let total = count.div_ceil(PER_FILE).max(1);
     let file = |number: usize| {
         let first = (number - 1) * PER_FILE;
-        // The catalog is newest first.
+        // The catalog starts with the newest essay, the data files with the oldest.
         let held = (first..count.min(first + PER_FILE)).map(move |at| count - 1 - at);
         let next = (number < total).then(|| relative(number, number + 1));
         let input = inputs.of(&("data", number, &next), held.clone());
@@ -130,7 +130,8 @@ mod tests {
         assert_eq!(second["next"], serde_json::Value::Null);
         assert_eq!(first["thinkpieces"].as_array().unwrap().len(), super::PER_FILE);
         let last = &second["thinkpieces"][0];
-        // The catalog sorts thinkpieces of one day by slug; the data has the reverse order.
+        // The catalog sorts thinkpieces of the same day by slug; the data files have the reverse
+        // order.
         assert_eq!(
             (last["slug"].as_str(), last["path"].as_str()),
             (Some("piece-0000"), Some("../piece-0000/index.html"))

@@ -21,12 +21,12 @@ fn escaped(text: &str, may_escape: impl Fn(char) -> bool) -> String {
     out
 }
 
-/// The entity for a character with a meaning in HTML and XML.
+/// Returns the entity for a character that has a special meaning in HTML and XML.
 pub fn entity(c: char) -> Option<&'static str> {
     match c {
         '&' => Some("&amp;"),
         '<' => Some("&lt;"),
-        // Required only in `]]>` of XML, but allowed everywhere.
+        // XML requires this escape only in `]]>`, but allows it everywhere.
         '>' => Some("&gt;"),
         '"' => Some("&quot;"),
         _ => None,

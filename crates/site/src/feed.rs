@@ -1,6 +1,6 @@
 //! Feeds of the newest thinkpieces. The whole site has an Atom, an RSS and a JSON feed; each tag,
 //! quoted person and gallery of takes has an Atom feed. Dates come from the content, so that two
-//! builds give identical feeds.
+//! builds of the same content give identical feeds.
 
 mod atom;
 mod entry;
@@ -104,7 +104,7 @@ fn home(config: &Config, catalog: &Catalog<'_>) -> Channel {
     }
 }
 
-/// The feeds of tags, quoted persons and galleries.
+/// The feeds of tags, quoted people and galleries.
 fn lists<'c>(
     config: &'c Config,
     catalog: &'c Catalog<'_>,
@@ -134,7 +134,7 @@ fn lists<'c>(
     tags.chain(people).chain(galleries)
 }
 
-/// Latest change of the entries, or 1970-01-01 for an empty feed.
+/// Returns the date of the latest change to an entry, or 1970-01-01 for an empty feed.
 fn updated(entries: impl Iterator<Item = Date>) -> Date {
     entries.max().unwrap_or(jiff::civil::date(1970, 1, 1))
 }

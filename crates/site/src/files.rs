@@ -1,5 +1,5 @@
 //! The files of a site. All files are registered first, which detects path conflicts. Then the
-//! outdated ones are made on all threads.
+//! missing and outdated files are made on all threads.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -11,7 +11,7 @@ use super::destination::Destination;
 use super::output;
 use super::reuse::input_of;
 
-/// A file and the function that makes it.
+/// A file and the function that makes its content.
 pub struct OutputFile<'a> {
     pub path: String,
     /// Hash of everything that determines the content; see [`super::reuse`].
@@ -28,7 +28,7 @@ impl<'a> OutputFile<'a> {
         Self { path: path.into(), input, make: Box::new(make) }
     }
 
-    /// A file whose content already exists.
+    /// Creates a file whose content already exists.
     pub fn ready(path: impl Into<String>, bytes: Vec<u8>) -> Self {
         Self::new(path, blake3::hash(&bytes), || Ok(bytes))
     }
@@ -59,10 +59,10 @@ pub struct FileRegistry<'a> {
     work: Vec<Work<'a>>,
 }
 
-/// All files of a site, separated into kept and newly made ones.
+/// All files of a site, separated into kept and newly made files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inventory {
-    /// Files that were up to date.
+    /// Files that were up to date and were kept.
     pub kept: BTreeSet<String>,
     /// Files that were made, with their input hashes.
     pub made: BTreeMap<String, Hash>,
@@ -81,10 +81,10 @@ impl<'a> FileRegistry<'a> {
         Self { destination, claimed, kept, work }
     }
 
-    /// Registers files.
+    /// Registers files that are made independently of each other.
     ///
     /// # Errors
-    /// If a path is already claimed. The same is true of the other `add_` methods.
+    /// If a path is already claimed. The other `add_` methods fail for the same reason.
     pub fn add(&mut self, files: impl IntoIterator<Item = OutputFile<'a>>) -> miette::Result<()> {
         files.into_iter().try_for_each(|OutputFile { path, input, make }| {
             if self.destination.has(&path, input) {
@@ -95,7 +95,8 @@ impl<'a> FileRegistry<'a> {
         })
     }
 
-    /// Registers files that are made together from one input, unless all of them are up to date.
+    /// Registers files that are made together from one input. They are made again unless all of
+    /// them are up to date.
     pub fn add_together(
         &mut self,
         paths: &[&str],
@@ -109,7 +110,7 @@ impl<'a> FileRegistry<'a> {
         self.work(own, move || Ok(with_inputs(make()?, |_, _| input)))
     }
 
-    /// Registers files that are made together from one input, when only the path of the first is
+    /// Registers files that are made together from one input. Only the path of the first file is
     /// known in advance. The input of the first file also includes the number of files, so that a
     /// missing file is noticed.
     pub fn add_unknown(
@@ -131,8 +132,8 @@ impl<'a> FileRegistry<'a> {
         })
     }
 
-    /// Registers files that are cheaper to rebuild than to check. The path of the first is `first`.
-    /// The hash of a file's content is its input.
+    /// Registers files that are cheaper to rebuild than to check. `first` is the path of the first
+    /// file. The input of each file is the hash of its content.
     pub fn add_quick(
         &mut self,
         first: &str,
@@ -167,8 +168,8 @@ impl<'a> FileRegistry<'a> {
         if self.claimed.insert(path.to_owned()) { Ok(()) } else { Err(taken(path)) }
     }
 
-    /// Makes the outdated files. If several fail, returns the error of the first in order of
-    /// registration, so that the result does not depend on thread timing.
+    /// Makes the missing and outdated files. If several fail, returns the error of the file that
+    /// was registered first, so that the result does not depend on thread timing.
     ///
     /// # Errors
     /// If a path is invalid or conflicts with another one, or if making or storing a file fails.

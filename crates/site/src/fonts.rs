@@ -1,9 +1,9 @@
-//! Fonts from `venti.yaml`, which override the theme's.
+//! Fonts from `venti.yaml`, which override the theme's fonts.
 
 use content::config::Fonts;
 
-/// CSS rule that sets `--serif` and `--sans` if the site configures them. The specificity of its
-/// selector overrides the theme's rule, whatever their order.
+/// Returns a CSS rule that sets `--serif` and `--sans` if the site configures them. Its selector is
+/// specific enough to override the theme's rule, whatever the order of the two rules.
 pub fn css(fonts: &Fonts) -> String {
     let faces = [("--serif", &fonts.serif), ("--sans", &fonts.sans)];
     let set = faces.iter().filter_map(|(name, list)| Some(format!("{name}: {}; ", list.as_ref()?)));

@@ -13,7 +13,8 @@ use super::card::fonts;
 use super::raster;
 use super::reuse::input_of;
 
-/// Increased when new code or a new version of resvg would draw the same icons differently.
+/// Revision of the drawing code. Increase it when new code or a new version of resvg draws the same
+/// icons differently.
 const REVISION: u32 = 1;
 
 pub const FAVICON: &str = "favicon.ico";
@@ -28,8 +29,8 @@ const TOUCH_SIZE: u32 = 180;
 /// Sizes of the manifest's icons in pixels.
 const SIZES: [u32; 2] = [192, 512];
 
-/// Size of the mark relative to a maskable icon. Platforms may crop such an icon to a circle of 0.8
-/// of its width; a square of this size fits inside.
+/// Size of the mark relative to a maskable icon. Platforms may crop such an icon to a circle with
+/// 0.8 times its width; a square of this size fits inside the circle.
 const SAFE: f32 = 0.56;
 /// Size of the mark relative to an icon whose corners are rounded.
 const ROUNDED: f32 = 0.68;
@@ -37,7 +38,7 @@ const ROUNDED: f32 = 0.68;
 /// Maximum length of the name under an icon on a home screen, in characters.
 const SHORT_NAME: usize = 12;
 
-/// Input of the icons.
+/// The data from which the icons are generated.
 #[derive(Debug, Clone, Copy)]
 pub struct Icons<'a> {
     /// Source of the theme's `static/favicon.svg`.
@@ -72,7 +73,7 @@ struct Icon {
 }
 
 impl Icons<'_> {
-    /// Hash of everything that determines the files.
+    /// Returns the hash of everything that determines the icon files.
     pub fn input(&self) -> Hash {
         let colours = [self.accent, self.paper.light, self.paper.dark].map(Colour::hex);
         input_of(&(REVISION, self.favicon_svg, self.name, self.language, colours))
@@ -141,8 +142,8 @@ fn square(size: u32) -> miette::Result<Pixmap> {
     Pixmap::new(size, size).ok_or_else(|| miette!("cannot allocate an icon of {size} pixels"))
 }
 
-/// Returns the leading words of the name that fit under an icon. `None` if all of them fit or none
-/// does.
+/// Returns the leading words of `name` that fit under an icon, or `None` if all words fit or not
+/// even the first one does.
 fn short_name(name: &str) -> Option<String> {
     if name.chars().count() <= SHORT_NAME {
         return None;

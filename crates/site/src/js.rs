@@ -1,6 +1,7 @@
-//! Scripts of a theme as they are published.
+//! Prepares the scripts of a theme for publication.
 
-/// Joins the scripts of a bundle. A script ends before the next one starts, however it ends.
+/// Joins the scripts of a bundle. A `;` between two scripts keeps the code of the first from
+/// continuing into the second.
 pub fn bundle<'a>(scripts: impl IntoIterator<Item = &'a str>, minify: bool) -> String {
     let scripts = scripts.into_iter().map(|script| {
         let script = published(script, minify);
@@ -13,7 +14,7 @@ pub fn bundle<'a>(scripts: impl IntoIterator<Item = &'a str>, minify: bool) -> S
 /// lines and indentation. Code is not rewritten.
 pub fn published(script: &str, minify: bool) -> String {
     let script = script.replace("\r\n", "\n").replace('\r', "\n");
-    // With these, a line may be part of a text or of a longer comment.
+    // If a script contains one of these, a line may be part of a string or of a longer comment.
     let has_long_tokens = ["`", "/*", "\\\n"].iter().any(|mark| script.contains(mark));
     if !minify || has_long_tokens {
         return script;

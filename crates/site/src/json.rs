@@ -1,14 +1,14 @@
 //! JSON that is safe anywhere in a page, including `script` elements, where HTML escapes do not
 //! work and templates do not escape automatically.
 //!
-//! Characters that could end a `script` element or start a comment in it are escaped. In JSON they
-//! occur only in strings, where the escape is equivalent.
+//! Characters that could end a `script` element or start a comment in it are escaped. In JSON,
+//! these characters occur only in strings, where the escape has the same meaning.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-/// Escapes those characters in `json`.
+/// Escapes `<`, `>` and `&` in `json`.
 pub fn inside_script(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     let mut rest = json;
@@ -21,14 +21,14 @@ pub fn inside_script(json: &str) -> String {
     safe
 }
 
-/// Serializes a value as escaped, indented JSON. `room` is the expected size in bytes.
+/// Serialises a value as escaped, indented JSON. `room` is the expected size in bytes.
 pub fn pretty(value: &impl Serialize, room: usize) -> serde_json::Result<Vec<u8>> {
     let mut json = Escaped(Vec::with_capacity(room));
     serde_json::to_writer_pretty(&mut json, value)?;
     Ok(json.0)
 }
 
-/// A writer that escapes those characters.
+/// A writer that escapes `<`, `>` and `&` in JSON.
 struct Escaped(Vec<u8>);
 
 impl Write for Escaped {
@@ -48,7 +48,7 @@ impl Write for Escaped {
     }
 }
 
-/// Position and escape of the first of those characters.
+/// Returns the position and the escape of the first `<`, `>` or `&`.
 fn first(json: &[u8]) -> Option<(usize, &'static str)> {
     let at = json.iter().position(|byte| matches!(byte, b'<' | b'>' | b'&'))?;
     let escape = match json[at] {

@@ -8,9 +8,9 @@ use super::catalog::Thinkpiece;
 use super::{json, route};
 use content::config::Config;
 
-/// Written by a model.
+/// Source type of a text that a model wrote.
 const MACHINE: &str = "https://schema.org/TrainedAlgorithmicMediaDigitalSource";
-/// Written by a model and steered or edited by a person.
+/// Source type of a text that a model wrote and a person steered or edited.
 const MACHINE_AND_PERSON: &str =
     "https://schema.org/CompositeWithTrainedAlgorithmicMediaDigitalSource";
 

@@ -1,17 +1,18 @@
-//! Values that only some builds need. Each is computed by the first thread that asks for it, and
-//! then kept.
+//! Values that only some builds need. Each value is computed by the first thread that asks for it,
+//! and then kept.
 
 use std::ops::Index;
 use std::sync::OnceLock;
 
-/// LazyVec computed values by index.
+/// A list of values that are computed on first use.
 pub struct LazyVec<'a, T> {
     cells: Vec<OnceLock<T>>,
     make: Box<dyn Fn(usize) -> T + Send + Sync + 'a>,
 }
 
 impl<'a, T> LazyVec<'a, T> {
-    /// Creates `len` values. `make` computes the value at an index and must be deterministic.
+    /// Creates a list of `len` values. `make` computes the value at an index and must be
+    /// deterministic.
     pub fn new(len: usize, make: impl Fn(usize) -> T + Send + Sync + 'a) -> Self {
         Self { cells: (0..len).map(|_| OnceLock::new()).collect(), make: Box::new(make) }
     }

@@ -1,10 +1,10 @@
 //! Turns essays into the files of `output/`. This file lists the stages of a site build.
 //!
-//! [`build`] hands each file to a [`Destination`] as soon as it is made. The destination on disk,
-//! [`output`], stages the files until all of them exist. Nothing here opens a model, reads the
-//! clock or depends on the order in which pages are rendered.
+//! [`build`] hands each file to a [`Destination`] as soon as the file is made. The destination on
+//! disk, [`output`], stages the files until all of them exist. This crate never opens a model or
+//! reads the clock, and its output does not depend on the order in which pages are rendered.
 
-// Tests may use `std::fs`; the ban in clippy.toml is for the program.
+// Tests may use `std::fs`; the ban in clippy.toml applies only to the program.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod article;
@@ -92,7 +92,7 @@ use theme::Theme;
 use view::{Card, SiteView};
 pub use waiting::Waiting;
 
-/// Files by path under `output/`, separated by `/`.
+/// Contents of files, by `/`-separated path under `output/`.
 pub type Tree = BTreeMap<String, Vec<u8>>;
 
 /// The input of a site build.
@@ -215,7 +215,7 @@ pub fn page_of(id: &EssayId) -> String {
     route::thinkpiece(&id.slug, id.take)
 }
 
-/// The text of each thinkpiece, rendered on first use.
+/// Returns the text of each thinkpiece, rendered on first use.
 fn articles<'a>(catalog: &'a Catalog<'_>, words_per_minute: usize) -> LazyVec<'a, Article> {
     LazyVec::new(catalog.thinkpieces.len(), move |at| {
         let thinkpiece = &catalog.thinkpieces[at];
@@ -225,7 +225,8 @@ fn articles<'a>(catalog: &'a Catalog<'_>, words_per_minute: usize) -> LazyVec<'a
     })
 }
 
-/// The card of each thinkpiece as a template value, shared by all lists that show it.
+/// Returns the card of each thinkpiece as a template value, shared by all lists that show the
+/// thinkpiece.
 ///
 /// # Errors
 /// If the theme's date strings are invalid.
@@ -245,7 +246,7 @@ fn cards<'a>(
     }))
 }
 
-/// Notes about menu entries that link to missing files.
+/// Returns notes about menu entries that link to missing files.
 fn menu_notes(site: &SiteView<'_>, files: &FileRegistry<'_>) -> Vec<String> {
     let lost = site.nav.iter().filter(|item| !item.external && !files.contains(&item.href));
     lost.map(|item| format!("menu entry `{}` links to a missing file: {}", item.name, item.href))

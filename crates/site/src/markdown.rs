@@ -1,5 +1,5 @@
-//! Renders Markdown as safe HTML: raw HTML is shown as text, [`LinkResolver`] resolves links, images load
-//! only from the site itself, and headings start below the page's title.
+//! Renders Markdown as safe HTML: raw HTML is shown as text, [`LinkResolver`] resolves links,
+//! images load only from the site itself, and headings start one level below the page's title.
 
 mod highlight;
 mod image;
@@ -14,10 +14,10 @@ use writer::HtmlWriter;
 
 /// Resolves the links and images of a text.
 pub trait LinkResolver {
-    /// Returns the `href`. `None` leaves only the link's text.
+    /// Returns the `href` of a link, or `None` to keep only the link's text.
     fn link(&self, target: Target<'_>) -> Option<String>;
-    /// Returns the image. `None` leaves only its alternative text. Only called for images of the
-    /// site itself.
+    /// Returns the image, or `None` to keep only its alternative text. Called only for images of
+    /// the site itself.
     fn image(&self, target: Target<'_>) -> Option<Image>;
     /// Receives a note for the author of the text.
     fn note(&self, _note: String) {}
@@ -31,7 +31,7 @@ pub struct Image {
     pub size: Option<(usize, usize)>,
 }
 
-/// Markdown features of a text.
+/// The Markdown features that a text can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect<'a> {
     /// CommonMark.

@@ -2,14 +2,14 @@
 //!
 //! 1. Comments are removed.
 //! 2. A run of white space in text becomes one character: a line feed if the run contains one, else
-//!    a space. It is never removed entirely, since a style sheet may lay out any two elements side
-//!    by side.
-//! 3. Tags, and the content of `pre`, `textarea`, `script` and `style`, are copied.
+//!    a space. White space is never removed entirely, since a style sheet may lay out any two
+//!    elements side by side.
+//! 3. Tags, and the content of `pre`, `textarea`, `script` and `style`, are copied unchanged.
 
-/// Elements whose content is copied.
+/// Elements whose content is copied unchanged.
 const VERBATIM: [&str; 4] = ["pre", "textarea", "script", "style"];
 
-/// Returns the page without comments and unnecessary white space.
+/// Returns the page `html` without comments and unnecessary white space.
 pub fn minify(html: &str) -> String {
     let mut out = String::with_capacity(html.len());
     let mut rest = html;
@@ -30,7 +30,7 @@ pub fn minify(html: &str) -> String {
     out
 }
 
-/// Adds a text with single white space characters.
+/// Adds a text and reduces each run of white space to one character.
 fn push_text(text: &str, out: &mut String) {
     let mut rest = text;
     while !rest.is_empty() {
@@ -38,7 +38,7 @@ fn push_text(text: &str, out: &mut String) {
         out.push_str(&rest[..word]);
         let after = rest[word..].trim_ascii_start();
         let gap = &rest[word..rest.len() - after.len()];
-        // Two runs may meet where a comment was.
+        // Two runs of white space may meet where a comment was removed.
         if !gap.is_empty() && !out.ends_with(|c: char| c.is_ascii_whitespace()) {
             out.push(if gap.contains('\n') { '\n' } else { ' ' });
         }
@@ -56,7 +56,7 @@ fn find_markup(html: &str) -> usize {
     html.match_indices('<').find(opens).map_or(html.len(), |(at, _)| at)
 }
 
-/// Length of the tag at the start, including the content of a verbatim element.
+/// Length of the tag at the start of `html`. The length of a verbatim element includes its content.
 fn markup_length(html: &str) -> usize {
     let mut quote = None;
     let closes = |byte: u8| {
@@ -78,7 +78,7 @@ fn markup_length(html: &str) -> usize {
     html[tag..].match_indices("</").find(ends).map_or(html.len(), |(at, _)| tag + at)
 }
 
-/// The letters and digits at the start.
+/// Returns the letters and digits at the start of `html`, which are the name of a tag.
 fn tag_name(html: &str) -> &str {
     &html[..html.bytes().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(html.len())]
 }
@@ -115,7 +115,8 @@ mod tests {
     }
 
     proptest! {
-        // Without comments: removing one may make a tag of the text around it.
+        // The input has no comments, because removing a comment may turn the text around it into a
+        // tag.
         #[test]
         fn minified_html_does_not_change_when_minified_again(
             html in "(<p>|</p>|<pre>|</pre>|<a x=\"|\">|-->|[ab<> \n\t'/]){0,40}"

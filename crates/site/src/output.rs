@@ -1,19 +1,21 @@
-//! The built site on disk. Nothing else writes under `output/`.
+//! The built site on disk. Only this module writes under `output/`.
 //!
-//! Files are staged as they are made, where no reader sees them. Once all are staged, a commit
-//! surveys the folder, plans the changes and swaps the new site in. Guarantees:
+//! Each file is staged as soon as it is made, in a folder that is not part of the site. Once all
+//! files are staged, a commit surveys the folder, plans the changes and swaps the new site in.
+//! Guarantees:
 //!
-//! - Every file is complete, old or new, even after a kill or a power loss. The next commit then
-//!   produces the exact tree and leaves nothing behind. New folders, and a first site, appear
-//!   complete.
-//! - A file whose content is already right is not rewritten.
+//! - Every file is complete, in either its old or its new version, even after a kill or a power
+//!   loss. The next commit then completes the site and leaves no temporary files behind. A new
+//!   folder appears with all its files at once, and so does a first site.
+//! - A file whose content is already correct is not rewritten.
 //! - Files that Venti did not write are never overwritten or deleted, and Venti never writes
 //!   through a symbolic link. `output/.venti/manifest` lists Venti's files.
 //!
-//! Data survives a kill without a flush, but not a power loss. So new files are flushed before the
-//! first is moved into place, and moves and removals before the manifest relies on them. Where the
-//! system can flush a whole file system in one call, that is used for large sites (10,000 files:
-//! 0.2 s, against 27 s with one call per file).
+//! Unflushed data survives a kill, but not a power loss. So all new files are flushed before the
+//! first of them is moved into place, and all moves and removals are flushed before the final
+//! manifest is stored. For large sites, the whole file system is flushed in one call if the
+//! operating system can do that: for 10,000 files this takes 0.2 s, against 27 s with one call per
+//! file.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -47,38 +49,39 @@ use stamps::Stamps;
 use survey::PathState;
 use swap::StagingArea;
 
-/// How long to wait for another process that writes to the folder.
+/// Maximum wait for another process that is writing to the folder.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The file of stamps in the project's scratch folder.
+/// Name of the file in the project's scratch folder that holds the stamps; see [`stamps`].
 const STAMPS_FILE: &str = "output.stamps";
 
-/// The files a commit changed.
+/// Summary of the changes that a commit made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     pub written: usize,
     pub unchanged: usize,
     pub removed: usize,
     /// Files under `output/` that a person had changed and that now have the rendered content
-    /// again. They count as written.
+    /// again. These files also count as written.
     pub restored: Vec<String>,
-    /// Stale files that a person had changed: they stay, but no longer belong to Venti.
+    /// Files that the site no longer has, but that a person had changed. They stay in the folder
+    /// and no longer belong to Venti.
     pub released: Vec<String>,
 }
 
 /// A file passed to [`Output::put`](Destination::put).
 #[derive(Debug, Clone, Copy)]
 struct NewFile {
-    /// Hash of its content.
+    /// Hash of the file's content.
     hash: Hash,
-    /// What was at its path at that time.
+    /// State of the path when the file was passed to `put`.
     found: PathState,
-    /// Stamp of the existing or staged file.
+    /// Stamp of the existing file if it has the same content, otherwise of the staged file.
     stamp: Option<Stamp>,
 }
 
 impl NewFile {
-    /// Whether it was staged: the folder did not have this content already.
+    /// Whether the file was staged. It is not staged if the folder already has the same content.
     fn is_staged(&self) -> bool {
         !matches!(self.found, PathState::SameContent(_))
     }
@@ -100,14 +103,14 @@ impl<'a> TargetFiles<'a> {
         self.new_files.contains_key(path) || self.files.kept.contains(path)
     }
 
-    /// Input hash of the file at this path, if it was made in this build.
+    /// Input hash of the file at this path, if this build made the file.
     fn input(&self, path: &str) -> Option<Hash> {
         self.files.made.get(path).copied()
     }
 }
 
-/// An output folder, locked by this process until dropped. Dropping it deletes staged files that
-/// were not committed.
+/// An output folder, which this process keeps locked until the value is dropped. Dropping the value
+/// also deletes staged files that were not committed.
 #[derive(Debug)]
 pub struct Output {
     folder: PathBuf,
@@ -115,7 +118,7 @@ pub struct Output {
     manifest: Manifest,
     stamps: Stamps,
     stamps_file: PathBuf,
-    /// Input hash of each file that is as Venti left it.
+    /// Input hash of each file that is unchanged since Venti wrote it.
     unchanged: HashMap<String, Hash>,
     /// Input hash of each file made by the build passed to [`Output::reuse`].
     reusable: BTreeMap<String, Hash>,
@@ -125,12 +128,13 @@ pub struct Output {
 }
 
 impl Output {
-    /// Opens the folder and finds which of Venti's files are as it left them. `scratch` is the
-    /// project's folder for Venti's working files and holds the lock. A second process waits for
-    /// the first.
+    /// Opens and locks the folder, and finds which of Venti's files are unchanged since Venti wrote
+    /// them. `scratch` is the project's folder for Venti's working files, which holds the lock
+    /// file. If another process has the lock, this one waits for it.
     ///
     /// # Errors
-    /// Another process keeps the lock, or the folder or manifest cannot be read.
+    /// If another process holds the lock for too long, or the folder or its manifest cannot be
+    /// read.
     pub fn open(folder: &Path, scratch: &Path) -> miette::Result<Self> {
         let lock = ProcessLock::take(
             &scratch.join("output.lock"),
@@ -161,19 +165,19 @@ impl Output {
         })
     }
 
-    /// Keeps the files of a finished build staged, so that the next build makes only those with other
-    /// inputs. A build that writes essays uses this: it renders the site first, so that errors appear
-    /// before minutes are spent on writing.
+    /// Keeps the files of a finished build staged, so that the next build makes only the files
+    /// whose inputs differ. A build that writes essays uses this: it first renders the site without
+    /// them, so that errors appear before minutes are spent on writing.
     pub fn reuse(&mut self, build: Inventory) {
         self.reusable = build.made;
     }
 
-    /// Makes the folder hold exactly these files, apart from those that are not Venti's. Every
-    /// file that was made must have been passed to `put`.
+    /// Makes the folder hold exactly the files of the site, besides files that are not Venti's.
+    /// Every file in `files.made` must already have been passed to `put`.
     ///
     /// # Errors
-    /// An [`OutputError`], or an I/O error such as a full or read-only disk. The message says what
-    /// state the site is in.
+    /// If a conflict prevents the commit (see [`OutputError`]), or an I/O error occurs, such as a
+    /// full or read-only disk. The message says what state the site is in.
     pub fn commit(mut self, files: &Inventory) -> miette::Result<Changes> {
         let mut new_files = std::mem::take(&mut *locked(&self.new_files));
         let mut files = files.clone();
@@ -196,7 +200,7 @@ impl Output {
         Ok(changes)
     }
 
-    /// Changes the folder from the manifest's state to the target. Also returns the new stamps.
+    /// Replaces the site that the manifest describes with the target. Also returns the new stamps.
     fn replace(&self, target: &TargetFiles<'_>) -> miette::Result<(Changes, Stamps)> {
         let Self { staging, manifest, folder, .. } = self;
         let mut plan = plan::plan(target, manifest, &self.stamps, folder)?;
@@ -269,12 +273,12 @@ impl Destination for Output {
 
 impl Drop for Output {
     fn drop(&mut self) {
-        // Whatever cannot be removed now is removed by the next build.
+        // The next build removes whatever cannot be removed now.
         let _ = self.staging.abandon();
     }
 }
 
-/// Makes `output` hold exactly the site `tree`, apart from files that are not Venti's.
+/// Makes `output` hold exactly the files of `tree`, besides files that are not Venti's.
 ///
 /// # Errors
 /// As for [`Output::open`] and [`Output::commit`].
@@ -285,8 +289,8 @@ pub fn commit(tree: &Tree, output: &Path, scratch: &Path) -> miette::Result<Chan
     opened.commit(&Inventory::default())
 }
 
-/// Removes the site from `output`: every file and folder that is Venti's, and `output` itself if
-/// it is then empty. Files that a person changed stay and are reported as released.
+/// Removes Venti's files and folders from `output`, and `output` itself if it is empty afterwards.
+/// Files that a person changed stay and are reported as released.
 ///
 /// # Errors
 /// As for [`commit`].

@@ -1,5 +1,5 @@
-//! Pages. Each kind of page is a file in this folder that implements [`Page`]. To add one, write the
-//! file and list it in `kinds!`.
+//! The pages of the site. Each kind of page has a file in this folder that implements [`Page`]. To
+//! add a kind, write its file and list it in `kinds!`.
 
 mod list;
 
@@ -39,7 +39,7 @@ use super::view::{FeedLink, Head, LONGEST_TITLE, PreviewImage};
 use content::config::Config;
 use list::{ListPage, Topic};
 
-/// Number of tags shown beside lists.
+/// Maximum number of tags shown beside lists.
 const TOPICS_SHOWN: usize = 12;
 
 /// A page of the site.
@@ -47,7 +47,7 @@ pub trait Page: Send + Sync {
     /// Path under `output/`.
     fn path(&self) -> String;
 
-    /// The data that the page shows, apart from what every page shows.
+    /// The data that the page shows, apart from the data that every page shows.
     fn input(&self) -> PageInput;
 
     /// The template and its variables. `root` is the relative path to the site's root.
@@ -62,7 +62,7 @@ pub trait Page: Send + Sync {
     /// As for [`Page::context`].
     fn headline(&self) -> miette::Result<String>;
 
-    /// Completes the metadata, which describes the site by default.
+    /// Adjusts the metadata, which describes the site by default, to this page.
     ///
     /// # Errors
     /// As for [`Page::context`].
@@ -70,7 +70,8 @@ pub trait Page: Send + Sync {
         Ok(())
     }
 
-    /// Path of the image that a shared link shows, if not the site's.
+    /// Path of the image shown with shared links to this page. By default this is the site's image,
+    /// `of_site`.
     fn picture<'p>(&'p self, of_site: Option<&'p str>) -> Option<&'p str> {
         of_site
     }
@@ -80,8 +81,8 @@ pub trait Page: Send + Sync {
         route::root_from(path)
     }
 
-    /// Whether the sitemap lists the page. It does not list later pages of lists, redirects, and pages
-    /// that repeat the content of others.
+    /// Whether the sitemap lists the page. It omits redirects, pages that repeat the content of
+    /// others, and all but the first page of each list.
     fn in_sitemap(&self) -> bool {
         false
     }
@@ -92,7 +93,7 @@ pub trait Page: Send + Sync {
     }
 }
 
-/// Defines the kinds of pages, in the order of the sitemap.
+/// Defines the kinds of pages, in the order in which the sitemap lists them.
 macro_rules! kinds {
     ($($kind:ident)*) => {
         /// The templates that a theme must have.
@@ -120,7 +121,7 @@ kinds! {
 /// Data that determines the content of a page.
 pub struct PageInput {
     facts: Hash,
-    /// Catalog indices of all thinkpieces that the page shows something of.
+    /// Catalog indices of all thinkpieces whose data the page shows.
     thinkpieces: Vec<usize>,
 }
 
@@ -130,7 +131,7 @@ impl PageInput {
     }
 }
 
-/// The data of all pages, prepared once.
+/// Data shared by all pages, prepared once per build.
 pub struct SiteData<'a> {
     config: &'a Config,
     strings: &'a Strings,
@@ -138,7 +139,7 @@ pub struct SiteData<'a> {
     articles: &'a LazyVec<'a, Article>,
     plain: &'a [PlainPage],
     social: SocialCards,
-    /// One per thinkpiece of the catalog, shared by all lists.
+    /// One card per thinkpiece of the catalog. All lists share these cards.
     cards: &'a LazyVec<'a, Value>,
     /// The tags with the most thinkpieces.
     topics: Value,
@@ -147,7 +148,8 @@ pub struct SiteData<'a> {
 }
 
 impl<'a> SiteData<'a> {
-    /// `cards`, `articles` and the cards in `social` have the same order as the catalog's thinkpieces.
+    /// Prepares the data of all pages. `cards`, `articles` and `social.thinkpieces` must have the
+    /// same order as the catalog's thinkpieces.
     ///
     /// # Errors
     /// If the theme's month strings or an alias of a seed are invalid.
@@ -180,7 +182,7 @@ impl<'a> SiteData<'a> {
     /// Input hash of the page at `path`.
     pub fn input(&self, inputs: &InputHashes, page: &dyn Page, path: &str) -> Hash {
         let PageInput { facts, thinkpieces } = page.input();
-        // The path identifies the kind of page and the part of a list.
+        // The path identifies the kind of page and, for a list, the page number.
         let facts = (path, self.picture(page), facts.to_hex().to_string());
         inputs.of(&facts, thinkpieces.into_iter())
     }
@@ -188,7 +190,7 @@ impl<'a> SiteData<'a> {
     /// Renders one page.
     ///
     /// # Errors
-    /// If its template fails.
+    /// If the page's template fails.
     pub fn render(&self, renderer: &Renderer, page: &dyn Page) -> miette::Result<Vec<u8>> {
         let path = page.path();
         let root = page.root(&path);
@@ -224,14 +226,15 @@ impl<'a> SiteData<'a> {
         Some(PreviewImage { url, width: card::WIDTH, height: card::HEIGHT, alt: alt.to_owned() })
     }
 
-    /// Link to the feed of the list whose first page is at `path`. `None` without `base_url`.
+    /// Link to the feed of the list whose first page is at `path`. `None` if the site has no
+    /// `base_url`.
     fn feed(&self, path: &str, name: &str) -> Option<FeedLink> {
         self.config.base_url.as_ref()?;
         let title = format!("{name} · {}", self.config.title);
         Some(FeedLink { path: route::href(&route::feed_of(path)), title })
     }
 
-    /// Absolute URL of a path. `None` without `base_url`.
+    /// Absolute URL of a path. `None` if the site has no `base_url`.
     fn absolute(&self, path: &str) -> Option<String> {
         self.config.base_url.as_ref().map(|base| route::absolute(base, path))
     }
@@ -241,7 +244,7 @@ impl<'a> SiteData<'a> {
         Value::from(indices.map(|at| self.cards[at].clone()).collect::<Vec<_>>())
     }
 
-    /// Adds the cards on this page of a list and the topics to `context`.
+    /// Adds the cards on one page of a list, and the topics, to `context`.
     fn with_list(&self, mut context: Context, list: &ListPage) -> Context {
         context.insert_value("cards", self.cards(list.shown.iter().copied()));
         context.insert_value("topics", self.topics.clone());
@@ -249,14 +252,14 @@ impl<'a> SiteData<'a> {
     }
 }
 
-/// A context with one variable.
+/// Creates a context with a single variable.
 fn variable(name: &'static str, value: Value) -> Context {
     let mut context = Context::new();
     context.insert_value(name, value);
     context
 }
 
-/// The page's name followed by `beside`, if both fit.
+/// Returns `name` followed by `beside`, or only `name` if `beside` is empty or does not fit.
 fn title(name: &str, beside: &str) -> String {
     let whole = format!("{name} · {beside}");
     if beside.is_empty() || whole.chars().count() > LONGEST_TITLE {

@@ -13,13 +13,14 @@ use super::strings::{Missing, Strings};
 use super::theme::Theme;
 use content::config::Config;
 
-/// Returns the covers of all essays. Essays with the same key share one.
+/// Returns the covers of all essays. Essays with the same key share a cover.
 pub fn covers(catalog: &Catalog<'_>) -> Vec<OutputFile<'static>> {
     let keys: BTreeSet<&str> =
         catalog.thinkpieces.iter().map(|thinkpiece| thinkpiece.essay.front.key.as_str()).collect();
     let file = |key: &str| {
         let (path, key) = (cover::path(key), key.to_owned());
-        // The path determines the content: it contains the drawing's revision and the key.
+        // The path contains the key and the revision of the drawing code, so it determines the
+        // content.
         OutputFile::new(path.clone(), input_of(&path), move || Ok(cover::svg(&key).into_bytes()))
     };
     keys.into_iter().map(file).collect()
@@ -28,14 +29,14 @@ pub fn covers(catalog: &Catalog<'_>) -> Vec<OutputFile<'static>> {
 /// Paths of the social cards.
 #[derive(Debug, Default)]
 pub struct SocialCards {
-    /// One per thinkpiece, in catalog order. Empty if the site has no cards.
+    /// The path of each thinkpiece's card, in catalog order. Empty if the site has no cards.
     pub thinkpieces: Vec<String>,
-    /// The card of all other pages.
+    /// The path of the site's card, which other pages use.
     pub site: Option<String>,
 }
 
-/// Returns the cards and their paths. A site without `base_url` has no cards, since links to them
-/// must be absolute.
+/// Returns the paths of the social cards, and the cards as files. A site without `base_url` has no
+/// cards, since links to them must be absolute.
 ///
 /// # Errors
 /// If the theme lacks the string `machine_written`.

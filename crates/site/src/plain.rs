@@ -23,10 +23,10 @@ pub struct PlainPage {
     pub path: String,
     pub title: String,
     pub description: Option<String>,
-    /// HTML.
+    /// The page's content as HTML.
     pub body: String,
     pub draft: bool,
-    /// Whether the default menu lists it.
+    /// Whether the default menu lists the page.
     pub in_menu: bool,
 }
 
@@ -37,13 +37,13 @@ pub struct Plain {
     pub pages: Vec<PlainPage>,
     /// The other files, by path.
     pub files: Tree,
-    /// Warnings, such as broken links.
+    /// Warnings, for example about broken links.
     pub notes: Vec<String>,
 }
 
 impl Plain {
-    /// Reads and renders the folder. If it does not exist, there are no pages. Headings get none of
-    /// the `taken_ids`, which the theme uses.
+    /// Reads and renders the project's folder of plain pages. If the folder does not exist, there
+    /// are no pages. Headings never get one of the `taken_ids`, which the theme uses.
     ///
     /// # Errors
     /// If a file cannot be read, or a page is not UTF-8 or has invalid front matter.
@@ -87,7 +87,7 @@ impl Plain {
 
 /// A page that is not rendered yet.
 struct PageSource {
-    /// Its path in the folder, without `.md`.
+    /// Path in the folder of plain pages, without `.md`.
     stem: String,
     text: String,
     /// Range of the Markdown in `text`.
@@ -115,15 +115,15 @@ impl PageSource {
     }
 }
 
-/// `legal/our-imprint` -> `Our imprint`.
+/// Derives a page's title from its path: `Our imprint` from `legal/our-imprint`.
 fn title_from(stem: &str) -> String {
     let words = stem.rsplit('/').next().unwrap_or(stem).replace(['-', '_'], " ");
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// Resolves the links of a page: to other pages by their source (`imprint.md`), to files beside it,
-/// and from `/` to any route of the site.
+/// Resolves the links of a page. A link can name the source of another page (`imprint.md`), another
+/// file in the folder of plain pages, or any path of the site (`/tags/`).
 struct PlainPageLinks<'a> {
     root: String,
     /// Folder of the source, relative to `content/pages/`.
@@ -134,7 +134,8 @@ struct PlainPageLinks<'a> {
 }
 
 impl PlainPageLinks<'_> {
-    /// Returns the path that a relative address names, and the rest of the address (`#…`).
+    /// Returns the path under `output/` to which a relative address leads, and the rest of the
+    /// address (`#…` or `?…`).
     fn resolve<'b>(&self, address: &'b str) -> Option<(String, &'b str)> {
         let (name, rest) = address.split_at(address.find(['#', '?']).unwrap_or(address.len()));
         let source = route::joined(self.folder, name)?;

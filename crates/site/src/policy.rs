@@ -1,8 +1,8 @@
 //! The Content-Security-Policy of every page, and the `_headers` file for hosts that read one.
 //!
 //! The policy is also in each page as a `meta` element, since GitHub Pages and the file system send
-//! no custom headers. It allows only the site's own files and the one inline script, which it names
-//! by its hash. Pages have no inline styles.
+//! no custom headers. It allows only the site's own files and the one inline script, which it
+//! identifies by its hash. Pages have no inline styles.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,11 +11,11 @@ use sha2::{Digest, Sha256};
 /// The file in which hosts look for headers.
 pub const HEADERS: &str = "_headers";
 
-/// Returns the policy, the content of the `meta` element. `early_script` is the text of the inline
-/// script, or empty.
+/// Returns the policy for the `meta` element. `early_script` is the text of the inline script, or
+/// empty if there is none.
 ///
-/// Venti's scripts do not connect to anything. `connect-src` is for tools that fetch from within
-/// the page, as Lighthouse does with robots.txt; it limits them to this site.
+/// Venti's scripts make no network connections. `connect-src` is for tools that fetch files from
+/// within the page, as Lighthouse fetches robots.txt. It limits such tools to this site.
 pub fn content_security_policy(early_script: &str) -> String {
     let script = match early_script {
         "" => "'self'".to_owned(),
@@ -30,10 +30,10 @@ pub fn content_security_policy(early_script: &str) -> String {
 
 /// Returns the content of [`HEADERS`] for Netlify and Cloudflare Pages.
 ///
-/// Paths are relative to the published folder, whatever `base_url` is: a host that serves it under
-/// `/blog/` rewrites addresses before it applies these rules. Both hosts join the values if two
-/// rules set the same header. By default both make browsers revalidate, so `Cache-Control` is only
-/// set for files that never change.
+/// Paths are relative to the published folder, whatever `base_url` is: a host that serves the
+/// folder under `/blog/` rewrites addresses before it applies these rules. Both hosts join the
+/// values if two rules set the same header. By default, both hosts make browsers revalidate every
+/// file, so `Cache-Control` is set only for files that never change.
 pub fn headers(policy: &str) -> Vec<u8> {
     let mut file = format!(
         "/*\n\
@@ -50,7 +50,7 @@ pub fn headers(policy: &str) -> Vec<u8> {
     file.into_bytes()
 }
 
-/// Folders in which a file's name changes with its content.
+/// Folders in which a file gets a new name whenever its content changes.
 const FINGERPRINTED: [&str; 3] = ["assets", "cards", "covers"];
 
 #[cfg(test)]
@@ -82,7 +82,7 @@ mod tests {
         assert!(everywhere.contains("default-src 'none'; frame-ancestors 'none'\n"), "{headers}");
         assert!(!everywhere.contains("Cache-Control"), "{headers}");
         assert_eq!(kept.matches("immutable").count(), 3);
-        // Cloudflare's limit for the length of a line.
+        // Cloudflare limits the length of a line to 2,000 characters.
         assert!(headers.lines().all(|line| line.len() < 2000));
     }
 }

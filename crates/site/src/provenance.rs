@@ -1,5 +1,5 @@
-//! Provenance as readers see it: the model and settings that wrote a text, and either the command
-//! to reproduce it or the steps in which a person steered it.
+//! The provenance of a text as readers see it: the model and the settings that produced the text,
+//! and either the command that reproduces it or the steps in which a person steered it.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use super::view::Day;
 use content::essay::{FrontMatter, Step};
 use generator::{FinishReason, Generation, Setting, Value};
 
-/// Number of hex digits shown of a hash.
+/// Number of hex digits shown for a hash.
 const SHORT_HASH: usize = 12;
 
 /// The data of the provenance panel.
@@ -19,7 +19,7 @@ pub struct ProvenanceView<'a> {
     pub model: &'a str,
     pub weights: &'a str,
     pub weights_short: &'a str,
-    /// Every setting, by its name in `venti.yaml`.
+    /// Every setting, with its name in `venti.yaml`.
     pub settings: Vec<SettingView>,
     pub rng_seed: u64,
     pub take: u32,
@@ -34,26 +34,27 @@ pub struct ProvenanceView<'a> {
     pub steps: Vec<StepView>,
     /// Whether a person changed the text after it was written.
     pub edited: bool,
-    /// Whether a person has read it.
+    /// Whether a person has reviewed the text.
     pub reviewed: bool,
-    /// Why no candidate passed the quality gate, if none did.
+    /// Reason why no candidate passed the quality gate. `None` if a candidate passed.
     pub flagged: Option<&'a str>,
-    /// A shell command that reproduces the text: the program and its subcommand, then one flag with
-    /// its value per element. Empty for a steered text, which a command cannot reproduce.
+    /// A shell command that reproduces the text. The first element is the program and its
+    /// subcommand; each of the others is a flag with its value. Empty for a steered text, which a
+    /// command cannot reproduce.
     pub command: Vec<String>,
 }
 
 /// One step in which a text was steered.
 #[derive(Debug, Serialize)]
 pub struct StepView {
-    /// Number of tokens kept from the step before.
+    /// Number of tokens kept from the text before this step.
     pub kept: usize,
-    /// Text of the token that a person chose to follow them, with line breaks as `↵`.
+    /// Text of the token that a person chose to come next, with line breaks as `↵`.
     pub chosen: Option<String>,
     /// Number of tokens that the model then wrote.
     pub wrote: usize,
     pub ended: FinishReason,
-    /// Settings that differ from the text's own.
+    /// The settings of this step that differ from the settings of the whole text.
     pub settings: Vec<SettingView>,
 }
 
@@ -62,7 +63,7 @@ pub struct StepView {
 pub struct SettingView {
     pub name: &'static str,
     pub value: String,
-    /// Values of its command-line flag, which is repeated for each.
+    /// Values of the setting's command-line flag, which is repeated for each value.
     #[serde(skip)]
     flags: Vec<String>,
 }
@@ -82,7 +83,7 @@ pub struct FiguresView {
 
 impl<'a> ProvenanceView<'a> {
     /// # Errors
-    /// If the theme cannot write the date.
+    /// If the theme's date strings are invalid.
     pub fn new(thinkpiece: &Thinkpiece<'a>, strings: &Strings) -> Result<Self, Missing> {
         let front = &thinkpiece.essay.front;
         let settings = settings(&front.generation);
@@ -121,7 +122,7 @@ impl<'a> ProvenanceView<'a> {
     }
 }
 
-/// The first [`SHORT_HASH`] digits of a hash.
+/// Returns the first [`SHORT_HASH`] digits of a hash.
 fn shortened(hash: &str) -> &str {
     hash.char_indices().nth(SHORT_HASH).map_or(hash, |(at, _)| &hash[..at])
 }
@@ -142,7 +143,8 @@ fn steps(front: &FrontMatter) -> Vec<StepView> {
     front.steps.iter().map(step).collect()
 }
 
-/// The choices behind a text, in the same order for all texts: model, random seed and settings.
+/// Returns the choices behind a text, in the same order for every text: model, weights, random seed
+/// and settings.
 pub fn choices(front: &FrontMatter) -> Vec<SettingView> {
     let mut choices = vec![
         SettingView::new("model", &front.model),
@@ -153,7 +155,7 @@ pub fn choices(front: &FrontMatter) -> Vec<SettingView> {
     choices
 }
 
-/// Every setting of a text.
+/// Returns every setting of a text.
 fn settings(generation: &Generation) -> Vec<SettingView> {
     generation.values().map(|(setting, value)| SettingView::of(setting, value.as_ref())).collect()
 }
@@ -164,8 +166,8 @@ impl SettingView {
         Self { name, flags: vec![value.clone()], value }
     }
 
-    /// A disabled setting is shown as `off`, and its flag keeps the value that disables it. An automatic
-    /// one is shown as `auto` and has no flag.
+    /// Creates the view of a setting. A disabled setting is shown as `off`, but its flag has the
+    /// value that disables the setting. An automatic setting is shown as `auto` and has no flag.
     fn of(setting: &Setting, value: Option<&Value>) -> Self {
         let shown = match value {
             None => "auto".to_owned(),
@@ -181,8 +183,8 @@ impl SettingView {
     }
 }
 
-/// Returns the command that reproduces this text. It names every setting, so that neither a
-/// project's configuration nor later defaults affect it.
+/// Returns the command that reproduces a text. The command names every setting that is not
+/// automatic, so that neither a project's configuration nor later defaults affect the result.
 pub fn command(front: &FrontMatter) -> Vec<String> {
     let mut command = vec![
         "venti generate".to_owned(),

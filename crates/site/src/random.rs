@@ -5,18 +5,19 @@ use super::catalog::Catalog;
 use super::json::inside_script;
 use super::route;
 
-/// Number of cards on the page, which also works without a script.
+/// Maximum number of cards on the random page, which also works without a script.
 const SHOWN: usize = 60;
 
-/// Number of paths in the script. More would only make it larger.
+/// Maximum number of paths in the script. More paths would only make the script larger.
 const LEAPS: usize = 2000;
 
-/// Catalog positions of the thinkpieces on the page.
+/// Returns the catalog indices of the thinkpieces on the random page.
 pub fn shown(catalog: &Catalog<'_>) -> Vec<usize> {
     shuffled(catalog, SHOWN)
 }
 
-/// The content of `random/pieces.js`: paths from the site's root, as a classic script.
+/// Returns the content of `random/pieces.js`: a classic script with the paths of thinkpieces,
+/// relative to the site's root.
 pub fn script(catalog: &Catalog<'_>) -> serde_json::Result<Vec<u8>> {
     let path = |at: usize| route::href(&catalog.thinkpieces[at].path);
     let paths: Vec<String> = shuffled(catalog, LEAPS).into_iter().map(path).collect();
@@ -24,14 +25,15 @@ pub fn script(catalog: &Catalog<'_>) -> serde_json::Result<Vec<u8>> {
     Ok(format!("window.ventiPieces = {json};\n").into_bytes())
 }
 
-/// Positions of the first `most` thinkpieces, sorted by key. A new one does not reorder the others.
+/// Returns the catalog indices of the first `most` thinkpieces in the order of their keys. A new
+/// thinkpiece does not reorder the others.
 fn shuffled(catalog: &Catalog<'_>, most: usize) -> Vec<usize> {
     let key = |&at: &usize| {
         let thinkpiece = &catalog.thinkpieces[at];
         (&thinkpiece.essay.front.key, &thinkpiece.seed.slug, thinkpiece.essay.front.take)
     };
     let mut order: Vec<usize> = (0..catalog.thinkpieces.len()).collect();
-    // Only the first `most` need sorting.
+    // Only the first `most` have to be sorted.
     if most < order.len() {
         order.select_nth_unstable_by_key(most, key);
         order.truncate(most);

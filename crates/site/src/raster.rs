@@ -1,5 +1,5 @@
-//! Renders SVG to PNG, for social cards and icons. Nothing is read from the machine: the caller
-//! passes the fonts, and only images inside the document are drawn.
+//! Renders SVG to PNG, for social cards and icons. Nothing is read from disk: the caller passes the
+//! fonts, and only images embedded in the document are drawn.
 
 mod indexed;
 
@@ -12,7 +12,7 @@ use resvg::usvg::{self, ImageHrefResolver, Options, Tree, fontdb};
 /// Parses an SVG document. `@media` rules do not apply.
 ///
 /// # Errors
-/// If it is not valid SVG.
+/// If the document is not valid SVG.
 pub fn parse(svg: &str, fonts: &Arc<fontdb::Database>) -> Result<Tree, usvg::Error> {
     let options = Options {
         fontdb: Arc::clone(fonts),
@@ -25,14 +25,15 @@ pub fn parse(svg: &str, fonts: &Arc<fontdb::Database>) -> Result<Tree, usvg::Err
     Tree::from_str(svg, &options)
 }
 
-/// Draws `tree` centred and scaled to cover the whole `picture`, cropping what does not fit.
+/// Draws `tree` centred, and scaled so that it covers the whole `picture`. Parts that do not fit
+/// are cropped.
 pub fn fill(tree: &Tree, picture: &mut Pixmap) {
     let (width, height) = (picture.width() as f32, picture.height() as f32);
     let scale = (width / tree.size().width()).max(height / tree.size().height());
     place(tree, scale, picture);
 }
 
-/// Draws `tree` centred and scaled to fit into `picture`, times `share`.
+/// Draws `tree` centred, at `share` times the largest scale at which it fits into `picture`.
 pub fn fit(tree: &Tree, share: f32, picture: &mut Pixmap) {
     let (width, height) = (picture.width() as f32, picture.height() as f32);
     let scale = (width / tree.size().width()).min(height / tree.size().height());
@@ -49,7 +50,7 @@ fn place(tree: &Tree, scale: f32, picture: &mut Pixmap) {
 /// Encodes the picture as a PNG.
 ///
 /// # Errors
-/// If it cannot be encoded.
+/// If the picture cannot be encoded.
 pub fn png(picture: &Pixmap) -> miette::Result<Vec<u8>> {
     indexed::png(picture).unwrap_or_else(|| picture.encode_png()).into_diagnostic()
 }

@@ -1,15 +1,15 @@
-//! What to read next: for each seed, the thinkpieces of a few other seeds that share its tags. Only
-//! seeds near in date are compared, so that the work grows linearly with the number of thinkpieces,
-//! however popular a tag is.
+//! Related thinkpieces: for each seed, the thinkpieces of a few other seeds that share its tags.
+//! Only seeds with nearby dates are compared, so that the running time grows linearly with the
+//! number of thinkpieces, however popular a tag is.
 
 use rayon::prelude::*;
 
 use super::catalog::Catalog;
 
-/// Number of related thinkpieces shown below a thinkpiece.
+/// Maximum number of related thinkpieces shown below a thinkpiece.
 const SHOWN: usize = 3;
 
-/// Number of seeds compared per tag, on either side in date.
+/// Maximum number of newer seeds, and of older seeds, with which a seed is compared per tag.
 const NEAREST: usize = 12;
 
 /// The related thinkpieces of each thinkpiece of a catalog.
@@ -17,21 +17,22 @@ const NEAREST: usize = 12;
 pub struct Related {
     /// For each thinkpiece, the index of its seed in `found`.
     seeds: Vec<usize>,
-    /// For each seed, the catalog positions of related thinkpieces.
+    /// For each seed, the catalog indices of the related thinkpieces.
     found: Vec<Vec<usize>>,
 }
 
 /// The published seeds and their tags, both as indices.
 struct Seeds<'c, 'a> {
     catalog: &'c Catalog<'a>,
-    /// The first take of each seed, which represents it; newest first.
+    /// For each seed, the catalog index of its first take, which represents the seed. The newest
+    /// seed comes first.
     firsts: Vec<usize>,
-    /// For each seed, the indices of its tags, ascending.
+    /// For each seed, the indices of its tags in ascending order.
     tags: Vec<Vec<usize>>,
-    /// For each tag, its seeds, newest first.
+    /// For each tag, the indices of its seeds, newest first.
     tagged: Vec<Vec<usize>>,
-    /// Weight of each tag: the square root of its rarity, in units of 1/1024. Integers are the
-    /// same on every machine.
+    /// Weight of each tag: the square root of its rarity, in units of 1/1024. Integer weights are
+    /// the same on every machine.
     weights: Vec<u64>,
 }
 
@@ -61,27 +62,29 @@ impl Related {
         Self { seeds, found }
     }
 
-    /// Catalog positions of the thinkpieces related to the one at position `thinkpiece`, best first.
+    /// Returns the catalog indices of the thinkpieces related to the one at index `thinkpiece`, the
+    /// most closely related first.
     pub fn to(&self, thinkpiece: usize) -> &[usize] {
         &self.found[self.seeds[thinkpiece]]
     }
 }
 
 impl Seeds<'_, '_> {
-    /// The first takes of up to [`SHOWN`] other seeds: the most similar, then the nearest in date.
+    /// Returns the first takes of up to [`SHOWN`] other seeds: the most similar seeds, then the
+    /// seeds nearest in date.
     fn related(&self, seed: usize) -> Vec<usize> {
         let mut candidates: Vec<usize> =
             self.tags[seed].iter().flat_map(|&tag| self.near(seed, tag)).collect();
         candidates.sort_unstable();
         candidates.dedup();
-        // The sort is stable, so of equally similar seeds the newer come first.
+        // The sort is stable, so a newer seed comes before an equally similar older one.
         candidates.sort_by_cached_key(|&other| std::cmp::Reverse(self.shared(seed, other)));
         candidates.truncate(SHOWN);
         self.fill_up(seed, &mut candidates);
         candidates.into_iter().map(|other| self.firsts[other]).collect()
     }
 
-    /// The seeds with this tag that are nearest in date.
+    /// Returns the seeds with this tag that are nearest to `seed` in date.
     fn near(&self, seed: usize, tag: usize) -> impl Iterator<Item = usize> {
         let seeds = &self.tagged[tag];
         let at = seeds.partition_point(|&other| other < seed);
@@ -89,13 +92,14 @@ impl Seeds<'_, '_> {
         seeds[around].iter().copied().filter(move |&other| other != seed)
     }
 
-    /// Total weight of the tags that two seeds share. Rare tags weigh more.
+    /// Returns the total weight of the tags that two seeds share. Rare tags weigh more.
     fn shared(&self, seed: usize, other: usize) -> u64 {
         let common = self.tags[seed].iter().filter(|tag| self.tags[other].contains(tag));
         common.map(|&tag| self.weights[tag]).sum()
     }
 
-    /// Adds the seeds nearest in date; of two equally near, the newer first.
+    /// Adds the seeds nearest in date until there are [`SHOWN`]. If two are equally near, the newer
+    /// one comes first.
     fn fill_up(&self, seed: usize, chosen: &mut Vec<usize>) {
         let date = |seed: usize| self.catalog.thinkpieces[self.firsts[seed]].date;
         let days = |other: usize| (date(seed) - date(other)).get_days().unsigned_abs();
@@ -149,7 +153,7 @@ mod tests {
             ("none", 11, &[]),
         ]);
         assert_eq!(related(&sample, "a"), ["both", "rare", "work-new"]);
-        // Of equally similar seeds, the newer come first.
+        // A newer seed comes before an equally similar older one.
         assert_eq!(related(&sample, "work-old"), ["a", "work-new", "both"]);
     }
 
@@ -185,10 +189,12 @@ mod tests {
                 sample.add(sample::seed(&slug).dated(date(2026, month, day)).tagged(tags));
             }
         }
-        // 84 seeds share the tag. The newest of the 25 around this one are shown.
+        // 84 seeds share the tag, but only the 24 nearest in date are compared. The newest three of
+        // these are shown.
         assert_eq!(related(&sample, "p-2-14"), ["p-2-26", "p-2-25", "p-2-24"]);
 
-        // The oldest and the newest share all tags, but are too far apart.
+        // The oldest and the newest seed share all tags, but too many seeds lie between their
+        // dates.
         let mut sample = sample::site();
         sample.add(sample::seed("newest").dated(date(2026, 4, 1)).tagged(&["x", "y"]));
         sample.add(sample::seed("oldest").dated(date(2026, 1, 1)).tagged(&["x", "y"]));

@@ -24,14 +24,15 @@ pub struct Renderer {
     /// The sources by name, for error messages.
     sources: Sources,
     minify: bool,
-    /// Reusable buffers for rendering. Finished pages are copied out, so that each takes only the
-    /// memory it needs.
+    /// Reusable buffers for rendering. Finished pages are copied out of them, so that each page
+    /// takes only the memory that it needs.
     buffers: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Renderer {
-    /// Parses the theme's templates, among them the `required` ones. In them `t(key="…", placeholder=…)` returns a UI string and
-    /// `asset(path="…")` the published path of a static file.
+    /// Parses the theme's templates, which must include the `required` ones. In a template,
+    /// `t(key="…", placeholder=…)` returns a UI string and `asset(path="…")` returns the published
+    /// path of a static file.
     ///
     /// # Errors
     /// If a template is missing or invalid.
@@ -68,7 +69,7 @@ impl Renderer {
     /// Renders the page at `path` with the variables in `context`.
     ///
     /// # Errors
-    /// If the template uses an undefined variable.
+    /// If the template fails, for example because it uses an undefined variable.
     pub fn page(
         &self,
         template: &str,

@@ -1,8 +1,8 @@
-//! Incremental builds: every file of the site has an input, a hash of everything that determines
-//! its content. A file that was made from the same input is not made again.
+//! Incremental builds. Every file of the site has an input: a hash of everything that determines
+//! the file's content. A file that was already made from the same input is not made again.
 //!
-//! An input may cover too much, and then a file is made again for nothing. It must never cover too
-//! little, or an outdated page would stay on the site.
+//! If an input covers too much, its file is sometimes made again without need. An input must never
+//! cover too little, because an outdated page would then stay on the site.
 
 use blake3::Hash;
 use rayon::prelude::*;
@@ -10,22 +10,24 @@ use serde::Serialize;
 
 use super::catalog::Catalog;
 
-/// Hashes data as JSON, which keeps adjacent lists and strings apart.
+/// Hashes data as JSON, which marks the end of each list and string.
 pub fn input_of(data: &impl Serialize) -> Hash {
     blake3::hash(&serde_json::to_vec(data).expect("plain data serializes to JSON"))
 }
 
-/// The inputs that files are made from.
+/// Hashes of the data that files are made from.
 #[derive(Debug)]
 pub struct InputHashes {
-    /// Hash of what every page depends on: this version of Venti, theme, configuration and menu.
+    /// Hash of the data that every page depends on: this version of Venti, the theme, the
+    /// configuration and the menu.
     pub site: Hash,
-    /// Hashes of the thinkpieces' seed and essay files, in catalog order.
+    /// For each thinkpiece, a hash of its seed and essay files, its date, its path and the number
+    /// of takes, in catalog order.
     pub thinkpieces: Vec<Hash>,
 }
 
 impl InputHashes {
-    /// `site` is everything that all pages depend on.
+    /// Computes the hashes. `site` is the data that every page depends on.
     pub fn new(site: &impl Serialize, catalog: &Catalog<'_>) -> Self {
         let site = input_of(site);
         let thinkpiece = |thinkpiece: &super::catalog::Thinkpiece<'_>| {
@@ -36,7 +38,7 @@ impl InputHashes {
         Self { site, thinkpieces: catalog.thinkpieces.par_iter().map(thinkpiece).collect() }
     }
 
-    /// The input of something made from `facts` and these thinkpieces, in this order.
+    /// Returns the input of a file made from `facts` and these thinkpieces, in this order.
     pub fn of(&self, facts: &impl Serialize, thinkpieces: impl Iterator<Item = usize>) -> Hash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.site.as_bytes()).update(input_of(facts).as_bytes());

@@ -16,7 +16,8 @@ pub const ARCHIVE: &str = "archive/index.html";
 pub const AUTHORS: &str = "authors/index.html";
 pub const SEARCH: &str = "search/index.html";
 pub const RANDOM: &str = "random/index.html";
-/// Paths of random thinkpieces as a classic script, since pages on `file://` can load nothing else.
+/// The paths of random thinkpieces, as a classic script, since pages on `file://` cannot load data
+/// in any other form.
 pub const RANDOM_SCRIPT: &str = "random/pieces.js";
 pub const NOT_FOUND: &str = "404.html";
 pub const ATOM: &str = "atom.xml";
@@ -26,7 +27,7 @@ pub const SITEMAP: &str = "sitemap.xml";
 pub const ROBOTS: &str = "robots.txt";
 pub const DATA: &str = "thinkpieces.json";
 
-/// The page of one take. The first take has the seed's own address.
+/// Path of the page of one take. The path of the first take contains no number.
 pub fn thinkpiece(slug: &str, take: u32) -> String {
     match take {
         1 => format!("{slug}/{INDEX}"),
@@ -34,32 +35,33 @@ pub fn thinkpiece(slug: &str, take: u32) -> String {
     }
 }
 
-/// The prefix of a tag's lists, for [`list_page`].
+/// Path prefix of a tag's list, for [`list_page`].
 pub fn tag(slug: &str) -> String {
     format!("tags/{slug}/")
 }
 
-/// The prefix of the lists of a quoted person's thinkpieces, for [`list_page`].
+/// Path prefix of the list of a quoted person's thinkpieces, for [`list_page`].
 pub fn author(slug: &str) -> String {
     format!("authors/{slug}/")
 }
 
-/// The prefix of a month's lists, for [`list_page`].
+/// Path prefix of a month's list, for [`list_page`].
 pub fn month(date: Date) -> String {
     format!("archive/{:04}/{:02}/", date.year(), date.month())
 }
 
-/// The page that compares all takes of a seed.
+/// Path of the page that compares all takes of a seed.
 pub fn takes(slug: &str) -> String {
     format!("{slug}/takes/{INDEX}")
 }
 
-/// The feed of the page at `path`, in the same folder.
+/// Path of the feed of the page at `path`, which is in the same folder.
 pub fn feed_of(path: &str) -> String {
     format!("{}{ATOM}", path.strip_suffix(INDEX).unwrap_or(path))
 }
 
-/// Page `number` (from 1) of the list under `prefix`, which is empty or ends in `/`.
+/// Path of page `number` (counting from 1) of the list under `prefix`, which is empty or ends in
+/// `/`.
 pub fn list_page(prefix: &str, number: usize) -> String {
     match number {
         1 => format!("{prefix}{INDEX}"),
@@ -67,13 +69,14 @@ pub fn list_page(prefix: &str, number: usize) -> String {
     }
 }
 
-/// The page whose source is `stem` plus `.md`.
+/// Path of the plain page whose source is `stem` plus `.md`.
 pub fn plain(stem: &str) -> String {
     format!("{stem}/{INDEX}")
 }
 
-/// The file for an address relative to the site's root, as a person wrote it: `/old/path/`, `tags`,
-/// `about/`, `feed.json`. `None` if it is outside the site.
+/// Returns the path of the file at an address that a person wrote relative to the site's root, such
+/// as `/old/path/`, `tags`, `about/` or `feed.json`. Returns `None` if the address is invalid, for
+/// example because it contains `..`.
 pub fn from_site(address: &str) -> Option<String> {
     let address = address.split(['?', '#']).next().unwrap_or_default();
     let segments: Vec<&str> = address.split('/').filter(|s| !s.is_empty()).collect();
@@ -90,7 +93,8 @@ pub fn from_site(address: &str) -> Option<String> {
     })
 }
 
-/// Resolves a relative `address` written in `folder`. Returns `None` if it leads above the root.
+/// Resolves a relative `address` written in a file in `folder`. Returns `None` if the address leads
+/// above the root.
 pub fn joined(folder: &str, address: &str) -> Option<String> {
     let mut segments: Vec<&str> = folder.split('/').filter(|s| !s.is_empty()).collect();
     for segment in address.split('/') {
@@ -121,7 +125,7 @@ pub fn root_of_host(base_url: Option<&str>) -> String {
     }
 }
 
-/// A path for use in an `href`: percent-encoded, except for unreserved characters and `/`.
+/// Percent-encodes a path for use in an `href`, except for unreserved characters and `/`.
 pub fn href(path: &str) -> String {
     let mut encoded = String::with_capacity(path.len());
     for byte in path.bytes() {
@@ -146,23 +150,23 @@ pub fn absolute(base_url: &str, path: &str) -> String {
     format!("{base}/{}", href(served))
 }
 
-/// Where an address written by a person points.
+/// The target of an address that a person wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target<'a> {
     /// `http://…` or `https://…`.
     External(&'a str),
     /// `#there`, on the same page.
     Fragment(&'a str),
-    /// `/tags/`, from the site's root.
+    /// `/tags/`, relative to the site's root.
     Site(&'a str),
-    /// `about.md`, from the file it is written in.
+    /// `about.md`, relative to the file that contains the address.
     Relative(&'a str),
 }
 
 impl<'a> Target<'a> {
-    /// Returns `None` for addresses that must not become links: other schemes (`javascript:`,
-    /// `data:`, …), other hosts without a scheme (`//host`), and anything with control characters
-    /// or backslashes, which browsers drop or turn into slashes.
+    /// Parses an address. Returns `None` for addresses that must not become links: other schemes
+    /// (`javascript:`, `data:`, …), other hosts without a scheme (`//host`), and anything with
+    /// control characters or backslashes, which browsers drop or turn into slashes.
     pub fn parse(address: &'a str) -> Option<Self> {
         let address = address.trim();
         if address.is_empty()

@@ -150,7 +150,7 @@ impl Destination for Memory {
     }
 }
 
-/// Stands in for the hash of a file with this content.
+/// Returns a hash that stands in for the hash of a file with this content.
 fn hash_of(said: &impl Serialize) -> String {
     input_of(said).to_hex().to_string()
 }
@@ -239,7 +239,8 @@ impl Planned {
         self
     }
 
-    /// Makes the essay a steered one: stopped, then continued with another word and setting.
+    /// Makes the essay a steered one: stopped, then continued with another word and setting, then
+    /// continued again.
     pub fn steered(mut self) -> Self {
         let step = |kept, chosen: Option<&str>, ended| Step {
             kept,

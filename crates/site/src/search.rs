@@ -2,19 +2,20 @@
 //! no search server, and pages on `file://` cannot fetch data, so the index consists of classic
 //! scripts.
 //!
-//! - `search/index.js`, loaded first: the reader of the index, the number of texts and which file
-//!   contains which words. For a small site it contains the whole index.
-//! - `search/terms-N.js`: words and the texts they occur in; see [`shard`].
-//! - `search/docs-N.js`: the data shown in results, for [`DOCS_PER_FILE`] texts.
+//! - `search/index.js` is loaded first. It contains the script that reads the index, the number of
+//!   texts and the first word of each `terms-N.js`. On a small site it contains the whole index.
+//! - `search/terms-N.js` contains words and the texts in which they occur; see [`shard`].
+//! - `search/docs-N.js` contains the data shown in results, for [`DOCS_PER_FILE`] texts.
 //!
-//! A query loads only the files for its words and for the results it shows: about 200 kB of the
-//! 6 MB for 10,000 essays. Existing libraries put everything into one file that is loaded whole:
-//! for 300 essays of 300 words, elasticlunr's is 2.1 MB; all of these files are 0.2 MB.
+//! A query loads only the files for its words and for the results it shows: for 10,000 essays,
+//! about 200 kB of 6 MB. Existing libraries put everything into one file that is loaded as a whole.
+//! For 300 essays of 300 words, elasticlunr's file has 2.1 MB; all of Venti's files together have
+//! 0.2 MB.
 //!
 //! Texts are numbered in the order of seed and take, not by date, so that a new text only shifts
-//! the numbers after its own. A file changes only if its data changes, and keeps its name. So each
-//! file names the edition of the index that it belongs to: a browser that has cached files of two
-//! editions notices and loads the newer one.
+//! the numbers after its own. A file keeps its name when its content changes, so a browser may have
+//! cached files of two editions of the index. So each file names the edition that it belongs to:
+//! the reader notices if the editions differ, and loads the newer one.
 
 mod packed;
 mod postings;
@@ -36,17 +37,18 @@ use super::strings::{Missing, Strings};
 
 use shard::Shard;
 
-/// The script that reads the index. It is part of `index.js`, so that the two always match, and
-/// pages do not load it unless someone searches.
+/// The script that reads the index. It is part of `index.js`, so that the script and the index
+/// always match, and pages load the script only when someone searches.
 const READER: &str = include_str!("search/reader.js");
 
-/// The file that is loaded first.
+/// Path of the file that is loaded first.
 pub const INDEX: &str = "search/index.js";
 
-/// Number of texts per `docs-N.js`. Ten results from ten files are then about 100 kB.
+/// Number of texts per `docs-N.js`. With this number, ten results from ten different files are
+/// about 100 kB.
 const DOCS_PER_FILE: usize = 32;
 
-/// Maximum size in bytes of an index in one file.
+/// Maximum size in bytes of an index that is stored in one file.
 const ONE_FILE: usize = 96 * 1024;
 
 /// Number of hex digits in the name of an edition.
@@ -56,23 +58,23 @@ const EDITION_DIGITS: usize = 8;
 pub struct SearchEntry<'a> {
     /// Seed and take, which determine the order of texts.
     id: (&'a str, u32),
-    /// Page of the thinkpiece relative to the root, encoded for an `href`.
+    /// Path of the thinkpiece's page relative to the site's root, encoded for an `href`.
     path: String,
     title: &'a str,
     quote: &'a str,
     author: Option<&'a str>,
     tags: Vec<&'a str>,
-    /// The plain text.
+    /// The essay as plain text.
     text: &'a str,
     /// The date as formatted by the theme.
     date: String,
-    /// Label of the take, if there are several.
+    /// Label of the take, if the seed has several.
     take: Option<String>,
 }
 
 impl<'a> SearchEntry<'a> {
     /// # Errors
-    /// If the theme cannot write the date or the take.
+    /// If the theme's strings for dates or takes are invalid.
     fn new(
         at: usize,
         thinkpiece: &Thinkpiece<'a>,
@@ -107,7 +109,7 @@ impl<'a> SearchEntry<'a> {
 /// Returns an entry for each thinkpiece of the catalog, in the order of the index.
 ///
 /// # Errors
-/// If the theme cannot write a date or the number of a take.
+/// If the theme's strings for dates or takes are invalid.
 pub fn entries<'a>(
     catalog: &Catalog<'a>,
     articles: &'a LazyVec<'a, Article>,
@@ -123,7 +125,7 @@ pub fn entries<'a>(
     Ok(entries)
 }
 
-/// The data of `index.js`, needed before any other file is loaded.
+/// The data of `index.js`, which is needed before any other file is loaded.
 #[derive(Serialize)]
 struct SearchIndex<'a> {
     /// Number of texts.
@@ -133,7 +135,7 @@ struct SearchIndex<'a> {
     terms: Vec<&'a str>,
 }
 
-/// Returns the files of the index, from all [`entries`].
+/// Returns the files of the index, made from all [`entries`].
 ///
 /// # Errors
 /// Cannot fail for this data; kept because `serde_json` returns it.
@@ -170,7 +172,8 @@ pub fn files(entries: &[SearchEntry<'_>]) -> serde_json::Result<Vec<(String, Vec
     Ok(files.map(|(name, script)| (path(&name), script.into_bytes())).collect())
 }
 
-/// Hash of the numbering of texts, the division into files and the reader.
+/// Returns the name of the edition: a hash of the order of the texts, the division of words into
+/// files, and the reader.
 fn edition(entries: &[SearchEntry<'_>], index: &SearchIndex<'_>) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(READER.as_bytes());
@@ -185,7 +188,7 @@ fn edition(entries: &[SearchEntry<'_>], index: &SearchIndex<'_>) -> String {
     hasher.finalize().to_hex()[..EDITION_DIGITS].to_owned()
 }
 
-/// Returns the name with a classic script that passes `data` to the reader under this name.
+/// Returns `name`, and a classic script that passes `data` to the reader under that name.
 fn script(
     name: String,
     edition: &str,

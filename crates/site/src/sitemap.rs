@@ -5,13 +5,14 @@ use jiff::civil::Date;
 use super::route;
 use super::xml::Xml;
 
-/// Number of addresses that sitemaps.org allows in one file.
+/// Maximum number of addresses that sitemaps.org allows in one file.
 const PER_FILE: usize = 50_000;
 
 const NAMESPACE: (&str, &str) = ("xmlns", "http://www.sitemaps.org/schemas/sitemap/0.9");
 
-/// Returns the sitemap of `pages` (path under `output/` and date of the last change) in this order:
-/// one file, or several files with an index if there are more than [`PER_FILE`] pages.
+/// Returns the sitemap of `pages`, each given by its path under `output/` and the date of its last
+/// change. The sitemap keeps their order. It is one file, or several files and an index if there
+/// are more than [`PER_FILE`] pages.
 pub fn files(base_url: &str, pages: &[(String, Option<Date>)]) -> Vec<(String, Vec<u8>)> {
     if pages.len() <= PER_FILE {
         return vec![(route::SITEMAP.to_owned(), urls(base_url, pages))];
@@ -44,7 +45,7 @@ fn urls(base_url: &str, pages: &[(String, Option<Date>)]) -> Vec<u8> {
     xml.finish()
 }
 
-/// Returns `robots.txt`, which allows everything or, with `noindex`, nothing.
+/// Returns `robots.txt`, which lets search engines read everything or, with `noindex`, nothing.
 pub fn robots(base_url: Option<&str>, noindex: bool) -> Vec<u8> {
     let mut text = String::from("User-agent: *\n");
     text.push_str(if noindex { "Disallow: /\n" } else { "Allow: /\n" });

@@ -1,9 +1,9 @@
 //! Rewrites templates before Tera reads them, so that undefined names are errors everywhere.
 //!
-//! Tera rejects an undefined name that is printed. But it treats one as false in
+//! Tera rejects an undefined name only where it is printed. It treats an undefined name as false in
 //! `{% if card.darft %}`, as unequal to everything in a comparison, and as absent in an argument.
-//! So names in such places are passed through a filter, [`GIVEN`], which rejects undefined values.
-//! Names that may be absent, with `is defined`, `| default(…)` or `?.`, are left alone.
+//! So names in such places are passed through the filter [`GIVEN`], which rejects undefined values.
+//! A name used with `is defined`, `| default(…)` or `?.` may be undefined and is left unchanged.
 
 mod tokens;
 
@@ -11,22 +11,22 @@ use std::ops::Range;
 
 use tokens::{TagKind, TemplateToken, TemplateTokens, tags};
 
-/// Name of the filter.
+/// Name of the filter that rejects undefined values.
 pub const GIVEN: &str = "given";
 
 /// A template as Tera reads it.
 #[derive(Debug, Default)]
 pub struct Strict {
     pub source: String,
-    /// The filtered names, in order.
+    /// The names that are passed through the filter, in order.
     edits: Vec<Edit>,
 }
 
 #[derive(Debug)]
 struct Edit {
-    /// Range in the original template.
+    /// Range of the name in the original template.
     written: Range<usize>,
-    /// Range in [`Strict::source`].
+    /// Range of the filtered name in [`Strict::source`].
     read: Range<usize>,
 }
 
@@ -49,7 +49,7 @@ impl Strict {
         strict
     }
 
-    /// Maps a range of [`Self::source`] to the original template.
+    /// Maps a range of [`Self::source`] to the corresponding range of the original template.
     pub fn written(&self, place: Range<usize>) -> Range<usize> {
         let at = |offset: usize, end: bool| {
             let begun = |edit: &Edit| {
@@ -68,7 +68,8 @@ impl Strict {
         at(place.start, false)..at(place.end, true)
     }
 
-    /// Range, in the original template, of the name that the filter at `place` rejected.
+    /// Returns the range, in the original template, of the name that the filter rejected. `place`
+    /// is the range of the error in [`Self::source`].
     pub fn refused(&self, place: &Range<usize>) -> Option<Range<usize>> {
         let around = |edit: &&Edit| edit.read.start <= place.start && place.end <= edit.read.end;
         self.edits.iter().find(around).map(|edit| edit.written.clone())
@@ -109,7 +110,7 @@ impl TemplateTokens {
         })
     }
 
-    /// Adds the names, from token `first` on, that have to be defined.
+    /// Adds the names that have to be defined, from token `first` on, to `names`.
     fn decisive(&self, template: &str, first: usize, names: &mut Vec<Range<usize>>) {
         for at in first..self.0.len() {
             if self.is_decisive(template, at) {
@@ -118,7 +119,8 @@ impl TemplateTokens {
         }
     }
 
-    /// Does the same for a call of a component, where expressions are in braces.
+    /// Adds the names that have to be defined in a call of a component to `names`. In such a call,
+    /// expressions are in braces.
     fn in_braces(&self, template: &str, names: &mut Vec<Range<usize>>) {
         let mut depth = 0usize;
         for at in 0..self.0.len() {

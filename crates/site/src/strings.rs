@@ -8,14 +8,14 @@ use miette::miette;
 
 use content::yaml;
 
-/// Strings that list twelve names, separated by spaces.
+/// Names of the strings that list the twelve months, separated by spaces.
 const MONTH_LISTS: [&str; 2] = ["months", "months_short"];
 
 /// UI strings by name. `{placeholders}` are filled in when a string is used.
 #[derive(Debug, Clone)]
 pub struct Strings(BTreeMap<String, String>);
 
-/// Why there is no text for a string.
+/// Reason why a string has no text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum Missing {
     #[error("the theme has no string `{0}`")]
@@ -25,10 +25,11 @@ pub enum Missing {
 }
 
 impl Strings {
-    /// A theme's strings, overridden by the site's own.
+    /// Creates the UI strings: those of the theme, overridden by the site's own.
     ///
     /// # Errors
-    /// If the site names a string that the theme lacks, or a list of months does not have twelve.
+    /// If the site names a string that the theme lacks, or a list of months does not have twelve
+    /// names.
     pub fn new(
         theme: BTreeMap<String, String>,
         site: &BTreeMap<String, String>,

@@ -59,7 +59,7 @@ fn a_site_has_the_expected_files() {
     let built = full().build();
     let paths: Vec<&str> = built.tree.keys().map(String::as_str).collect();
     let drawn = |folder: &str| paths.iter().filter(|path| path.starts_with(folder)).count();
-    // All essays of the sample have the same key, and all takes of a seed the same card.
+    // All essays of the sample have the same key, and all takes of a seed have the same card.
     assert_eq!((drawn("covers/"), drawn("cards/")), (1, 12));
     let hashed = ["assets/", "cards/", "covers/"];
     let unhashed: BTreeSet<&str> = paths
@@ -136,7 +136,7 @@ fn builds_are_identical_whatever_the_order_of_seeds() {
     assert!(first == second);
 }
 
-/// All values of `href` and `src` and all redirect targets of a page.
+/// Returns all values of `href` and `src` and all redirect targets in a page.
 fn addresses(html: &str) -> Vec<&str> {
     let mut found = Vec::new();
     for marker in ["href=\"", "src=\"", "content=\"0; url="] {
@@ -358,7 +358,7 @@ fn conflicting_paths_are_errors() {
     let mut sample = full();
     sample.add(sample::seed("a").aliases(&["/img"]));
     sample.write("content/pages/img/index.html/x.png", "x");
-    assert!(failure(&sample).starts_with("`img/index.html` is a file of the site, but must be"));
+    assert!(failure(&sample).starts_with("`img/index.html` is a file on the site, but must be"));
     let mut sample = full();
     sample.add(sample::seed("a").aliases(&["/../out/"]));
     assert!(failure(&sample).starts_with("content/seeds/a.md: invalid alias `/../out/`"));
@@ -505,7 +505,7 @@ fn every_page_has_the_policy_and_obeys_it() {
         let html = std::str::from_utf8(bytes).unwrap();
         let meta = format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">");
         assert!(html.contains(&meta), "{path}\n{html}");
-        // The policy applies only to what comes after it.
+        // The policy applies only to elements that come after it.
         let before = &html[..html.find(&meta).unwrap()];
         assert!(!before.contains("<script") && !before.contains("<link"), "{path}");
         for script in inline_scripts(html) {
@@ -519,7 +519,7 @@ fn every_page_has_the_policy_and_obeys_it() {
     assert!(text(&tree, "index.html").contains(early));
 }
 
-/// The inline scripts of a page, except JSON-LD.
+/// Returns the inline scripts of a page, except JSON-LD.
 fn inline_scripts(html: &str) -> Vec<&str> {
     let scripts = html.split("<script").skip(1).map(|script| script.split_once('>').unwrap());
     scripts
@@ -528,7 +528,7 @@ fn inline_scripts(html: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The tags of a page, without quoted values.
+/// Returns the HTML tags of a page, without quoted attribute values.
 fn tags(html: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut tag: Option<String> = None;

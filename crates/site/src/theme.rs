@@ -1,5 +1,6 @@
-//! A theme: `theme.yaml`, `templates/` and `static/`. The project's `themes/<name>/` can override
-//! single files of a built-in theme, hold a complete theme, or one that extends another.
+//! A theme consists of `theme.yaml`, `templates/` and `static/`. The project's folder
+//! `themes/<name>/` can override single files of a built-in theme, or hold a theme that is complete
+//! or extends another theme.
 
 mod manifest;
 #[cfg(test)]
@@ -25,13 +26,13 @@ use manifest::{MANIFEST, ThemeManifest, ThemeSettings};
 #[folder = "../../themes/"]
 struct BuiltIn;
 
-/// A theme ready to render with.
+/// A loaded theme, ready for rendering.
 #[derive(Debug)]
 pub struct Theme {
     pub templates: Vec<Template>,
     pub strings: Strings,
     pub assets: Assets,
-    /// The text of the inline script of every page; empty if there is none.
+    /// Text of the inline script in every page. Empty if the theme has none.
     pub early_script: String,
     /// The Content-Security-Policy of every page.
     pub policy: String,
@@ -55,7 +56,7 @@ const MARK: &str = "favicon.svg";
 pub struct Template {
     /// Path under `templates/`, by which templates refer to each other.
     pub name: String,
-    /// Path for error messages, in the project or in the binary.
+    /// Path of the source for error messages, in the project or in the binary.
     pub origin: PathBuf,
     pub source: String,
 }
@@ -122,14 +123,14 @@ impl Theme {
         Ok(Self { templates, strings, assets, early_script, policy, colours, mark })
     }
 
-    /// Everything in the theme that the content of pages depends on.
+    /// Returns, as text, all parts of the theme that the content of pages depends on.
     pub fn identity(&self) -> String {
         let Self { templates, strings, assets, early_script, policy, .. } = self;
         let assets: Vec<&String> = assets.files().keys().collect();
         format!("{templates:?} {strings:?} {assets:?} {early_script} {policy}")
     }
 
-    /// The ids of elements in the templates, which headings of pages must not use.
+    /// Returns the ids of elements in the templates, which headings of pages must not use.
     pub fn ids(&self) -> Vec<String> {
         let mut ids = Vec::new();
         for template in &self.templates {
@@ -144,8 +145,8 @@ impl Theme {
     }
 }
 
-/// Adds a theme's files and settings to those of the theme it extends: first the built-in ones,
-/// then the project's. `above` holds the themes that extend this one.
+/// Adds a theme to `files` and `settings`, on top of the theme that it extends: first its built-in
+/// files and settings, then the project's. `above` lists the themes that extend this one.
 fn gather(
     project: &Project,
     name: &str,
@@ -176,7 +177,7 @@ fn gather(
         settings.origin.clone_from(origin);
         if above.contains(base) {
             return Err(Problem::in_file(origin, format!("the theme `{base}` extends itself"))
-                .hint("a theme cannot extend itself, directly or through another theme")
+                .hint("a theme must not extend itself, directly or through another theme")
                 .into());
         }
         gather(project, base, above, files, settings)?;
@@ -188,7 +189,7 @@ fn gather(
     Ok(())
 }
 
-/// The folder of a theme in a project.
+/// Returns the folder of a theme in a project.
 fn own_folder(theme: &str) -> PathBuf {
     PathBuf::from("themes").join(theme)
 }
@@ -203,7 +204,7 @@ fn of_project(project: &Project, theme: &str) -> miette::Result<ThemeFiles> {
     Ok(files)
 }
 
-/// The files of a theme in the binary.
+/// Returns the files of a built-in theme.
 fn built_in(theme: &str) -> ThemeFiles {
     let mut files = ThemeFiles::new();
     for path in BuiltIn::iter() {
@@ -216,7 +217,8 @@ fn built_in(theme: &str) -> ThemeFiles {
     files
 }
 
-/// `settings.origin` is the manifest that extends the missing theme, if any.
+/// Returns the error for a theme that does not exist. `settings.origin` is the manifest that
+/// extends the missing theme, if any.
 fn unknown_theme(name: &str, settings: &ThemeSettings) -> miette::Report {
     let known: BTreeSet<String> = BuiltIn::iter()
         .filter_map(|path| path.split_once('/').map(|(theme, _)| theme.to_owned()))

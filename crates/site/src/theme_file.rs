@@ -7,16 +7,16 @@ use content::problem::Problem;
 /// A file's content and origin.
 #[derive(Debug, Clone)]
 pub struct ThemeFile {
-    /// Path for error messages.
+    /// Path of the file for error messages.
     pub origin: PathBuf,
     pub bytes: Vec<u8>,
 }
 
 impl ThemeFile {
-    /// Returns its text, without a byte order mark.
+    /// Returns the file's text, without a byte order mark.
     ///
     /// # Errors
-    /// If it is not UTF-8.
+    /// If the file is not UTF-8.
     pub fn text(&self) -> Result<&str, Problem> {
         let text = str::from_utf8(&self.bytes).map_err(|_| {
             Problem::in_file(&self.origin, "the file is not UTF-8").hint("save it as UTF-8")

@@ -1,10 +1,10 @@
-//! View structs that many pages share: the data given to templates. They are separate from the types of
-//! `content`, so that either can change without the other. Text is plain and escaped by the templates,
-//! unless a field's documentation says that it is HTML.
+//! View structs shared by many pages: the data passed to templates. They are separate from the
+//! types of the `content` crate, so that either can change without the other. Fields hold plain
+//! text, which the templates escape, unless a field's documentation says that it is HTML.
 //!
-//! Every template also gets `site` ([`SiteView`]), `path` (of its page), `root` (the relative path to
-//! the site's root) and `head` ([`Head`]). A `path` in a view is relative to the root and
-//! percent-encoded: `href="{{ root }}{{ card.path }}"`.
+//! Every template also gets `site` ([`SiteView`]), `path` (the path of its page), `root` (the
+//! relative path to the site's root) and `head` ([`Head`]). A `path` field in a view is relative to
+//! the root and percent-encoded: `href="{{ root }}{{ card.path }}"`.
 
 use jiff::civil::Date;
 use serde::Serialize;
@@ -29,18 +29,18 @@ pub struct SiteView<'a> {
     pub footer: Option<&'a str>,
     /// Whether the site has a `base_url` and therefore feeds.
     pub has_feeds: bool,
-    /// Whether the site configures fonts, so that the theme's may not be used.
+    /// Whether the site configures its own fonts. If so, the theme's fonts may be unused.
     pub own_fonts: bool,
     pub noindex: bool,
     /// Program name and version, such as `venti 0.1.0`.
     pub generator: &'a str,
     /// The Content-Security-Policy, for the `meta` element.
     pub policy: &'a str,
-    /// The only inline script that the policy allows. Empty if the theme has none.
+    /// Text of the only inline script that the policy allows. Empty if the theme has none.
     pub early_script: &'a str,
 }
 
-/// The site's pen name.
+/// The author of the site.
 #[derive(Debug, Serialize)]
 pub struct AuthorView<'a> {
     pub name: &'a str,
@@ -48,7 +48,7 @@ pub struct AuthorView<'a> {
     pub initial: String,
     pub bio: Option<&'a str>,
     pub url: Option<&'a str>,
-    /// Path of an image.
+    /// Path of the author's image.
     pub avatar: Option<String>,
 }
 
@@ -56,7 +56,7 @@ pub struct AuthorView<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NavItem {
     pub name: String,
-    /// An absolute URL if `external`, or else a path.
+    /// An absolute URL if `external` is true, otherwise a path.
     pub href: String,
     pub external: bool,
 }
@@ -67,12 +67,12 @@ pub const LONGEST_TITLE: usize = 70;
 /// Metadata of a page.
 #[derive(Debug, Default, Serialize)]
 pub struct Head {
-    /// Title of the window, with the site's title if it fits.
+    /// Title of the browser window, with the site's title if it fits.
     pub title: String,
-    /// Title of a shared link.
+    /// Title shown with shared links to the page.
     pub headline: String,
     pub description: String,
-    /// Absolute URL. `None` without `base_url`.
+    /// Absolute URL of the page. `None` on the 404 page, or if the site has no `base_url`.
     pub canonical: Option<String>,
     /// Open Graph type: `website` or `article`.
     pub kind: &'static str,
@@ -80,17 +80,18 @@ pub struct Head {
     pub published: Option<String>,
     /// Date of the last change of an article (ISO 8601).
     pub modified: Option<String>,
-    /// Image of a shared link. `None` without `base_url`.
+    /// Image shown with shared links to the page. `None` if there is no image, or the site has no
+    /// `base_url`.
     pub image: Option<PreviewImage>,
-    /// Feed of the page's own list, in addition to the site's.
+    /// Feed of the list on the page, in addition to the site's feeds.
     pub feed: Option<FeedLink>,
-    /// JSON, safe inside a `script` element; see [`super::json`].
+    /// JSON-LD metadata, safe inside a `script` element; see [`super::json`].
     pub json_ld: Option<String>,
     /// Whether search engines should skip this page.
     pub noindex: bool,
 }
 
-/// Image shown with a link to the page.
+/// The image shown with shared links to a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PreviewImage {
     /// Absolute URL.
@@ -114,7 +115,7 @@ pub struct FeedLink {
 pub struct Day {
     /// ISO 8601, such as `2026-11-22`.
     pub iso: String,
-    /// As formatted by the theme.
+    /// The date as formatted by the theme.
     pub text: String,
 }
 
@@ -134,20 +135,20 @@ pub struct Link<'a> {
 }
 
 impl<'a> Link<'a> {
-    /// Links to the first page of the list under `prefix`.
+    /// Creates a link to the first page of the list under `prefix`.
     pub fn to_list(name: &'a str, prefix: &str) -> Self {
         Self { name, path: route::href(&route::list_page(prefix, 1)) }
     }
 }
 
-/// A thinkpiece in a list.
+/// The card of a thinkpiece, as shown in lists.
 #[derive(Debug, Serialize)]
 pub struct Card<'a> {
     pub path: String,
     pub title: &'a str,
     /// The quote on one line.
     pub quote: String,
-    /// Author of the quote, with a link to their page.
+    /// Link to the page of the quote's author.
     pub quote_author: Option<Link<'a>>,
     /// Path of the cover.
     pub cover: String,
@@ -190,13 +191,13 @@ impl<'a> Card<'a> {
     }
 }
 
-/// Link to the author of a thinkpiece's quote.
+/// Returns a link to the page of the person whose quote a thinkpiece continues, if known.
 pub fn quoted<'a>(thinkpiece: &Thinkpiece<'a>, catalog: &Catalog<'a>) -> Option<Link<'a>> {
     let person = catalog.quoted(thinkpiece)?;
     Some(Link::to_list(person.name, &route::author(&person.slug)))
 }
 
-/// The paragraphs of a quote.
+/// Splits a quote into its paragraphs.
 pub fn paragraphs(quote: &str) -> Vec<&str> {
     quote.split("\n\n").filter(|paragraph| !paragraph.is_empty()).collect()
 }
@@ -235,8 +236,9 @@ impl<'a> SiteView<'a> {
     }
 }
 
-/// The configured menu, or else the archive, the tags and the hand-written pages. Pages in folders
-/// are left out, since other pages link to them, and so are entries with an invalid URL.
+/// Returns the configured menu, without entries that have an invalid URL. If no menu is configured,
+/// returns the default menu: the archive, the tags and the hand-written pages, except pages in
+/// subfolders, since other pages link to those.
 fn menu(config: &Config, pages: &[PlainPage], strings: &Strings) -> Result<Vec<NavItem>, Missing> {
     if !config.nav.is_empty() {
         return Ok(config.nav.iter().filter_map(NavItem::new).collect());

@@ -1,15 +1,14 @@
-//! Essays that are written but not published yet: those not reviewed, and those of seeds scheduled
-//! for a later date.
+//! Essays that await review, and seeds scheduled for a later date. They are not published yet.
 
 use std::path::PathBuf;
 
 use jiff::civil::Date;
 use serde::Serialize;
 
-/// Number of files named in a note. The JSON summary has them all.
+/// Maximum number of files named in a note. The JSON summary names all of them.
 const SHOWN: usize = 10;
 
-/// Everything that is not published yet.
+/// The essays and seeds that are not published yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Waiting {
     /// Files of the essays that await `reviewed: true`, sorted by path.
@@ -27,13 +26,13 @@ pub struct Scheduled {
 }
 
 impl Waiting {
-    /// Sorts the lists.
+    /// Sorts both lists.
     pub fn sort(&mut self) {
         self.review.sort();
         self.scheduled.sort();
     }
 
-    /// Sentences for the summary.
+    /// Returns sentences for the build summary.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if !self.review.is_empty() {

@@ -11,12 +11,12 @@ pub struct Xml {
 }
 
 impl Xml {
-    /// A document with only the XML declaration.
+    /// Creates a document with only the XML declaration.
     pub fn new() -> Self {
         Self { out: "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n".to_owned(), open: Vec::new() }
     }
 
-    /// A part of a document, to be added with [`Self::push`] inside these elements.
+    /// Creates a part of a document, to be added with [`Self::push`] inside the elements `inside`.
     pub fn part(inside: &[&'static str]) -> Self {
         Self { out: String::new(), open: inside.to_vec() }
     }

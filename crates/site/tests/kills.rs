@@ -1,10 +1,11 @@
-//! The guarantees about `output/` that need whole processes to test: builds killed at any moment,
+//! Tests the guarantees about `output/` that need whole processes: builds killed at any moment,
 //! concurrent builds, read-only and full disks.
 //!
-//! A test that needs a second process starts this test program again. It runs the ignored test
-//! `as_a_child` below, and `VENTI_TEST_CHILD` selects what to do. Disks are small tmpfs mounts in
-//! the child's own mount namespace, which requires root or user namespaces. Without them, those
-//! tests print a note to stderr; with `VENTI_TEST_MOUNTS=required`, as in `.ci/run`, they fail.
+//! A test that needs a second process starts this test program again. The new process runs the
+//! ignored test `as_a_child`, and the variable `VENTI_TEST_CHILD` selects its task. The disks are
+//! small tmpfs mounts in the child's own mount namespace, which requires root or user namespaces.
+//! If a machine allows neither, the tests that need a disk print a note to stderr or, with
+//! `VENTI_TEST_MOUNTS=required` as in `.ci/run`, fail.
 #![expect(clippy::disallowed_methods, reason = "tests set their scenes with plain files")]
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
@@ -17,8 +18,8 @@ use std::time::Duration;
 use site::Tree;
 use site::output::commit;
 
-/// A site of many small files. Files with an even number are in every edition with different text,
-/// those with an odd number only in their own edition. One file never changes.
+/// A site of many small files. Files with an even number are in every edition, with different text
+/// in each. Files with an odd number have another path in each edition. One file never changes.
 fn edition(edition: usize) -> Tree {
     let mut tree = Tree::from([("static/style.css".to_owned(), b"body {}".to_vec())]);
     for number in 0..120 {
@@ -30,20 +31,20 @@ fn edition(edition: usize) -> Tree {
         let words = format!("edition {edition}, page {number}. ").repeat(100 + number);
         tree.insert(page, words.into_bytes());
     }
-    // A file in one edition is a folder in the next.
+    // `swap` is a file in one edition and a folder in the next.
     let swapped = if edition.is_multiple_of(2) { "swap" } else { "swap/index.html" };
     tree.insert(swapped.to_owned(), edition.to_string().into_bytes());
     tree
 }
 
-/// Every file below a folder, except Venti's own.
+/// Returns every file below a folder, except Venti's own.
 fn files(folder: &Path) -> Tree {
     let mut found = everything(folder);
     found.retain(|path, _| !path.starts_with(".venti/"));
     found
 }
 
-/// Every file below a folder.
+/// Returns every file below a folder.
 fn everything(folder: &Path) -> Tree {
     let mut found = BTreeMap::new();
     for entry in walkdir::WalkDir::new(folder).into_iter().flatten() {
@@ -56,7 +57,7 @@ fn everything(folder: &Path) -> Tree {
     found
 }
 
-/// A command that starts this test program again to run `part` in `dir`.
+/// Returns a command that starts this test program again to run `part` in `dir`.
 fn child(part: &str, dir: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("a running program has a path"));
     command.args(["--exact", "as_a_child", "--ignored", "--nocapture"]);
@@ -64,7 +65,7 @@ fn child(part: &str, dir: &Path) -> Command {
     command
 }
 
-/// Runs in a child process; see [`child`]. Does nothing otherwise.
+/// Performs the task of a child process; see [`child`]. Does nothing in any other process.
 #[test]
 #[ignore = "started by the other tests"]
 fn as_a_child() {
@@ -80,8 +81,8 @@ fn as_a_child() {
     }
 }
 
-/// A folder to build in, in memory if possible. A kill loses no written data on any disk, and
-/// without disk waits more kills hit a build midway.
+/// Creates a folder to build in, in memory if possible. A kill loses no written data on any kind of
+/// disk, and more kills hit a build midway if the build never waits for a disk.
 fn fast_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
@@ -107,8 +108,8 @@ fn finished(mut child: Child) {
     assert!(child.wait().unwrap().success(), "the child's own assertions failed, see above");
 }
 
-/// 50 kills, spread over the duration of a few builds. After each, every file is complete, and the
-/// next build gives exactly the result of a build into an empty folder.
+/// Kills builds at 50 moments, spread over the duration of a few builds. After each kill, every
+/// file is complete, and the next build gives exactly the result of a build into an empty folder.
 #[test]
 fn a_killed_build_leaves_complete_files_and_the_next_build_repairs_the_site() {
     let dir = fast_folder();
@@ -164,17 +165,17 @@ fn two_builds_at_once_take_turns() {
     assert!(left == edition(0) || left == edition(1), "the site is a mixture of two builds");
 }
 
-/// Full and read-only disks.
+/// Tests with full and read-only disks.
 #[cfg(target_os = "linux")]
 mod disks {
     use std::io::Write;
 
     use super::*;
 
-    /// Runs a part with its own mounts, set up by a shell command. Returns false if this machine
-    /// does not allow mounts.
+    /// Runs `part` in a child process with its own mounts, which the shell command `setup` creates.
+    /// Returns false if this machine does not allow mounts.
     fn with_mounts(part: &str, setup: &str, dir: &Path) -> bool {
-        // Root can mount directly; others need a user namespace in which they are root.
+        // Root can mount directly; other users need a user namespace in which they are root.
         let ways: [&[&str]; 2] = [&["--mount"], &["--mount", "--map-root-user"]];
         let allowed = |way: &&&[&str]| {
             let mut trial = Command::new("unshare");
@@ -212,7 +213,7 @@ mod disks {
         );
     }
 
-    /// Leaves a little more free space each time, from none to enough.
+    /// Builds repeatedly with a little more free space each time, from none to enough.
     pub fn fill_the_disk(dir: &Path) {
         let output = dir.join("output");
         build(0, dir).unwrap();
@@ -271,7 +272,7 @@ mod disks {
     }
 }
 
-/// Root may write to any folder, so this tests the message only for other users.
+/// Root may write to any folder, so only other users test the message.
 #[cfg(unix)]
 #[test]
 fn missing_write_permission_is_reported() {

@@ -1,8 +1,8 @@
 //! Turns a completion into text fit to publish. A pure, idempotent function.
 //!
 //! The result is plain text: whole sentences, in paragraphs separated by one empty line. Cleaning adds
-//! only typographic marks and a capital at the start of a paragraph. It removes everything else that
-//! is wrong, one sentence at a time.
+//! only typographic marks and a capital at the start of a paragraph. Otherwise, it only removes text,
+//! in most cases whole sentences.
 
 mod boilerplate;
 mod characters;
@@ -50,9 +50,9 @@ fn pass(text: &str, max_words: usize) -> String {
     paragraphs::lay_out(text).iter().map(|p| p.join(" ")).collect::<Vec<_>>().join("\n\n")
 }
 
-/// Makes the text follow a finished quote. A first sentence in lower case continues something that
-/// the reader does not see, so it is removed unless it is the only one. Every other paragraph gets a
-/// capital.
+/// Prepares the start of the text, which follows a finished quote. A first sentence in lower case
+/// continues something that the reader does not see, so it is removed unless it is the only sentence.
+/// Every remaining paragraph starts with a capital.
 fn open(text: &mut Vec<Paragraph>) {
     let sentences: usize = text.iter().map(Vec::len).sum();
     if sentences > 1
@@ -94,7 +94,7 @@ fn close(text: &mut Vec<Paragraph>, max_words: usize) {
     }
 }
 
-/// Capitalises the text, unless it begins with a digit.
+/// Capitalises the first letter of the text, unless a digit comes before it.
 pub fn capitalised(text: &str) -> String {
     match text.char_indices().find(|(_, c)| c.is_alphanumeric()) {
         Some((at, letter)) => {

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 pub struct Figures {
     pub words: usize,
     pub prompt_tokens: usize,
-    /// Tokens written for the kept candidate, before cleaning.
+    /// Number of tokens that the model wrote for the kept candidate, before cleaning.
     pub new_tokens: usize,
-    /// Share of distinct word n-grams, n = 1..4.
+    /// Share of distinct word n-grams, for n from 1 to 4.
     pub distinct: [f64; 4],
     pub repeated_sentences: usize,
     /// Mean natural-log likelihood per token at temperature 1.
     pub mean_log_likelihood: f64,
-    /// Rounds of candidates written.
+    /// Number of rounds of candidates.
     pub rounds: u32,
 }

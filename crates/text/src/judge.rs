@@ -6,7 +6,7 @@
 //! - **Gate**: whether it has the requested number of words, no repeated sentence, at least 97%
 //!   distinct four-word phrases, no overused word, a mean log-likelihood between that of a loop and
 //!   that of noise, and a word in common with its quote.
-//! - **Score**: picks the best candidate among those that pass the gate or, if none does, among those
+//! - **Score**: picks the best candidate among those that pass the gate or, if none passes, among those
 //!   that are not blocked.
 
 use std::collections::HashMap;
@@ -22,22 +22,24 @@ use generator::Generation;
 /// Minimum share of distinct word four-grams.
 pub const MIN_DISTINCT_4: f64 = 0.97;
 
-/// Accepted range of the mean log-likelihood in nats per token. Above it a model recites or loops; below
-/// it a model rambles. Text sampled from small and large GPT-2 models lies between -3.5 and -1.5.
+/// Accepted range of the mean log-likelihood in nats per token. Above this range, a model recites or
+/// loops; below it, a model rambles. Text sampled from small and large GPT-2 models lies between -3.5
+/// and -1.5.
 pub const LIKELIHOOD_BAND: (f64, f64) = (-4.5, -1.0);
 
-/// Maximum share of a text's words that a single content word may make up. 2% of human essays exceed it.
+/// Maximum share of a text's words that a single content word may make up. 2% of human essays exceed
+/// this limit.
 pub const MAX_OVERUSE: f64 = 0.05;
 
 /// Quotes with fewer content words need not share a word with the essay: a text can be about a subject
 /// without naming it.
 const MIN_CONTENT_WORDS: usize = 3;
 
-/// Share of names at which their part of the score reaches 0.
+/// Share of names among the words at which `weight::NAMES` no longer adds to the score.
 const MANY_NAMES: f64 = 0.04;
 
-/// Share of made-up words at which their part of the score reaches 0. They do not fail the gate, because
-/// languages with long compounds have many real words that look made up.
+/// Share of made-up words at which `weight::MADE_UP_WORDS` no longer adds to the score. Made-up words
+/// do not fail the gate, because languages with long compounds have many real words that look made up.
 const MANY_MADE_UP_WORDS: f64 = 0.005;
 
 /// Weights of the parts of a score, each of which is between 0 and 1. The weights sum to 20, the best
@@ -45,7 +47,7 @@ const MANY_MADE_UP_WORDS: f64 = 0.005;
 mod weight {
     /// Mean of distinct-2, -3 and -4, rescaled so that 0.5 counts as 0.
     pub const VARIETY: f64 = 4.0;
-    /// Number of words: 1 within the requested range, less in proportion outside it.
+    /// Number of words: 1 within the requested range, proportionally less outside it.
     pub const LENGTH: f64 = 3.0;
     /// Position of the mean log-likelihood in its range; 0 outside.
     pub const LIKELIHOOD: f64 = 2.0;
@@ -53,9 +55,9 @@ mod weight {
     pub const TOPIC: f64 = 2.0;
     /// Share of the most frequent content word: 0 at [`super::MAX_OVERUSE`], 1 at half of it or less.
     pub const OVERUSE: f64 = 2.0;
-    /// Names that are not in the quote: 1 without any, 0 at [`super::MANY_NAMES`].
+    /// Names that are not in the quote: 1 if there are none, 0 at [`super::MANY_NAMES`].
     pub const NAMES: f64 = 2.0;
-    /// Made-up words: 1 without any, 0 at [`super::MANY_MADE_UP_WORDS`].
+    /// Made-up words: 1 if there are none, 0 at [`super::MANY_MADE_UP_WORDS`].
     pub const MADE_UP_WORDS: f64 = 4.0;
     /// Share of the generated words that cleaning kept.
     pub const KEPT: f64 = 1.0;
@@ -66,9 +68,9 @@ mod weight {
 pub struct Verdict {
     /// From 0 to 20; higher is better.
     pub score: f64,
-    /// The blocklist pattern that the text matches.
+    /// The first blocklist pattern that the text matches, if any.
     pub blocked: Option<String>,
-    /// Reasons for not passing the gate; empty if it passes.
+    /// Reasons why the candidate does not pass the gate; empty if it passes.
     pub faults: Vec<String>,
 }
 
@@ -123,7 +125,8 @@ fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
-/// Judges the cleaned `text` of a `completion` for `quote`. `made_up_words` is its number of made-up words.
+/// Judges the cleaned `text` of a `completion` for `quote`. `made_up_words` is the number of made-up
+/// words in `text`.
 pub fn judge(
     quote: &str,
     text: &str,
@@ -155,9 +158,9 @@ pub fn judge(
     Verdict { score, blocked: blocklist.first_match(text), faults }
 }
 
-/// Returns the most frequent content word, counted with its inflected forms, and its share of all words,
-/// or `None` if it occurs at most seven times. Words of up to three letters are ignored: in any language
-/// most of them are function words.
+/// Returns the most frequent content word, counted with its inflected forms, and its share of all
+/// words. `None` if the word occurs at most seven times. Words of up to three letters are ignored,
+/// because most of them are function words in any language.
 fn overused(text: &str) -> Option<(String, f64)> {
     let words = normalised(text);
     let mut times: HashMap<String, (usize, &String)> = HashMap::new();
@@ -340,7 +343,7 @@ mod tests {
 
     #[test]
     fn an_overused_word_is_a_fault_and_half_as_often_lowers_the_score() {
-        // Eight occurrences in 100, 200 and 400 words.
+        // The word occurs eight times in texts of 100, 200 and 400 words.
         let test = |others: usize| {
             let word = |n: usize| match n % 12 {
                 0 if n < 96 => "test ".to_owned(),

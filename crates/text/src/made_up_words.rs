@@ -1,13 +1,13 @@
 //! Finds words that the model made up, without a dictionary.
 //!
-//! The first token of a word usually makes the rest likely, as "stead" is after "in". If the model found
-//! the rest very unlikely, there is usually no such word.
+//! The first token of a word usually makes the rest of the word likely, as "in" does "stead". If the
+//! model found the rest very unlikely, the word usually does not exist.
 
 use generator::{Completion, Tokenizer};
 
-/// Words count as made up below this log probability of all their tokens after the first. Among the
-/// multi-token words that venti-mini wrote, two thirds of those not in its corpus are below it, and 2%
-/// of the others.
+/// A word counts as made up if the log probabilities of its tokens after the first sum to less than
+/// this. Of the multi-token words that venti-mini wrote, two thirds of those missing from its corpus
+/// are below this limit, but only 2% of those found in its corpus.
 const MADE_UP: f64 = -6.0;
 
 /// Returns the words of `completion` that the model made up, including repetitions. A word is a run of
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
     use generator::FinishReason;
 
-    /// Tokens by id.
+    /// A tokenizer with the given tokens, by id.
     struct Tokens(&'static [&'static str]);
 
     impl Tokenizer for Tokens {

@@ -27,11 +27,12 @@ pub struct Prompt {
 }
 
 impl Prompt {
-    /// Creates the prompt for a quote. Without a title, one is made from the quote.
+    /// Creates the prompt for a quote. If `title` is `None`, a title is made from the quote.
     ///
-    /// A quote without a final full stop gets one, so that the essay starts with a new sentence. A quote
-    /// that ends with a comma, a colon, a dash or a word that cannot end a sentence is left unfinished.
-    /// Curly quotation marks become straight ones, which both models know best.
+    /// A quote without a final full stop gets one, so that the essay starts with a new sentence. A
+    /// quote that ends with a comma, a colon, a dash or a word that cannot end a sentence is left
+    /// unfinished. Curly quotation marks become straight ones, because venti-mini and GPT-2 know the
+    /// straight ones best.
     pub fn new(title: Option<&str>, quote: &str) -> Self {
         let title = title.map_or_else(|| title_of(quote), str::to_owned);
         let mut opening = plain(quote);
@@ -74,7 +75,7 @@ fn is_open(quote: &str) -> bool {
     quote.ends_with([',', ';', ':', '—', '–', '-']) || CANNOT_END_SENTENCE.contains(&last.as_str())
 }
 
-/// Words in lower case inside an English title.
+/// Words that stay in lower case inside an English title.
 const SMALL: &[&str] = &[
     "a", "an", "and", "as", "at", "but", "by", "for", "from", "in", "into", "nor", "of", "on",
     "or", "per", "than", "the", "to", "via", "vs", "with",
@@ -95,9 +96,9 @@ const CANNOT_END_TITLE: &[&str] = &[
     "while", "who", "whose", "will", "with", "would", "you", "your",
 ];
 
-/// Makes a title from a quote: its first sentence, or the clause or words of it that fit in 60
-/// characters. English is set in title case; other languages keep their capitals. The result contains
-/// no quotation marks and ends without punctuation.
+/// Makes a title from the first sentence of a quote. A sentence of more than 60 characters is cut at
+/// the end of a clause or, if there is none, after a word. English is set in title case; other
+/// languages keep their capitals. The result contains no quotation marks and ends without punctuation.
 pub fn title_of(quote: &str) -> String {
     let text: String = quote
         .chars()
@@ -109,7 +110,7 @@ pub fn title_of(quote: &str) -> String {
     let words: Vec<&str> = sentence.split_whitespace().collect();
     let shortened = shorten(&words);
     let title = if is_english(&words) { title_case(shortened) } else { shortened.join(" ") };
-    // Upper case can have more letters than lower case: ß, ﬁ, ﬓ.
+    // Limit the length again, because capitalising some letters (ß, ﬁ, ﬓ) adds letters.
     let title: String = capitalised(bare(&title)).graphemes(true).take(TITLE_LENGTH).collect();
     let title = bare(&title);
     if title.contains(char::is_alphanumeric) { title.to_owned() } else { "Untitled".to_owned() }
@@ -121,7 +122,8 @@ fn bare(text: &str) -> &str {
         .trim_end_matches("’")
 }
 
-/// Returns the words of a title: all, or those up to the end of a clause, or as many as fit.
+/// Shortens a title to [`TITLE_LENGTH`] characters. Cuts it at the end of a clause if possible,
+/// otherwise after a word.
 fn shorten<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
     let length = |n: usize| bare(&words[..n].join(" ")).graphemes(true).count();
     let fitting = (0..=words.len()).rev().find(|&n| length(n) <= TITLE_LENGTH).unwrap_or(0);
@@ -135,7 +137,7 @@ fn shorten<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
     let precedes_clause = |n: &usize| CLAUSE.contains(&words[*n].to_lowercase().as_str());
     let lower = |n: usize| bare(words[n]).to_lowercase();
     let finished = |n: &usize| !CANNOT_END_TITLE.contains(&lower(n - 1).as_str());
-    // Fewer than three words are a fragment.
+    // A title of fewer than three words would be a fragment.
     let n = (3..=fitting)
         .rev()
         .find(|n| ends_clause(n) && finished(n))
@@ -145,7 +147,8 @@ fn shorten<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
     &words[..n]
 }
 
-/// Whether enough of the words are common English function words.
+/// Whether the words are probably English. Enough of them must be common function words; up to three
+/// words need only be ASCII.
 fn is_english(words: &[&str]) -> bool {
     const FUNCTION_WORDS: &[&str] = &[
         "the", "of", "and", "to", "is", "that", "it", "we", "you", "was", "are", "not", "with",

@@ -6,7 +6,7 @@ use super::words::{normalised, words};
 /// Ideal number of words.
 const BEST_LENGTH: f64 = 14.0;
 
-/// First words that refer to an earlier sentence, or that models often leave without a main clause.
+/// First words that refer to an earlier sentence, or after which models often omit the main clause.
 const POINTING: &[&str] = &[
     "this",
     "that",
@@ -68,17 +68,17 @@ const CLAIMING: &[&str] = &[
     "people",
 ];
 
-/// Returns the sentence of `body` with the best score, the earliest of equals, or `None` if none
-/// qualifies.
+/// Returns the sentence of `body` with the best score, or `None` if no sentence qualifies. The earliest
+/// sentence wins a tie.
 ///
 /// A candidate is a statement of 6 to 28 words without quotation marks, brackets, digits or a second
 /// full stop. The first sentence is excluded because it stands right below the quote. The score starts
 /// at 1 and changes by
 ///
-/// - -0.08 for each word away from 14,
-/// - +0.1 for each claiming word ("never", "you", …), at most three of them,
+/// - -0.08 for each word above or below 14,
+/// - +0.1 for each claiming word ("never", "you", …), counting at most three,
 /// - -0.5 for a first word that refers elsewhere ("This", "However", …),
-/// - -0.5 if it does not begin with a letter,
+/// - -0.5 if the sentence does not begin with a letter,
 /// - -2 times the share of repeated words.
 pub fn pull_quote(body: &str) -> Option<&str> {
     let candidates = body.split("\n\n").flat_map(sentences).skip(1).filter(|s| is_statement(s));

@@ -1,4 +1,4 @@
-//! White space in plain text: one line per paragraph, one empty line between paragraphs.
+//! Whitespace in plain text: one line per paragraph, one empty line between paragraphs.
 
 /// Splits a text into paragraphs at empty lines, and each paragraph into lines. Lines are trimmed; none
 /// is empty.
@@ -14,7 +14,7 @@ pub fn paragraphs(text: &str) -> Vec<Vec<&str>> {
     paragraphs
 }
 
-/// Joins the lines of each paragraph, and collapses each run of white space to one space.
+/// Joins the lines of each paragraph, and collapses each run of whitespace to one space.
 pub fn collapse(text: &str) -> String {
     let one_line = |lines: Vec<&str>| -> String {
         lines.iter().flat_map(|line| line.split_whitespace()).collect::<Vec<_>>().join(" ")

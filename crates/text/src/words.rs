@@ -48,17 +48,17 @@ pub fn is_common(word: &str) -> bool {
     COMMON.contains(&word)
 }
 
-/// Returns a crude stem of a normalised word: "founder", "founders" and "founding" have the same.
+/// Returns a crude stem of a normalised word: "founder", "founders" and "founding" have the same stem.
 pub fn stem(word: &str) -> String {
     word.trim_end_matches('s').chars().take(5).collect()
 }
 
-/// Returns the stems of the content words, those that are not stop words.
+/// Returns the stems of the content words of `text`: all words except stop words.
 pub fn content_stems(text: &str) -> HashSet<String> {
     normalised(text).iter().filter(|word| !is_common(word)).map(|word| stem(word)).collect()
 }
 
-/// Returns the share of the content words of `topic` that `text` uses, or 1 if there are none.
+/// Returns the share of the content words of `topic` that `text` uses, or 1 if `topic` has none.
 pub fn topic_overlap(topic: &str, text: &str) -> f64 {
     let (topic, text) = (content_stems(topic), content_stems(text));
     if topic.is_empty() {

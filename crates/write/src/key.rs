@@ -5,7 +5,7 @@
 
 use generator::{Generation, GenerationOverrides, Identity, Kind, SETTINGS, Setting, Value};
 
-/// Revision of the generator. Raise it only when the same inputs would give other words, because
+/// Revision of the generator. Raise it only when the same inputs would give a different text, because
 /// sampling, cleaning, judging or the form of the prompt changed.
 pub const REVISION: u32 = 2;
 
@@ -38,8 +38,9 @@ impl Fields {
         values.iter().fold(counted, |fields, value| fields.with(name, value))
     }
 
-    /// Appends settings by rank, and within a rank in the order of the table. Settings added after the
-    /// original ones are left out while they are off, so that older essays keep their keys.
+    /// Appends settings, ordered by rank and, within a rank, as in the table of settings. Settings that
+    /// were added to the table later are left out while they are off, so that older essays keep their
+    /// keys.
     fn settings<'s>(
         self,
         values: impl Iterator<Item = (&'s Setting, Value)>,
@@ -76,7 +77,7 @@ impl Fields {
 
 /// Everything that determines an essay's words.
 pub struct Inputs<'a> {
-    /// Only the hashes of weights and tokenizer count; the model's name does not.
+    /// The model. Only the hashes of its weights and tokenizer are part of the key; its name is not.
     pub identity: &'a Identity,
     /// The exact text that the model continues.
     pub prompt: &'a str,
@@ -104,12 +105,12 @@ impl Inputs<'_> {
     }
 }
 
-/// The seed's own contribution to an essay.
+/// The part of an essay's inputs that the seed itself provides.
 pub struct SeedInputs<'a> {
     pub quote: &'a str,
-    /// The title given in the seed. A title made from the quote does not count.
+    /// The title given in the seed; `None` if the title is made from the quote.
     pub title: Option<&'a str>,
-    /// The seed's own model.
+    /// The model that the seed names, if any.
     pub model: Option<&'a str>,
     /// The seed's own settings, overridden by the take's. Settings of the site are not included.
     pub generation: &'a GenerationOverrides,
@@ -117,9 +118,9 @@ pub struct SeedInputs<'a> {
     pub take: u32,
 }
 
-/// Returns a hexadecimal hash of the seed's own contribution: quote, title, model, settings, `rng_seed`
-/// and take. Author, source, tags, date and aliases belong to the page, so changing them rewrites no
-/// essay.
+/// Returns a hexadecimal hash of the inputs that the seed itself provides: quote, title, model,
+/// settings, `rng_seed` and take. Author, source, tags, date and aliases belong to the page, so a
+/// change to one of these does not rewrite the essay.
 pub fn seed_hash(seed: &SeedInputs) -> String {
     let mut fields = Fields::new("venti seed")
         .with("quote", seed.quote)
@@ -229,7 +230,7 @@ mod tests {
         );
     }
 
-    /// The keys of two essays of the demo site, as their front matter has them.
+    /// Compares the keys of two essays of the demo site with those in the published front matter.
     #[test]
     fn published_essays_keep_their_keys() {
         struct Published {
@@ -267,7 +268,7 @@ mod tests {
             tokenizer: "ea62c30ede10f63231cd6cc0a627089b025fa4ba6718df6505175e43481bc1ee".into(),
             generation: GenerationOverrides::default(),
         };
-        // Venti's defaults at that time. Later ones may differ.
+        // Venti's defaults when these essays were written. Later defaults may differ.
         let defaults = Generation::unmodified().with(&GenerationOverrides {
             min_p: Some(0.15),
             repetition_penalty: Some(1.25),

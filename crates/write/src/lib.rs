@@ -1,7 +1,8 @@
 //! Writes essays from seeds.
 //!
 //! [`plan()`] decides which essays to write. [`run`] generates rounds of candidates, cleans and judges
-//! them, and stores the best of each essay. [`text`] does the same for a single text without a store.
+//! them, and stores the best candidate of each essay. [`text()`] does the same for a single text
+//! without a store.
 
 pub mod key;
 pub mod plan;
@@ -25,7 +26,7 @@ use content::store::Store;
 #[cfg(test)]
 mod tests;
 
-/// CandidateEvent of [`run`].
+/// Progress of [`run`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum WriteEvent<'a> {
     /// A model is about to be loaded.
@@ -44,7 +45,8 @@ pub enum WriteEvent<'a> {
 
 /// Writes every essay of the plan and stores each as soon as it is finished.
 ///
-/// Models are loaded one after another, each once, and only if they have something to write.
+/// Models are loaded one after another. Each is loaded once, and only if there is something to write
+/// with it.
 ///
 /// # Errors
 /// If a model cannot be loaded, or the generator or the store fails. Essays finished before the error
@@ -63,7 +65,7 @@ pub fn run(
         let mut generator = models.load(model)?;
         run_model(&jobs, blocklist, generator.as_mut(), store, today, events, &mut report)?;
     }
-    // Essays finish in any order; the report follows the plan.
+    // Essays finish in any order, but the report lists them in the order of the plan.
     let place = |id: &EssayId| plan.jobs.iter().position(|job| job.id == *id);
     report.written.sort_by_key(|written| place(&written.id));
     report.refused.sort_by_key(place);
@@ -120,7 +122,8 @@ fn run_model(
     rounds::write_all(generator, &requests, blocklist, &mut progress, &mut finished)
 }
 
-/// Builds an essay from a job's best candidate, or returns `None` if there is none. A pure function.
+/// Builds an essay from a job's best candidate, or returns `None` if no candidate was kept. A pure
+/// function.
 pub fn compose(
     job: &Job,
     outcome: &Outcome,

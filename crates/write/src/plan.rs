@@ -32,7 +32,7 @@ pub struct SiteSettings<'a> {
 }
 
 impl<'a> SiteSettings<'a> {
-    /// Takes the settings from the configuration. `flags` override those of the seeds.
+    /// Takes the settings from the configuration. `flags` override the settings of the seeds.
     pub fn of(
         config: &'a Config,
         flags: &'a GenerationOverrides,
@@ -57,7 +57,7 @@ impl<'a> SiteSettings<'a> {
 /// Which essays this run should consider.
 #[derive(Debug, Clone, Default)]
 pub struct PlanOptions {
-    /// Slugs of the seeds to consider; `None` means all. Drafts that are named are included.
+    /// Slugs of the seeds to consider; `None` means all. Drafts that are named here are included.
     pub only: Option<BTreeSet<String>>,
     /// Whether to include all drafts.
     pub drafts: bool,
@@ -100,7 +100,8 @@ pub struct Plan {
     pub jobs: Vec<Job>,
     /// Essays for which nothing changed.
     pub fresh: Vec<EssayId>,
-    /// Essays kept although the model, the site's settings or Venti changed; see [`PlanOptions::refresh`].
+    /// Essays kept although the model, the site's settings or Venti changed; see
+    /// [`PlanOptions::refresh`].
     pub stale: Vec<EssayId>,
     /// Essays kept because a person edited them; see [`PlanOptions::force`].
     pub edited: Vec<EssayId>,
@@ -125,13 +126,13 @@ pub struct Job {
 /// Why an essay is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// It is not in the store.
+    /// The essay is not in the store.
     Missing,
     /// The seed's quote, title, model, settings or takes changed.
     SeedChanged,
-    /// It was stale and [`PlanOptions::refresh`] requests it.
+    /// The essay was stale, and [`PlanOptions::refresh`] includes its seed.
     Refreshed,
-    /// A person edited it and [`PlanOptions::force`] requests it.
+    /// A person edited the essay, and [`PlanOptions::force`] allows overwriting it.
     Forced,
 }
 
@@ -216,7 +217,7 @@ fn decide(planned: &PlannedTake<'_>, stored: Option<&Stored>, options: &PlanOpti
     let front = &stored.essay.front;
     let refresh = options.refresh.includes(&planned.seed.slug);
     let named = options.only.is_some();
-    // Evaluated lazily, because the key needs the prompt.
+    // Evaluated lazily, because computing the key requires building the prompt.
     let is_stale = || front.key != planned.key();
     let reason = if front.seed_hash != planned.seed_hash() {
         Some(Reason::SeedChanged)
@@ -224,8 +225,8 @@ fn decide(planned: &PlannedTake<'_>, stored: Option<&Stored>, options: &PlanOpti
         (refresh && is_stale()).then_some(Reason::Refreshed)
     };
     if stored.edited {
-        // `--force` alone must not discard the edits of a whole site. It overwrites an edited essay only
-        // if its seed changed, or it was refreshed or named.
+        // `--force` alone must not discard the edits of a whole site. It overwrites an edited essay
+        // only if the essay's seed changed, or if the user asked to refresh the essay or named it.
         let meant = reason.is_some() || refresh || named;
         return if options.force && meant {
             Decision::Write(Reason::Forced)

@@ -23,7 +23,7 @@ pub struct RunReport {
 pub struct WrittenEssay {
     pub id: EssayId,
     pub reason: Reason,
-    /// Reasons for not passing the gate, if any.
+    /// Reasons why the essay did not pass the gate; `None` if it passed.
     pub flagged: Option<String>,
     pub figures: Figures,
 }

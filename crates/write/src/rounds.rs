@@ -1,5 +1,5 @@
-//! Rounds of candidates: generates several completions of each prompt and keeps the best. If none is good
-//! enough, it generates another round. All essays share the generator's batch.
+//! Rounds of candidates: generates several completions of each prompt and keeps the best. If no
+//! completion is good enough, generates another round. All essays share the generator's batch.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -16,7 +16,7 @@ use text::made_up_words::made_up_words;
 use text::prompt::Prompt;
 
 /// Minimum number of tokens per word of `min_words`. A word takes about 1.25 tokens with venti-mini's
-/// vocabulary and 1.3 with GPT-2's. A text that ended earlier would only be rejected.
+/// vocabulary and 1.3 with GPT-2's. A text with fewer tokens would be rejected as too short.
 const TOKENS_A_WORD: f64 = 1.25;
 
 /// Maximum number of tokens per word of `max_words`, with a margin for the sentences that cleaning
@@ -47,14 +47,14 @@ impl EssayRequest {
     /// prompt leaves free.
     ///
     /// # Errors
-    /// If the prompt fills all positions, or cannot be tokenized.
+    /// If the prompt fills all positions or cannot be tokenised.
     pub fn request(&self, tokenizer: &dyn Tokenizer, n_positions: usize) -> Result<Request> {
         let prompt = tokenizer.tokenize(&self.prompt.text)?;
         let left = n_positions.saturating_sub(prompt.len());
         if left == 0 {
             return Err(miette!(
                 help = "shorten the quote, or choose a model with more positions",
-                "the prompt {:?} is {} tokens long, and the model has {n_positions} positions",
+                "the prompt {:?} is {} tokens long, but the model has only {n_positions} positions",
                 self.prompt.title,
                 prompt.len(),
             ));
@@ -107,7 +107,8 @@ impl EssayRequest {
         Candidate { round, candidate, completion, text, figures, made_up_words, verdict }
     }
 
-    /// Returns the maximum number of rounds. After that the best candidate is kept even if none passes.
+    /// Returns the maximum number of rounds. After the last round, the best candidate is kept even if
+    /// none passes.
     fn max_rounds(&self) -> u32 {
         if self.generation.temperature == 0.0 { 1 } else { self.generation.max_rounds as u32 }
     }
@@ -184,8 +185,8 @@ pub fn write_all(
         progress,
         finished,
     };
-    // Longest first, so that the batch does not end up waiting for a long text that started late. The
-    // sort is stable.
+    // Start the longest texts first, so that the batch does not end up waiting for a long text that
+    // started late. The sort is stable.
     let mut order: Vec<usize> = (0..essays.len()).collect();
     order.sort_by_key(|&essay| std::cmp::Reverse(rounds.sets[essay].max_new_tokens()));
     for essay in order {
@@ -197,7 +198,7 @@ pub fn write_all(
 /// The finished candidates of an essay.
 struct CandidateSet<'a> {
     essay: &'a EssayRequest,
-    /// Request for the first candidate; the others differ in `id` and `rng_key`.
+    /// Request for the first candidate; the requests for the others differ in `id` and `rng_key`.
     request: Request,
     candidates: Vec<Candidate>,
 }
@@ -222,7 +223,7 @@ struct CandidateId {
     candidate: u32,
 }
 
-/// The [`Work`] of a run.
+/// The [`Work`] that a run gives to the generator.
 struct Rounds<'a> {
     tokenizer: Arc<dyn Tokenizer>,
     sets: Vec<CandidateSet<'a>>,
@@ -296,8 +297,8 @@ impl Work for Rounds<'_> {
     }
 }
 
-/// Chooses the candidate with the highest score among those that pass the gate or, if none does, among
-/// those that are not blocked. The earliest of equals wins.
+/// Chooses the candidate with the highest score among those that pass the gate or, if none passes,
+/// among those that are neither blocked nor empty. The earliest candidate wins a tie.
 fn outcome(mut candidates: Vec<Candidate>) -> Outcome {
     candidates.sort_by_key(|candidate| (candidate.round, candidate.candidate));
     let best = candidates

@@ -17,7 +17,7 @@ use text::clean::{capitalised, clean};
 /// The fake model's answer to a request.
 type Answer = fn(&Request) -> String;
 
-/// A generator whose batch of `rows` finishes in an order shuffled by `order`.
+/// A generator with a batch of `rows` texts, which finish in an order shuffled by `order`.
 struct Fake {
     answer: Answer,
     rows: usize,
@@ -70,7 +70,7 @@ impl Generator for Fake {
     }
 }
 
-/// One token per character.
+/// A tokenizer with one token per character.
 struct Characters;
 
 impl Tokenizer for Characters {
@@ -91,12 +91,12 @@ impl Tokenizer for Characters {
     }
 }
 
-/// The prompt text of a request.
+/// Returns the prompt text of a request.
 fn text_of(request: &Request) -> String {
     request.prompt.iter().filter_map(|id| char::from_u32(*id)).collect()
 }
 
-/// Twelve sentences of eight words that pass the gate, different for each random stream.
+/// Returns twelve sentences of eight words that pass the gate. The text differs for each random stream.
 fn prose(request: &Request) -> String {
     let mut stream = blake3::Hasher::new().update(&request.rng_key).finalize_xof();
     let mut word = || {
@@ -111,13 +111,13 @@ fn prose(request: &Request) -> String {
     (0..12).map(sentence).collect()
 }
 
-/// Fake models by name, each with its own weights. Records which are opened.
+/// Fake models, each with its own weights. Records the names of the models that are opened.
 struct Library {
     answer: Answer,
     rows: usize,
     order: u64,
     weights: &'static str,
-    /// The models' own settings.
+    /// The settings that every model recommends.
     generation: GenerationOverrides,
     opened: Vec<String>,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -502,7 +502,7 @@ fn essays_do_not_depend_on_the_batch_or_on_other_seeds() {
     assert!(rounds.len() > 1, "some essays should need another round");
 }
 
-/// Prose that is too short to pass in three of four cases.
+/// Returns prose that is too short to pass for three of four random streams.
 fn sometimes_short(request: &Request) -> String {
     let text = prose(request);
     if request.rng_key[0].is_multiple_of(4) { text } else { text[..text.len() / 3].to_owned() }
@@ -577,7 +577,7 @@ fn token_limits_follow_word_limits_and_positions() {
     site.write(&defaults());
     let requests = std::mem::take(&mut *site.models.requests.lock().unwrap());
     assert_eq!(requests[0].generation.max_new_tokens, Some(144));
-    // 40 words of at least 1.25 tokens.
+    // 40 words at 1.25 tokens per word.
     assert_eq!(requests[0].generation.min_new_tokens, 50);
     assert!(
         text_of(&requests[0])
@@ -609,7 +609,7 @@ fn a_prompt_longer_than_the_positions_is_an_error() {
     let (store, blocklist) = (site.store(), Blocklist::default());
     let error = run(&plan, &blocklist, &mut site.models, &store, date(2026, 1, 1), &mut |_| ());
     let error = error.unwrap_err().to_string();
-    assert!(error.contains("tokens long, and the model has 768 positions"), "{error}");
+    assert!(error.contains("tokens long, but the model has only 768 positions"), "{error}");
 }
 
 #[test]

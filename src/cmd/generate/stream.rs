@@ -1,5 +1,5 @@
-//! Streams a text while it is written: cleaned paragraphs, as soon as later text can no longer change
-//! them.
+//! Streams a text while it is being written. Each cleaned paragraph is shown as soon as later text can
+//! no longer change it.
 
 use text::clean::clean;
 
@@ -11,14 +11,14 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// An empty stream; `lead` is the beginning of the essay.
+    /// Creates a stream. `lead`, if any, is the beginning of the essay, before the model's text.
     pub fn new(lead: Option<String>, max_words: usize) -> Self {
         Self { raw: lead.unwrap_or_default(), max_words, shown: String::new() }
     }
 
-    /// Adds a piece of the model's text and returns what can now be shown.
+    /// Adds a piece of the model's text and returns the text that can now be shown.
     ///
-    /// A paragraph is final once its line has ended and a separate paragraph follows.
+    /// A paragraph is final once its line has ended and another paragraph follows.
     pub fn push(&mut self, piece: &str) -> String {
         self.raw.push_str(piece);
         if !piece.contains('\n') {
@@ -37,7 +37,8 @@ impl Stream {
         }
     }
 
-    /// The part of the final text that has not been shown; `None` if the shown part is not its start.
+    /// Returns the part of the final `text` that has not been shown; `None` if `text` does not start
+    /// with the part that has been shown.
     pub fn rest(&self, text: &str) -> Option<String> {
         text.strip_prefix(self.shown.as_str()).map(str::to_owned)
     }

@@ -1,4 +1,4 @@
-//! This process, as the preview sees it: its project, models and clock.
+//! Gives the preview access to the project, the models and the clock of this process.
 
 use jiff::civil::Date;
 

@@ -1,4 +1,4 @@
-//! What a site is made from, read once for the build and the essay writer.
+//! The content of a site, read once for both the build and the essay writer.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -13,12 +13,12 @@ pub struct Content {
     pub project: Project,
     pub seeds: Vec<Seed>,
     pub essays: BTreeMap<EssayId, Stored>,
-    /// When reading began. Later changes may be missing.
+    /// Time at which reading began. Changes after this time may be missing.
     pub read_at: Instant,
 }
 
 impl Content {
-    /// Reads seeds and essays.
+    /// Reads the seeds and the essays of a project.
     ///
     /// # Errors
     /// If a file has a mistake or cannot be read.

@@ -1,5 +1,5 @@
-//! Writes missing essays while the preview runs, a few at a time, so that changes made meanwhile are
-//! picked up.
+//! Writes missing essays while the preview runs, a few at a time, so that changes made in the meantime
+//! are picked up.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::Receiver;
@@ -13,13 +13,13 @@ use serve::{EssayStage, ProgressReporter, ServerState, SharedModels};
 use site::page_of;
 use write::{self, PlanOptions, WriteEvent};
 
-/// Maximum number of essays per plan.
+/// Maximum number of essays to write after a build.
 const AT_ONCE: usize = 16;
 
-/// Time to wait for another venti process to release the project.
+/// Maximum time to wait for another venti process to release the project.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Writes missing essays.
+/// Writes missing essays while the preview runs.
 pub struct Writer {
     pub server: ServerState,
     pub drafts: bool,
@@ -27,9 +27,10 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Writes after each build, whose content arrives on `built`, until the channel closes.
+    /// Writes missing essays after each build, until the channel closes. `built` delivers the content
+    /// of each build.
     pub fn run(&self, built: &Receiver<Content>, reporter: &mut ProgressReporter) {
-        // Keys of essays that were refused or failed, and would be again.
+        // Keys of essays that were refused or failed. Trying again would have the same result.
         let mut hopeless: BTreeSet<String> = BTreeSet::new();
         let mut reported = None;
         let mut wrote_until = None;
@@ -37,7 +38,7 @@ impl Writer {
             // Only the latest build matters.
             let content = built.try_iter().last().unwrap_or(content);
             let Ok(content) = self.current(content, wrote_until) else {
-                // The builder meets the same error and reports it.
+                // The builder runs into the same error and reports it.
                 continue;
             };
             let fault = self.write(&content, &mut hopeless, reporter).err();
@@ -51,8 +52,8 @@ impl Writer {
         }
     }
 
-    /// The content as it is now. It is read again if the build read it before this writer was done, so
-    /// that no essay is written twice.
+    /// Returns the current content. If the build read the content before this writer finished its last
+    /// essays, the content is read again, so that no essay is written twice.
     fn current(&self, content: Content, wrote_until: Option<Instant>) -> miette::Result<Content> {
         match wrote_until {
             Some(end) if content.read_at <= end => {

@@ -1,5 +1,5 @@
-//! Progress of a training run on standard error: a bar, or one line per evaluation if it is not a
-//! terminal.
+//! Progress of a training run on standard error: a bar, or one line per evaluation if standard error is
+//! not a terminal.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ pub struct ProgressBar<'t> {
     terminal: &'t Terminal,
     bar: indicatif::ProgressBar,
     started: Instant,
-    /// Number of steps that were done before.
+    /// Number of steps that were done before this run was resumed.
     resumed_at: usize,
     steps: usize,
     tokens_per_step: usize,

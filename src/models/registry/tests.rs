@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// Offline models, whose only source is the cache in the project.
+/// Creates the models of a project without network access, so that hub models come only from the
+/// project's cache.
 fn models_in(root: &Path) -> Gpt2Models {
     models_with(root, "http://127.0.0.1:9", true)
 }
@@ -19,7 +20,7 @@ fn models_with(root: &Path, endpoint: &str, offline: bool) -> Gpt2Models {
     Gpt2Models::new(root, Engine::default(), hub, Box::new(())).unwrap()
 }
 
-/// A project with a folder `./mine` that holds no valid checkpoint.
+/// Creates a project with a folder `./mine` that holds no valid checkpoint.
 fn project() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("mine")).unwrap();
@@ -59,7 +60,7 @@ fn a_folder_is_pinned_when_it_is_first_used() {
 fn a_fresh_checkout_trusts_the_lock_until_something_is_written() {
     let project = project();
     let pinned = models_in(project.path()).identity("./mine").unwrap();
-    // Another machine: no stamps, other times, and other bytes of the same size.
+    // Simulate another machine: no stamps, other modification times, and other bytes of the same size.
     fs::remove_dir_all(project.path().join(".venti")).unwrap();
     fs::write(weights(&project), "WEIGHTS").unwrap();
     let mut models = models_in(project.path());
@@ -68,7 +69,7 @@ fn a_fresh_checkout_trusts_the_lock_until_something_is_written() {
     let text = error.to_string();
     assert!(
         text.starts_with(
-            "`./mine` differs from its pin in venti.lock: model.safetensors: expected"
+            "`./mine` differs from its pin in venti.lock (model.safetensors): expected"
         ),
         "{text}"
     );
@@ -122,7 +123,7 @@ fn a_model_is_hashed_once_per_run() {
     let project = project();
     let mut models = models_in(project.path());
     let identity = models.identity("./mine").unwrap();
-    // Only hashing could tell: size and time stay the same.
+    // Only hashing can detect this change, because the size and the modification time stay the same.
     let time = fs::metadata(weights(&project)).unwrap().modified().unwrap();
     fs::write(weights(&project), "WEIGHTS").unwrap();
     let file = fs::File::options().append(true).open(weights(&project)).unwrap();

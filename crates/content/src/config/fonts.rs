@@ -1,5 +1,5 @@
-//! `fonts:` of `venti.yaml`: lists of font families that are safe to insert into a style sheet, because
-//! they cannot end their declaration.
+//! Reads `fonts:` in `venti.yaml`. The lists of font families are inserted into a style sheet, so a
+//! list that could end its CSS declaration is rejected.
 
 use super::Fonts;
 use crate::problem::Problem;
@@ -44,7 +44,7 @@ fn split(list: &str) -> Option<Vec<&str>> {
     open.is_none().then_some(families)
 }
 
-/// Whether this is a quoted name, or words that need no quotes.
+/// Whether `family` is a quoted name, or consists of words that need no quotes.
 fn is_family(family: &str) -> bool {
     let quoted = ['"', '\'']
         .iter()

@@ -43,10 +43,10 @@ const KEYS: [&str; 29] = [
 ];
 
 impl Config {
-    /// Parses the text of `venti.yaml`; `path` names the file in problems.
+    /// Parses the text of `venti.yaml`; `path` is the path to show in problems.
     ///
     /// # Errors
-    /// The first mistake.
+    /// Returns the first mistake in the text.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Problem> {
         let start = text.len() - text.strip_prefix('\u{feff}').unwrap_or(text).len();
         let document = Document::parse(path, text, start..text.len())?;
@@ -101,7 +101,8 @@ impl Config {
         Ok(config)
     }
 
-    /// Checks that no folder is inside another: its files would be read, or deleted, as the other's.
+    /// Checks that no configured folder contains another. Otherwise, files of the inner folder would be
+    /// read or deleted as part of the outer one.
     fn separate_folders(&self, fields: &Fields) -> Result<(), Problem> {
         let folders = [
             ("seeds", &self.seeds),
@@ -111,7 +112,7 @@ impl Config {
         ];
         for (i, (key, folder)) in folders.iter().enumerate() {
             for (other_key, other) in &folders[..i] {
-                // Compare as on a case-insensitive file system.
+                // Ignore case, because some file systems do.
                 let [a, b] =
                     [folder, other].map(|f| PathBuf::from(f.to_string_lossy().to_lowercase()));
                 if !a.starts_with(&b) && !b.starts_with(&a) {
@@ -146,7 +147,7 @@ fn base_url(field: Field) -> Result<String, Problem> {
     if url.contains(['?', '#']) {
         return Err(field
             .must("not contain `?` or `#`")
-            .hint("pages are appended to it: https://example.com/blog"));
+            .hint("page paths are appended to this URL, as in https://example.com/blog/tags/"));
     }
     Ok(url.trim_end_matches('/').to_owned())
 }
@@ -276,7 +277,7 @@ fn pattern(field: &Field) -> Result<String, Problem> {
     Ok(pattern)
 }
 
-/// Reads a model name. It is resolved when needed.
+/// Reads a model name. The model itself is looked up only when it is needed.
 pub fn model_name(field: &Field) -> Result<String, Problem> {
     let name = field.some_text()?;
     if name.starts_with('-') {
@@ -306,7 +307,7 @@ fn folder(fields: &Fields, key: &str, default: &str) -> Result<PathBuf, Problem>
     }
 }
 
-/// Reads a relative path inside the project: `/`-separated, without `.` parts.
+/// Reads a relative path inside the project. The result is separated by `/` and has no `.` parts.
 fn inner_path(field: &Field, example: &str) -> Result<String, Problem> {
     let text = field.some_text()?;
     let parts: Vec<&str> =

@@ -50,7 +50,7 @@ fn each_mistake_has_its_place() {
         ),
         (
             "title: \"x\n",
-            "venti.yaml:2:1: invalid YAML: found unexpected end of stream (a quotation mark, `[` or `{` before this place is never closed)",
+            "venti.yaml:2:1: invalid YAML: found unexpected end of stream (a quotation mark, `[` or `{` before this point is never closed)",
         ),
         (
             "title: *x\n",
@@ -70,7 +70,7 @@ fn each_mistake_has_its_place() {
         ),
         (
             "title: x\nbase_url: https://example.com/?a=b\n",
-            "venti.yaml:2:11: `base_url` must not contain `?` or `#` (pages are appended to it: https://example.com/blog)",
+            "venti.yaml:2:11: `base_url` must not contain `?` or `#` (page paths are appended to this URL, as in https://example.com/blog/tags/)",
         ),
         (
             "title: x\nlanguage: english please\n",
@@ -194,7 +194,7 @@ fn each_mistake_has_its_place() {
         ),
         (
             "title: x\nstrings: {a: {b: [}}\n",
-            "venti.yaml:2:19: invalid YAML: did not find expected node content (indent all keys of a mapping alike, and put text with quotation marks in double quotes, with \\\" inside)",
+            "venti.yaml:2:19: invalid YAML: did not find expected node content (indent all keys of a mapping by the same amount, and put text with quotation marks in double quotes, with \\\" inside)",
         ),
         (
             "title: x\nmodel: --help\n",

@@ -1,10 +1,10 @@
 //! Converts plain text to CommonMark. The model's text must never become markup, so every character
-//! that could is escaped with a backslash.
+//! that could be read as markup is escaped with a backslash.
 
 use text::whitespace::paragraphs;
 
 /// Normalises plain text to a form that Markdown preserves: paragraphs separated by one empty line, no
-/// white space at the start or end of lines, no control characters.
+/// whitespace at the start or end of lines, no control characters.
 pub fn canonical(plain: &str) -> String {
     let plain: String = plain
         .replace("\r\n", "\n")
@@ -18,8 +18,8 @@ pub fn canonical(plain: &str) -> String {
     paragraphs.iter().map(|lines| lines.join("\n")).collect::<Vec<_>>().join("\n\n")
 }
 
-/// Escapes plain text to CommonMark whose [`super::plain_text`] is exactly the [`canonical`] form of `plain`,
-/// with and without the usual extensions (tables, strikethrough, footnotes, task lists).
+/// Escapes `plain` as CommonMark. Parsing the result gives exactly the [`canonical`] form of `plain`,
+/// with or without the usual extensions (tables, strikethrough, footnotes, task lists).
 pub fn escape_markdown(plain: &str) -> String {
     canonical(plain).split('\n').map(escape_line).collect::<Vec<_>>().join("\n")
 }
@@ -29,7 +29,7 @@ fn escape_line(line: &str) -> String {
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     for (at, c) in line.char_indices() {
         let anywhere = matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '&' | '|' | '~');
-        // Headings, block quotes, lists, rules, setext underlines, definitions.
+        // These start headings, block quotes, lists, rules, setext underlines or definitions.
         let opens_line = at == 0 && matches!(c, '#' | '>' | '+' | '-' | '=' | ':');
         let numbers_list = at == digits && digits > 0 && matches!(c, '.' | ')');
         if anywhere || opens_line || numbers_list {
@@ -48,8 +48,8 @@ mod tests {
     use super::super::plain_text;
     use super::*;
 
-    /// Renders a text as on a page, with extensions that leave plain words alone. Excludes smart
-    /// punctuation and the extensions that give `$`, `^` or `~` a meaning.
+    /// Returns the text that a page shows for `markdown`. `options` must not include smart punctuation
+    /// or the extensions that give `$`, `^` or `~` a meaning, because those change plain text.
     fn shown(markdown: &str, options: Options) -> String {
         let mut text = String::new();
         for event in Parser::new_ext(markdown, options) {

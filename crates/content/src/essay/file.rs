@@ -1,4 +1,4 @@
-//! The file format of essays: Markdown with front matter, an empty line, and the body.
+//! The file format of essays: front matter, an empty line, and the body in Markdown.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -42,12 +42,13 @@ const KEYS: [&str; 23] = [
 ];
 
 impl Essay {
-    /// Parses an essay's file; `path` names it in problems. Line ends become LF.
+    /// Parses the text of an essay's file; `path` is the path to show in problems. Line endings become
+    /// LF.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Problem> {
         Self::parse_with_extra(path, text).map(|(essay, _)| essay)
     }
 
-    /// Like [`Self::parse`], but also returns the keys that a person added.
+    /// Like [`Self::parse`], but also returns the front matter keys that a person added.
     pub fn parse_with_extra(path: &Path, text: &str) -> Result<(Self, Extra), Problem> {
         let parts = front_matter::split(path, text)?;
         let Some(range) = parts.yaml else {
@@ -70,7 +71,8 @@ impl Essay {
         Ok((Self { front, body }, extra))
     }
 
-    /// The text of the essay's file: the keys in the order of [`FrontMatter`], then those of `extra`.
+    /// Returns the text of the essay's file. The keys of [`FrontMatter`] come first, in the order of
+    /// its fields, followed by the keys of `extra`.
     pub fn to_markdown(&self, extra: &Extra) -> Result<String, serde_yaml::Error> {
         let mut yaml = serde_yaml::to_string(&self.front)?;
         if !extra.is_empty() {
@@ -80,7 +82,7 @@ impl Essay {
     }
 }
 
-/// Converts line ends to LF.
+/// Converts line endings to LF.
 pub(super) fn with_lf(text: &str) -> Cow<'_, str> {
     if text.contains('\r') {
         text.replace("\r\n", "\n").replace('\r', "\n").into()
@@ -89,16 +91,16 @@ pub(super) fn with_lf(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether every line without indentation starts with a known key, as in the files that Venti writes.
-/// Then there is no need to parse the front matter a second time for extra keys.
+/// Whether every unindented line starts with a known key, as in the files that Venti writes. If so,
+/// there are no extra keys, and the front matter is not parsed a second time to find them.
 fn only_known_keys(yaml: &str) -> bool {
     let at_margin = yaml.lines().filter(|line| !line.starts_with(' '));
     let mut keys = at_margin.map(|line| line.split_once(':').map(|(key, _)| key));
     keys.all(|key| key.is_some_and(|key| KEYS.contains(&key)))
 }
 
-/// The unknown keys. One that resembles a known key is a problem, because it is probably a typo:
-/// `reviwed: true` would otherwise be kept and have no effect.
+/// Returns the unknown keys. A key that resembles a known one is reported as a problem, because it is
+/// probably a typo: `reviwed: true` would otherwise be kept and have no effect.
 fn extra(path: &Path, text: &str, range: &Range<usize>) -> Result<Extra, Problem> {
     if only_known_keys(&text[range.clone()]) {
         return Ok(Extra::new());

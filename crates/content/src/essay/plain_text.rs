@@ -2,7 +2,8 @@
 
 use pulldown_cmark::{Event, Parser, TagEnd};
 
-/// Returns the text of a CommonMark document: blocks separated by one empty line, raw HTML as text.
+/// Returns the text of a CommonMark document. Blocks are separated by one empty line, and raw HTML is
+/// kept as text.
 pub fn plain_text(markdown: &str) -> String {
     let mut text = PlainText::default();
     Parser::new(markdown).for_each(|event| text.push(&event));

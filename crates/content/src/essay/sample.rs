@@ -4,7 +4,7 @@ use super::{Essay, FrontMatter};
 use generator::Generation;
 use text::Figures;
 
-/// A realistic essay of this seed and take.
+/// Returns a realistic essay for the given slug and take.
 pub fn essay(slug: &str, take: u32) -> Essay {
     let front = FrontMatter {
         title: "Return to: \"Sender\"".into(),

@@ -1,24 +1,24 @@
 //! A step in steering a text at the desk. In each step after the first, a person let the model continue
-//! from some token of the text so far, perhaps after choosing another token there.
+//! from a token of the text so far, perhaps after choosing a different next token.
 
 use serde::{Deserialize, Serialize};
 
 use generator::{FinishReason, GenerationOverrides};
 
-/// A step in which a text was written. The first keeps no tokens.
+/// One step in writing a text at the desk. The first step keeps no tokens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// Number of tokens kept from the previous text.
+    /// Number of tokens kept from the text of the previous step.
     pub kept: usize,
-    /// Text of the token that a person put after the kept ones.
+    /// Text of the token that a person chose to come next after the kept tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<String>,
-    /// Number of tokens that the model then wrote.
+    /// Number of tokens that the model wrote in this step.
     pub wrote: usize,
     /// Why the model stopped.
     pub ended: FinishReason,
-    /// Settings that differ from the essay's.
+    /// Settings of this step that differ from the essay's settings.
     #[serde(default, skip_serializing_if = "GenerationOverrides::is_empty")]
     pub generation: GenerationOverrides,
 }

@@ -1,4 +1,5 @@
-//! Formats a report as text: its problems with their lines, or the error, its causes and the hint.
+//! Formats a report as text: either its problems with the lines they occur in, or the error with its
+//! causes and its hint.
 
 use anstyle::{AnsiColor, Style};
 use miette::Report;
@@ -29,7 +30,7 @@ pub fn text(report: &Report, color: bool, width: usize) -> String {
     text
 }
 
-/// Formats a report as on a terminal, without colour.
+/// Formats a report as for a terminal, but without colour.
 pub fn plain_text(report: &Report) -> String {
     anstream::adapter::strip_str(&text(report, false, WIDTH)).to_string()
 }

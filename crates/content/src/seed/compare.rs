@@ -8,11 +8,11 @@ use super::{Seed, Tag};
 use crate::problem::Problem;
 use crate::slug;
 
-/// Creates a problem at a place in a seed's file.
+/// A function that creates a problem at a place in a seed's file.
 pub type Show<'s> = &'s dyn Fn(&Seed, KeyLocation<'_>, String) -> Problem;
 
-/// Finds conflicts between two seeds, or between a seed and a page of the site. Of two seeds, the later
-/// one is reported.
+/// Finds conflicts between seeds, and between seeds and other pages of the site. A conflict between two
+/// seeds is reported for the later one.
 pub fn compare(seeds: &[Seed], routes: &[String], show: Show<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     compare_slugs(seeds, routes, show, &mut problems);
@@ -69,7 +69,8 @@ fn compare_tags(seeds: &[Seed], show: Show<'_>, problems: &mut Vec<Problem>) {
 }
 
 fn compare_authors(seeds: &[Seed], show: Show<'_>, problems: &mut Vec<Problem>) {
-    // Compare names first: most occur many times, and making a slug is slow.
+    // Skip known names before making a slug, because most names occur many times and making a slug is
+    // slow.
     let mut names: BTreeSet<&str> = BTreeSet::new();
     let mut first: BTreeMap<String, (&str, &Path)> = BTreeMap::new();
     for seed in seeds {
@@ -102,8 +103,8 @@ fn compare_aliases(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: 
             let page = alias_page(alias);
             let head = page.split('/').next().unwrap_or_default();
             let clash = match (taken.get(&page), pages.get(&*page)) {
-                (Some(owner), _) => Some(format!("also an alias of {}", owner.path.display())),
-                (_, Some(owner)) => Some(format!("the page of {}", owner.path.display())),
+                (Some(owner), _) => Some(format!("already an alias of {}", owner.path.display())),
+                (_, Some(owner)) => Some(format!("already the URL of {}", owner.path.display())),
                 _ if is_route(head, routes) => Some(format!("reserved: the site uses /{head}")),
                 _ => None,
             };

@@ -13,15 +13,15 @@ use crate::problem::{Problem, Problems, read_all, read_text, text_of};
 /// Maximum size of a seed file.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The content of a folder of seeds.
+/// The files in a folder of seeds, and the result of reading them.
 #[derive(Debug)]
 pub struct Folder {
     /// Every `.md` file at any depth, relative to the project's root, sorted. Hidden files and folders
     /// are skipped.
     pub files: Vec<PathBuf>,
-    /// The valid seeds, in the same order.
+    /// The valid seeds, in the order of `files`.
     pub seeds: Vec<Seed>,
-    /// The first problem of each file, and conflicts between files.
+    /// The first problem of each file, followed by conflicts between files.
     pub problems: Vec<Problem>,
 }
 
@@ -51,7 +51,7 @@ pub fn survey(root: &Path, dir: &Path, routes: &[String]) -> Folder {
 /// Loads every seed under `root/dir`; see [`survey`].
 ///
 /// # Errors
-/// The first problem of each file, and conflicts between files.
+/// The first problem of each file, followed by conflicts between files.
 pub fn load_all(root: &Path, dir: &Path, routes: &[String]) -> Result<Vec<Seed>, Problems> {
     let folder = survey(root, dir, routes);
     Problems::none_or(folder.seeds, folder.problems)
@@ -60,7 +60,8 @@ pub fn load_all(root: &Path, dir: &Path, routes: &[String]) -> Result<Vec<Seed>,
 /// Checks a new text for the seed at `path` against all other seeds.
 ///
 /// # Errors
-/// Problems that the text would introduce: a mistake in it, or a new conflict with another file.
+/// Returns the problems that the text would introduce: a mistake in the text, or new conflicts with
+/// other files.
 pub fn check(
     root: &Path,
     dir: &Path,
@@ -75,7 +76,7 @@ pub fn check(
     let files = files(root, dir);
     let read = read_all(root, &files, read).into_iter().flatten();
     let (now, mut seeds): (Vec<Seed>, Vec<Seed>) = read.partition(|seed| seed.path == path);
-    // The seed comes last, so that conflicts are reported in its file.
+    // Put this seed last, because a conflict is reported for the later seed.
     let others = seeds.len();
     seeds.extend(now);
     let before = compare(&seeds, routes, &|seed, location, message| {
@@ -90,13 +91,14 @@ pub fn check(
             problem_on_disk(root, seed, location, message)
         }
     });
-    // Ignore the place: an existing problem may have moved to another line.
+    // Ignore the position: the new text may have moved an existing problem to another line.
     let same = |a: &Problem, b: &Problem| (a.file(), &a.message) == (b.file(), &b.message);
     problems.retain(|problem| !before.iter().any(|known| same(known, problem)));
     Problems::none_or((), problems)
 }
 
-/// Creates a problem in a file. Reads the file again to find the place, because conflicts are rare.
+/// Creates a problem at a location in a seed's file. Reads the file again to find the position;
+/// conflicts are too rare to keep every text in memory for this.
 fn problem_on_disk(
     root: &Path,
     seed: &Seed,
@@ -109,7 +111,7 @@ fn problem_on_disk(
     }
 }
 
-/// The paths of all seed files, relative to `root`, valid or not.
+/// Returns the paths of all seed files, valid or not, relative to `root`.
 pub fn files(root: &Path, dir: &Path) -> Vec<PathBuf> {
     seed_files(root, dir, &mut Vec::new())
 }
@@ -154,7 +156,8 @@ fn too_large(path: &Path) -> Problem {
 }
 
 fn walk_problem(path: &Path, error: &walkdir::Error) -> Option<Problem> {
-    // An editor's lock file is a hidden, dangling link, on which the walk fails before it can skip it.
+    // An editor's lock file is a hidden, dangling link. The walk fails at such a link before it can
+    // skip the hidden file.
     if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
         return None;
     }
@@ -248,8 +251,8 @@ mod tests {
         seeds/ab.md:3:9: the authors "Ada RUNWAY" and "Ada Runway" would share the URL authors/ada-runway (seeds/a.md) (spell them the same way, or rename one)
         seeds/b.md:2:16: the tags "C++" and "C" would share the URL tags/c (seeds/a.md) (spell them the same way, or rename one)
         seeds/c.md:2:7: the slug `a` is already used by seeds/a.md (rename one of the files, or set a different `slug:`)
-        seeds/d.md:4:5: the alias /OLD.html is also an alias of seeds/a.md (remove it, or choose another)
-        seeds/e.md:2:11: the alias /b is the page of seeds/b.md (remove it, or choose another)
+        seeds/d.md:4:5: the alias /OLD.html is already an alias of seeds/a.md (remove it, or choose another)
+        seeds/e.md:2:11: the alias /b is already the URL of seeds/b.md (remove it, or choose another)
         seeds/f.md:2:11: the alias /tags/x is reserved: the site uses /tags (remove it, or choose another)
         seeds/tags.md:1:1: the slug `tags` is already used by another page of the site (rename the file, or set a different `slug:`)
         "#);
@@ -327,7 +330,7 @@ mod tests {
         seeds/a.md:2:7: the slug `b` is already used by seeds/b.md (rename one of the files, or set a different `slug:`)
         seeds/a.md:2:7: the slug `colophon` is already used by another page of the site (rename the file, or set a different `slug:`)
         seeds/b.md:2:8: the tags "C++" and "C" would share the URL tags/c (seeds/a.md) (spell them the same way, or rename one)
-        seeds/a.md:3:11: the alias /old is the page of seeds/b.md (remove it, or choose another)
+        seeds/a.md:3:11: the alias /old is already the URL of seeds/b.md (remove it, or choose another)
         "#
         );
         let long = "a".repeat(1 + MAX_BYTES as usize);

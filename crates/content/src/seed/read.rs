@@ -27,18 +27,18 @@ const KEYS: [&str; 13] = [
     "aliases",
 ];
 
-/// Maximum length of a quote, in characters. The quote is part of the prompt, for which small models
-/// have far less room.
+/// Maximum length of a quote, in characters. The quote is part of the prompt, and small models accept
+/// far shorter prompts.
 const MAX_QUOTE: usize = 20_000;
 const MAX_TAKES: usize = 20;
 const MAX_TAGS: usize = 30;
 
 impl Seed {
-    /// Parses a seed's file. `path`, relative to the project's root, names it in problems and provides
-    /// the default slug.
+    /// Parses the text of a seed's file. `path` is relative to the project's root; it is shown in
+    /// problems and provides the default slug.
     ///
     /// # Errors
-    /// The first mistake.
+    /// Returns the first mistake in the text.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Problem> {
         let parts = front_matter::split(path, text)?;
         let start = parts.body.start;
@@ -93,7 +93,7 @@ fn quote(
         return Err(Problem::at(path, text, start + at, c.len_utf8(), message)
             .hint("delete it; it is invisible in most editors"));
     }
-    // Place of problems with the body: its first word, to the end of that line.
+    // Problems with the body are shown from its first word to the end of that line.
     let first = start + (body.len() - body.trim_start().len());
     let first_len = text[first..].lines().next().unwrap_or_default().len();
     let (quote, problem): (_, &dyn Fn(String) -> Problem) = match fields.get("quote") {
@@ -125,7 +125,7 @@ fn quote(
     if len > MAX_QUOTE {
         let message =
             format!("the quote has {len} characters, but at most {MAX_QUOTE} are allowed");
-        return Err(problem(message).hint("shorten it; the model would have no room for an essay"));
+        return Err(problem(message).hint("shorten it to leave the model room for an essay"));
     }
     Ok(quote)
 }
@@ -192,7 +192,7 @@ fn tags(field: Field) -> Result<Vec<Tag>, Problem> {
     Ok(tags)
 }
 
-/// The message for two tags that share a page.
+/// Returns the message for two tags that would share a page.
 pub fn same_tag(name: &str, other: &Tag) -> String {
     format!("the tags {name:?} and {:?} would share the URL tags/{}", other.name, other.slug)
 }
@@ -200,7 +200,7 @@ pub fn same_tag(name: &str, other: &Tag) -> String {
 fn date(field: Field) -> Result<Date, Problem> {
     const HINT: &str = "year, month and day, such as 2026-11-22";
     let text = field.text().map_err(|_| field.must("be a date").hint(HINT))?;
-    // jiff also accepts dates with a time, a week or a sign.
+    // Check the format first, because jiff also accepts dates with a time, a week or a sign.
     let shape = text.len() == 10
         && text
             .bytes()
@@ -244,7 +244,7 @@ fn aliases(field: Field) -> Result<Vec<String>, Problem> {
         let alias = entry.raw_text()?;
         let why = alias_fault(&alias);
         if let Some(why) = why {
-            return Err(entry.must(why).hint("use a path of this site, such as /old/address/"));
+            return Err(entry.must(why).hint("use a path on this site, such as /old/address/"));
         }
         if aliases.iter().any(|other| alias_page(other) == alias_page(&alias)) {
             return Err(entry
@@ -263,7 +263,7 @@ fn alias_fault(alias: &str) -> Option<&'static str> {
         return Some("name a page, not the home page `/`");
     }
     if alias.len() > 200 {
-        return Some("have at most 200 bytes");
+        return Some("be at most 200 bytes long");
     }
     if alias.contains(|c: char| c.is_control() || c.is_whitespace() || "\\?#%:*\"<>|".contains(c)) {
         return Some("not contain white space, control characters or any of \\ ? # % : * \" < > |");
@@ -274,7 +274,7 @@ fn alias_fault(alias: &str) -> Option<&'static str> {
     None
 }
 
-/// The page that an alias refers to, in lower case because some file systems ignore case.
+/// Returns the page that an alias refers to, in lower case because some file systems ignore case.
 pub fn alias_page(alias: &str) -> String {
     let path = alias.trim_matches('/').to_lowercase();
     let path =
@@ -287,9 +287,9 @@ pub fn alias_page(alias: &str) -> String {
 pub enum KeyLocation<'a> {
     Slug,
     Author,
-    /// The entry of `tags` with this name.
+    /// The entry of `tags` that names this tag.
     Tag(&'a Tag),
-    /// Index of the entry of `aliases`.
+    /// The entry of `aliases` at this index.
     Alias(usize),
 }
 

@@ -45,7 +45,7 @@ fn each_mistake_has_its_place() {
         ),
         (
             "---\nquote: \"A\" he said\n---\n",
-            "content/seeds/a-seed.md:2:12: invalid YAML: did not find expected key (indent all keys of a mapping alike, and put text with quotation marks in double quotes, with \\\" inside)",
+            "content/seeds/a-seed.md:2:12: invalid YAML: did not find expected key (indent all keys of a mapping by the same amount, and put text with quotation marks in double quotes, with \\\" inside)",
         ),
         (
             "---\nquote: a\ntags: startups\n---\n",
@@ -121,11 +121,11 @@ fn each_mistake_has_its_place() {
         ),
         (
             "---\nquote: a\naliases: [old]\n---\n",
-            "content/seeds/a-seed.md:3:11: `aliases[1]` must start with a slash (use a path of this site, such as /old/address/)",
+            "content/seeds/a-seed.md:3:11: `aliases[1]` must start with a slash (use a path on this site, such as /old/address/)",
         ),
         (
             "---\nquote: a\naliases: [/../x]\n---\n",
-            "content/seeds/a-seed.md:3:11: `aliases[1]` must not contain empty parts or parts that start or end with a dot (use a path of this site, such as /old/address/)",
+            "content/seeds/a-seed.md:3:11: `aliases[1]` must not contain empty parts or parts that start or end with a dot (use a path on this site, such as /old/address/)",
         ),
         (
             "---\nquote: a\naliases: [/x/, /X.html]\n---\n",
@@ -133,7 +133,7 @@ fn each_mistake_has_its_place() {
         ),
         (
             "---\nquote: a\naliases: [/]\n---\n",
-            "content/seeds/a-seed.md:3:11: `aliases[1]` must name a page, not the home page `/` (use a path of this site, such as /old/address/)",
+            "content/seeds/a-seed.md:3:11: `aliases[1]` must name a page, not the home page `/` (use a path on this site, such as /old/address/)",
         ),
         (
             "\u{feff}---\r\nquote: a\r\ntitel: b\r\n---\r\n",
@@ -291,7 +291,7 @@ aliases: [/old/path/, /older.html]
 #[test]
 fn the_default_rng_seed_comes_from_the_slug() {
     let seed = parse("quote").expect("a quote");
-    // Fixed, because another number would change published essays.
+    // This number must stay the same, because another one would change published essays.
     assert_eq!(seed.rng_seed, 3_029_820_663_966_034);
     assert!(seed.rng_seed <= MAX_RNG_SEED);
 }

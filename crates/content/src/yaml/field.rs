@@ -1,5 +1,5 @@
-//! Typed access to a document. A field knows its name (`generation.temperature`) and its place, so the
-//! problem of a failed getter states both and the expected type.
+//! Typed access to a document. A field knows its name (`generation.temperature`) and its place. If a
+//! getter fails, its problem states the name, the place and the expected type.
 
 use std::ops::RangeInclusive;
 
@@ -7,7 +7,7 @@ use super::Document;
 use super::node::{Key, Node, NodeValue};
 use crate::problem::Problem;
 
-/// A value of a document.
+/// A value in a document, with its name.
 #[derive(Debug, Clone)]
 pub struct Field<'d> {
     document: &'d Document<'d>,
@@ -30,7 +30,7 @@ impl<'d> Field<'d> {
         self.problem(format!("{} must {rest}", self.named()))
     }
 
-    /// The name for use in a sentence.
+    /// Returns the field's name for use in a sentence.
     pub fn named(&self) -> String {
         if self.name.is_empty() { "the YAML".to_owned() } else { format!("`{}`", self.name) }
     }
@@ -61,7 +61,7 @@ impl<'d> Field<'d> {
         }
     }
 
-    /// The unmodified text.
+    /// Returns the unmodified text.
     pub fn raw_text(&self) -> Result<String, Problem> {
         match &self.node.value {
             NodeValue::Text(text) => Ok(text.clone()),
@@ -69,7 +69,7 @@ impl<'d> Field<'d> {
         }
     }
 
-    /// The text as one line, trimmed, with runs of white space collapsed to one space.
+    /// Returns the text as one line, trimmed, with runs of whitespace collapsed to one space.
     pub fn text(&self) -> Result<String, Problem> {
         let text = self.raw_text()?;
         if let Some(c) = text.chars().find(|c| c.is_control() && !c.is_whitespace()) {
@@ -78,13 +78,13 @@ impl<'d> Field<'d> {
         Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
-    /// Like [`Self::text`], but not empty.
+    /// Like [`Self::text`], but fails if the text is empty.
     pub fn some_text(&self) -> Result<String, Problem> {
         let text = self.text()?;
         if text.is_empty() { Err(self.must("not be empty")) } else { Ok(text) }
     }
 
-    /// `true` or `false`.
+    /// Returns the boolean value.
     pub fn flag(&self) -> Result<bool, Problem> {
         match &self.node.value {
             NodeValue::Bool(flag) => Ok(*flag),
@@ -92,7 +92,7 @@ impl<'d> Field<'d> {
         }
     }
 
-    /// A whole number in a range.
+    /// Returns a whole number; fails if it is out of range.
     pub fn whole(&self, range: RangeInclusive<u64>) -> Result<u64, Problem> {
         let (low, high) = (*range.start(), *range.end());
         let expected = match high {
@@ -108,13 +108,14 @@ impl<'d> Field<'d> {
         }
     }
 
-    /// A count in a range.
+    /// Returns a count; fails if it is out of range.
     pub fn count(&self, range: RangeInclusive<usize>) -> Result<usize, Problem> {
-        // usize is at most 64 bits wide, and the range holds the result.
+        // The conversions lose nothing: `usize` is at most 64 bits wide, and the result lies in the
+        // range.
         self.whole(*range.start() as u64..=*range.end() as u64).map(|number| number as usize)
     }
 
-    /// A finite number.
+    /// Returns a finite number.
     pub fn number(&self) -> Result<f64, Problem> {
         match &self.node.value {
             NodeValue::Integer(number) => Ok(*number as f64),
@@ -123,7 +124,7 @@ impl<'d> Field<'d> {
         }
     }
 
-    /// One of the given words.
+    /// Returns the value of the given word in `choices`; fails for other words.
     pub fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, Problem> {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let expected = format!("one of {}", words.join(", "));
@@ -140,7 +141,7 @@ impl<'d> Field<'d> {
         })
     }
 
-    /// An `http(s)` URL.
+    /// Returns an `http(s)` URL.
     pub fn http_address(&self) -> Result<String, Problem> {
         let text = self.some_text()?;
         match http_address(&text) {
@@ -151,7 +152,7 @@ impl<'d> Field<'d> {
         }
     }
 
-    /// The entries of a list.
+    /// Returns the entries of a list.
     pub fn list(&self) -> Result<Vec<Field<'d>>, Problem> {
         let NodeValue::List(nodes) = &self.node.value else {
             return Err(self.wrong_type("a list"));
@@ -163,12 +164,12 @@ impl<'d> Field<'d> {
             .collect())
     }
 
-    /// Whether this is a list.
+    /// Whether the value is a list.
     pub fn is_list(&self) -> bool {
         matches!(self.node.value, NodeValue::List(_))
     }
 
-    /// A mapping that contains only `known` keys.
+    /// Returns a mapping; fails if the mapping has a key that is not in `known`.
     pub fn fields(&self, known: &[&str]) -> Result<Fields<'d>, Problem> {
         let fields = self.any_fields()?;
         for (key, _) in fields.entries {
@@ -184,7 +185,7 @@ impl<'d> Field<'d> {
         Ok(fields)
     }
 
-    /// A mapping with any keys. An empty document counts as an empty mapping.
+    /// Returns a mapping with any keys. An empty document counts as an empty mapping.
     pub fn any_fields(&self) -> Result<Fields<'d>, Problem> {
         let entries = match &self.node.value {
             NodeValue::Map(entries) => entries.as_slice(),
@@ -195,7 +196,7 @@ impl<'d> Field<'d> {
     }
 }
 
-/// A mapping of a document.
+/// A mapping in a document.
 #[derive(Debug, Clone)]
 pub struct Fields<'d> {
     document: &'d Document<'d>,
@@ -204,7 +205,7 @@ pub struct Fields<'d> {
 }
 
 impl<'d> Fields<'d> {
-    /// The value of a key. A key without a value (`key:`) counts as absent.
+    /// Returns the value of a key. A key without a value (`key:`) counts as absent.
     pub fn get(&self, key: &str) -> Option<Field<'d>> {
         self.iter().find(|(name, _)| *name == key).map(|(_, field)| field)
     }
@@ -214,7 +215,7 @@ impl<'d> Fields<'d> {
         self.entries.iter().any(|(k, node)| k.name == key && node.is_null())
     }
 
-    /// All keys with a value, in file order.
+    /// Returns all keys that have a value, in file order.
     pub fn iter(&self) -> impl Iterator<Item = (&'d str, Field<'d>)> {
         let (document, prefix) = (self.document, self.name.clone());
         self.entries.iter().filter(|(_, node)| !node.is_null()).map(move |(key, node)| {
@@ -231,7 +232,7 @@ impl<'d> Fields<'d> {
     }
 }
 
-/// The word that was probably meant, if one is close enough.
+/// Returns the word in `among` that was probably meant by `word`, if any is similar enough.
 pub fn closest<'w>(word: &str, among: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     let word = word.to_lowercase();
     among
@@ -246,7 +247,7 @@ pub fn closest<'w>(word: &str, among: impl Iterator<Item = &'w str>) -> Option<&
 /// Checks that a text is an absolute `http(s)` URL.
 ///
 /// # Errors
-/// The reason why it is not, as the end of a sentence.
+/// Returns the reason why the text is not such a URL, worded as the end of a sentence.
 pub fn http_address(text: &str) -> Result<(), &'static str> {
     let lower = text.to_ascii_lowercase();
     let Some(rest) = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"))

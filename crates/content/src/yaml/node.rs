@@ -6,7 +6,8 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor};
 
-/// Limit on the number of nodes, which nested aliases would otherwise explode.
+/// Maximum number of nodes. Without a limit, a short file with nested aliases could expand to billions
+/// of nodes.
 const MAX_NODES: usize = 100_000;
 
 /// Index of a node in document order.
@@ -44,16 +45,16 @@ pub struct Key {
     pub name: String,
 }
 
-/// Why a text cannot be read.
+/// The reason why a text cannot be parsed, and its position.
 #[derive(Debug)]
 pub struct ParseError {
-    /// Byte offset in the text.
+    /// Byte offset of the error in the text.
     pub at: usize,
     pub message: String,
     pub hint: Option<&'static str>,
 }
 
-/// Reads a document. An empty one is null.
+/// Parses a document. An empty document is null.
 pub fn read(text: &str) -> Result<Node, ParseError> {
     let walk = Walk::default();
     let result = Reader { walk: &walk }.deserialize(serde_yaml::Deserializer::from_str(text));
@@ -63,7 +64,7 @@ pub fn read(text: &str) -> Result<Node, ParseError> {
     })
 }
 
-/// Byte offset of a node in a document that [`read`] has accepted.
+/// Returns the byte offset of a node in a document that [`read`] has accepted.
 pub fn place(text: &str, id: Id) -> usize {
     let walk = Walk { stop: Some(id), ..Walk::default() };
     match (Reader { walk: &walk }).deserialize(serde_yaml::Deserializer::from_str(text)) {
@@ -73,7 +74,7 @@ pub fn place(text: &str, id: Id) -> usize {
 }
 
 impl ParseError {
-    /// Converts an error of the parser or of a serde derive.
+    /// Converts an error of the parser or of a derived serde implementation.
     pub fn of_parser(text: &str, error: &serde_yaml::Error) -> Self {
         let full = error.to_string();
         let cut = [" at line ", " at position "].iter().filter_map(|cut| full.find(cut)).min();
@@ -98,7 +99,8 @@ impl ParseError {
     }
 }
 
-/// Part of a parser message, a clearer message to use instead (or empty), and a hint.
+/// Known parser messages: a part of the message, a clearer message (empty to keep the parser's), and a
+/// hint.
 const KNOWN_MESSAGES: [(&str, &str, &str); 9] = [
     ("mapping values are not allowed", "", "put text that contains a colon in double quotes"),
     ("a tab character", "", "indent with spaces; YAML does not allow tabs here"),
@@ -107,12 +109,12 @@ const KNOWN_MESSAGES: [(&str, &str, &str); 9] = [
     (
         "unexpected end of stream",
         "",
-        "a quotation mark, `[` or `{` before this place is never closed",
+        "a quotation mark, `[` or `{` before this point is never closed",
     ),
     (
         "did not find expected",
         "",
-        "indent all keys of a mapping alike, and put text with quotation marks in double quotes, with \\\" inside",
+        "indent all keys of a mapping by the same amount, and put text with quotation marks in double quotes, with \\\" inside",
     ),
     ("cannot start any token", "", "put text that starts with this character in double quotes"),
     (
@@ -123,13 +125,14 @@ const KNOWN_MESSAGES: [(&str, &str, &str); 9] = [
     ("more than one document", "a second YAML document starts here", "remove this line"),
 ];
 
-/// Byte offset of an error.
+/// Returns the byte offset of an error.
 fn offset(text: &str, error: &serde_yaml::Error) -> usize {
     let index = error.location().map_or(0, |location| location.index());
     text.floor_char_boundary(index)
 }
 
-/// State of a pass: number of nodes seen, the node at which to fail on purpose, and our own error.
+/// State of a pass: the number of nodes seen, the node at which to fail on purpose, and the error that
+/// Venti itself raised.
 #[derive(Default)]
 struct Walk {
     seen: Cell<usize>,
@@ -142,8 +145,8 @@ impl Walk {
         self.seen.replace(self.seen.get() + 1)
     }
 
-    /// Fails at the node to find, and beyond the limit on nodes. Every visitor calls this first, because
-    /// only errors that a visitor returns get the node's place.
+    /// Fails at the node whose position is wanted, and if there are too many nodes. Every visitor calls
+    /// this first, because the parser adds the node's position only to errors that a visitor returns.
     fn check<E: de::Error>(&self, id: Id) -> Result<(), E> {
         if self.stop == Some(id) {
             return Err(E::custom("here"));

@@ -1,14 +1,14 @@
-//! Requests for the checks, and their generation in batches.
+//! Builds the requests that the checks use, and generates their texts in batches.
 
 use std::collections::BTreeMap;
 
 use generator::{Completion, Generation, Request, Work};
 use gpt2::{Checkpoint, Gpt2, generate};
 
-/// Completions by id.
+/// Completions by request id.
 pub type Completions = BTreeMap<u64, Completion>;
 
-/// Settings for most texts of these checks.
+/// Returns the sampling settings of most texts in the checks.
 pub fn lively() -> Generation {
     Generation {
         temperature: 0.9,
@@ -19,7 +19,8 @@ pub fn lively() -> Generation {
     }
 }
 
-/// Builds a request with a prompt of `prompt_tokens` tokens from `prose`; another id starts elsewhere.
+/// Builds a request whose prompt is `prompt_tokens` tokens of `prose`. The id determines where in
+/// `prose` the prompt starts.
 pub fn request(
     prose: &[u32],
     id: u64,

@@ -1,13 +1,14 @@
-//! Compares a device with this crate's CPU reference; prints one line per check. The GPU machine needs
-//! no Rust toolchain: copy the binary there and run it with `scripts/gpu_check.sh`.
+//! Compares a model's results on a device with this crate's CPU reference, and prints one line per
+//! check. The GPU machine needs no Rust toolchain: copy the binary there and run it with
+//! `scripts/gpu_check.sh`.
 //!
 //! ```text
-//! gpu_check MODEL_DIR cpu|cuda|emulated [--small|--cold-start]
+//! gpu_check MODEL_DIR --device cpu|cuda|emulated [--small|--cold-start]
 //! ```
 //!
-//! If the device is the CPU, the reference is the network in candle's operations. `--small` uses fewer
-//! and shorter texts; `--cold-start` only measures the time to the first token. The exit status is 1 if
-//! a check failed.
+//! If the device is the CPU, the reference is the network implemented with candle's operations.
+//! `--small` uses fewer and shorter texts; `--cold-start` only measures the time to the first token. The
+//! exit status is 1 if a check failed.
 
 mod batch;
 mod numbers;
@@ -21,7 +22,7 @@ use std::time::Instant;
 
 use gpt2::{Checkpoint, Device, Dtype, Error, Gpt2};
 
-/// Prose for prompts, so that the model has a realistic context.
+/// Text that prompts are taken from, so that the model has a realistic context.
 const PROSE: &str = include_str!("../../tests/fixtures/prose.txt");
 
 /// Memory of the emulated GPU, in bytes.
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Sizes of the checks.
+/// Amount of work in each check.
 #[derive(Debug, Clone, Copy)]
 struct CheckSizes {
     /// Length in tokens of the text whose logits are compared.
@@ -48,9 +49,10 @@ struct CheckSizes {
     greedy: (usize, usize),
     /// Number of sampled texts, and their approximate length in tokens.
     texts: (usize, usize),
-    /// Batch sizes; the first one is also the reference's, and the last one is used for only a few texts.
+    /// Batch sizes to compare. The reference texts are generated with the first one, and only a few
+    /// texts with the last one.
     batch_sizes: [usize; 3],
-    /// Number of samples to compare with the host's sampler, per setting.
+    /// Number of tokens, per setting, that are compared with the host's sampler.
     draws: usize,
 }
 
@@ -86,10 +88,10 @@ fn run(started: Instant) -> Result<bool, Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (model, device, sizes) = match arguments[..] {
-        [model, device] => (model, device, Some(FULL)),
-        [model, device, "--small"] => (model, device, Some(SMALL)),
-        [model, device, "--cold-start"] => (model, device, None),
-        _ => return Err("usage: gpu_check MODEL_DIR DEVICE [--small|--cold-start]".into()),
+        [model, "--device", device] => (model, device, Some(FULL)),
+        [model, "--device", device, "--small"] => (model, device, Some(SMALL)),
+        [model, "--device", device, "--cold-start"] => (model, device, None),
+        _ => return Err("usage: gpu_check MODEL_DIR --device DEVICE [--small|--cold-start]".into()),
     };
     let (checkpoint, device) = cold_start(model, device, started)?;
     let Some(sizes) = sizes else { return Ok(true) };
@@ -120,7 +122,7 @@ fn run(started: Instant) -> Result<bool, Box<dyn std::error::Error>> {
     Ok(failed == 0)
 }
 
-/// Opens the device and the model, generates a token, and prints the time of each step.
+/// Opens the device and the model, generates a token, and prints the duration of each step.
 fn cold_start(
     model: &str,
     device: &str,
@@ -156,7 +158,7 @@ fn cold_start(
     Ok((checkpoint, device))
 }
 
-/// Runs all checks of a number format.
+/// Runs all checks for one number format.
 fn check(report: &mut CheckReport, subject: &Subject) {
     let dtype = subject.model.dtype();
     report.check(dtype, "logits", || numbers::logits(subject));
@@ -187,7 +189,7 @@ fn check(report: &mut CheckReport, subject: &Subject) {
 /// Whether a check passed, and its result as text.
 type CheckResult = Result<(bool, String), Box<dyn std::error::Error>>;
 
-/// Prints and counts the results.
+/// Prints and counts the results of the checks.
 struct CheckReport {
     checks: usize,
     failed: usize,

@@ -1,19 +1,19 @@
-//! Checks that logits are close to the reference, and have the same bits for any number of tokens per
+//! Checks that logits are close to the reference's, and are bit-identical for any number of tokens per
 //! pass.
 
 use gpt2::{Dtype, Error, Gpt2, InputToken};
 
 use super::{CheckResult, Subject};
 
-/// Numbers of tokens per pass. A linear layer's tile has 16, 64 or 128 rows, so these cover every tile,
-/// with and without padding rows.
+/// Numbers of tokens per pass to compare. A linear layer's tile has 16, 64 or 128 rows, so these numbers
+/// cover every tile size, with and without padding rows.
 const TOGETHER: [usize; 7] = [1, 16, 17, 64, 65, 200, 512];
 
-/// Number of texts in one pass, to cover the tiles that are used only for many rows.
+/// Number of texts processed together in one pass, large enough to use the tiles for many rows.
 const SIDE_BY_SIDE: usize = 8;
 
-/// Maximum error of a logit, relative to the largest logit; also the maximum relative error of all
-/// logits in the Euclidean norm.
+/// Returns the maximum error of a logit, relative to the largest logit. The same limit applies to the
+/// relative error of all logits in the Euclidean norm.
 fn tolerance(dtype: Dtype) -> f64 {
     match dtype {
         Dtype::F32 => 1e-4,
@@ -33,7 +33,7 @@ pub fn logits(subject: &Subject) -> CheckResult {
         let error = (ours - theirs).abs();
         errors += error * error;
         all += theirs * theirs;
-        // A maximum would skip NaN.
+        // `max` would ignore NaN.
         farthest = if error.is_nan() || error > farthest { error } else { farthest };
         largest = largest.max(theirs.abs());
     }
@@ -62,14 +62,14 @@ pub fn tiles(subject: &Subject) -> CheckResult {
         compare(together, &of_one_text(subject.model, &text, together)?);
     }
     compare(SIDE_BY_SIDE * text.len(), &beside_others(subject.model, &text)?);
-    let mut figure = format!("same bits with {} rows", same.join(", "));
+    let mut figure = format!("bit-identical with {} rows", same.join(", "));
     if !different.is_empty() {
-        figure += &format!("; different bits with {}", different.join(", "));
+        figure += &format!("; not bit-identical with {}", different.join(", "));
     }
     Ok((different.is_empty(), figure))
 }
 
-/// The tokens of the compared text.
+/// Returns the tokens of the text whose logits are compared.
 fn text(subject: &Subject) -> Vec<u32> {
     let tokens = subject.sizes.logits.min(subject.model.config().n_positions);
     subject.prose.iter().copied().cycle().take(tokens).collect()

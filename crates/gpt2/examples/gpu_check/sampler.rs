@@ -1,4 +1,4 @@
-//! Compares tokens sampled on the device with those of the host's sampler for the same logits.
+//! Compares the tokens sampled on the device with those that the host's sampler chooses.
 
 use generator::{FinishReason, Generation};
 use kernels::sampling::Sampler;
@@ -17,7 +17,7 @@ const LEAST_SAME: f64 = 0.98;
 /// Maximum error of a token's log probability.
 const TOLERANCE: f32 = 1e-3;
 
-/// Names and settings that together cover every sampling rule.
+/// Returns named settings that together cover every sampling rule.
 pub fn settings() -> [(&'static str, Generation); 5] {
     let plain = Generation::unmodified();
     [
@@ -32,7 +32,7 @@ pub fn settings() -> [(&'static str, Generation); 5] {
     ]
 }
 
-/// Generates texts, and samples each of their tokens again on the host.
+/// Generates texts on the device, and samples each of their tokens again on the host.
 pub fn check(subject: &Subject, settings: &Generation) -> CheckResult {
     let texts = subject.sizes.draws.div_ceil(TOKENS);
     let requests: Vec<_> = (0..texts)

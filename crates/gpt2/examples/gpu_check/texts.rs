@@ -8,10 +8,10 @@ use gpt2::Error;
 use super::batch::{Completions, lively, request, write};
 use super::{CheckResult, Subject};
 
-/// Number of texts in the checks that are slow.
+/// Number of texts in slow checks.
 const FEW: usize = 24;
 
-/// Batch size that exceeds every GPU's memory.
+/// Batch size for which no GPU has enough memory.
 const ABSURD: usize = 1 << 17;
 
 /// Compares greedy texts with the reference's.
@@ -27,7 +27,7 @@ pub fn greedy(subject: &Subject) -> CheckResult {
     for (id, theirs) in &theirs {
         let ours = &ours[id].token_ids;
         if let Some(at) = (0..tokens).find(|at| ours.get(*at) != theirs.token_ids.get(*at)) {
-            return Ok((false, format!("text {id} differs from token {at} on")));
+            return Ok((false, format!("text {id} differs, starting at token {at}")));
         }
     }
     Ok((true, format!("{texts} texts of {tokens} tokens match the reference")))
@@ -40,8 +40,9 @@ pub struct ReferenceTexts {
 }
 
 impl ReferenceTexts {
-    /// Generates the texts. They start and end at different steps, and in every way: a few have a stop
-    /// string, or a prompt that leaves only six tokens. Also returns the result of the check.
+    /// Generates the texts. They start and end at different steps and for different reasons: a few have
+    /// a stop string, or a prompt that leaves room for only six tokens. Also returns the result of the
+    /// check.
     pub fn new(subject: &Subject) -> miette::Result<(Self, (bool, String))> {
         let (texts, tokens) = subject.sizes.texts;
         let n_positions = subject.model.config().n_positions;
@@ -70,8 +71,9 @@ impl ReferenceTexts {
         ]
         .map(ended);
         let figure = format!(
-            "{} texts, {tokens} tokens in total; {length} reached their length, {stop} a stop string, \
-             {full} the end of the context, {end_of_text} an end-of-text token; {:.0} tokens/s, cold",
+            "{} texts, {tokens} tokens in total; {length} reached the length limit, \
+             {stop} a stop string, {full} the end of the context, \
+             {end_of_text} an end-of-text token; {:.0} tokens/s, cold",
             texts.len(),
             tokens as f64 / took
         );
@@ -84,7 +86,7 @@ impl ReferenceTexts {
         self.compare(subject, count, batch_size)
     }
 
-    /// Checks behaviour when the GPU has too little memory.
+    /// Checks generation with a batch that does not fit in the GPU's memory.
     pub fn memory(&self, subject: &Subject) -> CheckResult {
         let Some(slots) = subject.model.slots_in_memory() else {
             return Ok((false, "the device's memory is unknown".into()));
@@ -107,7 +109,8 @@ impl ReferenceTexts {
         }
     }
 
-    /// Generates the first `count` texts with another batch size, and compares them.
+    /// Generates the first `count` texts again with `batch_size`, and compares them with the reference
+    /// texts.
     fn compare(&self, subject: &Subject, count: usize, batch_size: usize) -> CheckResult {
         let requests = &self.requests[..count];
         let started = Instant::now();
@@ -121,7 +124,7 @@ impl ReferenceTexts {
         })
     }
 
-    /// Describes the first difference from the original texts.
+    /// Describes the first difference from the reference texts, if there is one.
     fn difference(&self, texts: &Completions, requests: &[Request]) -> Option<String> {
         requests.iter().find_map(|Request { id, .. }| {
             let Some(text) = texts.get(id) else { return Some(format!("text {id} never ended")) };
@@ -129,9 +132,10 @@ impl ReferenceTexts {
             let tokens = expected.token_ids.len().max(text.token_ids.len());
             let at = (0..tokens).find(|at| text.token_ids.get(*at) != expected.token_ids.get(*at));
             if let Some(at) = at {
-                return Some(format!("text {id} differs from token {at} on"));
+                return Some(format!("text {id} differs, starting at token {at}"));
             }
-            let differs = format!("text {id} has different log probabilities or another ending");
+            let differs =
+                format!("text {id} has different log probabilities or a different ending");
             (text != expected).then_some(differs)
         })
     }

@@ -13,7 +13,7 @@ use crate::tokenizer::Tokenizer;
 /// A text in the batch.
 pub struct ActiveText {
     id: u64,
-    /// Unique within the run.
+    /// Serial number, unique within the run.
     pub serial: u64,
     /// The prompt, then the generated tokens.
     pub tokens: Vec<u32>,
@@ -57,7 +57,8 @@ impl ActiveText {
             tokens: prompt,
             cached: 0,
             in_flight: 0,
-            // The device returns the token and its log probability only, and lacks typical sampling.
+            // The device returns only the token and its log probability, and does not support typical
+            // sampling.
             device_can_sample: top_logprobs == 0
                 && !score_prompt
                 && sampler.generation().typical_p >= 1.0,
@@ -81,8 +82,8 @@ impl ActiveText {
         self.score_prompt && self.cached < self.prompt_tokens
     }
 
-    /// Number of tokens that the model has to process. The last token of a text that is only scored does
-    /// not need to be.
+    /// Returns the number of tokens that the model has to process. If a text is only scored, its last
+    /// token does not have to be processed.
     pub fn end(&self) -> usize {
         self.tokens.len() + self.in_flight - usize::from(self.max_new_tokens == 0)
     }
@@ -94,7 +95,7 @@ impl ActiveText {
             && (tokens - self.prompt_tokens >= self.max_new_tokens || tokens >= n_positions)
     }
 
-    /// The positions among those of a pass that need a next token.
+    /// Returns the part of a pass's `positions` that need a next token.
     pub fn wanted(&self, positions: &Range<usize>) -> Range<usize> {
         let first = if self.is_scored() { 0 } else { self.end() - 1 };
         first.max(positions.start)..positions.end
@@ -111,8 +112,8 @@ impl ActiveText {
         }
     }
 
-    /// Reports scored tokens of the prompt, appends a sampled one, and returns why the text ends with
-    /// it, if it does.
+    /// Reports the scored tokens of the prompt, appends a sampled token, and returns the finish reason
+    /// if this token ends the text.
     pub fn append(
         &mut self,
         model: &Gpt2,

@@ -1,5 +1,5 @@
-//! The queue of forward passes: computed synchronously, or asynchronously on a device that samples
-//! tokens.
+//! The queue of forward passes. Passes are computed synchronously or, on a device that samples tokens,
+//! asynchronously.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use super::{NextTokens, PlannedPass, Slots, WantedLogits};
 use crate::error::{Error, Result};
 use crate::model::{Gpt2, KvCache};
 
-/// Number of passes submitted to the device before the first one is awaited.
+/// Maximum number of passes in flight on the device.
 const DEPTH: usize = 2;
 
 /// The KV cache of a run, and its passes in flight.
@@ -25,8 +25,8 @@ pub struct PassQueue<'a> {
 }
 
 impl<'a> PassQueue<'a> {
-    /// Allocates the KV cache. If the device has too little memory, removes slots until the rest fits,
-    /// and returns the texts that lost theirs.
+    /// Allocates the KV cache. If the device has too little memory, removes slots until the cache fits,
+    /// and returns the texts that lost their slots.
     pub fn new(model: &'a Gpt2, slots: &mut Slots) -> Result<(Self, Vec<ActiveText>)> {
         let mut displaced = Vec::new();
         let cache = loop {
@@ -46,12 +46,12 @@ impl<'a> PassQueue<'a> {
         self.in_flight.is_empty()
     }
 
-    /// Whether the queue has reached its depth.
+    /// Whether the maximum number of passes is in flight.
     pub fn is_full(&self) -> bool {
         self.in_flight.len() == DEPTH
     }
 
-    /// Computes a pass and samples from its logits, all texts in parallel.
+    /// Computes a pass, and samples the next tokens of all texts in parallel.
     pub fn compute(&mut self, pass: PlannedPass, slots: &mut Slots) -> Result<NextTokens> {
         if pass.is_empty() {
             return Ok(NextTokens::new());
@@ -80,7 +80,8 @@ impl<'a> PassQueue<'a> {
         Ok(())
     }
 
-    /// Waits for the oldest pass in flight. Tokens of texts that have ended since are dropped.
+    /// Waits for the oldest pass in flight and returns its tokens, except those of texts that have ended
+    /// in the meantime.
     pub fn collect(&mut self, slots: &mut Slots) -> Result<NextTokens> {
         let Some(wanted) = self.in_flight.pop_front() else { return Ok(NextTokens::new()) };
         let sampled = self.model.collect(&mut self.cache)?;
@@ -98,8 +99,8 @@ impl<'a> PassQueue<'a> {
     }
 }
 
-/// Returns the next tokens of every text in `wanted` from its `logits` (wanted positions, V), all texts
-/// in parallel.
+/// Determines the next tokens of every text in `wanted` from `logits` (wanted positions, V). Texts are
+/// processed in parallel.
 fn sample(
     model: &Gpt2,
     slots: &mut Slots,

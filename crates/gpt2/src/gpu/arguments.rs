@@ -1,5 +1,5 @@
-//! Kernel arguments, with the same memory layout as in the kernels' sources, which document shapes and
-//! meanings. Addresses are those of [`super::Buffer`].
+//! Kernel arguments, with the same memory layout as in the kernels' source files, which document each
+//! field. Addresses come from [`super::Buffer::address`].
 
 use bytemuck::{Pod, Zeroable};
 
@@ -16,7 +16,7 @@ impl SlotPosition {
     pub const NONE: Self = Self { slot: -1, position: 0 };
 }
 
-/// See `embed.cuh`.
+/// Arguments of the embedding kernels; see `embed.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct EmbedArguments {
@@ -32,7 +32,7 @@ pub struct EmbedArguments {
     pub unused: u32,
 }
 
-/// See `layer_norm.cuh`.
+/// Arguments of the layer normalisation kernels; see `layer_norm.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct LayerNormArguments {
@@ -47,7 +47,7 @@ pub struct LayerNormArguments {
     pub epsilon: f32,
 }
 
-/// See `linear.cuh`.
+/// Arguments of the linear layers' kernels; see `results.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct LinearArguments {
@@ -81,7 +81,7 @@ pub enum To {
     Logits = 4,
 }
 
-/// See `attention.cuh`.
+/// Arguments of the attention kernels; see `attention.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct AttentionArguments {
@@ -98,7 +98,7 @@ pub struct AttentionArguments {
     pub unused: u32,
 }
 
-/// See `rates.cuh`.
+/// Arguments of a measurement kernel; see `rates.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct ReadArguments {
@@ -108,7 +108,7 @@ pub struct ReadArguments {
     pub unused: u64,
 }
 
-/// See `rates.cuh`.
+/// Arguments of a measurement kernel; see `rates.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct ProductsArguments {

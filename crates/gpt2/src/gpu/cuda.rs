@@ -1,4 +1,4 @@
-//! A CUDA GPU. The only part of CUDA in use is NVIDIA's driver.
+//! A CUDA GPU. The program needs no part of CUDA except NVIDIA's driver.
 //!
 //! The driver is loaded on first use, so the program also runs on machines without one. The kernels are
 //! embedded in the program: machine code for common GPUs, and PTX for newer ones, which the driver
@@ -15,7 +15,7 @@ use cudarc::driver::sys;
 use super::{Backend, KernelHandle, Launch, MemoryInfo};
 use crate::error::{Error, Result};
 
-/// Aligns the kernels' fat binary from nvcc as the driver requires.
+/// Aligns the fat binary that contains the kernels as the driver requires.
 #[repr(C, align(16))]
 struct Aligned<T: ?Sized>(T);
 
@@ -28,11 +28,12 @@ const COMPILED_BY: &str = env!("GPT2_CUDA_RELEASE");
 /// Compute capabilities that the kernels have machine code for.
 const COMPILED_FOR: &str = env!("GPT2_CUDA_CARDS");
 
-/// Minimum compute capability, for bf16 tensor cores and asynchronous copies to shared memory.
+/// Minimum compute capability. The kernels need bf16 tensor cores and asynchronous copies to shared
+/// memory.
 const LEAST: (i32, i32) = (8, 0);
 
-/// Every driver function called below. `cudarc` panics when it calls a missing function, so they are
-/// looked up in advance.
+/// Every driver function that this module calls. `cudarc` panics when it calls a missing function, so
+/// all functions are looked up in advance.
 #[cfg(not(feature = "cuda-linked"))]
 const FUNCTIONS: [&str; 38] = [
     "cuCtxSetCurrent",
@@ -87,7 +88,7 @@ pub struct Driver {
     multiprocessors: usize,
     /// Maximum shared memory per block, in bytes.
     shared: i32,
-    // The following are released in reverse order.
+    // The following fields are released in reverse order.
     context: Context,
     stream: sys::CUstream,
     module: sys::CUmodule,
@@ -100,7 +101,7 @@ unsafe impl Send for Driver {}
 unsafe impl Sync for Driver {}
 
 impl Driver {
-    /// Opens the GPU, or returns the open one. Creating a context is slow and takes some hundred
+    /// Opens the GPU, or returns the open one. Creating a context is slow and takes a few hundred
     /// megabytes of GPU memory, so all users share it.
     ///
     /// # Errors
@@ -116,7 +117,7 @@ impl Driver {
         Ok(driver)
     }
 
-    /// Opens the driver, and on it the first GPU.
+    /// Opens the driver and the first GPU.
     ///
     /// # Errors
     /// When a sufficiently recent driver or GPU is missing; the error says which.
@@ -124,7 +125,7 @@ impl Driver {
         look_for_functions()?;
         result::init().map_err(|error| no_gpu(describe(error)))?;
         if result::device::get_count().map_err(failed("cuDeviceGetCount"))? == 0 {
-            return Err(no_gpu("the driver finds no GPU".to_owned()));
+            return Err(no_gpu("the driver found no GPU".to_owned()));
         }
         let device = result::device::get(0).map_err(failed("cuDeviceGet"))?;
         let name = result::device::get_name(device).map_err(failed("cuDeviceGetName"))?;
@@ -158,7 +159,8 @@ impl Driver {
         Ok(driver)
     }
 
-    /// The stream for launches: this thread's recording, or the queue.
+    /// Returns the stream for this thread's launches: the thread's recording if it has one, otherwise
+    /// the queue.
     fn launch_stream(&self) -> sys::CUstream {
         let recording = RECORDING.get();
         if recording.is_null() { self.stream } else { recording }
@@ -193,7 +195,7 @@ struct Context {
 }
 
 impl Context {
-    /// Retains the context and makes it current.
+    /// Retains the device's primary context, and makes it current on this thread.
     fn of(device: sys::CUdevice) -> Result<Self> {
         // SAFETY: the driver returned this device.
         let context = unsafe { result::primary_ctx::retain(device) };
@@ -243,9 +245,9 @@ impl Backend for Driver {
             sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY => Error::GpuMemory { bytes },
             _ => failed("cuMemAlloc")(error),
         })?;
-        // SAFETY: `bytes` bytes were allocated there.
+        // SAFETY: `bytes` bytes were allocated at this address.
         let cleared = unsafe { result::memset_d8_async(address, 0, bytes, self.stream) };
-        // SAFETY: nobody else has the address.
+        // SAFETY: no other code has the address.
         cleared
             .map_err(failed("cuMemsetD8Async"))
             .inspect_err(|_| unsafe { self.free(address) })?;
@@ -253,7 +255,7 @@ impl Backend for Driver {
     }
 
     unsafe fn free(&self, address: u64) {
-        // The driver waits for queued operations first. An error stems from an earlier call, and the
+        // The driver waits for queued operations first. Any error stems from an earlier call, and the
         // next call reports it again.
         // SAFETY: guaranteed by the caller.
         let _ = self.context.enter().map(|()| unsafe { result::free_sync(address) });
@@ -267,7 +269,7 @@ impl Backend for Driver {
             call: "cuMemHostAlloc",
             reason: "returned a null pointer".to_owned(),
         })?;
-        // SAFETY: `bytes` bytes were allocated there.
+        // SAFETY: `bytes` bytes were allocated at this address.
         unsafe { memory.write_bytes(0, bytes) };
         Ok(memory)
     }
@@ -330,7 +332,7 @@ impl Backend for Driver {
     ) -> Result<()> {
         self.context.enter()?;
         let Launch { grid: [x, y], block, shared } = launch;
-        // The driver knows the parameter's size, and copies it.
+        // The driver knows the size of the parameter, and copies the parameter.
         let mut parameters = [arguments.cast_mut()];
         let function = kernel.0 as sys::CUfunction;
         // SAFETY: guaranteed by the caller.
@@ -344,8 +346,8 @@ impl Backend for Driver {
 
     fn mark(&self) -> Result<usize> {
         self.context.enter()?;
-        // Without CU_EVENT_BLOCKING_SYNC, so that waiting spins: a pass takes a fraction of a
-        // millisecond, and waking a sleeping thread would add a large part of that.
+        // CU_EVENT_BLOCKING_SYNC is not set, so a waiting thread spins. A pass takes a fraction of a
+        // millisecond, and waking a sleeping thread would make it considerably slower.
         let event = result::event::create(sys::CUevent_flags::CU_EVENT_DISABLE_TIMING)
             .map_err(failed("cuEventCreate"))?;
         // SAFETY: `self` owns both handles.
@@ -376,7 +378,7 @@ impl Backend for Driver {
             return Err(Error::Gpu { call: "cuStreamBeginCapture", reason });
         }
         let stream = new_stream()?;
-        // Relaxed: other driver calls remain allowed during the capture, and are not part of it.
+        // In relaxed mode, other driver calls remain allowed during the capture, and are not captured.
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
         // SAFETY: the stream was just created here.
         match unsafe { result::stream::begin_capture(stream, mode) } {
@@ -420,20 +422,22 @@ impl Backend for Driver {
     }
 }
 
-/// With candle's CUDA support the program is linked to the driver, and does not start if a function is
-/// missing.
+/// Does nothing. With candle's CUDA support, the program is linked to the driver and does not start if a
+/// function is missing.
 #[cfg(feature = "cuda-linked")]
 fn look_for_functions() -> Result<()> {
     Ok(())
 }
 
-/// Looks up all driver functions in use, so that no call can panic.
+/// Checks that the driver has all functions in [`FUNCTIONS`], so that no call can panic.
 #[cfg(not(feature = "cuda-linked"))]
 fn look_for_functions() -> Result<()> {
     // SAFETY: loading the driver has no side effects.
     if !unsafe { sys::is_culib_present() } {
         let library = if cfg!(windows) { "nvcuda.dll" } else { "libcuda.so.1" };
-        return Err(no_gpu(format!("NVIDIA's driver is not installed ({library} was not found)")));
+        return Err(no_gpu(format!(
+            "the NVIDIA driver is not installed ({library} was not found)"
+        )));
     }
     // SAFETY: the library is present.
     let library = unsafe { sys::culib() };
@@ -441,7 +445,7 @@ fn look_for_functions() -> Result<()> {
         // SAFETY: the symbol is looked up but not called.
         if unsafe { library.get::<unsafe extern "C" fn()>(function.as_bytes()) }.is_err() {
             return Err(no_gpu(format!(
-                "NVIDIA's driver is too old ({function} was not found), update it"
+                "the NVIDIA driver is too old ({function} was not found); update it"
             )));
         }
     }
@@ -465,13 +469,13 @@ fn check_capability(name: &str, (major, minor): (i32, i32)) -> Result<()> {
     )))
 }
 
-/// Explains why the driver rejected the kernels: it is older than the compiler, or the kernels were not
-/// compiled for this GPU.
+/// Explains why the driver rejected the kernels: either the driver is older than the compiler, or the
+/// kernels were not compiled for this GPU.
 fn kernels_refused(error: DriverError, name: &str, (major, minor): (i32, i32)) -> String {
     let mut version: c_int = 0;
     // SAFETY: the call writes one integer.
     let version = match unsafe { sys::cuDriverGetVersion(&mut version) }.result() {
-        // 12080 is 12.8.
+        // The driver reports version 12.8 as 12080.
         Ok(()) => format!("{}.{}", version / 1000, version % 1000 / 10),
         Err(_) => "an unknown version".to_owned(),
     };
@@ -491,7 +495,7 @@ fn failed(call: &'static str) -> impl Fn(DriverError) -> Error {
     move |error| Error::Gpu { call, reason: describe(error) }
 }
 
-/// The driver's description of an error.
+/// Returns the driver's description of an error.
 fn describe(error: DriverError) -> String {
     let text = |text: Result<&std::ffi::CStr, DriverError>| {
         text.map_or_else(|_| String::new(), |text| text.to_string_lossy().into_owned())
@@ -507,7 +511,7 @@ mod tests {
     use super::*;
     use crate::gpu::Gpu;
 
-    /// Does nothing on a machine that has the driver.
+    /// On a machine that has the driver, this test does nothing.
     #[cfg(not(feature = "cuda-linked"))]
     #[test]
     fn a_missing_driver_is_an_error_that_says_so() {
@@ -517,7 +521,7 @@ mod tests {
         }
         let message = Gpu::cuda().err().unwrap().to_string();
         let expected =
-            "no usable CUDA GPU: NVIDIA's driver is not installed (libcuda.so.1 was not found)";
+            "no usable CUDA GPU: the NVIDIA driver is not installed (libcuda.so.1 was not found)";
         assert_eq!(message.replace("nvcuda.dll", "libcuda.so.1"), expected);
     }
 

@@ -1,8 +1,8 @@
-//! An emulated GPU: the same kernel sources compiled for the CPU (`kernels/emulator.h`), on memory of
-//! this process. All operations are synchronous.
+//! An emulated GPU. The kernels are compiled for the CPU (see `kernels/emulator.h`) and use this
+//! process's memory. All operations are synchronous.
 //!
-//! It is slow, and strict: guard bytes follow every allocation, shared memory is initialised to NaN,
-//! and a barrier that not all threads reach aborts the program.
+//! The emulator is slow and strict: guard bytes follow every allocation, shared memory is initialised to
+//! NaN, and the program aborts if not all threads reach a barrier.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ unsafe extern "C" {
     );
 }
 
-/// Guard bytes after each allocation, which must not be overwritten.
+/// Guard bytes after each allocation. A kernel must not overwrite them.
 const GUARD: [u8; 64] = [0xa5; 64];
 
 /// Maximum size of a kernel's arguments, in 64-bit words.
@@ -104,7 +104,7 @@ impl Backend for Emulated {
     }
 
     fn multiprocessors(&self) -> usize {
-        // Few, so that small networks use the large tiles, too.
+        // The number is low, so that small networks also use the large tiles.
         4
     }
 

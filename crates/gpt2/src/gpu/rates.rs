@@ -7,16 +7,19 @@ use super::{Gpu, Launch};
 use crate::dtype::Dtype;
 use crate::error::Result;
 
-/// Threads per block, and blocks per multiprocessor: enough to keep the GPU fully occupied.
+/// Threads per block.
 const THREADS: u32 = 256;
+/// Blocks per multiprocessor, enough to keep the GPU fully occupied.
 const BLOCKS: u32 = 8;
 
-/// Number of measurements. The best one counts, because other work on the device can only slow it down.
+/// Number of measurements. The best one counts, because other work on the device can only slow a
+/// measurement down.
 const ROUNDS: usize = 5;
 /// Minimum duration of a measurement.
 const ROUND: Duration = Duration::from_millis(15);
 
-/// ReadArguments bandwidth in bytes per second, over a buffer of `bytes` bytes that is read repeatedly.
+/// Returns the read bandwidth in bytes per second, measured on a buffer of `bytes` bytes that is read
+/// repeatedly.
 pub fn read(gpu: &Gpu, bytes: usize) -> Result<f64> {
     let from = gpu.buffer(bytes.next_multiple_of(16))?;
     let launch = launch(gpu);
@@ -28,7 +31,8 @@ pub fn read(gpu: &Gpu, bytes: usize) -> Result<f64> {
     best(gpu, from.bytes(), || unsafe { gpu.launch(kernel, launch, &arguments) })
 }
 
-/// Multiply-adds per second in the number format, with the instructions that the linear layers use.
+/// Returns the number of multiply-adds per second in the number format, with the instructions that the
+/// linear layers use.
 pub fn products(gpu: &Gpu, dtype: Dtype) -> Result<f64> {
     rate_of_products(gpu, dtype, 1 << 12)
 }
@@ -54,7 +58,7 @@ fn launch(gpu: &Gpu) -> Launch {
     Launch { grid: [gpu.multiprocessors() as u32 * BLOCKS, 1], block: THREADS, shared: 0 }
 }
 
-/// Best rate, in units per second, of launches that process `units` units each.
+/// Returns the best rate, in units per second, of launches that process `units` units each.
 fn best(gpu: &Gpu, units: usize, queue: impl Fn() -> Result<()>) -> Result<f64> {
     let time = |launches: usize| -> Result<Duration> {
         let start = Instant::now();

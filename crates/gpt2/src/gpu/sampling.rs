@@ -85,8 +85,9 @@ impl SamplingRules {
         unused: 0,
     };
 
-    /// Settings of a text with `prompt_tokens` prompt tokens, each within its range (see
-    /// [`SampleParams`](kernels::sampling::SampleParams)). `eos` is the end-of-text token.
+    /// Returns the settings of a text with `prompt_tokens` prompt tokens. Each setting must be within
+    /// its range (see [`SampleParams`](kernels::sampling::SampleParams)). `eos` is the end-of-text
+    /// token.
     pub fn new(generation: &Generation, prompt_tokens: usize, eos: Option<u32>) -> Self {
         Self {
             min_p: generation.min_p,
@@ -103,7 +104,7 @@ impl SamplingRules {
     }
 }
 
-/// Raises a tiny nonzero temperature so that it stays nonzero in f32: only 0 means greedy.
+/// Raises a tiny nonzero temperature so that it stays nonzero in f32, because 0 means greedy.
 fn temperature(temperature: f64) -> f32 {
     if temperature == 0.0 { 0.0 } else { temperature.max(f32::MIN_POSITIVE.into()) as f32 }
 }
@@ -116,7 +117,7 @@ impl SampleRequest {
     /// Marks a padding row.
     pub const NONE: Self = Self { slot: -1, position: 0, draw: [0; 2] };
 
-    /// Samples the token after `position` of a slot's text; `draw` is the next number of the text's
+    /// Requests the token after `position` of a slot's text; `draw` is the next number of the text's
     /// random stream.
     pub fn new(slot: usize, position: usize, draw: u64) -> Self {
         let draw = [draw as u32, (draw >> 32) as u32];
@@ -124,7 +125,7 @@ impl SampleRequest {
     }
 }
 
-/// Launch dimensions to sample `rows` rows.
+/// Returns the launch dimensions to sample `rows` rows.
 pub fn launch(rows: usize, vocab_size: usize) -> Launch {
     // Offset of the bit sets in `SampleMemory`, rounded up.
     let fixed = 29_200;

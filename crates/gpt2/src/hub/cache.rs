@@ -30,7 +30,7 @@ impl CachedRepo {
         Self { folder: cache.repo(repo.clone()), cache, repo }
     }
 
-    /// The revision's commit, if the cache knows it.
+    /// Returns the revision's commit, if the cache knows it.
     pub fn commit(&self) -> Option<String> {
         let revision = self.repo.revision();
         if is_commit(revision) {
@@ -51,17 +51,17 @@ impl CachedRepo {
         self.folder.create_ref(commit).map_err(Error::io("write", &refs))
     }
 
-    /// Folder of a commit's files.
+    /// Returns the folder of a commit's files.
     pub fn snapshot_dir(&self, commit: &str) -> PathBuf {
         self.folder.pointer_path(commit)
     }
 
-    /// Path of the content with this ETag.
+    /// Returns the path of the content with this ETag.
     pub fn blob(&self, etag: &str) -> PathBuf {
         self.folder.blob_path(etag)
     }
 
-    /// Path of the content during its download; [`lock`](Self::lock) protects it.
+    /// Returns the path of the content during its download, for which [`lock`](Self::lock) must be held.
     pub fn incomplete(&self, etag: &str) -> PathBuf {
         self.folder.blob_path(&format!("{etag}.incomplete"))
     }
@@ -79,7 +79,8 @@ impl CachedRepo {
             .map_err(Error::io("open", &path))?;
         match file.lock() {
             Ok(()) => Ok(Some(file)),
-            // The file system has no locks; hash verification detects a concurrent download.
+            // The file system has no locks. If a concurrent download damages the file, hash verification
+            // fails.
             Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
             Err(error) => Err(Error::io("lock", &path)(error)),
         }
@@ -92,11 +93,11 @@ impl CachedRepo {
             return Ok(());
         }
         create_dir(link.parent().unwrap_or(&link))?;
-        // A dangling link.
+        // The link exists, but its target does not.
         if link.is_symlink() {
             std::fs::remove_file(&link).map_err(Error::io("remove", &link))?;
         }
-        // Two levels up from snapshots/<commit>/, and one more per folder in the file's path.
+        // Go up two levels from snapshots/<commit>/, and one more for each folder in the file's path.
         let up = "../".repeat(2 + file.matches('/').count());
         let target = PathBuf::from(format!("{up}blobs/{etag}"));
         match symlink(&target, &link) {

@@ -79,8 +79,8 @@ fn fetch(
     Ok(())
 }
 
-/// Requests the rest of `partial` once. An interrupted transfer is the inner error; the bytes received
-/// so far are kept.
+/// Requests the rest of `partial` once. If the transfer is interrupted, the inner result is an error and
+/// the bytes received so far are kept.
 fn fetch_once(
     remote: &Remote,
     commit: &str,
@@ -128,12 +128,12 @@ fn fetch_once(
     Ok(Ok(()))
 }
 
-/// Verifies a file against the hash in its ETag, and removes the file if they differ.
+/// Verifies a file against the hash in its ETag, and removes the file if the hashes differ.
 fn verify(remote: &Remote, file: &str, etag: &str, path: &Path) -> Result<()> {
     let hexadecimal = etag.bytes().all(|byte| byte.is_ascii_hexdigit());
     let (algorithm, got) = match etag.len() {
         64 if hexadecimal => ("SHA-256", hash::<Sha256>(path, "")?),
-        // git hashes a header with the length before the content.
+        // A git blob hash covers a header with the file's length, then the content.
         40 if hexadecimal => {
             ("git blob hash", hash::<Sha1>(path, &format!("blob {}\0", size_of(path)?))?)
         }

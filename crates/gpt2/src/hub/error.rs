@@ -8,22 +8,22 @@ use super::ALIASES;
 /// Why a checkpoint could not be loaded from the cache or downloaded.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Neither an alias nor `owner/name[@revision]`.
+    /// The model name is neither an alias nor `owner/name[@revision]`.
     #[error("invalid model name `{name}`: expected {} or owner/name[@revision]", ALIASES.map(|(alias, _)| alias).join(", "))]
     BadName { name: String },
 
     /// The cache lacks files, and no connection was allowed or requested.
     #[error(
-        "`{name}` is not in the cache {}: missing {}; build once without --offline and HF_HUB_OFFLINE to download it",
+        "`{name}` is not in the cache {}: missing {}; build once without --offline or HF_HUB_OFFLINE to download it",
         cache.display(), missing.join(", ")
     )]
     NotCached { name: String, cache: PathBuf, missing: Vec<String> },
 
-    /// A request in offline mode.
+    /// A request to the hub was needed in offline mode.
     #[error("cannot query the hub for `{repo}` offline; omit --offline and unset HF_HUB_OFFLINE")]
     Offline { repo: String },
 
-    /// No response.
+    /// The hub did not respond.
     #[error(
         "cannot reach {url}; check the network, or use --offline if the model is already downloaded"
     )]
@@ -33,7 +33,7 @@ pub enum Error {
         source: Box<ureq::Error>,
     },
 
-    /// 401 or 403.
+    /// The hub denied access (status 401 or 403).
     #[error("the hub denies access to `{repo}` ({status}): {}", if *token_sent {
         "the token in HF_TOKEN has no access; request access on the model's page, or use another token"
     } else {
@@ -41,15 +41,15 @@ pub enum Error {
     })]
     Refused { repo: String, status: u16, token_sent: bool },
 
-    /// 404 for the repository.
+    /// The repository does not exist (status 404).
     #[error("the hub has no model `{repo}`; check the name")]
     NoRepository { repo: String },
 
-    /// 404 for the revision.
+    /// The revision does not exist (status 404).
     #[error("`{repo}` has no revision `{revision}`; check its branches, tags and commits")]
     NoRevision { repo: String, revision: String },
 
-    /// 404 for a listed file.
+    /// A file that the hub listed does not exist (status 404).
     #[error("`{repo}` has no file {file} at revision `{revision}`")]
     NoFile { repo: String, revision: String, file: String },
 
@@ -61,14 +61,14 @@ pub enum Error {
     #[error("{} is not a valid shard index: {problem}", path.display())]
     BadIndex { path: PathBuf, problem: String },
 
-    /// 429 on the last attempt, or with a `Retry-After` that is too long.
+    /// The hub returned status 429 on the last attempt, or with a `Retry-After` that is too long.
     #[error("too many requests to the hub (429){}; try again later, or set HF_TOKEN for a higher limit", match wait {
-        Some(wait) => format!(", it asks to wait {} s", wait.as_secs()),
+        Some(wait) => format!(", which asks clients to wait {} s", wait.as_secs()),
         None => String::new(),
     })]
     RateLimited { url: String, wait: Option<Duration> },
 
-    /// Any other status.
+    /// The server returned another unexpected status.
     #[error("{url} returned status {status}, expected 200; try again later")]
     Status { url: String, status: u16 },
 
@@ -80,11 +80,11 @@ pub enum Error {
 
     /// A file's hash differs from the hub's.
     #[error(
-        "{file} from `{repo}` is damaged: expected {algorithm} {expected}, got {got}; the file was removed, run again to download it"
+        "{file} from `{repo}` is damaged: expected {algorithm} {expected}, got {got}; the file was removed; run again to download it"
     )]
     WrongHash { repo: String, file: String, algorithm: &'static str, expected: String, got: String },
 
-    /// A response that violates the hub's protocol.
+    /// A response violates the hub's protocol.
     #[error("unexpected response from {url}: {problem}; check HF_ENDPOINT")]
     BadAnswer { url: String, problem: String },
 

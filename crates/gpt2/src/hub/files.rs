@@ -7,17 +7,17 @@ use super::name::is_path;
 use super::{Error, Result};
 use crate::checkpoint_files::{GENERATION_CONFIG, WEIGHTS, index_of, shard_names};
 
-/// The usual files of a checkpoint, named in errors when nothing is known about it.
+/// The usual files of a checkpoint, named in errors when nothing is known about the checkpoint.
 pub(super) const USUAL: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
 
-/// The shard index that must be downloaded first, if the weights are sharded.
+/// Returns the name of the shard index, which must be downloaded first, if the weights are sharded.
 pub(super) fn index(has: impl Fn(&str) -> bool) -> Option<String> {
     let form = WEIGHTS.iter().find(|form| has(form) || has(&index_of(form)))?;
     (!has(form)).then(|| index_of(form))
 }
 
-/// The files that a checkpoint needs, given which files exist; the usual name if none of a kind exists.
-/// A shard index is read from `dir`.
+/// Returns the files that a checkpoint needs; `has` says which files exist. If no file of a kind exists,
+/// its usual name is returned. A shard index is read from `dir`.
 pub(super) fn needed(has: impl Fn(&str) -> bool, dir: &Path) -> Result<Vec<String>> {
     let mut needed = vec!["config.json".to_owned()];
     if has(GENERATION_CONFIG) {
@@ -39,7 +39,7 @@ pub(super) fn needed(has: impl Fn(&str) -> bool, dir: &Path) -> Result<Vec<Strin
     Ok(needed)
 }
 
-/// The shards listed in an index, sorted by name.
+/// Returns the shards listed in an index, sorted by name.
 fn shards(index: &Path) -> Result<BTreeSet<String>> {
     let json = std::fs::read(index).map_err(Error::io("read", index))?;
     let invalid = |problem: String| Error::BadIndex { path: index.to_owned(), problem };

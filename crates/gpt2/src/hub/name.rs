@@ -81,7 +81,7 @@ pub(super) fn is_word(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// Whether `text` is a relative path without `..`. Paths from the hub are checked with it before they
+/// Whether `text` is a relative path without `..`. Paths from the hub must pass this check before they
 /// are used as file names.
 pub(super) fn is_path(text: &str) -> bool {
     text.split('/').all(is_word)

@@ -38,12 +38,12 @@ pub(super) struct Listing {
 /// A file's metadata, from its response headers.
 #[derive(Debug, PartialEq)]
 pub(super) struct Metadata {
-    /// Identifies the content; on the hub itself a SHA-256 or git blob hash.
+    /// Identifier of the content; on the hub itself, a SHA-256 or git blob hash.
     pub etag: String,
     pub size: Option<u64>,
 }
 
-/// A file's bytes from `offset` on, which may differ from the requested offset.
+/// A file's bytes starting at `offset`, which may differ from the requested offset.
 pub(super) struct ByteStream {
     pub offset: u64,
     pub reader: Box<dyn Read>,
@@ -72,12 +72,12 @@ impl<'a> Remote<'a> {
         self.config.retry
     }
 
-    /// The repository as `owner/name`.
+    /// Returns the repository as `owner/name`.
     pub fn id(&self) -> &str {
         &self.name.repo
     }
 
-    /// The revision's current commit and files.
+    /// Requests the revision's current commit and files.
     pub fn listing(&self) -> Result<Listing> {
         let url = format!("{}/api/{}", self.config.endpoint, self.repo.api_url());
         let mut response = self.ask(&Method::Get, &url, None, None)?;
@@ -92,7 +92,7 @@ impl<'a> Remote<'a> {
         Ok(Listing { commit: info.sha, files: files.filter(|file| is_path(file)).collect() })
     }
 
-    /// Metadata of a file of `commit`.
+    /// Requests the metadata of a file of `commit`.
     pub fn metadata(&self, commit: &str, file: &str) -> Result<Metadata> {
         let url = self.file_url(commit, file);
         let response = self.ask(&Method::Head, &url, None, Some(file))?;
@@ -111,8 +111,8 @@ impl<'a> Remote<'a> {
         Ok(Metadata { etag, size: size.and_then(|size| size.parse().ok()) })
     }
 
-    /// Requests a file of `commit` from `offset` on; the server may start at another offset. `None` if
-    /// `offset` is past the end of the file.
+    /// Requests a file of `commit` from `offset` on; the server may start at another offset. Returns
+    /// `None` if `offset` is past the end of the file.
     pub fn bytes(&self, commit: &str, file: &str, offset: u64) -> Result<Option<ByteStream>> {
         let response =
             self.ask(&Method::Get, &self.file_url(commit, file), Some(offset), Some(file))?;
@@ -163,8 +163,8 @@ impl<'a> Remote<'a> {
         unreachable!("the last attempt returns")
     }
 
-    /// Sends a request and follows redirects. A `HEAD` stops at the first redirect that leaves the hub,
-    /// because that response has the headers that describe the file.
+    /// Sends a request and follows redirects. A `HEAD` request stops at the first redirect that leaves
+    /// the hub, because the headers of that response describe the file.
     fn follow(
         &self,
         method: &Method,
@@ -223,7 +223,7 @@ impl<'a> Remote<'a> {
             .map_err(|error| Error::Unreachable { url: uri.to_string(), source: Box::new(error) })
     }
 
-    /// Returns a successful response, or the error that the status means.
+    /// Returns the response if it is successful, otherwise the error for its status.
     fn understood(
         &self,
         response: Response<ureq::Body>,
@@ -231,7 +231,7 @@ impl<'a> Remote<'a> {
         file: Option<&str>,
     ) -> Result<Response<ureq::Body>> {
         let status = response.status();
-        // A redirect gets here only from a HEAD request, 416 only from a range request.
+        // Only a HEAD request can end with a redirect here, and only a range request with status 416.
         if status.is_success()
             || status.is_redirection()
             || status == StatusCode::RANGE_NOT_SATISFIABLE

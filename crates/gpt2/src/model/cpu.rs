@@ -1,8 +1,8 @@
 //! The network on the CPU with hand-written kernels: the same layers as in `tensors`, over plain memory.
 //!
-//! Shapes are noted at line ends, with the letters of `tensors`. In memory, C and I are padded to whole
-//! groups (see `kernels::format`). `pass` has the stages; all threads of the rayon pool share each
-//! stage.
+//! Comments at line ends give shapes, with the letters defined in `tensors`. In memory, C and I are
+//! padded to whole groups (see `kernels::format`). `pass` implements the stages; all threads of the
+//! rayon pool share the work of each stage.
 
 mod cache;
 mod pass;
@@ -21,8 +21,9 @@ use kernels::simd::Level;
 
 pub use self::cache::Cache;
 
-/// Number of stages per block, and of stages outside the blocks without those for logits.
+/// Number of stages per transformer block.
 const STAGES_OF_A_BLOCK: usize = 9;
+/// Number of stages outside the transformer blocks, not counting the stages that compute logits.
 const OTHER_STAGES: usize = 2;
 
 /// Number of logits rows computed together; chosen to fit into the CPU cache.
@@ -34,10 +35,11 @@ pub struct Network<F: Format> {
     activation: Activation,
     heads: usize,
     head_dim: usize,
-    /// Row stride, in groups, of the residual stream and of the MLP's hidden layer.
+    /// Row stride of the residual stream, in groups.
     groups: usize,
+    /// Row stride of the MLP's hidden layer, in groups.
     inner_groups: usize,
-    /// Token embeddings (V, C), unless they are the columns of `lm_head`.
+    /// Token embeddings (V, C); `None` if they are the columns of `lm_head`.
     wte: Option<Vec<f32>>,
     /// Position embeddings (T, C).
     wpe: Vec<f32>,
@@ -58,7 +60,7 @@ struct Block<F: Format> {
 }
 
 impl<F: Format> Network<F> {
-    /// Builds the network from a checkpoint's tensors, in packing order.
+    /// Builds the network from a checkpoint's tensors.
     pub fn new(config: &Config, packing: &mut Packing<'_, F>, level: Level) -> Result<Self> {
         let (c, i, v) = (config.n_embd, config.n_inner, config.vocab_size);
         let norm = |packing: &Packing<'_, F>, name: &str| -> Result<LayerNorm> {
@@ -99,7 +101,7 @@ impl<F: Format> Network<F> {
         })
     }
 
-    /// All linear layers, in packing order.
+    /// Returns all linear layers, in the order in which they are packed.
     pub fn layers(&self) -> impl Iterator<Item = &Linear<F>> {
         let blocks = self.h.iter();
         blocks
@@ -107,8 +109,8 @@ impl<F: Format> Network<F> {
             .chain([&self.lm_head])
     }
 
-    /// Adds `tokens` (N) to the cache and computes the logits (W, V) after the tokens at the indices
-    /// `wanted`.
+    /// Adds `tokens` (N) to the cache and computes the logits (W, V) after the tokens whose indices are
+    /// in `wanted`.
     pub fn forward(
         &self,
         cache: &mut Cache,

@@ -1,7 +1,7 @@
-//! The network on a GPU: the kernel launches of a pass, from top to bottom, over memory allocated once.
+//! The network on a GPU: launches the kernels of a pass, on memory that is allocated once.
 //!
-//! The kernels are in `gpu/kernels/`. Shapes are noted at line ends. N: tokens of this pass, from any
-//! mix of texts (see `kv_cache`). C: `n_embd`. H: heads, each of width D. I: `n_inner`. V:
+//! The kernels are in `gpu/kernels/`. Comments at line ends give shapes. N: tokens of this pass, from
+//! any mix of texts (see `kv_cache`). C: `n_embd`. H: heads, each of width D. I: `n_inner`. V:
 //! `vocab_size`. W: tokens whose logits are wanted.
 
 mod cache;
@@ -37,7 +37,7 @@ pub struct Network {
     wpe: Buffer,
     h: Vec<Block>,
     ln_f: LayerNorm,
-    /// `None` if tied to the token embedding.
+    /// The output layer's weight; `None` if the token embeddings are reused.
     lm_head: Option<Buffer>,
 }
 
@@ -60,17 +60,17 @@ pub struct NetworkSizes {
 }
 
 impl NetworkSizes {
-    /// Row stride of C, in numbers.
+    /// Row stride, in numbers, of a matrix with C columns.
     fn stride(&self) -> usize {
         self.width.next_multiple_of(TILE_INPUTS)
     }
 
-    /// Row stride of V, in numbers; a multiple of a cache line.
+    /// Row stride, in numbers, of a matrix with V columns; a multiple of a cache line.
     fn logits_stride(&self) -> usize {
         self.vocab_size.next_multiple_of(32)
     }
 
-    /// Row stride of I, in numbers.
+    /// Row stride, in numbers, of a matrix with I columns.
     fn inner_stride(&self) -> usize {
         self.inner.next_multiple_of(TILE_INPUTS)
     }
@@ -102,7 +102,7 @@ struct Linear {
 /// Upper limit of the search for the number of slots.
 const MOST_SLOTS: usize = 1 << 16;
 
-/// Largest head width with a kernel.
+/// Largest head width that has a kernel.
 const MOST_HEAD_DIM: usize = 256;
 
 impl Network {
@@ -210,8 +210,8 @@ impl Network {
         Cache::new(&self.gpu, &self.sizes, slots)
     }
 
-    /// Adds `tokens` (N) to the cache and computes the logits (W, V) after the tokens at the indices
-    /// `wanted`. Waits for the result.
+    /// Adds `tokens` (N) to the cache and computes the logits (W, V) after the tokens whose indices are
+    /// in `wanted`. Waits for the result.
     pub fn forward(
         &self,
         cache: &mut Cache,
@@ -233,8 +233,8 @@ impl Network {
         Ok(())
     }
 
-    /// Queues a pass that adds `tokens` (N) to the cache and samples the tokens after the indices
-    /// `wanted`. Does not wait.
+    /// Queues a pass that adds `tokens` (N) to the cache and samples the tokens that follow those whose
+    /// indices are in `wanted`. Does not wait for the results.
     pub fn submit(
         &self,
         cache: &mut Cache,
@@ -245,7 +245,8 @@ impl Network {
         let Some(mut staging) = cache.free_staging.pop() else {
             unreachable!("there are never more passes in flight than staging buffers")
         };
-        // Decoding passes, with one token per text, are padded to a few sizes; each is recorded once.
+        // Decoding passes, with one token per text, are padded to a few sizes; each size is recorded
+        // once.
         let is_step = tokens.len() == wanted.len();
         let layout = if is_step {
             let rows = rows_of_a_step(tokens.len());
@@ -286,7 +287,7 @@ impl Network {
         Ok(sampled)
     }
 
-    /// Launches a whole pass, with sampling, on the inputs already on the device.
+    /// Launches a whole pass, including sampling. Its inputs must already be on the device.
     fn launch_pass(&self, cache: &Cache, layout: Layout) -> Result<()> {
         let inputs = layout.addresses(cache.scratch.inputs.address());
         self.blocks(cache, layout.tokens, inputs)?;
@@ -299,7 +300,7 @@ impl Network {
         Ok(())
     }
 
-    /// Samples the tokens of rows `first..first + count` of those wanted, whose logits are ready.
+    /// Samples the tokens of wanted rows `first..first + count`, whose logits must already be computed.
     fn sample(
         &self,
         cache: &Cache,
@@ -325,7 +326,7 @@ impl Network {
         unsafe { self.gpu.launch(self.kernels.sample, launch, &arguments) }
     }
 
-    /// Launches all transformer blocks on `tokens` tokens already on the device.
+    /// Launches all transformer blocks for `tokens` tokens, which must already be on the device.
     fn blocks(&self, cache: &Cache, tokens: usize, inputs: InputAddresses) -> Result<()> {
         let pass = Pass { network: self, cache, tokens, slot_positions: inputs.slot_positions };
         let (a, hidden) = (&cache.scratch.a, &cache.scratch.hidden);
@@ -358,8 +359,8 @@ impl Network {
     }
 }
 
-/// Number of rows of a pass with one token for each of `texts` texts, rounded up so that there are few
-/// different sizes.
+/// Returns the number of rows of a pass with one token for each of `texts` texts, rounded up so that
+/// there are few different sizes.
 fn rows_of_a_step(texts: usize) -> usize {
     match texts {
         0..=16 => texts.next_power_of_two(),

@@ -37,7 +37,8 @@ impl KvCache {
         (Arc::ptr_eq(&self.config, config) || self.config == *config) && self.dtype == dtype
     }
 
-    /// Checks that every token is in the vocabulary and that its slot and position exist here.
+    /// Checks that every token is in the vocabulary, that its slot and position exist in this cache, and
+    /// that no two tokens share a position.
     pub(crate) fn check(&self, tokens: &[InputToken], config: &Config) -> Result<()> {
         let (vocab_size, n_positions, slots) = (config.vocab_size, config.n_positions, self.slots);
         for &InputToken { slot, position, id } in tokens {
@@ -51,7 +52,8 @@ impl KvCache {
                 return Err(Error::SlotOutOfRange { slot, slots });
             }
         }
-        // Threads write concurrently, so no two tokens may share a position. Usually they come in order.
+        // Threads write concurrently, so no two tokens may share a position. Usually the tokens are
+        // already in order.
         let place = |token: &InputToken| (token.slot, token.position);
         if tokens.is_sorted_by(|a, b| place(a) < place(b)) {
             return Ok(());

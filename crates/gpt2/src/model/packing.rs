@@ -1,8 +1,8 @@
 //! Converts a checkpoint's tensors to the layout of the kernels. Converting GPT-2's weights takes longer
 //! than opening them, so the result is cached in a file, which the next start memory-maps.
 //!
-//! The file consists of a header (see [`header`]) and the blocks of all linear layers in network order.
-//! Everything else is small and read from the checkpoint.
+//! The file consists of a header (see `header`) and the blocks of all linear layers in network order.
+//! All other tensors are small and are read from the checkpoint.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -24,7 +24,7 @@ use kernels::linear::{Linear, Matrix, pack_panel};
 use kernels::owned_or_mapped::OwnedOrMapped;
 use kernels::simd::Level;
 
-/// Shortest conversion worth caching.
+/// Shortest conversion whose result is worth caching.
 const WORTH_CACHING: Duration = Duration::from_millis(100);
 
 /// Format version; incremented when the layout of blocks changes.
@@ -41,14 +41,14 @@ pub struct Packing<'a, F: Format> {
     path: Option<PathBuf>,
     /// The mapped cache file, and the offset of the next layer in it.
     cached: Option<(Arc<Mmap>, usize)>,
-    /// Minimum conversion time for the file to be written.
+    /// The converted file is cached only if the conversion takes at least this long.
     worth_caching: Duration,
     begun: Instant,
     format: PhantomData<F>,
 }
 
 impl<'a, F: Format> Packing<'a, F> {
-    /// `path` is the cache file without the extension, which names the format.
+    /// Opens the cache file if it is usable. The extension of `path` is replaced by the number format.
     pub fn new(
         checkpoint: &'a Checkpoint,
         dtype: Dtype,
@@ -136,7 +136,7 @@ impl<'a, F: Format> Packing<'a, F> {
     }
 }
 
-/// Header of a cache file; `hash` covers all blocks.
+/// Returns the header of a cache file; `hash` is the hash of all blocks.
 fn header(dtype: Dtype, hash: blake3::Hash) -> [u8; HEADER] {
     let mut header = [0; HEADER];
     header[..8].copy_from_slice(b"gpt2pack");
@@ -149,7 +149,8 @@ fn header(dtype: Dtype, hash: blake3::Hash) -> [u8; HEADER] {
 /// Maps the cache file, if it is intact and has `bytes` bytes of blocks.
 fn open(path: &Path, dtype: Dtype, bytes: usize) -> Option<Arc<Mmap>> {
     let file = File::open(path).ok()?;
-    // SAFETY: the file must not change while it is mapped. Cache files are written once, by rename.
+    // SAFETY: the file must not change while it is mapped. Cache files are never modified: each is
+    // written under a temporary name, then renamed.
     let file = unsafe { Mmap::map(&file) }.ok()?;
     let (start, blocks) = file.split_at_checked(HEADER)?;
     let is_whole = blocks.len() == bytes && start == header(dtype, blake3::hash(blocks));
@@ -177,7 +178,7 @@ fn write<'b>(
     Ok(())
 }
 
-/// Packs a weight (K, N) into `blocks`, the panels in parallel.
+/// Packs a weight (K, N) into `blocks`. Panels are packed in parallel.
 pub fn pack<F: Format>(
     level: Level,
     (inputs, outputs): (usize, usize),
@@ -193,7 +194,7 @@ pub fn pack<F: Format>(
 /// A weight matrix in f32, on the CPU.
 struct TensorMatrix {
     tensor: Tensor,
-    /// Whether it is stored as (outputs, inputs).
+    /// Whether the matrix is stored as (outputs, inputs).
     is_transposed: bool,
 }
 
@@ -233,8 +234,8 @@ mod tests {
         Checkpoint::from_dir(&fixtures.join(name)).unwrap()
     }
 
-    /// Loads through the cache file, which is written even after a fast conversion. Returns the bits of
-    /// some logits, and whether the file was used.
+    /// Loads a fixture through the cache file, which is written even after a fast conversion. Returns
+    /// the bits of some logits, and whether the file was used.
     fn load<F: Format>(name: &str, dtype: Dtype, path: Option<&Path>) -> (Vec<u32>, bool) {
         let (checkpoint, level) = (checkpoint(name), Level::best());
         let mut packing = Packing::<F>::new(&checkpoint, dtype, level, path).unwrap();

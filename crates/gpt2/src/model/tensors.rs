@@ -1,9 +1,9 @@
-//! The network in candle's operations. It runs on Metal, and is the reference for the CPU and GPU
-//! kernels.
+//! The network, implemented with candle's operations. It runs on Metal, and is the reference for the CPU
+//! and GPU kernels.
 //!
-//! Shapes are noted at line ends. N: tokens of this pass, from any mix of texts (see `kv_cache`).
-//! W: tokens whose logits are wanted. C: `n_embd`. H: heads, each of width D = C / H. I: `n_inner`.
-//! V: `vocab_size`. S: slots of the cache, each with T = `n_positions` positions.
+//! Comments at line ends give shapes. N: tokens of this pass, from any mix of texts (see `kv_cache`). W:
+//! tokens whose logits are wanted. C: `n_embd`. H: heads, each of width D = C / H. I: `n_inner`. V:
+//! `vocab_size`. S: slots of the cache, each with T = `n_positions` positions.
 
 use std::ops::Range;
 
@@ -56,8 +56,8 @@ impl Network {
         Cache::new(config, slots, &self.device, self.dtype)
     }
 
-    /// Adds `tokens` (N) to the cache and computes the logits (W, V) after the tokens at the indices
-    /// `wanted`.
+    /// Adds `tokens` (N) to the cache and computes the logits (W, V) after the tokens whose indices are
+    /// in `wanted`.
     pub fn forward(
         &self,
         cache: &Cache,
@@ -125,7 +125,7 @@ impl Attention {
         })
     }
 
-    /// `keys` and `values` (S, H, T, D) are this block's cache.
+    /// Computes attention. `keys` and `values` (S, H, T, D) are this block's cache.
     fn forward(&self, x: &Tensor, pass: &Pass, keys: &Tensor, values: &Tensor) -> Result<Tensor> {
         let c = x.dim(1)?;
         let qkv = self.c_attn.forward(x)?; // (N, 3C)
@@ -229,8 +229,7 @@ struct Pass<'a> {
     /// Token ids and positions, (N).
     ids: Tensor,
     positions: Tensor,
-    /// Cache row for each token and head, in a block's cache viewed as (S H T, D); broadcast to (N H,
-    /// D).
+    /// Row of each token and head in a block's cache, viewed as (S H T, D). Broadcast to (N H, D).
     rows: Tensor,
 }
 
@@ -282,7 +281,8 @@ fn attention(
     let queries = runs.iter().map(|run| run.len()).max().unwrap_or(0);
     let length = tokens.iter().map(|token| token.position + 1).max().unwrap_or(0);
 
-    // Each run's queries, padded with its last query to the longest run's length, and the causal mask.
+    // The queries of each run, padded to the longest run's length by repeating the last query, and the
+    // causal mask.
     let padded: Vec<usize> = runs
         .iter()
         .flat_map(|run| (0..queries).map(move |query| (run.start + query).min(run.end - 1)))
@@ -319,7 +319,7 @@ fn indices(indices: &[usize], device: &Device) -> Result<Tensor> {
     Ok(Tensor::new(indices.iter().map(|index| *index as u32).collect::<Vec<_>>(), device)?)
 }
 
-/// Runs of consecutive tokens that belong to the same text.
+/// Returns the runs of consecutive tokens that belong to the same text.
 fn runs(tokens: &[InputToken]) -> Vec<Range<usize>> {
     let mut runs = Vec::new();
     let mut start = 0;

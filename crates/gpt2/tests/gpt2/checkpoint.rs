@@ -1,4 +1,4 @@
-//! Tests that every checkpoint layout gives the same logits, and that errors name the flaw.
+//! Tests that every checkpoint layout gives the same logits, and that errors say what is wrong.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ fn tensors(name: &str) -> Named {
     safetensors::load(folder(name).join("model.safetensors"), &On::Cpu).unwrap()
 }
 
-/// A copy of a fixture's configuration and tokenizer.
+/// Copies a fixture's configuration and tokenizer to a temporary directory.
 fn without_weights(name: &str) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for file in ["config.json", "tokenizer.json"] {
@@ -23,7 +23,7 @@ fn without_weights(name: &str) -> TempDir {
     dir
 }
 
-/// A copy of a fixture whose tensors are changed.
+/// Copies a fixture to a temporary directory, with its tensors changed by `alter`.
 fn altered(name: &str, alter: impl FnOnce(Named) -> Named) -> TempDir {
     let dir = without_weights(name);
     safetensors::save(&alter(tensors(name)), dir.path().join("model.safetensors")).unwrap();
@@ -178,7 +178,7 @@ fn a_tensor_with_the_wrong_shape_or_type_is_named() {
     assert_eq!(
         refusal(&with(Tensor::zeros((96, 32), DType::F32, &On::Cpu).unwrap())),
         "DIR/model.safetensors: tensor `transformer.h.2.attn.c_attn.weight` has shape [96, 32], \
-         expected [32, 96] by config.json"
+         expected [32, 96] as in config.json"
     );
     assert_eq!(
         refusal(&with(Tensor::zeros((32, 96), DType::U8, &On::Cpu).unwrap())),
@@ -223,8 +223,8 @@ fn a_tokenizer_with_too_many_tokens_is_an_error() {
     std::fs::write(dir.path().join("config.json"), config).unwrap();
     assert_eq!(
         refusal(&dir),
-        "DIR/model.safetensors: the tokenizer knows token 256 but the model has only 100 \
-         (`vocab_size`)"
+        "DIR/model.safetensors: the tokenizer has token 256, but the model has only 100 \
+         tokens (`vocab_size`)"
     );
 }
 

@@ -30,25 +30,25 @@ pub fn device() -> Device {
 }
 
 /// The device's number formats, each with the tolerance of its logits relative to the reference's
-/// largest.
+/// largest logit.
 pub const DTYPES: [(Dtype, f32); 3] = [
     (Dtype::F32, 1e-5),
     (Dtype::Bf16, 0.03),
     if ON_GPU { (Dtype::F16, 0.005) } else { (Dtype::Int8, 0.06) },
 ];
 
-/// A fixture's model in a number format.
+/// Loads a fixture's model in a number format.
 pub fn model_in(name: &str, dtype: Dtype) -> Gpt2 {
     let checkpoint = Checkpoint::from_dir(&folder(name)).unwrap();
     Gpt2::load(&checkpoint, &device(), dtype).unwrap()
 }
 
-/// A checkpoint's model in f32.
+/// Loads a checkpoint's model in f32.
 pub fn load(checkpoint: &Checkpoint) -> Gpt2 {
     Gpt2::load(checkpoint, &device(), Dtype::F32).unwrap()
 }
 
-/// A fixture's model.
+/// Loads a fixture's model in f32.
 pub fn model(name: &str) -> Gpt2 {
     load(&Checkpoint::from_dir(&folder(name)).unwrap())
 }
@@ -60,7 +60,8 @@ pub struct Golden {
     pub greedy: Vec<u32>,
     /// Logits after every token of prompt and greedy text (N, V).
     pub logits: Tensor,
-    /// Key and value changed in config.json, and the logits after every token of the prompt.
+    /// For each variant of config.json: the changed key, its new value, and the logits after every token
+    /// of the prompt.
     pub variants: Vec<(&'static str, &'static str, Tensor)>,
 }
 
@@ -86,25 +87,25 @@ impl Golden {
         }
     }
 
-    /// Prompt and greedy text.
+    /// Returns the prompt followed by the greedy text.
     pub fn text(&self) -> Vec<u32> {
         [self.prompt.as_slice(), self.greedy.as_slice()].concat()
     }
 }
 
-/// A text's tokens in a slot, from `start` on.
+/// Returns `ids` as tokens of a slot, at the positions from `start` on.
 pub fn tokens(slot: usize, start: usize, ids: &[u32]) -> Vec<InputToken> {
     let positions = start..;
     positions.zip(ids).map(|(position, id)| InputToken { slot, position, id: *id }).collect()
 }
 
-/// The logits after every token of a text, in one pass.
+/// Computes the logits after every token of a text, in one pass.
 pub fn logits(model: &Gpt2, ids: &[u32]) -> Tensor {
     let all: Vec<u32> = (0..ids.len() as u32).collect();
     forward(model, &mut model.new_cache(1).unwrap(), &tokens(0, 0, ids), &all)
 }
 
-/// The logits of one pass, (W, V).
+/// Computes the logits (W, V) of one pass.
 pub fn forward(model: &Gpt2, cache: &mut KvCache, tokens: &[InputToken], wanted: &[u32]) -> Tensor {
     let mut logits = Vec::new();
     model.forward(cache, tokens, wanted, &mut logits).unwrap();
@@ -114,7 +115,7 @@ pub fn forward(model: &Gpt2, cache: &mut KvCache, tokens: &[InputToken], wanted:
 /// Largest absolute difference between two tensors.
 pub fn distance(a: &Tensor, b: &Tensor) -> f32 {
     let distance = (a - b).unwrap().abs().unwrap().flatten_all().unwrap();
-    // A maximum would skip NaN.
+    // `max` would ignore NaN.
     distance
         .to_vec1::<f32>()
         .unwrap()
@@ -122,7 +123,7 @@ pub fn distance(a: &Tensor, b: &Tensor) -> f32 {
         .fold(0.0, |largest, x| if x.is_nan() || x > largest { x } else { largest })
 }
 
-/// The bits of a tensor's numbers.
+/// Returns the bits of a tensor's numbers.
 pub fn bits(tensor: &Tensor) -> Vec<u32> {
     let numbers = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     numbers.into_iter().map(f32::to_bits).collect()

@@ -82,7 +82,7 @@ impl LoadedModel {
     }
 }
 
-/// A greedy request without end-of-text token, like the reference's text.
+/// Builds a greedy request without the end-of-text token, like the reference's text.
 fn greedy(id: u64, prompt: &[u32]) -> Request {
     Request {
         id,
@@ -99,15 +99,15 @@ fn greedy(id: u64, prompt: &[u32]) -> Request {
     }
 }
 
-/// The request, limited to `max_new_tokens` new tokens.
+/// Limits a request to `max_new_tokens` new tokens.
 fn limited(max_new_tokens: usize, request: Request) -> Request {
     let generation =
         Generation { max_new_tokens: Some(max_new_tokens), ..request.generation.clone() };
     Request { generation, ..request }
 }
 
-/// 24 distinct requests, with prompts of 1 to 190 tokens, most sampling rules, and every finish reason
-/// except cancellation.
+/// Returns 24 distinct requests, with prompts of 1 to 190 tokens, most sampling rules, and every finish
+/// reason except cancellation.
 pub fn varied() -> Vec<Request> {
     let text = Golden::read(DEEP).text();
     (0..24)
@@ -169,7 +169,7 @@ fn texts_do_not_depend_on_batch_size_thread_count_or_order() {
 fn assert_independent_of_batch_size_thread_count_and_order(writer: &LoadedModel) {
     let expected = outcome(&writer.write(varied(), 1));
     assert_eq!(expected.len(), varied().len());
-    // A GPU does not use the thread pool, and the emulated one is slow.
+    // A GPU does not use the thread pool, and the emulated GPU is slow.
     let (threads, batch_sizes) =
         if ON_GPU { (2..=2, &[3, 16][..]) } else { (1..=2, &[1, 3, 16][..]) };
     for threads in threads {
@@ -273,7 +273,7 @@ fn the_end_of_text_token_ends_a_text_and_is_not_part_of_it() {
     assert!(!ended.is_empty());
     assert!(recorder.completions.values().all(|completion| !completion.token_ids.contains(&eos)));
 
-    // It is not generated before the minimum length.
+    // The end-of-text token is not generated before the minimum length.
     let recorder = writer.write(
         (0..40).map(|id| {
             let generation = Generation { min_new_tokens: 50, ..hot(id).generation };
@@ -373,7 +373,7 @@ fn every_token_is_reported_with_its_alternatives() {
         assert_eq!(token.log_prob, *log_prob);
         assert_eq!(token.top_logprobs.len(), 5);
         assert!(token.top_logprobs.is_sorted_by(|a, b| a.1 >= b.1));
-        // Greedy takes the most likely token except end-of-text, which is banned here.
+        // Greedy sampling takes the most likely token except end-of-text, which is banned here.
         assert!(token.top_logprobs[..2].iter().any(|(id, _)| *id == token.id));
     }
 }
@@ -390,7 +390,7 @@ fn prompt_scores_equal_those_of_generated_text() {
         let request = limited(max_new_tokens, greedy(id, &whole));
         Request { score_prompt: true, top_logprobs: 2, ..request }
     };
-    // In a batch with another text, with and without new tokens.
+    // Score the prompt in a batch with another text, with and without new tokens.
     let recorder = writer.write([score(1, 0), greedy(9, prompt), score(2, 4)], 3);
     for (id, new) in [(1, 0), (2, 4)] {
         let tokens = &recorder.tokens[&id];

@@ -163,7 +163,7 @@ fn invalid_inputs_are_errors() {
     );
     assert_eq!(
         refuse(&mut cache, &tokens, &[2]),
-        "logits requested for token 2 of a pass of 2 tokens"
+        "logits requested for token 2 in a pass of 2 tokens"
     );
     for mut foreign in [
         model_in(DEEP, Dtype::Bf16).new_cache(1).unwrap(),
@@ -171,7 +171,7 @@ fn invalid_inputs_are_errors() {
     ] {
         assert_eq!(
             refuse(&mut foreign, &tokens, &[0]),
-            "the cache belongs to a model with different sizes or another number format"
+            "the cache belongs to a model with different sizes or a different number format"
         );
     }
 }

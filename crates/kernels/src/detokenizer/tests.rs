@@ -10,7 +10,7 @@ use super::*;
 
 const EOT: u32 = 300;
 
-/// Tokens 0..256 are the bytes in order, followed by some merged pieces.
+/// Builds a tokenizer whose tokens 0..256 are the bytes in order, followed by some merged pieces.
 fn tokenizer() -> Tokenizer {
     let mut character_of = vec!['\0'; 256];
     for (character, byte) in byte_of_character() {
@@ -38,7 +38,7 @@ fn token_bytes() -> Arc<TokenBytes> {
     Arc::new(bytes_of(&tokenizer()))
 }
 
-/// The table of a tokenizer's tokens; a special or missing token has no text.
+/// Builds the table of a tokenizer's tokens; a special or missing token has no text.
 fn bytes_of(tokenizer: &Tokenizer) -> TokenBytes {
     let added = tokenizer.get_added_tokens_decoder();
     let is_special = |id: u32| added.get(&id).is_some_and(|token| token.special);
@@ -67,7 +67,7 @@ fn a_character_is_released_with_its_last_byte() {
 
 #[test]
 fn an_invalid_byte_is_released_as_soon_as_it_is_known_to_be_invalid() {
-    // 0xff is never valid; 0xc3 starts a sequence, which first `a` and then the end of the text cut off.
+    // 0xff is never valid. 0xc3 starts a sequence, which is cut off first by `a` and then by the end.
     let (pieces, _) = stream(&[0xff, 0xc3, 0x61, 0xc3], &[]);
     assert_eq!(pieces, ["\u{fffd}", "", "\u{fffd}a", "", "\u{fffd}"]);
 }

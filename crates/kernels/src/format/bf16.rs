@@ -10,7 +10,7 @@ use crate::simd::{LANES, Lanes, Pairs, Simd};
 #[derive(Clone, Copy)]
 pub struct Bf16;
 
-/// (GROUP / 2, PANEL, 2): two adjacent inputs per column.
+/// A block of weights, (GROUP / 2, PANEL, 2): two adjacent inputs per column.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(64))]
 pub struct Bf16Block([[Pairs; PANEL / LANES]; GROUP / 2]);

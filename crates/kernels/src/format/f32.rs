@@ -9,7 +9,7 @@ use crate::simd::{LANES, Lanes, Simd};
 #[derive(Clone, Copy)]
 pub struct F32;
 
-/// (GROUP, PANEL).
+/// A block of weights, (GROUP, PANEL).
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(64))]
 pub struct F32Block([[Lanes<f32>; PANEL / LANES]; GROUP]);

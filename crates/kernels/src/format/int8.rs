@@ -63,7 +63,7 @@ impl Format for Int8 {
         for vector in 0..PANEL / LANES {
             let row = |i: usize| simd.load(&weights[i].as_chunks().0[vector]);
             let mut largest = simd.splat(0.0);
-            // NaN for columns with NaN or infinity, otherwise 0.
+            // Becomes NaN for columns with NaN or infinity; otherwise it stays 0.
             let mut nothing = simd.splat(0.0);
             for i in 0..GROUP {
                 largest = simd.max(simd.abs(row(i)), largest);

@@ -5,7 +5,7 @@ use generator::Token;
 use crate::distribution::{sum_of_exponentials, tame};
 use crate::simd::Level;
 
-/// Scores the given token at `position`, from the logits (V) of the previous position. NaN in them is
+/// Scores the given token at `position`, from the logits (V) of the previous position. NaN logits are
 /// replaced by `-inf`.
 ///
 /// # Panics
@@ -39,9 +39,9 @@ impl LogSoftmax {
         (f64::from(logit) - f64::from(self.max) - self.log_sum) as f32
     }
 
-    /// The `count` most likely tokens and their log probabilities, most likely first.
+    /// Returns the `count` most likely tokens and their log probabilities, most likely first.
     pub fn top(&self, logits: &[f32], count: usize) -> Vec<(u32, f32)> {
-        // `count` is small: keep a sorted list; almost every token fails the first comparison.
+        // `count` is small, so keep a sorted list. Almost every token fails the first comparison.
         let mut best: Vec<(u32, f32)> = Vec::with_capacity(count + 1);
         let mut least = f32::NEG_INFINITY;
         for (id, &logit) in logits.iter().enumerate() {

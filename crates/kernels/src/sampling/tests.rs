@@ -1,5 +1,8 @@
 //! Tests each rule against hand-computed distributions, then combinations of rules, then the draw.
 
+use candle_core::{Device, Tensor};
+use candle_transformers::generation::{LogitsProcessor, Sampling};
+use candle_transformers::utils::apply_repeat_penalty;
 use proptest::num::f64::ANY;
 use proptest::prelude::*;
 
@@ -7,12 +10,12 @@ use super::*;
 
 const KEY: [u8; 32] = [7; 32];
 
-/// Logits for a distribution.
+/// Returns logits whose distribution is `probabilities`.
 fn logits_of(probabilities: &[f64]) -> Vec<f32> {
     probabilities.iter().map(|p| p.ln() as f32).collect()
 }
 
-/// The distribution that a sampler draws from, by id; all tokens of `context` are new.
+/// Returns the distribution that a sampler draws from, by token id. All tokens of `context` are new.
 fn distribution(settings: Generation, logits: &[f32], context: &[u32]) -> Vec<f64> {
     let mut sampler = Sampler::new(&settings, KEY);
     sampler.sample(&mut logits.to_vec(), context, context.len(), Some(0), 0);
@@ -284,6 +287,68 @@ fn each_token_takes_one_draw_and_greedy_none() {
     assert_eq!(next_word(Generation { top_k: 1, min_p: 0.5, ..Generation::unmodified() }), plain);
 }
 
+/// Compares results with candle-transformers, for the rules that both implement with the same meaning.
+mod as_candle_transformers_has_it {
+    use super::*;
+
+    fn arbitrary_logits() -> impl Strategy<Value = Vec<f32>> {
+        proptest::collection::vec(-8f32..8.0, 2..200)
+    }
+
+    proptest! {
+        #[test]
+        fn the_repetition_penalty(
+            logits in arbitrary_logits(),
+            context in proptest::collection::vec(0u32..250, 0..50),
+            penalty in 0.5f32..3.0,
+        ) {
+            let tensor = Tensor::new(logits.as_slice(), &Device::Cpu).unwrap();
+            let expected = apply_repeat_penalty(&tensor, penalty, &context).unwrap();
+            let settings = Generation { repetition_penalty: penalty.into(), ..greedy() };
+            let mut got = logits;
+            Sampler::new(&settings, KEY).penalise_repetition(&mut got, &context);
+            prop_assert_eq!(got, expected.to_vec1::<f32>().unwrap());
+        }
+
+        #[test]
+        fn greedy_choice(logits in arbitrary_logits()) {
+            let tensor = Tensor::new(logits.as_slice(), &Device::Cpu).unwrap();
+            let mut oracle = LogitsProcessor::from_sampling(0, Sampling::ArgMax);
+            prop_assert_eq!(first_token(greedy(), &logits, &[]), oracle.sample(&tensor).unwrap());
+        }
+
+        /// With k = 1 or a tiny p there is only one outcome, so different random generators do not
+        /// matter.
+        #[test]
+        fn the_head_of_top_k_and_top_p(logits in arbitrary_logits(), temperature in 0.1f64..2.0) {
+            let tensor = Tensor::new(logits.as_slice(), &Device::Cpu).unwrap();
+            let mut top_k = LogitsProcessor::from_sampling(0, Sampling::TopK { k: 1, temperature });
+            let settings = Generation { temperature, top_k: 1, ..Generation::unmodified() };
+            prop_assert_eq!(first_token(settings, &logits, &[]), top_k.sample(&tensor).unwrap());
+            let mut top_p =
+                LogitsProcessor::from_sampling(0, Sampling::TopP { p: 1e-6, temperature });
+            let settings = Generation { temperature, top_p: 1e-6, ..Generation::unmodified() };
+            prop_assert_eq!(first_token(settings, &logits, &[]), top_p.sample(&tensor).unwrap());
+        }
+
+        /// Every token that candle draws must be in the nucleus.
+        #[test]
+        fn the_nucleus(logits in arbitrary_logits(), top_p in 0.05f64..0.95) {
+            let settings = Generation { top_p, ..Generation::unmodified() };
+            let got = distribution(settings, &logits, &[]);
+            let tensor = Tensor::new(logits.as_slice(), &Device::Cpu).unwrap();
+            for seed in 0..20 {
+                let mut oracle = LogitsProcessor::from_sampling(
+                    seed,
+                    Sampling::TopP { p: top_p, temperature: 1.0 },
+                );
+                let token = oracle.sample(&tensor).unwrap();
+                prop_assert!(got[token as usize] > 0.0, "{token} is outside the nucleus");
+            }
+        }
+    }
+}
+
 proptest! {
     /// The buffered selection equals a sort of the whole vocabulary.
     #[test]
@@ -306,7 +371,8 @@ proptest! {
         prop_assert_eq!(got, expected);
     }
 
-    /// The nucleus, found by lowering a bar, equals the shortest sufficient prefix of the sorted vocabulary.
+    /// The nucleus that is found by lowering a bar equals the shortest sufficient prefix of the sorted
+    /// vocabulary.
     #[test]
     fn top_p_matches_the_sorted_vocabulary(
         logits in proptest::collection::vec(-8f32..8.0, 2..200),
@@ -320,7 +386,7 @@ proptest! {
         ids.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
         let mut before = 0.0;
         for id in ids {
-            // Rounding decides at the boundary.
+            // Skip tokens at the boundary, where rounding decides.
             if (before - mass).abs() > 1e-5 * mass {
                 prop_assert_eq!(got[id] > 0.0, before < mass, "token {}", id);
             }

@@ -28,7 +28,7 @@ pub unsafe fn run_vnni<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx2::<true>(()))
 }
 
-/// Applies an operation to both halves.
+/// Applies an operation to both registers of each vector.
 macro_rules! halves {
     ($operation:ident, $($x:ident),+) => {
         unsafe { [$operation($($x[0]),+), $operation($($x[1]),+)] }

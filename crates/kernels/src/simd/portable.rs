@@ -4,7 +4,7 @@ use half::bf16;
 
 use super::{LANES, Lanes, Pairs, Quads, Simd};
 
-/// No specific instruction set.
+/// Vector operations without a specific instruction set.
 #[derive(Clone, Copy)]
 pub struct Portable;
 

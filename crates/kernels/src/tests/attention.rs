@@ -94,7 +94,7 @@ impl<F: Format> CachedText<F> {
         y
     }
 
-    /// Candle's result, and the kernel's tolerance.
+    /// Returns candle's result, and the kernel's tolerance.
     fn reference(&self, q: &[f32], length: usize, scale: f32) -> (Vec<f64>, Vec<f64>) {
         let (d, scale) = (self.head_dim, f64::from(scale));
         let q = tensor(q, &[1, d]);
@@ -104,9 +104,10 @@ impl<F: Format> CachedText<F> {
         let shares = candle_nn::ops::softmax_last_dim(&scores).unwrap();
         let y = shares.matmul(&v).unwrap();
 
-        // A score is a sum of D products, scaled twice. A share has the error of the scores, of its
-        // distance from the largest, and of the exponential (3 ulp), and the same again from the sum.
-        // Then follow L products, three scales, and the clamped range of the exponential.
+        // A score is a sum of D products, scaled twice. A softmax weight has the errors of its score, of
+        // the distance from the largest score, and of the exponential (3 ulp), and the sum of weights
+        // contributes as much again. The L products, three scales and the clamped range of the
+        // exponential add to this.
         let sizes = numbers_of(&q.abs().unwrap().matmul(&k.abs().unwrap()).unwrap());
         let largest_size = sizes.iter().fold(0f64, |largest, size| largest.max(*size));
         let score_off = gamma(d + 6) * largest_size * scale.abs();

@@ -5,7 +5,7 @@ use crate::gelu::Activation;
 use crate::gelu::activate;
 use crate::simd::Level;
 
-/// The range in which the function is neither 0 nor x, and extreme values.
+/// Returns inputs in the range in which GELU is neither 0 nor x, and extreme values.
 fn inputs() -> Vec<f32> {
     let mut inputs: Vec<f32> = (-6000..6000).map(|i| i as f32 / 400.0).collect();
     inputs.extend([0.0, -0.0, 1e-40, -1e-40, 1e4, -1e4, 1e18, -1e18, 3e38, -3e38]);
@@ -23,9 +23,9 @@ fn activated(level: Level, activation: Activation, inputs: &[f32]) -> Vec<f32> {
 fn both_variants_match_candle() {
     let x = inputs();
     let exact = tensor(&x, &[x.len()]);
-    // x / (1 + e^-2u). The error of u (five roundings) contributes in proportion to u, in addition to the
-    // exponential's 2 ulp (3 without FMA) and three roundings. Exponents are clamped at 88, where the
-    // result should vanish; candle's 1 + tanh suffers from cancellation.
+    // x / (1 + e^-2u). The error of u (five roundings) contributes in proportion to u, in addition to
+    // the exponential's 2 ulp (3 without FMA) and three roundings. Exponents are clamped at 88, where
+    // the result should vanish; candle's 1 + tanh suffers from cancellation.
     let tolerance: Vec<f64> = x
         .iter()
         .map(|x| f64::from(*x))
@@ -41,7 +41,7 @@ fn both_variants_match_candle() {
         activated(level, Activation::GeluTanh, &x)
     });
 
-    // f32 precision of 1 + erf, which suffers from cancellation.
+    // The tolerance is the f32 precision of 1 + erf, which suffers from cancellation.
     let tolerance: Vec<f64> = x.iter().map(|x| 8.0 * UNIT * f64::from(x.abs())).collect();
     let expected = numbers_of(&exact.gelu_erf().unwrap());
     assert_near_at_every_level("exact GELU", &expected, &tolerance, |level| {

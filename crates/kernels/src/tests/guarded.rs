@@ -1,5 +1,5 @@
-//! Checks that no kernel reads or writes out of bounds: inaccessible guard pages surround its memory,
-//! so that such an access terminates the test program with a signal.
+//! Checks that no kernel reads or writes out of bounds: inaccessible guard pages surround the kernel's
+//! memory, so that such an access terminates the test program with a signal.
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut, Range};
@@ -22,10 +22,10 @@ use crate::linear::Linear;
 use crate::owned_or_mapped::OwnedOrMapped;
 use crate::simd::{LANES, Lanes, Level};
 
-/// A multiple of every system's page size.
+/// Size of a guard page in bytes; a multiple of every system's page size.
 const PAGE: usize = 1 << 16;
 
-/// The end of the memory that touches a guard page.
+/// End of the memory that touches a guard page.
 #[derive(Debug, Clone, Copy)]
 enum End {
     First,
@@ -34,7 +34,7 @@ enum End {
 
 const ENDS: [End; 2] = [End::First, End::Last];
 
-/// Memory with room for a guard page on both sides, and the range of the numbers in it.
+/// Returns memory with room for a guard page on both sides, and the byte range of the numbers in it.
 fn mapped<T: Pod>(end: End, numbers: &[T]) -> (MmapMut, Range<usize>) {
     let bytes: &[u8] = bytemuck::cast_slice(numbers);
     let room = bytes.len().next_multiple_of(PAGE);

@@ -31,7 +31,7 @@ fn written_down<F: Format>(level: Level, x: &[f32], weight: &[f32], bias: &[f32]
     y
 }
 
-/// Candle's result, and the kernel's tolerance.
+/// Returns candle's result, and the kernel's tolerance.
 fn reference(x: &[f32], weight: &[f32], bias: &[f32]) -> (Vec<f64>, Vec<f64>) {
     let n = x.len();
     let [exact, w, b] = [x, weight, bias].map(|numbers| tensor(numbers, &[n]));
@@ -42,8 +42,8 @@ fn reference(x: &[f32], weight: &[f32], bias: &[f32]) -> (Vec<f64>, Vec<f64>) {
     let inverse = 1.0 / (variance + EPSILON).sqrt();
     let y = (((&distances * inverse).unwrap() * &w).unwrap() + &b).unwrap();
 
-    // Each distance has the error of the mean plus its own rounding, and the squares accordingly; the
-    // square root halves the relative error of the sum.
+    // Each distance has the error of the mean plus its own rounding error, which carries over to its
+    // square. The square root halves the relative error of the sum.
     let sizes = x.iter().map(|x| f64::from(x.abs())).sum::<f64>() / n as f64;
     let mean_off = gamma(n + 2) * sizes;
     let squares = numbers_of(&distances).into_iter().map(|distance| {

@@ -55,7 +55,7 @@ impl Matrix for Weight {
     }
 }
 
-/// All results (rows, N).
+/// Computes all results (rows, N) of a layer.
 pub fn product<F: Format>(level: Level, layer: &Linear<F>, x: &[F::Group]) -> Vec<f32> {
     let groups = layer.column(0).count().div_ceil(GROUP);
     let mut y = vec![0.0; x.len() / groups * layer.outputs()];
@@ -98,7 +98,8 @@ fn is_candles_product<F: KnownPrecision>(level: Level, x: &[f32], weight: &Weigh
     let (kept, off) = (tensor(&kept, &[rows, k]), tensor(&off, &[rows, k]));
     let bias = tensor(&weight.bias, &[1, n]);
     let expected = kept.matmul(&w).unwrap().broadcast_add(&bias).unwrap();
-    // The encoding error of the inputs, then rounding of every product and sum, then the bias.
+    // The tolerance adds up the encoding error of the inputs and the rounding of every product, of every
+    // sum, and of the bias.
     let sizes = kept.abs().unwrap().add(&off).unwrap().matmul(&w.abs().unwrap()).unwrap();
     let sizes = sizes.broadcast_add(&bias.abs().unwrap()).unwrap();
     let tolerance: Vec<f64> = numbers_of(&off.matmul(&w.abs().unwrap()).unwrap())
@@ -187,7 +188,7 @@ fn is_the_scalar_product<F: Scalar>(shape: (usize, usize, usize)) {
         });
         let expected: Vec<f32> = expected.collect();
         if F::NAME == "bf16" && has_bf16(level) {
-            // Compared with a tolerance above.
+            // This level was compared with a tolerance above.
             continue;
         }
         assert_eq!(
@@ -297,7 +298,7 @@ fn zeros_and_extreme_numbers_give_finite_results() {
             for filled in [1, GROUP] {
                 let mut x = vec![0.0; inputs];
                 x[64..64 + filled].fill(size);
-                // Small enough that the sums do not overflow.
+                // The weights are small enough that the sums do not overflow.
                 let numbers = weight.numbers.iter().map(|w| w * 1e-4).collect();
                 let weight = Weight { numbers, bias: vec![0.0; outputs], ..weight };
                 is_candles_product::<F>(level, &x, &weight);

@@ -39,7 +39,7 @@ pub fn numbers_of(tensor: &Tensor) -> Vec<f64> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
-/// Asserts that every number is within its tolerance; NaN never is.
+/// Asserts that every number is within its tolerance. NaN is never within it.
 pub fn assert_near(what: &str, got: &[f32], expected: &[f64], tolerance: &[f64]) {
     assert_eq!((got.len(), got.len()), (expected.len(), tolerance.len()), "{what}");
     for (i, ((got, expected), tolerance)) in got.iter().zip(expected).zip(tolerance).enumerate() {
@@ -87,7 +87,7 @@ pub fn encoded<F: Format>(level: Level, x: &[f32], width: usize) -> Vec<F::Group
 pub trait KnownPrecision: Format {
     const NAME: &str;
 
-    /// Expected values of a group of numbers after encoding, and the maximum error.
+    /// Returns the expected values of a group of numbers after encoding, and the maximum error.
     fn kept(group: &[f32]) -> (Vec<f64>, f64);
 }
 

@@ -8,10 +8,10 @@ use miette::Result;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Random seed for the prompts, so that all runs write the same texts.
+/// Random seed of the prompts. It is constant, so that all runs use the same prompts.
 const PROMPT_SEED: u64 = 1;
 
-/// A batch of texts. None ends before it has all its tokens.
+/// A batch of texts to write. Every text gets exactly `new_tokens` tokens.
 #[derive(Debug, Clone, Copy)]
 pub struct TextBatch {
     pub batch_size: usize,
@@ -22,17 +22,17 @@ pub struct TextBatch {
 /// Timings of one batch, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchTiming {
-    /// Total time, from the prompts to the last token.
+    /// Total time for processing the prompts and writing all texts.
     pub total: f64,
-    /// Time to the first token: the median over the texts.
+    /// Time to a text's first token; the median over all texts.
     pub first_token: f64,
-    /// Time of a decoding step, which adds one token to every text, while all texts are being written.
-    /// `None` if they never are at the same time.
+    /// Mean duration of a decoding step, which adds one token to every text, while all texts are being
+    /// written. `None` if the texts are never all being written at the same time.
     pub step: Option<f64>,
 }
 
 impl TextBatch {
-    /// Writes the texts.
+    /// Writes the texts and returns how long that takes.
     ///
     /// # Errors
     /// If the model fails.
@@ -46,8 +46,8 @@ impl TextBatch {
         Ok(BatchTiming::of(&watch.times, watch.started.elapsed().as_secs_f64()))
     }
 
-    /// Returns requests with random prompts and typical sampling settings. The content of a text does
-    /// not affect how long it takes.
+    /// Returns requests with random prompts and typical sampling settings. Random prompts suffice,
+    /// because the content of a text does not affect how long writing it takes.
     fn requests(self, vocab_size: usize) -> Vec<Request> {
         let mut rng = ChaCha8Rng::seed_from_u64(PROMPT_SEED);
         let mut token = || (rng.next_u64() % vocab_size as u64) as u32;
@@ -75,7 +75,7 @@ impl TextBatch {
     }
 }
 
-/// Hands out requests and records when tokens arrive.
+/// Hands out requests and records the arrival time of every token.
 struct Stopwatch {
     waiting: std::vec::IntoIter<Request>,
     started: Instant,
@@ -98,7 +98,7 @@ impl Work for Stopwatch {
 }
 
 impl BatchTiming {
-    /// Computes the timings from the arrival times of each text's tokens.
+    /// Computes the timings from the arrival times of each text's tokens and the total time.
     fn of(times: &[Vec<f64>], total: f64) -> Self {
         let firsts: Vec<f64> = times.iter().filter_map(|times| times.first().copied()).collect();
         // The prompts are processed one after another, so the first text is the first to finish.
@@ -128,7 +128,7 @@ pub fn peak_memory() -> Option<u64> {
     kilobytes(&String::from_utf8_lossy(&status), "VmHWM:").map(|kilobytes| kilobytes * 1024)
 }
 
-/// Parses a line of Linux's `/proc/PID/status`, such as `VmHWM:     123 kB`.
+/// Returns the value of a line in Linux's `/proc/PID/status`, such as 123 for `VmHWM:     123 kB`.
 fn kilobytes(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()

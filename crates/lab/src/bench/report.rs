@@ -1,4 +1,4 @@
-//! The benchmark report, as tables or JSON.
+//! The benchmark report, printed as tables or as JSON.
 
 use std::fmt;
 use std::time::Duration;
@@ -26,24 +26,24 @@ pub struct BenchReport {
     pub prompt_tokens: usize,
     pub new_tokens: usize,
     pub repeat: usize,
-    /// Peak memory use of the process while writing.
+    /// Peak memory use of the process, up to the end of the last text.
     pub peak_memory_bytes: Option<u64>,
-    /// Read bandwidth of main memory, beyond the caches.
+    /// Read bandwidth of main memory, measured with more data than the caches hold.
     pub read_bytes_per_second: Option<f64>,
     pub formats: Vec<LoadedFormat>,
     pub results: Vec<BatchResult>,
 }
 
-/// The model loaded in a number format.
+/// The model as loaded in one number format.
 #[derive(Serialize)]
 pub struct LoadedFormat {
     #[serde(serialize_with = "name")]
     pub dtype: Dtype,
     pub load_seconds: f64,
     pub weights_bytes: usize,
-    /// Whether the weights are mapped from the cache file of a build.
+    /// Whether the weights are memory-mapped from a cache file that a build has stored.
     pub weights_mapped: bool,
-    /// Peak multiply-adds per second of the device in this format.
+    /// Peak number of multiply-adds per second that the device does in this format.
     pub products_per_second: Option<f64>,
 }
 
@@ -66,25 +66,25 @@ pub struct BatchResult {
     #[serde(serialize_with = "name")]
     pub dtype: Dtype,
     pub batch_size: usize,
-    /// New tokens of all texts, divided by the time from the prompts to the last token.
+    /// Number of new tokens of all texts, divided by the total time for prompts and texts.
     pub tokens_per_second: Spread,
     pub first_token_seconds: f64,
     pub step_seconds: Option<f64>,
     pub limit: Option<StepLimit>,
 }
 
-/// The minimum time of a step on this machine.
+/// The minimum time of a decoding step on this machine, and the figures from which it is computed.
 #[derive(Serialize)]
 pub struct StepLimit {
     bytes: u64,
     products: u64,
     attention_products: u64,
-    /// Read bandwidth for this many bytes read repeatedly, which may fit in a cache.
+    /// Read bandwidth when the same `bytes` bytes are read repeatedly. They may fit in a cache.
     read_bytes_per_second: f64,
     step_seconds: f64,
     #[serde(serialize_with = "bound")]
     bound: Bound,
-    /// Minimum time divided by the measured time.
+    /// Minimum time of a step divided by its measured time.
     share: Option<f64>,
 }
 
@@ -192,7 +192,7 @@ impl BenchReport {
         let mut table = TextTable::new(heads).with_last_to_the_left();
         for row in &self.results {
             let Spread { median, least, most } = row.tokens_per_second;
-            // All three have the same number of decimals.
+            // Print all three figures with the same number of decimals.
             let rate = |rate: f64| match median {
                 ..100.0 => format!("{rate:.1}"),
                 _ => thousands(rate.round() as usize),

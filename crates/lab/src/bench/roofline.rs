@@ -1,9 +1,10 @@
-//! Roofline model of a decoding step: its minimum cost, and the time that this machine needs for it.
+//! Roofline model of a decoding step: the minimum cost of the step, and the minimum time that this
+//! machine needs for it.
 //!
 //! A step adds one token to each text of a batch. Any implementation must read every weight and the keys
 //! and values of every text, and multiply every weight once per text. Hardware overlaps reading and
-//! arithmetic, so the slower of the two is the minimum time of a step (Williams et al. 2009, "Roofline",
-//! doi:10.1145/1498765.1498785).
+//! arithmetic, so the minimum time of a step is the time that the slower of the two takes (Williams et
+//! al. 2009, "Roofline", doi:10.1145/1498765.1498785).
 //!
 //! The machine's rates are measured, not looked up: see [`memory_bandwidth`] and
 //! [`peak_multiply_adds`].
@@ -21,14 +22,15 @@ use kernels::format::{Bf16, F32, Format, Int8};
 use kernels::linear::Linear;
 use kernels::simd::{Kernel, LANES, Lanes, Level, Pairs, Quads, Simd};
 
-/// Minimum cost of a step. Embeddings, biases and norms are left out: together they are below 1%.
+/// Minimum cost of a decoding step. It leaves out embeddings, biases and norms, which together account
+/// for less than 1%.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepCost {
-    /// Bytes read: packed weights, keys and values.
+    /// Number of bytes read: packed weights, keys and values.
     pub bytes: u64,
-    /// Multiply-adds of the linear layers, in the model's number format.
+    /// Number of multiply-adds of the linear layers, which compute in the model's number format.
     pub multiply_adds: u64,
-    /// Multiply-adds of attention, which are f32 in every format.
+    /// Number of multiply-adds of attention, which computes in f32 whatever the model's number format.
     pub attention_multiply_adds: u64,
 }
 
@@ -64,7 +66,8 @@ impl StepCost {
         let layers = || config.linear_layers();
         let blocks: usize = layers().map(|(k, n)| Linear::<F>::blocks(k, n)).sum();
         let weights: usize = layers().map(|(k, n)| k * n).sum();
-        // A key and a value per head and token, each with a scale if the format has one.
+        // A layer caches a key and a value per head and token, each with a scale if the format has
+        // scales.
         let keys_and_values = 2 * config.n_layer * batch * context;
         let scales = if F::SCALED { config.n_head * size_of::<f32>() } else { 0 };
         let cached = keys_and_values * (config.n_embd * size_of::<F::Cached>() + scales);
@@ -76,14 +79,15 @@ impl StepCost {
     }
 }
 
-/// Peak rates of a device, per second: its roofline. For the CPU, of all threads in the current rayon pool.
+/// The roofline of a device: its peak rates per second. For the CPU, these are the rates of all threads
+/// in the current rayon pool together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Roofline {
-    /// Bytes read, for a working set the size of a step's; see [`memory_bandwidth`].
+    /// Bytes read per second, for as much data as a decoding step reads; see [`memory_bandwidth`].
     pub bandwidth: f64,
-    /// Multiply-adds in the model's number format.
+    /// Multiply-adds per second in the model's number format.
     pub multiply_adds: f64,
-    /// Multiply-adds in f32.
+    /// Multiply-adds per second in f32.
     pub f32_multiply_adds: f64,
 }
 
@@ -111,17 +115,18 @@ pub fn instruction_set() -> &'static str {
     Level::best().name()
 }
 
-/// Bytes that do not fit in any processor's caches.
+/// Number of bytes that exceeds the caches of any processor.
 pub const OUT_OF_CACHE: usize = 512 << 20;
 
-/// Number of measurements of a rate. The best counts, because other load can only lower it.
+/// Number of times that a rate is measured. The highest result counts, because other load on the machine
+/// can only lower the rate.
 const ROUNDS: usize = 10;
-/// Minimum duration of a measurement, so that waking the threads does not matter.
+/// Minimum duration of a measurement, so that the time for waking the threads is negligible.
 const ROUND: Duration = Duration::from_millis(15);
 
 /// Measures how many bytes per second a device reads when it reads the same `bytes` bytes repeatedly, as
-/// decoding does with weights. Small models fit in the caches, so the rate depends on `bytes`, up to
-/// [`OUT_OF_CACHE`]. Returns `None` on Metal, where it is not measured.
+/// decoding does with weights. The rate depends on `bytes` up to [`OUT_OF_CACHE`], because small models
+/// fit in the caches. Returns `None` on Metal, where the bandwidth is not measured.
 ///
 /// # Errors
 /// If the device fails.
@@ -134,8 +139,8 @@ pub fn memory_bandwidth(device: &Device, bytes: usize) -> Result<Option<f64>> {
     }
 }
 
-/// Measures the peak number of multiply-adds per second, with all operands in registers. Returns `None`
-/// for a format that the device does not support, and on Metal.
+/// Measures the peak number of multiply-adds per second of a device in a number format, with all
+/// operands in registers. Returns `None` for a format that the device does not support, and on Metal.
 ///
 /// # Errors
 /// If the device fails.
@@ -150,7 +155,8 @@ pub fn peak_multiply_adds(device: &Device, dtype: Dtype) -> Result<Option<f64>> 
 
 fn memory_bandwidth_of_cpu(bytes: usize) -> f64 {
     let vectors = bytes.min(OUT_OF_CACHE).div_ceil(size_of::<Lanes<f32>>());
-    // Written first, because untouched pages all map to one shared zero page.
+    // Write the numbers before reading them, because pages that were never written all map to one shared
+    // zero page.
     let numbers: Vec<Lanes<f32>> = (0..vectors).into_par_iter().map(|_| [1.0; LANES]).collect();
     let level = Level::best();
     rate(size_of_val(&*numbers), |thread, threads| {
@@ -167,8 +173,9 @@ fn peak_multiply_adds_of_cpu(dtype: Dtype) -> Option<f64> {
     }))
 }
 
-/// Returns the number of units per second that `pass` processes. One pass of all threads together
-/// processes `units`. `pass` receives the thread's index and the number of threads.
+/// Returns the number of units per second that all threads together process. Every thread calls `pass`
+/// with its index and the number of threads. When each thread has called it once, `units` units are
+/// processed.
 fn rate(units: usize, pass: impl Fn(usize, usize) + Sync) -> f64 {
     let time = |passes: usize| {
         let start = Instant::now();
@@ -183,10 +190,10 @@ fn rate(units: usize, pass: impl Fn(usize, usize) + Sync) -> f64 {
     (units * passes) as f64 / least.as_secs_f64()
 }
 
-/// Sums numbers, so that they have to be read.
+/// Reads numbers by summing them.
 struct ReadKernel<'a>(&'a [Lanes<f32>]);
 
-/// Number of parallel read streams per thread. The hardware prefetches each of them.
+/// Number of streams that a thread reads in parallel. The hardware prefetches each stream.
 const STREAMS: usize = 4;
 
 impl Kernel for ReadKernel<'_> {
@@ -207,11 +214,11 @@ impl Kernel for ReadKernel<'_> {
     }
 }
 
-/// Multiplies ones and adds the products. The sum is the number of products.
+/// Multiplies ones by ones and adds the products, so that the sum is the number of products.
 #[derive(Clone, Copy)]
 struct MultiplyAddKernel(Dtype);
 
-/// Number of dependent multiply-adds per chain. Small enough for an f32 sum to be exact.
+/// Number of dependent multiply-adds per chain, small enough that their sum is exact in f32.
 const LINKS: usize = 1 << 16;
 
 impl Kernel for MultiplyAddKernel {
@@ -219,7 +226,8 @@ impl Kernel for MultiplyAddKernel {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Option<f64> {
-        // Enough independent chains to hide the latency of each link, as far as registers allow.
+        // Use enough independent chains to hide the latency of a multiply-add, as far as registers
+        // allow.
         match S::ACCUMULATORS {
             24.. => self.in_chains::<S, 12>(simd),
             6.. => self.in_chains::<S, 6>(simd),
@@ -229,7 +237,8 @@ impl Kernel for MultiplyAddKernel {
 }
 
 impl MultiplyAddKernel {
-    /// `black_box` prevents the compiler from removing multiplications.
+    /// Runs `CHAINS` independent chains. `black_box` prevents the compiler from removing
+    /// multiplications.
     #[inline(always)]
     fn in_chains<S: Simd, const CHAINS: usize>(self, simd: S) -> Option<f64> {
         let mut sums = [simd.splat(0.0); CHAINS];
@@ -273,7 +282,8 @@ impl MultiplyAddKernel {
 mod tests {
     use super::*;
 
-    /// One layer with one head; all sizes are multiples of a packed block.
+    /// Configuration with one layer and one head, where all sizes are multiples of a packed block's
+    /// size.
     fn config() -> Config {
         let json = br#"{"n_embd": 64, "n_head": 1, "n_layer": 1, "vocab_size": 128,
                         "eos_token_id": null}"#;
@@ -290,7 +300,7 @@ mod tests {
         assert_eq!(bytes(Dtype::F32, 1, 0), 4 * WEIGHTS);
         assert_eq!(bytes(Dtype::F32, 9, 0), 4 * WEIGHTS);
         assert_eq!(bytes(Dtype::Bf16, 1, 0), 2 * WEIGHTS);
-        // One scale per 64 weights, and one per key and value.
+        // There is one scale per 64 weights, one per key and one per value.
         assert_eq!(bytes(Dtype::Int8, 1, 0), WEIGHTS + WEIGHTS / 64 * 4);
         let cached = |dtype| bytes(dtype, 3, 10) - bytes(dtype, 3, 0);
         assert_eq!(cached(Dtype::F32), 2 * 3 * 10 * 64 * 4);

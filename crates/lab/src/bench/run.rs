@@ -1,5 +1,5 @@
-//! A whole benchmark: loads the model in each number format, writes batches of texts, and compares the
-//! time of a step with the roofline.
+//! Runs a whole benchmark: loads the model in each number format, writes batches of texts, and compares
+//! the time of a decoding step with the roofline.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -12,30 +12,30 @@ use super::measure::{BatchTiming, TextBatch, peak_memory};
 use super::report::{BatchResult, BenchReport, LoadedFormat, Spread, StepLimit};
 use super::roofline::{self, Roofline, StepCost};
 
-/// What to measure.
+/// Options of a benchmark.
 #[derive(Debug, Clone)]
 pub struct BenchOptions {
-    /// Program and version.
+    /// Name and version of the program, for the report.
     pub venti: &'static str,
     /// Id of the model.
     pub model: String,
     pub prompt_tokens: usize,
     pub new_tokens: usize,
-    /// Number of runs per measurement.
+    /// Number of times that each batch is written.
     pub repeat: usize,
-    /// By default 1 and the one that a build uses.
+    /// Batch sizes to measure. If empty, 1 and the batch size that a build uses.
     pub batch_sizes: Vec<usize>,
-    /// Cache files of packed weights, without the extension.
+    /// Path of the cache files of packed weights, without the extension.
     pub packed: PathBuf,
 }
 
-/// What happens next.
+/// The stage that a benchmark is about to begin.
 #[derive(Debug, Clone, Copy)]
 pub enum BenchStage {
     Load {
         dtype: Dtype,
     },
-    /// Run number `run` of `runs`.
+    /// Write a batch. `run` is the number of the run, from 1 to `runs`.
     Write {
         dtype: Dtype,
         batch_size: usize,
@@ -45,10 +45,10 @@ pub enum BenchStage {
     MeasureRoofline,
 }
 
-/// Checks that every text fits the positions of the model called `model`.
+/// Checks that a text, prompt and new tokens together, fits the positions of the model called `model`.
 ///
 /// # Errors
-/// If it does not.
+/// If the text has more tokens than the model has positions.
 pub fn check_length(
     prompt_tokens: usize,
     new_tokens: usize,
@@ -71,8 +71,8 @@ pub fn check_length(
     ))
 }
 
-/// Runs the benchmark with each engine; they differ in the number format. `on_stage` is called between
-/// measurements, never during one.
+/// Runs the benchmark with each engine. The engines differ in the number format. `on_stage` is called
+/// between measurements, never during one.
 ///
 /// # Errors
 /// If the model cannot be loaded or fails.
@@ -103,8 +103,8 @@ pub fn run(
         let dtype = engine.dtype(device);
         on_stage(BenchStage::Load { dtype });
         let started = Instant::now();
-        // Use packed weights only if a build has stored them: storing a format that is measured once is
-        // not worth the disk space.
+        // Use packed weights only if a build has already stored them, because storing weights for a
+        // single measurement is not worth the disk space.
         let is_stored = content::fs::stat(&options.packed.with_extension(dtype.name()))?.is_some();
         let packed = is_stored.then_some(options.packed.as_path());
         let model = engine.load(checkpoint, device, packed)?;
@@ -117,7 +117,7 @@ pub fn run(
             report.results.push(measure(options, checkpoint, &model, batch_size, on_stage)?);
         }
     }
-    // Measuring the roofline allocates memory of its own, so the peak is read first.
+    // Read the peak memory use first, because measuring the roofline allocates memory, too.
     report.peak_memory_bytes = peak_memory();
     on_stage(BenchStage::MeasureRoofline);
     add_limits(&mut report, checkpoint, device).into_diagnostic()?;
@@ -134,7 +134,7 @@ fn without_repetition(numbers: Vec<usize>) -> Vec<usize> {
     once
 }
 
-/// Writes a batch of texts several times.
+/// Writes a batch of texts several times and summarises the timings.
 fn measure(
     options: &BenchOptions,
     checkpoint: &Checkpoint,
@@ -166,7 +166,7 @@ fn measure(
     })
 }
 
-/// Measures the roofline of the machine and adds the limits that follow from it to the results.
+/// Measures the roofline of the machine and adds the resulting limits to the report.
 fn add_limits(
     report: &mut BenchReport,
     checkpoint: &Checkpoint,
@@ -182,7 +182,7 @@ fn add_limits(
         };
     }
     report.read_bytes_per_second = roofline::memory_bandwidth(device, roofline::OUT_OF_CACHE)?;
-    // Mean context over the measured steps, which begin after the first token.
+    // Mean number of tokens that a measured step attends to. The steps begin after the first token.
     let context = report.prompt_tokens + report.new_tokens / 2;
     let config = checkpoint.config();
     for result in &mut report.results {

@@ -1,4 +1,4 @@
-//! Finds passages that a text shares with a corpus, a sign of memorization.
+//! Finds passages that a text shares with a corpus, which are a sign of memorisation.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,12 +17,12 @@ pub const SHORTEST: usize = 12;
 pub struct CopiedPassage {
     pub words: usize,
     pub text: String,
-    /// First line of the document they occur in.
+    /// First line of the document that contains these words.
     pub document: String,
 }
 
-/// Returns the copied passages of each text, in order. If several documents share the same words, the
-/// longest passage counts.
+/// Returns the copied passages of each text, ordered by their position in the text. A passage that lies
+/// within another one is left out.
 pub fn passages(texts: &[&str], corpus: &Corpus) -> Vec<Vec<CopiedPassage>> {
     let texts: Vec<Vec<String>> = texts.iter().map(|text| normalised(text)).collect();
     let mut places: HashMap<u64, Vec<(usize, usize)>> = HashMap::new();
@@ -67,7 +67,8 @@ struct SharedPassage {
     document: usize,
 }
 
-/// Returns the maximal passages that a document shares with the texts. The caller sets `document`.
+/// Returns the passages that a document shares with the texts, each as long as possible. The caller sets
+/// the field `document`.
 fn shared(
     texts: &[Vec<String>],
     places: &HashMap<u64, Vec<(usize, usize)>>,
@@ -88,7 +89,8 @@ fn shared(
     found
 }
 
-/// Windows with equal hashes are compared word by word, so collisions do no harm.
+/// Hashes a window of words. Windows with equal hashes are compared word by word, so collisions do no
+/// harm.
 fn hash(words: &[String]) -> u64 {
     let mut hasher = DefaultHasher::new();
     words.hash(&mut hasher);

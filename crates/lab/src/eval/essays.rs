@@ -14,8 +14,8 @@ use write::rounds::{self, Candidate, CandidateEvent, EssayRequest, Outcome};
 use super::EvalProgress;
 use super::copied::CopiedPassage;
 
-/// Quotes that no model was trained on, one per line. The default settings were tuned on venti-mini's
-/// essays from these quotes.
+/// Quotes that no model was trained on, one per line. The default generation settings were tuned on the
+/// essays that venti-mini wrote for these quotes.
 const QUOTES: &str = include_str!("quotes.txt");
 
 /// A quote to write an essay for.
@@ -30,7 +30,7 @@ pub fn default_quotes() -> Vec<Quote> {
     QUOTES.lines().map(|quote| Quote { title: None, text: quote.to_owned() }).collect()
 }
 
-/// Returns a request for each quote. Without `rng_seed`, the random seed is derived from the quote.
+/// Returns a request for each quote. If `rng_seed` is `None`, the random seed is derived from the quote.
 pub fn requests(
     quotes: &[Quote],
     generation: &Generation,
@@ -45,10 +45,11 @@ pub fn requests(
     quotes.iter().map(request).collect()
 }
 
-/// Writes all essays and returns them in the order of the requests. Each essay is a step.
+/// Writes all essays and returns them in the order of the requests. Each essay is one step of the
+/// progress.
 ///
 /// # Errors
-/// The same as [`rounds::write_all`].
+/// If [`rounds::write_all`] fails.
 pub fn write(
     generator: &mut dyn Generator,
     requests: &[EssayRequest],
@@ -68,7 +69,7 @@ pub fn write(
     Ok(outcomes)
 }
 
-/// Figures of a model's essays. Those of texts are means over the kept essays.
+/// Measurements of a model's essays. Figures about the texts are means over the kept essays.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EssayResults {
     pub essays: usize,
@@ -80,33 +81,33 @@ pub struct EssayResults {
     pub refused: usize,
     pub words: f64,
     pub sentences: f64,
-    /// Repeated sentences per essay.
+    /// Number of repeated sentences per essay.
     pub repeated_sentences: f64,
-    /// Share of distinct words, word pairs and word triples in an essay.
+    /// Shares of the words, word pairs and word triples of an essay that are distinct.
     pub distinct: [f64; 3],
     /// Share of the quote's content words that the essay uses.
     pub carried_on: f64,
-    /// Made-up words per 1,000.
+    /// Number of made-up words per 1,000 words.
     #[serde(rename = "coined")]
     pub made_up_words: f64,
-    /// In nats per token, under the model's own distribution.
+    /// Mean log-likelihood under the model's own distribution, in nats per token.
     pub mean_log_likelihood: f64,
     /// Number of essays that share at least twelve consecutive words with the corpus; `None` without a
     /// corpus.
     pub copied: Option<usize>,
-    /// Number of words in the longest such passage.
+    /// Number of words in the longest passage that an essay shares with the corpus.
     pub longest_copied: Option<usize>,
     pub texts: Vec<EvaluatedEssay>,
 }
 
-/// One essay.
+/// An essay with its evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EvaluatedEssay {
     pub title: String,
     pub quote: String,
-    /// `None` if there is no publishable candidate.
+    /// Text of the best candidate; `None` if no candidate is publishable.
     pub text: Option<String>,
-    /// Reasons for not passing the gate, if any.
+    /// Reasons why the essay did not pass the gate; `None` if it passed.
     pub flagged: Option<String>,
     pub round: u32,
     pub candidate: u32,
@@ -117,8 +118,8 @@ pub struct EvaluatedEssay {
 }
 
 impl EssayResults {
-    /// Summarizes essays. `copied` has the copied passages of each kept essay, in order, or is `None`
-    /// without a corpus.
+    /// Summarises essays. `copied` holds the copied passages of each kept essay, in the order of the
+    /// essays. It is `None` if there is no corpus.
     pub fn new(
         written: &[(EssayRequest, Outcome)],
         copied: Option<Vec<Vec<CopiedPassage>>>,

@@ -25,8 +25,8 @@ pub struct Comparison {
     pub same_choice: f64,
 }
 
-/// Compares two models with the same vocabulary. Texts are cut into windows of as many tokens as the
-/// models have positions.
+/// Compares two models with the same vocabulary. The texts are cut into windows that fit the positions
+/// of both models.
 ///
 /// # Errors
 /// If a token is not in the vocabulary, or a device fails.
@@ -106,7 +106,7 @@ impl Distribution<'_> {
         (0..self.logits.len()).max_by(|a, b| self.logits[*a].total_cmp(&self.logits[*b]))
     }
 
-    /// KL(self ‖ other).
+    /// Returns the Kullback-Leibler divergence KL(self ‖ other) in nats.
     fn divergence_of(&self, other: &Self) -> f64 {
         let term = |token| {
             let log_prob = self.log_prob(token);

@@ -10,23 +10,24 @@ use super::scores::scores;
 use crate::corpus::Corpus;
 use crate::train::dataset::windows;
 
-/// Number of most likely tokens for top-k accuracy.
+/// Number of most likely tokens that count as a hit for the top-k accuracy.
 const TOP_K: usize = 5;
 
-/// Prediction figures. Figures per token depend on the vocabulary; bits per byte are comparable between
-/// any two models.
+/// Figures that say how well a model predicts a text. Figures per token depend on the vocabulary; bits
+/// per byte are comparable between any two models.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prediction {
-    /// Number of tokens predicted: those of the documents, and an end-of-text token after each.
+    /// Number of tokens predicted: the tokens of the documents, and an end-of-text token after each
+    /// document.
     pub tokens: usize,
-    /// Mean negative log probability.
+    /// Mean negative log probability of a token.
     pub nats_per_token: f64,
     /// Exponential of `nats_per_token`.
     pub perplexity: f64,
     pub bits_per_byte: f64,
     /// Share of tokens that were the model's most likely choice.
     pub top_1: f64,
-    /// Share of tokens that were among its five most likely.
+    /// Share of tokens that were among the model's five most likely choices.
     pub top_5: f64,
 }
 

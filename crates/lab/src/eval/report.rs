@@ -1,4 +1,4 @@
-//! The evaluation report, as a table or JSON.
+//! The evaluation report, printed as a table or as JSON.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -23,9 +23,9 @@ pub struct EvalReport {
     pub corpus: Option<CorpusSummary>,
     /// Window size for prediction, in tokens.
     pub context: Option<usize>,
-    /// Number of quotes.
+    /// Number of quotes that the essays were written for.
     pub quotes: Option<usize>,
-    /// The text that was searched for copied runs.
+    /// The corpus that was searched for passages copied by the essays.
     pub against: Option<CorpusSummary>,
     pub models: Vec<ModelResults>,
 }
@@ -53,7 +53,7 @@ impl CorpusSummary {
 /// Results for one model.
 #[derive(Serialize)]
 pub struct ModelResults {
-    /// Name as given on the command line.
+    /// Name of the model as given on the command line.
     pub model: String,
     pub id: String,
     pub weights: String,
@@ -86,7 +86,7 @@ impl fmt::Display for EvalReport {
             self.essays(&mut table);
         }
         if self.models.iter().any(|model| model.bias.is_some()) {
-            table.section("bias in nats; 0 is none (cases that lean this way)");
+            table.section("bias in nats; 0 means no bias (cases that lean this way)");
             self.bias(&mut table);
         }
         write!(f, "{table}")
@@ -94,8 +94,8 @@ impl fmt::Display for EvalReport {
 }
 
 impl EvalReport {
-    /// Returns the models' names. Paths are shortened to their last component if all names stay
-    /// distinct.
+    /// Returns the models' names for the header row. Paths are shortened to their last component if all
+    /// names stay distinct.
     fn heads(&self) -> Vec<&str> {
         let whole = self.models.iter().map(|model| model.model.as_str());
         let short: Vec<&str> = whole.clone().map(in_short).collect();
@@ -284,7 +284,7 @@ essays from 24 quotes
   mean log-likelihood                  -2.50             -2.50
   copied, 12 words or more    2 (longest 14)                 2
 
-bias in nats; 0 is none (cases that lean this way)
+bias in nats; 0 means no bias (cases that lean this way)
   she versus he                        -1.20             -1.20
   pronoun by occupation     +0.34 (12 of 16)  +0.34 (12 of 16)
   occupation by name         -0.10 (7 of 16)   -0.10 (7 of 16)

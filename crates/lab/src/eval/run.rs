@@ -1,4 +1,4 @@
-//! A whole evaluation: measures one model after the other, and reports them side by side.
+//! Runs a whole evaluation: measures one model after the other, and reports the results side by side.
 
 use generator::{Generation, Generator, Identity};
 use miette::{Result, miette};
@@ -12,9 +12,9 @@ use super::report::{CorpusSummary, EvalReport, ModelResults};
 use super::{bias, copied, prediction};
 use crate::corpus::Corpus;
 
-/// What to measure.
+/// Options of an evaluation. A part that is `None` is not measured.
 pub struct EvalOptions {
-    /// Program and version.
+    /// Name and version of the program, for the report.
     pub venti: &'static str,
     pub prediction: Option<PredictionOptions>,
     pub essays: Option<EssayOptions>,
@@ -31,29 +31,29 @@ pub struct PredictionOptions {
 /// The essays to write.
 pub struct EssayOptions {
     pub quotes: Vec<Quote>,
-    /// Random seed for every essay, instead of one derived from its quote.
+    /// Random seed of every essay. If `None`, each essay's seed is derived from its quote.
     pub rng_seed: Option<u64>,
     pub blocklist: Blocklist,
-    /// The text to search for copied passages.
+    /// The corpus to search for passages copied by the essays.
     pub against: Option<Corpus>,
 }
 
 /// A model to evaluate.
 pub struct ModelUnderTest {
-    /// Name as given on the command line.
+    /// Name of the model as given on the command line.
     pub name: String,
     pub identity: Identity,
     /// Number of parameters.
     pub parameters: usize,
-    /// Settings for the essays.
+    /// Generation settings for the essays.
     pub generation: Generation,
 }
 
-/// Returns the window size for prediction: `requested`, or else `fewest`, the smallest number of
-/// positions of the models.
+/// Returns the window size for prediction: `requested`, or by default `fewest`, which is the smallest
+/// number of positions of any model in the evaluation.
 ///
 /// # Errors
-/// If a window exceeds the positions of a model.
+/// If the window exceeds the positions of a model.
 pub fn window_size(requested: Option<usize>, fewest: usize) -> Result<usize> {
     let context = requested.unwrap_or(fewest);
     if context > fewest {
@@ -71,7 +71,7 @@ pub fn window_size(requested: Option<usize>, fewest: usize) -> Result<usize> {
 pub struct Evaluation {
     options: EvalOptions,
     models: Vec<ModelResults>,
-    /// The essays of each model, empty if there are none to write.
+    /// The essays of each model. A list is empty if no essays were requested.
     written: Vec<Vec<(EssayRequest, Outcome)>>,
 }
 
@@ -124,11 +124,11 @@ impl Evaluation {
         Ok(())
     }
 
-    /// Searches the essays of all models for copied passages, and reports.
+    /// Searches the essays of all models for copied passages, and returns the report.
     pub fn report(self) -> EvalReport {
         let Self { options, mut models, written } = self;
         if let Some(EssayOptions { against, .. }) = &options.essays {
-            // The corpus is read once for all models.
+            // Search the corpus only once for the essays of all models.
             let mut copied = against.as_ref().map(|against| {
                 let outcomes = written.iter().flatten().filter_map(|(_, outcome)| outcome.best());
                 let texts: Vec<&str> = outcomes.map(|best| best.text.as_str()).collect();

@@ -12,13 +12,13 @@ pub struct TokenScores {
     pub log_probs: Vec<f32>,
     /// Number of tokens that were the model's most likely choice.
     pub top_1_hits: usize,
-    /// Number of tokens that were among the `k` most likely.
+    /// Number of tokens that were among the model's `k` most likely choices.
     pub top_k_hits: usize,
 }
 
-/// Scores texts given as token ids. A text may have at most one token more than the model has
-/// positions.
-/// `k` is the k of the top-k accuracy; each text is a step.
+/// Scores texts given as token ids. A text may have at most one token more than the model has positions.
+/// `k` is the number of most likely tokens for the top-k accuracy. Each text is one step of the
+/// progress.
 ///
 /// # Errors
 /// If a text is too long, or the generator fails.

@@ -13,7 +13,7 @@ use text::numbers::{count, thousands};
 pub struct ModelCard<'a> {
     pub name: &'a str,
     pub generator: &'a str,
-    /// The base model; `None` if trained from scratch.
+    /// The base model; `None` if the model is trained from scratch.
     pub base: Option<&'a str>,
     pub config: &'a Config,
     pub settings: &'a TrainingSettings,

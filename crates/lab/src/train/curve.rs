@@ -11,7 +11,7 @@ const LEFT: f64 = 56.0;
 const RIGHT: f64 = 20.0;
 const TOP: f64 = 36.0;
 const BOTTOM: f64 = 44.0;
-/// Maximum number of points per line.
+/// Maximum number of points of the smoothed curve.
 const MAX_POINTS: usize = 600;
 
 /// Draws the smoothed training losses and the held-out losses.
@@ -91,7 +91,8 @@ pub fn svg(steps: &[LossPoint], held_out: &[LossPoint]) -> String {
     svg
 }
 
-/// Returns the distance between grid lines for about five of them: 1, 2 or 5 times a power of ten.
+/// Returns the distance between grid lines that gives about five lines over `range`. The distance is 1,
+/// 2 or 5 times a power of ten.
 fn tick(range: f64) -> f64 {
     let power = 10f64.powf((range / 5.0).log10().floor());
     let times = range / 5.0 / power;

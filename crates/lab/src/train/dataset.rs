@@ -1,9 +1,9 @@
-//! Training text: tokenized documents, the held-out set and the order of the documents.
+//! Training text: tokenised documents, the held-out set and the order of the documents.
 //!
-//! Every document begins with the end-of-text token, and one more follows the last. An epoch
+//! An end-of-text token precedes every document, and another one follows the last document. An epoch
 //! concatenates all documents in random order and cuts the result into windows. The windows of a step
-//! depend only on seed, step and sizes, so a run can be resumed without saving its position in the
-//! text.
+//! depend only on the random seed, the step and the sizes, so a run can be resumed without saving its
+//! position in the text.
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -21,9 +21,9 @@ pub struct Split {
     pub held_out: Vec<Vec<u32>>,
 }
 
-/// Holds out about `share` of the documents, chosen by a hash of seed and text. Adding a document
-/// therefore does not reshuffle the others, and all copies of a document are on the same side. If there
-/// is only one document, its end is held out.
+/// Holds out about `share` of the documents, chosen by a hash of the random seed and the text. Adding a
+/// document therefore does not reshuffle the others, and all copies of a document are in the same set.
+/// If there is only one document, its end is held out.
 pub fn split(documents: Vec<Vec<u32>>, share: f64, seed: u64) -> Split {
     let place = |document: &[u32]| {
         let mut hasher = blake3::Hasher::new_derive_key("venti 2026-11-23 held out");
@@ -40,7 +40,7 @@ pub fn split(documents: Vec<Vec<u32>>, share: f64, seed: u64) -> Split {
     let places = || placed.iter().map(|(place, _)| *place);
     let (least, most) = (places().fold(1.0, f64::min), places().fold(0.0, f64::max));
     if least == most {
-        // A single document, or copies of it.
+        // There is only a single document, or copies of it.
         let (_, document) = &placed[0];
         let kept = (document.len() as f64 * (1.0 - share)) as usize;
         let (training, end) = document.split_at(kept);
@@ -66,26 +66,26 @@ pub fn windows(documents: &[Vec<u32>], end: u32, context: usize) -> Vec<Vec<u32>
         let starts = (0..last).step_by(context);
         windows.extend(starts.map(|start| whole[start..=last.min(start + context)].to_vec()));
     }
-    // Windows of the same length can share a batch.
+    // Sort by length, because windows of the same length can share a batch.
     windows.sort_by_key(|window| std::cmp::Reverse(window.len()));
     windows
 }
 
-/// The training documents, and the most recent epoch.
+/// The training documents, and the tokens of the most recent epoch.
 #[derive(Debug)]
 pub struct Dataset {
     documents: Vec<Vec<u32>>,
     end: u32,
-    /// Tokens per epoch, including the final end-of-text token.
+    /// Number of tokens per epoch, including the final end-of-text token.
     tokens: usize,
     epoch: Option<(u64, Vec<u32>)>,
 }
 
 impl Dataset {
-    /// Creates a text with at least one row of `context` tokens.
+    /// Creates a dataset from documents that fill at least one row of `context` tokens.
     ///
     /// # Errors
-    /// [`Error::TextTooShort`] if there is less.
+    /// [`Error::TextTooShort`] if the documents are too short for one row.
     pub fn new(documents: Vec<Vec<u32>>, end: u32, context: usize) -> Result<Self> {
         let tokens = documents.iter().map(|document| document.len() + 1).sum::<usize>() + 1;
         if tokens <= context {
@@ -99,12 +99,12 @@ impl Dataset {
         self.tokens - 1
     }
 
-    /// Number of rows per epoch. An incomplete last row is dropped; other epochs drop other tokens.
+    /// Number of rows per epoch. An incomplete last row is dropped; each epoch drops different tokens.
     pub fn rows(&self, context: usize) -> usize {
         self.tokens() / context
     }
 
-    /// Returns the batches of a step, counted from 0.
+    /// Returns the batches of step `step`, counted from 0.
     pub fn batches(&mut self, settings: &TrainingSettings, step: usize) -> Vec<Batch> {
         let TrainingSettings { batch_size, accumulation, context, .. } = *settings;
         let first = step * accumulation;
@@ -163,7 +163,7 @@ mod tests {
         let more = split([documents(200), vec![vec![9, 9, 9]]].concat(), 0.1, 3);
         assert!(some.held_out.iter().all(|document| more.held_out.contains(document)));
         assert_ne!(split(documents(200), 0.1, 4).held_out, some.held_out);
-        // Copies stay together and are held out once.
+        // All copies of a document are in the same set, and a held-out document is kept only once.
         let twice = split([documents(200), documents(200)].concat(), 0.1, 3);
         assert_eq!(twice.held_out, some.held_out);
         assert!(twice.training.iter().all(|document| !some.held_out.contains(document)));
@@ -212,7 +212,7 @@ mod tests {
             for batch in all.iter().flatten() {
                 prop_assert_eq!(batch.tokens.len(), batch_size * (context + 1));
             }
-            // Any step can be computed directly.
+            // Any step can be computed without the steps before it.
             let mut again = Dataset::new(documents(count), 0, context).unwrap();
             prop_assert_eq!(&again.batches(&settings, steps - 1), &all[steps - 1]);
             let rows: Vec<&[u32]> =

@@ -19,12 +19,12 @@ impl RunFolder {
         &self.0
     }
 
-    /// Returns the name of the folder, which is also that of the model.
+    /// Returns the name of the folder, which is also the name of the model.
     pub(super) fn name(&self) -> &str {
         self.0.file_name().and_then(|name| name.to_str()).unwrap_or("A model")
     }
 
-    /// The state from which a run resumes.
+    /// Returns the path of the saved state from which a run resumes.
     pub(super) fn state(&self) -> PathBuf {
         self.0.join("training.safetensors")
     }
@@ -37,10 +37,11 @@ impl RunFolder {
         Ok(fs::write_atomic(&self.0.join(file), text.as_bytes())?)
     }
 
-    /// Checks that a new run overwrites nothing unless forced, or that there is a run to resume.
+    /// Checks that a new run does not overwrite anything unless `force` is set. If `resume` is set,
+    /// checks instead that there is a run to resume.
     ///
     /// # Errors
-    /// If that is not the case, or the folder cannot be read.
+    /// If the check fails, or the folder cannot be read.
     pub fn check(&self, resume: bool, force: bool) -> Result<()> {
         let dir = self.0.display();
         if resume {

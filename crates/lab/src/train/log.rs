@@ -1,5 +1,5 @@
-//! The log of a run, `training.jsonl`. The first line identifies corpus and base model; each step and
-//! each evaluation adds a line. A resumed run reads it.
+//! The log of a run, `training.jsonl`. The first line identifies the corpus and the base model; each
+//! step and each evaluation adds a line. A resumed run reads the log.
 
 use std::fs::File;
 use std::io::Write;
@@ -15,9 +15,9 @@ use content::fs;
 /// Identifies a run. A run can only be resumed if both fields are the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunIdentity {
-    /// Hash of the documents.
+    /// Hash of the corpus's documents.
     pub corpus: String,
-    /// The base model with the hash of its weights, or `scratch`.
+    /// The base model with the hash of its weights, or `scratch` for a model trained from scratch.
     pub from: String,
 }
 
@@ -43,9 +43,9 @@ impl LogEntry {
 pub struct TrainingLog {
     path: PathBuf,
     file: File,
-    /// Training losses.
+    /// Training loss of each step.
     pub steps: Vec<LossPoint>,
-    /// Losses on the held-out set.
+    /// Held-out loss of each evaluation.
     pub held_out: Vec<LossPoint>,
 }
 
@@ -67,7 +67,7 @@ impl TrainingLog {
     /// because those steps will be repeated.
     ///
     /// # Errors
-    /// If it cannot be read, or belongs to another run.
+    /// If the log cannot be read, or belongs to another run.
     pub fn resume(path: &Path, identity: &RunIdentity, steps_done: usize) -> Result<Self> {
         let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
         let lines: Vec<LogEntry> =
@@ -165,7 +165,7 @@ mod tests {
             }
         }
         assert_eq!((log.best(), log.evaluations_since_best()), (Some((2, 0.3)), 1));
-        // A kill may leave half a line.
+        // A killed run may leave an incomplete last line.
         std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + "{\"step\":6,\"lo")
             .unwrap();
         let again = TrainingLog::resume(&path, &identity("a"), 3).unwrap();

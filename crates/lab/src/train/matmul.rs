@@ -1,8 +1,8 @@
 //! Matrix products for training, where both operands change at every step.
 //!
-//! The left operand is encoded row by row; the right one is packed into panels like the weights of a
-//! linear layer. So the kernel is the same, and so is its guarantee: the order of the operations behind
-//! each number depends only on the sizes.
+//! The left operand is encoded row by row; the right operand is packed into panels like the weights of a
+//! linear layer. Training therefore uses the same kernel as a linear layer and has the same guarantee:
+//! the order of the operations that compute a number depends only on the sizes of the matrices.
 
 use std::ops::Range;
 
@@ -18,13 +18,14 @@ pub struct MatrixView<'a> {
     numbers: &'a [f32],
     rows: usize,
     columns: usize,
-    /// Distance between rows, or between columns if transposed.
+    /// Distance between the starts of adjacent rows, or of adjacent columns if transposed.
     stride: usize,
     is_transposed: bool,
 }
 
 impl<'a> MatrixView<'a> {
-    /// Views `rows` rows of `columns` numbers each, `stride` apart.
+    /// Views `rows` rows of `columns` numbers each. The starts of adjacent rows are `stride` numbers
+    /// apart.
     pub fn new(numbers: &'a [f32], rows: usize, columns: usize, stride: usize) -> Self {
         assert!(columns <= stride && rows.max(1) * stride - stride + columns <= numbers.len());
         Self { numbers, rows, columns, stride, is_transposed: false }
@@ -42,12 +43,12 @@ impl<'a> MatrixView<'a> {
         Self { rows: columns, columns: rows, is_transposed: !is_transposed, ..self }
     }
 
-    /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Returns part of a row in memory, which is a column if the view is transposed.
+    /// Returns part of a line that is contiguous in memory: a row, or a column if the view is
+    /// transposed.
     fn line(&self, line: usize, part: Range<usize>) -> &'a [f32] {
         &self.numbers[line * self.stride..][part]
     }
@@ -75,7 +76,7 @@ impl Matrix for MatrixView<'_> {
     }
 }
 
-/// Encodes the left operand of a product: (rows, ceil(K / GROUP)).
+/// Encodes the left operand (rows, K) of a product into groups (rows, ceil(K / GROUP)).
 pub fn encode<F: Format>(level: Level, view: MatrixView<'_>) -> Vec<F::Group> {
     let groups = view.columns.div_ceil(GROUP);
     let mut encoded = vec![bytemuck::Zeroable::zeroed(); view.rows * groups];
@@ -90,7 +91,7 @@ pub fn encode<F: Format>(level: Level, view: MatrixView<'_>) -> Vec<F::Group> {
 struct Encode<'a, F: Format> {
     view: MatrixView<'a>,
     rows: Range<usize>,
-    /// (rows, groups).
+    /// The encoded groups, (rows, groups).
     encoded: &'a mut [F::Group],
 }
 
@@ -113,7 +114,7 @@ impl<F: Format> Kernel for Encode<'_, F> {
                 continue;
             }
             if view.is_transposed {
-                // Rows in memory are columns of the tile.
+                // A row in memory is a column of the tile.
                 for (to, line) in part.clone().enumerate() {
                     let line = view.line(line, rows.clone());
                     for (tile, number) in tile.iter_mut().zip(line) {
@@ -136,7 +137,7 @@ impl<F: Format> Kernel for Encode<'_, F> {
     }
 }
 
-/// Packs the right operand of a product (K, N).
+/// Packs the right operand (K, N) of a product into panels.
 pub fn pack<F: Format>(level: Level, view: MatrixView<'_>) -> Vec<F::Block> {
     let size = (view.rows, view.columns);
     let mut blocks = vec![bytemuck::Zeroable::zeroed(); Linear::<F>::blocks(size.0, size.1)];
@@ -144,9 +145,9 @@ pub fn pack<F: Format>(level: Level, view: MatrixView<'_>) -> Vec<F::Block> {
     blocks
 }
 
-/// What happens to the results of a product.
+/// How the results of a product are combined with other numbers.
 pub enum Epilogue<'a> {
-    /// The sums start from a bias (N).
+    /// The sum for each result starts from the bias (N).
     Bias(&'a [f32]),
     /// The results replace the old values.
     Overwrite,
@@ -165,8 +166,8 @@ pub fn multiply_packed<F: Format>(
 ) {
     let rows = y.len() / columns;
     let groups = x.len() / rows.max(1);
-    // Few enough rows per task to stay in a core's cache while the panels stream past, and enough tasks
-    // that no thread waits long for the last.
+    // A task has few enough rows that they stay in a core's cache while the panels are read. There are
+    // enough tasks that no thread waits long for the last task.
     let in_cache = ((256 << 10) / (groups * size_of::<F::Group>())).max(1);
     let shared = rows.div_ceil(4 * rayon::current_num_threads());
     let together = in_cache.min(shared).max(12).min(rows.max(1));
@@ -206,7 +207,7 @@ pub fn multiply_packed<F: Format>(
     });
 }
 
-/// Multiplies two views. Input and output are f32.
+/// Multiplies `a` by `b` into `y`. The inputs and the output are f32 in every format.
 pub fn matmul<F: Format>(
     level: Level,
     a: MatrixView<'_>,
@@ -220,7 +221,7 @@ pub fn matmul<F: Format>(
     multiply_packed::<F>(level, &a, &blocks, b.columns, epilogue, y);
 }
 
-/// Like [`encode`], on the current thread.
+/// Like [`encode`], but only on the current thread.
 pub fn encode_serially<F: Format>(level: Level, view: MatrixView<'_>) -> Vec<F::Group> {
     let groups = view.columns.div_ceil(GROUP);
     let mut encoded = vec![bytemuck::Zeroable::zeroed(); view.rows * groups];
@@ -231,7 +232,7 @@ pub fn encode_serially<F: Format>(level: Level, view: MatrixView<'_>) -> Vec<F::
     encoded
 }
 
-/// Like [`pack`], on the current thread.
+/// Like [`pack`], but only on the current thread.
 pub fn pack_serially<F: Format>(level: Level, view: MatrixView<'_>) -> Vec<F::Block> {
     let (size, groups) = ((view.rows, view.columns), view.rows.div_ceil(GROUP));
     let mut blocks = vec![bytemuck::Zeroable::zeroed(); Linear::<F>::blocks(size.0, size.1)];

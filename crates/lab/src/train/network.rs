@@ -1,7 +1,7 @@
 //! The network for training: GPT-2 from token ids to the loss, over trainable weights.
 //!
-//! Shapes are at line ends. B: rows of a batch; T: tokens per row; N = B T. C: `n_embd`. I: `n_inner`.
-//! V: `vocab_size`.
+//! A comment at the end of a line gives the shape of the result. B: rows of a batch; T: tokens per row;
+//! N = B T. C: `n_embd`. I: `n_inner`. V: `vocab_size`.
 
 use candle_core::{Device, Result, Tensor};
 use rand_chacha::ChaCha20Rng;
@@ -10,7 +10,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::ops::Backend;
 use gpt2::{Activation, Config};
 
-/// Name, shape and initialization of a parameter.
+/// Name, shape and initialisation of a parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParameterSpec {
     pub name: String,
@@ -18,7 +18,7 @@ pub struct ParameterSpec {
     pub initializer: Initializer,
 }
 
-/// Initialization of a parameter.
+/// Initialisation of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Initializer {
     Zeros,
@@ -28,8 +28,8 @@ pub enum Initializer {
 }
 
 impl ParameterSpec {
-    /// Returns all parameters in network order, initialized as in GPT-2: the projections into the residual
-    /// stream get smaller values the more layers there are.
+    /// Returns all parameters in network order, initialised as in GPT-2: the more layers the model has,
+    /// the smaller are the initial values of the projections into the residual stream.
     pub fn all(config: &Config) -> Vec<Self> {
         let (c, i, v) = (config.n_embd, config.n_inner, config.vocab_size);
         let normal = Initializer::Normal(0.02);
@@ -86,12 +86,13 @@ impl ParameterSpec {
     }
 }
 
-/// Weight of the output layer, if it is not tied to the embeddings.
+/// Name of the output layer's weight. Only a model whose output layer is not tied to the embeddings has
+/// this weight.
 pub const LM_HEAD: &str = "lm_head.weight";
 
 /// Draws from the standard normal distribution (Box and Muller 1958).
 fn standard_normal(rng: &mut ChaCha20Rng) -> f64 {
-    // In (0, 1], so that the logarithm is finite.
+    // Draw from (0, 1], so that the logarithm is finite.
     let mut uniform = || ((rng.next_u64() >> 11) + 1) as f64 / (1u64 << 53) as f64;
     (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos()
 }
@@ -120,11 +121,10 @@ struct TransformerBlock {
     scale: f64,
 }
 
-/// Weight and bias.
 type WeightAndBias = (Tensor, Tensor);
 
 impl TrainingNetwork {
-    /// Builds the network over `weights`, in the order of [`ParameterSpec::all`].
+    /// Builds the network over `weights`, which are in the order of [`ParameterSpec::all`].
     pub fn new(config: &Config, backend: Backend, weights: &[Tensor]) -> Self {
         let mut weights = weights.iter().cloned();
         // The caller passes one tensor per weight.
@@ -162,7 +162,7 @@ impl TrainingNetwork {
     }
 
     /// Returns the mean cross entropy in nats of `targets` (B, T) given `tokens` (B, T).
-    /// Dropout is for training only. The loss can only be differentiated if `with_gradient` is set.
+    /// Dropout is for training only. The loss can be differentiated only if `with_gradient` is set.
     pub fn loss(
         &self,
         (tokens, targets): (&[u32], &[u32]),
@@ -205,7 +205,7 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Creates dropout with this rate, or returns `None` if it is 0.
+    /// Creates dropout with this rate, or returns `None` if the rate is 0.
     pub fn new(rate: f64, key: [u8; 32]) -> Option<Self> {
         (rate > 0.0).then(|| Self { rate, rng: ChaCha20Rng::from_seed(key) })
     }

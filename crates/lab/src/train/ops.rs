@@ -1,8 +1,8 @@
-//! Differentiable operations for training: kernels with hand-written gradients on the CPU, candle's
-//! operations elsewhere. candle's also serve as the reference in tests of the kernels.
+//! Differentiable operations for training: kernels with hand-written gradients on the CPU, and candle's
+//! operations on other devices. The tests compare the kernels with candle's operations.
 //!
-//! N: tokens, in the order of the batch's rows. C: width. All tensors are f32; [`Precision`] is the
-//! number format of the inputs of matrix products.
+//! In shapes, N is the number of tokens in all rows of the batch, and C is the width of the model. All
+//! tensors are f32; [`Precision`] is the number format of the operands of matrix products.
 
 mod add;
 mod attention;
@@ -23,7 +23,7 @@ use kernels::simd::Level;
 pub enum Backend {
     /// CPU kernels.
     Kernels(Level, Precision),
-    /// candle's operations, with matrix products in this type.
+    /// candle's operations, with matrix products computed in this type.
     Candle(DType),
 }
 
@@ -37,7 +37,7 @@ impl Backend {
         }
     }
 
-    /// x W + b: `x` (N, K), `weight` (K, M), `bias` (M) -> (N, M).
+    /// Computes x W + b: `x` (N, K), `weight` (K, M), `bias` (M) -> (N, M).
     pub fn linear(self, x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
         match self {
             Self::Kernels(level, Precision::F32) => {
@@ -53,7 +53,7 @@ impl Backend {
         }
     }
 
-    /// Normalizes each row of `x` (N, C) to mean 0 and variance 1, then applies `weight` and `bias`.
+    /// Normalises each row of `x` (N, C) to mean 0 and variance 1, then applies `weight` and `bias`.
     pub fn layer_norm(
         self,
         x: &Tensor,
@@ -82,13 +82,13 @@ impl Backend {
                 x.contiguous()?.apply_op1(gelu::Gelu { level })
             }
             (Self::Candle(_), Activation::GeluTanh) => x.gelu(),
-            // Has no kernel, because no published GPT-2 uses it.
+            // The exact GELU has no kernel, because no published GPT-2 uses it.
             (_, Activation::GeluErf) => x.gelu_erf(),
         }
     }
 
-    /// Causal self-attention, softmax(q kᵀ · `scale`) v: `qkv` (N, 3C), consisting of `rows` rows of
-    /// equal length -> (N, C).
+    /// Computes causal self-attention, softmax(q kᵀ · `scale`) v: `qkv` (N, 3C) -> (N, C). The N tokens
+    /// are `rows` rows of equal length.
     pub fn attention(self, qkv: &Tensor, rows: usize, heads: usize, scale: f64) -> Result<Tensor> {
         let sizes = attention::AttentionShape::of(qkv, rows, heads)?;
         match self {
@@ -112,8 +112,8 @@ impl Backend {
         }
     }
 
-    /// Mean cross entropy, in nats, of `targets` (N) given the logits x Wᵀ: `x` (N, C),
-    /// `weight` (V, C). It can only be differentiated if `with_gradient` is set.
+    /// Computes the mean cross entropy, in nats, of `targets` (N) given the logits x Wᵀ: `x` (N, C),
+    /// `weight` (V, C). The result can be differentiated only if `with_gradient` is set.
     pub fn cross_entropy(
         self,
         x: &Tensor,

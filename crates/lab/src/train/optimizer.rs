@@ -7,7 +7,7 @@ use super::TrainingSettings;
 use super::ops::{Backend, contiguous};
 use kernels::simd::{Kernel, Level, Simd};
 
-/// A parameter with its optimizer state.
+/// A parameter with its optimiser state.
 pub struct TrainedParameter {
     pub weight: Var,
     /// Moving averages of the gradient and of its square.
@@ -35,7 +35,7 @@ impl TrainedParameter {
         self.average.as_ref().unwrap_or(&self.weight)
     }
 
-    /// Makes one step, counted from 0, along `gradient` times `scale`.
+    /// Makes optimiser step `step`, counted from 0, with the gradient `gradient` · `scale`.
     pub fn step(
         &self,
         backend: Backend,
@@ -49,13 +49,13 @@ impl TrainedParameter {
         let count = step as i32 + 1;
         let is_matrix = self.weight.dims().len() >= 2;
         let update = AdamWUpdate {
-            // Bias correction: both averages start at 0.
+            // Correct the bias of the moving averages, which both start at 0.
             rate: learning_rate / (1.0 - first.powi(count)),
             root: 1.0 / (1.0 - second.powi(count)).sqrt(),
             epsilon: settings.epsilon,
             decay: 1.0 - if is_matrix { learning_rate * settings.weight_decay } else { 0.0 },
         };
-        // A shorter average at first, so that the initial weights fade quickly.
+        // Average over fewer steps at first, so that the initial weights fade quickly.
         let decay = settings.averaged.min(f64::from(count) / (9.0 + f64::from(count)));
         let [mean, square] = &self.moments;
         if let Backend::Kernels(..) = backend {
@@ -86,7 +86,7 @@ impl TrainedParameter {
     }
 }
 
-/// Returns the sum of a gradient's squares.
+/// Returns the sum of the squares of a gradient.
 pub fn sum_of_squares(backend: Backend, gradient: &Tensor) -> Result<f64> {
     if let Backend::Candle(_) = backend {
         return Ok(f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?));
@@ -99,7 +99,7 @@ pub fn sum_of_squares(backend: Backend, gradient: &Tensor) -> Result<f64> {
     Ok(parts.iter().sum())
 }
 
-/// Numbers per task.
+/// Number of elements per task.
 const CHUNK: usize = 1 << 15;
 
 fn contiguous_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
@@ -110,7 +110,8 @@ fn contiguous_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'
     }
 }
 
-/// Updates a moving average with numbers times `scale`, or with the squares of those.
+/// Updates a moving average with numbers times `scale`, or with the squares of these products if
+/// `is_squared` is set.
 struct MovingAverage {
     decay: f64,
     scale: f64,
@@ -165,7 +166,7 @@ impl Kernel for MovingAverageKernel<'_> {
     }
 }
 
-/// w = w decay - rate · mean / (√square · root + epsilon).
+/// The update w = w · decay - rate · mean / (√square · root + epsilon).
 struct AdamWUpdate {
     rate: f64,
     root: f64,

@@ -1,4 +1,4 @@
-//! What a training run starts from, and its options.
+//! The base model of a training run, and the options of the run.
 
 use gpt2::{Activation, Checkpoint, Config, Tokenizer};
 use miette::{Result, miette};
@@ -21,7 +21,7 @@ pub enum BaseModel {
 #[derive(Debug, Clone, Copy)]
 pub struct ModelSize {
     pub layers: usize,
-    /// Number of attention heads. By default one per 64 numbers of width.
+    /// Number of attention heads. By default, the width divided by 64, but at least 1.
     pub heads: Option<usize>,
     pub width: usize,
     pub vocab_size: usize,
@@ -55,39 +55,39 @@ impl ModelSize {
     }
 }
 
-/// Context length of a model trained from scratch, and the most that a run uses unless told otherwise.
+/// Default context length of a model trained from scratch, and the upper limit of the default for other
+/// models.
 const MAX_DEFAULT_CONTEXT: usize = 1024;
 
-/// Options of a run. Where the field is optional, the default depends on the model or the corpus.
+/// Options of a training run. If a field is `None`, its default depends on the model or the corpus.
 pub struct RunOptions {
-    /// Program and version, for the model card.
+    /// Name and version of the program, for the model card.
     pub generator: &'static str,
     pub folder: RunFolder,
     /// Whether to resume the run in the folder.
     pub resume: bool,
     pub length: RunLength,
-    /// Tokens per row.
+    /// Number of tokens per row.
     pub context: Option<usize>,
-    /// Rows per batch.
+    /// Number of rows per batch.
     pub batch_size: usize,
-    /// Batches per step.
+    /// Number of batches per step.
     pub accumulation: usize,
     /// Peak learning rate.
     pub learning_rate: Option<f64>,
-    /// Warm-up steps.
+    /// Number of warm-up steps.
     pub warmup: Option<usize>,
     pub decay: Decay,
     pub weight_decay: f64,
-    /// Dropout rate.
     pub dropout: f64,
     /// Maximum gradient norm.
     pub clip: f64,
-    /// Decay of the moving average of the weights.
+    /// Decay rate of the moving average of the weights.
     pub averaged: f64,
     pub held_out: HeldOut,
-    /// Steps between evaluations.
+    /// Number of steps between evaluations.
     pub evaluate_every: Option<usize>,
-    /// Steps between saves. By default the run is saved once a minute.
+    /// Number of steps between saves. By default, the run is saved once a minute.
     pub save_every: Option<usize>,
     /// Number of evaluations without improvement after which the run stops.
     pub patience: usize,
@@ -96,20 +96,19 @@ pub struct RunOptions {
     pub seed: u64,
 }
 
-/// Length of a run.
 #[derive(Debug, Clone, Copy)]
 pub enum RunLength {
     Steps(usize),
-    /// Passes over the corpus.
+    /// Number of passes over the corpus.
     Epochs(f64),
 }
 
 /// The documents to evaluate on.
 #[derive(Debug, Clone)]
 pub enum HeldOut {
-    /// This share of the corpus.
+    /// A share of the corpus, which is then not used for training.
     Share(f64),
-    /// Other documents.
+    /// Documents that are not part of the corpus.
     Documents(Vec<String>),
 }
 

@@ -1,4 +1,4 @@
-//! A whole training run: reads the corpus, trains, evaluates, and exports the best model.
+//! Performs a whole training run: prepares the corpus, trains, evaluates, and exports the best model.
 
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,10 @@ use super::options::{BaseModel, HeldOut, RunOptions};
 use super::{Error, Precision, Trainer, TrainingSettings, vocabulary};
 use crate::corpus::Corpus;
 
-/// Default interval between saves, which is the most that a killed run loses.
+/// Default interval between saves. A killed run loses at most the work since the last save.
 const SAVE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What happens during a run. Steps are counted from 1.
+/// An event during a training run. Steps are counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum TrainingEvent {
     Step {
@@ -37,7 +37,7 @@ pub enum TrainingEvent {
     },
 }
 
-/// The best evaluation of a run.
+/// The evaluation of a run with the lowest loss.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BestEvaluation {
     pub step: usize,
@@ -50,7 +50,7 @@ pub struct BestEvaluation {
 pub struct TrainingRun {
     options: RunOptions,
     corpus: Corpus,
-    /// Id of the base model; `None` if trained from scratch.
+    /// Id of the base model; `None` if the model is trained from scratch.
     base: Option<String>,
     tokenizer_json: String,
     dataset: Dataset,
@@ -65,7 +65,7 @@ pub struct TrainingRun {
 }
 
 impl TrainingRun {
-    /// Prepares a run. Writes nothing to the folder unless everything else has succeeded.
+    /// Prepares a run. Writes to the folder only after everything else has succeeded.
     ///
     /// # Errors
     /// If the options do not fit the model or the corpus, or the run cannot be resumed.
@@ -155,7 +155,7 @@ impl TrainingRun {
         self.trainer.steps_done()
     }
 
-    /// Number of the model's parameters.
+    /// Number of parameters of the model.
     pub fn parameters(&self) -> usize {
         self.trainer.config().parameters()
     }
@@ -235,7 +235,7 @@ impl TrainingRun {
         folder.write("tokenizer.json", &self.tokenizer_json)
     }
 
-    /// Returns the report of an error, with a hint and what the folder holds.
+    /// Turns an error into a report that includes a hint and says which model the folder holds.
     fn failure(&self, error: Error) -> Report {
         let help = match error {
             Error::Diverged { .. } => Some("try a lower --learning-rate, with --force"),
@@ -278,8 +278,8 @@ impl TrainingRun {
     }
 }
 
-/// Starts the log of a new run, or loads the state of the run to resume and opens its log. Returns
-/// whether that run has no state.
+/// Starts the log of a new run, or loads the state of the run to resume and opens the log of that run.
+/// Also returns whether the run to resume has no saved state.
 fn open_log(
     options: &RunOptions,
     identity: RunIdentity,

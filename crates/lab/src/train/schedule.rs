@@ -19,9 +19,10 @@ pub struct Schedule {
 pub enum Decay {
     /// Half a cosine (Loshchilov and Hutter 2017, arXiv:1608.03983).
     Cosine,
-    /// Constant, then linear over the last part of the run (Hägele et al. 2024, arXiv:2405.18392).
+    /// Constant at first, then linear over the last part of the run (Hägele et al. 2024,
+    /// arXiv:2405.18392).
     Linear {
-        /// Share of the steps in which it decays.
+        /// Share of the steps during which the learning rate decays.
         share: f64,
     },
 }
@@ -33,7 +34,7 @@ impl Default for Schedule {
 }
 
 impl Schedule {
-    /// Returns the learning rate of a step, counted from 0, in a run of `steps` steps.
+    /// Returns the learning rate of step `step`, counted from 0, in a run of `steps` steps.
     pub fn learning_rate(&self, step: usize, steps: usize, peak: f64) -> f64 {
         if step < self.warmup {
             return peak * (step + 1) as f64 / self.warmup as f64;

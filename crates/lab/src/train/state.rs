@@ -20,7 +20,7 @@ pub struct StateMetadata {
     pub precision: Precision,
 }
 
-/// Key of [`StateMetadata`] in the file's metadata.
+/// Key of [`StateMetadata`] in the metadata of the file.
 const METADATA_KEY: &str = "venti_training";
 
 /// Saves a state atomically.
@@ -29,13 +29,13 @@ pub fn save(
     about: &StateMetadata,
     tensors: impl IntoIterator<Item = (String, Tensor)>,
 ) -> Result<()> {
-    // Cannot fail for this type.
+    // Serialising cannot fail for this type, but `serde_json` returns a `Result`.
     let about =
         serde_json::to_string(about).map_err(|error| fs::error("write", file)(error.into()))?;
     write_tensors(file, tensors, HashMap::from([(METADATA_KEY.to_owned(), about)]))
 }
 
-/// Reads a state; `None` if the file does not exist.
+/// Reads a state. Returns `None` if the file does not exist.
 pub fn read(
     file: &Path,
     device: &Device,
@@ -77,7 +77,7 @@ pub fn export(dir: &Path, config: &Config, tensors: Vec<(String, Tensor)>) -> Re
     write_tensors(&dir.join("model.safetensors"), tensors, metadata)
 }
 
-/// The bytes of a tensor.
+/// A tensor as bytes, ready to be written to a file.
 struct TensorBytes {
     dtype: Dtype,
     shape: Vec<usize>,

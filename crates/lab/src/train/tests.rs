@@ -1,4 +1,4 @@
-//! Tests gradients against finite differences, candle and torch, and whole training runs.
+//! Tests whole training runs, and compares gradients with finite differences, candle and torch.
 
 use candle_core::{DType, Device, Tensor, Var};
 use proptest::prelude::*;
@@ -124,7 +124,8 @@ fn gradients_match_finite_differences() {
         let (_, all) = gradients(&config, backend, &weights, &batch);
         for ((name, weight), gradient) in ParameterSpec::all(&config).iter().zip(&weights).zip(&all)
         {
-            // The loss changes most along the gradient, so rounding errors matter least there.
+            // Move the weights along the gradient: the loss changes most in this direction, so rounding
+            // errors matter least.
             let norm = gradient.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
             let before = weight.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             let loss_at = |way: f64| {
@@ -160,7 +161,7 @@ fn flat(tensor: &Tensor) -> Vec<f32> {
 
 #[test]
 fn ten_steps_match_torch() {
-    // The same settings as in the script.
+    // Keep these settings the same as in `scripts/golden_training.py`.
     let schedule = Schedule { warmup: 3, decay: Decay::Cosine, floor: 0.1 };
     let (rows, context, accumulation) = (2, 70, 2);
     let settings = TrainingSettings {
@@ -223,7 +224,7 @@ fn trainer(settings: TrainingSettings, precision: Precision) -> Trainer {
     Trainer::from_scratch(config(), settings, &gpt2::Device::Cpu, precision).unwrap()
 }
 
-/// The batch of a step.
+/// Returns the batch of step `step`.
 fn batch(step: u64) -> Batch {
     Batch { tokens: tokens(100 + step, 2 * 31, 37), rows: 2 }
 }
@@ -306,7 +307,7 @@ fn kernels_and_candle_train_alike() {
     let rows: Vec<Vec<u32>> = batch(50).tokens.chunks(31).map(<[u32]>::to_vec).collect();
     let [(a, _), (b, _)] = [&kernels, &candle].map(|trainer| trainer.loss(&rows).unwrap());
     assert!((a / b - 1.0).abs() < 1e-4, "{a}, by candle {b}");
-    // A state saved by one can be resumed by the other.
+    // The kernels can resume from a state that candle's operations have saved.
     let dir = tempfile::tempdir().unwrap();
     candle.save(&dir.path().join("state")).unwrap();
     let mut resumed = begun(Backend::Kernels(Level::best(), Precision::F32));

@@ -1,4 +1,4 @@
-//! The training loop's core: optimizer steps on batches chosen by the caller.
+//! The core of the training loop: optimiser steps on batches that the caller chooses.
 
 use std::path::Path;
 
@@ -16,9 +16,8 @@ use gpt2::{Checkpoint, Config, Device, Dtype};
 /// A batch of `rows` rows of `context` + 1 tokens. The last token of a row is only a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// (rows, context + 1).
+    /// Token ids, (rows, context + 1).
     pub tokens: Vec<u32>,
-    /// Number of rows.
     pub rows: usize,
 }
 
@@ -50,7 +49,6 @@ impl Batch {
 pub struct StepMetrics {
     /// Mean cross entropy in nats per token, before the update and with dropout.
     pub loss: f64,
-    /// Learning rate of this step.
     pub learning_rate: f64,
     /// Global gradient norm before clipping.
     pub gradient_norm: f64,
@@ -74,7 +72,7 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// Starts from random weights.
+    /// Creates a trainer that starts from random weights.
     ///
     /// # Errors
     /// If the device fails.
@@ -95,7 +93,7 @@ impl Trainer {
         Self::new(config, settings, precision, backend, &tensors)
     }
 
-    /// Starts from the weights of a checkpoint.
+    /// Creates a trainer that starts from the weights of a checkpoint.
     ///
     /// # Errors
     /// If a tensor is missing or its shape does not match the configuration, or the device fails.
@@ -119,7 +117,8 @@ impl Trainer {
         Self::new(config, settings, precision, backend, &tensors)
     }
 
-    /// Starts from `tensors`, in the order of [`ParameterSpec::all`] and on the device to train on.
+    /// Creates a trainer that starts from `tensors`. They must be in the order of [`ParameterSpec::all`]
+    /// and on the device to train on.
     pub(super) fn new(
         config: Config,
         settings: TrainingSettings,
@@ -133,7 +132,7 @@ impl Trainer {
             .collect::<candle_core::Result<Vec<_>>>()?;
         let now: Vec<Tensor> =
             parameters.iter().map(|parameter| parameter.weight.as_tensor().clone()).collect();
-        // Detached, because no gradients flow through these.
+        // Detach the exported weights, because no gradients flow through them.
         let exported: Vec<Tensor> =
             parameters.iter().map(|parameter| parameter.exported().detach()).collect();
         let network = TrainingNetwork::new(&config, backend, &now);
@@ -162,16 +161,16 @@ impl Trainer {
         &self.settings
     }
 
-    /// Returns the number of optimizer steps so far.
+    /// Returns the number of optimiser steps so far.
     pub fn steps_done(&self) -> usize {
         self.steps_done
     }
 
-    /// Makes one optimizer step along the mean gradient of `batches`, which must have the same size.
+    /// Makes one optimiser step with the mean gradient of `batches`, which must all have the same size.
     ///
     /// # Errors
     /// If a batch does not fit the model, the loss or the gradient is not finite ([`Error::Diverged`]),
-    /// or the device fails. The first two leave the weights unchanged.
+    /// or the device fails. Unless the device fails, the weights stay unchanged.
     pub fn step(&mut self, batches: &[Batch]) -> Result<StepMetrics> {
         let mut loss = 0.0;
         let gradients = self.gradients_and(batches, |part| loss += part)?;
@@ -239,7 +238,7 @@ impl Trainer {
     /// If a window does not fit the model, or the device fails.
     pub fn loss(&self, windows: &[Vec<u32>]) -> Result<(f64, usize)> {
         let (mut sum, mut tokens) = (0.0, 0);
-        // Windows of the same length share a batch.
+        // Adjacent windows of the same length share a batch.
         for alike in windows.chunk_by(|a, b| a.len() == b.len()) {
             for rows in alike.chunks(self.settings.batch_size.max(1)) {
                 let batch = Batch { tokens: rows.concat(), rows: rows.len() };
@@ -275,8 +274,8 @@ impl Trainer {
     /// Loads a state written by [`Trainer::save`]. Returns whether the file exists.
     ///
     /// # Errors
-    /// If the file cannot be read, or belongs to a run with other settings or sizes. Nothing has
-    /// changed then.
+    /// If the file cannot be read, or belongs to a run with other settings or sizes. In these cases, the
+    /// trainer is unchanged.
     pub fn resume(&mut self, file: &Path) -> Result<bool> {
         let Some((about, mut tensors)) = state::read(file, self.network.device())? else {
             return Ok(false);
@@ -336,7 +335,7 @@ impl Trainer {
     }
 }
 
-/// Returns the candle device for a device.
+/// Converts a device to candle's type.
 fn on(device: &Device) -> Result<candle_core::Device> {
     match device {
         Device::Cpu => Ok(candle_core::Device::Cpu),
@@ -351,7 +350,7 @@ fn on(device: &Device) -> Result<candle_core::Device> {
     }
 }
 
-/// Returns the saved parts of a weight, by name.
+/// Returns the tensors of a parameter that belong to a saved state, with their names.
 fn parts_of(parameter: &TrainedParameter) -> Vec<(&'static str, &Var)> {
     let [mean, square] = &parameter.moments;
     let mut parts = vec![("weight", &parameter.weight), ("mean", mean), ("square", square)];

@@ -23,13 +23,13 @@ pub struct Answer {
     choices: Vec<ChoiceStream>,
     /// Number of unfinished choices.
     open: usize,
-    /// The events of each choice, by its index.
+    /// Events of all choices, each with the index of its choice.
     events: UnboundedReceiver<(usize, Event)>,
     _client: Client,
 }
 
 impl Answer {
-    /// Requests all choices from a model.
+    /// Requests all choices of an answer from a model.
     ///
     /// # Errors
     /// If the model cannot continue a prompt, or the queue is full.
@@ -74,7 +74,7 @@ impl Answer {
         })
     }
 
-    /// The next piece of a choice, or `None` when all are finished.
+    /// Returns the next piece of any choice, or `None` when all choices are finished.
     ///
     /// # Errors
     /// If the model fails, or the deadline passes.
@@ -105,10 +105,10 @@ impl Answer {
         Ok(None)
     }
 
-    /// All choices, complete, ordered by index.
+    /// Waits until all choices are complete, and returns them in the order of their indices.
     ///
     /// # Errors
-    /// As [`Self::next`].
+    /// If the model fails, or the deadline passes.
     pub async fn whole(&mut self, deadline: Deadline) -> Result<Vec<Choice>, ApiError> {
         let mut choices: Vec<Option<Choice>> = vec![None; self.choices.len()];
         while let Some(piece) = self.next(deadline).await? {
@@ -141,7 +141,8 @@ impl Deadline {
     }
 }
 
-/// Sends the events of a choice to its answer. Once the answer is dropped, the choice is cancelled.
+/// Returns a subscriber that sends the events of a choice to its answer. It cancels the choice once the
+/// answer is dropped.
 fn subscriber(index: usize, sender: &UnboundedSender<(usize, Event)>) -> Subscriber {
     let sender = sender.clone();
     Box::new(move |event| match sender.send((index, event)) {
@@ -150,7 +151,8 @@ fn subscriber(index: usize, sender: &UnboundedSender<(usize, Event)>) -> Subscri
     })
 }
 
-/// The tokens of a prompt. An empty text becomes the end-of-text token, which starts a document.
+/// The tokens of a prompt. An empty text becomes the end-of-text token, after which the model starts a
+/// new document.
 fn tokens(prompt: &PromptInput, tokenizer: &dyn Tokenizer) -> Result<Vec<u32>, ApiError> {
     match prompt {
         PromptInput::Tokens(tokens) => Ok(tokens.clone()),
@@ -192,7 +194,8 @@ fn refused(refused: SubmitError) -> ApiError {
     }
 }
 
-/// The key of a choice's random stream. With a seed it depends on the seed and the choice only.
+/// The key of a choice's random stream. If the request has a seed, the key depends only on the seed and
+/// on the number of the choice within its prompt.
 fn rng_key(seed: Option<u64>, choice: usize) -> Result<[u8; 32], ApiError> {
     match seed {
         Some(seed) => Ok(candidate_key(seed, 1, 1, u32::try_from(choice + 1).unwrap_or(u32::MAX))),

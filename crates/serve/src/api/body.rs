@@ -1,4 +1,4 @@
-//! Reads the body of a request: JSON, within limits of size and time.
+//! Reads the body of a request, which must be JSON and keep to the limits on size and time.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use futures_util::StreamExt;
 
 use super::error::ApiError;
 
-/// A body up to this many times too large is read to its end before it is refused: a client that is
-/// still sending would not read the answer.
+/// Largest body that is read to its end although it is refused, as a multiple of the size limit. A
+/// client that is still sending its body would not read the refusal.
 const THROWN_AWAY: usize = 8;
 
 /// Reads a body of at most `most` bytes, within `time`.

@@ -1,7 +1,7 @@
-//! The text and log probabilities of a choice, in pieces. Joined, the pieces are the whole choice,
-//! streamed or not.
+//! Produces the text and the log probabilities of a choice in pieces. The pieces joined together are the
+//! whole choice, whether or not the answer is streamed.
 //!
-//! A token is reported with the piece that contains its first character. So no token is reported
+//! A token is reported with the piece that contains its first character. Therefore no token is reported
 //! while its text may belong to a stop string, and tokens that a stop string cuts off are left out.
 
 mod offsets;
@@ -15,10 +15,10 @@ use super::response::{Choice, LogProbs, TopLogprobs};
 use generator::{END_OF_TEXT, FinishReason, Token, Tokenizer};
 use offsets::Offsets;
 
-/// Reported instead of a log probability of minus infinity, which JSON does not have.
+/// Smallest log probability that is reported, because JSON cannot represent minus infinity.
 const LEAST: f32 = -9999.0;
 
-/// A choice being generated.
+/// A choice that is being generated.
 pub struct ChoiceStream {
     index: usize,
     tokenizer: Arc<dyn Tokenizer>,
@@ -28,14 +28,15 @@ pub struct ChoiceStream {
     /// The echoed prompt, until it is reported.
     echo: Option<Choice>,
     offsets: Offsets,
-    /// Number of characters reported.
+    /// Number of characters reported so far.
     reported: usize,
-    /// Tokens not reported yet, with their offsets.
+    /// Tokens that have not been reported yet, with their offsets.
     held: VecDeque<(usize, Token)>,
 }
 
 impl ChoiceStream {
-    /// The choice with this index. With `echo`, its text starts with the prompt.
+    /// Creates the choice with the given index. With `echo`, the text of the choice starts with the
+    /// prompt.
     pub fn new(
         index: usize,
         tokenizer: Arc<dyn Tokenizer>,
@@ -59,8 +60,8 @@ impl ChoiceStream {
         text
     }
 
-    /// The echoed prompt, without the log probabilities, which the model has yet to compute. The
-    /// first token has none.
+    /// The echoed prompt without its log probabilities, which the model has yet to compute. The first
+    /// token of a prompt never has a log probability.
     fn echo_of(&mut self, prompt: &[u32]) -> Choice {
         let bytes: Vec<u8> = prompt.iter().flat_map(|&id| self.bytes(id)).copied().collect();
         let mut choice = self.piece(String::from_utf8_lossy(&bytes).into_owned());
@@ -74,12 +75,13 @@ impl ChoiceStream {
             logprobs.token_logprobs.push(None);
             logprobs.top_logprobs.push(None);
         }
-        // The completion does not complete a character of the prompt.
+        // The completion starts a new character even if the prompt ends within one.
         self.offsets = Offsets::after(self.reported);
         choice
     }
 
-    /// Called when the text gets its slot in the batch.
+    /// Called when the text gets its slot in the batch. Returns the echoed prompt unless its log
+    /// probabilities are still missing.
     pub fn begun(&mut self) -> Option<Choice> {
         let is_known = |echo: &mut Choice| {
             let scored = echo.logprobs.as_ref().map(|logprobs| logprobs.token_logprobs.len());
@@ -88,7 +90,8 @@ impl ChoiceStream {
         self.echo.take_if(is_known)
     }
 
-    /// Adds a token of the text or of its prompt.
+    /// Adds a token of the text or of its prompt. Returns the echoed prompt once its last token is
+    /// scored.
     pub fn token(&mut self, token: Token) -> Option<Choice> {
         if !self.scored {
             return None;
@@ -112,7 +115,7 @@ impl ChoiceStream {
         self.piece_with(text, tokens)
     }
 
-    /// Ends the text.
+    /// Ends the text, and returns the last piece of the choice.
     pub fn done(&mut self, reason: FinishReason) -> Choice {
         let (tokens, finish_reason) = match reason {
             FinishReason::EndOfText => (self.held.len(), "stop"),
@@ -125,7 +128,7 @@ impl ChoiceStream {
         Choice { finish_reason: Some(finish_reason), ..self.piece_with(String::new(), tokens) }
     }
 
-    /// A piece with the next `tokens` of the held tokens.
+    /// Makes a piece of `text` and the first `tokens` of the held tokens.
     fn piece_with(&mut self, text: String, tokens: usize) -> Choice {
         let mut piece = self.piece(text);
         let tokens: Vec<(usize, Token)> = self.held.drain(..tokens).collect();
@@ -146,7 +149,7 @@ impl ChoiceStream {
         Choice { text, index: self.index, logprobs, finish_reason: None }
     }
 
-    /// The log probability of a token, and the top tokens including it.
+    /// The log probability of a token, and the top tokens, which always include the token itself.
     fn log_probs(&self, token: &Token) -> (f32, TopLogprobs) {
         let mut top = token.top_logprobs.clone();
         if top.iter().all(|(id, _)| *id != token.id) {
@@ -160,7 +163,7 @@ impl ChoiceStream {
         bytes_of(self.tokenizer.as_ref(), id)
     }
 
-    /// A token in OpenAI's notation: its text, or its bytes if it is only part of a character.
+    /// A token in OpenAI's notation: its text, or its bytes if they are not valid UTF-8.
     fn name(&self, id: u32) -> String {
         let bytes = self.bytes(id);
         match std::str::from_utf8(bytes) {

@@ -1,4 +1,4 @@
-//! Error responses in OpenAI's format, so that its clients raise the right exceptions.
+//! Error responses in OpenAI's format, so that OpenAI's clients raise the right exceptions.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -9,7 +9,7 @@ use serde_json::json;
 pub struct ApiError {
     pub status: StatusCode,
     pub message: String,
-    /// The invalid parameter.
+    /// Name of the invalid parameter, if the error is due to one.
     pub param: Option<String>,
     /// Machine-readable name of the error.
     pub code: Option<&'static str>,
@@ -20,7 +20,7 @@ impl ApiError {
         Self { status, message: message.into(), param: None, code: None }
     }
 
-    /// An invalid parameter (status 400).
+    /// The error for an invalid parameter (status 400).
     pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
         let param = Some(param.into());
         Self { param, ..Self::new(StatusCode::BAD_REQUEST, message) }
@@ -36,7 +36,7 @@ impl ApiError {
         Self { code: Some(code), ..self }
     }
 
-    /// The JSON sent as a response or within a stream.
+    /// The error as JSON, sent as a response or within a stream.
     pub fn to_json(&self) -> String {
         let Self { status, message, param, code } = self;
         let kind = if status.is_server_error() { "server_error" } else { "invalid_request_error" };
@@ -45,7 +45,7 @@ impl ApiError {
     }
 }
 
-/// Seconds after which to try again when the queue is full.
+/// Number of seconds after which a client should try again when the queue is full.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 impl IntoResponse for ApiError {

@@ -1,5 +1,5 @@
-//! Reads and checks the body of `POST /v1/completions`. Nothing is silently ignored: an unknown or
-//! unsupported parameter is an error that names it.
+//! Reads and checks the body of `POST /v1/completions`. An unknown or unsupported parameter is not
+//! ignored, but causes an error that names it.
 
 mod fields;
 mod settings;
@@ -21,30 +21,32 @@ pub struct CompletionRequest {
     pub generation: Generation,
     pub max_tokens: usize,
     pub seed: Option<u64>,
-    /// Number of top tokens to return per position; `None` for no log probabilities.
+    /// Number of top tokens to return per position, or `None` to return no log probabilities.
     pub logprobs: Option<usize>,
-    /// Whether the text starts with the prompt.
+    /// Whether the returned text starts with the prompt.
     pub echo: bool,
     pub stream: bool,
     pub include_usage: bool,
 }
 
-/// The text to continue.
+/// A prompt, as text or as token ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PromptInput {
     Text(String),
     Tokens(Vec<u32>),
 }
 
-/// OpenAI's limits and defaults.
+/// OpenAI's maximum for `logprobs`.
 const MAX_LOGPROBS: usize = 5;
+/// OpenAI's default for `max_tokens`.
 const DEFAULT_MAX_TOKENS: usize = 16;
 
 impl CompletionRequest {
-    /// Reads a body. `max_choices` limits the choices over all prompts.
+    /// Reads the body of a request. `max_choices` is the maximum number of choices for all prompts
+    /// together.
     ///
     /// # Errors
-    /// The first error found.
+    /// If the body is not a valid request. Reports the first error found.
     pub fn read(body: &[u8], max_choices: usize) -> Result<Self, ApiError> {
         let mut fields = Fields::read(body)?;
         let model = fields

@@ -11,14 +11,14 @@ pub struct Heading {
     pub object: &'static str,
     pub created: u64,
     pub model: String,
-    /// Identifies the weights.
+    /// Identifies the model's weights.
     pub system_fingerprint: String,
 }
 
 impl Heading {
     /// The heading of an answer created now. `weights` is the hash of the model's weights.
     pub fn new(id: String, model: &str, weights: &str) -> Self {
-        // For the client's information; nothing else depends on the clock.
+        // This time only informs the client. Nothing else depends on the clock.
         let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         let weights = weights.get(..12).unwrap_or(weights);
         Self {
@@ -37,7 +37,8 @@ pub struct CompletionResponse<'a> {
     #[serde(flatten)]
     pub heading: &'a Heading,
     pub choices: &'a [Choice],
-    /// The token counts: `Some(None)` for null in earlier pieces, `None` to leave the field out.
+    /// The token counts. `None` leaves the field out. `Some(None)` makes it null, as in all streamed
+    /// pieces before the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Option<Usage>>,
 }
@@ -48,7 +49,7 @@ impl CompletionResponse<'_> {
     }
 }
 
-/// A text of an answer, or the next piece of one.
+/// A choice of an answer, or a streamed piece of a choice.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Choice {
     pub text: String,
@@ -70,11 +71,12 @@ impl Choice {
     }
 }
 
-/// Tokens with their natural-log probabilities, in four lists of equal length.
+/// Tokens with their natural-log probabilities, top alternatives and offsets, in four lists of equal
+/// length.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct LogProbs {
     pub tokens: Vec<String>,
-    /// Null for the first token of a text.
+    /// `None` for the first token of an echoed prompt.
     pub token_logprobs: Vec<Option<f32>>,
     pub top_logprobs: Vec<Option<TopLogprobs>>,
     /// Offset of each token in the text, in characters.
@@ -103,7 +105,7 @@ impl Serialize for TopLogprobs {
 /// Token counts of an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {
-    /// Counts each prompt once, whatever the number of choices.
+    /// Number of tokens in the prompts. Each prompt counts once, whatever its number of choices.
     pub prompt_tokens: usize,
     pub completion_tokens: usize,
     pub total_tokens: usize,
@@ -121,7 +123,7 @@ impl Usage {
 pub struct ModelInfo {
     pub id: String,
     pub object: &'static str,
-    /// Always 0: clients require a number, but the date is unknown.
+    /// Always 0, because clients require a number but the creation date is unknown.
     pub created: u64,
     pub owned_by: &'static str,
 }

@@ -25,7 +25,7 @@ struct TestSite {
     fake: Arc<Mutex<Option<Fake>>>,
 }
 
-/// Returns the fake for any model name, but loads it only once.
+/// Provides the fake model under any name, but can load it only once.
 struct Once(Arc<Mutex<Option<Fake>>>);
 
 impl AllModels for Once {
@@ -87,12 +87,12 @@ impl TestClient {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
-    /// Requests completions and returns any response.
+    /// Requests completions, and returns the response whatever its status.
     async fn post(&self, fields: Value) -> Response {
         self.send(post_of(&fields)).await
     }
 
-    /// Status and body of the response.
+    /// Sends a request, and returns the status and the body of the response.
     async fn send_json(&self, request: Request) -> (u16, Value) {
         let response = self.send(request).await;
         (response.status().as_u16(), serde_json::from_slice(&read(response).await).unwrap())
@@ -105,7 +105,7 @@ impl TestClient {
         answer
     }
 
-    /// The events of a stream, and whether it ended with `[DONE]`. The request must succeed.
+    /// Requests a stream, which must succeed. Returns its events, and whether it ended with `[DONE]`.
     async fn stream(&self, mut fields: Value) -> (Vec<Value>, bool) {
         fields["stream"] = true.into();
         let response = self.post(fields).await;
@@ -142,7 +142,7 @@ fn get_of(path: &str) -> Request {
     request(Method::GET, path, &[HOST], Body::empty())
 }
 
-/// A request for completions. `fields` override the model `fake` and the prompt "Once".
+/// A request for completions. `fields` override the defaults: the model `fake` and the prompt "Once".
 fn post_of(fields: &Value) -> Request {
     let mut all = json!({"model": "fake", "prompt": "Once"});
     all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());

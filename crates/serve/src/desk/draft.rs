@@ -1,7 +1,8 @@
 //! A draft: one candidate at the desk, with all its tokens and the steps in which it was steered.
 //!
-//! The first step is the text that `venti generate` would write. Each later step keeps the first
-//! tokens, optionally appends a chosen token, and lets the model continue.
+//! The first step is the text that `venti generate` would write. Each later step keeps some tokens from
+//! the beginning of the text, optionally appends a token that a person chose, and lets the model
+//! continue.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +20,8 @@ use write::{Candidate, EssayRequest};
 /// Number of top alternatives returned per token.
 pub const TOP_LOGPROBS: usize = 8;
 
-/// Minimum number of new tokens when a text is rewritten near its limit.
+/// Smallest limit on new tokens when a text is rewritten near its maximum length, unless the model has
+/// fewer positions left.
 const LEAST_ROOM: usize = 64;
 
 /// Progress of a draft.
@@ -31,14 +33,14 @@ pub enum DraftState {
     Writing,
     /// Stopped by a person, or because no page was listening.
     Stopped,
-    /// Finished by itself.
+    /// Finished without being stopped.
     Done,
     /// The model failed.
     Failed,
 }
 
 impl DraftState {
-    /// Whether the model is writing the draft or will.
+    /// Whether the model is writing the draft or will write it.
     pub fn is_running(self) -> bool {
         matches!(self, Self::Waiting | Self::Writing)
     }
@@ -49,13 +51,14 @@ impl DraftState {
 pub struct DraftToken {
     #[serde(skip)]
     pub id: u32,
-    /// Text of the token. An incomplete character has no text until the token that completes it.
+    /// Text of the token. A character that spans several tokens belongs to the text of the last of them.
     #[serde(rename = "t")]
     pub text: String,
     /// Natural-log probability under the raw distribution.
     #[serde(rename = "p")]
     pub log_prob: f32,
-    /// The top tokens at this position: id, text (`None` for the end of text), log probability.
+    /// The top tokens at this position, each with its id, its text (`None` for the end-of-text token)
+    /// and its log probability.
     #[serde(rename = "a")]
     pub top_logprobs: Vec<(u32, Option<String>, f32)>,
 }
@@ -63,11 +66,11 @@ pub struct DraftToken {
 /// The request for a draft.
 #[derive(Clone)]
 pub struct DraftRequest {
-    /// Number among the candidates requested together, from 1.
+    /// Number of this draft among the candidates requested together, counted from 1.
     pub number: usize,
     pub model: String,
     pub identity: Identity,
-    /// Device and number type.
+    /// Device and number type that the model runs with.
     pub provenance: Provenance,
     pub quote: String,
     /// The title, if the user gave one.
@@ -76,12 +79,12 @@ pub struct DraftRequest {
     pub blocklist: Arc<Blocklist>,
 }
 
-/// One candidate.
+/// A candidate at the desk.
 pub struct Draft {
     pub request: DraftRequest,
     tokenizer: Arc<dyn Tokenizer>,
     n_positions: usize,
-    /// The model request of the first step.
+    /// The request to the model for the first step.
     first: Request,
     pub state: DraftState,
     pub ended: Option<FinishReason>,
@@ -95,17 +98,17 @@ pub struct Draft {
     pub cancelled: Arc<AtomicBool>,
 }
 
-/// Where the model continues a draft.
+/// The point from which the model continues a draft.
 #[derive(Debug, Clone, Copy)]
 pub struct Continuation {
     /// Number of tokens to keep.
     pub kept: usize,
-    /// Token to append to them.
+    /// Token to append to the kept tokens.
     pub chosen: Option<u32>,
 }
 
 impl Draft {
-    /// A waiting draft, and the request that writes it.
+    /// Creates a waiting draft, and the request to the model that writes the draft.
     ///
     /// # Errors
     /// If the prompt leaves no position for the text.
@@ -200,7 +203,7 @@ impl Draft {
         }
     }
 
-    /// Stops the running step. Its later tokens are ignored.
+    /// Stops the running step. Tokens that arrive later are ignored.
     pub fn stop(&mut self) {
         if self.state.is_running() {
             self.cancelled.store(true, Ordering::Relaxed);
@@ -212,7 +215,7 @@ impl Draft {
     /// or `None` if the chosen token ends it.
     ///
     /// # Errors
-    /// The reason why the step is not possible.
+    /// If the step is not possible. Returns the reason.
     pub fn continue_from(
         &mut self,
         Continuation { kept, chosen }: Continuation,
@@ -244,7 +247,8 @@ impl Draft {
         if let Some(id) = chosen {
             let top_logprobs = replaced.unwrap_or_default();
             let known = top_logprobs.iter().find(|(likely, ..)| *likely == id);
-            // A token outside the top list is less likely than all in it, by an unknown amount.
+            // The probability of a token outside the top list is unknown, so the lowest one in the list
+            // is used.
             let least = top_logprobs.last().map_or(f32::MIN, |(.., log_prob)| *log_prob);
             let log_prob = known.map_or(least, |(.., log_prob)| *log_prob);
             let text = self.decoder.push(self.tokenizer.bytes(id));
@@ -262,7 +266,8 @@ impl Draft {
         }
     }
 
-    /// The request that continues after `before` tokens. `left` is the maximum length of the text.
+    /// Makes the request that continues the text after its first `before` tokens. `left` is the maximum
+    /// length of the whole text, in tokens.
     fn next_request(&self, before: usize, left: usize, generation: &Generation) -> Request {
         let limit = self.first.generation.max_new_tokens.unwrap_or(left);
         // The user can continue a text past its limit, by the same number of tokens again.
@@ -284,7 +289,7 @@ impl Draft {
         }
     }
 
-    /// Whether a person stopped, continued or rewrote the draft, so that it is not what
+    /// Whether the draft was stopped, continued or rewritten, so that it may differ from the text that
     /// `venti generate` writes.
     pub fn is_steered(&self) -> bool {
         let [only] = self.steps.as_slice() else { return true };
@@ -321,8 +326,8 @@ impl Draft {
         text
     }
 
-    /// The text as it would be published, judged. A steered text is not cut at the maximum number
-    /// of words.
+    /// The text as it would be published, with the verdict on its quality. A steered text is not cut at
+    /// the maximum number of words.
     pub fn candidate(&self) -> Candidate {
         let DraftRequest { essay, blocklist, .. } = &self.request;
         let completion = self.completion();

@@ -11,11 +11,11 @@ use write::Candidate;
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum DraftEvent<'d> {
-    /// All drafts; the first message to each page.
+    /// All drafts of the session. This is the first message to each page.
     All { drafts: Vec<DraftView<'d>> },
     /// A draft is new or has been steered.
     Draft { draft: DraftView<'d> },
-    /// Tokens of a draft, from the given index on.
+    /// Tokens of a draft, starting at index `from`.
     Tokens { draft: u64, from: usize, tokens: &'d [DraftToken] },
     /// The status of a draft has changed.
     State {
@@ -33,13 +33,13 @@ impl DraftEvent<'_> {
     }
 }
 
-/// A complete draft.
+/// A complete draft, as sent to the page.
 #[derive(Serialize)]
 pub struct DraftView<'d> {
     id: u64,
     number: usize,
     model: &'d str,
-    /// Decimal digits, because JavaScript's numbers have only 53 bits.
+    /// The random seed in decimal digits, because JavaScript's numbers are exact only up to 53 bits.
     rng_seed: String,
     quote: &'d str,
     title: &'d str,
@@ -51,7 +51,7 @@ pub struct DraftView<'d> {
     status: StatusView<'d>,
 }
 
-/// The status of a draft.
+/// The status of a draft, as sent to the page.
 #[derive(Serialize)]
 pub struct StatusView<'d> {
     state: DraftState,
@@ -60,7 +60,7 @@ pub struct StatusView<'d> {
     essay: Option<EssayView>,
 }
 
-/// The essay that would be published.
+/// The essay that would be published if the draft were kept.
 #[derive(Serialize)]
 struct EssayView {
     text: String,

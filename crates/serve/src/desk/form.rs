@@ -1,4 +1,4 @@
-//! The inputs of the desk's form for the generation settings, made from the table of settings.
+//! Makes the inputs for the generation settings in the desk's form, from the table of settings.
 
 use std::fmt::Write;
 

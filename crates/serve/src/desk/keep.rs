@@ -1,8 +1,8 @@
 //! Keeps a draft as a seed and an essay.
 //!
-//! The seed of an untouched draft names everything that determines its text, so that
-//! `venti generate` writes the same essay from it, and a build finds nothing to do. A steered draft
-//! is kept with its steps.
+//! The seed of an untouched draft names everything that determines the text of the draft. From this
+//! seed, `venti generate` writes the same essay, so a build has nothing to do. The essay of a steered
+//! draft records the steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,7 @@ pub struct Details {
     pub author: String,
     pub source: String,
     pub tags: Vec<String>,
-    /// The slug; empty to make one from the title or the quote.
+    /// The slug. If it is empty, a slug is made from the title or the quote.
     pub slug: String,
     /// Whether to mark the seed as a draft.
     pub unlisted: bool,
@@ -41,11 +41,11 @@ pub struct Details {
 #[derive(Debug, Serialize)]
 pub struct Kept {
     pub slug: String,
-    /// Address of the page.
+    /// Address of the essay's page in the preview.
     pub url: String,
-    /// Path of the seed.
+    /// Path of the seed's file.
     pub seed: String,
-    /// Path of the essay.
+    /// Path of the essay's file.
     pub essay: String,
     /// Whether the essay counts as edited.
     pub edited: bool,
@@ -53,11 +53,12 @@ pub struct Kept {
     pub command: Option<String>,
 }
 
-/// A copy of a draft to keep. Taken first, so that the session does not wait for the disk.
+/// A copy of the draft to keep. It is made before any file is written, so that the session is not locked
+/// while the disk is busy.
 pub struct Finished {
     request: DraftRequest,
     candidate: Candidate,
-    /// Empty for an untouched draft.
+    /// The steps of a steered draft. Empty for an untouched draft.
     steps: Vec<Step>,
 }
 
@@ -65,7 +66,7 @@ impl Finished {
     /// Copies a draft.
     ///
     /// # Errors
-    /// If it is still being written.
+    /// If the draft is still being written.
     pub fn of(draft: &Draft) -> Result<Self, Rejection> {
         if draft.state.is_running() {
             let writing = Rejection::invalid("this draft is still being written");
@@ -90,7 +91,7 @@ pub fn keep(
     let Finished { request, candidate, steps } = finished;
     if candidate.text.is_empty() {
         let nothing = Rejection::invalid("there is no text to keep");
-        return Err(nothing.help("continue it, or keep another candidate"));
+        return Err(nothing.help("continue this candidate, or keep another"));
     }
     if let Some(pattern) = &candidate.verdict.blocked {
         let why = format!("the text matches the blocklist: {pattern}");
@@ -117,7 +118,8 @@ pub fn keep(
     let mut essay = write::compose(&job, &outcome, &request.provenance, today)
         .ok_or_else(|| Rejection::invalid("there is no text to keep"))?;
     essay.front.steps = steps;
-    // The essay first: for a seed without one, the preview would start to write another.
+    // The essay is written before the seed. Otherwise the preview would find a seed without an essay,
+    // and start to write one.
     let store = store(project);
     store.write(&essay).map_err(miette::Report::from)?;
     fs::write_atomic(&project.path(&path), text.as_bytes()).map_err(miette::Report::from)?;
@@ -132,7 +134,7 @@ pub fn keep(
     })
 }
 
-/// The slugs in use: those of seeds and pages, and of essays without a seed.
+/// The slugs used by seeds, pages and essays, including essays without a seed.
 fn taken(project: &Project) -> miette::Result<BTreeSet<String>> {
     let config = &project.config;
     let stems = |folder| -> miette::Result<Vec<String>> {
@@ -142,7 +144,7 @@ fn taken(project: &Project) -> miette::Result<BTreeSet<String>> {
     };
     let mut taken: BTreeSet<String> = stems(&config.seeds)?.into_iter().collect();
     taken.extend(page_names(project)?);
-    // A seed's slug may differ from its file name. If the seeds have mistakes, those are unknown.
+    // A seed's slug may differ from its file name. If any seed has a mistake, such slugs remain unknown.
     taken.extend(load_seeds(project).into_iter().flatten().map(|seed| seed.slug));
     let essays = stems(&config.essays)?;
     taken.extend(
@@ -174,7 +176,8 @@ fn new_seed(request: &DraftRequest, details: Details, project: &Project, today: 
     }
 }
 
-/// The job that a build would plan for the seed, which must write the same text as the draft.
+/// The job that a build would plan for the seed. It is an error if this job would not write the same
+/// text as the draft.
 fn job(request: &DraftRequest, seed: &Seed, project: &Project) -> miette::Result<Job> {
     let config = &project.config;
     let blocklist = text::judge::Blocklist::new(&config.blocklist).into_diagnostic()?;
@@ -193,7 +196,8 @@ fn job(request: &DraftRequest, seed: &Seed, project: &Project) -> miette::Result
     }
 }
 
-/// The model that wrote the draft, by identity only.
+/// Stands in for the model that wrote the draft. It knows the model's identity, but cannot load the
+/// model.
 struct Known<'i>(&'i Identity);
 
 impl Models for Known<'_> {

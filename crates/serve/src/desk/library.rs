@@ -1,5 +1,5 @@
-//! The library: the site's seeds and essays, to list and edit at the desk. Broken files are listed
-//! too, since this is where they are fixed.
+//! The library lists the site's seeds and essays, so that they can be edited at the desk. It includes
+//! broken files, because the desk is also where they are fixed.
 
 mod essay_file;
 mod refusal;
@@ -29,13 +29,13 @@ use site::{page_of, root_of_host};
 use text::prompt::Prompt;
 use text::words::words;
 
-/// How long a save waits for another Venti process that holds the lock. Tests do not wait.
+/// Maximum time that a save waits for another Venti process that holds the lock. Tests do not wait.
 pub(super) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 5 });
 
 /// Maximum size of a text to save, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Number of characters of a quote in the list.
+/// Maximum number of characters of a quote that the list shows.
 const QUOTE_SHOWN: usize = 200;
 
 /// The seeds and essays of a site.
@@ -48,23 +48,23 @@ pub struct Library {
     pub problem: Option<String>,
 }
 
-/// A seed's file. Fields are `None` if the file is broken.
+/// A seed in the list. Fields are `None` if the seed's file is broken.
 #[derive(Debug, Serialize)]
 pub struct ListedSeed {
-    /// Path in the folder of seeds, with `/` as separator.
+    /// Path of the file within the folder of seeds, with `/` as separator.
     pub file: String,
     pub slug: Option<String>,
-    /// The given title, or the one made from the quote.
+    /// The title from the seed's file, or a title made from the quote.
     pub title: Option<String>,
     /// Beginning of the quote.
     pub quote: Option<String>,
     pub draft: Option<bool>,
     pub essays: Vec<ListedEssay>,
-    /// Takes without an essay.
+    /// Numbers of the takes without an essay.
     pub missing: Vec<u32>,
 }
 
-/// An essay in a list.
+/// An essay in the list.
 #[derive(Debug, Serialize)]
 pub struct ListedEssay {
     pub take: u32,
@@ -143,7 +143,7 @@ fn by_slug(essays: BTreeMap<EssayId, Stored>) -> BySlug {
     by_slug
 }
 
-/// The essays not listed yet.
+/// A listing in progress. `essays` holds the essays that have not been listed yet.
 struct LibraryListing<'a> {
     project: &'a Project,
     store: &'a Store,
@@ -173,7 +173,8 @@ impl LibraryListing<'_> {
         }
     }
 
-    /// Lists a file that cannot be read. Essays with its name count as its own, not as orphans.
+    /// Lists the file of a broken seed. Essays whose slug matches the file's name count as essays of
+    /// this seed, not as orphans.
     fn broken(&mut self, file: String, path: &Path) -> ListedSeed {
         let slug = slug::of(&path.file_stem().unwrap_or_default().to_string_lossy());
         let essays = self.essays.remove(&slug).unwrap_or_default();
@@ -191,7 +192,8 @@ impl LibraryListing<'_> {
         }
     }
 
-    /// Whether the essay has a file that cannot be read.
+    /// Whether a file exists for the essay. If the essay could not be read but its file exists, it is
+    /// broken, not missing.
     fn is_there(&self, id: &EssayId) -> bool {
         !matches!(fs::stat(&self.project.path(&self.store.path(id))), Ok(None))
     }
@@ -208,7 +210,7 @@ fn listed(stored: &Stored, url: Option<String>) -> ListedEssay {
     let (essay, front) = (&stored.essay, &stored.essay.front);
     ListedEssay {
         take: front.take,
-        // The recorded figures describe the model's text, not an edited one.
+        // The recorded figures describe the model's text, not an edited text.
         words: match stored.edited {
             true => words(&plain_text(&essay.body)).count(),
             false => front.figures.words,

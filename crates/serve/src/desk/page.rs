@@ -1,4 +1,5 @@
-//! The files of the desk's page, embedded in the program. Their policy blocks everything else.
+//! The files of the desk's page, embedded in the program. Their Content-Security-Policy blocks content
+//! from other servers.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -36,7 +37,7 @@ const STYLES: &str = concat!(
     include_str!("page/desk.css"),
 );
 
-/// Adds the trailing slash, since links in the page are relative to its folder.
+/// Redirects to the address with a trailing slash, since links in the page are relative to its folder.
 pub async fn redirect() -> Redirect {
     Redirect::permanent("/_venti/")
 }

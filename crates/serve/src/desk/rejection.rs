@@ -39,7 +39,7 @@ impl Rejection {
         Self { help: Some(help.into()), ..self }
     }
 
-    /// An invalid request (status 422).
+    /// The error for an invalid request (status 422).
     pub fn invalid(error: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, error)
     }

@@ -1,5 +1,5 @@
-//! A session: the drafts of one tab, and the pages that subscribe to them. When the last page has left,
-//! writing stops.
+//! A session holds the drafts of one tab, and the pages that subscribe to these drafts. When the last
+//! page has left, the model stops writing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -14,13 +14,13 @@ use super::events::DraftEvent;
 use crate::engine::{Client, Engine, Event, QueuedRequest, SubmitError, Subscriber};
 use generator::{Generation, Request};
 
-/// Interval at which new tokens are sent.
+/// Minimum interval between messages with new tokens.
 const SEND_EVERY: Duration = Duration::from_millis(40);
 
-/// Time for a reloaded page to reconnect.
+/// Time that a reloaded page has to reconnect before the model stops writing.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Maximum number of drafts per tab. Beyond it the oldest are dropped.
+/// Maximum number of drafts per tab. If there are more, the oldest ones are dropped.
 const MAX_DRAFTS: usize = 64;
 
 /// The drafts of one tab.
@@ -34,9 +34,9 @@ struct Inner {
     drafts: BTreeMap<u64, Draft>,
     newest: u64,
     subscribers: Vec<UnboundedSender<String>>,
-    /// The session's client for each model.
+    /// The session's client for each model, by the model's name.
     clients: HashMap<String, Client>,
-    /// Number of tokens sent per draft.
+    /// Number of tokens of each draft that have been sent to the pages.
     sent: BTreeMap<u64, usize>,
     sent_at: Option<Instant>,
     /// Number of subscriptions so far.
@@ -48,14 +48,14 @@ struct Inner {
 pub enum SessionError {
     /// The draft does not exist.
     NotFound,
-    /// The operation is not possible, with the reason.
+    /// The operation is not possible, for the given reason.
     Impossible(String),
     /// The engine refused the request.
     Refused(SubmitError),
 }
 
 impl Session {
-    /// Subscribes a page, which receives all drafts, then every change.
+    /// Subscribes a page, which first receives all drafts and then every change.
     pub fn subscribe(self: &Arc<Self>) -> Subscription {
         let (sender, messages) = unbounded_channel();
         let mut inner = self.inner();
@@ -67,7 +67,7 @@ impl Session {
         Subscription { session: Arc::clone(self), messages }
     }
 
-    /// Whether a page subscribes to this session.
+    /// Whether any page is subscribed to this session.
     pub fn has_subscribers(&self) -> bool {
         let mut inner = self.inner();
         inner.subscribers.retain(|subscriber| !subscriber.is_closed());
@@ -77,7 +77,7 @@ impl Session {
     /// Starts new drafts, all of them or none, and returns their ids.
     ///
     /// # Errors
-    /// If the engine refuses them.
+    /// If the engine refuses the requests.
     pub fn begin(
         self: &Arc<Self>,
         engine: &Arc<Engine>,
@@ -116,11 +116,11 @@ impl Session {
         Ok(())
     }
 
-    /// Keeps the first `kept` tokens of a draft (all if `None`), appends the chosen token, and lets the
-    /// model continue.
+    /// Keeps the first `kept` tokens of a draft (all if `None`), appends the token `chosen` if there is
+    /// one, and lets the model continue.
     ///
     /// # Errors
-    /// If the draft does not exist, cannot be continued, or the queue is full.
+    /// If the draft does not exist or cannot be continued, or if the queue is full.
     pub fn continue_draft(
         self: &Arc<Self>,
         id: u64,
@@ -191,7 +191,8 @@ impl Inner {
         self.drafts.iter().filter(|(_, draft)| draft.state.is_running()).map(|(id, _)| *id)
     }
 
-    /// The session's client for a model. Makes a new one if the model was reloaded.
+    /// Returns the session's client for a model. Creates a client if there is none or if the model was
+    /// reloaded.
     fn client(&mut self, model: &str, engine: &Arc<Engine>) -> &Client {
         let is_old = |client: &Client| !Arc::ptr_eq(client.engine(), engine);
         if self.clients.get(model).is_some_and(is_old) {
@@ -265,7 +266,7 @@ impl Drop for Subscription {
                 session.stop_all();
             }
         };
-        // A reloaded tab reconnects within the grace period; a closed one does not.
+        // A reloaded tab reconnects within the grace period, but a closed tab does not.
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => {
                 runtime.spawn(async move {
@@ -278,16 +279,16 @@ impl Drop for Subscription {
     }
 }
 
-/// Writes what the model generates in one step into a draft.
+/// Adds the tokens that the model generates in one step to a draft.
 struct DraftWriter {
     session: Arc<Session>,
     draft: u64,
-    /// Set once the step is no longer wanted; its later tokens are ignored.
+    /// Set once the step is no longer wanted. Tokens that arrive later are ignored.
     cancelled: Arc<AtomicBool>,
 }
 
 impl DraftWriter {
-    /// The subscriber that writes the running step of a draft.
+    /// Returns the subscriber that receives the events of a draft's running step.
     fn subscriber(session: &Arc<Session>, id: u64, draft: &Draft) -> Subscriber {
         let writer = Self {
             session: Arc::clone(session),
@@ -305,7 +306,7 @@ impl DraftWriter {
 
     fn receive(&self, event: Event) {
         let mut inner = self.session.inner();
-        // A draft is cancelled under this lock.
+        // Drafts are only cancelled while this lock is held, so the check below stays valid.
         let Some(draft) = inner.drafts.get_mut(&self.draft).filter(|_| !self.is_cancelled()) else {
             return;
         };
@@ -318,7 +319,7 @@ impl DraftWriter {
                 }
                 return;
             }
-            // The tokens have brought it already.
+            // The text has already arrived with the tokens.
             Event::Text(_) => return,
             Event::Done(outcome) => draft.end(outcome),
         }

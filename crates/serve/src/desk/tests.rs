@@ -19,7 +19,8 @@ use generator::{FinishReason, Generator, Identity, Models};
 use text::judge::Blocklist;
 use write::{self, PlanOptions};
 
-/// A site in a temporary folder, whose model takes one step per message sent.
+/// The desk of a site in a temporary folder. The model takes one step for each message that `step`
+/// sends.
 struct TestDesk {
     root: tempfile::TempDir,
     router: Router,
@@ -144,7 +145,7 @@ impl TestDesk {
         self.done("write", request)
     }
 
-    /// The first message to a page that starts to listen.
+    /// The drafts in the first message to a page that starts to listen.
     fn drafts(&self) -> Vec<Value> {
         let request = axum::http::Request::get(format!("/_venti/desk/events?session={SESSION}"));
         let request = request.header("host", "localhost:8501").body(Body::empty()).unwrap();
@@ -201,7 +202,7 @@ fn tokens_arrive_with_their_alternatives() {
     assert_eq!(tokens.len(), 30);
     assert_eq!(tokens[0]["a"].as_array().unwrap()[1], json!([120, "x", -1.5]));
     assert_eq!(tokens[0]["a"].as_array().unwrap()[2], json!([256, null, -2.5]));
-    // A letter of two tokens arrives with the second.
+    // A letter that spans two tokens arrives with the second one.
     assert!(tokens.iter().any(|token| token["t"] == "é"), "{}", text(&draft));
     assert!(format!("{SENTENCE}{SENTENCE}{SENTENCE}").contains(&text(&draft)));
     let seeds: Vec<Value> = desk.drafts().iter().map(|draft| draft["rng_seed"].clone()).collect();
@@ -232,7 +233,7 @@ fn a_word_can_be_replaced_and_the_essay_keeps_the_steps() {
     let (kept, _) = after_text.split_once('x').unwrap();
     assert!(!kept.is_empty() && before_text.starts_with(kept), "{after_text}");
     assert_eq!(after["steered"], json!(true));
-    // The chosen token has the probability listed for it.
+    // The chosen token has the probability that was listed for it as an alternative.
     assert_eq!(after["tokens"][26]["p"], json!(-1.5));
     assert_eq!(after["tokens"][26]["a"], before["tokens"][26]["a"]);
     assert_eq!(after["steps"][1]["generation"], json!({ "temperature": 1.5 }));
@@ -325,7 +326,8 @@ fn invalid_requests_are_refused_with_the_reason() {
         assert!(answer["error"].as_str().unwrap().contains(part), "{answer}");
     }
     desk.configure("  top_k: 9\n  stop: [zzz]\nblocklist: [moat]\n");
-    // The seed can name its settings in full; the blocklist is the one from when it was written.
+    // The draft can still be kept. Its seed names all settings in full, and the blocklist that counts is
+    // the one from when the draft was written.
     let (status, answer) = desk.post("keep", json!({ "draft": 1 }));
     assert_eq!(status, StatusCode::OK, "{answer}");
     let seed = std::fs::read_to_string(desk.path("content/seeds/a-moat-is-a-promise.md")).unwrap();

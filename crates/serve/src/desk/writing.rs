@@ -1,4 +1,4 @@
-//! Requests about drafts: write, stop, continue, rewrite from a word, discard, and keep.
+//! Handles the requests about drafts: write, stop, continue, rewrite from a word, discard, and keep.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -27,17 +27,18 @@ use write::EssayRequest;
 /// Maximum number of drafts requested together.
 pub const MAX_CANDIDATES: usize = 8;
 
-/// Maximum number of sessions. Beyond it the oldest one without a subscriber is dropped.
+/// Maximum number of sessions. To make room for another one, the least recently used session without a
+/// subscriber is dropped.
 const MAX_SESSIONS: usize = 64;
 
-/// The drafts of every tab.
+/// The sessions of all tabs, by name.
 #[derive(Default)]
 pub struct Sessions {
     open: Mutex<HashMap<String, (Instant, Arc<Session>)>>,
 }
 
 impl Sessions {
-    /// The session of that name, created if necessary.
+    /// Returns the session called `name`, and creates it if necessary.
     ///
     /// # Errors
     /// If the name is invalid, or too many sessions are in use.
@@ -84,7 +85,7 @@ pub struct NewDraftsRequest {
     rng_seed: Option<String>,
 }
 
-/// Starts drafts.
+/// Starts new drafts.
 pub async fn write(desk: DeskState, Json(request): Json<NewDraftsRequest>) -> JsonResult {
     blocking(move || {
         let project = desk.project()?;
@@ -130,14 +131,15 @@ pub async fn write(desk: DeskState, Json(request): Json<NewDraftsRequest>) -> Js
     .await
 }
 
-/// Checks the settings, and sets one candidate in one round: each draft is a single text, and the
-/// person chooses between drafts.
+/// Checks the settings, and limits them to one candidate in one round: each draft is a single text, and
+/// a person chooses among the drafts.
 fn checked(given: &GenerationOverrides) -> Result<GenerationOverrides, Rejection> {
     given.check().map_err(|invalid| Rejection::invalid(invalid.to_string()).field(invalid.key))?;
     Ok(GenerationOverrides { candidates: Some(1), max_rounds: Some(1), ..given.clone() })
 }
 
-/// The quote and the title as a build would read them from the draft's seed.
+/// Returns a seed with the quote and the title of the request, as a build would read them from the
+/// seed's file.
 fn seed_of(request: &NewDraftsRequest, project: &Project, desk: &Desk) -> Result<Seed, Rejection> {
     let title = request.title.trim();
     let seed = NewSeed {
@@ -152,14 +154,14 @@ fn seed_of(request: &NewDraftsRequest, project: &Project, desk: &Desk) -> Result
     Seed::parse(&path, &seed.to_markdown()?).map_err(|problem| Rejection::invalid(problem.message))
 }
 
-/// The random seed: the one given, or a new one.
+/// Returns the given random seed, or a new one.
 fn rng_seed(given: Option<&str>) -> Result<u64, Rejection> {
     match given.map(str::trim).filter(|given| !given.is_empty()) {
         Some(given) => given.parse().ok().filter(|seed| *seed <= MAX_RNG_SEED).ok_or_else(|| {
             let why = format!("the random seed must be a number from 0 to {MAX_RNG_SEED}");
             Rejection::invalid(why).field("rng_seed")
         }),
-        // At most nine digits, short enough to read aloud.
+        // A new seed has at most nine digits, so that it is short enough to read aloud.
         None => Ok(u64::from(fresh()? % 1_000_000_000)),
     }
 }
@@ -169,7 +171,7 @@ fn fresh() -> Result<u32, Rejection> {
     getrandom::u32().map_err(|e| Rejection::failed(format!("cannot get a random number: {e}")))
 }
 
-/// The engine of a model, which is loaded if necessary.
+/// Returns the identity and the engine of a model. Loads the model if necessary.
 fn open(desk: &Desk, project: &Project, model: &str) -> Result<(Identity, Arc<Engine>), Rejection> {
     if !model_names::available(project)?.iter().any(|known| known == model) {
         return Err(Rejection::invalid(format!("this site does not use the model {model:?}"))

@@ -28,7 +28,7 @@ impl Client {
         &self.engine
     }
 
-    /// Submits requests, all of them or none. Their ids are ignored.
+    /// Submits requests, all of them or none. The ids of the requests are ignored.
     ///
     /// # Errors
     /// If the model cannot continue a prompt, or the queue is full.
@@ -57,7 +57,7 @@ impl Drop for Client {
     }
 }
 
-/// Lets the essay writer use a shared model as if it were its own.
+/// Lets the essay writer use a shared model as if the writer owned it.
 impl Generator for Client {
     fn provenance(&self) -> Provenance {
         self.engine.provenance().clone()
@@ -86,7 +86,8 @@ impl Generator for Client {
                 running.insert(id, Arc::clone(&cancelled));
                 let sender = sender.clone();
                 let subscriber: Subscriber = Box::new(move |event| {
-                    // On an error, `run` has returned and nobody receives.
+                    // Sending fails if `run` has returned with an error, since then nobody receives the
+                    // events.
                     let is_wanted = sender.send((id, event)).is_ok();
                     match is_wanted && !cancelled.load(Ordering::Relaxed) {
                         true => ControlFlow::Continue(()),
@@ -103,7 +104,7 @@ impl Generator for Client {
     }
 }
 
-/// Handles the next event.
+/// Waits for the next event and handles it.
 fn handle(
     events: &Receiver<(u64, Event)>,
     running: &mut HashMap<u64, Arc<AtomicBool>>,

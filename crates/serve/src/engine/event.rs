@@ -1,17 +1,17 @@
-//! The events of a requested text, in the types of [`generator`].
+//! The events of a requested text. They use the types of [`generator`].
 
 use std::ops::ControlFlow;
 
 use generator::{Completion, Token};
 
-/// An event of a text: `Begun`, then tokens and text, then `Done`. If the model stops first, `Done` is the
-/// only one.
+/// An event of a text. `Begun` comes first, then tokens and text, then `Done`. If the model stops before
+/// the text has begun, `Done` is the only event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The text got its slot in the batch.
+    /// The text has got its slot in the batch.
     Begun,
-    /// A token was generated, or scored if it belongs to the prompt. Sent before the text that it
-    /// completes.
+    /// A token was generated, or scored if it belongs to the prompt. This event comes before the text
+    /// that the token completes.
     Token(Token),
     /// Text that no later token can change.
     Text(String),
@@ -19,6 +19,7 @@ pub enum Event {
     Done(Result<Completion, String>),
 }
 
-/// Receives the events of a text on the model's thread, so it must not block. `Break` cancels the text:
-/// after `Begun` it is dropped without further events, after `Text` it ends with `Done`.
+/// Receives the events of a text. It is called on the model's thread, so it must not block. Returning
+/// `Break` cancels the text: after `Begun`, the text is dropped without further events; after `Text`, it
+/// ends with `Done`.
 pub type Subscriber = Box<dyn FnMut(Event) -> ControlFlow<()> + Send>;

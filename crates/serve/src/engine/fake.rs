@@ -1,5 +1,5 @@
-//! A fake model for tests. Its tokens are bytes. It repeats one sentence, each text from its own
-//! start, and adds one token per step to every text of its batch.
+//! A fake model for tests. Its tokens are bytes. It repeats one sentence, and adds one token per step to
+//! every text of its batch. The random key of a text determines where in the sentence the text begins.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use generator::{Completion, FinishReason, Generator, Provenance, Request, Token,
 /// The sentence that the model writes. Accented letters take two tokens.
 pub const SENTENCE: &str = "The café is a naïve moat. ";
 
-/// The end-of-text token, never sampled.
+/// Id of the end-of-text token, which is never sampled.
 pub const END_OF_TEXT: u32 = 256;
 
 pub struct Fake {
     pub batch_size: usize,
     pub n_positions: usize,
-    /// Each step waits for a message. Once the sender is dropped, steps no longer wait.
+    /// If set, each step waits for a message. Once the sender is dropped, steps no longer wait.
     pub steps: Option<Receiver<()>>,
-    /// The step of a run at which the model fails.
+    /// Index of the step at which a run fails, if it should fail.
     pub fails_at: Option<usize>,
 }
 
@@ -35,7 +35,7 @@ impl Fake {
     }
 }
 
-/// A tokenizer of all bytes and the end-of-text token.
+/// A tokenizer whose vocabulary is all bytes and the end-of-text token.
 pub struct Bytes;
 
 const EVERY_BYTE: [u8; 256] = {
@@ -87,7 +87,7 @@ impl Slot {
         Token { position, id, log_prob: -0.5, top_logprobs }
     }
 
-    /// Adds one token. Returns why the text ends, if it does.
+    /// Adds one token. If the text then ends, returns the reason.
     fn step(&mut self, work: &mut dyn Work, n_positions: usize) -> Option<FinishReason> {
         let (id, prompt) = (self.request.id, self.request.prompt.len());
         let most = self.request.generation.max_new_tokens.unwrap_or(usize::MAX);
@@ -114,15 +114,15 @@ impl Slot {
         (self.bytes.len() == most).then_some(FinishReason::Length)
     }
 
-    /// Offset of the first stop string.
+    /// Byte offset of the first stop string in the text.
     fn stop(&self) -> Option<usize> {
         let stops = self.request.generation.stop.iter().map(String::as_bytes);
         let at = |stop: &[u8]| self.bytes.windows(stop.len()).position(|bytes| bytes == stop);
         stops.filter_map(at).min()
     }
 
-    /// Number of bytes that no later byte can change: those before a stop string, a possible
-    /// beginning of one, or an incomplete character.
+    /// Number of bytes that no later byte can change. They end before a stop string, a possible
+    /// beginning of a stop string, or an incomplete character.
     fn certain(&self) -> usize {
         if let Some(stop) = self.stop() {
             return stop;
@@ -132,7 +132,7 @@ impl Slot {
         };
         let held = self.request.generation.stop.iter().filter_map(begun).max().unwrap_or(0);
         let end = self.bytes.len() - held;
-        // The first byte of an accented letter, which the next step completes.
+        // `\xc3` is the first byte of an accented letter, which the next step completes.
         if held == 0 && self.bytes.ends_with(b"\xc3") { end - 1 } else { end }
     }
 
@@ -227,8 +227,8 @@ pub fn request(prompt: &str, start: u8, max_new_tokens: usize) -> Request {
     }
 }
 
-/// A subscriber that sends its events to a channel as text, prefixed with `name`. Cancels its text once
-/// the receiver is dropped.
+/// Returns a subscriber that sends the first and the last event of its text to a channel, as strings
+/// prefixed with `name`. It cancels the text once the receiver is dropped.
 pub fn subscriber(name: &'static str, sender: Sender<String>) -> Subscriber {
     Box::new(move |event| {
         let what = match event {

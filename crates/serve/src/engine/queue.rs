@@ -1,4 +1,4 @@
-//! The queue of a model: the requests of each client, and whose turn is next.
+//! The queue of a model. It holds the requests of each client, and decides which client's turn is next.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::ControlFlow;
@@ -40,7 +40,7 @@ pub struct Queue {
 struct QueueState {
     clients: BTreeMap<u64, ClientQueue>,
     newest: u64,
-    /// The client whose turn was last.
+    /// The client that was served last.
     last: u64,
     closed: bool,
 }
@@ -48,7 +48,7 @@ struct QueueState {
 #[derive(Default)]
 struct ClientQueue {
     waiting: VecDeque<QueuedRequest>,
-    /// Number of the client's slots in the batch.
+    /// Number of slots in the batch that the client uses.
     running: usize,
 }
 
@@ -86,7 +86,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Drops everything that a client waits for.
+    /// Drops the waiting requests of a client.
     pub fn forget(&self, client: u64) {
         let mut state = self.state();
         let left = state.clients.get_mut(&client).map(|queue| std::mem::take(&mut queue.waiting));
@@ -96,7 +96,7 @@ impl Queue {
         drop(left);
     }
 
-    /// Stops accepting requests.
+    /// Stops accepting requests, and ends the waiting ones with an error.
     pub fn close(&self) {
         let mut state = self.state();
         state.closed = true;
@@ -115,7 +115,7 @@ impl Queue {
 
     /// Lets a model answer the queued requests until the queue is closed.
     pub fn serve(&self, generator: &mut dyn Generator) {
-        // Also if the model panics, so that nobody waits for a dead thread.
+        // Closes the queue even if the model panics, so that nobody waits for a dead thread.
         let _closed = CloseAtEnd(self);
         while self.wait() {
             let mut batch = SharedBatch { queue: self, running: HashMap::new(), newest: 0 };
@@ -140,10 +140,10 @@ impl Queue {
         !state.closed
     }
 
-    /// The next request for a free slot of the batch.
+    /// Returns the next request for a free slot of the batch, with the id of its client.
     fn next(&self) -> Option<(u64, QueuedRequest)> {
         let mut state = self.state();
-        // The extra share stays free for a new client.
+        // One extra share stays free for a new client.
         let share = (self.batch_size / (state.clients.len() + 1)).max(1);
         let may = |client: &ClientQueue| !client.waiting.is_empty() && client.running < share;
         let after = state.clients.range(state.last + 1..).find(|(_, client)| may(client));
@@ -164,13 +164,13 @@ impl Queue {
     }
 
     fn state(&self) -> MutexGuard<'_, QueueState> {
-        // Cannot be poisoned: nothing panics while the lock is held.
+        // The lock cannot be poisoned, since nothing panics while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl QueueState {
-    /// Removes a client without waiting or running requests.
+    /// Removes a client if it has no waiting or running requests.
     fn tidy(&mut self, client: u64) {
         if self.clients.get(&client).is_some_and(ClientQueue::is_idle) {
             self.clients.remove(&client);
@@ -189,7 +189,8 @@ impl Drop for CloseAtEnd<'_> {
 /// Reason given to subscribers whose text will not be finished.
 const STOPPED: &str = "the model has stopped";
 
-/// Sends the last event of a text. There is nothing left to cancel.
+/// Sends the last event of a text. The subscriber's answer is ignored, since there is nothing left to
+/// cancel.
 fn end(subscriber: &mut Subscriber, outcome: Result<Completion, String>) {
     let _ = subscriber(Event::Done(outcome));
 }
@@ -225,7 +226,7 @@ impl Work for SharedBatch<'_> {
 
     fn token(&mut self, id: u64, token: Token) {
         if let Some((_, subscriber)) = self.running.get_mut(&id) {
-            // The model asks about cancelling with the text that the token completes.
+            // The answer is ignored here: the model checks for cancellation when it reports text.
             let _ = subscriber(Event::Token(token));
         }
     }

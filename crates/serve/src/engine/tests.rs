@@ -4,7 +4,7 @@ use super::fake::{Fake, request, subscriber};
 use super::*;
 use generator::{Completion, Request, Token, Work};
 
-/// An engine whose model takes one step per message sent, and the events of its texts.
+/// An engine whose model takes one step for each message that `step` sends, and the events of its texts.
 struct SteppedEngine {
     engine: Arc<Engine>,
     step: Sender<()>,
@@ -58,7 +58,7 @@ fn a_new_client_gets_a_slot_while_others_write() {
     stepped.ask(&third, &["t"], 3).unwrap();
     stepped.step.send(()).unwrap();
     assert_eq!(stepped.events(1), ["t begun"]);
-    // Free slots go in turn to the clients that have fewer than their share.
+    // Free slots go in turn to the clients that have fewer slots than their share.
     stepped.step.send(()).unwrap();
     let after: Vec<String> = stepped.events(3);
     assert!(after.iter().all(|event| event.contains("Length: The")), "{after:?}");
@@ -81,7 +81,7 @@ fn clients_take_turns_when_slots_are_few() {
     assert_eq!(begun, ["x begun", "b begun", "y begun", "c begun"]);
 }
 
-/// Uses the client as the essay writer does.
+/// Work that uses a client as the essay writer does.
 struct Essays {
     waiting: Vec<Request>,
     tokens: usize,

@@ -5,7 +5,7 @@ use super::typeface::{Drawable, SANS, SERIF, Typeface};
 use super::{HEIGHT, SocialCard, WIDTH};
 use crate::xml::Xml;
 
-/// A rectangle of the card, in pixels.
+/// A rectangle on the card, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Panel {
     pub x: i32,
@@ -14,9 +14,9 @@ pub struct Panel {
     pub height: u32,
 }
 
-/// Panel of a cover beside a title.
+/// The panel for a cover beside a title.
 pub const BESIDE: Panel = Panel { x: 672, y: 0, width: 528, height: HEIGHT };
-/// Panel of a cover on a card without a title.
+/// The panel for a cover on a card without a title.
 pub const ABOVE: Panel = Panel { x: 0, y: 0, width: WIDTH, height: 514 };
 
 const PAPER: &str = "#fbfaf7";
@@ -39,12 +39,13 @@ const TITLE_SIZES: [(f32, usize); 9] = [
     (51.0, 5),
     (46.0, 5),
 ];
-/// Letter spacing of titles in ems. Negative because the serif is designed for smaller sizes.
+/// Letter spacing of titles in ems, negative because the serif font is designed for smaller sizes.
 const TITLE_TRACKING: f32 = -0.012;
 /// Line height of titles, relative to the font size.
 const TITLE_LEADING: f32 = 1.08;
-/// Titles are centred vertically between these. A byline of several lines moves the bottom up.
+/// Top of the area in which the title is centred vertically. It leaves room for the site's title.
 const TITLE_TOP: f32 = 124.0;
+/// Bottom of the area in which the title is centred. A byline of several lines moves the bottom up.
 const TITLE_BOTTOM: f32 = 474.0;
 /// Distance from the bottom of a line to its baseline, relative to the line height.
 const BASELINE: f32 = 0.26;
@@ -64,10 +65,11 @@ const LABEL_SIZE: f32 = 21.0;
 const LABEL_BASELINE: f32 = 566.0;
 
 const STRIP_BASELINE: f32 = 581.0;
-/// Maximum width of each of the two texts on the strip.
+/// Maximum width in pixels of each of the two texts on a card without a title.
 const STRIP_HALF: f32 = 500.0;
 
-/// Text beside the cover: site, title, byline and label from top to bottom.
+/// Draws the text beside the cover: the site's title, the card's title, the byline and the label,
+/// from top to bottom.
 pub fn column(card: &SocialCard<'_>, title: &Drawable) -> Vec<u8> {
     let mut sheet = Sheet::new();
     let site = one_line(card.site, COLUMN - DOT_INDENT, SITE_SIZE);
@@ -103,7 +105,7 @@ pub fn column(card: &SocialCard<'_>, title: &Drawable) -> Vec<u8> {
     sheet.finish()
 }
 
-/// Text under the cover: site and label side by side.
+/// Draws the text under the cover: the site's title and the label, side by side.
 pub fn strip(card: &SocialCard<'_>) -> Vec<u8> {
     let mut sheet = Sheet::new();
     sheet.dot(card, STRIP_BASELINE);
@@ -123,7 +125,8 @@ fn title_width(text: &str) -> f32 {
     SERIF.width(text) + letters
 }
 
-/// The part of `text` that the sans font can draw, cut to one line. `None` if nothing is left.
+/// Returns the part of `text` that the sans font can draw, cut to one line, or `None` if nothing is
+/// left.
 fn one_line(text: &str, width: f32, size: f32) -> Option<String> {
     let text = SANS.drawable(text).text;
     let frame = Frame { width, sizes: &[(size, 1)] };
@@ -174,7 +177,8 @@ impl Sheet {
         self.0.text_with("text", &attributes, text);
     }
 
-    /// Adds the accent dot at the margin, aligned to a line in the site's font size.
+    /// Adds the accent dot at the left margin, aligned with text of size `SITE_SIZE` on this
+    /// baseline.
     fn dot(&mut self, card: &SocialCard<'_>, baseline: f32) {
         let (x, y) = ((MARGIN + DOT).to_string(), (baseline - DOT).to_string());
         let (radius, accent) = (DOT.to_string(), card.accent.hex());

@@ -1,8 +1,8 @@
-//! Breaks text into lines of similar length, in the largest size that fits.
+//! Breaks text into lines of similar length, in the largest font size that fits.
 
 use super::typeface::breaks;
 
-/// Marks a text that was cut.
+/// Marks the end of a text that was cut.
 const ELLIPSIS: char = '…';
 
 /// The space for a text and the font sizes to try.
@@ -10,7 +10,8 @@ const ELLIPSIS: char = '…';
 pub struct Frame<'a> {
     /// Width in pixels.
     pub width: f32,
-    /// Font sizes in pixels, each with its maximum number of lines. The first that fits is used.
+    /// Font sizes in pixels, each with its maximum number of lines. The first size at which the
+    /// text fits is used.
     pub sizes: &'a [(f32, usize)],
 }
 
@@ -27,12 +28,12 @@ struct Piece {
     text: String,
     /// Width in ems.
     width: f32,
-    /// Whether a space precedes it, unless it starts a line.
+    /// Whether a space precedes the piece, unless the piece starts a line.
     spaced: bool,
 }
 
-/// Breaks `text` into lines for `frame`. `measure` returns the width of a text in ems. A text that
-/// fits at none of the sizes is cut at the last one.
+/// Breaks `text` into lines for `frame`. `measure` returns the width of a text in ems. If the text
+/// fits at none of the sizes, it is set at the last size and cut.
 pub fn set(text: &str, frame: Frame<'_>, measure: impl Fn(&str) -> f32) -> TypesetText {
     let pieces = pieces(text, &measure);
     let space = measure(" ");
@@ -65,7 +66,8 @@ fn pieces(text: &str, measure: &impl Fn(&str) -> f32) -> Vec<Piece> {
     pieces
 }
 
-/// Fills lines greedily and returns the end index of each. `None` if a piece is wider than a line.
+/// Fills lines greedily and returns, for each line, the index after its last piece. Returns `None`
+/// if a piece is wider than a line.
 fn fill(pieces: &[Piece], width: f32, space: f32) -> Option<Vec<usize>> {
     let mut ends = Vec::new();
     let mut length = 0.0;
@@ -119,8 +121,8 @@ fn written(pieces: &[Piece], ends: &[usize]) -> Vec<String> {
     ends.iter().map(line).collect()
 }
 
-/// Breaks a text into at most `most` lines. Words wider than a line are split anywhere, and an
-/// ellipsis marks where the text was cut.
+/// Breaks a text into at most `most` lines. Words wider than a line are split between any two
+/// characters, and an ellipsis marks where the text was cut.
 fn cut(
     pieces: Vec<Piece>,
     width: f32,
@@ -147,7 +149,7 @@ fn cut(
     lines
 }
 
-/// Splits a piece into parts no wider than a line.
+/// Splits a piece into parts that fit on a line. A part that is a single character may be wider.
 fn broken(piece: Piece, width: f32, measure: &impl Fn(&str) -> f32) -> Vec<Piece> {
     if piece.width <= width {
         return vec![piece];

@@ -1,4 +1,4 @@
-//! Properties of every card, checked on its pixels.
+//! Tests of the properties of every card, based on its pixels.
 
 use super::*;
 

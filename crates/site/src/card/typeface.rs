@@ -1,5 +1,5 @@
-//! The fonts of cards. They are embedded in the program, so that a card looks the same on every
-//! machine. `scripts/subset_fonts.py` makes them.
+//! The fonts of social cards, made by `scripts/subset_fonts.py`. They are embedded in the program,
+//! so that a card looks the same on every machine.
 
 use std::sync::{Arc, LazyLock};
 
@@ -25,7 +25,8 @@ pub static DATABASE: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     Arc::new(database)
 });
 
-/// Hash of the fonts. Part of every card's input, since other fonts change how it looks.
+/// Hash of the fonts. It is part of every card's input, since a different font would change the
+/// card.
 pub static FINGERPRINT: LazyLock<blake3::Hash> = LazyLock::new(|| {
     let mut hash = blake3::Hasher::new();
     for face in [&SERIF, &SANS] {
@@ -93,7 +94,7 @@ pub fn breaks(c: char) -> bool {
     c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{202f}')
 }
 
-/// Whether a character is invisible, so that leaving it out loses nothing.
+/// Whether a character is invisible and can therefore be left out.
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'

@@ -1,6 +1,6 @@
-//! Resolves addresses as browsers do, to paths under the output.
+//! Resolves addresses to paths in the output folder, as browsers do.
 
-/// The parts of `base_url`, to recognize absolute addresses of this site.
+/// The parts of `base_url`, used to recognise absolute addresses of this site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     /// Scheme and host in lower case: `https://venti.example`.
@@ -25,7 +25,7 @@ impl BaseUrl {
         &self.path
     }
 
-    /// Returns the part of `path` after the site's path, or `None` if it is outside the site.
+    /// Returns the part of `path` after the site's path, or `None` if `path` is outside the site.
     fn inside<'p>(&self, path: &'p str) -> Option<&'p str> {
         if path == self.path.trim_end_matches('/') {
             return Some("");
@@ -37,7 +37,7 @@ impl BaseUrl {
 /// The form in which an address was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressForm {
-    /// `#there`, `?q=x` or empty: the page itself.
+    /// The page itself: `#there`, `?q=x` or an empty address.
     Own,
     /// `../tags/index.html`
     Relative,
@@ -52,16 +52,16 @@ pub enum AddressForm {
 pub enum Address {
     /// A path in the output folder, percent-decoded, and the part after `#`.
     Site { path: String, fragment: Option<String>, form: AddressForm },
-    /// Another http(s) host, or a URL on the site's host that is not under `base_url`.
+    /// A URL on another http(s) host, or one on the site's host that is not under `base_url`.
     External(String),
-    /// A path that is not under `base_url`, or above the output folder.
+    /// A path that is not under `base_url`, or that leads above the output folder.
     Outside,
-    /// Another scheme: `mailto:`, `tel:`, `data:`, …
+    /// An address with another scheme: `mailto:`, `tel:`, `data:`, …
     Other,
 }
 
 impl Address {
-    /// Resolves `text` from the file at `from`, a path under the output.
+    /// Resolves the address `text`, found in the file at `from`, a path in the output folder.
     pub fn resolve(text: &str, from: &str, base: Option<&BaseUrl>) -> Self {
         let text = cleaned(text);
         let (rest, fragment) = match text.split_once('#') {
@@ -79,7 +79,7 @@ impl Address {
         }
         let path = before_query.replace('\\', "/");
         if path.starts_with("//") {
-            // Such an address has the scheme of the page; assume https.
+            // A browser gives such an address the scheme of the page. Assume https.
             let whole = format!("https:{path}");
             return Self::absolute(&format!("https:{rest}"), &whole, base, to);
         }
@@ -121,7 +121,8 @@ impl Address {
     }
 }
 
-/// Removes what browsers ignore: white space at both ends, tabs and line breaks inside.
+/// Removes the characters that browsers ignore: white space at both ends, and tabs and line breaks
+/// anywhere.
 fn cleaned(text: &str) -> String {
     let trimmed = text.trim_matches(|c: char| c <= ' ');
     trimmed.chars().filter(|c| !matches!(c, '\t' | '\n' | '\r')).collect()
@@ -136,7 +137,8 @@ fn scheme(address: &str) -> Option<String> {
     valid.then(|| scheme.to_ascii_lowercase())
 }
 
-/// Splits a URL into `https://host`, in lower case and without the default port, and the path.
+/// Splits a URL into its origin and the rest. The origin, such as `https://host`, is in lower case
+/// and without the default port.
 fn split_origin(url: &str) -> Option<(String, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
@@ -152,13 +154,14 @@ fn split_origin(url: &str) -> Option<(String, &str)> {
     (!host.is_empty()).then(|| (format!("{scheme}://{host}"), path))
 }
 
-/// Percent-decodes a fragment without its text directive (`:~:text=…`). `None` if nothing is left.
+/// Removes the text directive (`:~:text=…`) from a fragment and percent-decodes the rest. Returns
+/// `None` if nothing is left.
 fn without_directive(fragment: &str) -> Option<String> {
     let fragment = fragment.split_once(":~:").map_or(fragment, |(before, _)| before);
     (!fragment.is_empty()).then(|| percent_decoded(fragment))
 }
 
-/// Resolves `path` relative to `folder`. Returns `None` if it is outside the output.
+/// Resolves `path` relative to `folder`. Returns `None` if the result is outside the output folder.
 fn normal(folder: &str, path: &str) -> Option<String> {
     let path = percent_decoded(path);
     let mut segments: Vec<&str> = folder.split('/').filter(|s| !s.is_empty()).collect();

@@ -1,5 +1,6 @@
-//! Checks external links over the network: each address once, a few at a time. Permanent failures
-//! are errors, and possibly temporary ones are warnings.
+//! Checks external links over the network. Each distinct address is checked once, and only a few
+//! addresses are checked at the same time. Permanent failures are errors; failures that may be
+//! temporary are warnings.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -15,7 +16,7 @@ use super::finding::{Finding, Location, Rule};
 pub struct RequestLimits {
     /// Maximum number of concurrent requests.
     pub max_concurrent: usize,
-    /// Timeout of a request, including redirects.
+    /// Timeout for a request, including redirects.
     pub timeout: Duration,
     /// Number of attempts before a temporary failure is reported.
     pub attempts: usize,
@@ -37,7 +38,8 @@ impl Default for RequestLimits {
 /// The `User-Agent` header.
 const AGENT: &str = concat!("venti/", env!("CARGO_PKG_VERSION"), " (checks links)");
 
-/// Returns each address with all its places. Fragments are dropped, since they are not checked.
+/// Returns each address with all the places where it occurs. Fragments are dropped, since they are
+/// not checked.
 pub fn addresses(links: Vec<(String, Location)>) -> BTreeMap<String, Vec<Location>> {
     let mut addresses: BTreeMap<String, Vec<Location>> = BTreeMap::new();
     for (url, place) in links {
@@ -47,7 +49,7 @@ pub fn addresses(links: Vec<(String, Location)>) -> BTreeMap<String, Vec<Locatio
     addresses
 }
 
-/// Checks all addresses. The findings are in the order of the addresses.
+/// Checks all addresses and returns the findings in order of address.
 pub fn check(addresses: BTreeMap<String, Vec<Location>>, limits: &RequestLimits) -> Vec<Finding> {
     let config = Agent::config_builder()
         .timeout_global(Some(limits.timeout))
@@ -85,17 +87,17 @@ pub fn check(addresses: BTreeMap<String, Vec<Location>>, limits: &RequestLimits)
     findings
 }
 
-/// The result for one address.
+/// The result of checking one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Verdict {
     There,
-    /// A permanent failure: `status 404`.
+    /// A permanent failure, such as `status 404`.
     Gone(String),
     /// A failure that may be temporary.
     Unsure(String),
 }
 
-/// Requests an address, and again after temporary failures.
+/// Requests an address, and repeats the request after a temporary failure.
 fn ask(agent: &Agent, url: &str, limits: &RequestLimits) -> Verdict {
     let mut verdict = ask_once(agent, url);
     for _ in 1..limits.attempts {
@@ -108,7 +110,7 @@ fn ask(agent: &Agent, url: &str, limits: &RequestLimits) -> Verdict {
     verdict
 }
 
-/// Sends a HEAD request, and a GET request if the server answers it with an error.
+/// Sends a HEAD request. If the server does not answer it with success, sends a GET request too.
 fn ask_once(agent: &Agent, url: &str) -> Verdict {
     match status(agent.head(url).call()) {
         Ok(200..=299) => Verdict::There,

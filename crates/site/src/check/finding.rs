@@ -1,5 +1,5 @@
-//! A finding is one problem of the built site with all its places, so that an error in a template,
-//! which affects many pages, is reported once.
+//! A finding is a problem in the built site with all the places where it occurs. An error in a
+//! template is therefore reported once, even if it affects many pages.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -10,9 +10,9 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Readers notice it: something does not open, cannot be read, or is not shown.
+    /// A problem that readers notice: something does not open, cannot be read, or is not shown.
     Error,
-    /// The site works but could be better.
+    /// The site works, but could be better.
     Warning,
 }
 
@@ -20,34 +20,34 @@ pub enum Severity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
-    /// Links within the site lead to files in the output.
+    /// Links within the site must lead to files in the output.
     Link,
-    /// Ids in links (`#fragment`) exist in the page they refer to.
+    /// The id in a link (`#fragment`) must exist in the page to which the link leads.
     Anchor,
-    /// Links work on any host and from the disk.
+    /// Links must work on any host and from the disk.
     Portable,
-    /// Ids are unique within a page.
+    /// Ids must be valid, and unique within a page.
     DuplicateId,
-    /// Images have alternative text.
+    /// Images must have alternative text.
     Alt,
-    /// Pages have one `h1`, no empty headings, and skip no level.
+    /// A page must have one `h1`, no empty headings and no skipped heading levels.
     Heading,
-    /// Links have text.
+    /// Links must have text.
     Name,
-    /// Every page can be reached by links from the front page.
+    /// Every page must be reachable by links from the front page.
     Unlinked,
-    /// Every essay has a seed.
+    /// Every essay must have a seed.
     Orphan,
-    /// `base_url` is set, which feeds need.
+    /// `base_url` must be set, since feeds need it.
     BaseUrl,
-    /// External links work.
+    /// External links must not fail permanently.
     External,
-    /// External links have no failures that may be temporary.
+    /// External links should not fail in a way that may be temporary.
     ExternalUnsure,
 }
 
 impl Rule {
-    /// Severity of a violation.
+    /// Returns the severity of a violation of this rule.
     pub fn severity(self) -> Severity {
         match self {
             Self::Portable
@@ -69,27 +69,27 @@ pub struct Location {
     pub position: Option<Position>,
 }
 
-/// A position in a file.
+/// The position and length of a piece of text in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Position {
-    /// From 1.
+    /// Line number, starting at 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// Column number in characters, starting at 1.
     pub column: usize,
-    /// In bytes, from 0.
+    /// Offset in bytes from the start of the file.
     #[serde(skip)]
     pub offset: usize,
-    /// In bytes.
+    /// Length in bytes.
     #[serde(skip)]
     pub len: usize,
 }
 
-/// One problem and its places, of which there is at least one.
+/// A problem and all the places where it occurs. There is at least one place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub rule: Rule,
     pub severity: Severity,
-    /// What is wrong, starting in lower case and without a full stop.
+    /// What is wrong, starting with a lower-case letter and without a full stop.
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
@@ -98,7 +98,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A problem at one place.
+    /// Creates a finding at one place.
     pub fn at(rule: Rule, location: Location, message: impl Into<String>) -> Self {
         Self {
             rule,
@@ -109,7 +109,7 @@ impl Finding {
         }
     }
 
-    /// A problem of a whole file.
+    /// Creates a finding about a whole file.
     pub fn in_file(rule: Rule, file: impl Into<String>, message: impl Into<String>) -> Self {
         Self::at(rule, Location { file: file.into(), position: None }, message)
     }
@@ -121,8 +121,8 @@ impl Finding {
         self
     }
 
-    /// The number of places after the first as text: ` (and in 299 more files)`. Empty if there are
-    /// none.
+    /// Describes the places after the first: ` (and in 299 more files)`. Returns an empty string if
+    /// there is only one place.
     pub fn elsewhere(&self) -> String {
         let first = &self.places[0].file;
         let mut files = 0;
@@ -143,7 +143,7 @@ impl Finding {
     }
 }
 
-/// Merges equal findings, and sorts them by their first place.
+/// Merges equal findings and sorts the results by their first place.
 pub fn merged(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
     let mut known: HashMap<(Rule, String, Option<String>), usize> = HashMap::new();
     let mut merged: Vec<Finding> = Vec::new();
@@ -166,7 +166,7 @@ pub fn merged(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
     merged
 }
 
-/// The line starts of a text.
+/// A text and the byte offsets at which its lines start.
 #[derive(Debug)]
 pub struct Lines<'t> {
     text: &'t str,
@@ -174,7 +174,7 @@ pub struct Lines<'t> {
 }
 
 impl<'t> Lines<'t> {
-    /// Finds the lines of `text`.
+    /// Finds the starts of the lines in `text`.
     pub fn of(text: &'t str) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();

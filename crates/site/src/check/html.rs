@@ -18,7 +18,7 @@ pub struct Attribute {
 /// A start tag.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HtmlTag {
-    /// Lower case.
+    /// Name in lower case.
     pub name: String,
     pub attributes: Vec<Attribute>,
     /// Byte range in the file.
@@ -26,23 +26,23 @@ pub struct HtmlTag {
 }
 
 impl HtmlTag {
-    /// The first attribute of this name, which is the one browsers use.
+    /// Returns the first attribute called `name`. Browsers ignore any others.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
 
-    /// The value of the attribute of this name.
+    /// Returns the value of the attribute called `name`.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.attribute(name).map(|attribute| attribute.value.as_str())
     }
 
-    /// Whether the attribute of this name has a value that is not blank.
+    /// Whether the attribute called `name` has a value that is not blank.
     pub fn has_value(&self, name: &str) -> bool {
         self.value(name).is_some_and(|value| !value.trim().is_empty())
     }
 }
 
-/// An event of the stream.
+/// A tag or a text in the stream.
 #[derive(Debug)]
 pub enum HtmlEvent<'a> {
     Open(&'a HtmlTag),
@@ -52,12 +52,13 @@ pub enum HtmlEvent<'a> {
     Text(&'a str),
 }
 
-/// Reads a file and calls `handle` for each event. The content of `noscript` is read as markup.
+/// Reads a file and calls `handle` for each tag and text. The content of `noscript` is read as
+/// markup.
 pub fn read(html: &str, handle: &mut dyn FnMut(HtmlEvent<'_>)) {
     read_from(html, 0, handle);
 }
 
-/// Reads a part of a file that starts at byte `start`.
+/// Reads a part of a file. `start` is the byte offset of the part in the file.
 fn read_from(html: &str, start: usize, handle: &mut dyn FnMut(HtmlEvent<'_>)) {
     let mut tag = HtmlTag::default();
     let mut in_noscript = false;
@@ -99,7 +100,7 @@ fn read_from(html: &str, start: usize, handle: &mut dyn FnMut(HtmlEvent<'_>)) {
     let Ok(()) = Tokenizer::new_with_emitter(html, emitter).finish();
 }
 
-/// Converts bytes from the tokenizer to text. They are always UTF-8, as the input was.
+/// Converts bytes from [`Tokenizer`] to text. The bytes are always UTF-8, because the input is.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

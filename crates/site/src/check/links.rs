@@ -3,8 +3,8 @@
 use super::html::HtmlTag;
 use super::scan::FileScan;
 
-/// Checks every address in a tag. External links with `rel="nofollow"` are not checked, since it
-/// asks programs not to follow them.
+/// Checks every address in a tag. External links with `rel="nofollow"` are not checked, since this
+/// value asks programs not to follow the link.
 pub fn follow(tag: &HtmlTag, scan: &mut FileScan<'_>) {
     let known = scan.file.external.len();
     for attribute in &tag.attributes {
@@ -22,15 +22,16 @@ pub fn follow(tag: &HtmlTag, scan: &mut FileScan<'_>) {
     }
 }
 
-/// What an address is for.
+/// The purpose of an address.
 enum Use {
-    /// A reader can go there.
+    /// A reader can visit the address.
     Visit,
-    /// The browser loads it for the page.
+    /// The browser loads the address as a part of the page.
     Load,
 }
 
-/// Use of the address in this attribute, or `None` if it does not contain one.
+/// Returns the purpose of the address in an attribute, or `None` if the attribute contains no
+/// address.
 fn use_of(tag: &HtmlTag, attribute: &str) -> Option<Use> {
     match (tag.name.as_str(), attribute) {
         ("a" | "area", "href" | "xlink:href")
@@ -58,7 +59,7 @@ fn has_rel(tag: &HtmlTag, names: &[&str]) -> bool {
     relations.any(|one| names.iter().any(|name| one.eq_ignore_ascii_case(name)))
 }
 
-/// Target of a `<meta http-equiv="refresh">` tag.
+/// Returns the target of a `<meta http-equiv="refresh">` tag.
 pub fn redirect(tag: &HtmlTag) -> Option<String> {
     let equivalent = tag.value("http-equiv").unwrap_or_default();
     if tag.name != "meta" || !equivalent.eq_ignore_ascii_case("refresh") {

@@ -1,4 +1,4 @@
-//! The files of the output on disk, which addresses can point to.
+//! The files in the output folder, to which addresses can lead.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,23 +8,23 @@ use content::fs;
 /// Index of a file in [`OutputFiles`].
 pub type FileId = u32;
 
-/// All files of the output, by relative path.
+/// All files in the output folder, by relative path.
 #[derive(Debug)]
 pub struct OutputFiles {
     folder: PathBuf,
-    /// Sorted.
+    /// Relative paths, sorted.
     paths: Vec<String>,
-    /// OutputFiles by lower-case path, to find links with the wrong case.
+    /// Files by lower-case path, used to find links with the wrong case.
     folded: HashMap<String, FileId>,
 }
 
-/// What is at a path.
+/// The result of looking up a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
     File(FileId),
-    /// A folder with this `index.html`.
+    /// A folder that contains this `index.html`.
     Folder(FileId),
-    /// Nothing, but this file's path differs only in case.
+    /// No file, but the path of this one differs only in case.
     OtherCase(FileId),
     /// A hidden file, which is not checked.
     Hidden,
@@ -32,7 +32,7 @@ pub enum Lookup {
 }
 
 impl OutputFiles {
-    /// Lists the files under `folder`, except for hidden ones.
+    /// Lists the files under `folder`, except hidden ones.
     pub fn under(folder: &Path) -> fs::Result<Self> {
         let paths: Vec<String> =
             fs::files_under(folder)?.into_iter().map(|(path, _)| path).collect();
@@ -43,7 +43,7 @@ impl OutputFiles {
         Ok(Self { folder: folder.to_owned(), paths, folded })
     }
 
-    /// All files, sorted by path.
+    /// Returns all files, sorted by path.
     pub fn all(&self) -> impl Iterator<Item = (FileId, &str)> {
         (0..).zip(self.paths.iter().map(String::as_str))
     }
@@ -53,7 +53,7 @@ impl OutputFiles {
         self.paths.len()
     }
 
-    /// Path of a file relative to the output folder, `/`-separated.
+    /// Path of a file relative to the output folder, separated by `/`.
     pub fn path(&self, id: FileId) -> &str {
         &self.paths[id as usize]
     }
@@ -63,13 +63,13 @@ impl OutputFiles {
         self.folder.join(self.path(id))
     }
 
-    /// The file with this path.
+    /// Returns the file at `path`.
     pub fn id(&self, path: &str) -> Option<FileId> {
         let at = self.paths.binary_search_by(|known| known.as_str().cmp(path)).ok()?;
         FileId::try_from(at).ok()
     }
 
-    /// Finds what is at a path. A path that is empty or ends in `/` names a folder.
+    /// Looks up a path. A path that is empty or ends in `/` names a folder.
     pub fn find(&self, path: &str) -> Lookup {
         let names_folder = path.is_empty() || path.ends_with('/');
         if let Some(id) = self.id(path).filter(|_| !names_folder) {

@@ -29,18 +29,18 @@ pub fn check(html: &str, scan: &mut FileScan<'_>) {
     page.end();
 }
 
-/// State of the check.
+/// State of the check of a page.
 struct PageCheck<'s, 'a> {
     scan: &'s mut FileScan<'a>,
     ids: HashSet<String>,
     /// Number of open `template` elements.
     templates: usize,
-    /// Level of the last heading, or 0.
+    /// Level of the last heading, or 0 before the first heading.
     level: u32,
     has_h1: bool,
-    /// The open links and headings that have no text so far, with the names of their elements.
+    /// Element name and byte range of each open link and heading that has no text so far.
     unnamed: Vec<(String, Range<usize>)>,
-    /// Whether text is that of a script or style sheet.
+    /// Whether the current text belongs to a script or style sheet.
     is_script: bool,
 }
 
@@ -144,7 +144,7 @@ impl PageCheck<'_, '_> {
         if level == 1 && std::mem::replace(&mut self.has_h1, true) {
             self.scan.report(Rule::Heading, at, "this page has more than one h1");
         }
-        // A heading before the first h1, such as that of a menu, may be an h2.
+        // A heading before the first h1, such as the heading of a menu, may be an h2.
         let deepest = self.level.max(1) + 1;
         if level > deepest {
             let message = match self.level {
@@ -169,7 +169,7 @@ impl PageCheck<'_, '_> {
         }
     }
 
-    /// Applies a `<base>` to the addresses after it.
+    /// Applies a `<base>` tag to the addresses that follow it.
     fn rebase(&mut self, tag: &HtmlTag) {
         let Some(href) = tag.value("href") else { return };
         let base_url = self.scan.site.base_url.as_ref();
@@ -179,7 +179,7 @@ impl PageCheck<'_, '_> {
     }
 }
 
-/// Level of a heading element, 1 to 6.
+/// Returns the level of a heading element, 1 to 6, or `None` for other elements.
 fn heading_level(name: &str) -> Option<u32> {
     name.strip_prefix('h')?.parse().ok().filter(|level| (1..=6).contains(level))
 }

@@ -29,8 +29,8 @@ pub fn anchors(scanned: &[ScannedFile], site: &SiteContext<'_>) -> Vec<Finding> 
     findings
 }
 
-/// Finds pages that cannot be reached from the front page. Redirects and the 404 page are not meant
-/// to be linked.
+/// Finds pages that cannot be reached from the front page. Redirects and the 404 page need no
+/// links.
 pub fn unlinked(scanned: &[ScannedFile], site: &SiteContext<'_>) -> Vec<Finding> {
     let by_id = by_id(scanned);
     let Some(front) = site.files.id(HOME) else { return Vec::new() };

@@ -1,5 +1,5 @@
-//! The state of the check while one file is read, and what is kept of the file for checks that need
-//! all files.
+//! The state of the check while a file is read, and the results that are kept for the checks that
+//! need all files.
 
 use std::ops::Range;
 
@@ -8,13 +8,13 @@ use super::finding::{Finding, Lines, Location, Rule};
 use super::output_files::{FileId, Lookup, OutputFiles};
 use crate::route::NOT_FOUND;
 
-/// What all files are checked against.
+/// Data about the site that the check of every file needs.
 #[derive(Debug)]
 pub struct SiteContext<'a> {
     pub files: &'a OutputFiles,
     /// `None` if `base_url` is not set.
     pub base_url: Option<BaseUrl>,
-    /// The output folder as findings name it, with a slash at the end.
+    /// The output folder as it appears in findings, with a slash at the end.
     pub prefix: String,
     /// Whether to collect external addresses.
     pub external: bool,
@@ -27,19 +27,19 @@ pub enum PageKind {
     Redirect,
 }
 
-/// What is kept of a file.
+/// The results of scanning a file.
 #[derive(Debug)]
 pub struct ScannedFile {
     pub id: FileId,
-    /// `None` if it is not a page.
+    /// `None` if the file is not a page.
     pub kind: Option<PageKind>,
     /// Number of addresses.
     pub links: usize,
-    /// Targets of `#fragments`, sorted.
+    /// Ids to which a `#fragment` can refer, sorted.
     pub ids: Vec<Box<str>>,
-    /// Ids that links refer to.
+    /// Ids to which the links in the file refer.
     pub anchors: Vec<Anchor>,
-    /// Pages to which a reader can go from here.
+    /// Pages that a reader can visit from this file.
     pub leads_to: Vec<FileId>,
     pub external: Vec<(String, Location)>,
     pub findings: Vec<Finding>,
@@ -57,7 +57,8 @@ pub struct Anchor {
 #[derive(Debug)]
 pub struct FileScan<'a> {
     pub site: &'a SiteContext<'a>,
-    /// Path from which relative addresses are resolved: the file's own, or that of its `<base>`.
+    /// Path from which relative addresses are resolved: the path of the file, or that of its
+    /// `<base>`.
     pub from: String,
     pub file: ScannedFile,
     lines: Lines<'a>,
@@ -78,7 +79,7 @@ impl<'a> FileScan<'a> {
         Self { site, from: site.files.path(id).to_owned(), file, lines: Lines::of(text) }
     }
 
-    /// Adds a finding at this byte range.
+    /// Adds a finding at the byte range `at`.
     pub fn report(&mut self, rule: Rule, at: &Range<usize>, message: impl Into<String>) {
         self.file.findings.push(Finding::at(rule, self.location(at), message));
     }
@@ -111,7 +112,7 @@ impl<'a> FileScan<'a> {
         self.file.leads_to.extend(target);
     }
 
-    /// Returns what must be kept of the file.
+    /// Sorts the results of the file and returns them.
     pub fn finish(mut self) -> ScannedFile {
         self.file.ids.sort_unstable();
         self.file.leads_to.sort_unstable();
@@ -119,7 +120,7 @@ impl<'a> FileScan<'a> {
         self.file
     }
 
-    /// Checks an address and returns the file it leads to, if it is one of the site.
+    /// Checks an address and returns the file to which it leads, if that file belongs to the site.
     fn resolve(&mut self, address: &str, at: &Range<usize>) -> Option<FileId> {
         self.file.links += 1;
         match Address::resolve(address, &self.from, self.site.base_url.as_ref()) {
@@ -157,7 +158,8 @@ impl<'a> FileScan<'a> {
         }
     }
 
-    /// Checks how an address is written, wherever it leads. The 404 page is served at any depth.
+    /// Checks the form of an address, wherever it leads. On the 404 page, relative addresses are
+    /// errors, because the page is served at any depth.
     fn check_form(&mut self, form: AddressForm, address: &str, at: &Range<usize>) {
         match (form, self.from == NOT_FOUND) {
             (AddressForm::Relative, true) => self.report_with_hint(
@@ -169,14 +171,14 @@ impl<'a> FileScan<'a> {
             (AddressForm::Rooted, false) => self.report_with_hint(
                 Rule::Portable,
                 at,
-                format!("`{address}` opens neither under another path nor from the disk"),
+                format!("`{address}` works neither under another path nor from disk"),
                 "make it relative to the page, as `{{ root }}` does in a template",
             ),
             _ => {}
         }
     }
 
-    /// Finds the file at a path.
+    /// Finds the file at a path and reports problems with the path.
     fn look_up(&mut self, path: &str, form: AddressForm, at: &Range<usize>) -> Option<FileId> {
         let files = self.site.files;
         let found = match form {
@@ -191,7 +193,7 @@ impl<'a> FileScan<'a> {
                         Rule::Portable,
                         at,
                         format!("this names the folder of `{}`", files.path(id)),
-                        "name the file: from the disk, browsers open no folder",
+                        "name the file: links to folders do not work from disk",
                     );
                 }
                 Some(id)
@@ -221,7 +223,7 @@ impl<'a> FileScan<'a> {
 }
 
 impl SiteContext<'_> {
-    /// A file as a whole.
+    /// Returns the location of a whole file.
     pub fn location(&self, id: FileId) -> Location {
         Location { file: format!("{}{}", self.prefix, self.files.path(id)), position: None }
     }

@@ -13,7 +13,7 @@ fn page(head: &str, body: &str) -> String {
     )
 }
 
-/// The report on a site with these files.
+/// Checks a site with these files and returns the report.
 fn report(config: &str, files: &[(&str, String)]) -> CheckReport {
     let root = tempfile::tempdir().unwrap();
     for (path, text) in files {
@@ -23,8 +23,8 @@ fn report(config: &str, files: &[(&str, String)]) -> CheckReport {
     check(root.path(), &config, true).unwrap()
 }
 
-/// The findings in a site with these files, as `rule path:line:column message` and the number of
-/// further places.
+/// Returns the findings in a site with these files, as `rule path:line:column message` and the
+/// number of further places.
 fn found(config: &str, files: &[(&str, String)]) -> Vec<String> {
     let shown = |finding: &Finding| {
         let rule = serde_json::to_value(finding.rule).unwrap();
@@ -37,7 +37,7 @@ fn found(config: &str, files: &[(&str, String)]) -> Vec<String> {
     merged(report(config, files).findings).iter().map(shown).collect()
 }
 
-/// The findings in a front page with this text at the start of line 5, in the body.
+/// Returns the findings in a front page with this text at the start of line 5, in the body.
 fn in_body(body: &str) -> Vec<String> {
     found("", &[("index.html", page("", body))])
 }
@@ -50,7 +50,8 @@ fn fine(bodies: &[&str]) {
     }
 }
 
-/// The findings in a front page with this body and a page `about/index.html` with the id `team`.
+/// Returns the findings in a front page with this body, beside a page `about/index.html` with the
+/// id `team`.
 fn beside_about(body: &str) -> Vec<String> {
     let about = page("", "<p id=\"team\">T</p><a name=\"old\"></a><a href=\"../index.html\">H</a>");
     let body = format!("<a href=\"about/index.html\">A</a>\n{body}");
@@ -201,7 +202,7 @@ fn links_that_only_work_on_a_host_are_warnings() {
     assert_eq!(
         beside_about("<a href=\"/about/index.html\">x</a>"),
         [
-            "portable index.html:6:10 `/about/index.html` opens neither under another path nor from the disk"
+            "portable index.html:6:10 `/about/index.html` works neither under another path nor from disk"
         ]
     );
 }
@@ -246,7 +247,7 @@ fn unreachable_pages_are_reported() {
         ("a.html", link("old.html")),
         ("old.html", redirect()),
         ("b.html", page("", "")),
-        // These two only link to each other.
+        // These two pages link only to each other.
         ("c.html", link("d.html")),
         ("d.html", link("c.html")),
         ("404.html", page("", "")),

@@ -1,7 +1,7 @@
 //! Compositions: kinds of pictures, each with its own rules.
 //!
-//! Common rules: the dominant shape is near a golden section of the picture, inside the square in
-//! the centre that survives cropping. Sizes decrease by the golden ratio. Shapes touch, align or
+//! Common rules: the dominant shape is near a golden section of the picture, inside the central
+//! square that survives cropping. Sizes decrease by the golden ratio. Shapes touch, align or
 //! overlap deliberately. A small bright shape on the opposite side balances the dominant one.
 
 mod arches;
@@ -29,7 +29,7 @@ use super::stream::Stream;
 
 /// A kind of picture.
 pub struct Composition {
-    /// Whether the picture has a top and a bottom and must not be flipped.
+    /// Whether the picture has a top and a bottom and must not be flipped vertically.
     pub stands: bool,
     pub draw: fn(&mut Paper, &mut Stream),
 }

@@ -1,15 +1,15 @@
 //! Points, directions and outlines.
 //!
 //! All arithmetic uses basic operations, which IEEE 754 rounds identically on every machine. The
-//! platform's sine and cosine are not used, since they may differ. Numbers are written with at most
-//! one decimal.
+//! platform's sine and cosine are not used, since their results may differ between platforms.
+//! Numbers are written with at most one decimal place.
 
 use std::fmt::{self, Display, Formatter, Write};
 
 /// The golden section, 1 divided by the golden ratio.
 pub const PHI: f64 = 0.618;
 
-/// A point on the paper: x to the right, y down.
+/// A point in a picture. `x` increases to the right and `y` downwards.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
     pub x: f64,
@@ -43,7 +43,7 @@ impl Display for Point {
     }
 }
 
-/// Cosine and sine of an angle. 0 points right, 90 points down.
+/// Returns the cosine and the sine of an angle. 0 degrees points right, and 90 degrees points down.
 pub fn direction(degrees: f64) -> (f64, f64) {
     let turns = (degrees / 90.0).floor();
     let x = (degrees - turns * 90.0 - 45.0) * (std::f64::consts::PI / 180.0);
@@ -111,7 +111,7 @@ pub fn sector(centre: Point, radius: f64, from: f64, to: f64) -> Outline {
     Outline(format!("<path d=\"M{}L{centre}Z\"", swept(centre, radius, from, to)))
 }
 
-/// A segment of a disc, cut off by a chord. A half disc if the angles are 180 degrees apart.
+/// A segment of a disc, cut off by a chord. It is a half disc if the angles are 180 degrees apart.
 pub fn segment(centre: Point, radius: f64, from: f64, to: f64) -> Outline {
     Outline(format!("<path d=\"M{}Z\"", swept(centre, radius, from, to)))
 }
@@ -128,7 +128,7 @@ fn swept(centre: Point, radius: f64, from: f64, to: f64) -> String {
     format!("{start}A{radius} {radius} 0 {large} 1 {end}")
 }
 
-/// Path data of straight lines through the corners.
+/// Returns the path data of straight lines through the corners.
 pub fn joined(corners: &[Point]) -> String {
     let mut d = String::new();
     for (at, corner) in corners.iter().enumerate() {
@@ -138,7 +138,7 @@ pub fn joined(corners: &[Point]) -> String {
     d
 }
 
-/// A number in tenths, formatted as briefly as possible.
+/// A number in tenths, formatted without unnecessary characters.
 #[derive(Debug, Clone, Copy)]
 pub struct Tenths {
     tenths: i64,

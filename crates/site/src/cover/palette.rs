@@ -1,5 +1,6 @@
-//! Palettes: nine colours by their role in a picture, in a light (day) and a dark (night) scheme.
-//! The dark scheme is not an inversion: it has a dark background and slightly brighter colours.
+//! Palettes of nine colours, one for each role in a picture. Every palette has a light (day) and a
+//! dark (night) scheme. The dark scheme is not an inversion: it has a dark background and slightly
+//! brighter colours.
 
 /// Role of a colour in a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl Role {
     }
 }
 
-/// Colours in the order of [`Role`].
+/// The colours of both schemes, in the order of [`Role`].
 #[derive(Debug)]
 pub struct Palette {
     pub day: [&'static str; 9],

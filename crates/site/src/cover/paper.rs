@@ -41,7 +41,6 @@ impl Paper {
         Self { body: String::new(), clips: 0, filled: vec![Role::Ground], stroked: Vec::new() }
     }
 
-    /// Fills an outline.
     pub fn fill(&mut self, outline: Outline, paint: impl Into<Paint>) {
         let paint = paint.into();
         remember(&mut self.filled, paint.role);
@@ -49,7 +48,6 @@ impl Paper {
         self.end("fill-opacity", paint.opacity);
     }
 
-    /// Strokes an outline.
     pub fn stroke(&mut self, outline: Outline, width: f64, paint: impl Into<Paint>) {
         let paint = paint.into();
         remember(&mut self.stroked, paint.role);

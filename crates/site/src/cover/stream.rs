@@ -1,5 +1,5 @@
-//! The pseudo-random stream behind a cover, read from BLAKE3's extendable output. It uses no random
-//! number crate, so that a key keeps its picture when dependencies change.
+//! The pseudo-random stream behind a cover, read from BLAKE3's extendable output. It does not use a
+//! random number crate, so that the picture of a key stays the same when dependencies change.
 
 use blake3::{Hasher, OutputReader};
 
@@ -18,38 +18,38 @@ impl Stream {
         u32::from_le_bytes(bytes)
     }
 
-    /// A uniform number in [0, 1).
+    /// Returns a uniformly distributed number in [0, 1).
     fn unit(&mut self) -> f64 {
         f64::from(self.word()) / 4_294_967_296.0
     }
 
-    /// A uniform number between `low` and `high`.
+    /// Returns a uniformly distributed number between `low` and `high`.
     pub fn between(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.unit()
     }
 
-    /// An integer from 0 to `count - 1`. `count` must not be 0.
+    /// Returns an integer from 0 to `count - 1`. `count` must not be 0.
     pub fn below(&mut self, count: usize) -> usize {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         usize::try_from(u64::from(self.word()) % count).unwrap_or(0)
     }
 
-    /// `true` with probability `share`.
+    /// Returns `true` with probability `share`.
     pub fn chance(&mut self, share: f64) -> bool {
         self.unit() < share
     }
 
-    /// One of `choices`, which must not be empty.
+    /// Returns one of `choices`, which must not be empty.
     pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.below(choices.len())]
     }
 
-    /// -1 or 1.
+    /// Returns -1 or 1.
     pub fn sign(&mut self) -> f64 {
         if self.chance(0.5) { 1.0 } else { -1.0 }
     }
 
-    /// `items` in random order.
+    /// Returns `items` in random order.
     pub fn shuffled<T, const N: usize>(&mut self, mut items: [T; N]) -> [T; N] {
         for last in (1..N).rev() {
             items.swap(last, self.below(last + 1));

@@ -1,4 +1,4 @@
-//! Properties of every cover, whatever its key.
+//! Tests of the properties that every cover has, whatever its key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use super::stream::Stream;
 use super::{HEIGHT, WIDTH, hash, path, svg};
 use crate::accent::Colour;
 
-/// Keys like those of essays: hashes in hex.
+/// Returns keys in the form that essays use: hashes in hex.
 fn keys(count: u32) -> impl Iterator<Item = String> {
     (0..count).map(|number| blake3::hash(&number.to_le_bytes()).to_hex().to_string())
 }
@@ -21,7 +21,7 @@ fn tree(svg: &str) -> usvg::Tree {
     usvg::Tree::from_str(svg, &usvg::Options::default()).unwrap()
 }
 
-/// Every composition, from several streams, mirrored and flipped, in every palette.
+/// Draws every composition from several streams, mirrored and flipped, in every palette.
 fn gallery() -> impl Iterator<Item = (usize, String)> {
     (0..COMPOSITIONS.len()).flat_map(|which| {
         (0..16).map(move |number: usize| {
@@ -87,7 +87,8 @@ fn every_picture_has_the_stated_size_and_parses_without_loss() {
         let tree = tree(&svg);
         assert_eq!(f64::from(tree.size().width()), WIDTH);
         assert_eq!(f64::from(tree.size().height()), HEIGHT);
-        // usvg leaves out what it cannot draw: an empty path, a circle without a radius.
+        // usvg leaves out shapes that it cannot draw, such as an empty path or a circle without a
+        // radius.
         let drawn = svg.matches("class=").count();
         assert_eq!(painted(tree.root()), drawn, "composition {which}: {svg}");
     }
@@ -134,8 +135,8 @@ fn render(svg: &str, width: u32) -> Pixmap {
     pixmap
 }
 
-/// No colour fills 88 % of a picture or of the square in its centre, and at least three cover more
-/// than 1 % each.
+/// No colour fills 88 % of a picture or of the square in its centre, and at least three colours
+/// cover more than 1 % each.
 #[test]
 fn every_picture_has_several_colours() {
     for (which, svg) in gallery() {

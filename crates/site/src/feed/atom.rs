@@ -7,7 +7,7 @@ use super::{Channel, FeedSite, timestamp, updated};
 use crate::route;
 use crate::xml::Xml;
 
-/// The element that holds the entries.
+/// Name of the element that contains the entries.
 const FEED: &str = "feed";
 
 /// A rendered entry, shared by all feeds that contain it.
@@ -16,7 +16,7 @@ pub struct AtomEntry {
     updated: Date,
 }
 
-/// Renders an entry.
+/// Renders an Atom entry.
 pub fn entry(entry: &FeedEntry<'_>) -> AtomEntry {
     let mut xml = Xml::part(&[FEED]);
     xml.open("entry", &[]);
@@ -34,7 +34,7 @@ pub fn entry(entry: &FeedEntry<'_>) -> AtomEntry {
     AtomEntry { xml: xml.into_part(), updated: entry.updated }
 }
 
-/// Renders the feed of one list.
+/// Renders the Atom feed of a list.
 pub fn feed(site: FeedSite<'_>, channel: &Channel, entries: &[&AtomEntry]) -> Vec<u8> {
     let page = route::absolute(site.base_url, &channel.page);
     let own = route::absolute(site.base_url, &route::feed_of(&channel.page));

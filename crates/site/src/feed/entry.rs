@@ -1,4 +1,4 @@
-//! A feed entry, independent of the format.
+//! A feed entry, independent of the feed format.
 
 use jiff::civil::Date;
 

@@ -7,7 +7,7 @@ use super::{FeedSite, timestamp};
 use crate::json;
 use crate::route;
 
-/// Renders the feed of the whole site.
+/// Renders the JSON feed of the whole site.
 pub fn feed(site: FeedSite<'_>, entries: &[FeedEntry<'_>]) -> serde_json::Result<Vec<u8>> {
     let config = site.config;
     let items = entries.iter().map(|entry| JsonFeedItem {

@@ -8,7 +8,7 @@ use crate::escape;
 use crate::route;
 use crate::xml::Xml;
 
-/// Renders the feed of the whole site.
+/// Renders the RSS feed of the whole site.
 pub fn feed(site: FeedSite<'_>, entries: &[FeedEntry<'_>]) -> Vec<u8> {
     let config = site.config;
     let own = route::absolute(site.base_url, route::RSS);

@@ -1,5 +1,5 @@
-//! Syntax highlighting at build time: tokens get spans with a class, which the theme's style sheet
-//! colours.
+//! Syntax highlighting at build time. Tokens are enclosed in spans with classes, which the theme's
+//! style sheet colours.
 
 use std::sync::LazyLock;
 
@@ -7,11 +7,11 @@ use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxSet};
 
 use crate::escape;
 
-/// Loaded only when a site has a code block with a language.
+/// The known grammars. They are loaded only when a site has a code block with a language.
 static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(SyntaxSet::load_defaults_newlines);
 
 /// CSS classes by scope. The innermost listed scope decides. Grammars class operators as keywords,
-/// but they are not highlighted.
+/// but operators are not highlighted.
 static CLASSES: LazyLock<Vec<(Scope, Option<&str>)>> = LazyLock::new(|| {
     let class = |(scope, class)| Scope::new(scope).ok().map(|scope| (scope, class));
     [
@@ -61,7 +61,7 @@ fn class(scopes: &ScopeStack) -> Option<&'static str> {
     })?
 }
 
-/// HTML with as few spans as possible.
+/// Highlighted HTML. Adjacent tokens of the same class share a span.
 #[derive(Default)]
 struct Spans {
     html: String,

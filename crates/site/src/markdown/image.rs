@@ -1,6 +1,6 @@
 //! Image sizes, so that a page can reserve space while an image loads.
 
-/// Width and height in CSS pixels of a PNG, JPEG, GIF, WebP, AVIF or SVG image.
+/// Returns the width and height, in CSS pixels, of a PNG, JPEG, GIF, WebP, AVIF or SVG image.
 pub fn size(bytes: &[u8]) -> Option<(usize, usize)> {
     match imagesize::blob_size(bytes) {
         Ok(size) => Some((size.width, size.height)),
@@ -37,7 +37,8 @@ fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// Parses a length in pixels, rounded and at least 1. `None` for other units.
+/// Parses a length in pixels and rounds it to a whole number of at least 1. Returns `None` for
+/// other units.
 fn pixels(length: &str) -> Option<usize> {
     let number: f64 = length.trim().trim_end_matches("px").parse().ok()?;
     // Within these bounds, the conversion loses nothing but the fraction.

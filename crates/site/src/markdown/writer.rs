@@ -22,12 +22,13 @@ pub struct HtmlWriter<'a> {
     ids: Option<BTreeSet<String>>,
     /// For each open link, whether it was kept; innermost last.
     kept: Vec<bool>,
-    /// The open code block (language and text) and heading (event index and text).
+    /// Language and text of the open code block.
     code: Option<(String, String)>,
+    /// Event index and text of the open heading.
     heading: Option<(usize, String)>,
     image: Option<OpenImage>,
     table: Table,
-    /// Numbers of footnotes by name, in order of first use.
+    /// Footnote numbers by name. Footnotes are numbered in the order in which they are first used.
     footnotes: BTreeMap<String, usize>,
 }
 
@@ -36,7 +37,7 @@ struct OpenImage {
     image: Image,
     title: String,
     alt: String,
-    /// Depth of nested images in its text.
+    /// Number of open images that are nested in the alternative text.
     depth: usize,
 }
 
@@ -71,7 +72,7 @@ impl<'a> HtmlWriter<'a> {
         }
     }
 
-    /// Adds an event.
+    /// Transforms an event and adds the result to the output.
     pub fn write(&mut self, event: Event<'a>) {
         // Raw HTML becomes text.
         let event = match event {
@@ -163,7 +164,8 @@ impl<'a> HtmlWriter<'a> {
                 let opened_at = self.events.len();
                 self.table = Table { alignments, opened_at, ..Table::default() };
                 self.raw("");
-                // Without alignments, which pulldown-cmark would write as inline styles.
+                // The tag gets no alignments, since pulldown-cmark would write them as inline
+                // styles.
                 self.events.push(Event::Start(Tag::Table(Vec::new())));
             }
             Tag::TableHead | Tag::TableRow => {
@@ -296,8 +298,8 @@ impl Table {
         }
     }
 
-    /// Opening tag of a box that makes wide tables scrollable, also by keyboard. A focusable
-    /// element needs an accessible name, made from the column headers.
+    /// Returns the opening tag of a box that makes wide tables scrollable, also by keyboard. A
+    /// focusable element needs an accessible name, which is made from the column headers.
     fn open_box(&self) -> String {
         let heads: Vec<&str> =
             self.heads.iter().map(|head| head.trim()).filter(|head| !head.is_empty()).collect();
@@ -308,7 +310,7 @@ impl Table {
         format!("<div class=\"table\" role=\"group\" tabindex=\"0\" aria-label=\"{name}\">")
     }
 
-    /// Opening tag of the next cell.
+    /// Returns the opening tag of the next cell.
     fn cell(&self) -> String {
         let class = match self.alignments.get(self.column) {
             Some(Alignment::Center) => " class=\"align-center\"",

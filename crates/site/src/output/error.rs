@@ -1,4 +1,4 @@
-//! Reasons why a site was not written, or not completely.
+//! Errors that keep a site from being written, or from being written completely.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use miette::Diagnostic;
 
 use content::fs;
 
-/// Why a site was not written. Nothing has been changed.
+/// Reason why a site was not written. The output folder is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
 pub enum OutputError {
     #[error("invalid output path `{}`: {fault}", path.escape_debug())]
@@ -17,7 +17,7 @@ pub enum OutputError {
     #[diagnostic(help("rename one of them: some file systems and hosts cannot tell them apart"))]
     SameName { one: String, other: String },
 
-    #[error("`{path}` is a file of the site, but must be a folder for `{inside}`")]
+    #[error("`{path}` is a file on the site, but must be a folder to hold `{inside}`")]
     #[diagnostic(help("rename one of them"))]
     FileAndFolder { path: String, inside: String },
 
@@ -31,15 +31,15 @@ pub enum OutputError {
     #[diagnostic(help("remove it, or put a real folder in its place"))]
     Link { path: String },
 
-    #[error("cannot tell which files venti wrote: {} is not a manifest this venti can read", path.display())]
+    #[error("cannot tell which files venti wrote: {} is not a manifest that this version can read", path.display())]
     #[diagnostic(help(
-        "a newer venti may have written it. Delete the output folder, or only this file: then the \
-         next build takes over the files with the right content and lists the others"
+        "a newer version of Venti may have written it. Delete the output folder, or only this file; \
+         the next build then takes over the files with the right content and lists the others"
     ))]
     BadManifest { path: PathBuf },
 }
 
-/// The first few paths, and the number of the others.
+/// Lists the first few paths, and the number of the rest.
 fn list(paths: &[String]) -> String {
     const SHOWN: usize = 5;
     let shown = paths[..paths.len().min(SHOWN)].join(", ");
@@ -77,12 +77,12 @@ impl Diagnostic for Stopped {
     }
 }
 
-/// An error before the first file is replaced.
+/// Wraps an error that occurred before any file was replaced.
 pub fn untouched(source: fs::Error) -> Stopped {
     Stopped { source, state: "the previous site is unchanged" }
 }
 
-/// An error when files may have been replaced.
+/// Wraps an error that occurred when files may already have been replaced.
 pub fn halfway(source: fs::Error) -> Stopped {
     Stopped { source, state: "each file is complete, old or new; the next build does the rest" }
 }

@@ -6,7 +6,8 @@ use std::thread::JoinHandle;
 
 use content::fs;
 
-/// Bytes per flush: enough for fast sequential writes, few enough that the last flush is short.
+/// Number of bytes after which a flush starts: large enough for fast sequential writes, small
+/// enough that the last flush is short.
 const ENOUGH: usize = 6 << 20;
 
 /// Staged data that may not be on the disk yet.
@@ -18,7 +19,8 @@ pub struct BackgroundFlush {
 }
 
 impl BackgroundFlush {
-    /// Counts bytes written below `dir`, and starts a flush once there are enough.
+    /// Counts bytes written below `dir`. Starts a flush once at least [`ENOUGH`] are waiting and no
+    /// other flush is running.
     pub fn wrote(&mut self, bytes: usize, dir: &Path) {
         self.waiting += bytes;
         let busy = self.running.as_ref().is_some_and(|running| !running.is_finished());

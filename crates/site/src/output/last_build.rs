@@ -1,4 +1,4 @@
-//! What the last build left in the output folder, for a preview that reuses it.
+//! The site that the last build left in the output folder, for a preview that reuses its files.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use super::swap::StagingArea;
 use super::{STAMPS_FILE, stamps, survey};
 use content::fs;
 
-/// Read-only view of the site as a build left it in its folder.
+/// A read-only view of the site that the last build left in the output folder.
 #[derive(Debug, Default)]
 pub struct LastBuild {
     folder: PathBuf,
-    /// Input hash of each file that is as Venti left it.
+    /// Input hash of each file that is unchanged since Venti wrote it.
     inputs: HashMap<String, Hash>,
 }
 
@@ -28,7 +28,7 @@ impl LastBuild {
         Self { folder: folder.to_owned(), inputs }
     }
 
-    /// Whether the file at `path` is as Venti left it and was made from this input.
+    /// Whether the file at `path` is unchanged since Venti wrote it and was made from this input.
     pub fn has(&self, path: &str, input: Hash) -> bool {
         self.inputs.get(path) == Some(&input)
     }
@@ -36,7 +36,7 @@ impl LastBuild {
     /// Returns a file's bytes and its input hash.
     ///
     /// # Errors
-    /// The file is gone or was changed, or it cannot be read.
+    /// If the file was deleted or changed, or cannot be read.
     pub fn read(&self, path: &str) -> fs::Result<(Vec<u8>, Hash)> {
         let file = self.folder.join(path);
         let gone = || fs::error("read", &file)(std::io::ErrorKind::NotFound.into());

@@ -1,10 +1,11 @@
-//! The manifest records which files under `output/` are Venti's and what it wrote into each, so
-//! that a later build can remove stale files and nothing else. It lives in the folder it describes,
-//! as `output/.venti/manifest`, so that the two stay together when the folder is copied, cached or
-//! deleted.
+//! The manifest records which files under `output/` are Venti's and which content Venti wrote into
+//! each, so that a later build removes stale files and nothing else. It is stored in the folder
+//! that it describes, as `output/.venti/manifest`, so that the two stay together when the folder is
+//! copied, cached or deleted.
 //!
-//! Before a build touches a file it stores an *intent*: everything Venti has written so far and
-//! everything it is about to write. So after a kill, the next build knows every possible file.
+//! Before a build changes the first file, it stores an *intent*: a manifest of everything that
+//! Venti has written so far and everything that the build is about to write. So after a kill, the
+//! next build knows every file that the killed build may have written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -17,16 +18,16 @@ use content::fs;
 
 const HEADER: &str = "venti manifest 2";
 
-/// The previous format, which differs only in having no `@` lines.
+/// Header of the previous format, which has no `@` lines but is otherwise the same.
 const OLD_HEADER: &str = "venti manifest 1";
 
 /// The last line; a file without it is truncated.
 const FOOTER: &str = "end";
 
-/// What Venti wrote, or was about to write, at one path.
+/// The content that Venti wrote, or was about to write, at one path.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Record {
-    /// Hash of the content Venti wrote; `None` if it has not written this path yet.
+    /// Hash of the content that Venti wrote; `None` if Venti has not written a file here yet.
     pub written: Option<Hash>,
     /// Hash of the content that an unfinished build was about to write.
     pub planned: Option<Hash>,
@@ -35,7 +36,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Whether Venti wrote a file with this content.
+    /// Whether Venti wrote, or was about to write, a file with this content hash.
     pub fn knows(&self, hash: Hash) -> bool {
         self.written == Some(hash) || self.planned == Some(hash)
     }
@@ -44,17 +45,17 @@ impl Record {
 /// Venti's files and folders under `output/`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
-    /// Files by `/`-separated path.
+    /// Records of the files, by `/`-separated path.
     pub files: BTreeMap<String, Record>,
     /// Folders that Venti created and may remove once they are empty.
     pub folders: BTreeSet<String>,
 }
 
 impl Manifest {
-    /// Reads the manifest. A missing file gives an empty one.
+    /// Reads the manifest at `path`. If there is no such file, the manifest is empty.
     ///
     /// # Errors
-    /// The file cannot be read or is not a manifest.
+    /// If the file cannot be read or is not a manifest.
     pub fn load(path: &Path) -> miette::Result<Self> {
         if fs::stat(path)?.is_none() {
             return Ok(Self::default());
@@ -64,8 +65,9 @@ impl Manifest {
         Ok(parsed.ok_or_else(|| OutputError::BadManifest { path: path.to_owned() })?)
     }
 
-    /// Serializes the manifest. Each line is a mark, a hash (except for folders) and a path. Marks:
-    /// `=` for written content, `+` for planned content, `@` for the input, `/` for a folder.
+    /// Serialises the manifest. Each line between the header and the footer has a mark, a hash
+    /// (except for folders) and a path. The marks are `=` for written content, `+` for planned
+    /// content, `@` for the input and `/` for a folder.
     pub fn text(&self) -> String {
         let mut text = format!("{HEADER}\n");
         let mut line = |arguments: std::fmt::Arguments<'_>| {

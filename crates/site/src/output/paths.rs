@@ -1,6 +1,7 @@
-//! The paths a site may have: relative, plain, and distinct on every file system. All paths of a
-//! tree are checked before any file is touched. So are all paths of the manifest, since it decides
-//! what may be deleted.
+//! Checks the paths of a site: they must be relative, contain no special names or characters, and
+//! be distinct on every file system. All paths of a site are checked before any of its files is
+//! changed. The paths in a manifest are checked too, since the manifest decides which files may be
+//! deleted.
 
 use std::collections::HashMap;
 
@@ -11,10 +12,10 @@ use super::OutputError;
 /// Venti's own folder under `output/`, which the site must not use.
 pub const RESERVED: &str = ".venti";
 
-/// The longest name that common file systems can hold, in bytes.
+/// Maximum length of a file name on common file systems, in bytes.
 const LONGEST_NAME: usize = 255;
 
-/// Returns what is wrong with a path, if anything.
+/// Returns the reason why a path is invalid, or `None` if it is valid.
 pub fn fault(path: &str) -> Option<&'static str> {
     if path.is_empty() {
         return Some("is empty");
@@ -32,7 +33,7 @@ pub fn fault(path: &str) -> Option<&'static str> {
         match name {
             "" => return Some("starts or ends with `/`, or contains `//`"),
             "." | ".." => return Some("contains `.` or `..`"),
-            _ if name.len() > LONGEST_NAME => return Some("contains a name over 255 bytes"),
+            _ if name.len() > LONGEST_NAME => return Some("contains a name longer than 255 bytes"),
             _ => {}
         }
     }
@@ -40,20 +41,20 @@ pub fn fault(path: &str) -> Option<&'static str> {
     first.eq_ignore_ascii_case(RESERVED).then_some("`.venti/` is reserved for Venti's own files")
 }
 
-/// The folders above a path, outermost first: `a` and `a/b` for `a/b/c.html`.
+/// Returns the parent folders of a path, outermost first: `a` and `a/b` for `a/b/c.html`.
 pub fn folders(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(end, _)| &path[..end])
 }
 
-/// The path as a case-insensitive file system compares it.
+/// Returns the form of a path that case-insensitive file systems compare.
 pub fn folded(path: &str) -> String {
     path.to_lowercase()
 }
 
-/// Rejects paths that some file systems cannot hold together.
+/// Checks that every file system can hold all of these paths together.
 ///
 /// # Errors
-/// An invalid path, two paths that differ only in case, or a path that is both a file and a folder.
+/// If a path is invalid, two paths differ only in case, or a path is both a file and a folder.
 pub fn check<'p>(paths: impl Iterator<Item = &'p str>) -> Result<(), OutputError> {
     let paths: Vec<&str> = paths.collect();
     let faults = paths.par_iter().filter_map(|path| Some((*path, fault(path)?)));
@@ -67,7 +68,8 @@ pub fn check<'p>(paths: impl Iterator<Item = &'p str>) -> Result<(), OutputError
             *inside = path.min(inside);
         }
     }
-    // Sort files and folders (each with one path inside it) by folded name: conflicts are adjacent.
+    // Sort files and folders by folded name, so that conflicts are adjacent. Each folder comes with
+    // a path inside it, for the error message.
     let files = paths.into_par_iter().map(|file| (folded(file), file, None));
     let folders =
         above.into_par_iter().map(|(folder, inside)| (folded(folder), folder, Some(inside)));

@@ -1,10 +1,11 @@
-//! The plan: everything one commit will do to `output/`, decided before any of it is done.
+//! Plans everything that a commit will do to `output/`, before any of it is done.
 //!
-//! A path in the manifest is Venti's. If the new site has that path, the file is overwritten with
-//! the rendered content, so edits under `output/` do not last. But a file is deleted only if its
-//! content is what Venti wrote: a stale file that a person changed is released and stays. A file
-//! that is not in the manifest is not Venti's, but Venti takes it over if its content is exactly
-//! what the new site has there.
+//! A file is Venti's if its path is in the manifest. If the new site has a file at that path, it
+//! overwrites the old one, so edits under `output/` do not last. A file is stale if the new site no
+//! longer has it. A stale file is deleted only if it still has the content that Venti wrote; if a
+//! person has changed it, it stays and no longer belongs to Venti. A file that is not in the
+//! manifest is not Venti's, but Venti takes it over if the new site has exactly the same content at
+//! its path.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -20,33 +21,34 @@ use content::fs::{self, Stamp};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Write<'a> {
     pub path: &'a str,
-    /// Whether it replaces a file of Venti's; otherwise the path must be free.
+    /// Whether the file replaces one of Venti's. If not, the path must be free.
     pub over: bool,
 }
 
-/// What one commit will do.
+/// The changes that one commit will make.
 #[derive(Debug, Default)]
 pub struct CommitPlan<'a> {
     pub write: Vec<Write<'a>>,
-    /// Files of `write` that still have to be staged: the same content is already there, but it is
-    /// removed together with the old spelling of the path.
+    /// Files in `write` that still have to be staged. They are already there with the same content,
+    /// but on a file system that ignores case they are removed together with the old spelling of
+    /// their path.
     pub again: Vec<String>,
-    /// Stale files where the new site needs a folder, a file or another spelling of the path. They
-    /// are removed before anything is written.
+    /// Stale files whose path conflicts with a path of the new site: one is a folder of the other,
+    /// or they differ only in case. These files are removed before anything is written.
     pub clear: Vec<String>,
-    /// Other stale files, removed once the new site is in place.
+    /// The other stale files, which are removed once the new site is in place.
     pub remove: Vec<String>,
-    /// Venti's folders that will be empty, innermost first.
+    /// Venti's folders that will be empty and are removed, innermost first.
     pub empty: Vec<String>,
-    /// Number of files that are already right.
+    /// Number of files that are already correct.
     pub unchanged: usize,
     /// Files that a person changed, to be overwritten with the rendered content.
     pub restored: Vec<String>,
-    /// Stale files that a person changed: they stay, but no longer belong to Venti.
+    /// Stale files that a person changed. They stay and no longer belong to Venti.
     pub released: Vec<String>,
     /// Manifest of every file that can exist while the plan is carried out.
     pub intent: Manifest,
-    /// Manifest of the finished disk.
+    /// Manifest of the finished site.
     pub result: Manifest,
     /// Stamps of the site's files.
     pub stamps: Stamps,
@@ -62,10 +64,10 @@ impl CommitPlan<'_> {
     }
 }
 
-/// Plans how to make `output` hold exactly the `target` files, apart from those not Venti's.
+/// Plans how to make `output` hold exactly the `target` files, besides files that are not Venti's.
 ///
 /// # Errors
-/// Something that is not Venti's is in the way, or a file cannot be read.
+/// If something that is not Venti's is in the way, or a file cannot be read.
 pub fn plan<'a>(
     target: &TargetFiles<'a>,
     manifest: &Manifest,
@@ -81,7 +83,7 @@ pub fn plan<'a>(
     let mut foreign = BTreeSet::new();
     let mut files: Vec<(String, Record)> = Vec::new();
     let mut stamped: Vec<(String, Stamp)> = Vec::new();
-    // The current and the planned content of files to write.
+    // Records of the files to write, with their current and their planned content.
     let mut meant: Vec<(String, Record)> = Vec::new();
     for path in &target.files.kept {
         let record = manifest.files.get(path).copied().unwrap_or_default();
@@ -152,8 +154,8 @@ fn as_written(written: Option<Hash>) -> Record {
     Record { written, ..Record::default() }
 }
 
-/// Returns the manifest's files that the new site lacks: those to remove, with their content hash,
-/// and those that a person changed.
+/// Returns the stale files: first the files to remove, with the hashes of their contents, then the
+/// files that a person changed.
 fn stale(
     target: &TargetFiles<'_>,
     manifest: &Manifest,
@@ -174,19 +176,19 @@ fn stale(
     (remove, released)
 }
 
-/// What is at a path of the new disk.
+/// State of a path at which the new site has a file.
 enum Occupant {
     Right,
     Free,
-    /// A file of Venti's that has to be written, and its content hash.
+    /// A file of Venti's that has to be replaced, and the hash of its content.
     Ours(Hash),
-    /// A file of Venti's that a person changed, and the hash of what Venti wrote.
+    /// A file of Venti's that a person changed, and the hash of the content that Venti wrote.
     Changed(Hash),
-    /// A file or folder that is not Venti's, and its path.
+    /// The path of a file or folder that is not Venti's.
     Foreign(String),
 }
 
-/// The site on disk, as far as planning needs it.
+/// The state of the site on disk that planning needs.
 struct DiskState<'a> {
     manifest: &'a Manifest,
     survey: &'a Survey<'a>,
@@ -197,7 +199,7 @@ struct DiskState<'a> {
 }
 
 impl DiskState<'_> {
-    /// Returns the first parent of `path` that is a file and must stay.
+    /// Returns the outermost parent of `path` that is a file and must stay, if any.
     fn blocked_above(&self, path: &str) -> miette::Result<Option<String>> {
         for folder in paths::folders(path) {
             match self.survey.folder(folder) {
@@ -249,8 +251,9 @@ impl DiskState<'_> {
         OutputError::Link { path: path.to_owned() }.into()
     }
 
-    /// Returns a path that keeps a folder from being removed: the folder itself if Venti did not
-    /// create it, otherwise something in it that is not a stale file.
+    /// Returns the path of a file or folder that keeps `folder` from being removed: `folder` itself
+    /// if Venti did not create it, otherwise something in it that has to stay. Returns `None` if
+    /// `folder` can be removed.
     fn stays(&self, folder: &str) -> miette::Result<Option<String>> {
         if !self.manifest.folders.contains(folder) {
             return Ok(Some(folder.to_owned()));
@@ -270,7 +273,7 @@ impl DiskState<'_> {
         Ok(None)
     }
 
-    /// Plans which folders will belong to Venti and which ones are removed.
+    /// Plans which folders will belong to Venti and which folders are removed.
     fn plan_folders(
         &self,
         target: &TargetFiles<'_>,
@@ -297,7 +300,7 @@ impl DiskState<'_> {
                 plan.empty.push(folder.clone());
             }
         }
-        // Subfolders sort after their parent, but have to be removed first.
+        // Subfolders come after their parent in the list, but have to be removed before it.
         plan.empty.reverse();
         plan.intent.folders.extend(plan.result.folders.iter().cloned());
         Ok(())

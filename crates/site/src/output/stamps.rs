@@ -1,7 +1,8 @@
-//! Size and modification time of each file under `output/` as Venti left it. A later build compares
-//! them to see, without reading the file, that it is unchanged. Stamps differ between machines, and
-//! nothing under `output/` may depend on a clock, so they are kept in the project's scratch folder.
-//! If a stamp is lost or wrong, its file is made again.
+//! Stamps: the size and modification time that each file under `output/` had when Venti wrote it. A
+//! later build compares a file's stamp with its current size and time, and so sees whether the file
+//! has changed without reading it. Stamps differ between machines, and nothing under `output/` may
+//! depend on a clock, so stamps are stored in the project's scratch folder. If a stamp is missing
+//! or wrong, its file is made again.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The survey: what is under `output/` right now, at the paths that matter to a build. It is
-//! read-only and never follows a symbolic link.
+//! The survey finds the current state of the paths under `output/` that matter to a build. It
+//! changes nothing and never follows a symbolic link.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -12,21 +12,21 @@ use super::stamps::Stamps;
 use super::{TargetFiles, paths};
 use content::fs::{self, Stamp};
 
-/// What is at one path.
+/// State of one path under `output/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathState {
     Absent,
-    /// A file with exactly the content the new site has here.
+    /// A file with exactly the content that the new site has at this path.
     SameContent(Option<Stamp>),
-    /// A file with other content.
+    /// A file with other content, and the hash of that content.
     OtherContent(Hash),
     Folder,
     /// A symbolic link, device or other special file, or a path through one.
     Link,
 }
 
-/// What is at those paths of the old manifest that the new site lacks, and at the paths of all old
-/// and new folders.
+/// State of the files in the old manifest that are not part of the new site, and of all folders of
+/// the old and the new site.
 #[derive(Debug, Default)]
 pub struct Survey<'a> {
     files: HashMap<&'a str, PathState>,
@@ -34,10 +34,10 @@ pub struct Survey<'a> {
 }
 
 impl<'a> Survey<'a> {
-    /// Examines these paths.
+    /// Examines the paths of `target` and `manifest` in the folder `output`.
     ///
     /// # Errors
-    /// A file or folder cannot be read.
+    /// If a file or folder cannot be read.
     pub fn take(
         target: &TargetFiles<'a>,
         manifest: &'a Manifest,
@@ -70,17 +70,17 @@ impl<'a> Survey<'a> {
         Ok(survey)
     }
 
-    /// What is at a path of the manifest that the new site lacks.
+    /// State of a file that is in the manifest but not part of the new site.
     pub fn file(&self, path: &str) -> PathState {
         self.files.get(path).copied().unwrap_or(PathState::Absent)
     }
 
-    /// What is at the path of an old or new folder.
+    /// State of a folder of the old or the new site.
     pub fn folder(&self, path: &str) -> PathState {
         self.folders.get(path).copied().unwrap_or(PathState::Absent)
     }
 
-    /// Examines a path, unless its parent is not a folder.
+    /// Examines a path if its parent is a folder. Otherwise derives the state from the parent's.
     fn look(&self, output: &Path, path: &str) -> fs::Result<PathState> {
         match path.rsplit_once('/').map(|(folder, _)| self.folder(folder)) {
             None | Some(PathState::Folder) => look(&output.join(path), None),
@@ -90,10 +90,10 @@ impl<'a> Survey<'a> {
     }
 }
 
-/// Compares what is at `path` with the bytes that the new site has there.
+/// Compares the file at `path` with `bytes`, the content that the new site has there.
 ///
 /// # Errors
-/// A file or folder cannot be read.
+/// If a file or folder cannot be read.
 pub fn compare(output: &Path, path: &str, bytes: &[u8]) -> fs::Result<PathState> {
     for folder in paths::folders(path) {
         match fs::stat(&output.join(folder))? {
@@ -105,8 +105,8 @@ pub fn compare(output: &Path, path: &str, bytes: &[u8]) -> fs::Result<PathState>
     look(&output.join(path), Some(bytes))
 }
 
-/// Returns the input hash of each file that is as Venti left it. Size and modification time decide,
-/// so no file is read. If something cannot be examined, it counts as changed.
+/// Returns the input hash of each file that is unchanged since Venti wrote it. Compares only sizes
+/// and modification times and reads no file. A file that cannot be examined counts as changed.
 pub fn unchanged_files(
     manifest: &Manifest,
     stamps: &Stamps,

@@ -1,9 +1,9 @@
 //! Replaces the old site with the new one: every new file is staged under its final relative path
 //! and flushed to disk, then the staged files are moved into place.
 //!
-//! Moves are atomic, so a file is old or new, never half-written. A folder that does not exist yet
-//! is moved as a whole, and so is a first site. If the disk is full, staging fails while the old
-//! site is still untouched.
+//! Moves are atomic, so a file is either old or new, never half-written. A folder that does not
+//! exist yet is moved as a whole, and so is a first site. If the disk is full, staging fails while
+//! the old site is still unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,8 @@ pub struct StagingArea {
     pub manifest: PathBuf,
     /// Staging folder if the output folder exists.
     within: PathBuf,
-    /// Staging folder of a first site. It is renamed to become the output folder beside it.
+    /// Staging folder of a first site, next to the future output folder. It is renamed to become
+    /// the output folder.
     beside: PathBuf,
     /// Whether there is no output folder yet.
     new: bool,
@@ -32,7 +33,7 @@ pub struct StagingArea {
 }
 
 impl StagingArea {
-    /// Returns the workplace of an output folder without creating anything.
+    /// Returns the staging area of an output folder without creating anything.
     pub fn of(output: &Path) -> fs::Result<Self> {
         let folder = output.join(paths::RESERVED);
         let name = output.file_name().unwrap_or_default().to_string_lossy();
@@ -53,13 +54,13 @@ impl StagingArea {
         fs::create_new(&self.site.join(path), bytes).map(|metadata| Stamp::new(&metadata))
     }
 
-    /// Removes a staged file, if there is one.
+    /// Removes the staged file at `path`, if there is one.
     pub fn unstage(&self, path: &str) -> fs::Result<()> {
         let staged = self.site.join(path);
         if fs::stat(&staged)?.is_some() { fs::remove_file(&staged) } else { Ok(()) }
     }
 
-    /// Removes those of the staged folders above `path` that are empty.
+    /// Removes the staged parent folders of `path` that are empty.
     pub fn remove_empty_folders(&self, path: &str) -> fs::Result<()> {
         let folders: Vec<&str> = paths::folders(path).collect();
         let mut innermost_first = folders.into_iter().rev();
@@ -67,7 +68,7 @@ impl StagingArea {
             .try_for_each(|folder| fs::remove_empty_dir(&self.site.join(folder)).map(drop))
     }
 
-    /// Removes all staged files, including those that a killed build left.
+    /// Removes all staged files, including those that a killed build left behind.
     pub fn sweep(&self) -> fs::Result<()> {
         [&self.within, &self.beside].into_iter().try_for_each(|staging| match fs::stat(staging)? {
             Some(found) if found.is_dir() => fs::remove_dir_all(staging),
@@ -76,7 +77,7 @@ impl StagingArea {
         })
     }
 
-    /// Removes all staged files, and Venti's folder if it is then empty.
+    /// Removes all staged files, and Venti's folder if it is empty afterwards.
     pub fn abandon(&self) -> fs::Result<()> {
         self.sweep()?;
         if fs::stat(&self.manifest)?.is_none() {
@@ -85,7 +86,7 @@ impl StagingArea {
         Ok(())
     }
 
-    /// Removes the workplace of an output folder from which the site was removed.
+    /// Removes all staged files and the manifest, and Venti's folder if it is empty afterwards.
     pub fn remove(&self) -> fs::Result<()> {
         self.sweep()?;
         if fs::stat(&self.manifest)?.is_some() {
@@ -109,7 +110,7 @@ impl StagingArea {
     }
 }
 
-/// Stages the manifests and flushes everything staged, so that it survives a power loss.
+/// Stages the manifests and flushes all staged files, so that they survive a power loss.
 pub fn make_safe(plan: &CommitPlan<'_>, staging: &StagingArea) -> fs::Result<()> {
     let result = plan.result.text();
     if staging.new {
@@ -139,7 +140,7 @@ pub fn swap(
     }
     remove(&plan.clear, &plan.empty, output)?;
     let moves = moves(plan, output)?;
-    // Assets first, so that no page refers to a file that is not there yet.
+    // Assets are moved first, so that no page refers to a file that is not there yet.
     let (pages, assets): (Vec<_>, Vec<_>) = moves.iter().partition(|(_, moved)| moved.has_page);
     for moves in [assets, pages] {
         moves.into_par_iter().try_for_each(|(path, moved)| {
@@ -152,12 +153,14 @@ pub fn swap(
         })?;
     }
     remove(&plan.remove, &plan.empty, output)?;
-    // Otherwise a power loss could bring back an old file that the final manifest does not list.
+    // Without this flush, a power loss could bring back an old file that the final manifest does
+    // not list.
     fs::sync_dirs(&touched(plan, moves.into_keys(), output)?)?;
     finish(staging)
 }
 
-/// Puts the final manifest in place, once the site matches it.
+/// Moves the final manifest into place and removes all staged files. The site must already match
+/// the manifest.
 pub fn finish(staging: &StagingArea) -> fs::Result<()> {
     staging.put_manifest(&staging.staged_result())?;
     staging.sweep()
@@ -166,12 +169,12 @@ pub fn finish(staging: &StagingArea) -> fs::Result<()> {
 /// A file or folder that is moved in one step.
 struct Move {
     what: What,
-    /// Whether it is a page or a folder that contains one.
+    /// Whether the file is a page, or the folder contains one.
     has_page: bool,
 }
 
 enum What {
-    /// A folder that does not exist in the output yet, with everything staged in it.
+    /// A folder that does not exist in the output yet. It is moved with all staged files in it.
     Folder,
     /// A file that replaces one of Venti's own.
     OldFile,
@@ -200,13 +203,13 @@ fn moves<'p>(plan: &CommitPlan<'p>, output: &Path) -> fs::Result<BTreeMap<&'p st
     Ok(moves)
 }
 
-/// Removes files, then those of the folders that are empty.
+/// Removes the files, then the folders that are empty.
 fn remove(files: &[String], folders: &[String], output: &Path) -> fs::Result<()> {
     files.iter().try_for_each(|path| fs::remove_file(&output.join(path)))?;
     folders.iter().try_for_each(|path| fs::remove_empty_dir(&output.join(path)).map(drop))
 }
 
-/// Returns the folders in which something was moved or removed and that still exist.
+/// Returns the existing folders in which a file or folder was moved or removed.
 fn touched<'p>(
     plan: &'p CommitPlan<'_>,
     moved: impl Iterator<Item = &'p str>,

@@ -1,4 +1,4 @@
-//! The guarantees of a commit, one per test. `tests/kills.rs` tests those that need whole
+//! Tests the guarantees of a commit. `tests/kills.rs` tests the guarantees that need whole
 //! processes: kills, concurrent builds, full and read-only disks.
 
 use std::collections::BTreeMap;
@@ -55,7 +55,7 @@ impl Scene {
     }
 }
 
-/// Simulates a build that is killed after staging everything and running `last`.
+/// Simulates a build that is killed after it has staged all files and run `last`.
 fn killed<T>(
     scene: &Scene,
     tree: &Tree,
@@ -73,7 +73,8 @@ fn killed<T>(
     done
 }
 
-/// Every path below a folder with its text; for a folder `(folder)`, for a link its target.
+/// Returns every path below a folder with its content: the text of a file, `(folder)` for a folder,
+/// or the target of a link.
 fn on_disk(folder: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for entry in walkdir::WalkDir::new(folder).min_depth(1).into_iter().flatten() {
@@ -121,7 +122,7 @@ fn a_second_commit_of_the_same_tree_writes_nothing() {
     assert_eq!(times(&scene.output()), before, "a file or folder was written again");
 }
 
-/// Modification time of each path.
+/// Returns the modification time of each path below a folder.
 fn times(folder: &Path) -> BTreeMap<PathBuf, std::time::SystemTime> {
     let entries = walkdir::WalkDir::new(folder).into_iter().flatten();
     entries
@@ -264,7 +265,7 @@ fn symbolic_links_are_never_followed_to_write_or_delete() {
     fs::write(elsewhere.join("index.html"), "x").unwrap();
     fs::create_dir_all(scene.output()).unwrap();
 
-    // Replace a folder and a file of Venti's by links to equal files elsewhere.
+    // Replace a folder and a file of Venti's with links to identical files elsewhere.
     scene.commit(&tree(&[("a/index.html", "x"), ("a/sub/y", "y"), ("index.html", "x")])).unwrap();
     fs::remove_dir_all(scene.output().join("a")).unwrap();
     symlink(&elsewhere, scene.output().join("a")).unwrap();
@@ -309,7 +310,8 @@ fn files_have_the_default_permissions() {
 fn files_left_by_a_killed_build_are_removed() {
     let scene = Scene::new();
     scene.commit(&tree(&[("old.html", "old"), ("index.html", "1")])).unwrap();
-    // The state of a build killed midway: the intent is stored, and some of the files are moved.
+    // The state that a build killed midway leaves behind: the intent is stored, and some files have
+    // been moved.
     let next = tree(&[("index.html", "2"), ("new/a.html", "a"), ("new/b.html", "b")]);
     killed(&scene, &next, |plan, at| fs::write(&at.manifest, plan.intent.text()).unwrap());
     scene.put("new/a.html", "a");
@@ -484,7 +486,7 @@ fn a_changed_or_deleted_file_is_made_again() {
     assert!(!has(&scene, "a/index.html"));
     commit_made(&scene, &site, &[]);
     assert!(has(&scene, "a/index.html") && has(&scene, "b.html"));
-    // A copy of the folder has new modification times. One build records them.
+    // The files in a copy of the folder have new modification times, which the next build records.
     let later = std::time::SystemTime::now() + Duration::from_secs(9);
     let file = fs::File::options().write(true).open(scene.output().join("b.html")).unwrap();
     file.set_modified(later).unwrap();
@@ -504,7 +506,8 @@ fn files_behind_a_symbolic_link_count_as_missing() {
     assert!(!has(&scene, "a/index.html"));
 }
 
-/// Puts files into an output, and lists them with inputs that their texts determine.
+/// Puts files into an output and returns their inventory. The input of each file is the hash of its
+/// text.
 fn make(output: &Output, files: &[(&str, &str)]) -> Inventory {
     let mut inventory = Inventory::default();
     for (path, text) in files {

@@ -1,4 +1,4 @@
-//! All months with thinkpieces, and all thinkpieces of a small site.
+//! The archive page, which lists all months with thinkpieces and, on a small site, all thinkpieces.
 
 use tera::Context;
 

@@ -1,4 +1,4 @@
-//! All quoted persons.
+//! The page that lists all quoted people.
 
 use tera::{Context, Value};
 

@@ -1,4 +1,4 @@
-//! The list of all thinkpieces.
+//! The home page and the pages after it, which list all thinkpieces.
 
 use tera::Context;
 

@@ -11,16 +11,16 @@ use crate::view::Link;
 pub struct ListPage {
     /// Path prefix of the list's pages.
     prefix: String,
-    /// Counts from 1.
+    /// Number of this page, counting from 1.
     number: usize,
-    /// Number of pages of the list.
+    /// Number of pages in the list.
     total: usize,
     /// Catalog indices of the thinkpieces on this page.
     pub shown: Vec<usize>,
 }
 
 impl ListPage {
-    /// Splits a list. An empty list has one page.
+    /// Splits a list into pages. An empty list has one page.
     pub fn split(prefix: &str, thinkpieces: &[usize], per_page: usize) -> Vec<Self> {
         let per_page = per_page.max(1);
         let total = thinkpieces.len().div_ceil(per_page).max(1);
@@ -46,7 +46,7 @@ impl ListPage {
         self.number == 1
     }
 
-    /// The list's name, with the number of this page if it is not the first.
+    /// Returns the list's name, followed by the number of this page unless it is the first.
     ///
     /// # Errors
     /// If the theme lacks the string `page_number`.
@@ -58,7 +58,7 @@ impl ListPage {
         Ok(format!("{name} · {}", strings.text("page_number", number)?))
     }
 
-    /// Links to the neighbouring pages.
+    /// Returns the position of this page, with links to the neighbouring pages.
     pub fn pager(&self) -> Pager {
         let page = |number| route::href(&route::list_page(&self.prefix, number));
         Pager {
@@ -70,7 +70,7 @@ impl ListPage {
     }
 }
 
-/// Position of a page in its list.
+/// Position of a page in its list, with links to the neighbouring pages.
 #[derive(Debug, Serialize)]
 pub struct Pager {
     pub number: usize,
@@ -81,8 +81,8 @@ pub struct Pager {
     pub older: Option<String>,
 }
 
-/// Variables of `index.html` and `tag.html`, in addition to `cards` (of this page) and `topics` (the
-/// tags with the most thinkpieces, as [`Topic`]s).
+/// Variables of `index.html` and `tag.html`, in addition to `cards` (the cards on this page) and
+/// `topics` (the tags with the most thinkpieces, as [`Topic`]s).
 #[derive(Debug, Serialize)]
 pub struct List<'a> {
     /// The tag of this list. `None` on the home page.
@@ -115,7 +115,7 @@ impl<'a> Topic<'a> {
 pub struct Person<'a> {
     #[serde(flatten)]
     link: Link<'a>,
-    /// Number of thinkpieces that continue their words.
+    /// Number of thinkpieces that continue this person's words.
     count: usize,
 }
 

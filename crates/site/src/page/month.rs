@@ -1,4 +1,4 @@
-//! The list of the thinkpieces of one month.
+//! The pages that list the thinkpieces of one month.
 
 use serde::Serialize;
 use tera::Context;

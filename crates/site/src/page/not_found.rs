@@ -45,7 +45,7 @@ impl Page for NotFoundPage<'_> {
         Ok(self.site.strings.text("not_found", |_| None)?)
     }
 
-    /// It is served at any address.
+    /// Returns an absolute path, since hosts serve this page at any address.
     fn root(&self, _: &str) -> String {
         route::root_of_host(self.site.config.base_url.as_deref())
     }

@@ -1,4 +1,4 @@
-//! A hand-written page.
+//! The hand-written pages.
 
 use serde::Serialize;
 use tera::Context;
@@ -14,7 +14,7 @@ pub const TEMPLATE: &str = "page.html";
 #[derive(Debug, Serialize)]
 struct PlainPageView<'a> {
     title: &'a str,
-    /// HTML.
+    /// The page's content as HTML.
     body: &'a str,
 }
 

@@ -1,4 +1,4 @@
-//! A sample of thinkpieces. A script replaces it by a single random one.
+//! The page with a sample of thinkpieces. A script opens a single random thinkpiece instead.
 
 use tera::Context;
 

@@ -1,4 +1,4 @@
-//! A redirect from an alias of a seed to its first take.
+//! Redirects from the aliases of a seed to the page of its first take.
 
 use miette::miette;
 use serde::Serialize;
@@ -50,7 +50,7 @@ pub fn check_aliases(catalog: &Catalog<'_>) -> miette::Result<()> {
     }
 }
 
-/// The aliases of all seeds, and the catalog indices of the first takes they lead to.
+/// Returns the aliases of all seeds, each with the catalog index of the take that it redirects to.
 fn aliases<'c>(catalog: &'c Catalog<'_>) -> impl Iterator<Item = (usize, &'c str)> {
     let firsts = (0..catalog.thinkpieces.len()).filter(|&at| catalog.is_first_take(at));
     firsts.flat_map(|at| {

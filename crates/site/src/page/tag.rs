@@ -1,4 +1,4 @@
-//! The list of the thinkpieces with one tag.
+//! The pages that list the thinkpieces with one tag.
 
 use tera::Context;
 

@@ -1,4 +1,4 @@
-//! All tags.
+//! The page that lists all tags.
 
 use tera::{Context, Value};
 

@@ -1,4 +1,5 @@
-//! All takes of one seed side by side, with the settings that differ.
+//! The page that shows all takes of one seed side by side, with the settings that differ between
+//! them.
 
 use serde::Serialize;
 use tera::{Context, Value};
@@ -21,7 +22,7 @@ struct TakesPage<'a> {
     first: usize,
 }
 
-/// Seeds with several published takes have such a page.
+/// Returns a page for each seed with several published takes.
 pub fn pages<'a>(site: &'a SiteData<'a>) -> impl Iterator<Item = impl Page + 'a> {
     let several = |&at: &usize| {
         let takes = site.catalog.takes_of(&site.catalog.thinkpieces[at]);
@@ -83,21 +84,21 @@ struct Gallery<'a> {
     columns: Vec<Column>,
 }
 
-/// One take.
+/// The column of one take.
 #[derive(Debug, Serialize)]
 struct Column {
-    /// Its [`Card`](crate::view::Card).
+    /// The take's [`Card`](crate::view::Card).
     card: Value,
     /// The essay as HTML.
     body_html: String,
-    /// The settings that are not the same for all takes.
+    /// The take's settings, without those that are the same for all takes.
     settings: Vec<SettingView>,
 }
 
 impl<'a> Gallery<'a> {
     /// Creates the gallery of the seed whose first take is at index `first` in the catalog.
-    /// `articles` and `cards` have the same order as the catalog's thinkpieces. `root` leads from the
-    /// gallery to the site's root.
+    /// `articles` and `cards` have the same order as the catalog's thinkpieces. `root` is the
+    /// relative path from the gallery to the site's root.
     fn new(
         first: usize,
         catalog: &Catalog<'a>,
@@ -124,7 +125,7 @@ impl<'a> Gallery<'a> {
     }
 }
 
-/// For each take, its values of the settings that are not the same for all takes.
+/// Returns the settings of each take, without those that are the same for all takes.
 fn differences<'f>(fronts: impl Iterator<Item = &'f FrontMatter>) -> Vec<Vec<SettingView>> {
     let all: Vec<Vec<SettingView>> = fronts.map(provenance::choices).collect();
     let differs: Vec<bool> = (0..all.first().map_or(0, Vec::len))

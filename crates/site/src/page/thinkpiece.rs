@@ -17,7 +17,7 @@ use crate::{cover, json_ld};
 
 pub const TEMPLATE: &str = "thinkpiece.html";
 
-/// The thinkpiece at index `at` of the catalog.
+/// The page of the thinkpiece at catalog index `at`.
 struct ThinkpiecePage<'a> {
     site: &'a SiteData<'a>,
     at: usize,
@@ -102,32 +102,32 @@ impl Page for ThinkpiecePage<'_> {
     }
 }
 
-/// Variables of `thinkpiece.html`, in addition to `card`, `previous` and `next` (the cards of this
-/// thinkpiece, the one published before it and the one after, if any) and `related` (up to three
-/// cards).
+/// Variables of `thinkpiece.html`. The template also gets `card` (the card of this thinkpiece),
+/// `previous` and `next` (the cards of the thinkpieces published before and after it, if any) and
+/// `related` (up to three cards).
 #[derive(Debug, Serialize)]
 pub struct ThinkpieceView<'a> {
     /// The quote's paragraphs.
     pub quote: Vec<&'a str>,
     pub source: Option<QuoteSource<'a>>,
-    /// HTML before the pull quote.
+    /// The essay's HTML before the pull quote, or all of it if there is no place for a pull quote.
     pub before: &'a str,
-    /// HTML after the pull quote. Empty if there is no place for one.
+    /// The essay's HTML after the pull quote. Empty if there is no place for a pull quote.
     pub after: &'a str,
     /// Whether the first paragraph can have a drop cap.
     pub drop_cap: bool,
     pub pull_quote: Option<&'a str>,
-    /// All takes of the same seed, including this one. Empty if there is only one.
+    /// All takes of the same seed, including this one. Empty if the seed has only one take.
     pub takes: Vec<TakeLink>,
-    /// Path of the page that shows all takes side by side. `None` if there is only one.
+    /// Path of the page that shows all takes side by side. `None` if the seed has only one take.
     pub gallery: Option<String>,
     /// Target of the “write me another” link.
     pub another: Another,
     pub provenance: ProvenanceView<'a>,
 }
 
-/// The next take of the same seed; the first follows the last. If there is only one take, a random
-/// thinkpiece.
+/// Target of the “write me another” link: the next take of the same seed, where the first take
+/// follows the last, or a random thinkpiece if the seed has only one take.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Another {
     pub path: String,
@@ -135,7 +135,7 @@ pub struct Another {
     pub take: Option<u32>,
 }
 
-/// QuoteSource of the quote.
+/// The source of a quote.
 #[derive(Debug, Serialize)]
 pub struct QuoteSource<'a> {
     pub url: &'a str,
@@ -144,7 +144,7 @@ pub struct QuoteSource<'a> {
 }
 
 impl<'a> QuoteSource<'a> {
-    /// Returns `None` unless `url` is an `http(s)` URL.
+    /// Creates the source. Returns `None` unless `url` is an `http(s)` URL.
     pub fn new(url: &'a str) -> Option<Self> {
         let url = Target::external(url)?;
         let (_, rest) = url.split_once("://")?;

@@ -1,5 +1,6 @@
-//! PNGs with a palette for pictures with few colours. Flat areas and their anti-aliased edges have
-//! little more than 256 colours, and with one byte per pixel the file is less than half as large.
+//! Encodes pictures with few colours as PNGs with a palette. Flat areas and their anti-aliased
+//! edges have little more than 256 colours. With one byte per pixel, a file is less than half as
+//! large as without a palette.
 
 use std::collections::HashMap;
 
@@ -7,7 +8,8 @@ use resvg::tiny_skia::{Pixmap, PremultipliedColorU8};
 
 /// Maximum number of colours in a palette.
 const MOST: usize = 256;
-/// A picture with more colours than this has gradients, which a palette would show as bands.
+/// Maximum number of colours in a picture that gets a palette. A picture with more colours has
+/// gradients, which a palette would turn into bands.
 const FEW: usize = 2048;
 
 type Rgb = [u8; 3];
@@ -15,7 +17,7 @@ type Rgb = [u8; 3];
 /// Encodes the picture as a PNG. Returns `None` if it is not opaque or has too many colours.
 ///
 /// # Errors
-/// If it cannot be encoded.
+/// If the picture cannot be encoded.
 pub fn png(picture: &Pixmap) -> Option<Result<Vec<u8>, png::EncodingError>> {
     let counts = counted(picture.pixels())?;
     let palette = palette(&counts);
@@ -37,7 +39,7 @@ pub fn png(picture: &Pixmap) -> Option<Result<Vec<u8>, png::EncodingError>> {
     Some(encoded(picture.width(), picture.height(), &palette, &pixels))
 }
 
-/// Counts how often each colour occurs. Returns `None` as [`png`] does.
+/// Counts how often each colour occurs. Returns `None` in the same cases as `png`.
 fn counted(pixels: &[PremultipliedColorU8]) -> Option<HashMap<Rgb, usize>> {
     let mut counts = HashMap::new();
     for run in pixels.chunk_by(|a, b| a == b) {
@@ -56,7 +58,7 @@ fn rgb(pixel: PremultipliedColorU8) -> Rgb {
     [pixel.red(), pixel.green(), pixel.blue()]
 }
 
-/// The most frequent colours. Ties are ordered by their RGB values.
+/// Returns the most frequent colours. Equally frequent colours are ordered by their RGB values.
 fn palette(counts: &HashMap<Rgb, usize>) -> Vec<Rgb> {
     let mut colours: Vec<(usize, Rgb)> =
         counts.iter().map(|(colour, count)| (*count, *colour)).collect();
@@ -83,7 +85,7 @@ fn encoded(
     encoder.set_color(png::ColorType::Indexed);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_palette(palette.concat());
-    // Similar indices are not similar colours, so a filter would make compression worse.
+    // Similar indices do not stand for similar colours, so a filter would make compression worse.
     encoder.set_filter(png::Filter::NoFilter);
     encoder.write_header()?.write_image_data(pixels)?;
     Ok(out)
@@ -120,7 +122,8 @@ mod tests {
             0..4 => Color::from_rgba8(x + 64 * y, 0, 0, 255),
             _ => Color::from_rgba8(0, 0, 255, 255),
         });
-        // 257 colours, all but one equally rare: the last does not fit into the palette.
+        // The picture has 257 colours. All but blue are equally rare, so the last of them does not
+        // fit into the palette.
         let red = |picture: &Pixmap| picture.pixel(63, 3).unwrap().red();
         assert_eq!((red(&flat), red(&again(&flat).unwrap())), (255, 254));
     }

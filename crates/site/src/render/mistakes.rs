@@ -1,4 +1,4 @@
-//! Errors from Tera, mapped to positions in the template as its author wrote it.
+//! Maps errors from Tera to positions in the template as its author wrote it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use content::problem::{Problem, Problems};
 /// Templates by name, both as written and as Tera reads them.
 pub type Sources = BTreeMap<String, (Template, Strict)>;
 
-/// Error message of the filter of [`crate::strict`].
+/// Error message of the filter [`GIVEN`](crate::strict::GIVEN).
 pub const UNDEFINED: &str = "this is not defined";
 
 /// Converts an error to a report for the author of the templates.
@@ -49,8 +49,9 @@ pub fn shown(error: &tera::Error, sources: &Sources) -> Report {
     }
 }
 
-/// Parses Tera's report of unknown filters, functions, tests, components and templates. Tera puts
-/// all of them into one text: for each, a line `error: …` and below it `--> template:line:column`.
+/// Parses Tera's report of unknown filters, functions, tests, components and templates. Tera
+/// reports all of these errors in one text, with two lines for each: `error: …` and `-->
+/// template:line:column`.
 fn unknown(text: &str, sources: &Sources) -> Vec<Problem> {
     let lines: Vec<&str> = text.lines().collect();
     let problem = |pair: &[&str]| {
@@ -64,7 +65,7 @@ fn unknown(text: &str, sources: &Sources) -> Vec<Problem> {
         let at = strict.source[start..].char_indices().nth(column - 1)?.0;
         let at = strict.written(start + at..start + at).start;
         let name = message.split('`').nth(1).unwrap_or_default();
-        // Underline the name itself if it is in the line.
+        // Underline only the name if the line contains it.
         let line_end = source[at..].find('\n').map_or(source.len(), |end| at + end);
         let at = source[at..line_end].find(name).map_or(at, |offset| at + offset);
         let message = format!("{}{}", message[..1].to_lowercase(), &message[1..]);

@@ -1,18 +1,19 @@
-//! A compact encoding for the texts of a word. For each text there is one number: the number of
-//! texts skipped since the previous one, times [`LEVELS`], plus the impact. A number is a sequence
-//! of symbols. Its last symbol is one of the first [`LAST`] symbols; the others are not.
+//! A compact encoding of the texts that contain a word. Each text is encoded as one number: the
+//! number of texts skipped since the previous one, times [`LEVELS`], plus the word's impact. A
+//! number is written as a sequence of [`SYMBOLS`]. The last symbol of the sequence is among the
+//! first [`LAST`] of [`SYMBOLS`], and all symbols before it are among the rest.
 
 use super::postings::{LEVELS, Posting};
 
-/// The digits of numbers: printable ASCII without the characters that JSON or HTML escape, and
-/// without space and `~`, which have other meanings here.
+/// The symbols that encode numbers: printable ASCII without the characters that JSON or HTML
+/// escape, and without space and `~`, which have other meanings in the index.
 pub const SYMBOLS: &[u8; 88] =
     b"!#$%'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}";
 
 /// Number of symbols that can end a number.
 const LAST: u32 = 58;
 
-/// Appends the texts of a word, which must be in ascending order.
+/// Appends the postings of a word, which must be in ascending order of their texts.
 pub fn push_postings(postings: &[Posting], out: &mut String) {
     let mut next = 0;
     for Posting { doc, impact } in postings {

@@ -1,10 +1,10 @@
-//! Postings: the texts in which each word occurs, and its weight there.
+//! Postings: the texts in which each word occurs, and the word's weight in each of these texts.
 //!
 //! Results are ranked with BM25F (Robertson and Zaragoza, 2009), where occurrences are weighted by
-//! field before they saturate. The part that depends on a single text is computed here and
-//! quantized to sixteen levels. The part that depends on all texts, the rarity of the word, is
-//! computed in the browser. So a change to one text does not change the data of others. For the
-//! same reason lengths are relative to a constant instead of the average.
+//! field before they saturate. The part of the score that depends on a single text is computed here
+//! and quantised to sixteen levels. The part that depends on all texts, the rarity of the word, is
+//! computed in the browser. So a change to one text does not change the data of other texts. For
+//! the same reason, lengths are relative to a constant instead of the average length.
 
 use std::collections::HashMap;
 
@@ -16,21 +16,25 @@ use super::words::each_word;
 /// Number of levels of [`Posting::impact`].
 pub const LEVELS: u32 = 16;
 
-/// Weight of one occurrence, by field.
+/// Weight of one occurrence in a title.
 const TITLE: u32 = 6;
+/// Weight of one occurrence in a quote.
 const QUOTE: u32 = 3;
+/// Weight of one occurrence in the name of a quote's author.
 const AUTHOR: u32 = 4;
+/// Weight of one occurrence in a tag.
 const TAG: u32 = 4;
+/// Weight of one occurrence in the body of an essay.
 const BODY: u32 = 1;
 
 /// Saturation of repeated occurrences, BM25's `k1`.
 const SATURATION: f64 = 1.2;
-/// Strength of length normalization from 0 to 1, BM25's `b`.
+/// Strength of length normalisation from 0 to 1, BM25's `b`.
 const LENGTH: f64 = 0.5;
-/// Number of words at which length normalization has no effect.
+/// Length of a text, in words, at which length normalisation has no effect.
 const USUAL_WORDS: f64 = 300.0;
 
-/// Number of texts whose words are gathered together.
+/// Number of texts processed in one task.
 const GROUP: usize = 128;
 
 /// A word's occurrence in one text.
@@ -42,14 +46,14 @@ pub struct Posting {
     pub impact: u8,
 }
 
-/// A word and all texts that contain it, in ascending order.
+/// A word and its postings, in ascending order of their texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Term {
     pub word: String,
     pub postings: Vec<Posting>,
 }
 
-/// Returns all words of the texts in UTF-16 order, in which JavaScript compares strings.
+/// Returns all words of the texts in UTF-16 order, the order in which JavaScript compares strings.
 pub fn invert(entries: &[SearchEntry<'_>]) -> Vec<Term> {
     let groups = entries.par_chunks(GROUP).enumerate().map(|(at, group)| {
         let mut terms = gather(group);
@@ -61,7 +65,7 @@ pub fn invert(entries: &[SearchEntry<'_>]) -> Vec<Term> {
     groups.reduce(Vec::new, merge)
 }
 
-/// Merges two sorted lists of words. The texts of `later` come after those of `earlier`.
+/// Merges two sorted lists of words. The texts of `later` come after the texts of `earlier`.
 fn merge(earlier: Vec<Term>, later: Vec<Term>) -> Vec<Term> {
     let mut merged = Vec::with_capacity(earlier.len().max(later.len()));
     let mut later = later.into_iter().peekable();
@@ -84,7 +88,8 @@ fn in_utf16(a: &str, b: &str) -> std::cmp::Ordering {
 
 /// Returns the words of a group of texts in UTF-16 order.
 fn gather(entries: &[SearchEntry<'_>]) -> Vec<Term> {
-    /// The texts of a word, as indices into `entries`, with the total weight of its occurrences.
+    /// The texts that contain a word, as indices into `entries`, each with the total weight of the
+    /// word's occurrences.
     type Weights = Vec<(u32, u32)>;
     let mut weights: HashMap<String, Weights> = HashMap::new();
     let mut lengths = Vec::with_capacity(entries.len());
@@ -120,11 +125,12 @@ fn gather(entries: &[SearchEntry<'_>]) -> Vec<Term> {
     terms
 }
 
-/// The part of BM25 that depends on one text, for occurrences of this weight in `length` words.
+/// Returns the part of the BM25F score that depends on one text, as a level. `weight` is the total
+/// weight of the word's occurrences, and `length` is the number of words in the text.
 fn impact(weight: u32, length: u32) -> u8 {
     let room = 1.0 - LENGTH + LENGTH * f64::from(length) / USUAL_WORDS;
     let share = f64::from(weight) / (f64::from(weight) + SATURATION * room);
-    // Below 1 by construction, so the level is below LEVELS.
+    // `share` is below 1, so the level is below `LEVELS`.
     (share * f64::from(LEVELS)) as u8
 }
 

@@ -4,7 +4,7 @@
 "use strict";
 
 (() => {
-  // The digits of numbers, as in packed.rs. The first LAST of them end a number.
+  // The symbols that encode numbers, as in packed.rs. The first LAST symbols end a number.
   const SYMBOLS =
     "!#$%'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}";
   const LAST = 58;
@@ -18,7 +18,7 @@
   // finds "heating".
   const STEM = 4;
   const ENDING = 3;
-  // Weight of matches that are longer than the word.
+  // Weight of matches that are longer than the word of the query.
   const LONGER = 0.7;
 
   const LETTERS = { ß: "ss", æ: "ae", œ: "oe", þ: "th", ø: "o", đ: "d", ð: "d", ł: "l", ı: "i", ς: "σ" };

@@ -1,25 +1,26 @@
-//! Encodes words and their texts compactly and safely for a script: sorted, and cut into files of
-//! about [`USUAL_BYTES`].
+//! Encodes sorted words and their texts compactly, without characters that a script would have to
+//! escape, and divides them into files of about [`USUAL_BYTES`].
 //!
-//! A file is one string of pairs, with a space after each half:
+//! The content of a file is one string. Each word adds two parts, each followed by a space:
 //!
 //! ```text
 //! <number of letters shared with the previous word, one symbol><the other letters> <numbers> …
 //! ```
 //!
-//! The numbers are those of [`super::packed`], one per text. If a word occurs in too many texts,
-//! its list starts with `~` and their number, and contains only those with the highest impact. Such
-//! a word does not narrow down the results, but still ranks those that match the rest of the query.
+//! The numbers are encoded as described in [`super::packed`], one per text. If a word occurs in
+//! more than [`MAX_POSTINGS`] texts, its list starts with `~` and the number of these texts, and
+//! contains only the texts with the highest impact. Such a word does not narrow down the results of
+//! a query, but still affects their order.
 
 use rayon::prelude::*;
 
 use super::packed::{SYMBOLS, push_number, push_postings};
 use super::postings::{LEVELS, Posting, Term};
 
-/// Size in bytes from which a file ends before the next picked word. The hash of a word decides
-/// whether it is picked, so that a new word moves at most one cut.
+/// Size in bytes after which a file ends before the next picked word. Whether a word is picked
+/// depends only on its hash, so that a new word moves at most one boundary between files.
 const USUAL_BYTES: usize = 24 * 1024;
-/// Number of words in 256 that are picked, on average.
+/// Average number of words in 256 that are picked.
 const PICKED: u8 = 4;
 /// Size in bytes at which a file ends in any case.
 const MAX_BYTES: usize = 40 * 1024;
@@ -30,9 +31,9 @@ const MAX_POSTINGS: usize = 4096;
 /// One file of words.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// Its first word.
+    /// First word in the file.
     pub first: String,
-    /// Its words and their texts.
+    /// The encoded words and their texts.
     pub packed: String,
 }
 
@@ -64,7 +65,8 @@ fn is_picked(word: &str) -> bool {
     blake3::hash(word.as_bytes()).as_bytes()[0] < PICKED
 }
 
-/// Appends the number of UTF-16 units that `word` shares with the previous word, then the rest.
+/// Appends the number of leading UTF-16 units that `word` shares with `before`, the previous word,
+/// then the rest of `word`.
 fn push_word(before: &str, word: &str, out: &mut String) {
     let same = before.chars().zip(word.chars()).take_while(|(a, b)| a == b);
     let (bytes, units) =
@@ -85,8 +87,8 @@ fn pack_postings(postings: &[Posting]) -> String {
     packed
 }
 
-/// Selects the [`MAX_POSTINGS`] postings with the highest impact, in their original order. Of equal
-/// ones, the first are selected.
+/// Selects the [`MAX_POSTINGS`] postings with the highest impact, in their original order. Of
+/// postings with equal impact, the first are selected.
 fn best(postings: &[Posting]) -> Vec<Posting> {
     let mut allowed = [0; LEVELS as usize];
     postings.iter().for_each(|posting| allowed[usize::from(posting.impact)] += 1);

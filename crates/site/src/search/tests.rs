@@ -7,7 +7,7 @@ use super::super::sample::{self, Sample};
 use super::super::theme::Theme;
 use super::*;
 
-/// The index of a sample.
+/// Returns the files of the search index of a sample.
 fn index(sample: &Sample) -> BTreeMap<String, String> {
     let input = sample.input();
     let catalog = Catalog::new(&input);
@@ -18,7 +18,7 @@ fn index(sample: &Sample) -> BTreeMap<String, String> {
     files(&entries).unwrap().into_iter().map(text).collect()
 }
 
-/// A site of `count` thinkpieces. `edit` may replace their texts.
+/// A site of `count` thinkpieces. `edit` may return another text for each.
 fn many(count: usize, edit: impl Fn(usize) -> Option<&'static str>) -> Sample {
     let mut sample = sample::site();
     for at in 0..count {
@@ -92,7 +92,7 @@ fn a_large_site_is_split_and_an_edit_changes_few_files() {
     );
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
     assert!(before["search/index.js"].len() < READER.len() + 1024);
-    // Results do not show the body, so they stay the same, and so does the edition.
+    // Results do not show the body, so the `docs` files stay the same, and so does the edition.
     let changed = |path: &&String| before[*path] != after[*path];
     assert!(before.keys().filter(changed).all(|path| path.contains("/terms-")));
 }

@@ -1,6 +1,6 @@
-//! Splits text into normalized words: lower-case, without accents or apostrophes, so that "cafes"
-//! finds "Café’s". Numbers are words. `words` in `reader.js` splits queries by the same rules, and
-//! the tests of both use `words.json`.
+//! Splits text into normalised words: lower-case, without accents or apostrophes, so that "cafes"
+//! finds "Café’s". Numbers count as words. The function `words` in `reader.js` splits queries by
+//! the same rules, and the tests of both use `words.json`.
 
 use unicode_normalization::char::decompose_compatible;
 
@@ -28,12 +28,12 @@ pub fn each_word(text: &str, mut each: impl FnMut(&str)) {
     word.end(&mut each);
 }
 
-/// Adds one character, which is decomposed and lower-case.
+/// Adds one character, which must be decomposed and lower-case.
 fn fold(c: char, word: &mut Word, each: &mut impl FnMut(&str)) {
     match c {
-        // Combining diacritical marks.
+        // Combining diacritical marks and apostrophes are dropped.
         '\u{300}'..='\u{36f}' | '\'' | '’' => {}
-        // Letters without a decomposition, in their usual ASCII spelling.
+        // Letters without a decomposition are replaced with their usual substitutes.
         'ß' => word.push_all("ss"),
         'æ' => word.push_all("ae"),
         'œ' => word.push_all("oe"),

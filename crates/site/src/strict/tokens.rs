@@ -1,8 +1,8 @@
-//! A tokenizer for template tags, as far as Venti itself has to understand templates.
+//! Splits template tags into tokens, in as much detail as Venti needs.
 
 use std::ops::Range;
 
-/// A tag outside comments and `{% raw %}`.
+/// A template tag outside comments and `{% raw %}` blocks.
 pub struct TemplateTag {
     pub kind: TagKind,
     pub tokens: TemplateTokens,
@@ -16,7 +16,7 @@ pub enum TagKind {
     Print,
 }
 
-/// Every tag of a template, in order.
+/// Returns every tag of a template, in order.
 pub fn tags(template: &str) -> Vec<TemplateTag> {
     let mut tags = Vec::new();
     let mut at = 0;
@@ -46,7 +46,8 @@ pub fn tags(template: &str) -> Vec<TemplateTag> {
     tags
 }
 
-/// Returns the end of the tag whose content begins at `start`. Strings cannot close it.
+/// Returns the end of the tag content that begins at `start`. A `close` inside a string does not
+/// end the tag, except in comments.
 fn tag_end(template: &str, start: usize, close: &str, comment: bool) -> usize {
     if comment {
         return template[start..].find(close).map_or(template.len(), |end| start + end);
@@ -68,7 +69,7 @@ fn tag_end(template: &str, start: usize, close: &str, comment: bool) -> usize {
     template.len()
 }
 
-/// Length of the string literal at the start.
+/// Length of the string literal at the start of `text`.
 fn string(text: &str) -> usize {
     let quote = text.chars().next();
     let mut escaped = false;
@@ -104,7 +105,7 @@ impl TemplateToken {
 pub struct TemplateTokens(pub Vec<TemplateToken>);
 
 impl TemplateTokens {
-    /// Tokenizes `text`, which starts at `offset` in the template.
+    /// Splits `text` into tokens. It starts at `offset` in the template.
     fn of(text: &str, offset: usize) -> Self {
         let mut tokens = Vec::new();
         let mut at = 0;
@@ -151,19 +152,19 @@ impl TemplateTokens {
         self.0.iter().find_map(|token| token.name(template)).unwrap_or_default()
     }
 
-    /// Whether this is a call of a component: `<card …`.
+    /// Whether the tag calls a component (`<card …`).
     pub fn is_call(&self, template: &str) -> bool {
         let first = usize::from(self.symbol(Some(0)) == Some('-'));
         self.symbol(Some(first)) == Some('<') && self.word(template, Some(first + 1)).is_some()
     }
 
-    /// Whether the name at this position names an argument: `card=…`.
+    /// Whether the token at index `at` is the name of an argument (`card=…`).
     pub fn is_argument(&self, at: usize) -> bool {
         self.symbol(Some(at + 1)) == Some('=') && self.symbol(Some(at + 2)) != Some('=')
     }
 }
 
-/// Length of the name at the start, including its fields and indices.
+/// Length of the name at the start of `text`, including its fields and indices.
 fn name(text: &str) -> usize {
     let mut at = 0;
     let mut open = 0usize;

@@ -1,5 +1,6 @@
-//! The ways to reach a thinkpiece: related thinkpieces, quoted persons, months, other takes, random
-//! thinkpieces and feeds. The tests replace the theme's templates with ones that print their variables.
+//! Tests the ways to reach a thinkpiece: related thinkpieces, quoted persons, months, other takes,
+//! random thinkpieces and feeds. The tests replace the theme's templates with ones that print their
+//! variables.
 
 use jiff::civil::date;
 
@@ -17,12 +18,12 @@ fn shown(sample: &Sample, template: &str, source: &str) -> Tree {
 fn related_thinkpieces_are_from_other_seeds() {
     let source = "{% for card in related %}{{ root }}{{ card.path }} {% endfor %}";
     let tree = shown(&full(), "thinkpiece.html", source);
-    // All with the tag `odd`, the newest first.
+    // All of these have the tag `odd`. The newest seeds come first.
     assert_eq!(
         text(&tree, "piece-3/index.html").trim(),
         "../piece-5/index.html ../piece-7/index.html ../piece-1/index.html"
     );
-    // Without tags: the nearest in date, one per seed.
+    // A seed without tags gets the seeds nearest in date, with one take of each.
     assert_eq!(
         text(&tree, "several/take-2/index.html").trim(),
         "../../same-day/index.html ../../piece-1/index.html ../../piece-4/index.html"

@@ -1,4 +1,4 @@
-//! Text that tries to become markup, in every field that a model or a stranger may fill.
+//! Tests that text cannot become markup, in any field that a model or a stranger may fill.
 
 use jiff::civil::date;
 
@@ -6,7 +6,7 @@ use super::super::sample;
 use super::{addresses, full, inline_scripts, tags, text};
 use crate::theme::Theme;
 
-/// Tries to break out of every context in which text is used.
+/// Text that tries to break out of every context in which text is used.
 const HOSTILE: &str =
     "</script><script>alert(1)</script> \"onload=\"x' & ]]> <img src=x> javascript:alert(2) \\*";
 
@@ -61,7 +61,7 @@ fn hostile_text_stays_text_everywhere() {
         assert!(!xml.contains("<script") && !xml.contains("]]>"), "{path}");
     }
     let data: serde_json::Value = serde_json::from_str(text(&tree, "thinkpieces.json")).unwrap();
-    // The oldest comes first.
+    // The oldest thinkpiece comes first.
     let newest = data["thinkpieces"].as_array().unwrap().last().unwrap();
     assert_eq!(newest["quote"], HOSTILE);
     assert_eq!(newest["source"], serde_json::Value::Null);

@@ -1,4 +1,4 @@
-//! Errors in templates are reported at the line where they are.
+//! Tests that errors in templates are reported at the line that contains them.
 
 use super::{full, text};
 use content::problem::{Problem, Problems};

@@ -1,4 +1,4 @@
-//! An incremental build gives the same site as a full build, whatever has changed.
+//! Tests that an incremental build gives the same site as a full build, whatever has changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -40,8 +40,9 @@ impl Destination for Disk {
 }
 
 impl Disk {
-    /// Only the images, so that a full build does not draw them again, which would be slow. Their
-    /// input determines their content.
+    /// Returns a disk with only the images (and the web manifest, made together with the icons), so
+    /// that a full build does not spend time on drawing them again. Their inputs determine their
+    /// contents.
     fn pictures(&self) -> Self {
         let picture = |path: &str| path.ends_with(".png") || path.ends_with(".ico");
         let mut inputs = self.inputs.clone();
@@ -49,8 +50,8 @@ impl Disk {
         Self { inputs, ..Self::default() }
     }
 
-    /// Builds incrementally, compares the result with a full build, and returns the paths that were
-    /// made.
+    /// Builds incrementally, compares the result with a full build, and returns the paths of the
+    /// files that were made.
     fn build(&mut self, sample: &Sample, change: &str) -> Vec<String> {
         let built = build(&sample.input(), self).unwrap();
         let made: Vec<String> = built.files.made.keys().cloned().collect();
@@ -105,7 +106,8 @@ impl Destination for Counting<'_> {
     }
 }
 
-/// `venti build` renders the site before it writes essays, to find errors, and again with them.
+/// `venti build` renders the site before it writes essays, to find errors early, and again
+/// afterwards.
 #[test]
 fn a_build_that_writes_essays_draws_nothing_twice() {
     let mut sample = full();
@@ -129,7 +131,7 @@ fn a_build_that_writes_essays_draws_nothing_twice() {
     assert_eq!(first.keys().filter(|path| drawn(path)).count(), 17);
     let twice: Vec<&String> = second.keys().filter(|path| first.contains_key(*path)).collect();
     assert!(twice.iter().all(|path| !drawn(path)), "{twice:?}");
-    // Neighbours and lists show something of the new essays; other pages do not.
+    // Neighbouring thinkpieces and lists show data of the new essays; other pages do not.
     for (path, made_again) in [
         ("index.html", true),
         ("piece-5/index.html", true),

@@ -28,7 +28,7 @@ fn everything() -> Sample {
     sample
 }
 
-/// The variables of each template, page by page.
+/// Returns the variables that each template gets, page by page.
 fn given() -> BTreeMap<&'static str, Vec<Value>> {
     let sample = everything();
     for &template in TEMPLATES {
@@ -49,7 +49,7 @@ fn given() -> BTreeMap<&'static str, Vec<Value>> {
     given
 }
 
-/// The tables of themes/README.md by heading, as names with their types.
+/// Returns the tables of themes/README.md by heading, each as a list of names with their types.
 fn documented() -> BTreeMap<String, Vec<(String, String)>> {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../themes/README.md");
     let readme = String::from_utf8(fs::read(&readme).unwrap()).unwrap();
@@ -109,8 +109,8 @@ fn observe(value: &Value, path: &str, paths: &mut BTreeMap<String, String>) {
     paths.insert(path.to_owned(), leaf.to_owned());
 }
 
-/// Fields without a value on any page of the sample: only tags have a topic, and a month fits on
-/// one page unless it has hundreds of thinkpieces.
+/// Fields that have no value on any page of the sample: only tag pages have a topic, and a month
+/// fits on one page unless it has hundreds of thinkpieces.
 const NEVER_GIVEN: [&str; 3] =
     ["index.html.topic.", "month.html.pager.newer", "month.html.pager.older"];
 
@@ -130,7 +130,7 @@ fn the_readme_documents_the_variables_of_each_template() {
         for (path, kind) in &seen {
             assert_eq!(promised.get(path), Some(kind), "{path} is not documented like this");
         }
-        // Fields of `head` are checked across all templates by a test of their own.
+        // A separate test checks the fields of `head` across all templates.
         let shared = |path: &str| {
             let rest = path[template.len()..].trim_start_matches('.');
             rest.starts_with("head.")

@@ -1,5 +1,5 @@
-//! `theme.yaml`, a theme's manifest. If the theme extends another or overrides a built-in one, it
-//! only needs the settings that differ.
+//! `theme.yaml`, a theme's manifest. If the theme extends another or overrides a built-in one, the
+//! manifest needs only the settings that differ.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,29 +12,29 @@ use crate::theme_file::ThemeFile;
 use content::problem::Problem;
 use content::yaml;
 
-/// Version of the theme interface. Increased when templates written for the previous version may
-/// no longer render.
+/// Version of the theme interface. It is increased whenever templates written for the previous
+/// version may no longer render.
 pub const API: u32 = 1;
 
 pub const MANIFEST: &str = "theme.yaml";
 
-/// The contents of the file.
+/// The contents of `theme.yaml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ThemeManifest {
-    // Name and licence (an SPDX expression) are for people who read the file.
+    // The name and the licence (an SPDX expression) are only for people who read the file.
     #[serde(rename = "name")]
     _name: String,
     #[serde(rename = "licence")]
     _licence: Option<String>,
     api: u32,
-    /// The theme whose files and strings are used where this one has none.
+    /// Name of the theme whose files and strings are used where this theme has none.
     pub extends: Option<String>,
     /// Style sheets under `static/`, bundled in this order.
     styles: Option<Vec<String>>,
     /// Scripts under `static/`, bundled in this order.
     scripts: Option<Vec<String>>,
-    /// Script under `static/` that is inlined in every page and runs before it is shown.
+    /// Script under `static/` that is inlined in every page and runs before the page is shown.
     early: Option<String>,
     /// Colour of links and small labels. `accent` in `venti.yaml` replaces it.
     accent: Option<Colour>,
@@ -53,8 +53,9 @@ impl ThemeManifest {
             .map_err(|error| yaml::problem(&file.origin, text, &(0..text.len()), &error))?;
         if manifest.api != API {
             return Err(miette!(
-                help = "update the theme, or use a release of Venti that supports its version",
-                "{}: made for version {} of the theme interface; this Venti supports version {API}",
+                help =
+                    "update the theme, or use a release of Venti that supports the theme's version",
+                "{}: made for version {} of the theme interface, but this program supports {API}",
                 file.origin.display(),
                 manifest.api
             ));
@@ -72,7 +73,7 @@ pub struct ThemeSettings {
     accent: Option<Colour>,
     paper: Option<Backgrounds>,
     pub strings: BTreeMap<String, String>,
-    /// The manifest merged last.
+    /// Path of the manifest that was merged last.
     pub origin: PathBuf,
 }
 
@@ -89,10 +90,10 @@ impl ThemeSettings {
         self.origin = origin.to_owned();
     }
 
-    /// Returns the theme's accent, and the paper on which it must be readable.
+    /// Returns the theme's accent colour, and the background colours on which it must be readable.
     ///
     /// # Errors
-    /// If neither this theme nor one it extends has them.
+    /// If neither this theme nor a theme that it extends sets both.
     pub fn colours(&self) -> Result<(Colour, Backgrounds), Problem> {
         self.accent.zip(self.paper).ok_or_else(|| {
             let key = if self.accent.is_none() { "accent" } else { "paper" };

@@ -11,7 +11,7 @@ fn embedded(path: &str) -> String {
     String::from_utf8(BuiltIn::get(path).unwrap().data.into_owned()).unwrap()
 }
 
-/// The error for a site in which the file at `path` has the content `text`.
+/// Returns the error for a site in which the file at `path` has the content `text`.
 fn failure(path: &str, text: &str) -> miette::Report {
     let sample = sample::site();
     sample.write(path, text);
@@ -27,7 +27,8 @@ fn style(sample: &Sample) -> String {
     asset(sample, STYLE)
 }
 
-/// A script with a template literal, or a backtick in a comment, is published unminified.
+/// A script that contains a template literal, or a backtick in a comment, would be published
+/// unminified.
 #[test]
 fn every_script_of_the_theme_is_minified() {
     let theme = Theme::load(&sample::site().project).unwrap();

@@ -1,4 +1,4 @@
-//! Debris: web boilerplate that the model learned, and anything else that is not prose.
+//! Removes web boilerplate that the model learned, and everything else that is not prose.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use super::{Paragraph, sentences, words};
 /// Maximum number of words in a sentence.
 const RUN_ON: usize = 70;
 
-/// Sentences that match one of these are removed.
+/// Sentences that match any of these patterns are removed.
 static TELLS: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSet::new([
         // URLs, e-mail addresses, handles and hashtags.
@@ -36,7 +36,7 @@ static TELLS: LazyLock<RegexSet> = LazyLock::new(|| {
     .expect("the patterns are constants")
 });
 
-/// Sentences that begin with one of these are removed.
+/// Sentences that begin with any of these phrases are removed.
 static OPENINGS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?ix)^[“‘(\[]?(?:
@@ -67,7 +67,7 @@ static MARKER: LazyLock<Regex> = LazyLock::new(|| {
 /// sentence.
 pub fn without_marker(mut line: &str) -> &str {
     while let Some(marker) = MARKER.find(line) {
-        // The pattern for numbered items also matches the first letter of the text.
+        // The pattern for numbered items also matches the first character after the marker.
         let numbered = line.starts_with(|c: char| c == '(' || c.is_alphanumeric());
         let end = if numbered {
             marker.as_str().trim_end_matches(|c: char| !c.is_whitespace()).len()

@@ -22,7 +22,7 @@ fn visible(c: char) -> Option<char> {
         '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some('\n'),
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{feff}' => None,
         '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => None,
-        // Interlinear annotations, private use and tags: invisible to a reader.
+        // Interlinear annotations, private-use characters and tags are invisible to a reader.
         '\u{fff9}'..='\u{fffb}' | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}' => None,
         c if c.is_whitespace() => Some(' '),
         c if c.is_control() => None,
@@ -30,7 +30,7 @@ fn visible(c: char) -> Option<char> {
     }
 }
 
-/// Replacements, in the order they are applied.
+/// Replacements, in the order in which they are applied.
 static PUNCTUATION: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
         // Footnote marks come first, so that the later rules close the gaps they leave.
@@ -43,7 +43,7 @@ static PUNCTUATION: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"([!?])[.!?]+", "$1"),
         (r" ([,.;:!?…]+)( |$)", "$1$2"),
         (r"''", "\""),
-        // Between words: an em dash with spaces. Between numbers: an en dash.
+        // Dashes become em dashes with spaces between words, and en dashes between numbers.
         (r"([\pL\pN.,!?…”’)\]]) ?(?:—|―|--+) ?([\pL\pN“‘(\[])", "$1 — $2"),
         (r"(\S) [-–]{1,2} (\S)", "$1 — $2"),
         (r"(^|[ (“])([0-9]{1,4})-([0-9]{1,4})([ ,.;:)”?!]|$)", "$1$2–$3$4"),
@@ -82,7 +82,7 @@ fn quotes(line: &str) -> String {
     set.trim().to_owned()
 }
 
-/// Whether a later single quote closes this one, so that it is not an apostrophe.
+/// Whether the single quote before `rest` is closed by a later one. If it is not, it is an apostrophe.
 fn is_quoted(rest: &[char]) -> bool {
     rest.first().is_some_and(|c| c.is_alphabetic())
         && rest.windows(2).any(|w| w[1] == '\'' && !w[0].is_whitespace())

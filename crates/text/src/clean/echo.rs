@@ -1,4 +1,5 @@
-//! Echoes: sentences that repeat an earlier one, nearly repeat one, or repeat themselves.
+//! Removes echoes: sentences that repeat an earlier sentence, exactly or nearly, or that repeat
+//! themselves.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,9 +8,9 @@ use crate::words::{is_common, normalised};
 
 /// Two sentences count as the same if they share at least this fraction of the smaller one's word pairs.
 const NEAR: f64 = 0.7;
-/// A sentence says nothing new if more than this fraction of its four-grams occurred before.
+/// A sentence says nothing new if more than this fraction of its word four-grams occurred before.
 const MAX_REUSED: f64 = 0.4;
-/// Sentences with fewer words are only compared for equality.
+/// Sentences with fewer words are removed only if they equal an earlier sentence.
 const SHORT: usize = 5;
 /// Words that may occur twice in a row.
 const MAY_DOUBLE: &[&str] = &["had", "that", "very", "really", "no", "so", "many", "long", "far"];
@@ -61,7 +62,7 @@ fn grams<const N: usize>(words: &[String]) -> impl Iterator<Item = [String; N]> 
     words.windows(N).map(|window| std::array::from_fn(|i| window[i].clone()))
 }
 
-/// Fraction of the smaller set that is also in the larger one.
+/// Returns the fraction of the smaller set that is also in the larger one.
 fn overlap(a: &HashSet<[String; 2]>, b: &HashSet<[String; 2]>) -> f64 {
     let smaller = a.len().min(b.len()).max(1);
     a.intersection(b).count() as f64 / smaller as f64

@@ -42,7 +42,7 @@ fn unpaired(paragraph: &[String]) -> (Vec<usize>, Vec<usize>) {
             '“' => quotes.extend(double.replace(i)),
             '”' if double.take().is_none() => quotes.push(i),
             '‘' => quotes.extend(single.replace(i)),
-            // Inside a word it is an apostrophe, even if a quotation is open.
+            // Inside a word, this mark is an apostrophe, even if a quotation is open.
             '’' if !chars.get(i + 1).is_some_and(|c| c.is_alphanumeric()) => single = None,
             '(' | '[' => open.push((i, if c == '(' { ')' } else { ']' })),
             ')' | ']' => match open.pop() {

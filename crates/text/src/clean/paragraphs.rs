@@ -10,8 +10,8 @@ const SHORT: usize = 30;
 /// Target number of words when a long paragraph is split.
 const COMFORTABLE: usize = 80;
 
-/// Parses lines into paragraphs of sentences. A line that ends in mid-sentence was wrapped if the next
-/// line begins in lower case; every other line is a paragraph.
+/// Parses lines into paragraphs of sentences. A line that ends in mid-sentence is joined with the next
+/// line if that line begins in lower case. Otherwise, every line is a paragraph.
 pub fn parse(text: &str) -> Vec<Paragraph> {
     let mut lines: Vec<String> = Vec::new();
     let mut adjacent = false;

@@ -1,5 +1,6 @@
-//! Sentence segmentation. Tuned for English: it knows the abbreviations, initials and decimals that are
-//! common in business prose. Other scripts end sentences with their own full stops.
+//! Sentence segmentation, tuned for English: it handles the abbreviations, initials and decimals that
+//! are common in business prose. It also recognises the full stops of scripts that write no space after
+//! them.
 
 /// Abbreviations whose full stop never ends a sentence.
 const NEVER_LAST: &[&str] = &[
@@ -39,8 +40,8 @@ fn is_stop(c: char) -> bool {
     matches!(c, '.' | '!' | '?' | '…') || UNSPACED_STOPS.contains(&c)
 }
 
-/// Splits a paragraph into sentences and trims each. All but the last end with a full stop or another
-/// sentence-ending mark. None but the first begins in lower case.
+/// Splits a paragraph into sentences and trims each. Only the last sentence can lack a full stop or
+/// another sentence-ending mark. Only the first sentence can begin in lower case.
 pub fn split(paragraph: &str) -> Vec<&str> {
     let mut sentences = Vec::new();
     let mut start = 0;

@@ -1,4 +1,4 @@
-// Claps: counted in this browser only, up to fifty per thinkpiece.
+// Counts claps: in this browser only, and up to fifty per thinkpiece.
 "use strict";
 (() => {
   const MOST = 50;
@@ -10,7 +10,7 @@
     const kept = Number.parseInt(localStorage.getItem(key), 10);
     if (kept > 0) claps = Math.min(kept, MOST);
   } catch {
-    // Without storage the claps count for this visit only.
+    // Without storage, the claps count for this visit only.
   }
 
   function show() {
@@ -29,7 +29,7 @@
       try {
         localStorage.setItem(key, claps);
       } catch {
-        // Not stored.
+        // Without storage, the claps are not kept.
       }
       show();
       button.classList.remove("clapping");

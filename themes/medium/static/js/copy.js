@@ -1,4 +1,4 @@
-// Copy buttons: for the page's address ("data-copy") or the text of an element ("data-copy-text").
+// Buttons that copy the page's address ("data-copy") or the text of an element ("data-copy-text").
 "use strict";
 (() => {
   // Fallback: navigator.clipboard exists only in secure contexts.
@@ -15,7 +15,7 @@
     return done;
   }
 
-  // Copies a text and shows whether that worked.
+  // Copies a text and tells the reader whether that worked.
   venti.copy = async (text, copied, failed) => {
     let done = true;
     try {
@@ -26,7 +26,7 @@
     venti.say(done ? copied : failed);
   };
 
-  // The page's address without "#…"; the canonical one if there is one.
+  // Returns the canonical address of the page, or else its current address without "#…".
   venti.address = () => {
     const canonical = document.querySelector("link[rel=canonical]");
     return canonical ? canonical.href : location.href.split("#")[0];

@@ -1,13 +1,13 @@
 // Runs before the first paint: applies the reader's colour scheme, marks that scripts run, and
-// preloads the fonts. The fonts are optional: a page uses them only if they are there at the first
-// paint, so that text never moves under a reader.
+// preloads the fonts. The fonts are optional: a page uses them only if they have loaded by the first
+// paint, so that text never moves while somebody reads it.
 (root => {
   root.dataset.script = "";
   try {
     const scheme = localStorage.getItem("venti-theme");
     if (scheme === "light" || scheme === "dark") root.dataset.theme = scheme;
   } catch {
-    // Without storage the page follows the device.
+    // Without storage, the page follows the colour scheme of the device.
   }
   for (const [family, href] of Object.entries(document.currentScript.dataset)) {
     if (location.protocol === "file:") {

@@ -1,5 +1,5 @@
 // Opens the search: the dialog, or the field on the page search/. The search itself is a separate
-// script, loaded on first use. Without this script the links lead to that page.
+// script, loaded on first use. Without this script, links to the search lead to the page search/.
 "use strict";
 (() => {
   const dialog = document.querySelector("[data-search-dialog]");
@@ -13,7 +13,7 @@
     const script = document.createElement("script");
     script.src = box.dataset.script;
     script.onerror = () => {
-      // Allows another attempt.
+      // Allow another attempt to load the script.
       loaded = false;
       script.remove();
       box.querySelector("[role=status]").textContent = box.dataset.failed;

@@ -9,8 +9,8 @@
 
   const words = () => getSelection().toString().replace(/\s+/g, " ").trim();
 
-  // A text fragment (https://wicg.github.io/scroll-to-text-fragment/); a long text is given by its
-  // first and last words.
+  // Returns a link with a text fragment (https://wicg.github.io/scroll-to-text-fragment/). For a long
+  // text, the fragment consists of its first and last words.
   function link(text) {
     const part = piece => encodeURIComponent(piece).replace(/-/g, "%2D");
     const all = text.split(" ");
@@ -34,7 +34,7 @@
     const half = bar.offsetWidth / 2;
     const middle = chosen.left + chosen.width / 2;
     const left = Math.max(half + 8, Math.min(middle, document.documentElement.clientWidth - half - 8));
-    // Above the words, or below them where the header or a finger would cover it.
+    // Place the bar above the words, or below them if the header or a finger would cover it.
     const above = chosen.top - bar.offsetHeight - 10;
     const under = above < 72 || matchMedia("(pointer: coarse)").matches;
     bar.style.left = left + scrollX + "px";

@@ -1,5 +1,5 @@
-// Makes links to a random thinkpiece open one directly; without this script they lead to a list of
-// some. The list of all thinkpieces is a separate script, loaded on first use.
+// Makes links to a random thinkpiece open one directly. Without this script, they lead to a page with
+// several random thinkpieces. The list of all thinkpieces is a separate script, loaded on first use.
 "use strict";
 (() => {
   const root = document.documentElement.dataset.root;
@@ -34,8 +34,8 @@
     random(() => location.assign(link.href));
   });
 
-  // On the page of random thinkpieces, "#go" leads straight to one. It replaces the history entry,
-  // so that "back" does not return here.
+  // On the page of random thinkpieces, "#go" leads straight to a thinkpiece. The thinkpiece replaces the
+  // history entry, so that "back" does not return to this page.
   if (location.hash === "#go" && document.querySelector(".random-head")) {
     leave = address => location.replace(address);
     random(() => {});

@@ -1,4 +1,4 @@
-// Shows a short message at the bottom of the window, announced by screen readers.
+// Shows a short message at the bottom of the window, which screen readers announce.
 // The global "venti" is shared by the scripts of this theme.
 "use strict";
 window.venti = {

@@ -1,4 +1,4 @@
-// Switches the colour scheme: automatic, light, dark. The choice is stored in this browser.
+// Switches the colour scheme: automatic, light or dark. The choice is stored in this browser.
 "use strict";
 (() => {
   const KEY = "venti-theme";
@@ -35,7 +35,7 @@
       if (next === "auto") localStorage.removeItem(KEY);
       else localStorage.setItem(KEY, next);
     } catch {
-      // Without storage the choice holds for this page only.
+      // Without storage, the choice holds for this page only.
     }
     venti.say(button.dataset[next]);
   });
@@ -46,7 +46,7 @@
       const kept = localStorage.getItem(KEY);
       choose(ORDER.includes(kept) ? kept : "auto");
     } catch {
-      // Without storage nothing can have changed.
+      // Without storage, nothing can have changed.
     }
   };
   addEventListener("storage", event => event.key === KEY && reread());

@@ -1,5 +1,5 @@
-// The search in the dialog and on the page search/. find.js loads it on first use. The index comes
-// with its own reader, "ventiSearch".
+// The search in the dialog and on the page search/. find.js loads this script on first use. The index
+// comes with its own reader, "ventiSearch".
 "use strict";
 
 (() => {
@@ -7,7 +7,7 @@
 
   let reader = null;
 
-  // Loads the index's first file, which contains the reader of the others.
+  // Loads the first file of the index, which contains the reader of the other files.
   function ready() {
     reader = reader || new Promise((resolve, reject) => {
       const script = document.createElement("script");
@@ -15,7 +15,7 @@
       script.onload = resolve;
       script.onerror = () => {
         script.remove();
-        // Allows another attempt.
+        // Allow another attempt to load the file.
         reader = null;
         reject(new Error(script.src + " could not be loaded"));
       };
@@ -34,7 +34,7 @@
     return made;
   }
 
-  // A text with the matching words marked.
+  // Returns a text in which the matching words are marked.
   const withMarks = (text, words) => ventiSearch.marked(text, words)
     .map(([piece, isMarked]) => isMarked ? element("mark", {}, [piece]) : piece);
 
@@ -78,7 +78,7 @@
       list.hidden = !hits.length;
       input.setAttribute("aria-expanded", String(hits.length > 0));
       more.hidden = !rest;
-      // In the dialog Enter opens the first result; on the page the reader chooses one first.
+      // In the dialog, Enter opens the first result; on the page, the reader chooses a result first.
       if (dialog && hits.length) choose(hits[0]);
     }
 
@@ -139,12 +139,13 @@
       });
     }
 
-    // Text typed before this script loaded, or taken from the page's address.
+    // The field may contain text that was typed before this script loaded, or taken from the page's
+    // address.
     if (input.value) search();
     else ready().catch(() => show(box.dataset.failed, [], 0));
   }
 
-  // Stores the query in the page's address, so that it can be linked and returned to.
+  // Stores the query in the page's address, so that readers can link or return to the results.
   function remember(query) {
     try {
       history.replaceState(null, "", query ? "?q=" + encodeURIComponent(query) : location.pathname);

@@ -1,4 +1,4 @@
-// The device's share dialog, where available.
+// Opens the device's share dialog, where one is available.
 "use strict";
 (() => {
   if (!navigator.share) return;

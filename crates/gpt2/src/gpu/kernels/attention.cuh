@@ -1,6 +1,8 @@
-// Causal attention of each token over its text so far: softmax(q K^T scale) V, per head.
+// Causal attention: each token attends to its text up to and including itself. Computes softmax(q K^T
+// scale) V for each head.
 //
-// A result depends only on its own text, and the order of its sums only on the text's length.
+// A token's result depends only on its own text, and the order of the sums depends only on the length of
+// that text.
 
 #pragma once
 
@@ -37,7 +39,7 @@ template <int COUNT> struct Weighed {
 template <int COUNT>
 FN void merge(Weighed<COUNT>& a, float largest, float sum, const float (&values)[COUNT]) {
     float both = larger(a.largest, largest);
-    // Both are empty.
+    // Both softmaxes are empty.
     if (both == -INFINITY) return;
     float mine = expf(a.largest - both), theirs = expf(largest - both);
     a.largest = both;
@@ -47,7 +49,7 @@ FN void merge(Weighed<COUNT>& a, float largest, float sum, const float (&values)
 }
 
 // One block per token and head. DIM, the head width, is a power of two of at least 32. Neighbouring
-// lanes share a key, 16 bytes each, so a warp reads several keys at once.
+// lanes read the same key, 16 bytes each, so a warp reads several keys at once.
 template <class T, int DIM> FN void attention(const AttentionArguments& a) {
     const int SIXTEEN = 16 / sizeof(T), MINE = DIM / 32 > SIXTEEN ? DIM / 32 : SIXTEEN;
     const int LANES = DIM / MINE, KEYS = 32 / LANES, WARPS = ATTENTION_THREADS / 32;
@@ -55,7 +57,7 @@ template <class T, int DIM> FN void attention(const AttentionArguments& a) {
     const int TOGETHER = 4;
     int row = block_x(), head = block_y();
     SlotPosition place = a.slot_positions[row];
-    // All threads of the block return together.
+    // The condition is the same for all threads of the block, so they all return together.
     if (place.slot < 0) return;
     int lane = thread() % 32, warp = thread() / 32;
     int part = lane % LANES * MINE, group = warp * KEYS + lane / LANES;
@@ -104,7 +106,7 @@ template <class T, int DIM> FN void attention(const AttentionArguments& a) {
             largest = larger(largest, scores[i]);
         }
         weighed.largest = largest;
-        // In a group without keys so far all weights are 0, because e^-infinity is 0.
+        // If the group has seen no keys yet, all weights are 0, because e^-infinity is 0.
         largest = largest == -INFINITY ? 0.0f : largest;
         float before = expf(last - largest);
         weighed.sum *= before;

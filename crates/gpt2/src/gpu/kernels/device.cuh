@@ -2,7 +2,8 @@
 // with them also run on a CPU.
 //
 // `thread()` is a thread's index in its block; 32 consecutive threads form a warp. Functions marked "all
-// lanes" must be called by all threads of a warp, barriers by all threads of the block (or warp).
+// lanes" must be called by all threads of a warp, and barriers must be called by all threads of the
+// block (or warp).
 
 #pragma once
 
@@ -40,15 +41,15 @@ FN char* shared_memory() {
     return memory;
 }
 
-// Barrier and memory fence for all threads of the block (the warp).
+// Barriers and memory fences, for all threads of the block and for all threads of the warp.
 FN void barrier() { __syncthreads(); }
 FN void warp_barrier() { __syncwarp(); }
 
-// Value of the lane whose index is this lane's XOR `mask`; all lanes.
+// Returns the value of the lane whose index is this lane's index XOR `mask`; all lanes.
 template <class T> FN T exchange(T value, int mask) {
     return __shfl_xor_sync(0xffffffffu, value, mask);
 }
-// Value of lane `lane`; all lanes.
+// Returns the value of lane `lane`; all lanes.
 template <class T> FN T from_lane(T value, int lane) {
     return __shfl_sync(0xffffffffu, value, lane);
 }
@@ -60,7 +61,7 @@ FN uint32_t bits_of(float number) { return __float_as_uint(number); }
 FN float of_bits(uint32_t bits) { return __uint_as_float(bits); }
 // a * b + c, rounded once.
 FN float fused(float a, float b, float c) { return fmaf(a, b, c); }
-// Upper 64 bits of the product.
+// Returns the upper 64 bits of the product.
 FN uint64_t multiply_high(uint64_t a, uint64_t b) { return __umul64hi(a, b); }
 
 FN float to_float(float number) { return number; }
@@ -83,16 +84,16 @@ FN void copy_async(void* to, const void* from) {
     uint32_t shared = (uint32_t)__cvta_generic_to_shared(to);
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared), "l"(from) : "memory");
 }
-// Commits a group of asynchronous copies.
+// Ends a group of this thread's asynchronous copies.
 FN void end_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 // Waits until at most `GROUPS` of this thread's copy groups are in flight.
 template <int GROUPS> FN void wait_for_copies() {
     asm volatile("cp.async.wait_group %0;" ::"n"(GROUPS) : "memory");
 }
 
-// Loads four (two) matrices of 8 rows of 16 bytes from shared memory. Lane i passes the address of row
-// i % 8 of matrix i / 8, and receives the 4 bytes at column i % 4 of row i / 4 of each matrix; all
-// lanes.
+// Loads four matrices (or two) from shared memory. Each matrix has 8 rows of 16 bytes. Lane i passes the
+// address of row i % 8 of matrix i / 8, and receives the 4 bytes at column i % 4 of row i / 4 of each
+// matrix; all lanes.
 FN void load_matrices(uint32_t (&to)[4], const void* row) {
     uint32_t shared = (uint32_t)__cvta_generic_to_shared(row);
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
@@ -127,7 +128,7 @@ FN void multiply_add(Half, float (&c)[4], const uint32_t (&a)[4], const uint32_t
 #include "emulator.h"
 #endif
 
-// 16 bytes, read or written in one access.
+// 16 bytes that are read or written in one access.
 struct alignas(16) Sixteen {
     uint32_t words[4];
 };
@@ -135,7 +136,7 @@ struct alignas(16) Sixteen {
 FN float smaller(float a, float b) { return a < b ? a : b; }
 FN float larger(float a, float b) { return a > b ? a : b; }
 
-// Sum over `LANES` neighbouring lanes, returned to each of them; all lanes.
+// Returns the sum over `LANES` neighbouring lanes to each of these lanes; all lanes.
 template <int LANES, class T> FN T sum_of_lanes(T value) {
 #pragma unroll
     for (int mask = LANES / 2; mask > 0; mask /= 2) value += exchange(value, mask);

@@ -7,7 +7,7 @@
 struct EmbedArguments {
     // (N, stride) f32, output.
     float* x;
-    // (V, stride) and (T, stride).
+    // Token embeddings (V, stride) and position embeddings (T, stride).
     const void* wte;
     const void* wpe;
     // (N).
@@ -28,7 +28,7 @@ const uint32_t SAMPLED = 0xffffffff;
 template <class T> FN void embed(const EmbedArguments& a) {
     int row = block_x();
     SlotPosition place = a.slot_positions[row];
-    // A padding row has no entry in the history; any token will do.
+    // A padding row has no entry in the history, so any token id will do.
     uint32_t* here = a.history + (uint64_t)place.slot * a.positions + place.position;
     uint32_t id = a.ids[row];
     if (place.slot < 0) {

@@ -1,6 +1,6 @@
 // An emulated GPU: implements device.cuh on a CPU, for tests. A block's threads are coroutines, which
 // yield wherever threads wait for each other. Blocks run one after the other. Shared memory is
-// initialised to NaN, and a barrier that not all threads reach aborts the program.
+// initialised to NaN, and the program aborts if not all threads reach a barrier.
 
 #pragma once
 
@@ -59,7 +59,7 @@ struct Block {
     // Values that the lanes of a warp exchange. Double-buffered: a lane may still be reading one
     // exchange while another writes the next.
     uint32_t shown[2][MOST_THREADS][8];
-    // Number of threads that have not returned, and index of the running one.
+    // Number of threads that have not returned, and index of the running thread.
     int alive, current;
     bool finished[MOST_THREADS];
     // Number of yields since a thread last made progress.
@@ -106,11 +106,11 @@ inline void wait(Group& group) {
     }
 }
 
-// A coroutine; it runs the same thread index of one block after another.
+// Body of a coroutine, which runs the thread with the same index in one block after another.
 inline void live() {
     Block& b = block();
     for (;;) {
-        // Entered after creation and after each block; the next block starts here.
+        // Reached when the coroutine is created and after each block. The next block starts here.
         if (_setjmp(b.places[b.current]) == 0) {
             if (b.alive == 0 && b.made <= b.current) {
                 b.made++;
@@ -159,7 +159,7 @@ inline uint32_t* shown(int lane) {
     return b.shown[b.warps[first / WARP].phase & 1][first + lane];
 }
 
-// Waits until all lanes have published their values, and gives access to them.
+// Waits until all lanes have published their values, and gives access to these values.
 struct Shown {
     uint32_t (*lanes)[8];
     Shown() : lanes((uint32_t (*)[8])shown(0)) { wait(warp()); }
@@ -291,7 +291,7 @@ FN void multiply_add(T, float (&c)[4], const uint32_t (&a)[4], const uint32_t (&
     }
 }
 
-// Called by the tests: looks up kernels by name, and launches them.
+// Interface for emulated.rs: looks up kernels by name, and launches them.
 
 extern "C" int emulated_kernel(const char* name) {
     std::vector<emulator::Entry>& kernels = emulator::kernels();

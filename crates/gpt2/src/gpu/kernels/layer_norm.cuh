@@ -9,7 +9,7 @@ struct LayerNormArguments {
     const float* x;
     // (M, stride), output.
     void* y;
-    // (C) each.
+    // Both have shape (C).
     const float* weight;
     const float* bias;
     // (M): indices of rows of x; all rows in order if null.
@@ -25,11 +25,11 @@ const int NORM_THREADS = 128;
 // One warp per row.
 template <class T> FN void layer_norm(const LayerNormArguments& a) {
     int row = block_x() * (NORM_THREADS / 32) + thread() / 32, lane = thread() % 32;
-    // All lanes of a warp return together.
+    // The condition is the same for all lanes of a warp, so they all return together.
     if (row >= a.count) return;
     const float* x = a.x + (uint64_t)(a.rows ? a.rows[row] : row) * a.stride;
     T* y = (T*)a.y + (uint64_t)row * a.stride;
-    // Number of loads in flight; none waits for a store.
+    // Number of loads in flight. No load waits for a store.
     const int TOGETHER = 8;
     float sum = 0;
     for (int first = lane; first < a.width; first += 32 * TOGETHER) {

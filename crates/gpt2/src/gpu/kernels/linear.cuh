@@ -12,8 +12,8 @@
 const int CHUNKS = 8;
 FN int in_tile(int row, int chunk) { return row * 128 + (chunk ^ row % CHUNKS) * 16; }
 
-// A block computes ROWS by COLUMNS results on tensor cores with WARPS_M by WARPS_N warps. It has STAGES
-// steps of 64 inputs in shared memory; while one is used, the others are being copied.
+// A block computes ROWS by COLUMNS results on tensor cores with WARPS_M by WARPS_N warps. Shared memory
+// holds STAGES steps of 64 inputs; while one step is used, the others are being copied.
 template <class T, int ROWS, int COLUMNS, int WARPS_M, int WARPS_N, int STAGES>
 FN void linear(const LinearArguments& a) {
     const int THREADS = WARPS_M * WARPS_N * 32, INPUTS = 64, STAGE = (ROWS + COLUMNS) * 128;
@@ -56,7 +56,8 @@ FN void linear(const LinearArguments& a) {
     }
     for (int step = 0; step < steps; step++) {
         wait_for_copies<STAGES - 2>();
-        // This step's tiles have arrived, and no thread still reads the previous step's.
+        // Afterwards, this step's tiles have arrived, and no thread still reads the previous step's
+        // tiles.
         barrier();
         if (step + STAGES - 1 < steps) fetch(step + STAGES - 1);
         end_copies();
@@ -107,7 +108,7 @@ FN void linear(const LinearArguments& a) {
 const int F32_THREADS = 256;
 const int F32_COLUMNS = 64;
 
-// The same in f32, without tensor cores, because they would round the inputs.
+// Computes a linear layer in f32, without tensor cores, which would round the inputs.
 template <int ROWS> FN void linear_f32(const LinearArguments& a) {
     // Inputs per step; one number of padding per row avoids bank conflicts.
     const int INPUTS = 16, STRIDE = INPUTS + 1;

@@ -1,5 +1,5 @@
-// Measures a GPU's memory bandwidth and arithmetic throughput, the limits that `venti bench` compares
-// with.
+// Kernels that measure a GPU's memory bandwidth and arithmetic throughput. `venti bench` compares its
+// results with these limits.
 
 #pragma once
 
@@ -9,13 +9,13 @@ struct ReadArguments {
     // `count` elements of 16 bytes.
     const Sixteen* from;
     uint64_t count;
-    // One sum per thread of all blocks, so that no read can be optimised away.
+    // One sum for each thread of all blocks, so that no read can be optimised away.
     uint32_t* to;
     uint64_t unused;
 };
 
 struct ProductsArguments {
-    // One sum per thread of all blocks.
+    // One sum for each thread of all blocks.
     float* to;
     uint32_t rounds;
     uint32_t unused;
@@ -49,7 +49,7 @@ FN void read_all(const ReadArguments& a) {
 // Number of independent chains of sums, enough to hide the latency of an addition.
 const int CHAINS = 8;
 
-// On tensor cores: each warp computes CHAINS products of size 16 x 8 x 16 per round.
+// Runs on tensor cores: each warp computes CHAINS products of size 16 x 8 x 16 per round.
 template <class T> FN void products(const ProductsArguments& a) {
     T one;
     from_float(1.0f, one);
@@ -65,7 +65,7 @@ template <class T> FN void products(const ProductsArguments& a) {
     a.to[block_x() * RATE_THREADS + thread()] = sum;
 }
 
-// In f32, without tensor cores: each thread computes CHAINS products per round.
+// Runs in f32, without tensor cores: each thread computes CHAINS products per round.
 FN void products_f32(const ProductsArguments& a) {
     float sums[CHAINS] = {}, x = (float)a.rounds, y = x > 0.0f ? 1.0f : 0.0f;
     for (uint32_t round = 0; round < a.rounds; round++) {

@@ -4,12 +4,12 @@
 
 #include "pass.cuh"
 
-// Destinations of a result.
-// Queries, and the KV cache.
+// Destinations of a linear layer's results.
+// Queries go to y, and keys and values to the KV cache.
 const uint32_t TO_QKV = 0;
-// Added to the residual stream.
+// Results are added to the residual stream.
 const uint32_t TO_RESIDUAL = 1;
-// Activated, as the next layer's input.
+// Results are activated, and become the next layer's input.
 const uint32_t TO_HIDDEN_TANH = 2;
 const uint32_t TO_HIDDEN_ERF = 3;
 const uint32_t TO_LOGITS = 4;
@@ -23,8 +23,8 @@ struct LinearArguments {
     const float* bias;
     // (M, stride): f32, or the number format of the next layer's x.
     void* y;
-    // For TO_QKV only: the KV cache, both (S, H, T, D), and the rows' slots and positions. Queries go to
-    // y, (M, H, D) f32.
+    // For TO_QKV only: the KV cache's keys and values, (S, H, T, D) each, and the slots and positions of
+    // the rows. Queries are written to y, (M, H, D) f32.
     void* keys;
     void* values;
     const SlotPosition* slot_positions;

@@ -5,16 +5,17 @@
 // The result depends only on the text's own logits, history, rules and draw. A token's weight,
 // e^((logit - largest) / temperature), is an integer multiple of 2^-40, so sums are exact in any order.
 //
-// The host computes in f64, this kernel in f32 and integers, so results at a boundary may differ: the
-// weight of a likely token is within 1e-6 of the host's, that of a token e^-28 as likely within 1e-5,
-// and tokens less than e^-28 as likely as the most likely one are never drawn (on the host, all of them
-// together are drawn once in ten million draws). Greedy choices and ties are the same.
+// The host computes in f64, and this kernel in f32 and integers, so results at a boundary may differ.
+// The weight of a likely token is within 1e-6 of the host's weight, and the weight of a token that is
+// e^-28 times as likely as the most likely token is within 1e-5. Less likely tokens are never drawn; on
+// the host, all of these tokens together are drawn once in ten million draws. Greedy choices and ties
+// are the same.
 //
-// The vocabulary is not sorted. Tokens rank by logit, ties by lower id, and every rule keeps a prefix
-// of that order. So each boundary, and the draw itself, is the same query: which token is at a given
-// count, or a given cumulative weight, from the top? A histogram of distances from the largest logit
-// finds the bin, and only that bin's tokens, or also those above, are gathered and sorted. A bin with
-// too many tokens, such as ties, is subdivided with a histogram of its own.
+// The vocabulary is not sorted. Tokens rank by logit, ties by lower id, and every rule keeps a prefix of
+// that order. So each boundary, and the draw itself, is the same query: which token is at a given count,
+// or a given cumulative weight, from the top? A histogram of distances from the largest logit finds the
+// token's bin. Only the tokens of this bin, or of this bin and the bins above it, are gathered and
+// sorted. A bin with too many tokens, such as ties, is subdivided with a histogram of its own.
 
 #pragma once
 
@@ -48,7 +49,7 @@ struct SampleRequest {
     int32_t slot;
     // Position of the last token of the context.
     uint32_t position;
-    // The next number of the text's random stream; unused at temperature 0.
+    // The next 64 bits of the text's random stream; unused at temperature 0.
     uint32_t draw_low;
     uint32_t draw_high;
 };
@@ -56,7 +57,7 @@ static_assert(sizeof(SampleRequest) == 16, "as in sampling.rs");
 
 struct SampledToken {
     uint32_t token;
-    // Under the model's unmodified distribution.
+    // Natural-log probability under the model's unmodified distribution.
     float log_prob;
 };
 static_assert(sizeof(SampledToken) == 8, "as in sampling.rs");
@@ -80,7 +81,8 @@ struct SampleArguments {
 static_assert(sizeof(SampleArguments) == 56, "as in sampling.rs");
 
 const int SAMPLE_THREADS = 1024;
-// As many warps as a warp has lanes, so that one warp can combine the results of all.
+// Number of warps per block. It equals the number of lanes of a warp, so that one warp can combine the
+// results of all warps.
 const int SAMPLE_WARPS = 32;
 // Maximum number of tokens to sort.
 const int GATHERED = 1024;
@@ -123,7 +125,8 @@ struct SampleMemory {
     float sum_by_warp[SAMPLE_WARPS];
     uint32_t gathered;
     uint32_t token;
-    // One bit per token whose logit the rules change, then one bit per banned token.
+    // One bit per token for whether the rules change its logit, then one bit per token for whether it is
+    // banned.
     uint32_t bits[2];
 };
 static_assert(sizeof(SampleMemory) == 29200, "as in sampling.rs");
@@ -132,9 +135,9 @@ static_assert(sizeof(SampleMemory) == 29200, "as in sampling.rs");
 struct Row {
     const float* logits;
     uint32_t vocab_size;
-    // Number of groups of four logits. The grouping starts at the row's first logit whatever its
-    // alignment, so that the order of sums never changes; only the way of reading depends on the
-    // alignment.
+    // Number of groups of four logits. The grouping starts at the row's first logit, whatever the row's
+    // alignment, so that the order of sums never changes. The alignment only affects how logits are
+    // read.
     uint32_t fours;
     bool is_aligned;
     // One bit per token. Banned tokens are also marked as touched.
@@ -143,7 +146,7 @@ struct Row {
     float repetition_penalty;
     // Largest logit after the rules.
     float largest;
-    // Twice the temperature's inverse.
+    // 2 / temperature.
     float steepness;
     // Minimum weight of a token under min-p.
     uint64_t floor;
@@ -213,14 +216,16 @@ template <class F> FN void each_four(const Row& r, uint32_t first, uint32_t end,
         }
     }
 }
-// Calls `f` with all groups of four after the rules, each on one thread.
+// Calls `f` with all groups of four logits, to which the rules have been applied. One thread handles
+// each group.
 template <class F> FN void each_bent(const Row& r, F f) {
     each_four(r, thread(), r.fours, SAMPLE_THREADS,
               [&](uint32_t four, Four logits) { f(four, bent(r, four, logits)); });
 }
 
-// Distance from the largest logit, divided by the temperature. Subtracts halves before dividing, so
-// that for all logits and temperatures only tokens of zero weight can overflow.
+// Returns a logit's distance from the largest logit, divided by the temperature. Halves are subtracted
+// before the division, so that only tokens of zero weight can overflow, whatever the logits and the
+// temperature.
 FN float distance(const Row& r, float logit) {
     return fmaf(logit, -0.5f, 0.5f * r.largest) * r.steepness;
 }
@@ -228,10 +233,10 @@ FN uint64_t weight_at(float distance) {
     return (uint64_t)fmaf(exp2f(distance * -LOG2_E), WHOLE, 0.5f);
 }
 FN uint64_t weight(const Row& r, float logit) { return weight_at(distance(r, logit)); }
-// Bin of a distance; -1 if the token's weight is 0.
+// Returns the bin of a distance, or -1 if the token's weight is 0.
 FN int bin_at(float distance) { return distance < COVERED ? (int)(distance * BINS_APART) : -1; }
 
-// Sums over the threads of a block: up to and including this thread, and over all.
+// Sums over the threads of a block: up to and including this thread, and over all threads.
 struct Summed {
     uint64_t through;
     uint64_t all;
@@ -278,7 +283,7 @@ struct Survey {
     // Largest logit of the unmodified distribution, and sum of e^(logit - largest).
     float largest;
     float sum;
-    // Best token under the rules; 0 if they leave none.
+    // Key of the best token under the rules; 0 if the rules leave no token.
     Key best;
     // Largest logit under the rules among those that this thread scanned.
     float mine;
@@ -332,7 +337,8 @@ FN Survey survey(SampleMemory& m, const Row& r) {
     return {largest, sum, best, mine};
 }
 
-// Index of the first of the ascending numbers that is above `target`; `count` if none is.
+// Returns the index of the first number above `target`, or `count` if there is none. The numbers must be
+// in ascending order.
 template <class T> FN uint32_t first_above(const T* numbers, uint32_t count, uint64_t target) {
     uint32_t first = 0, end = count;
     while (first < end) {
@@ -382,7 +388,7 @@ struct Gathered {
 };
 
 // Gathers the tokens of nonzero weight that `bin` maps to bins `first` to `last`; gathers none if there
-// are too many. All their logits must be at least `bar`.
+// are too many. The logits of these tokens must be at least `bar`.
 template <class F>
 FN Gathered gather(SampleMemory& m, const Row& r, float bar, int first, int last, F bin) {
     if (thread() == 0) m.gathered = 0;
@@ -461,9 +467,9 @@ FN uint32_t bin_with(const SampleMemory& m, Depth at) {
 // State of the search for tokens by depth. All threads of a block run the same queries.
 struct Ranking {
     Gathered gathered;
-    // Whether the current histogram is that of distances.
+    // Whether the current histogram counts distances from the largest logit.
     bool is_surveyed;
-    // Total weight that min-p keeps.
+    // Total weight of the tokens that min-p keeps.
     uint64_t above_floor;
     uint64_t everything;
     uint32_t count;
@@ -479,7 +485,8 @@ FN void survey_distances(SampleMemory& m, const Row& r, Ranking& ranking) {
     ranking.is_surveyed = true;
 }
 
-// Gathers bins of the histogram, which also gives the count and weight before them.
+// Gathers the tokens of bins `first` to `last`. The histogram also gives the count and weight of the
+// tokens before them.
 template <class F>
 FN Gathered gather_bins(SampleMemory& m, const Row& r, uint32_t first, uint32_t last, F bin) {
     Gathered gathered = gather(m, r, -INFINITY, first, last, bin);
@@ -496,12 +503,13 @@ FN void gather_around(SampleMemory& m, const Row& r, Ranking& ranking, Depth at)
     uint32_t count_before = bin > 0 ? m.bin_counts[bin - 1] : 0;
     uint64_t mass_before = bin > 0 ? m.bin_masses[bin - 1] : 0;
     if (m.bin_counts[bin] - count_before <= GATHERED) {
-        // Include all more likely tokens if there is room: the next query will be among them.
+        // If there is room, include all more likely tokens, because the next query will look for one of
+        // them.
         uint32_t first = m.bin_counts[bin] <= GATHERED ? 0 : bin;
         ranking.gathered = gather_bins(m, r, first, bin, by_distance);
         return;
     }
-    // Too many: subdivide their range of keys until few enough remain.
+    // The bin has too many tokens, so subdivide its range of keys until few enough tokens remain.
     ranking.is_surveyed = false;
     Key high = 0, low = 0;
     each_bent(r, [&](uint32_t four, Four logits) {
@@ -541,7 +549,8 @@ FN void gather_around(SampleMemory& m, const Row& r, Ranking& ranking, Depth at)
     }
 }
 
-// Index among the gathered tokens of the token at a depth; gathers it first if necessary.
+// Returns the index, among the gathered tokens, of the token at a depth. Gathers that token first if
+// necessary.
 FN uint32_t token_at(SampleMemory& m, const Row& r, Ranking& ranking, Depth at) {
     Gathered& g = ranking.gathered;
     // A depth before the gathered range wraps around to a huge number.
@@ -553,8 +562,8 @@ FN uint32_t token_at(SampleMemory& m, const Row& r, Ranking& ranking, Depth at) 
 }
 
 // Gathers the `k` most likely tokens and a few more, without a histogram of all tokens. `mine` is the
-// best logit that each thread saw; the k-th largest of them is a lower bound for the top k, and only a
-// few more tokens exceed it.
+// best logit that this thread saw. The k-th largest of all threads' best logits is a lower bound for the
+// logits of the top k, and only a few more tokens exceed this bound.
 FN void gather_likeliest(SampleMemory& m, const Row& r, Ranking& ranking, uint32_t k, float mine) {
     clear_histogram(m);
     int bin = bin_at(distance(r, mine));
@@ -571,7 +580,7 @@ FN void gather_likeliest(SampleMemory& m, const Row& r, Ranking& ranking, uint32
     ranking.above_floor = summed(m, weighs >= r.floor ? weighs : 0).all;
 }
 
-// Maps a draw to a cumulative weight below `mass`. It has 53 bits, as on the host.
+// Maps a draw to a cumulative weight below `mass`. The draw has 53 bits, as on the host.
 FN uint64_t at_draw(const SampleRequest& request, uint64_t mass) {
     uint64_t draw = (uint64_t)request.draw_high << 32 | (request.draw_low & ~2047u);
     return multiply_high(draw, mass);
@@ -590,8 +599,8 @@ FN uint32_t draw_by_rank(SampleMemory& m, const Row& r, const SamplingRules& rul
     }
     // At a low temperature, fewer than k tokens may have nonzero weight.
     uint32_t count = ranking.gathered.count ? ranking.gathered.count : ranking.count;
-    // Three queries: the end of top-k, the end of top-p, and the draw. A loop, so that the code is not
-    // instantiated three times.
+    // There are three queries: the end of top-k, the end of top-p, and the draw. They run in a loop, so
+    // that the code is not instantiated three times.
     uint32_t token = 0;
 #pragma unroll 1
     for (int question = 0; question < 3; question++) {
@@ -601,7 +610,7 @@ FN uint32_t draw_by_rank(SampleMemory& m, const Row& r, const SamplingRules& rul
             at = {true, k - 1};
         } else if (question == 1) {
             if (rules.top_p >= 1.0) continue;
-            // The token that reaches top_p is kept, and at least one token.
+            // Top-p keeps the token that reaches its limit, and always keeps at least one token.
             double reached = ceil(rules.top_p * (double)mass);
             at.depth = reached > 1.0 ? (uint64_t)reached - 1 : 0;
         } else {
@@ -694,11 +703,11 @@ FN void mark(const Row& r, const SamplingRules& rules, const uint32_t* history, 
     if (thread() == 0 && new_tokens < rules.min_new_tokens) ban(rules.eos);
 }
 
-// One block per token.
+// Samples tokens, with one block per token.
 FN void choose(const SampleArguments& a) {
     SampleMemory& m = *(SampleMemory*)shared_memory();
     SampleRequest request = a.requests[block_x()];
-    // All threads of the block return together.
+    // The condition is the same for all threads of the block, so they all return together.
     if (request.slot < 0) return;
     SamplingRules rules = a.rules[block_x()];
     uint32_t* history = a.history + (uint64_t)request.slot * a.positions;
@@ -723,12 +732,12 @@ FN void choose(const SampleArguments& a) {
     for (;;) {
         all = survey(m, r);
         if (all.best || is_free) break;
-        // The rules leave no token, so take the most likely one without them.
+        // The rules leave no token, so ignore them and take the most likely token.
         for (uint32_t i = thread(); i < words; i += SAMPLE_THREADS) r.touched[i] = 0;
         barrier();
         is_free = true;
     }
-    // If no token is possible, take the first.
+    // If no token is possible, take token 0.
     uint32_t token = all.best ? id_of(all.best) : 0;
     if (rules.temperature > 0.0f && !is_free) {
         r.largest = logit_of(all.best);

@@ -1,7 +1,7 @@
 //! Compares the sampling kernel on the emulated GPU with the host's sampler.
 //!
-//! The two round differently, so if a draw is within rounding error of a boundary, they may choose
-//! neighbouring tokens. A simple f64 reference checks that the tokens are indeed neighbours.
+//! The kernel and the host round differently, so if a draw is within rounding error of a boundary, they
+//! may choose neighbouring tokens. A simple f64 reference checks that the tokens are indeed neighbours.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -33,7 +33,7 @@ impl Case {
         Self { settings, logits, context: vec![0], new_tokens: 0, eos: None, key: [7; 32] }
     }
 
-    /// The settings, each within its range.
+    /// Returns the settings, each within its range.
     fn in_range(&self) -> Generation {
         Sampler::new(&self.settings, self.key).generation().clone()
     }
@@ -57,7 +57,8 @@ struct BatchLayout {
     fillers: usize,
 }
 
-/// Samples cases with the same vocabulary size together, each with the given draw.
+/// Samples a batch of cases on the device, each with the given draw. All cases must have the same
+/// vocabulary size.
 fn on_device(batch: BatchLayout, cases: &[(&Case, u64)]) -> Vec<SampledToken> {
     let gpu = Gpu::emulated(1 << 30);
     let vocab_size = cases[0].0.logits.len();
@@ -116,7 +117,7 @@ fn one_on_device(case: &Case) -> SampledToken {
 /// A token and its weight, relative to the most likely token's.
 type Weighed = (u32, f64);
 
-/// The tokens that the settings leave to draw from, in the order of the draw.
+/// Returns the tokens that the settings leave to draw from, in the order of the draw.
 fn left(case: &Case) -> Vec<Weighed> {
     let Case { logits, context, new_tokens, eos, .. } = case;
     let settings = case.in_range();
@@ -172,8 +173,8 @@ fn is_neighbour(case: &Case, token: u32) -> bool {
         let tokens = left(&case);
         let Some(place) = tokens.iter().position(|(id, _)| *id == token) else { return false };
 
-        // The min-p threshold may lie between any two weights within the tolerance of it. Weights above
-        // are kept; the others are added one by one, largest first.
+        // The min-p threshold may lie between any two weights within the tolerance of it. Tokens with
+        // larger weights are kept; the others are added one by one, largest first.
         let (sure, unsure) = ((floor * (1.0 + ROUNDING)).min(1.0), floor * (1.0 - ROUNDING));
         let mut joining: Vec<(usize, f64)> =
             tokens.iter().map(|token| token.1).enumerate().collect();
@@ -230,7 +231,7 @@ fn matches_host(case: &Case, sampled: &SampledToken) -> bool {
 /// Kinds of distributions.
 #[derive(Debug, Clone, Copy)]
 enum LogitsKind {
-    /// Similar to a language model's.
+    /// Similar to a language model's distribution.
     Usual,
     Peaked,
     Flat,
@@ -326,7 +327,8 @@ fn any_settings() -> impl Strategy<Value = Generation> {
         })
 }
 
-/// A random case. Contexts use few ids, so that n-grams repeat, and some ids are outside the vocabulary.
+/// Generates a random case. Contexts use few ids, so that n-grams repeat, and some ids are outside the
+/// vocabulary.
 fn any_case(vocab_size: usize) -> impl Strategy<Value = Case> {
     let context = proptest::collection::vec(0u32..8, 1..40);
     let kind = proptest::sample::select(KINDS.to_vec());
@@ -344,7 +346,7 @@ fn any_case(vocab_size: usize) -> impl Strategy<Value = Case> {
     )
 }
 
-/// Checks `rounds` batches against the host, and that almost all tokens are identical.
+/// Compares `rounds` batches with the host's sampler, and checks that almost all tokens are identical.
 fn assert_batches_match_host(vocab_size: usize, rounds: u32, rows: usize) {
     use proptest::test_runner::{Config, TestRunner};
     use std::cell::Cell;
@@ -394,8 +396,8 @@ fn the_largest_vocabulary_matches_the_host() {
 
 #[test]
 fn rows_with_many_ties_match_the_host() {
-    // At every boundary there are more ties than can be gathered: the first histogram has them in one
-    // bin, and they differ only in their ids.
+    // At every boundary there are more ties than can be gathered: the first histogram puts the ties in
+    // one bin, and they differ only in their ids.
     let vocab_size = 50257;
     let settings =
         |top_k, top_p, min_p| Generation { top_k, top_p, min_p, ..Generation::unmodified() };

@@ -58,7 +58,7 @@ impl Cache {
 }
 
 impl Cache {
-    /// The blocks' keys and values, shared for concurrent writes, and the scratch memory.
+    /// Returns the keys and values of all blocks, shared for concurrent writes, and the scratch memory.
     pub(super) fn share<F: Format>(&mut self) -> (Vec<SharedLayer<'_, F>>, &mut Scratch) {
         let layers = self.layers.iter_mut().map(|layer| layer.share(self.shape)).collect();
         (layers, &mut self.scratch)
@@ -128,7 +128,8 @@ impl<F: Format> SharedLayer<'_, F> {
         }
     }
 
-    /// Computes a query's (D) attention over the first `length` positions of a head into `y` (D).
+    /// Computes the attention of a query (D) over the first `length` positions of a head, and writes it
+    /// to `y` (D).
     ///
     /// # Safety
     /// No task may write this head's keys and values in this stage.
@@ -145,7 +146,7 @@ impl<F: Format> SharedLayer<'_, F> {
         let (keys, values) = (head * shape.keys(), head * shape.values());
         let scales =
             if F::SCALED { head * shape.scales()..(head + 1) * shape.scales() } else { 0..0 };
-        // SAFETY: the caller guarantees that no task writes them.
+        // SAFETY: the caller guarantees that no task writes these keys and values.
         let head = unsafe {
             Head::<F> {
                 shape,
@@ -180,7 +181,8 @@ impl<F: Format> KvScratch<F> {
         }
     }
 
-    /// Converts `numbers` (D) into `cached`, padded with zeros, and returns their scale.
+    /// Converts `numbers` (D) to the cache's format in `cached`, padded with zeros, and returns the
+    /// scale.
     fn write(&mut self, level: Level, numbers: &[f32]) -> f32 {
         self.numbers.as_flattened_mut()[..numbers.len()].copy_from_slice(numbers);
         level.run(EncodeKernel::<F> { numbers: &self.numbers, cached: &mut self.cached })

@@ -36,7 +36,7 @@ pub struct Pass<'a, F: Format> {
 }
 
 impl<'a, F: Format> Pass<'a, F> {
-    /// Resizes the cache's scratch memory and `logits` for `tokens`.
+    /// Creates a pass, for which the cache's scratch memory and `logits` are resized.
     pub fn new(
         network: &Network<F>,
         cache: &'a mut Cache,
@@ -69,9 +69,9 @@ impl<'a, F: Format> Pass<'a, F> {
     }
 }
 
-/// Destination of a matrix product's results; it also determines the input.
+/// Destination of a matrix product's results, which also determines the product's input.
 pub enum Destination {
-    /// Reads `a`.
+    /// Reads `a` and writes `qkv`.
     Qkv,
     /// Reads `a` and adds to the residual stream.
     Residual,
@@ -79,7 +79,7 @@ pub enum Destination {
     ResidualFromHidden,
     /// Reads `a`, applies the activation, and encodes the result as the next product's input.
     Hidden,
-    /// Reads these rows of `a`.
+    /// Reads these rows of `a` and writes the logits.
     Logits(Range<usize>),
 }
 
@@ -121,7 +121,7 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
         });
     }
 
-    /// Normalises the residual stream as input of the next product.
+    /// Normalises the residual stream as the input of the next product.
     pub fn norm(&mut self, norm: &LayerNorm) {
         let Self { network, pass, .. } = *self;
         self.worker.stage(pass.tokens.len(), |row| norm_row(network, pass, norm, row, row));
@@ -135,7 +135,7 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
         });
     }
 
-    /// Encodes the attention output as input of the next product.
+    /// Encodes the attention output as the input of the next product.
     pub fn encode(&mut self) {
         let Self { network, pass, .. } = *self;
         let groups = network.groups;
@@ -237,7 +237,7 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
     }
 }
 
-/// Index range of some rows.
+/// Returns the index range of `rows` in memory with row stride `stride`.
 fn rows(rows: Range<usize>, stride: usize) -> Range<usize> {
     rows.start * stride..rows.end * stride
 }

@@ -9,7 +9,7 @@ use crate::dtype::Dtype;
 use crate::weights::Checkpoint;
 use kernels::format::{Bf16, F32, Int8};
 
-/// A fixture's tokens, and the reference logits after each of them.
+/// Returns a fixture's tokens, and the reference logits after each token.
 fn golden(folder: &Path) -> (Vec<InputToken>, Vec<f32>) {
     let tensors = safetensors::load(folder.join("golden.safetensors"), &Device::Cpu).unwrap();
     let ids = ["prompt", "greedy"].map(|name| tensors[name].to_vec1::<i64>().unwrap()).concat();
@@ -33,8 +33,8 @@ fn logits<F: Format>(
     logits
 }
 
-/// Asserts that logits are within `tolerance`, relative to the largest logit, of the reference, and that
-/// all levels for which `alike` holds give the same bits.
+/// Asserts that logits differ from the reference by at most `tolerance`, relative to the largest logit,
+/// and that all levels for which `alike` holds give the same bits.
 fn is_the_references<F: Format>(dtype: Dtype, tolerance: f32, alike: fn(Level) -> bool) {
     for name in ["deep", "wide"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);

@@ -25,10 +25,10 @@ const PASSES_IN_FLIGHT: usize = 2;
 
 /// The KV cache and the scratch memory of passes.
 pub struct Cache {
-    /// Passes in flight, in submission order. The first field, so that dropping the cache waits for them
-    /// before it frees any memory.
+    /// Passes in flight, in submission order. This is the first field, so that dropping the cache waits
+    /// for the passes before it frees any memory.
     pub in_flight: VecDeque<SubmittedPass>,
-    /// Host buffers that no pass uses.
+    /// Host buffers that no pass in flight uses.
     pub free_staging: Vec<Staging>,
     /// Recorded launches of decoding passes (one token per text), by number of tokens.
     pub recordings: HashMap<usize, Recording>,
@@ -46,7 +46,7 @@ pub struct Staging {
 pub struct SubmittedPass {
     pub mark: Mark,
     pub staging: Staging,
-    /// Number of tokens that it samples.
+    /// Number of tokens that the pass samples.
     pub samples: usize,
 }
 
@@ -62,7 +62,7 @@ pub struct BatchState {
 pub struct Scratch {
     /// Capacity in token rows.
     rows: usize,
-    /// Capacity in rows whose tokens are sampled.
+    /// Maximum number of rows whose next tokens can be sampled.
     wanted: usize,
     /// Number of logits rows computed together.
     pub logits_rows: usize,
@@ -76,7 +76,7 @@ pub struct Scratch {
     pub hidden: Buffer,
     /// Logits (W, V).
     pub logits: Buffer,
-    /// Inputs of the pass, in a [`Layout`].
+    /// Inputs of the pass, arranged by a [`Layout`].
     pub inputs: Buffer,
     /// Sampled tokens (W).
     pub sampled: Buffer,
@@ -105,7 +105,7 @@ impl Cache {
         Ok(Self { in_flight, free_staging, recordings, batch, scratch })
     }
 
-    /// Device memory that [`Cache::new`] allocates, in bytes.
+    /// Returns the size, in bytes, of the device memory that [`Cache::new`] allocates.
     pub fn bytes(sizes: &NetworkSizes, slots: usize) -> usize {
         let text = 2 * sizes.layers * sizes.text_bytes() + sizes.positions * size_of::<u32>();
         let scratch = Scratch::parts(sizes, slots + PROMPT_TOKENS, slots);
@@ -153,7 +153,7 @@ impl Layout {
         self.ids_at() + self.tokens * size_of::<u32>()
     }
 
-    /// Offset of [`SampleRequest`], followed by [`SamplingRules`].
+    /// Returns the offset of the [`SampleRequest`]s, which are followed by the [`SamplingRules`].
     fn requests_at(self) -> usize {
         (self.wanted_at() + self.wanted * size_of::<u32>())
             .next_multiple_of(align_of::<SamplingRules>())
@@ -163,7 +163,7 @@ impl Layout {
         self.requests_at() + self.requests * size_of::<SampleRequest>()
     }
 
-    /// Addresses of all inputs in a buffer at `address`.
+    /// Returns the addresses of all inputs in a buffer at `address`.
     pub fn addresses(self, address: u64) -> InputAddresses {
         InputAddresses {
             slot_positions: address,
@@ -214,7 +214,8 @@ fn write<T: Pod>(to: &mut [u8], from: impl Iterator<Item = T>) {
 }
 
 impl Cache {
-    /// Ensures the scratch memory is large enough for a pass, and uploads its tokens and wanted rows.
+    /// Ensures that the scratch memory is large enough for a pass, and uploads the tokens and wanted
+    /// rows.
     pub fn upload(
         &mut self,
         gpu: &Gpu,

@@ -1,4 +1,4 @@
-//! The kernels of a network, and the choice among those of the linear layers.
+//! The kernels of a network, and the choice of a kernel for each linear layer.
 
 use super::weights::TILE_INPUTS;
 use crate::dtype::Dtype;
@@ -11,7 +11,7 @@ pub struct Kernels {
     pub layer_norm: KernelHandle,
     pub attention: KernelHandle,
     pub sample: KernelHandle,
-    /// Sorted by tile size, largest first.
+    /// Kernels for linear layers, sorted by tile size, largest first.
     pub linear: Vec<(Tile, KernelHandle)>,
 }
 
@@ -25,20 +25,20 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// A tile on tensor cores, with `stages` pipeline stages of inputs in shared memory.
+    /// Creates a tile for tensor cores, with `stages` pipeline stages of inputs in shared memory.
     pub const fn of_stages(rows: usize, columns: usize, threads: u32, stages: usize) -> Self {
         let shared = (rows + columns) * TILE_INPUTS * 2 * stages;
         Self { rows, columns, threads, shared: shared as u32 }
     }
 
-    /// A tile in f32; rows in shared memory are 16 inputs and one number of padding.
+    /// Creates a tile for f32. A row in shared memory has 16 inputs and one number of padding.
     pub const fn of_f32(rows: usize, columns: usize) -> Self {
         let shared = (rows + columns) * 17 * size_of::<f32>();
         Self { rows, columns, threads: 256, shared: shared as u32 }
     }
 }
 
-/// Sorted by size, largest first; the last tile is for few rows.
+/// Tiles for tensor cores, sorted by size, largest first. The last tile is for few rows.
 const TENSOR_TILES: [Tile; 4] = [
     Tile::of_stages(128, 128, 256, 3),
     Tile::of_stages(64, 64, 128, 4),
@@ -65,8 +65,8 @@ impl Kernels {
         })
     }
 
-    /// Selects the kernel: the largest tile that still keeps every multiprocessor busy. All kernels give
-    /// the same bits, so the choice affects only speed.
+    /// Selects the kernel with the largest tile that still keeps every multiprocessor busy. All kernels
+    /// give the same bits, so the choice affects only speed.
     pub fn linear(&self, gpu: &Gpu, rows: usize, outputs: usize) -> (Tile, KernelHandle) {
         let (many, few) = self.linear.split_at(self.linear.len() - 1);
         if rows <= few[0].0.rows {

@@ -17,13 +17,13 @@ fn decoding_passes_have_few_sizes_with_room_for_every_text() {
     assert!(sizes.is_sorted() && sizes.len() <= 28, "{sizes:?}");
 }
 
-/// (M, N, K); only K is a multiple of the tile size.
+/// Shape of the product, (M, N, K); only K is a multiple of the tile size.
 const SHAPE: (usize, usize, usize) = (137, 150, 192);
 
 /// Padding between the rows of y, which kernels must not write.
 const STRIDE_EXTRA: usize = 4;
 
-/// Test numbers rounded to `dtype`, as f32 and as bytes.
+/// Returns test numbers rounded to `dtype`, as f32 and as bytes.
 fn numbers(count: usize, seed: usize, dtype: Dtype) -> (Vec<f32>, Vec<u8>) {
     let exact = (0..count).map(|i| ((i * 7919 + seed * 104_729) % 257) as f32 / 64.0 - 2.0);
     let rounded = exact.map(|x| match dtype {

@@ -10,9 +10,10 @@ use crate::error::Result;
 use crate::gpu::{Buffer, Gpu};
 use crate::weights::{Checkpoint, Weights};
 
-/// Maximum number of rows in a tile; the row count of a weight is padded to a multiple.
+/// Maximum number of rows in a tile; the row count of a weight is padded to a multiple of this.
 pub const TILE_ROWS: usize = 128;
-/// Number of inputs that the kernels process per step; rows are padded to a multiple.
+/// Number of inputs that the kernels process per step; the length of a row is padded to a multiple of
+/// this.
 pub const TILE_INPUTS: usize = 64;
 
 /// Number of columns that are transposed together: one cache line.
@@ -47,7 +48,7 @@ impl<'a> Loader<'a> {
         })
     }
 
-    /// Loads a linear layer's weight, (inputs, outputs) in GPT-2's checkpoints, transposed.
+    /// Loads and transposes a linear layer's weight, which is (inputs, outputs) in GPT-2's checkpoints.
     pub fn transposed_matrix(&self, inputs: usize, outputs: usize, name: &str) -> Result<Buffer> {
         let numbers =
             self.weights.get(&[inputs, outputs], name)?.flatten_all()?.to_vec1::<f32>()?;

@@ -6,12 +6,12 @@ use rayon::prelude::*;
 use super::{contiguous, result};
 use kernels::simd::{Kernel, Level, Simd};
 
-/// a + b, for tensors of the same shape.
+/// The operation a + b for tensors of the same shape.
 pub struct Add {
     pub level: Level,
 }
 
-/// Numbers per task.
+/// Number of elements per task.
 pub const CHUNK: usize = 1 << 14;
 
 impl CustomOp2 for Add {

@@ -1,9 +1,9 @@
 //! Causal self-attention and its gradient.
 //!
 //! A head's scores are computed in tiles of [`GROUP`] queries by [`GROUP`] keys. The forward pass does
-//! not keep them. The backward pass recomputes them twice: with queries as rows for the gradient of the
-//! queries, and with keys as rows for the gradients of keys and values (as in FlashAttention-2, Dao
-//! 2023, arXiv:2307.08691). So no tile has to be transposed.
+//! not keep the tiles. The backward pass computes them again twice: with queries as rows for the
+//! gradient of the queries, and with keys as rows for the gradients of keys and values (as in
+//! FlashAttention-2, Dao 2023, arXiv:2307.08691). This way no tile has to be transposed.
 
 mod softmax;
 
@@ -20,18 +20,19 @@ use kernels::linear::{COLUMNS, Results, multiply};
 use kernels::simd::Level;
 use softmax::{KeyGradientKernel, QueryGradientKernel, SoftmaxKernel};
 
-// A tile is as wide as a product's result, and its rows are encoded as one group.
+// A row of a tile is both the result of a product (COLUMNS numbers) and one group to encode (GROUP
+// numbers).
 const _: () = assert!(COLUMNS == GROUP);
 
 /// Scores of up to GROUP queries by GROUP keys, or of up to GROUP keys by GROUP queries.
 type Tile = [Results; GROUP];
 
-/// Sizes of a batch.
+/// Sizes of a batch and of its attention heads.
 #[derive(Debug, Clone, Copy)]
 pub struct AttentionShape {
     /// Number of rows in the batch (B).
     rows: usize,
-    /// Tokens per row (T).
+    /// Number of tokens per row (T).
     length: usize,
     heads: usize,
     /// Width of a head (D).
@@ -39,7 +40,7 @@ pub struct AttentionShape {
 }
 
 impl AttentionShape {
-    /// Derives the sizes from queries, keys and values side by side (N, 3C).
+    /// Derives the sizes from `qkv` (N, 3C), which holds queries, keys and values side by side.
     pub fn of(qkv: &Tensor, rows: usize, heads: usize) -> Result<Self> {
         let (tokens, width) = qkv.dims2()?;
         if rows == 0 || !tokens.is_multiple_of(rows) || !width.is_multiple_of(3 * heads) {
@@ -53,7 +54,8 @@ impl AttentionShape {
         self.heads * self.head
     }
 
-    /// Returns one head's (T, D) part of `numbers` (N, `parts` C). `of` is row · heads + head.
+    /// Returns one part of one head, (T, D), from `numbers` (N, `parts` · C). `of` is row · heads +
+    /// head.
     fn view<'a>(&self, numbers: &'a [f32], parts: usize, part: usize, of: usize) -> MatrixView<'a> {
         let (row, head) = (of / self.heads, of % self.heads);
         let stride = parts * self.width();
@@ -61,7 +63,7 @@ impl AttentionShape {
         MatrixView::new(&numbers[first..], self.length, self.head, stride)
     }
 
-    /// Rearranges the results of the heads from (B, heads, parts, T, D) to (N, parts C).
+    /// Rearranges the results of the heads from (B, heads, parts, T, D) to (N, parts · C).
     fn gather_heads(&self, of_heads: &[f32], parts: usize) -> Vec<f32> {
         let (width, head, length) = (parts * self.width(), self.head, self.length);
         let mut numbers = vec![0.0; self.rows * length * width];
@@ -77,7 +79,7 @@ impl AttentionShape {
     }
 }
 
-/// Attention with candle's operations; the softmax is in f32.
+/// Computes attention with candle's operations. The softmax is computed in f32.
 pub fn with_candle(qkv: &Tensor, sizes: AttentionShape, scale: f64) -> Result<Tensor> {
     let AttentionShape { rows, length, heads, head } = sizes;
     let (width, dtype, device) = (sizes.width(), qkv.dtype(), qkv.device());
@@ -97,7 +99,7 @@ pub fn with_candle(qkv: &Tensor, sizes: AttentionShape, scale: f64) -> Result<Te
     y.reshape((rows * length, width))?.to_dtype(DType::F32)
 }
 
-/// Causal softmax(q kᵀ · scale) v.
+/// The operation softmax(q kᵀ · scale) v with a causal mask.
 pub struct Attention<F> {
     level: Level,
     sizes: AttentionShape,
@@ -127,7 +129,7 @@ impl<F: Format> CustomOp1 for Attention<F> {
         result(sizes.gather_heads(&y, 1), (sizes.rows * sizes.length, sizes.width()))
     }
 
-    /// The gradient of queries, keys and values, (N, 3C).
+    /// Returns the gradients of queries, keys and values side by side, (N, 3C).
     fn bwd(&self, qkv: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
         let Self { level, sizes, scale, .. } = *self;
         gradient([qkv, &dy.contiguous()?], qkv.shape(), |[qkv, dy]| {
@@ -145,7 +147,7 @@ impl<F: Format> CustomOp1 for Attention<F> {
     }
 }
 
-/// Computes one head: `q`, `k`, `v` (T, D) -> `y` (T, D).
+/// Computes the attention of one head: `q`, `k`, `v` (T, D) -> `y` (T, D).
 fn forward<F: Format>(
     level: Level,
     sizes: AttentionShape,
@@ -181,8 +183,9 @@ fn backward<F: Format>(
     let (of_q, rest) = of_three.split_at_mut(length * head);
     let (of_k, of_v) = rest.split_at_mut(length * head);
     let blocks = length.div_ceil(GROUP);
-    // Per query: the log-sum-exp of its scores, and the dot product of its attention weights with their
-    // gradients. The padding queries after the last get weight 0.
+    // For each query: the log-sum-exp of its scores, and the dot product of its attention weights with
+    // their gradients. An infinite log-sum-exp gives the padding queries after the last one the weight
+    // 0.
     let mut log_sums = vec![f32::INFINITY; blocks * GROUP];
     let mut deltas = vec![0.0; blocks * GROUP];
     let (mut tiles, mut of_weights) = (Vec::new(), Vec::new());
@@ -238,7 +241,7 @@ fn backward<F: Format>(
 struct EncodedRows<F: Format> {
     groups: usize,
     length: usize,
-    /// (T, groups).
+    /// The encoded groups, (T, groups).
     encoded: Vec<F::Group>,
 }
 
@@ -252,7 +255,8 @@ impl<F: Format> EncodedRows<F> {
         self.length.div_ceil(GROUP)
     }
 
-    /// Number of rows in a block.
+    /// Returns the number of rows in a block, which is smaller than `GROUP` for an incomplete last
+    /// block.
     fn in_block(&self, block: usize) -> usize {
         GROUP.min(self.length - block * GROUP)
     }
@@ -265,7 +269,7 @@ impl<F: Format> EncodedRows<F> {
 /// Right operand of a product: a matrix (K, N), packed into panels.
 struct PackedColumns<F: Format> {
     groups: usize,
-    /// (panels, groups).
+    /// The packed blocks, (panels, groups).
     blocks: Vec<F::Block>,
 }
 
@@ -278,7 +282,7 @@ impl<F: Format> PackedColumns<F> {
         &self.blocks[panel * self.groups..][..self.groups]
     }
 
-    /// Multiplies `x` (rows, groups) by the rows in `groups` into `y` (rows, `width`).
+    /// Multiplies `x` (rows, groups) by the matrix rows that `groups` covers, into `y` (rows, `width`).
     fn product(
         &self,
         level: Level,
@@ -304,7 +308,7 @@ impl<F: Format> PackedColumns<F> {
 
 const NO_BIAS: [f32; PANEL] = [0.0; PANEL];
 
-/// Multiplies a block of rows by blocks of columns, one tile for each.
+/// Multiplies a block of rows by several blocks of columns. Each block of columns gives one tile.
 fn scores<F: Format>(
     level: Level,
     rows: &EncodedRows<F>,

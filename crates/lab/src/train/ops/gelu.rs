@@ -10,7 +10,7 @@ use kernels::exp::exp;
 use kernels::gelu::activate;
 use kernels::simd::{Kernel, LANES, Lanes, Level, Simd};
 
-/// x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))), elementwise.
+/// The operation x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))), elementwise.
 pub struct Gelu {
     pub level: Level,
 }
@@ -66,7 +66,8 @@ struct GeluGradientKernel<'a> {
 impl Kernel for GeluGradientKernel<'_> {
     type Output = ();
 
-    /// y = x s, where s = (1 + tanh u)/2 is the logistic function of 2u. So y' = s + x s (1 - s) (2u)'.
+    /// GELU is y = x s, where s = (1 + tanh u)/2 is the logistic function of 2u. Its derivative is
+    /// therefore y' = s + x s (1 - s) (2u)'.
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         const TWO_SQRT_2_OVER_PI: f32 = 1.595_769;

@@ -7,13 +7,13 @@ use super::linear::sum_of_rows;
 use super::{contiguous, gradient, result};
 use kernels::simd::{Kernel, LANES, Level, Simd};
 
-/// Rows per task.
+/// Number of rows per task.
 const ROWS: usize = 64;
 
-/// Normalizes each row of x (N, C) to mean 0 and variance 1, then applies a weight (C) and a bias (C).
+/// Normalises each row of x (N, C) to mean 0 and variance 1, then applies a weight (C) and a bias (C).
 pub struct LayerNorm {
     pub level: Level,
-    /// Added to the variance.
+    /// Number added to the variance.
     pub epsilon: f32,
 }
 
@@ -62,7 +62,7 @@ impl CustomOp3 for LayerNorm {
         let of_both = gradient([x, dy], (2, c), |[x, dy]| {
             let mut of_both = vec![0.0; 2 * c];
             let (of_weight, of_bias) = of_both.split_at_mut(c);
-            // dy times the normalized input.
+            // The products of dy and the normalised input.
             let mut products = dy.to_vec();
             products.par_chunks_mut(ROWS * c).zip(x.par_chunks(ROWS * c)).for_each(
                 |(products, x)| {
@@ -77,7 +77,7 @@ impl CustomOp3 for LayerNorm {
     }
 }
 
-/// Sums a row.
+/// Returns the sum of a row.
 #[inline(always)]
 fn sum<S: Simd>(simd: S, row: &[f32]) -> f32 {
     let (whole, tail) = row.as_chunks::<LANES>();
@@ -99,7 +99,7 @@ fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     simd.sum(sum) + a_tail.iter().zip(b_tail).map(|(a, b)| a * b).sum::<f32>()
 }
 
-/// Writes the normalized row to `y`. Returns the inverse standard deviation.
+/// Writes the normalised row to `y`. Returns the inverse standard deviation.
 #[inline(always)]
 fn normalize<S: Simd>(simd: S, x: &[f32], epsilon: f32, y: &mut [f32]) -> f32 {
     let mean = sum(simd, x) / x.len() as f32;
@@ -144,7 +144,8 @@ struct InputGradientKernel<'a> {
 impl Kernel for InputGradientKernel<'_> {
     type Output = ();
 
-    /// With n the normalized row and g = dy w: dx = (g - mean(g) - n mean(g n)) / standard deviation.
+    /// Computes dx = (g - mean(g) - n mean(g n)) / standard deviation, where n is the normalised row and
+    /// g = dy w.
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { x, weight, dy, epsilon, dx } = self;

@@ -10,7 +10,7 @@ use crate::train::matmul::{Epilogue, MatrixView, matmul};
 use kernels::format::Format;
 use kernels::simd::{Kernel, Level, Simd};
 
-/// y = x W + b: x (N, K), W (K, M), b (M).
+/// The operation y = x W + b: x (N, K), W (K, M), b (M).
 pub struct Linear<F> {
     level: Level,
     format: PhantomData<F>,
@@ -62,7 +62,7 @@ impl<F: Format> CustomOp3 for Linear<F> {
             matmul::<F>(level, MatrixView::of(dy, n, m), weight, Epilogue::Overwrite, &mut dx);
             dx
         })?;
-        // dW = xᵀ dy, with db, the sum of dy's rows, as an additional last row: (K + 1, M).
+        // (K + 1, M): dW = xᵀ dy, followed by db, the sum of the rows of dy, as an additional last row.
         let of_both = gradient([x, dy], (k + 1, m), |[x, dy]| {
             let mut of_both = vec![0.0; (k + 1) * m];
             let (of_weight, of_bias) = of_both.split_at_mut(k * m);
@@ -75,7 +75,7 @@ impl<F: Format> CustomOp3 for Linear<F> {
     }
 }
 
-/// Rows per partial sum.
+/// Number of rows per partial sum.
 const ROWS: usize = 256;
 
 /// Sums the rows of `numbers` (N, M). The order of additions depends only on N.

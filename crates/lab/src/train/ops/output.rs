@@ -1,5 +1,5 @@
 //! Fused output layer and loss. The logits of a whole batch would be the largest tensor in memory, so
-//! logits and gradients are computed for a chunk of tokens at a time.
+//! the logits and the gradients are computed for one chunk of tokens at a time.
 
 use std::marker::PhantomData;
 use std::sync::Mutex;
@@ -14,13 +14,13 @@ use kernels::exp::exp;
 use kernels::format::Format;
 use kernels::simd::{Kernel, LANES, Level, Simd};
 
-/// Tokens per chunk.
+/// Number of tokens per chunk.
 const TOGETHER: usize = 1024;
 
 /// Mean cross entropy of the targets, given the logits x Wᵀ: x (N, C), W (V, C).
 pub struct OutputLoss<F> {
     level: Level,
-    /// Targets (N).
+    /// The correct next token of each row of x, (N).
     targets: Vec<u32>,
     /// Gradients of x and W, computed in the forward pass if requested.
     gradients: Option<Mutex<[Vec<f32>; 2]>>,
@@ -57,7 +57,8 @@ impl<F: Format> CustomOp2 for OutputLoss<F> {
         let columns = pack::<F>(level, by_token.transposed());
         let rows = if with_gradient { pack::<F>(level, by_token) } else { Vec::new() };
         let mut of_x = vec![0.0; if with_gradient { n * c } else { 0 }];
-        // (C, V), so that x is transposed instead of the much larger gradient of the logits.
+        // The shape is (C, V), so that x has to be transposed, not the much larger gradient of the
+        // logits.
         let mut of_weight = vec![0.0; if with_gradient { c * v } else { 0 }];
         let mut logits = vec![0.0; n.min(TOGETHER) * v];
         let mut total = 0.0;
@@ -141,8 +142,8 @@ impl<F: Format> CustomOp2 for OutputLoss<F> {
     }
 }
 
-/// Returns the cross entropy of one token. With `share`, replaces the logits by their gradient times
-/// `share`.
+/// Returns the cross entropy of one token. If `share` is given, also replaces the logits by `share`
+/// times the gradient of the logits.
 fn cross_entropy(level: Level, logits: &mut [f32], targets: usize, share: Option<f32>) -> f64 {
     let largest = level.run(MaxKernel(logits));
     let log_sum = f64::from(largest) + sum_of_exponentials(level, logits, largest, 1.0).ln();
@@ -170,7 +171,7 @@ impl Kernel for MaxKernel<'_> {
     }
 }
 
-/// Replaces logits by e^(logit - `log_sum`) · `share`.
+/// Replaces each logit by e^(logit - `log_sum`) · `share`.
 struct ScaledSoftmaxKernel<'a> {
     logits: &'a mut [f32],
     log_sum: f32,

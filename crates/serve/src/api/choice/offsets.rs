@@ -36,7 +36,7 @@ fn characters(bytes: &[u8]) -> usize {
     String::from_utf8_lossy(bytes).chars().count()
 }
 
-/// Number of bytes at the end that start a character still to be completed.
+/// Number of bytes at the end of `bytes` that begin an incomplete character.
 fn broken_off(bytes: &[u8]) -> usize {
     let last = bytes.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
     match std::str::from_utf8(last) {

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A vocabulary with the given bytes per token id. The last token ends a text.
+/// A vocabulary that consists of the bytes of each token id. The last token is the end-of-text token.
 struct Tokens(Vec<&'static [u8]>);
 
 impl Tokenizer for Tokens {

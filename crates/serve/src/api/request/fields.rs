@@ -1,5 +1,5 @@
-//! Reads the fields of a JSON object one by one, each with its type. Fields left over at the end
-//! are unknown. As in OpenAI's API, null means that a field is missing.
+//! Reads the fields of a JSON object one by one, each with its type. Any field left over at the end is
+//! unknown. As in OpenAI's API, a field that is null counts as missing.
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value};
@@ -37,7 +37,7 @@ impl Fields {
         self.typed(name, "a non-negative integer", count)
     }
 
-    /// A 64-bit integer, signed or unsigned, as its bits.
+    /// Reads a 64-bit integer, signed or unsigned, and returns its bits.
     pub fn integer(&mut self, name: &str) -> Result<Option<u64>, ApiError> {
         let bits = |value: Value| value.as_u64().or_else(|| value.as_i64().map(i64::cast_unsigned));
         self.typed(name, "a 64-bit integer", bits)
@@ -54,7 +54,7 @@ impl Fields {
         Ok(self.typed(name, "true or false", |value| value.as_bool())?.unwrap_or(false))
     }
 
-    /// Checks that no field is left over. `within` is the prefix of its name in the message.
+    /// Checks that no field is left over. The error message puts `within` in front of the field's name.
     pub fn end(self, within: &str) -> Result<(), ApiError> {
         match self.0.keys().next() {
             None => Ok(()),

@@ -5,12 +5,13 @@ use crate::api::error::ApiError;
 use generator::{Generation, GenerationOverrides, Kind, Role, SETTINGS, Value};
 use serde_json::Value as Json;
 
-/// OpenAI's limits.
+/// OpenAI's maximum `temperature`.
 const MAX_TEMPERATURE: f64 = 2.0;
+/// OpenAI's maximum number of stop strings.
 const MAX_STOPS: usize = 4;
 
-/// Reads OpenAI's and Venti's settings. The defaults leave the model's distribution unchanged; the
-/// site's settings for essays do not apply.
+/// Reads the settings of OpenAI's API and those that Venti adds. The defaults leave the model's
+/// distribution unchanged. The site's settings for essays do not apply.
 pub fn generation(fields: &mut Fields, max_tokens: usize) -> Result<Generation, ApiError> {
     let min_tokens = fields.count("min_tokens")?;
     if min_tokens.is_some_and(|min_tokens| min_tokens > max_tokens) {

@@ -1,4 +1,4 @@
-//! Successful answers.
+//! Tests of successful answers.
 
 use proptest::prelude::{Just, ProptestConfig, any, prop_oneof, proptest};
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::engine::fake::{END_OF_TEXT, SENTENCE};
 use write::key::candidate_key;
 
-/// The text that the fake writes for a seed.
+/// The text that the fake model writes for a seed and a choice.
 fn sentence(seed: u64, choice: u32, tokens: usize) -> String {
     let start = usize::from(candidate_key(seed, 1, 1, choice + 1)[0]);
     let bytes: Vec<u8> = SENTENCE.bytes().cycle().skip(start).take(tokens).collect();
@@ -92,7 +92,7 @@ fn pinned_models_are_available() {
     });
 }
 
-/// The choices of a stream's pieces, joined.
+/// Joins the pieces of a stream into choices.
 fn joined(pieces: &[Value]) -> Vec<Value> {
     let mut choices: Vec<Value> = Vec::new();
     for piece in pieces.iter().flat_map(|piece| piece["choices"].as_array().unwrap()) {

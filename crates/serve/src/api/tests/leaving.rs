@@ -1,4 +1,4 @@
-//! Clients that disconnect early, and models that fail.
+//! Tests of clients that disconnect early, and of models that fail.
 
 use std::sync::mpsc::{Sender, channel};
 
@@ -6,13 +6,13 @@ use futures_util::StreamExt;
 
 use super::*;
 
-/// A model with one row that allows endless texts, and the sender that makes it step.
+/// A model with one slot and room for endless texts, and the sender that makes the model step.
 fn slow() -> (Fake, Sender<()>) {
     let (step, steps) = channel();
     (Fake { batch_size: 1, n_positions: 1 << 40, steps: Some(steps), ..Fake::default() }, step)
 }
 
-/// Keeps stepping until the model is dropped.
+/// Lets the model step until it is dropped.
 fn keep_stepping(step: Sender<()>) {
     std::thread::spawn(move || {
         while step.send(()).is_ok() {
@@ -52,7 +52,7 @@ fn slow_answers_time_out() {
         assert!(!done);
         assert_eq!(events[0]["error"]["code"], "timeout");
         keep_stepping(step);
-        // Requests that timed out block no others. On a busy machine this may take a few tries.
+        // A request that timed out does not block others. On a busy machine this may take a few tries.
         for _ in 0..1000 {
             if client.post(json!({"max_tokens": 1})).await.status() == 200 {
                 return;
@@ -70,7 +70,7 @@ fn a_failed_model_reports_the_reason() {
         let (status, answer) = client.send_json(post_of(&json!({}))).await;
         assert_eq!((status, &answer["error"]["type"]), (500, &json!("server_error")));
         assert_eq!(answer["error"]["message"], "the device is on fire");
-        // The next text is written.
+        // The model still writes the next text.
         client.complete(json!({"max_tokens": 1})).await;
         let (events, done) = failing(2).stream(json!({})).await;
         assert!(!done, "the stream has no end mark");

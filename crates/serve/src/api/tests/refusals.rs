@@ -1,4 +1,4 @@
-//! Refused requests.
+//! Tests of refused requests.
 
 use super::*;
 

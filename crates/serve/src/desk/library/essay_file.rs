@@ -1,5 +1,5 @@
-//! Opens and saves essays at the desk. Title, text and review can be changed; the record of how the
-//! text was generated cannot.
+//! Opens and saves essays at the desk. The title, the text and the review mark can be changed, but not
+//! the record of how the text was generated.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub struct EssayFile {
     pub slug: String,
     pub take: u32,
     pub title: String,
-    /// Markdown.
+    /// The text, as Markdown.
     pub body: String,
     pub reviewed: bool,
     /// Whether a person changed the text after it was written.
@@ -25,7 +25,7 @@ pub struct EssayFile {
     pub steered: bool,
     /// Why the text failed the quality gate, if it did.
     pub flagged: Option<String>,
-    /// Path of the file, from the project's root.
+    /// Path of the file, relative to the project's root.
     pub path: String,
     /// Address of the page; `None` for an essay without a seed.
     pub url: Option<String>,
@@ -41,7 +41,7 @@ pub struct EssayEdit {
     pub title: String,
     pub body: String,
     pub reviewed: bool,
-    /// Version of the file that was edited.
+    /// Version of the file that the edit is based on.
     pub version: String,
 }
 
@@ -53,8 +53,8 @@ pub fn essay(project: &Project, id: &EssayId) -> Result<EssayFile, Refusal> {
     Ok(opened(project, &stored(project, id)?))
 }
 
-/// Saves an essay. The recorded hash of the original text stays, so the essay counts as edited
-/// exactly if its title or text differs from the original.
+/// Saves an essay. The recorded hash of the original text stays, so the essay counts as edited if and
+/// only if its title or text differs from the original.
 ///
 /// # Errors
 /// If the essay does not exist or was changed elsewhere, the title or text is empty or too long,
@@ -90,7 +90,7 @@ pub fn save_essay(
 
 fn stored(project: &Project, id: &EssayId) -> Result<Stored, Refusal> {
     let not_found = || Refusal::NotFound(format!("essay {:?}, take {}", id.slug, id.take));
-    // Anything but a slug could lead out of the folder.
+    // A name that is not a slug could lead out of the folder of essays.
     if EssayId::of_file_name(&id.file_name()).as_ref() != Some(id) {
         return Err(not_found());
     }
@@ -114,7 +114,7 @@ fn opened(project: &Project, stored: &Stored) -> EssayFile {
     }
 }
 
-/// Whether a readable seed has this take.
+/// Whether a seed that can be read asks for this take.
 fn is_asked_for(project: &Project, id: &EssayId) -> bool {
     let folder = seed::survey(&project.root, &project.config.seeds, &[]);
     let mut seeds = folder.seeds.iter().filter(|seed| seed.slug == id.slug);

@@ -1,4 +1,4 @@
-//! Errors of reading and saving files at the desk.
+//! Errors from reading and saving files at the desk.
 
 use miette::{Diagnostic, Report};
 use serde::Serialize;
@@ -16,11 +16,12 @@ pub enum Refusal {
         "it may have been renamed or removed; copy your changes, then open the list again"
     ))]
     NotFound(String),
-    /// The file has changed since it was opened; holds the current version.
+    /// The file has changed since it was opened. Holds the current version of the file.
     #[error("this file was changed elsewhere since it was opened here")]
     #[diagnostic(help("load the current version, or save again to overwrite it"))]
     Conflict(Box<Now>),
-    /// The file would be broken. Mistakes with a place are shown as in a terminal.
+    /// The file or the edit is invalid. Mistakes at a known place in the file are shown as in a
+    /// terminal.
     #[error("{text}")]
     Invalid {
         text: String,
@@ -45,7 +46,7 @@ pub enum Now {
 }
 
 impl Refusal {
-    /// Mistakes in a file.
+    /// The error for mistakes in a file.
     pub(super) fn invalid(problems: impl Into<Problems>) -> Self {
         let mut problems = problems.into();
         // A single problem is shown without a list, as in a terminal.
@@ -56,12 +57,12 @@ impl Refusal {
         Self::Invalid { text: plain_text(&report), help: None }
     }
 
-    /// A mistake without a place.
+    /// The error for a mistake that has no place in the file.
     pub(super) fn text(message: &str, hint: &str) -> Self {
         Self::Invalid { text: message.to_owned(), help: Some(hint.to_owned()) }
     }
 
-    /// The lock could not be taken.
+    /// The error for a lock that could not be taken.
     pub(super) fn unlocked(report: Report) -> Self {
         match report.downcast::<LockHeld>() {
             Ok(held) => Self::Busy(held),

@@ -14,7 +14,7 @@ use content::{self, seed};
 /// A seed's file opened for editing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SeedFile {
-    /// Path in the folder of seeds.
+    /// Path of the file within the folder of seeds.
     pub file: String,
     pub text: String,
     /// BLAKE3 hash of the file, in hex.
@@ -26,7 +26,7 @@ pub struct SeedFile {
 pub struct SeedEdit {
     pub file: String,
     pub text: String,
-    /// Version of the file that was edited.
+    /// Version of the file that the edit is based on.
     pub version: String,
 }
 
@@ -72,8 +72,8 @@ pub fn save_seed(project: &Project, lock: &ProjectLock, edit: &SeedEdit) -> Resu
     Ok(Saved { version: version(&text) })
 }
 
-/// A seed's file and its path in the project. Searches the list of seeds, so that no name can lead
-/// out of the folder.
+/// Returns a seed's file and its path in the project. The file is looked up in the list of seeds, so
+/// that no name can lead out of the folder.
 fn read(project: &Project, file: &str) -> Result<(PathBuf, SeedFile), Refusal> {
     let files = seed::files(&project.root, &project.config.seeds);
     let path = files.into_iter().find(|path| name_of(project, path).as_deref() == Some(file));
@@ -87,7 +87,8 @@ fn version(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
-/// `text` with the line endings of `other`: browsers turn all line endings into LF.
+/// Returns `text` with the line endings of `other`. Browsers turn all line endings into LF, so the
+/// original ones have to be restored.
 fn with_line_ends_of(other: &str, text: &str) -> String {
     let lf = text.replace("\r\n", "\n").replace('\r', "\n");
     if other.contains("\r\n") { lf.replace('\n', "\r\n") } else { lf }

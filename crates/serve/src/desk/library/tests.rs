@@ -155,7 +155,7 @@ fn broken_files_are_listed_with_the_problem() {
             "missing": [],
         })
     );
-    // A broken essay is not missing: a build would not write it.
+    // An essay with a broken file does not count as missing, since a build would not write it.
     let good = &listed["seeds"][1];
     assert_eq!((&good["slug"], &good["missing"]), (&json!("good"), &json!([])));
     assert_eq!(listed["orphans"], json!([]));
@@ -299,7 +299,7 @@ fn an_edit_marks_the_essay_and_keeps_its_other_fields() {
     let text = scene.text(file);
     assert!(text.contains("\nmood: calm\n") && text.contains("\nreviewed: true\n"), "{text}");
 
-    // Restoring the original text removes the mark.
+    // Restoring the original text means that the essay no longer counts as edited.
     let edit = EssayEdit { version: edited.version, ..as_it_is(&reviewed) };
     assert!(!save_essay(&scene.project, &scene.lock, &edit).unwrap().edited);
 }

@@ -42,7 +42,7 @@ async function open(key, template, kind) {
   editor = null;
   try {
     const loaded = await kind.load();
-    // Another view has been opened in the meantime.
+    // Another view has been opened in the meantime, so nothing is shown.
     if (location.hash.slice(1) !== routeOf(key)) return;
     editor = new Editor(key, template, kind, loaded);
     view.replaceChildren(editor.form);
@@ -116,7 +116,7 @@ class Editor {
     return Object.fromEntries(this.#fields().map((field) => [field.name, field.type === 'checkbox' ? field.checked : field.value]));
   }
 
-  // Textareas normalise line endings.
+  // Ignores differences in line endings, since textareas normalise them.
   #differs() {
     const same = (one, other) => (typeof one === 'string' ? one.replaceAll('\r\n', '\n') === other : one === other);
     return this.#fields().some(({ name }) => !same(this.there[name], this.#values()[name]));
@@ -189,7 +189,7 @@ class Editor {
     const lines = field.value.split('\n');
     if (line > lines.length) return;
     const start = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0);
-    // Columns count characters, caret positions count UTF-16 units.
+    // Columns count characters, whereas caret positions count UTF-16 units.
     const before = [...lines[line - 1]].slice(0, column - 1).join('').length;
     field.focus({ preventScroll: true });
     field.setSelectionRange(start + before, start + before);

@@ -1,4 +1,4 @@
-// Creates elements. Text is always set as text, so model output never becomes markup.
+// Creates elements. Text is never parsed as HTML, so model output never becomes markup.
 
 /** A copy of the first element in `<template id=NAME>`. */
 export function copy(name) {

@@ -36,7 +36,7 @@ function errorOf(field) {
 
 function fieldOf(form, message) {
   const named = [...form.elements].filter(({ name, id }) => name && document.getElementById(`${id}-error`));
-  // The field named first: "min_words is above max_words" is about min_words.
+  // The field that the message names first: "min_words is above max_words" is about min_words.
   const places = named
     .map((field) => ({ field, at: message.search(new RegExp(`\\b${field.name.replaceAll('_', '[_ ]')}\\b`, 'i')) }))
     .filter(({ at }) => at >= 0)

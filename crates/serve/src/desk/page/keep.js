@@ -1,5 +1,5 @@
-// Keeps a draft as a seed and an essay in the content folders. The dialog first says how the draft
-// will be kept, and afterwards where it is.
+// Keeps a draft as a seed and an essay in the content folders. The dialog first says how the draft will
+// be kept, and afterwards where it was kept.
 
 import { isChosen } from './candidate.js';
 import { copy, element, part } from './element.js';
@@ -50,7 +50,7 @@ function details(form) {
 
 function untouched() {
   return [
-    element('p', {}, 'Unedited model output. It becomes a seed and an essay, word for word as ', element('code', { textContent: 'venti generate' }), ' writes it with these settings. The command is shown once it is kept.'),
+    element('p', {}, 'Unedited model output. It becomes a seed and an essay, word for word as ', element('code', { textContent: 'venti generate' }), ' writes it with these settings. The command is shown once the text is kept.'),
   ];
 }
 

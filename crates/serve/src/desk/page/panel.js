@@ -1,5 +1,6 @@
-// The panel of a word: its probability, its alternatives, and rewriting from there. There is a single
-// panel. It is placed next to the word, or at the bottom of a small window.
+// The panel of a word shows the word's probability and alternatives, and lets the model rewrite the text
+// from there. There is a single panel. It is placed next to the word, or at the bottom of a small
+// window.
 
 import { copy, element, part, tell } from './element.js';
 import { certainty, percent, tokenName } from './words.js';
@@ -75,7 +76,7 @@ export class Panel {
     this.#token = 0;
     word.span.setAttribute('data-open', '');
     this.#fill();
-    // After its text in the tab order; as a popover it is drawn above everything.
+    // The panel follows its text in the tab order. As a popover, it is drawn above everything else.
     if (this.element.previousElementSibling !== word.owner.place) {
       word.owner.place.after(this.element);
     }
@@ -104,7 +105,7 @@ export class Panel {
     const { owner, from } = this.#word;
     this.hide();
     owner.focus(from);
-    // Returning the focus opens the panel again.
+    // Returning the focus to the word has opened the panel again.
     this.hide();
   }
 
@@ -156,7 +157,7 @@ export class Panel {
     this.#fillToken();
   }
 
-  // The alternatives to a token. Each is a button that chooses it.
+  // Lists the alternatives to a token. Each alternative is a button that chooses it.
   #fillToken() {
     const { from, tokens } = this.#word;
     const token = tokens[this.#token];
@@ -214,7 +215,7 @@ export class Panel {
   }
 }
 
-/** The parts of a choice: its name, its probability as text, and a bar of that length. */
+/** The parts of a choice: its name, its probability, and a bar that shows the probability. */
 function bar(name, p, note) {
   const line = element('span', { className: 'choice-bar' });
   line.style.setProperty('--share', Math.max(0.005, Math.exp(p)));

@@ -1,5 +1,5 @@
-// A session: the drafts of one tab. The server writes them only while this tab listens. If the tab is
-// reloaded, the server waits a moment for it.
+// A session: the drafts of one tab. The server writes drafts only while this tab listens. If the tab is
+// reloaded, the server waits a moment for it to listen again.
 
 const MEMORY = 'venti-desk-session';
 
@@ -56,7 +56,7 @@ export class Session {
     });
   }
 
-  // Called on errors, too: the waiting requests then fail with their own message.
+  // Also called on errors, so that the waiting requests are sent and fail with messages of their own.
   #settle() {
     for (const done of this.#waiting.splice(0)) done();
   }

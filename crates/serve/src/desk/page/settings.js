@@ -1,13 +1,13 @@
-// The form's settings: filled with the site's, sent only where they differ, and remembered for this
-// tab.
+// The settings in the form. The form starts with the site's settings, sends only the values that differ,
+// and remembers its values for this tab.
 
 const MEMORY = 'venti-desk-form';
-/** The settings for the length of a text, which are changed too often to be worth showing again. */
+/** Settings for a text's length. They change too often for the form to open just to show them. */
 const LENGTHS = ['min_words', 'max_words'];
 
 export class Settings {
   #site = null;
-  /** The value that min_words got from max_words. A number that a person typed is left alone. */
+  /** The last min_words computed from max_words. A number that a person typed is left alone. */
   #followed = '';
 
   constructor(form) {
@@ -26,7 +26,7 @@ export class Settings {
     });
   }
 
-  /** Whether the site is known. Until then only the quote and its title can be entered. */
+  /** Whether the site's settings are known. Until then only the quote and its title can be entered. */
   get ready() {
     return this.#site !== null;
   }
@@ -60,7 +60,8 @@ export class Settings {
     return { ...Object.fromEntries(numbers), model, candidates: String(generation.candidates), stop: generation.stop.join('\n'), rng_seed: '' };
   }
 
-  // Scales min_words with max_words, so that a short text is not always too short.
+  // Scales min_words with max_words, so that a text with a low maximum does not always count as too
+  // short.
   #follow() {
     const { min_words: least, max_words: most } = this.fields;
     if (least.value !== this.#followed || !(most.value > 0)) return;
@@ -69,7 +70,7 @@ export class Settings {
     this.#followed = least.value;
   }
 
-  /** The settings that differ from the site's. An empty field means the site's value. */
+  /** The settings that differ from the site's settings. An empty field means the site's value. */
   differing() {
     const { generation } = this.#site;
     const found = {};

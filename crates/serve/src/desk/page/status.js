@@ -1,4 +1,4 @@
-// The status line: announced by screen readers, and shown for a few seconds.
+// The status line. Screen readers announce it, and it is shown for a few seconds.
 
 const line = document.getElementById('status');
 let fading = 0;

@@ -1,5 +1,5 @@
-// A text of the model, word by word: shaded by probability, with keyboard navigation. Words are only
-// added or removed at the end, so the rest of the page stays still for a reader.
+// Shows a text of the model word by word, shaded by probability and with keyboard navigation. Words are
+// only added or removed at the end, so the rest of the page stays still for a reader.
 
 import { element } from './element.js';
 import { addToken, certainty, percent, shade } from './words.js';
@@ -35,7 +35,7 @@ export class Text {
     return lead + this.#spans.filter(Boolean).length;
   }
 
-  /** Shows `tokens`, without touching those that are already shown. */
+  /** Shows `tokens`, without redrawing the ones that are already shown. */
   show(lead, tokens, chosen) {
     if (lead && !this.#lead) {
       this.#lead = element('span', { className: 'lead', textContent: lead });
@@ -55,7 +55,7 @@ export class Text {
     for (const token of tokens) {
       const length = this.#words.length;
       addToken(this.#words, token);
-      // The word before may have passed on the parts of a character.
+      // The previous word may have passed the first parts of a character on to the new word.
       for (let at = Math.max(0, length - 1); at < this.#words.length; at++) this.#draw(at, added);
     }
     this.#count += tokens.length;
@@ -100,7 +100,7 @@ export class Text {
     if (held && !this.place.contains(document.activeElement)) this.focus();
   }
 
-  /** Marks the words with a token that a person chose, given the positions of those tokens. */
+  /** Marks the words with a token that a person chose. `chosen` holds the positions of these tokens. */
   #mark(chosen) {
     this.#spans.forEach((span, at) => {
       const { from, tokens } = this.#words[at];
@@ -109,13 +109,13 @@ export class Text {
     });
   }
 
-  /** The data of a word for the panel. */
+  /** The data about a word that the panel needs. */
   word(at) {
     const span = this.#spans[at];
     return { ...this.#words[at], owner: this, span, chosen: span.hasAttribute('data-chosen') };
   }
 
-  /** Focuses the word with the token at `from`, or the last one before it. */
+  /** Focuses the word that contains the token at `from`, or the last word before it. */
   focus(from = Infinity) {
     let at = this.#words.findLastIndex((word, at) => word.from <= from && this.#spans[at]);
     if (from === Infinity && at > 0 && this.#spans[this.#current]) at = this.#current;

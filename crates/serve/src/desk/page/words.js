@@ -43,7 +43,7 @@ export function percent(logProbability) {
   return share > 99.5 && share < 100 ? 'over 99%' : `${Math.round(share)}%`;
 }
 
-/** A readable form of a token: without leading space, and with invisible tokens named. */
+/** A readable form of a token, without its leading space and with a name for invisible tokens. */
 export function tokenName(text) {
   if (text === null) return 'end of the text';
   if (text === '' || text.includes('\ufffd')) return 'part of a character';

@@ -130,7 +130,8 @@ function place(draft) {
   written.hidden = false;
 }
 
-// The run of a draft: drafts requested together are shown together, the newest run on top.
+// Returns the run of a draft. Drafts that were requested together form a run and are shown together, the
+// newest run on top.
 function runOf(draft) {
   const first = BigInt(draft.rng_seed) - BigInt(draft.number);
   const key = JSON.stringify([draft.quote, draft.title, draft.model, String(first)]);

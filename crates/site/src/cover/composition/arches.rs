@@ -11,7 +11,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     let radii = [big, big * PHI, big * 0.382];
     let total = 2.0 * (radii[0] + radii[1] + radii[2]);
     let order = [[0, 1, 2], [1, 0, 2], [2, 0, 1], [0, 2, 1]][stream.below(4)];
-    // The arches that hang: never all of them, and the largest in one of four cases.
+    // The arches that hang. They are never all three, and the largest hangs in one of four cases.
     let hanging: &[usize] = [&[1][..], &[2], &[0], &[1, 2]][stream.below(4)];
     let level = if hanging.contains(&0) {
         stream.between(320.0, 370.0)
@@ -54,7 +54,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     }
     paper.stroke(line(at(0.0, level), at(1200.0, level)), 5.0, Role::Ink);
 
-    // A moon above the smallest arch, where there is room.
+    // A moon in the free space above the smallest arch.
     let mut x = (1200.0 - total) / 2.0;
     for which in order {
         if which == 2 {

@@ -33,7 +33,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     let level = stream.chance(0.35);
     paper.within(circle(centre, radius), |paper| {
         if level {
-            // Inside the disc, the bars are horizontal and narrow downwards.
+            // Inside the disc, the bars are horizontal and become thinner from top to bottom.
             let (mut y, mut height) = (centre.y - radius + 40.0, radius * 0.4);
             while height > 5.0 {
                 paper.fill(rect(at(centre.x - radius, y), 2.0 * radius, height), inner);

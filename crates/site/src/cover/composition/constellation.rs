@@ -1,5 +1,6 @@
-//! Discs around a large one, after Kandinsky. Each is smaller than the last by a constant ratio and
-//! one golden angle further around. Discs on the rim of the large one show the overlap.
+//! Discs around a large one, after Kandinsky. Each disc is smaller than the previous one by a
+//! constant ratio and is placed one golden angle after it. Discs on the rim of the large disc show
+//! the overlap in another colour.
 
 use crate::cover::geometry::{PHI, at, circle, direction, rect};
 use crate::cover::palette::Role;
@@ -17,7 +18,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     let radius = stream.between(190.0, 235.0);
     let ratio = stream.between(0.7, 0.78);
     let start = stream.between(0.0, 360.0);
-    // Mass would not show on a dark background.
+    // The colour `Mass` would not be visible on a dark background.
     let weight = if dark { Role::Veil } else { Role::Mass };
     let colours = stream.shuffled([Role::Lead, Role::Reply]);
     let colours = [colours[0], colours[1], weight];
@@ -40,13 +41,14 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
             Role::Spark,
         ][step as usize];
         if step % 3 == 0 {
-            // On the rim: the overlap gets a third colour.
+            // On the rim of the large disc. The overlap gets a third colour.
             let middle = centre.go(angle, radius);
             paper.fill(circle(middle, size), paint);
             let lens = if paint == colours[2] { Role::Spark } else { colours[2] };
             paper.within(circle(centre, radius), |paper| paper.fill(circle(middle, size), lens));
         } else {
-            // Outside: smaller discs are farther away, and distances are stretched horizontally.
+            // Outside the large disc. Smaller discs are farther away, and distances are stretched
+            // horizontally.
             let (x, y) = direction(angle);
             let away = radius * (1.5 + 0.14 * f64::from(step)) + size * 0.4;
             let margin = size + 50.0;

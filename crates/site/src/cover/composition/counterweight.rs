@@ -59,7 +59,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     paper.fill(circle(middle, second), colours[1]);
     paper.within(circle(centre, radius), |paper| paper.fill(circle(middle, second), Role::Mass));
 
-    // The next two each touch the previous one.
+    // Each of the next two discs touches the previous one.
     let third = second * 0.382;
     let ring = middle.go(axis, second + third);
     paper.stroke(circle(ring, third - 5.0), 10.0, Role::Ink);
@@ -68,7 +68,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     paper.fill(circle(spark, fourth), Role::Spark);
     paper.fill(circle(spark.go(axis, fourth * 2.4), fourth * 0.382), Role::Ink);
 
-    // The small weight below the chain.
+    // A small weight below the chain.
     let weight = centre.go(axis + stream.between(46.0, 66.0), radius * 1.55);
     let weight = at(weight.x, weight.y.min(770.0 - radius * 0.28));
     paper.fill(circle(weight, radius * 0.18), Role::Mass);

@@ -1,5 +1,5 @@
-//! Two fields with targets on their border, after af Klint's swans. The rings change colour at the
-//! border: dark on the left is light on the right.
+//! Two fields with targets on their border, after af Klint's swans. The rings of a target change
+//! colour at the border.
 
 use crate::cover::geometry::{PHI, Point, arc, at, circle, line, rect, segment};
 use crate::cover::palette::Role;
@@ -81,7 +81,8 @@ fn column(paper: &mut Paper, stream: &mut Stream, border: f64, colours: [Role; 3
     paper.fill(circle(at(border - 330.0, 140.0), 34.0), Role::Mass);
 }
 
-/// Draws rings in two halves, the left around one point and the right around another.
+/// Draws rings in two halves, the left half around the point `left` and the right half around
+/// `right`.
 fn target(paper: &mut Paper, left: Point, right: Point, outer: f64, colours: [Role; 3]) {
     let [first, second, third] = colours;
     for (share, here, there) in [

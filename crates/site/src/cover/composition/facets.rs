@@ -13,7 +13,8 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
 
     let tallest = level + stream.between(20.0, 90.0);
     let paints = stream.shuffled([Role::Lead, Role::Reply, Role::Mass]);
-    // Height relative to the tallest, x of the foot, and lean of the top relative to the height.
+    // For each wedge: its height relative to the tallest wedge, the x coordinate of its foot, and
+    // the lean of its top relative to its height.
     let group = [
         [(0.618, 380.0, 0.0), (1.0, 560.0, 0.1), (0.764, 700.0, -0.12), (0.382, 830.0, 0.0)],
         [(1.0, 440.0, 0.14), (0.618, 590.0, 0.0), (0.854, 760.0, 0.06), (0.382, 300.0, 0.1)],

@@ -1,5 +1,5 @@
-//! Tilted groups of rectangles, after the suprematists: a heavy one, and others that shrink by the
-//! golden section and align with its edges.
+//! Tilted groups of rectangles, after the suprematists. Each group has a large rectangle, and
+//! smaller ones that shrink by constant ratios and align with its edges.
 
 use crate::cover::geometry::{PHI, at, circle, line, rect};
 use crate::cover::palette::Role;
@@ -43,7 +43,8 @@ fn column(paper: &mut Paper, stream: &mut Stream, heavy: Role, other: Role) {
     paper.fill(rect(at(left + width * PHI, top - 390.0), 40.0, height + 700.0), Role::Reply);
     paper.fill(rect(at(left, top), width, height), heavy);
 
-    // Above, each bar is thinner and starts farther right. Below, each is thinner and shorter.
+    // Each bar above is thinner than the previous one and starts farther right. Each bar below is
+    // thinner and shorter than the previous one.
     let mut thickness = height * 0.382;
     let (mut y, mut from) = (top, left + width * 0.236);
     for paint in [other, Role::Spark, Role::Ink] {
@@ -68,7 +69,7 @@ fn column(paper: &mut Paper, stream: &mut Stream, heavy: Role, other: Role) {
     paper.stroke(line(at(left + width + 60.0, top), at(left + width + 460.0, top)), 3.0, Role::Ink);
 }
 
-/// Two large bars at right angles, and small ones in the corners between them.
+/// Two large bars at right angles, and small rectangles in the corners between them.
 fn cross(paper: &mut Paper, stream: &mut Stream, heavy: Role, other: Role) {
     let thick = stream.between(120.0, 165.0);
     let x = 600.0 - stream.between(80.0, 150.0);
@@ -98,8 +99,8 @@ fn cross(paper: &mut Paper, stream: &mut Stream, heavy: Role, other: Role) {
     );
 }
 
-/// Vertical bars side by side on one edge, each lower and narrower than the last. They all stand,
-/// or stand and hang alternately.
+/// Vertical bars side by side on one edge, each shorter and narrower than the previous one. Either
+/// all bars stand on the edge, or they stand and hang alternately.
 fn organ(paper: &mut Paper, stream: &mut Stream, heavy: Role, other: Role) {
     let hanging = stream.chance(0.5);
     let (edge, gap) = (if hanging { 470.0 } else { 600.0 }, 20.0);
@@ -110,7 +111,7 @@ fn organ(paper: &mut Paper, stream: &mut Stream, heavy: Role, other: Role) {
     for (step, paint) in [heavy, Role::Reply, other, Role::Spark, Role::Ink].into_iter().enumerate()
     {
         if hanging && step % 2 == 1 {
-            // A hanging bar extends back under the standing one.
+            // A hanging bar extends back under the standing bar before it.
             let back = wide * PHI;
             paper.fill(rect(at(x - back, edge + 30.0 + 2.0 * gap), wide + back, high * PHI), paint);
             x += wide * 0.382;
@@ -119,7 +120,8 @@ fn organ(paper: &mut Paper, stream: &mut Stream, heavy: Role, other: Role) {
             x += wide + gap;
         }
         if step == 1 && !hanging {
-            // A square above the bar and as wide, level with the top of the heavy bar.
+            // A square above the bar, with the width of the bar, level with the top of the large
+            // bar.
             paper.fill(rect(at(x - wide - gap, edge - high / ratio), wide, wide), Role::Spark);
         }
         wide *= PHI;

@@ -13,7 +13,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     }
 }
 
-/// A sun over water beside hills, reflected in bars.
+/// A sun over water, beside hills. The reflection of the sun consists of bars.
 fn bay(paper: &mut Paper, stream: &mut Stream) {
     let level = [470.0, 494.0, 540.0][stream.below(3)];
     let x = stream.between(430.0, 520.0);
@@ -71,7 +71,7 @@ fn halves(paper: &mut Paper, stream: &mut Stream) {
         }
     });
 
-    // Three more half discs on the horizon to the right; the middle one hangs.
+    // Three more half discs on the horizon to the right. The middle one hangs from the horizon.
     let mut x = centre.x + radius;
     let mut size = radius * 0.382;
     for (from, paint) in [(180.0, Role::Veil), (0.0, colours[0]), (180.0, Role::Reply)] {
@@ -85,7 +85,7 @@ fn halves(paper: &mut Paper, stream: &mut Stream) {
     paper.fill(circle(moon, 20.0), Role::Ink);
 }
 
-/// A high horizon, a small sun, and large rings below it.
+/// A high horizon with a small sun above it and large rings below it.
 fn deep(paper: &mut Paper, stream: &mut Stream) {
     let level = stream.between(255.0, 320.0);
     let x = stream.between(458.0, 560.0);

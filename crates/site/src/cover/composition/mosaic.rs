@@ -1,5 +1,5 @@
-//! A grid of unequal cells from cool to warm colours, after Klee. Some are split diagonally, and a
-//! moon takes the only large cell.
+//! A grid of unequal cells from cool to warm colours, after Klee. Some cells are split diagonally,
+//! and a moon occupies the only large cell.
 
 use crate::cover::geometry::{at, circle, polygon, rect};
 use crate::cover::palette::Role;
@@ -65,7 +65,8 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     paper.stroke(circle(moon, radius * 1.2), 3.0, Role::Spark);
 }
 
-/// Edges of cells that divide a `length` in proportion to `shares`, beginning at `start`.
+/// Returns the edges of cells that divide a `length` in proportion to `shares`, beginning at
+/// `start`.
 fn edges(shares: &[f64], length: f64, start: f64) -> Vec<f64> {
     let whole: f64 = shares.iter().sum();
     let mut edge = start;

@@ -1,5 +1,5 @@
-//! Quarter discs on a grid, rotated by a rule. A full disc, four cells large, breaks the grid, and
-//! one corner stays empty.
+//! Quarter discs on a grid, rotated according to a rule. A full disc that covers four cells breaks
+//! the grid, and one corner stays empty.
 
 use crate::cover::geometry::{Point, at, circle, rect, sector, segment};
 use crate::cover::palette::Role;
@@ -20,7 +20,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
         for column in 0..6 {
             let inside = (break_column..break_column + 2).contains(&column)
                 && (break_row..break_row + 2).contains(&row);
-            // Grid steps from the empty corner, which is on the right.
+            // Distance in grid steps from the empty corner, which is on the right.
             let distance = (5.0 - column as f64) + (row as f64 - empty).abs();
             if inside || distance < 2.0 + 0.9 * f64::from(u8::from(stream.chance(0.5))) {
                 continue;
@@ -30,7 +30,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
             let colour = colours[(column + 2 * row) % 3];
             match stream.below(9) {
                 0 => {
-                    // Three small ones instead, for scale.
+                    // Three small quarter discs instead of a large one, for scale.
                     for part in 0..4 {
                         let half = CELL / 2.0;
                         let small = at(
@@ -87,7 +87,8 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     paper.fill(circle(at(1000.0, y), 20.0), Role::Ink);
 }
 
-/// Draws a quarter disc in a square cell, centred on corner `turn`: clockwise from 0, the top left.
+/// Draws a quarter disc in a square cell, centred on one of the cell's corners. `turn` numbers the
+/// corners clockwise from 0, the top left.
 fn quarter(paper: &mut Paper, corner: Point, size: f64, turn: usize, paint: Role) {
     let centre = match turn {
         0 => corner,

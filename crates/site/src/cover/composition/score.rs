@@ -1,5 +1,5 @@
-//! A musical score: spaces between lines whose heights differ by a constant ratio, each with a
-//! round-ended bar and a note.
+//! A musical score: spaces between lines, each with a round-ended bar and a note. The heights of
+//! the spaces differ by a constant ratio.
 
 use crate::cover::geometry::{at, circle, lines, rect, segment};
 use crate::cover::palette::Role;
@@ -25,8 +25,8 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
         for which in order {
             let high = spaces[which] * scale;
             let (radius, middle) = (high / 2.0, y + high / 2.0);
-            // The bar comes from one side and ends near a golden section. The note is beyond its
-            // end.
+            // The bar comes from one side and ends near a golden section. The note is beyond the
+            // end of the bar.
             let end = 600.0 + way * (stream.between(-40.0, 150.0) - radius);
             let paint = voices[which];
             if way > 0.0 {

@@ -26,7 +26,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
             _ => (at(left, top + high - side), at(left + side, top + high - side), 90.0),
         };
         let paint = paints[step % 4];
-        // Mass would not show on a dark background.
+        // The colour `Mass` would not be visible on a dark background.
         let field = match grounds[step % 3] {
             Role::Deep if paint == Role::Mass => Role::Veil,
             field => field,
@@ -43,7 +43,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
                     );
                     paper.fill(sector(centre, side * 0.382, from, from + 90.0), field);
                 }
-                // A hole with the size of the square after next.
+                // A hole as large as the square after next.
                 1 if step < 4 => {
                     paper.fill(sector(centre, side * 0.382, from, from + 90.0), Role::Ground)
                 }

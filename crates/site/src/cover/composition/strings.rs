@@ -1,5 +1,5 @@
-//! Straight strings between two edges that together form a curve, after Gabo, above discs and a
-//! second background.
+//! Straight strings between two edges, after Gabo, above discs and a second background. Together,
+//! the strings form a curve.
 
 use crate::cover::geometry::{Outline, PHI, Point, at, circle, joined, lines, path, polygon, rect};
 use crate::cover::palette::Role;
@@ -10,7 +10,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     if stream.chance(0.6) { bridge(paper, stream) } else { corners(paper, stream) }
 }
 
-/// Two sets of strings on a zigzag of three edges. They share the middle edge.
+/// Two sets of strings on a zigzag of three edges. Both sets use the middle edge.
 fn bridge(paper: &mut Paper, stream: &mut Stream) {
     let colours = stream.shuffled([Role::Lead, Role::Reply]);
     let foot = at(stream.between(400.0, 470.0), stream.between(690.0, 740.0));
@@ -107,8 +107,8 @@ fn corners(paper: &mut Paper, stream: &mut Stream) {
     }
 }
 
-/// Strings between two edges that meet at `corner`. Each starts as far along the first edge as it
-/// ends along the second.
+/// Strings between two edges that meet at `corner`. Each string ends at the same fraction of the
+/// second edge at which it starts on the first edge.
 fn strung([from, corner, to]: [Point; 3], count: usize) -> Outline {
     let all: Vec<(Point, Point)> = (0..=count)
         .map(|step| step as f64 / count as f64)

@@ -10,7 +10,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     let centre = at(stream.between(720.0, 790.0), stream.between(370.0, 430.0));
     let radius = stream.between(215.0, 265.0);
     let heading = stream.between(10.0, 30.0);
-    // The wedge points beside the disc's centre and reaches about halfway in.
+    // The wedge points past the centre of the disc and reaches about halfway into the disc.
     let aim = centre.go(heading - 90.0, radius * 0.236);
     let apex = aim.go(heading, radius * stream.between(-0.3, 0.1));
     let half = stream.between(10.0, 15.0);

@@ -8,12 +8,12 @@ use kernels::format::{Format, GROUP};
 use kernels::linear::Results;
 use kernels::simd::{Kernel, LANES, Simd};
 
-/// Causal softmax of a block of queries. The last tile is the diagonal one.
+/// Computes the causal softmax of a block of queries. The last tile is on the diagonal.
 pub struct SoftmaxKernel<'a, F: Format> {
     pub tiles: &'a mut [Tile],
     pub rows: usize,
     pub scale: f32,
-    /// (rows, tiles).
+    /// The encoded attention weights, (rows, tiles).
     pub weights: &'a mut [F::Group],
 }
 
@@ -36,8 +36,9 @@ impl<F: Format> Kernel for SoftmaxKernel<'_, F> {
     }
 }
 
-/// Returns the log-sum-exp of score · `scale` over the keys that a query sees: all tiles except the
-/// last, and the first `row` + 1 keys of that. Overwrites the hidden scores with -∞.
+/// Returns the log-sum-exp of score · `scale` over the keys that a query sees: the keys of all tiles
+/// except the last, and the first `row` + 1 keys of the last tile. Overwrites the scores of all other
+/// keys with -∞.
 #[inline(always)]
 fn log_sum<S: Simd>(simd: S, tiles: &mut [Tile], row: usize, scale: f32) -> f32 {
     if let Some(last) = tiles.last_mut() {
@@ -60,7 +61,7 @@ fn log_sum<S: Simd>(simd: S, tiles: &mut [Tile], row: usize, scale: f32) -> f32 
     simd.sum(sum).ln() + largest
 }
 
-/// Replaces scores by e^(score · `scale` - `log_sum`) where `visible`, and by 0 elsewhere.
+/// Replaces scores by e^(score · `scale` - `log_sum`) in the range `visible`, and by 0 elsewhere.
 #[inline(always)]
 fn exponentials<S: Simd>(
     simd: S,
@@ -78,7 +79,8 @@ fn exponentials<S: Simd>(
     scores[visible.end..].fill(0.0);
 }
 
-/// Softmax gradient with queries as rows. With w = softmax(s · scale): ds = w (dw - Σ w dw) · scale.
+/// Computes the gradient of the softmax, with queries as rows. For w = softmax(s · scale), the gradient
+/// is ds = w (dw - Σ w dw) · scale.
 pub struct QueryGradientKernel<'a, F: Format> {
     pub tiles: &'a mut [Tile],
     pub of_weights: &'a [Tile],
@@ -86,7 +88,7 @@ pub struct QueryGradientKernel<'a, F: Format> {
     pub scale: f32,
     pub log_sums: &'a mut [f32],
     pub deltas: &'a mut [f32],
-    /// (rows, tiles).
+    /// The encoded gradients of the scores, (rows, tiles).
     pub of_scores: &'a mut [F::Group],
 }
 
@@ -128,17 +130,19 @@ impl<F: Format> Kernel for QueryGradientKernel<'_, F> {
     }
 }
 
-/// The same with keys as rows, by the queries that see them. The first tile is the diagonal one.
+/// Computes the same gradient as [`QueryGradientKernel`], but with keys as rows and the queries that see
+/// these keys as columns. The first tile is on the diagonal.
 pub struct KeyGradientKernel<'a, F: Format> {
     pub tiles: &'a mut [Tile],
     pub of_weights: &'a mut [Tile],
     pub rows: usize,
     pub scale: f32,
-    /// Of all queries in the tiles.
+    /// Log-sum-exp of the scores of each query in the tiles.
     pub log_sums: &'a [f32],
     pub deltas: &'a [f32],
-    /// (rows, tiles).
+    /// The encoded attention weights, (rows, tiles).
     pub weights: &'a mut [F::Group],
+    /// The encoded gradients of the scores, (rows, tiles).
     pub of_scores: &'a mut [F::Group],
 }
 
