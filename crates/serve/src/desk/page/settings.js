@@ -7,6 +7,9 @@ const LENGTHS = ['min_words', 'max_words'];
 
 export class Settings {
   #site = null;
+  #resolve;
+  /** Resolves when the site's settings are known. */
+  opened = new Promise((resolve) => (this.#resolve = resolve));
   /** The last min_words computed from max_words. A number that a person typed is left alone. */
   #followed = '';
 
@@ -46,6 +49,7 @@ export class Settings {
     document.getElementById('ask-rest').disabled = false;
     this.#remember();
     if (model.selectedIndex < 0) model.value = site.model;
+    this.#resolve();
     document.getElementById('settings').open = this.numbers.some((name) => !LENGTHS.includes(name) && name in this.differing());
   }
 

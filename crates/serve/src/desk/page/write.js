@@ -52,10 +52,12 @@ const acts = {
 
 form.addEventListener('submit', async (event) => {
   event.preventDefault();
-  if (!settings.ready || go.getAttribute('aria-disabled') === 'true') return;
+  if (go.getAttribute('aria-disabled') === 'true') return;
   accept(form, failed);
   go.setAttribute('aria-disabled', 'true');
   try {
+    // A request made before the site's settings are known waits for them.
+    await settings.opened;
     const request = settings.request();
     await session.ready();
     const { drafts } = await post('write', { session: session.id, ...request });
