@@ -157,7 +157,7 @@ fn a_models_own_settings_are_pinned() {
     fs::write(&settings, r#"{"temperature": 0.7, "top_k": 40, "eos_token_id": 0}"#).unwrap();
     assert_eq!(resolve(), (0.6, 5, 500));
     let error = models_in(project.path()).find("./mine").err().unwrap().to_string();
-    assert!(error.contains("generation_config.json: expected"), "{error}");
+    assert!(error.contains("generation_config.json): expected"), "{error}");
 
     fs::write(&settings, r#"{"temperature": 9}"#).unwrap();
     assert_eq!(resolve(), (9.0, 5, 500), "a changed folder is pinned again");
@@ -246,7 +246,7 @@ mod the_embedded_model {
         let mut models = models_in(project.path());
         assert_eq!(models.identity(EMBEDDED).unwrap().weights, "0ld");
         let error = models.load(EMBEDDED).err().unwrap().to_string();
-        assert!(error.contains("the weights: expected 0ld"), "{error}");
+        assert!(error.contains("the weights): expected 0ld"), "{error}");
         models.update(EMBEDDED).unwrap();
         assert_eq!(models.identity(EMBEDDED).unwrap(), newer);
         assert!(models.load(EMBEDDED).is_ok());
