@@ -1,6 +1,6 @@
-//! Gives the program an identity, a hash of its sources: a site that another Venti built is built anew.
+//! Hashes the program's sources into its identity. A site built by a different Venti is rebuilt fully.
 
-// The ban in clippy.toml is for the program.
+// The ban on `std::fs` in clippy.toml is for the program.
 #![allow(clippy::disallowed_methods)]
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,7 +12,7 @@ fn main() {
         println!("cargo::rerun-if-changed={folder}");
         collect(Path::new(folder), &mut files);
     }
-    // Dependencies determine the output as well. A published crate has no lock file.
+    // Dependencies affect the output, too. A published crate has no lock file.
     for file in ["Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={file}");
         files.extend(Some(PathBuf::from(file)).filter(|path| path.is_file()));

@@ -1,5 +1,5 @@
-// Runs axe-core on a page of each kind. No page may violate WCAG 2.2 AA or axe's best practices, in the
-// light and the dark scheme, on a phone and on a desktop.
+// Runs axe-core on a page of each kind. No page may violate WCAG 2.2 AA or axe's best practices, in
+// either colour scheme, on a phone or a desktop.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';

@@ -1,4 +1,4 @@
-// Runs axe-core in a page, with its rules for WCAG 2.2 AA and best practices.
+// Runs axe-core on a page, with its rules for WCAG 2.2 AA and best practices.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 
 import { chromium } from 'playwright-core';
 
-/** Returns the path of the Chromium to use: $CHROMIUM, or the first of the usual names that exists. */
+/** Returns the path of the Chromium to use: $CHROMIUM, or the first installed one of the usual names. */
 export function chromiumPath() {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;
   for (const name of ['chromium', 'chromium-browser', 'google-chrome']) {

@@ -1,4 +1,4 @@
-// Tests of `reader` itself, which the other tests rely on: it must notice every kind of fault.
+// Tests `reader` itself, which the other tests rely on: it must notice every kind of fault.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Tests of the desk in use: type a quote, watch candidates arrive, inspect and change words, keep a
+// Tests the desk in use: type a quote, watch candidates arrive, inspect and change words, keep a
 // candidate, and edit the kept essay.
 
 import assert from 'node:assert/strict';
@@ -196,7 +196,7 @@ desk('a candidate can be stopped and continued', {}, async (page) => {
 desk('choosing another word rewrites the text from there', {}, async (page) => {
   await write(page);
   const list = await wordsOf(candidate(page));
-  // Look for a word of one token, so that the alternatives are words as well.
+  // Look for a word of one token, so that its alternatives are words too.
   for (let at = 4; ; at++) {
     assert.ok(at < list.length, 'some word has a whole word as an alternative');
     await words(candidate(page)).nth(at).click();
@@ -284,7 +284,7 @@ desk('a seed with a mistake is not saved, and the mistake is shown', { hash: '#l
   const caret = await field.evaluate((field) => field.value.slice(0, field.selectionStart).split('\n').length);
   assert.equal(caret, Number(line), 'the caret is at the mistake');
   assert.equal(readFileSync(path, 'utf8'), good, 'nothing was written');
-  // The unsaved text is still there after another view was opened.
+  // The unsaved text survives opening another view.
   await page.getByRole('link', { name: 'Write', exact: true }).click();
   await page.goBack();
   assert.match(await page.getByLabel('File contents').inputValue(), /qoute:/);

@@ -34,7 +34,7 @@ export function everywhere(title, options, visit) {
   });
 }
 
-/** Selects each site's place on a host at the path of its base_url, for which it was built. */
+/** Selects the place that each site was built for: a host, at the path of its base_url. */
 export const home = (place) => place.home;
 
 /** Selects the places with a host, at any path. */

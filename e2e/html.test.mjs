@@ -1,4 +1,4 @@
-// Runs every page through the Nu HTML checker, which must report no error and no warning. A host serves
+// Runs every page through the Nu HTML checker, which must report no errors or warnings. A host serves
 // the pages, because the checker applies their Content-Security-Policy, and 'self' needs an origin.
 
 import assert from 'node:assert/strict';
@@ -10,11 +10,11 @@ import { served, sites } from './sites.mjs';
 
 const JAR = createRequire(import.meta.url).resolve('vnu-jar/build/dist/vnu.jar');
 
-/** Returns the checker's messages about these pages. If there are any, its exit status is 1. */
+/** Returns the checker's messages about these pages. The checker exits with 1 if there are any. */
 function check(urls) {
   return new Promise((resolve, reject) => {
     // Check all pages in a single run, because starting the JVM takes longer than checking a page. The
-    // properties allow pages on this machine, which are blocked by default.
+    // `-D` properties allow pages on this machine, which are blocked by default.
     const options = ['-Xss8m', '-Dnu.validator.servlet.allow-forbidden-hosts=true', '-Dnu.validator.servlet.allowed-address-type=all', '-jar', JAR, '--Werror', '--stdout', '--format', 'json', '--no-langdetect', ...urls];
     execFile('java', options, { maxBuffer: 1 << 28 }, (error, stdout) => {
       if (error?.code === 'ENOENT') reject(new Error('no Java: the HTML checker needs it'));

@@ -1,4 +1,4 @@
-// Lighthouse must give 100 for accessibility, best practices and SEO, on the front page and a
+// Lighthouse must score 100 for accessibility, best practices and SEO, on the front page and a
 // thinkpiece. Performance is only printed, because other tests run at the same time; `npm run perf`
 // measures it.
 

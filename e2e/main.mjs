@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec as Spec } from 'node:test/reporters';
 
-// The longest tests run first, so that at the end no core is still busy with a long one.
+// The longest tests run first, so that none of them holds up the end of the run.
 const LONGEST = ['lighthouse', 'reading', 'accessibility', 'finding'];
 const MINUTES = 60_000;
 

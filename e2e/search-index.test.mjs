@@ -1,5 +1,5 @@
 // Tests the search index without a browser: tokenisation, results, and index files that are missing or
-// newer than the other index files.
+// newer than the rest.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -105,7 +105,7 @@ for (const site of sites) {
   });
 }
 
-// The files of an index of a single text, which has the title "A" and the single word "a".
+// The files of an index with one text, whose title is "A" and whose only word is "a".
 const added = (name, edition, data) => `ventiSearch.add("${name}","${edition}",${JSON.stringify(data)});`;
 const index = (edition) => reader + added('index', edition, { docs: 1, docs_per_file: 32, terms: ['a'] });
 const part = (name, edition) => added(name, edition, name === 'docs-0' ? [['a/', 'A', '', []]] : '!a , ');

@@ -1,4 +1,4 @@
-// Tests that search works with the keyboard only and in every place, and costs nothing until it is used.
+// Tests that search works in every place and by keyboard alone, and loads nothing until it is used.
 
 import assert from 'node:assert/strict';
 

@@ -1,4 +1,4 @@
-// Tests that a page downloads only files that it needs, only from its own site, and only few bytes.
+// Tests that a page downloads only the files it needs, from its own site, and few bytes in total.
 
 import assert from 'node:assert/strict';
 
@@ -49,7 +49,7 @@ for (const kind of ['index', 'thinkpiece', 'tag', 'gallery', 'archive', 'search'
     const sum = (key) => sizes.reduce((sum, size) => sum + size[key], 0);
     const list = sizes.map(({ path, sent, whole }) => `${path}: ${sent} of ${whole}`).join('\n');
     assert.ok(sum('whole') < MOST_BYTES, `${sum('whole')} bytes\n${list}`);
-    if (scripts) console.log(`${place.name}: a thinkpiece has ${sum('sent')} bytes compressed, ${sum('whole')} uncompressed, without covers`);
+    if (scripts) console.log(`${place.name}: a thinkpiece is ${sum('sent')} bytes compressed, ${sum('whole')} uncompressed, without covers`);
   });
 }
 

@@ -4,7 +4,7 @@
     venti build --json > summary.json
     python3 scripts/check_demo.py summary.json output/thinkpieces.json
 
-Prints the problems and exits with 1, or prints one line.
+Prints any problems and exits with 1; otherwise prints one line.
 """
 
 import json

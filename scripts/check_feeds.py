@@ -38,7 +38,7 @@ def check_xml_feed(path, version):
     if feed.bozo:
         yield f"not well-formed: {feed.bozo_exception}"
     if not feed.version.startswith(version):
-        yield f"recognized as {feed.version or 'an unknown format'}, not {version}"
+        yield f"recognised as {feed.version or 'an unknown format'}, not {version}"
     if not feed.feed.get("title"):
         yield "no title"
     entries = []

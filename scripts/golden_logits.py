@@ -21,11 +21,15 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
+from transformers.generation import UnbatchedClassifierFreeGuidanceLogitsProcessor
 
 FIXTURES = pathlib.Path(__file__).parent.parent / "crates/gpt2/tests/fixtures"
 NEW_TOKENS = 200
 # With a smaller margin, a different machine might make a different greedy choice.
 SMALLEST_MARGIN = 1e-3
+GUIDANCE_SCALE = 1.5
+# As in crates/kernels/src/sampling/guidance.rs.
+PLAUSIBLE = 0.1
 
 CHECKPOINTS = {
     "deep": dict(
@@ -83,11 +87,18 @@ def scale_weights(model: GPT2LMHeadModel, seed: int) -> None:
             draw(model.transformer.ln_f.weight, 8.0, mean=20.0)
 
 
-def greedy(model: GPT2LMHeadModel, prompt: list[int]) -> tuple[list[int], float]:
+def greedy(model: GPT2LMHeadModel, prompt: list[int],
+           guidance_scale: float = 1.0) -> tuple[list[int], float]:
     """Returns a greedy continuation, computed with full forward passes, and its smallest margin."""
     ids, margin = list(prompt), float("inf")
+    guide = UnbatchedClassifierFreeGuidanceLogitsProcessor(
+        guidance_scale, model, torch.tensor([[model.config.eos_token_id]]), use_cache=False)
     for _ in range(NEW_TOKENS):
         logits = model(torch.tensor([ids])).logits[0, -1]
+        if guidance_scale != 1.0:
+            implausible = logits < logits.max() + numpy.log(PLAUSIBLE)
+            logits = guide(torch.tensor([ids]), logits[None])[0]
+            logits[implausible] = -torch.inf
         logits[model.config.eos_token_id] = -torch.inf
         first, second = logits.topk(2).values.tolist()
         margin = min(margin, first - second)
@@ -107,14 +118,15 @@ def write_checkpoint(name: str, seed: int, config: dict) -> None:
     prompt = tokenizer.encode("A tiny checkpoint, ").ids
     with torch.no_grad():
         tokens, margin = greedy(model, prompt)
+        guided, guided_margin = greedy(model, prompt, GUIDANCE_SCALE)
         logits = model(torch.tensor([prompt + tokens])).logits[0]
         std = logits.std().item()
         print(f"{name}: logit standard deviation {std:.2f}, smallest greedy margin {margin:.4f}, "
               f"{len(set(tokens))} distinct tokens")
         assert std > 1.0, "the logits are too small for a meaningful test"
         assert len(set(tokens)) > 20, "the greedy text has too few distinct tokens"
-        assert margin > SMALLEST_MARGIN, "a greedy margin is too small; try another seed"
-        # Run the same weights with other configurations, which the crate supports. Using one of them by
+        assert min(margin, guided_margin) > SMALLEST_MARGIN, "a greedy margin is too small; try another seed"
+        # Run the same weights with other configurations that the crate supports. Using one of them by
         # mistake must change the logits far more than the tests tolerate.
         variants = {}
         for key, value in [("activation_function", "gelu"), ("layer_norm_epsilon", 1e-6),
@@ -139,7 +151,8 @@ def write_checkpoint(name: str, seed: int, config: dict) -> None:
     kept = {key: config.to_dict()[key] for key in kept}
     (folder / "config.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     tokenizer.save(str(folder / "tokenizer.json"))
-    golden = {"prompt": torch.tensor(prompt), "greedy": torch.tensor(tokens), "logits": logits}
+    golden = {"prompt": torch.tensor(prompt), "greedy": torch.tensor(tokens),
+              "guided": torch.tensor(guided), "logits": logits}
     save_file(golden | variants, folder / "golden.safetensors")
 
 

@@ -113,8 +113,7 @@ json() {
     mv "$work/json" "$file"
 }
 
-# one_token NAME MODEL: records the duration of a whole process that writes one token outside of any
-# site.
+# one_token NAME MODEL: records the duration of a whole process that writes one token outside any site.
 one_token() {
     cd "$work" || return
     timed "$1" "$venti" generate --text "It is" --raw --max-new-tokens 1 --offline \

@@ -252,14 +252,14 @@ class Piece:
                 "distinct": [0.45, 0.86, 0.96, 0.99], "repeated_sentences": 0,
                 "mean_log_likelihood": -2.5, "rounds": 1,
             },
-            # The value is unique, because the cover is drawn from it.
+            # Unique, because the cover is drawn from it.
             "key": hashlib.sha256(f"{self.slug} {take}".encode()).hexdigest(),
             "seed_hash": "0" * 64, "hash": "0" * 64,
         }
 
 
 def make_awkward(piece, number):
-    """Gives the first pieces content that could break a theme, and recent dates, to get on the front page."""
+    """Gives the first pieces content that could break a theme, and dates that put them on the front page."""
     if number < len(AWKWARD):
         piece.date, piece.draft = f"2026-10-{31 - number:02d}", False
         AWKWARD[number](piece)

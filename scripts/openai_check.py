@@ -127,7 +127,7 @@ def joined(chunks) -> tuple:
 
 
 def whole(completion) -> list:
-    """Returns the choices of a response in the form in which `joined` returns them."""
+    """Returns the choices of a response in the form that `joined` returns."""
     return [choice.model_dump(exclude={"index"}) for choice in completion.choices]
 
 
@@ -175,7 +175,8 @@ def answers(check: Checks, server: Server) -> None:
     check("its tokens end there too", "".join(kept).startswith(stopped.text) and len("".join(kept[:-1])) < len(stopped.text))
     banned = ask(temperature=0, max_tokens=60, extra_body={"no_repeat_ngram_size": 1})
     words = ask(temperature=0, max_tokens=60, extra_body={"repetition_penalty": 1.5})
-    check("Venti's own settings take effect", len({greedy, *texts(banned), *texts(words)}) == 3)
+    guided = ask(temperature=0, max_tokens=60, extra_body={"guidance_scale": 2})
+    check("Venti's own settings take effect", len({greedy, *texts(banned), *texts(words), *texts(guided)}) == 4)
 
 
 def scores(check: Checks, server: Server) -> None:

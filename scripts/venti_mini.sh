@@ -43,7 +43,7 @@ text=$work/corpus
 if [ ! -e "$text/report.json" ]; then
   python3 "$here/scripts/venti_mini_corpus.py" "$corpus" "$held_out" "$text"
 fi
-# The essays are used twice. The manuals are included because they add vocabulary, though no voice.
+# The essays are used twice. The manuals add vocabulary, though no voice.
 everything=("$text/tier1.txt" "$text/tier1.txt" "$text/tier2.txt" "$text/tier3.txt" "$text/spare.txt")
 essays=("$text/tier1.txt" "$text/tier1.txt" "$text/tier2.txt")
 

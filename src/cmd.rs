@@ -62,7 +62,7 @@ fn check(command: &Command) {
     }
 }
 
-/// Exits with a usage error of a command.
+/// Exits with a usage error for a command.
 fn wrong(command: &str, kind: ErrorKind, message: String) -> ! {
     let mut all = Cli::command();
     all.build();

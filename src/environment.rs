@@ -7,8 +7,8 @@ use miette::miette;
 use crate::cli::Engine;
 use content::config::Config;
 
-/// Returns the date that is recorded in new essays, and after which seeds are not published yet:
-/// today's local date, or `SOURCE_DATE_EPOCH` for reproducible builds.
+/// Returns the date to record in new essays; seeds dated after it are not published yet. It is today's
+/// local date, or `SOURCE_DATE_EPOCH` for reproducible builds.
 pub fn today() -> miette::Result<Date> {
     let Some(epoch) = std::env::var_os("SOURCE_DATE_EPOCH") else {
         return Ok(jiff::Zoned::now().date());
@@ -24,10 +24,10 @@ pub fn today() -> miette::Result<Date> {
     })
 }
 
-/// Returns the API key that clients must send: from the flag, or else from `VENTI_API_KEY`.
+/// Returns the API key that clients must send: from the flag, otherwise from `VENTI_API_KEY`.
 ///
 /// # Errors
-/// If no client could send this key.
+/// Returns an error if no client could send this key.
 #[cfg(feature = "serve")]
 pub fn api_key(flag: Option<&str>) -> miette::Result<Option<String>> {
     let key = flag.map(Into::into).or_else(|| std::env::var_os("VENTI_API_KEY"));
@@ -39,11 +39,11 @@ pub fn api_key(flag: Option<&str>) -> miette::Result<Option<String>> {
     Ok(Some(key))
 }
 
-/// Sets the size of the global thread pool: from the flag, or else from the configuration, or else one
-/// thread per core. Must be called before any parallel work, because such work starts the pool.
+/// Sets the size of the global thread pool from the flag or the configuration; the default is one
+/// thread per core. Must be called before any parallel work, which would start the pool.
 ///
 /// # Errors
-/// If the pool already runs with another number of threads.
+/// Returns an error if the pool already runs with a different number of threads.
 pub fn use_threads(flags: &Engine, config: &Config) -> miette::Result<()> {
     let Some(threads) = flags.threads.map(usize::from).or(config.threads) else { return Ok(()) };
     match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {

@@ -77,7 +77,7 @@ pub fn open(
     Ok(if pins == Pins::Unpinned { models.without_lock() } else { models })
 }
 
-/// Prints a note, once per run, that the CPU is used although the program was built for a GPU.
+/// Prints a note, once per run, that a program built for a GPU is using the CPU.
 fn note_cpu_fallback(terminal: &Terminal, reason: &gpt2::Error) {
     static SAID: std::sync::Once = std::sync::Once::new();
     SAID.call_once(|| terminal.note(format_args!("writing on the CPU: {reason}")));

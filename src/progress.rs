@@ -17,7 +17,7 @@ pub struct EssayProgress<'t> {
 }
 
 impl<'t> EssayProgress<'t> {
-    /// Creates a bar for this number of essays; hidden if standard error is not a terminal.
+    /// Creates a bar for this number of essays; hidden if no progress is drawn.
     pub fn new(essays: usize, terminal: &'t Terminal) -> Self {
         let template = "   writing {bar:24} {pos}/{len} essays {msg}";
         let bar = terminal.progress_bar(essays, template);
@@ -64,7 +64,7 @@ impl<'t> EssayProgress<'t> {
         self.bar.set_message(message);
     }
 
-    /// Clears the bar and returns the time that the run took.
+    /// Clears the bar and returns the duration of the run.
     pub fn finish(self) -> Duration {
         self.bar.finish_and_clear();
         self.started.elapsed()

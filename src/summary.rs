@@ -189,7 +189,7 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// Returns the first few names and the number of the others.
+/// Returns the first few names and the number of the remaining ones.
 fn names(ids: &[EssayId]) -> String {
     const SHOWN: usize = 8;
     let shown: Vec<String> = ids.iter().take(SHOWN).map(ToString::to_string).collect();

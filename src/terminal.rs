@@ -14,13 +14,13 @@ const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const STRONG: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// Escape sequence that clears the progress line, which is then drawn again.
+/// Escape sequence that clears the progress line, which is redrawn after the message.
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
-/// Number of times that a progress bar is redrawn per second.
+/// Number of redraws of a progress bar per second.
 const FRAMES_PER_SECOND: u8 = 10;
 
-/// Prints messages as the flags and the environment require.
+/// Prints messages, following `--quiet`, `--color` and the environment.
 #[derive(Debug, Clone, Copy)]
 pub struct Terminal {
     quiet: bool,
@@ -30,8 +30,8 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Chooses how to print from the flags, `NO_COLOR`, `CLICOLOR_FORCE`, `TERM`, and whether standard
-    /// error is a terminal.
+    /// Chooses how to print, based on the flags, `NO_COLOR`, `CLICOLOR_FORCE`, `TERM`, and whether
+    /// standard error is a terminal.
     pub fn new(global: &Global) -> Self {
         let choice = match global.color {
             Color::Always => anstream::ColorChoice::Always,
@@ -46,7 +46,6 @@ impl Terminal {
         }
     }
 
-    /// Whether to draw progress.
     pub fn draws_progress(&self) -> bool {
         self.interactive && !self.quiet
     }
@@ -92,7 +91,7 @@ impl Terminal {
         self.say(format_args!("{clear}{DIM}{line}{DIM:#}"));
     }
 
-    /// Prints problems, each with the line it occurs in.
+    /// Prints problems with their source lines.
     pub fn problems(&self, problems: &Problems) {
         let _ = write!(anstream::stderr(), "{}", problems.render(self.color, width()));
     }
@@ -114,7 +113,7 @@ pub fn print(text: impl std::fmt::Display) -> miette::Result<()> {
     }
 }
 
-/// Returns the width to wrap at: `COLUMNS`, or else the width of the terminal, or else 80.
+/// Returns the width to wrap at: `COLUMNS`, otherwise the width of the terminal, otherwise 80.
 fn width() -> usize {
     let given = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let seen = || terminal_size::terminal_size_of(std::io::stderr()).map(|(w, _)| usize::from(w.0));

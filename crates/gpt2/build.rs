@@ -22,7 +22,7 @@ fn emulated() {
         .flag("-fno-strict-aliasing")
         .flag_if_supported("-Wno-unknown-pragmas")
         .flag_if_supported("-Wno-sign-compare")
-        // The emulator switches stacks with longjmp, which the fortified version rejects.
+        // The emulator switches stacks with longjmp, whose fortified version rejects this.
         .define("_FORTIFY_SOURCE", "0")
         .file("src/gpu/kernels/kernels.cu")
         .compile("emulated-gpu");
@@ -49,8 +49,8 @@ mod cuda {
     /// Minimum compute capability that the kernels require.
     const LEAST: u32 = 80;
 
-    /// Compute capabilities that get machine code: A100, RTX 30, RTX 40 and L4, H100, B200, and RTX 50.
-    /// Other GPUs use PTX, which the driver compiles on first use.
+    /// Compute capabilities compiled to machine code: A100, RTX 30, RTX 40 and L4, H100, B200, and RTX
+    /// 50. Other GPUs use PTX, which the driver compiles on first use.
     const CARDS: [u32; 6] = [80, 86, 89, 90, 100, 120];
 
     pub fn compile() {

@@ -1,5 +1,5 @@
-//! Recompiles when a file is added to the built-in theme: the macro that embeds the folder notices
-//! changes of its files, but no new ones.
+//! Recompiles the crate when a file is added to the built-in theme: the macro that embeds the
+//! folder notices changed files, but not new ones.
 
 fn main() {
     println!("cargo::rerun-if-changed=../../themes");

@@ -4,7 +4,7 @@ use clap::Args;
 use generator::{DevicePreference, DtypePreference};
 
 use super::engine::{device, dtype};
-use super::number::from_1_to;
+use super::number::{at_least_1, from_1_to};
 
 /// `venti bench`
 #[derive(Debug, Args)]
@@ -32,6 +32,9 @@ pub struct Bench {
     /// Number of tokens to write after each prompt
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = from_1_to::<1_000_000>())]
     pub new_tokens: usize,
+    /// Guidance scale; above 1, every text is computed in two contexts
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = at_least_1)]
+    pub guidance_scale: f64,
     /// Number of runs per measurement; the median is shown
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = from_1_to::<1000>())]
     pub repeat: usize,

@@ -12,6 +12,11 @@ pub fn not_negative(text: &str) -> Result<f64, String> {
     number(text, |number| number >= 0.0, "a number of at least 0")
 }
 
+/// Parses a number of at least 1.
+pub fn at_least_1(text: &str) -> Result<f64, String> {
+    number(text, |number| number >= 1.0, "a number of at least 1")
+}
+
 /// Parses a number of at least 0 and below 1.
 pub fn share(text: &str) -> Result<f64, String> {
     number(text, |number| (0.0..1.0).contains(&number), "a number of at least 0 and below 1")

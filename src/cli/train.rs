@@ -23,6 +23,9 @@ pub struct Train {
     )]
     #[arg(long, value_name = "MODEL", conflicts_with = "layers")]
     pub from: Option<String>,
+    /// Repeat layers of the base model until it has N; the model computes the same at first
+    #[arg(long, value_name = "N", conflicts_with = "layers", value_parser = from_1_to::<256>())]
+    pub grow: Option<usize>,
     /// Resume the run in DIR from its last save
     #[arg(long, conflicts_with = "force")]
     pub resume: bool,

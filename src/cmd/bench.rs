@@ -37,6 +37,7 @@ pub fn run(global: &Global, args: &Bench, terminal: &Terminal) -> Result<()> {
         model: identity.id,
         prompt_tokens: args.prompt_tokens,
         new_tokens: args.new_tokens,
+        guidance_scale: args.guidance_scale,
         repeat: args.repeat,
         batch_sizes: args.batch_size.clone(),
         packed: found.packed_in(&project.root),
@@ -67,7 +68,7 @@ fn engines(engine: Engine, dtypes: &[DtypePreference], device: &Device) -> Resul
     Ok(engines)
 }
 
-/// Describes what is being measured.
+/// Describes the current stage.
 fn stage_text(stage: BenchStage, model: &str) -> String {
     match stage {
         BenchStage::Load { dtype } => format!("{} · loading {model}", dtype.name()),

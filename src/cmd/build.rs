@@ -10,7 +10,7 @@ use crate::summary::Summary;
 use crate::terminal::{Terminal, print};
 use site::output::Output;
 
-/// Name of the program in pages and feeds.
+/// Program name and version, shown in pages and feeds.
 pub const GENERATOR: &str = concat!("venti ", env!("CARGO_PKG_VERSION"));
 
 /// Hash of the program's sources.
@@ -68,7 +68,7 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
     } else {
         summary.say(terminal);
     }
-    // The process is about to exit, so do not free the texts one by one, which would take a while.
+    // The process is about to exit, so skip freeing the texts one by one, which would take a while.
     std::mem::forget((seeds, written, built));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `venti check`: reports everything that is wrong with the built site.
+//! `venti check`: reports problems with the built site.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -87,7 +87,7 @@ fn project_findings(
     findings
 }
 
-/// Prints the findings file by file, each with the line it refers to.
+/// Prints the findings file by file, each with its source line.
 fn show(root: &Path, findings: &[Finding], strict: bool, terminal: &Terminal) {
     for of_file in findings.chunk_by(|a, b| a.places[0].file == b.places[0].file) {
         let shown = of_file.iter().filter(|finding| {
@@ -103,8 +103,8 @@ fn show(root: &Path, findings: &[Finding], strict: bool, terminal: &Terminal) {
     }
 }
 
-/// Converts a finding into a problem at the finding's first place. The message adds the number of other
-/// places.
+/// Converts a finding into a problem at the finding's first location. The message adds the number of
+/// other locations.
 fn problem(finding: &Finding, text: Option<&str>) -> Problem {
     let place = &finding.places[0];
     let message = format!("{}{}", finding.message, finding.elsewhere());

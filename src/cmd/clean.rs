@@ -26,7 +26,7 @@ pub fn run(site: &Workspace, args: &Clean, terminal: &Terminal) -> miette::Resul
             content::fs::remove_file(path)?;
         }
     }
-    terminal.did("removed", format_args!("{} files of the site and the caches", changes.removed));
+    terminal.did("removed", format_args!("{} site files and the caches", changes.removed));
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-//! `venti eval`: evaluates models side by side: how well they predict a text, the quality of their
-//! essays, and their biases about people.
+//! `venti eval`: compares models by how well they predict a text, the quality of their essays, and
+//! their biases about people.
 
 use std::path::PathBuf;
 
@@ -93,7 +93,7 @@ fn essay_options(args: &Eval, config: &Config) -> Result<EssayOptions> {
     })
 }
 
-/// Whether a part is to be measured.
+/// Whether to measure a part.
 fn is_wanted(args: &Eval, part: EvalPart) -> bool {
     args.only.is_empty() || args.only.contains(&part)
 }
@@ -101,7 +101,7 @@ fn is_wanted(args: &Eval, part: EvalPart) -> bool {
 /// Checks that the flags can be combined.
 ///
 /// # Errors
-/// A message that names the missing or unused flag.
+/// Returns a message that names the missing or unused flag.
 pub fn check(args: &Eval) -> Result<(), String> {
     let is_wanted = |part| is_wanted(args, part);
     if args.corpus.is_empty() && args.only.contains(&EvalPart::Prediction) {
@@ -118,7 +118,7 @@ pub fn check(args: &Eval) -> Result<(), String> {
     }
 }
 
-/// A progress bar that shows what is being measured.
+/// A progress bar that shows the current measurement.
 struct EvalBar<'a> {
     bar: ProgressBar,
     model: &'a str,

@@ -119,8 +119,8 @@ fn one_text(
     Ok(())
 }
 
-/// Returns the settings for one text. There is only one candidate unless more are requested, so that
-/// the text can be streamed.
+/// Returns the settings for one text. By default, there is only one candidate, so that the text can be
+/// streamed.
 fn settings(site: Generation, args: &Generate) -> Generation {
     let mut flags = args.generation.overrides.clone();
     flags.candidates = Some(flags.candidates.unwrap_or(1));

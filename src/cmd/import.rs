@@ -1,5 +1,5 @@
-//! `venti import`: turns a list of quotes into seeds, all or none: the whole file is read and every
-//! seed is checked before the first is written.
+//! `venti import`: turns a list of quotes into seeds. The whole file is read and every seed is checked
+//! before the first is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -59,8 +59,8 @@ impl Tags {
     }
 }
 
-/// An entry of a JSON list, or a value of a JSON object such as `{"phrase_0": "…"}`. Older notebooks
-/// wrote such objects.
+/// An entry of a JSON list, or a value of a JSON object such as `{"phrase_0": "…"}`, the format of
+/// older notebooks.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum JsonItem {
@@ -118,7 +118,7 @@ pub fn run(
 /// determines the format.
 ///
 /// # Errors
-/// If the file cannot be read, does not match the format, or contains no quote.
+/// Returns an error if the file cannot be read, does not match the format, or contains no quote.
 pub fn read(file: &Path, format: Option<ImportFormat>) -> miette::Result<Vec<Item>> {
     let text = String::from_utf8(content::fs::read(file)?).map_err(|e| {
         miette!(
@@ -137,7 +137,7 @@ pub fn read(file: &Path, format: Option<ImportFormat>) -> miette::Result<Vec<Ite
     Ok(items)
 }
 
-/// Returns the format for the extension of a file.
+/// Determines the format from the file extension.
 fn format_of(path: &Path) -> miette::Result<ImportFormat> {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
@@ -246,7 +246,7 @@ fn present(field: Option<String>) -> Option<String> {
     field.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Returns a form that is equal for quotes that differ only in whitespace and case.
+/// Normalises whitespace and case, to detect duplicate quotes.
 fn comparable(quote: &str) -> String {
     quote.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }

@@ -16,14 +16,14 @@ const FILES: [(&str, &str); 7] = [
     (".github/workflows/pages.yml", include_str!("init/pages.yml")),
 ];
 
-/// The line of `venti.yaml` that is replaced with the title of the new site.
+/// The line of `venti.yaml` to replace with the title of the new site.
 const TITLE: &str = "title: My Thinkpieces";
 
 /// Writes the files of a new site. Never overwrites a file.
 pub fn run(args: &Init, terminal: &Terminal) -> miette::Result<()> {
     if let Some((name, _)) = FILES.iter().find(|(name, _)| args.dir.join(name).exists()) {
         return Err(miette!(
-            help = "choose another folder, or move the file away",
+            help = "choose another folder, or move the file elsewhere",
             "{} already exists",
             args.dir.join(name).display()
         ));

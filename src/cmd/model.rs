@@ -168,7 +168,7 @@ fn source(pin: &Pin) -> String {
     }
 }
 
-/// Returns a short form of a pin: the start of the commit or of the hash of the weights.
+/// Returns a short form of a pin: the first digits of the commit or of the hash of the weights.
 fn place(pin: &Pin) -> &str {
     let full = match &pin.source {
         Source::Hub { commit, .. } => commit,

@@ -1,4 +1,4 @@
-//! `venti serve`: a preview of the site that is rebuilt on every change.
+//! `venti serve`: previews the site and rebuilds it on every change.
 
 mod process;
 mod sources;
@@ -108,18 +108,18 @@ fn report(terminal: &Terminal, event: BuildEvent<'_>) {
         BuildEvent::Fixed => terminal.did("fixed", "the preview is current"),
         BuildEvent::Failed(problem) => terminal.say(format_args!("{problem}\n")),
         BuildEvent::Unwatched(reason) => terminal.warn(format_args!(
-            "cannot watch all files ({reason}); to rebuild after other changes, save venti.yaml"
+            "cannot watch some files ({reason}); save venti.yaml to rebuild after changing them"
         )),
     }
 }
 
-/// Builds the site whenever something changes.
+/// Builds the site on every change.
 struct Builder {
     place: SiteLocation,
     shown: VisibleSeeds,
     /// The files that the site is built from.
     watched: Watched,
-    /// Channel to the essay writer, which gets the content that each successful build has read.
+    /// Sends the content of each successful build to the essay writer.
     loaded: Sender<Content>,
 }
 
@@ -134,7 +134,7 @@ impl Builder {
         last: &SiteSnapshot,
         watch: &mut dyn FnMut(Watched),
     ) -> miette::Result<BuiltSite> {
-        // Files are watched before they are read, so that no change goes unnoticed.
+        // Watch files before reading them, so that no change goes unnoticed.
         watch(self.watched.clone());
         let project = self.place.open()?;
         let watched = self.sources(&project);
@@ -144,7 +144,7 @@ impl Builder {
         }
         let content = Content::load(project)?;
         let built = build(&content, self.shown, last)?;
-        // Sending fails if no writer is running, and then nothing needs to be done.
+        // Sending fails only if the essay writer has stopped, and then there is nothing to write.
         let _ = self.loaded.send(content);
         Ok(built)
     }
@@ -182,7 +182,7 @@ fn build(content: &Content, shown: VisibleSeeds, last: &SiteSnapshot) -> miette:
     })
 }
 
-/// Returns the essays that are requested by seeds but not written yet.
+/// Returns the essays that seeds request but that are not written yet.
 fn missing(input: &site::Input<'_>) -> PendingEssays {
     let seeds = input.seeds.iter().filter(|seed| input.drafts || !seed.draft);
     let takes = seeds.flat_map(|seed| seed.takes.iter().map(move |take| (seed, take.number)));

@@ -28,7 +28,7 @@ pub fn run(global: &Global, args: &Train, terminal: &Terminal) -> Result<()> {
     let skipped = corpus.skipped;
     let mut run = prepare(global, args, folder, corpus, terminal)?;
     if run.starts_over() {
-        terminal.note("the run was never saved, so it starts over");
+        terminal.note("no save found; starting over");
     }
     if skipped > 0 {
         let skipped = count(skipped, "file");
@@ -97,7 +97,8 @@ fn base_model(args: &Train, project: &Project, models: &mut Gpt2Models) -> Resul
     let identity = models.identity(name)?;
     let checkpoint = Box::new(models.find(name)?.open()?);
     let weights = identity.weights.get(..16).unwrap_or(&identity.weights);
-    Ok(BaseModel::Checkpoint { checkpoint, id: format!("{} ({weights})", identity.id) })
+    let id = format!("{} ({weights})", identity.id);
+    Ok(BaseModel::Checkpoint { checkpoint, id, layers: args.grow })
 }
 
 fn options(args: &Train, folder: RunFolder) -> Result<RunOptions> {

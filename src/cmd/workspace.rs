@@ -63,8 +63,8 @@ impl Workspace {
         Ok(store.load()?)
     }
 
-    /// Writes new seeds, all or none, and returns their paths relative to the current folder. A seed
-    /// without a slug gets one from its title or quote.
+    /// Checks new seeds, then writes them. Returns their paths, relative to the current folder where
+    /// possible. A seed without a slug gets one from its title or quote.
     pub fn add_seeds(
         &self,
         existing: &[Seed],

@@ -1,4 +1,4 @@
-//! Planning, writing and timing essays, shared by `build` and `generate`.
+//! Plans, writes and times essays, for `build` and `generate`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -28,7 +28,6 @@ pub struct WriteOutcome {
     pub essays: Essays,
 }
 
-/// All essays of a store.
 type Essays = BTreeMap<EssayId, Stored>;
 
 /// A request to write essays: which ones, and how.
@@ -57,8 +56,8 @@ impl WriteRequest<'_> {
 }
 
 /// Writes the essays that are missing in `stored`, out of date, or to be rewritten. If there are any,
-/// it first calls `first_build` with the existing essays, so that rendering errors appear before minutes
-/// are spent on writing.
+/// it first calls `first_build` with the existing essays, so that rendering errors appear before
+/// minutes are spent on writing.
 pub fn write(
     site: &Workspace,
     seeds: &[Seed],

@@ -15,7 +15,7 @@ const WEIGHTS: &[u8] = include_bytes!("../../models/venti-mini/model.safetensors
 /// Returns the pin of the embedded model.
 ///
 /// # Errors
-/// If the model's settings are invalid.
+/// Returns an error if the model's settings are invalid.
 pub fn pin() -> miette::Result<Pin> {
     Ok(Pin {
         source: Source::Embedded,
@@ -30,7 +30,7 @@ pub fn pin() -> miette::Result<Pin> {
 /// Opens the embedded model.
 ///
 /// # Errors
-/// If a file is invalid.
+/// Returns an error if a file is invalid.
 pub fn checkpoint() -> miette::Result<Checkpoint> {
     Checkpoint::from_bytes(CONFIG, TOKENIZER, WEIGHTS).into_diagnostic()
 }
@@ -41,7 +41,6 @@ fn weights_hash() -> String {
     hash(&[CONFIG, WEIGHTS])
 }
 
-/// Returns the BLAKE3 hash of the tokenizer.
 fn tokenizer_hash() -> String {
     hash(&[TOKENIZER])
 }

@@ -17,13 +17,13 @@ pub struct Snapshot {
 pub enum Reach {
     /// Only in the cache.
     Cache,
-    /// In the cache, then on the hub for files that are missing.
+    /// In the cache, then on the hub for missing files.
     Missing,
     /// On the hub, for the latest commit.
     Latest,
 }
 
-/// Short names of models and the repositories that they stand for.
+/// Short names of models, with the repositories that they stand for.
 #[cfg(feature = "hub")]
 pub const ALIASES: &[(&str, &str)] = &gpt2::hub::ALIASES;
 #[cfg(not(feature = "hub"))]

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use content::fs;
 
-/// Settings of the hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubSettings {
     /// URL of the hub, without a trailing slash: `HF_ENDPOINT`.
@@ -22,7 +21,7 @@ impl HubSettings {
     /// Reads the variables through `variable`. An empty variable counts as unset.
     ///
     /// # Errors
-    /// If the token file exists but cannot be read.
+    /// Returns an error if the token file exists but cannot be read.
     pub fn from_environment(
         variable: impl Fn(&str) -> Option<String>,
         offline: bool,

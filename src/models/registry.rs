@@ -8,8 +8,8 @@
 //! | hub | by the lock: a commit | by `venti model update` |
 //!
 //! Modification times mean nothing on a machine that has not hashed a folder yet, for example after a
-//! fresh checkout. There, the lock is trusted while the files have the pinned sizes. Once per run,
-//! weights are hashed before they are used to write.
+//! fresh checkout. There, the lock is trusted while the files have the pinned sizes. Weights are hashed
+//! once per run, before they are used to write.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -42,9 +42,9 @@ pub struct Gpt2Models {
     used: BTreeMap<String, Pin>,
     /// The models that this run has hashed.
     hashed: BTreeMap<String, ResolvedModel>,
-    /// Whether to store no pins.
+    /// Skip storing pins.
     without_lock: bool,
-    /// The device to run on, opened at its first use.
+    /// The device to run on, opened on first use.
     device: Option<gpt2::Device>,
     /// Called with the reason if the program was built for a GPU but cannot use one.
     without_gpu: Box<dyn Fn(&gpt2::Error)>,
@@ -61,7 +61,7 @@ impl Gpt2Models {
     /// Creates the models of the project in `root`.
     ///
     /// # Errors
-    /// If `venti.lock` is invalid.
+    /// Returns an error if `venti.lock` is invalid.
     pub fn new(
         root: &Path,
         engine: Engine,
@@ -84,7 +84,7 @@ impl Gpt2Models {
         })
     }
 
-    /// Turns pins off, for use outside a project.
+    /// Disables pins, for use outside a project.
     #[must_use]
     pub fn without_lock(self) -> Self {
         Self { without_lock: true, ..self }
@@ -103,7 +103,7 @@ impl Gpt2Models {
         Self { without_gpu: Box::new(without_gpu), ..self }
     }
 
-    /// Returns the device to run on, and opens it at the first call.
+    /// Returns the device to run on, opening it on first use.
     ///
     /// # Errors
     /// See [`Engine::device`].
@@ -118,7 +118,6 @@ impl Gpt2Models {
         Ok(self.device.insert(device).clone())
     }
 
-    /// Returns the settings that models run with.
     pub fn engine(&self) -> Engine {
         self.engine
     }
@@ -131,7 +130,7 @@ impl Gpt2Models {
     /// Pins the current version of `model`. Returns the old and the new pin.
     ///
     /// # Errors
-    /// If the model is unavailable.
+    /// Returns an error if the model is unavailable.
     pub fn update(&mut self, model: &str) -> miette::Result<(Option<Pin>, Pin)> {
         let before = self.lock.models.get(model).cloned();
         let found = self.resolve(model, None, Reach::Latest)?;
@@ -144,7 +143,7 @@ impl Gpt2Models {
     /// already hashed them and they are unchanged.
     ///
     /// # Errors
-    /// If the files are unavailable or differ from the pin.
+    /// Returns an error if the files are unavailable or differ from the pin.
     pub fn find(&mut self, model: &str) -> miette::Result<ResolvedModel> {
         if let Some(hashed) = self.unchanged(model) {
             return Ok(hashed.clone());
@@ -206,7 +205,7 @@ impl Gpt2Models {
         self.hashed.get(model).filter(|hashed| hashed.is_unchanged())
     }
 
-    /// Records a model that was hashed, and pins it.
+    /// Records a hashed model, and pins it.
     fn set_pin(&mut self, model: &str, found: &ResolvedModel) -> miette::Result<()> {
         self.hashed.insert(model.to_owned(), found.clone());
         if self.without_lock {
@@ -231,7 +230,7 @@ impl Gpt2Models {
                     sizes.eq(pin.files.iter().map(|(name, file)| (name, file.size)))
                         && self.known_stamps.get(model).is_none_or(|known| *known == now)
                 }
-                // A missing folder is an error only when something is to be written.
+                // A missing folder is an error only if essays have to be written.
                 Err(_) => true,
             },
             // The name now refers to another kind of model.

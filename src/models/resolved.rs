@@ -25,7 +25,7 @@ impl ResolvedModel {
     /// Returns the embedded model.
     ///
     /// # Errors
-    /// If this program was built without an embedded model.
+    /// Returns an error if this program was built without an embedded model.
     pub fn embedded() -> miette::Result<Self> {
         Ok(Self { pin: embedded::pin()?, files: None, stamps: Stamps::new() })
     }
@@ -33,7 +33,7 @@ impl ResolvedModel {
     /// Hashes the checkpoint in `dir`.
     ///
     /// # Errors
-    /// If a file is missing, invalid or unreadable.
+    /// Returns an error if a file is missing, invalid or unreadable.
     pub fn hash(source: Source, dir: &Path) -> miette::Result<Self> {
         let files = CheckpointFiles::find(dir).into_diagnostic()?;
         // Take the stamps before hashing, so that a change during hashing is noticed.
@@ -88,10 +88,10 @@ impl ResolvedModel {
         root.join(SCRATCH).join("packed").join(&self.pin.weights)
     }
 
-    /// Opens the checkpoint. Tensors are read later, when they are loaded.
+    /// Opens the checkpoint. Tensors are read only when they are loaded.
     ///
     /// # Errors
-    /// If a file is invalid.
+    /// Returns an error if a file is invalid.
     pub fn open(&self) -> miette::Result<Checkpoint> {
         match &self.files {
             Some(files) => Checkpoint::from_files(files).into_diagnostic(),

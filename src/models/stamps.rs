@@ -1,4 +1,4 @@
-//! `.venti/models.json`: the size and modification time of each file in a model's folder when the file
+//! `.venti/models.json`: the size and modification time of each file in a model folder when the file
 //! was last hashed, so that it is hashed again only after a change. Not committed, because modification
 //! times differ between checkouts.
 
@@ -19,15 +19,14 @@ pub struct KnownStamps {
 }
 
 impl KnownStamps {
-    /// Reads the stamps of the project in `root`. A malformed file counts as empty; the models are then
-    /// hashed again.
+    /// Reads the stamps of the project in `root`. A malformed file counts as empty, so that the models
+    /// are hashed again.
     pub fn read(root: &Path) -> fs::Result<Self> {
         let path = root.join(SCRATCH).join("models.json");
         let text = fs::read_if_there(&path)?.unwrap_or_default();
         Ok(Self { path, models: serde_json::from_slice(&text).unwrap_or_default() })
     }
 
-    /// Returns the stamps of a model.
     pub fn get(&self, model: &str) -> Option<&Stamps> {
         self.models.get(model)
     }

@@ -2,7 +2,7 @@
 
 use crate::project::{Project, stderr, stdout};
 
-/// Creates a built site that has one page with this body.
+/// Creates a built site with a single page that has this body.
 fn built(body: &str) -> Project {
     let project = Project::new("title: A Site\nbase_url: https://venti.example\n");
     let page = format!(

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::project::{Project, stderr, stdout};
 
-/// Flags for essays so short that they are fast to write.
+/// Flags for short essays, which are fast to write.
 const SHORT: [&str; 8] =
     ["--prompts", "quotes.txt", "--min-words", "5", "--max-new-tokens", "60", "--candidates", "2"];
 
@@ -93,7 +93,7 @@ fn the_table_has_a_column_per_model() {
     };
     assert_eq!(line("parameters").len(), 2);
     assert_eq!(line("  nats per token").len(), 2);
-    // The windows have the smaller context length of the two models.
+    // The windows use the smaller context length of the two models.
     assert!(said.contains("in windows of 64 tokens"), "{said}");
     assert!(said.contains("bias in nats") && !said.contains("essays from"), "{said}");
 
@@ -103,7 +103,7 @@ fn the_table_has_a_column_per_model() {
             "`--context` can be at most 64",
         ),
         (&["tiny", "--only", "bias"], "skip the bias probe with `--only prediction`"),
-        (&["tiny", "--only", "essays", SHORT[0], SHORT[1]], "choose a model with more positions"),
+        (&["tiny", "--only", "essays", SHORT[0], SHORT[1]], "choose a model with a longer context"),
     ] {
         let refused = project.fails(&[&["eval"], args].concat(), 1);
         assert!(refused.contains(said), "{refused}");

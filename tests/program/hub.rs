@@ -30,7 +30,7 @@ fn a_model_is_downloaded_once_and_pinned() {
     let lock = project.read("venti.lock");
     assert!(lock.contains("repo: ada/mini") && lock.contains(&mini().commit), "{lock}");
 
-    // The same weights write the same text, whatever their source.
+    // The same weights write the same text, regardless of their source.
     let embedded = Project::new(SMALL);
     embedded.seed("seed-1", QUOTE);
     embedded.run(&["build"]);

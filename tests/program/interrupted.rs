@@ -24,8 +24,7 @@ fn a_killed_build_is_completed_by_the_next() {
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        // The kills are spread over a whole build: while loading, writing and rendering, and after its
-        // end.
+        // Spread the kills over a whole build: while loading, writing and rendering, and after it ends.
         std::thread::sleep(Duration::from_millis(8 * moment));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -71,7 +70,7 @@ fn a_killed_render_leaves_each_file_old_or_new() {
     assert_eq!(project.tree("output"), old);
 }
 
-/// Returns the files of the site without Venti's own records, which a kill may leave incomplete.
+/// Returns the site's files without Venti's own records, which a kill may leave incomplete.
 fn whole_files(project: &Project) -> impl Iterator<Item = (String, Vec<u8>)> {
     project.tree("output").into_iter().filter(|(name, _)| !name.starts_with(".venti/"))
 }

@@ -2,7 +2,7 @@
 
 use crate::project::{Project, SMALL};
 
-/// An invalid seed, the place of the mistake, and part of the message.
+/// An invalid seed, the position of the mistake, and part of the message.
 const SEEDS: [(&str, &str, &str); 15] = [
     ("---\nquot: \"Typo.\"\n---\n", "seed.md:2:1", "quote"),
     ("---\nquote: 3\n---\n", "seed.md:2:8", "text"),
@@ -21,7 +21,7 @@ const SEEDS: [(&str, &str, &str); 15] = [
     ("---\nquote: A.\n", "seed.md:1:1", "---"),
 ];
 
-/// An invalid configuration, the place of the mistake, and part of the message.
+/// An invalid configuration, the position of the mistake, and part of the message.
 const CONFIGS: [(&str, &str, &str); 10] = [
     ("", "venti.yaml", "title"),
     ("title: A\ntagelline: x\n", "venti.yaml:2:1", "tagline"),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::project::Project;
 
-/// Creates a folder with a few pages of text that is repetitive enough to be learned.
+/// Creates a folder with a few pages of text, repetitive enough to be learned.
 fn with_texts() -> Project {
     let project = Project::empty();
     for page in 0..12 {
@@ -21,7 +21,7 @@ fn with_texts() -> Project {
     project
 }
 
-/// Flags for a model so small that a step takes almost no time.
+/// Flags for a model so small that steps take almost no time.
 const TINY: [&str; 12] = [
     "train",
     "texts",
@@ -74,9 +74,14 @@ fn a_model_from_scratch_is_written_with_card_record_and_curve() {
     assert!(!written.stdout.is_empty());
     // Training can use the model, too.
     let again = ["train", "texts", "--from", "model", "--out", "tuned", "--steps", "2"];
-    let output = project.run(&again);
+    let output = project.run(&[&again[..], &["--grow", "3"]].concat());
     assert!(output.status.success(), "{}", text(&output));
-    assert!(project.read("tuned/README.md").contains("| Base model | "));
+    let card = project.read("tuned/README.md");
+    assert!(card.contains("grown to 3 layers |") && card.contains("GPT-2: 3 layers"), "{card}");
+    let refused = ["train", "texts", "--from", "tuned", "--out", "less", "--grow", "2"];
+    let output = project.run(&refused);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("the model already has 3 layers"), "{}", text(&output));
 }
 
 #[test]

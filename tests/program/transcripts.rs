@@ -1,4 +1,4 @@
-//! Runs the transcripts in `tests/cmd/`, which pin the program's output word for word. Each can have an
+//! Runs the transcripts in `tests/cmd/`, which pin the program's output word for word. Each may have an
 //! initial folder (`.in`) and an expected one (`.out`).
 
 #[test]

@@ -1,5 +1,5 @@
-//! The configuration in `venti.yaml`. Optional keys have defaults, and every mistake is reported with
-//! its line.
+//! The configuration in `venti.yaml`. Optional keys have defaults, and mistakes are reported with their
+//! line.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,12 +20,12 @@ pub use read::model_name;
 pub struct Config {
     pub title: String,
     pub tagline: String,
-    /// Absolute `http(s)` URL without a trailing slash, required by feeds, sitemap, canonical links and
-    /// cards.
+    /// Absolute `http(s)` URL without a trailing slash, required for feeds, the sitemap, canonical
+    /// links and cards.
     pub base_url: Option<String>,
     /// BCP 47 language tag.
     pub language: String,
-    /// The author whose pen name signs the site.
+    /// The pen name that signs the essays.
     pub author: Author,
     pub theme: String,
     /// A CSS colour (`#rrggbb`) that replaces the theme's accent colour.
@@ -57,13 +57,12 @@ pub struct Config {
     pub blocklist: Vec<String>,
     pub publish: Publish,
 
-    /// Number of thinkpieces per page of a list.
+    /// Number of thinkpieces per list page.
     pub paginate: usize,
     /// Maximum number of entries per feed.
     pub feed_limit: usize,
     pub words_per_minute: usize,
-    /// Whether to draw a preview image for each page, which is shown when somebody shares a link to the
-    /// page.
+    /// Whether to draw a preview image for each page, shown where links to the page are shared.
     pub social_cards: bool,
     pub minify: bool,
     /// Whether to ask search engines not to index the site.
@@ -89,7 +88,7 @@ pub struct Fonts {
     pub sans: Option<String>,
 }
 
-/// An entry in the menu.
+/// An entry in the navigation menu.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NavEntry {
     pub name: String,

@@ -79,7 +79,7 @@ pub struct FrontMatter {
     /// Whether a person has reviewed the essay; see `publish: reviewed` in `venti.yaml`.
     #[serde(default)]
     pub reviewed: bool,
-    /// Why the essay failed the quality checks; `None` if it passed.
+    /// Reason why the essay failed the quality checks; `None` if it passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flagged: Option<String>,
 
@@ -101,7 +101,7 @@ pub struct FrontMatter {
     pub round: u32,
     /// Number of the kept candidate within its round, from 1.
     pub candidate: u32,
-    /// Version of the generator, raised when the same inputs would give a different text.
+    /// Version of the generation algorithm, raised when the same inputs would give a different text.
     pub revision: u32,
     /// Program and version, such as `venti 0.1.0`.
     pub engine: String,
@@ -118,8 +118,8 @@ pub struct FrontMatter {
     pub key: String,
     /// BLAKE3 hash of the inputs that the seed provides. If the hash differs, the seed has changed.
     pub seed_hash: String,
-    /// The [`Essay::content_hash`] when the essay was sealed. If the current hash differs, a person has
-    /// edited the essay.
+    /// The [`Essay::content_hash`] at the time the essay was sealed. If the current hash differs, a
+    /// person has edited the essay.
     pub hash: String,
 }
 
@@ -134,7 +134,7 @@ impl Essay {
     pub fn content_hash(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         let title = normalised(&self.front.title);
-        // Hash the length first to separate the title from the body.
+        // Hash the length first, to separate the title from the body.
         hasher.update(&(title.len() as u64).to_le_bytes());
         hasher.update(title.as_bytes());
         hasher.update(normalised(&self.body).as_bytes());
@@ -160,7 +160,7 @@ impl Essay {
         self
     }
 
-    /// Records the hash by which later edits are detected.
+    /// Records the hash used to detect later edits.
     #[must_use]
     pub fn seal(mut self) -> Self {
         self.front.hash = self.content_hash();
@@ -183,7 +183,7 @@ impl Essay {
     }
 }
 
-/// Normalises a text: LF line endings, no trailing whitespace, no empty lines at the start or end.
+/// Normalises text: LF line endings, no trailing whitespace, no blank lines at the start or end.
 fn normalised(text: &str) -> String {
     let text = file::with_lf(text);
     let mut normal = String::with_capacity(text.len());

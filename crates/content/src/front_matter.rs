@@ -14,7 +14,7 @@ pub struct Parts {
 }
 
 /// Splits `text` into front matter and body; `path` is where the text was read from. A byte order mark
-/// and empty lines may precede the front matter. Line endings may be LF or CRLF.
+/// and blank lines may precede the front matter. Line endings may be LF or CRLF.
 pub fn split(path: &Path, text: &str) -> Result<Parts, Problem> {
     let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let mut opened: Option<Range<usize>> = None;

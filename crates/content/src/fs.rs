@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// An IO error and the path it happened at.
+/// An I/O error and the path it occurred at.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}", path.display())]
 pub struct Error {
@@ -28,7 +28,7 @@ impl miette::Diagnostic for Error {}
 /// The result of a file operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Adds the action and the path to an IO error: `.map_err(fs::error("read", path))`.
+/// Adds the action and the path to an I/O error: `.map_err(fs::error("read", path))`.
 pub fn error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error { action, path, source }
@@ -55,7 +55,7 @@ pub struct Opened {
     pub metadata: Metadata,
 }
 
-/// Opens an existing file.
+/// Opens a file for reading.
 pub fn open(path: &Path) -> Result<Opened> {
     let file = File::open(path).map_err(error("read", path))?;
     let metadata = file.metadata().map_err(error("read", path))?;
@@ -63,19 +63,19 @@ pub fn open(path: &Path) -> Result<Opened> {
 }
 
 impl Opened {
-    /// Reads the file. `path` is the path under which it was opened, for use in errors.
+    /// Reads the file. Errors name `path`, the path that the file was opened with.
     pub fn read(self, path: &Path) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.read_into(path, &mut bytes)?;
         Ok(bytes)
     }
 
-    /// Appends the content of the file to `bytes`. `path` is the path under which the file was opened,
-    /// for use in errors.
+    /// Appends the content of the file to `bytes`. Errors name `path`, the path that the file was
+    /// opened with.
     pub fn read_into(self, path: &Path, bytes: &mut Vec<u8>) -> Result<()> {
         bytes.reserve(usize::try_from(self.metadata.len()).unwrap_or_default());
-        // `take` prevents `read_to_end` from querying the size again. It sets no limit, because the
-        // file may have grown in the meantime.
+        // `take` keeps `read_to_end` from querying the size again. It sets no limit, because the file
+        // may have grown since it was opened.
         self.file.take(u64::MAX).read_to_end(bytes).map_err(error("read", path))?;
         Ok(())
     }
@@ -106,7 +106,7 @@ impl Stamp {
     /// Returns the current stamp of a file.
     ///
     /// # Errors
-    /// If the file cannot be accessed, or the file system records no modification times.
+    /// Returns an error if the file cannot be accessed, or its modification time is not recorded.
     pub fn of(path: &Path) -> Result<Self> {
         let no_time =
             || error("read the modification time of", path)(ErrorKind::Unsupported.into());
@@ -136,8 +136,8 @@ pub fn file_names(dir: &Path) -> Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in entries(dir)? {
         let kind = entry.file_type().map_err(error("list", dir))?;
-        // A directory entry states the type of a file or folder, but not of the target of a symbolic
-        // link.
+        // A directory entry tells files from folders, but does not give the type of a symbolic link's
+        // target.
         let is_folder = if kind.is_symlink() { entry.path().is_dir() } else { kind.is_dir() };
         if !is_folder {
             names.push(entry.file_name());
@@ -147,9 +147,9 @@ pub fn file_names(dir: &Path) -> Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// Returns the files under a folder, at any depth. Each file has its `/`-separated path within the
-/// folder, by which the files are sorted, and its path on disk. Skips hidden files and folders. Empty
-/// if the folder does not exist.
+/// Returns the files under a folder, at any depth: the `/`-separated path within the folder, which is
+/// the sort key, and the path on disk. Skips hidden files and folders. Empty if the folder does not
+/// exist.
 pub fn files_under(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
     let mut folders = vec![(String::new(), dir.to_owned())];
@@ -191,13 +191,13 @@ pub fn open_or_create(path: &Path) -> Result<File> {
     options.open(path).map_err(error("open", path))
 }
 
-/// Prefix of the names of temporary files. A random part and [`TEMPORARY_END`] follow.
+/// Prefix of temporary file names. A random part and [`TEMPORARY_END`] follow.
 const TEMPORARY_START: &str = ".venti-";
-/// Suffix of the names of temporary files.
+/// Suffix of temporary file names.
 const TEMPORARY_END: &str = ".tmp";
 
-/// Writes a file completely or not at all: writes a temporary file next to it, calls fsync, and renames
-/// the temporary file.
+/// Writes a file atomically: writes a temporary file next to it, calls fsync, and renames the temporary
+/// file into place.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let file = write_beside(path, bytes)?;
     file.as_file().sync_all().map_err(error("write", path))?;
@@ -222,15 +222,15 @@ fn write_beside(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
-/// Whether `name` is the name of a temporary file of [`write_atomic`]. If no process is writing, such a
-/// file was left behind by a killed process.
+/// Whether `name` is that of a temporary file from [`write_atomic`]. If no process is writing, the file
+/// was left behind by a killed process.
 pub fn is_temporary(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(TEMPORARY_START.as_bytes()) && name.ends_with(TEMPORARY_END.as_bytes())
 }
 
 /// Makes a temporary file readable by others, as far as the umask allows. Temporary files are private
-/// by default, but the web server is rarely the user who built the site.
+/// by default, but the web server rarely runs as the user who built the site.
 fn readable<'a, 'b>(
     builder: &'a mut tempfile::Builder<'b, 'b>,
 ) -> &'a mut tempfile::Builder<'b, 'b> {
@@ -305,7 +305,7 @@ pub fn sync_tree(dir: &Path, count: usize) -> Result<()> {
 }
 
 /// Flushes the directory entries of the given folders to disk. All folders must be on one file system.
-/// Does nothing on Windows, which has no such call but journals its file systems.
+/// Does nothing on Windows, which has no such call but uses journaling file systems.
 pub fn sync_dirs(dirs: &BTreeSet<PathBuf>) -> Result<()> {
     match dirs.first() {
         Some(any) if flushed_together(dirs.len()) => flush_file_system(any),
@@ -316,14 +316,14 @@ pub fn sync_dirs(dirs: &BTreeSet<PathBuf>) -> Result<()> {
     }
 }
 
-/// Whether to flush the whole file system instead of `count` single files or folders. This may also
+/// Whether to flush the whole file system instead of `count` individual files or folders. This may also
 /// flush the data of other programs, but is faster: 10,000 small files took 0.2 s together and 27 s one
 /// by one.
 fn flushed_together(count: usize) -> bool {
     cfg!(target_os = "linux") && count >= 32
 }
 
-/// Flushes the file system that holds a path.
+/// Flushes the file system that contains a path.
 #[cfg(target_os = "linux")]
 fn flush_file_system(any: &Path) -> Result<()> {
     let file = File::open(any).map_err(error("open", any))?;
@@ -344,12 +344,12 @@ fn flush_file_system(_: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Renames a file atomically, replacing any file with the new name.
+/// Renames a file atomically, replacing any existing file at `to`.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(error("replace", to))
 }
 
-/// Renames a folder. Fails if the new name exists.
+/// Renames a folder. Fails if `to` exists.
 pub fn rename_dir(from: &Path, to: &Path) -> Result<()> {
     if stat(to)?.is_some() {
         return Err(error("create", to)(ErrorKind::AlreadyExists.into()));
@@ -357,8 +357,8 @@ pub fn rename_dir(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(error("create", to))
 }
 
-/// Renames a file. Fails if the new name exists. The check and the rename are one atomic step, except
-/// on file systems that cannot combine the two (exFAT, some network drives).
+/// Renames a file. Fails if `to` exists. The check and the rename are one atomic step, except on file
+/// systems that cannot combine the two (exFAT, some network drives).
 pub fn rename_new(from: &Path, to: &Path) -> Result<()> {
     let from = tempfile::TempPath::try_from_path(from).map_err(error("find", from))?;
     let Err(refused) = from.persist_noclobber(to) else { return Ok(()) };
@@ -378,7 +378,7 @@ pub fn remove_empty_dir(path: &Path) -> Result<bool> {
     }
 }
 
-/// Removes a folder with its content. Links inside are removed, not followed.
+/// Removes a folder and its contents. Symbolic links inside are removed, not followed.
 pub fn remove_dir_all(path: &Path) -> Result<()> {
     std::fs::remove_dir_all(path).map_err(error("remove", path))
 }

@@ -28,7 +28,7 @@ use store::Store;
 /// Loads and checks all seeds of a project.
 ///
 /// # Errors
-/// Returns the first problem of each file, and conflicts between files.
+/// Returns the first problem in each file, and conflicts between files.
 pub fn load_seeds(project: &Project) -> miette::Result<Vec<Seed>> {
     Ok(seed::load_all(&project.root, &project.config.seeds, &page_names(project)?)?)
 }
@@ -38,7 +38,7 @@ pub fn store(project: &Project) -> Store {
     Store::new(&project.root, &project.config.essays)
 }
 
-/// Returns the names of a project's plain pages, which no seed can use as its slug.
+/// Returns the names of a project's pages, which no seed may use as its slug.
 pub fn page_names(project: &Project) -> fs::Result<Vec<String>> {
     let files = fs::list(&project.path(&project.config.pages))?;
     let pages = files.iter().filter(|path| path.extension().is_some_and(|e| e == "md"));

@@ -1,6 +1,6 @@
-//! A lock file that lets only one Venti process work at a time. It uses the operating system's advisory
-//! lock, which is released when its holder exits, even after a crash. The file names the holder. The
-//! file remains after the lock is released, but its content then has no meaning.
+//! A lock file that lets only one Venti process work on a project at a time. It uses the operating
+//! system's advisory lock, which is released when its holder exits, even after a crash. The file names
+//! the holder. It remains after the lock is released, but its content is then meaningless.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -11,7 +11,7 @@ use miette::Diagnostic;
 
 use crate::fs;
 
-/// Interval at which a waiting process tries again to take the lock.
+/// Interval between attempts to take the lock.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A held lock, released on drop.
@@ -36,8 +36,8 @@ impl ProcessLock {
     /// is not free, `waiting` is called once with the name of its holder.
     ///
     /// # Errors
-    /// [`LockHeld`] if the lock is not free after `patience`; otherwise if the file cannot be created or
-    /// locked.
+    /// Returns [`LockHeld`] if another process still holds the lock after `patience`, or another error
+    /// if the file cannot be created or locked.
     pub fn take(
         path: &Path,
         purpose: &str,

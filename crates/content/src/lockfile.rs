@@ -1,4 +1,4 @@
-//! `venti.lock`: the pinned models of a site, so that a build that writes no essays needs neither the
+//! `venti.lock`: pins the models of a site. A build that writes no essays therefore needs neither the
 //! weights nor the network.
 //!
 //! The file is committed, like Cargo.lock. Modification times of files differ between checkouts, so
@@ -24,7 +24,7 @@ const HEADER: &str = "\
 /// Format version, raised when older versions of Venti can no longer read the file.
 const VERSION: u32 = 1;
 
-/// The pinned models, by model name as written in the seeds and the configuration.
+/// The pinned models, by the name used in seeds and the configuration.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lockfile {
     pub models: BTreeMap<String, Pin>,
@@ -47,7 +47,7 @@ pub struct Pin {
     pub files: BTreeMap<String, PinnedFile>,
 }
 
-/// The source of a model.
+/// Where a model comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Source {
@@ -59,7 +59,7 @@ pub enum Source {
     Hub { repo: String, commit: String },
 }
 
-/// Size and hash of a file when it was pinned.
+/// Size and hash of a file at the time it was pinned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PinnedFile {
@@ -80,7 +80,7 @@ impl Lockfile {
     /// Reads the lock file of the project in `root`; empty if there is no lock file yet.
     ///
     /// # Errors
-    /// If the file is invalid, for example after a merge conflict.
+    /// Returns an error if the file is invalid, for example after a merge conflict.
     pub fn read(root: &Path) -> Result<Self, Problem> {
         if !root.join(LOCKFILE).exists() {
             return Ok(Self::default());
@@ -105,7 +105,7 @@ impl Lockfile {
         Ok(Self { models: yaml.models })
     }
 
-    /// Returns the text of the lock file. The same pins always give the same text.
+    /// Returns the text of the lock file. The same pins always produce the same text.
     pub fn to_text(&self) -> String {
         let yaml = LockfileYaml { version: VERSION, models: self.models.clone() };
         let yaml =

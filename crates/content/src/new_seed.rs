@@ -11,7 +11,7 @@ use super::slug;
 use crate::problem::Problems;
 use generator::GenerationOverrides;
 
-/// The front matter of a new seed; absent fields are left out of the file.
+/// The front matter of a new seed. Empty fields are left out of the file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NewSeed {
     pub quote: String,
@@ -59,7 +59,7 @@ impl NewSeed {
     /// Returns the text of the seed file: front matter without a body.
     ///
     /// # Errors
-    /// If the YAML library cannot serialise a value, which does not happen for strings and dates.
+    /// Returns an error if a value cannot be serialised, which does not happen for these types.
     pub fn to_markdown(&self) -> miette::Result<String> {
         let yaml = serde_yaml::to_string(self)
             .map_err(|e| miette::miette!("cannot write the front matter of {}: {e}", self.slug))?;
@@ -77,8 +77,8 @@ impl NewSeed {
 /// that is neither in `taken` nor reserved by the site.
 ///
 /// # Errors
-/// If a slug is invalid or already in use. Otherwise returns the problems of all invalid seeds, located
-/// in the files that would have been written.
+/// Returns an error if a slug is invalid or already in use, or the problems of all invalid seeds,
+/// located in the files that would have been written.
 pub fn checked(
     seeds: Vec<NewSeed>,
     folder: &Path,

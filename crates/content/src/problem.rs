@@ -1,5 +1,5 @@
-//! A problem in a file that the user wrote: where it is, what it is, and what to do about it. All files
-//! are read before any problem is shown, so one run reports at least the first problem of each file.
+//! A problem in a file that the user wrote: where it is, what it is, and how to fix it. All files are
+//! read before any problem is shown, so one run reports at least the first problem in each file.
 
 mod report;
 
@@ -16,7 +16,7 @@ pub use report::{plain_text, text};
 
 use crate::fs;
 
-/// A problem at one place in one file.
+/// A problem at a place in a file, or with a whole file.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct Problem {
@@ -35,7 +35,7 @@ pub struct Problem {
 const MAX_UNDERLINE: usize = 80;
 
 impl Problem {
-    /// Creates a problem with the whole file, for example because it is unreadable or a folder.
+    /// Creates a problem that concerns the whole file, for example an unreadable one.
     pub fn in_file(path: impl Into<PathBuf>, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -86,8 +86,8 @@ impl Problem {
         &self.code.name
     }
 
-    /// Returns the line and the column, both from 1; `None` for a problem with the whole file. The
-    /// column counts characters.
+    /// Returns the line and the column in characters, both counted from 1; `None` for a problem with
+    /// the whole file.
     pub fn place(&self) -> Option<(usize, usize)> {
         let (offset, _) = self.span?;
         Some((self.code.text[..offset].matches('\n').count() + 1, self.code.column(offset) + 1))
@@ -119,14 +119,14 @@ impl Code {
     }
 }
 
-/// Number of bytes of a long line that are shown before a problem.
+/// Number of bytes of a long line to show before a problem.
 const SHOWN_BEFORE: usize = 60;
-/// Number of bytes of a long line that are shown from the start of a problem on.
+/// Number of bytes of a long line to show from the start of a problem.
 const SHOWN_AFTER: usize = 120;
 
 impl SourceCode for Code {
-    /// Returns the span itself if no context is requested, or else the line that contains it, shortened
-    /// if the line is long. Columns are counted in characters, whereas miette counts bytes.
+    /// Returns the span itself if no context is requested, otherwise the line that contains it,
+    /// shortened if it is long. Columns are counted in characters, whereas miette counts bytes.
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,
@@ -199,7 +199,7 @@ fn unreadable(path: &Path, error: &fs::Error) -> Problem {
 }
 
 /// Returns the start of the character that contains `offset`, or the end of the text if `offset` is
-/// beyond it.
+/// past it.
 fn char_boundary(text: &str, offset: usize) -> usize {
     (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
@@ -228,13 +228,13 @@ impl Diagnostic for Problem {
     }
 }
 
-/// All problems of a run, sorted by file.
+/// All problems found in a run, sorted by file.
 #[derive(Debug, thiserror::Error)]
 #[error("{} {} in the content", .0.len(), if .0.len() == 1 { "problem" } else { "problems" })]
 pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
-    /// Returns `value` if there are no problems, or else the problems sorted by file and place.
+    /// Returns `value` if there are no problems, otherwise the problems sorted by file and place.
     pub fn none_or<T>(value: T, mut problems: Vec<Problem>) -> Result<T, Self> {
         if problems.is_empty() {
             return Ok(value);

@@ -1,4 +1,4 @@
-//! A project: a folder with a `venti.yaml` and everything else that a command works on.
+//! A project: the folder that contains `venti.yaml`, and everything in it that a command works on.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl Project {
     /// `venti.yaml`.
     ///
     /// # Errors
-    /// [`NoSite`], or the first problem of the configuration.
+    /// Returns [`NoSite`] if there is no `venti.yaml`, or the first problem in the configuration.
     pub fn open(root: &Path, config: Option<&Path>) -> miette::Result<Self> {
         let path = config.unwrap_or(Path::new(CONFIG_FILE));
         if config.is_none() && !root.join(path).is_file() {
@@ -67,8 +67,8 @@ impl Project {
     /// line of this process.
     ///
     /// # Errors
-    /// [`crate::lock::LockHeld`] if another process still holds the lock after `patience`. Also fails
-    /// if the lock file cannot be created.
+    /// Returns [`crate::lock::LockHeld`] if another process still holds the lock after `patience`, or
+    /// another error if the lock file cannot be created.
     pub fn lock(
         &self,
         command: &str,
@@ -78,7 +78,7 @@ impl Project {
         ProcessLock::take(&self.scratch().join(LOCK_FILE), command, patience, waiting)
     }
 
-    /// Joins a configured path to the root.
+    /// Resolves a configured path against the root.
     pub fn path(&self, relative: &Path) -> PathBuf {
         self.root.join(relative)
     }

@@ -22,7 +22,7 @@ pub struct Seed {
     /// Path of the file, relative to the project's root.
     pub path: PathBuf,
     pub slug: String,
-    /// The quote in plain text, with one empty line between paragraphs.
+    /// The quote in plain text, with one blank line between paragraphs.
     pub quote: String,
     pub title: Option<String>,
     /// Author of the quote.
@@ -34,7 +34,7 @@ pub struct Seed {
     pub draft: bool,
     /// The essays to write from this seed, at least one.
     pub takes: Vec<Take>,
-    /// Random seed from the front matter, or else a hash of the slug.
+    /// Random seed from the front matter, otherwise a hash of the slug.
     pub rng_seed: u64,
     /// Site-absolute paths that redirect to this seed's page.
     pub aliases: Vec<String>,
@@ -42,8 +42,8 @@ pub struct Seed {
     pub file_hash: String,
 }
 
-/// A request for one essay of a seed. Its model and settings are those of the seed, overridden by those
-/// of the take.
+/// A request for one essay from a seed. Its model and settings are the seed's, with the take's
+/// overrides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Take {
     /// Number of the take, from 1.
@@ -59,7 +59,7 @@ pub struct Tag {
     pub slug: String,
 }
 
-/// Maximum `rng_seed`. Every JSON and YAML reader represents integers up to this one exactly.
+/// Maximum `rng_seed`. Every JSON and YAML parser represents integers up to this value exactly.
 pub const MAX_RNG_SEED: u64 = 1 << 53;
 
 /// Returns the default `rng_seed`: 53 bits of the BLAKE3 hash of the slug.
@@ -69,8 +69,8 @@ pub fn default_rng_seed(slug: &str) -> u64 {
     u64::from_le_bytes(*head) >> 11
 }
 
-/// Normalises a quote: one line per paragraph, one empty line between paragraphs, runs of whitespace
-/// collapsed to one space. The markers of a Markdown blockquote are removed.
+/// Normalises a quote: one line per paragraph, one blank line between paragraphs, runs of whitespace
+/// collapsed to one space. Markdown blockquote markers are removed.
 pub fn plain_quote(text: &str) -> String {
     if !text.trim_start().starts_with('>') {
         return collapse(text);

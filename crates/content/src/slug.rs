@@ -1,10 +1,10 @@
-//! Slugs: names in URLs. A slug consists of lower-case ASCII words joined by single hyphens, so that it
+//! Slugs: names in URLs. A slug consists of lower-case ASCII words joined by single hyphens, so it
 //! works the same on every host and file system.
 
-/// Maximum length of a slug, in bytes. A file name can have 255 bytes, including the suffix of a take.
+/// Maximum length of a slug, in bytes. File names are limited to 255 bytes, and takes add a suffix.
 pub const MAX_LEN: usize = 100;
 
-/// Names that the site's own routes or Windows reserve.
+/// Names reserved by the site's own routes or by Windows.
 pub const RESERVED: [&str; 41] = [
     "404",
     "about",
@@ -49,7 +49,7 @@ pub const RESERVED: [&str; 41] = [
     "lpt9",
 ];
 
-/// Returns the slug of a text: transliterated, in lower case, and cut to whole words within [`MAX_LEN`]
+/// Converts text to a slug: transliterated, in lower case, and cut to whole words within [`MAX_LEN`]
 /// bytes. Empty if the text has neither letters nor digits.
 pub fn of(text: &str) -> String {
     shortened(&slug::slugify(text), MAX_LEN)
@@ -67,7 +67,7 @@ pub fn shortened(slug: &str, max_len: usize) -> String {
     head[..end].to_owned()
 }
 
-/// Whether a text is a valid slug.
+/// Whether `text` is a valid slug.
 pub fn is_valid(text: &str) -> bool {
     text.len() <= MAX_LEN
         && text.split('-').all(|word| {

@@ -44,7 +44,7 @@ impl Store {
     /// Loads all essays; see [`Self::survey`].
     ///
     /// # Errors
-    /// Returns the problems of all files that are named like an essay but do not contain that essay.
+    /// Returns the problems of all files named like an essay that do not hold that essay.
     pub fn load(&self) -> Result<BTreeMap<EssayId, Stored>, Problems> {
         let (essays, problems) = self.survey();
         Problems::none_or(essays, problems)
@@ -79,7 +79,7 @@ impl Store {
     /// Loads one essay; `None` if it has no file.
     ///
     /// # Errors
-    /// If the file is invalid.
+    /// Returns an error if the file is invalid.
     pub fn find(&self, id: &EssayId) -> Result<Option<Stored>, Problem> {
         let path = self.path(id);
         match fs::stat(&self.root.join(&path)) {
@@ -109,11 +109,11 @@ impl Store {
         Ok(Stored { edited: essay.is_edited(), essay, path, file_hash })
     }
 
-    /// Writes an essay atomically. If its file already exists, the front matter keys that a person
-    /// added to the file are kept.
+    /// Writes an essay atomically. If its file already exists, keeps the front matter keys that a
+    /// person added to it.
     ///
     /// # Errors
-    /// If the file cannot be written; it is then unchanged.
+    /// Returns an error if the file cannot be written, and leaves it unchanged.
     pub fn write(&self, essay: &Essay) -> fs::Result<()> {
         let path = self.path(&essay.id());
         let file = self.root.join(&path);

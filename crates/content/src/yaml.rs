@@ -1,9 +1,8 @@
-//! YAML documents that record the place of every key and value, so that mistakes can be shown where
-//! they are.
+//! YAML documents that record the position of every key and value, so that errors can point to them.
 //!
-//! serde's data model has no positions, but the parser reports its position when a visitor fails. So
-//! the first pass numbers all nodes. To find the position of a node with a mistake, a second pass fails
-//! on purpose at that number.
+//! serde's data model has no positions, but the parser reports its position when a visitor fails. The
+//! first pass therefore numbers all nodes. To locate a node, a second pass fails deliberately at its
+//! number.
 
 mod field;
 mod node;
@@ -30,7 +29,7 @@ impl<'a> Document<'a> {
     /// Aliases are expanded up to a limit.
     ///
     /// # Errors
-    /// If the YAML is invalid, or contains a duplicate key or a tag (`!x`).
+    /// Returns an error if the YAML is invalid or too large, or has a duplicate key or a tag (`!x`).
     pub fn parse(path: &'a Path, file: &'a str, yaml: Range<usize>) -> Result<Self, Problem> {
         let text = &file[yaml.clone()];
         if let Some((at, c)) = text.char_indices().find(|&(_, c)| !allowed(c)) {
@@ -48,14 +47,14 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Returns the document's outermost value.
+    /// Returns the top-level value.
     pub fn root(&self) -> Field<'_> {
         Field::new(self, String::new(), &self.root)
     }
 
     /// Creates a problem at a node of this document.
     fn problem(&self, id: node::Id, message: String) -> Problem {
-        // An empty document has no node to find.
+        // An empty document has no node to locate.
         let at =
             if self.root.is_null() { 0 } else { node::place(&self.file[self.yaml.clone()], id) };
         let offset = self.yaml.start + at;
@@ -69,7 +68,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Converts an error of a derived serde implementation into a problem at the position of the error.
+/// Converts an error from a derived serde implementation into a problem at its position.
 pub fn problem(path: &Path, file: &str, yaml: &Range<usize>, error: &serde_yaml::Error) -> Problem {
     node_problem(path, file, yaml, node::ParseError::of_parser(&file[yaml.clone()], error))
 }
@@ -84,18 +83,17 @@ fn node_problem(path: &Path, file: &str, yaml: &Range<usize>, error: node::Parse
     }
 }
 
-/// Maximum number of opening brackets. Parsing time is quadratic in the number of brackets that are
-/// open.
+/// Maximum number of opening brackets. Parsing time is quadratic in the number of unclosed brackets.
 const MAX_BRACKETS: usize = 10_000;
 
-/// Whether libyaml accepts this character. It rejects other characters without reporting the line.
+/// Whether libyaml accepts this character. It rejects other characters without giving their position.
 fn allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{85}')
         || !(c.is_control() || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}'))
 }
 
-/// Returns the number of bytes to underline in `rest`, which starts with a key or a value. A quoted
-/// text is underlined as a whole, other text up to a delimiter, a comment or the end of the line.
+/// Returns the number of bytes to underline in `rest`, which starts with a key or a value. Quoted text
+/// is underlined as a whole, other text up to a delimiter, a comment or the end of the line.
 fn extent(rest: &str) -> usize {
     let line = rest.lines().next().unwrap_or_default();
     let mut chars = line.char_indices();

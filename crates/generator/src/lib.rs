@@ -1,6 +1,6 @@
-//! The interface of text generation: a [`Generator`] takes [`Request`]s from a [`Work`] and returns
-//! [`Token`]s, text and [`Completion`]s. Everything that generates or displays text uses these types.
-//! The crate does not depend on an engine, on essays or on sites.
+//! The text-generation interface: a [`Generator`] takes [`Request`]s from a [`Work`] and passes
+//! [`Token`]s, text and [`Completion`]s back to it. Everything that generates or displays text uses
+//! these types. The crate knows nothing of engines, essays or sites.
 
 mod engine;
 mod setting;
@@ -15,7 +15,7 @@ pub use engine::{DevicePreference, DtypePreference};
 pub use setting::{InvalidSetting, Kind, Role, Setting, Value};
 pub use settings::{Generation, GenerationOverrides, SETTINGS};
 
-/// Name of the model that may be embedded in the program.
+/// Name of the model that can be embedded in the executable.
 pub const EMBEDDED_MODEL: &str = "venti-mini";
 
 /// Name of the token that separates documents in GPT-2's training data.
@@ -24,13 +24,16 @@ pub const END_OF_TEXT: &str = "<|endoftext|>";
 /// A request to generate one text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// Id chosen by the caller and passed to every callback of [`Work`].
+    /// Id chosen by the caller and passed to the callbacks of [`Work`].
     pub id: u64,
     /// Prompt tokens: at least one, and fewer than `n_positions`. If no new token is requested, up to
     /// `n_positions + 1` are allowed.
     pub prompt: Vec<u32>,
+    /// Prompt of the unconditional context for guidance, from one to `prompt.len()` tokens; usually the
+    /// end-of-text token. Unused if `guidance_scale` is 1.
+    pub unconditional_prompt: Vec<u32>,
     pub generation: Generation,
-    /// Key of this text's ChaCha stream.
+    /// Key of the text's ChaCha random stream.
     pub rng_key: [u8; 32],
     /// Number of top alternatives returned with each [`Token`].
     pub top_logprobs: usize,
@@ -38,7 +41,19 @@ pub struct Request {
     pub score_prompt: bool,
 }
 
-/// A token with its position, and its probability before any setting is applied.
+impl Request {
+    /// Whether the text is computed in a second, unconditional context.
+    pub fn is_guided(&self) -> bool {
+        self.generation.guidance_scale > 1.0 && self.generation.max_new_tokens != Some(0)
+    }
+
+    /// Number of batch slots that the text takes, one per context.
+    pub fn slots(&self) -> usize {
+        if self.is_guided() { 2 } else { 1 }
+    }
+}
+
+/// A token with its position and its probability in the raw distribution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Token {
     /// Index of the token, counted from the start of the prompt.
@@ -46,6 +61,8 @@ pub struct Token {
     pub id: u32,
     /// Natural-log probability in the raw distribution (temperature 1).
     pub log_prob: f32,
+    /// The same in the unconditional context, if the text is guided.
+    pub unconditional_log_prob: Option<f32>,
     /// The most likely tokens of the raw distribution and their log probabilities, best first.
     pub top_logprobs: Vec<(u32, f32)>,
 }
@@ -61,6 +78,8 @@ pub struct Completion {
     pub token_ids: Vec<u32>,
     /// Natural-log probability of each of `token_ids` in the raw distribution (temperature 1).
     pub log_probs: Vec<f32>,
+    /// The same in the unconditional context; empty if the text is not guided.
+    pub unconditional_log_probs: Vec<f32>,
     pub finish_reason: FinishReason,
 }
 
@@ -74,7 +93,7 @@ pub enum FinishReason {
     Stop,
     /// `max_new_tokens` were generated.
     Length,
-    /// Prompt and completion fill the model's `n_positions`.
+    /// The prompt and the completion fill the context (`n_positions`).
     ContextFull,
     /// The caller cancelled the request.
     Cancelled,
@@ -100,20 +119,25 @@ pub trait Work {
     fn done(&mut self, id: u64, completion: Completion) -> miette::Result<()>;
 }
 
-/// Converts between text and tokens. Any thread may use it while the model runs.
+/// Converts between text and tokens. Can be used from any thread while the model runs.
 pub trait Tokenizer: Send + Sync {
     /// Returns the token ids of a text.
     fn tokenize(&self, text: &str) -> miette::Result<Vec<u32>>;
     /// Returns the bytes of a token, which may be only a part of a character; empty for a special
     /// token.
     fn bytes(&self, id: u32) -> &[u8];
-    /// Returns the size of the vocabulary; every token id is below it.
+    /// Returns the size of the vocabulary, which exceeds every token id.
     fn vocab_size(&self) -> usize;
-    /// Returns the id of the token that ends a text, if there is one.
+    /// Returns the id of the end-of-text token, if there is one.
     fn end_of_text(&self) -> Option<u32>;
+    /// Returns the unconditional prompt for guiding a text: the end-of-text token or, if there is none,
+    /// the last token of the text's prompt, as in transformers.
+    fn unconditional_prompt(&self, prompt: &[u32]) -> Vec<u32> {
+        self.end_of_text().or(prompt.last().copied()).into_iter().collect()
+    }
 }
 
-/// Generates completions.
+/// A loaded model that generates completions.
 pub trait Generator: Send {
     /// Returns the device and the number format to record with each essay.
     fn provenance(&self) -> Provenance;
@@ -121,24 +145,24 @@ pub trait Generator: Send {
     /// Returns the context length: the maximum number of tokens in the prompt and the completion
     /// together.
     fn n_positions(&self) -> usize;
-    /// Returns the maximum number of texts that are generated together.
+    /// Returns the maximum number of texts generated at once.
     fn batch_size(&self) -> usize;
     /// Runs until `work` has no more requests and every text is finished.
     ///
     /// # Errors
-    /// If the model fails, a prompt is invalid, or [`Work::done`] returns an error.
+    /// Returns an error if the model fails, a prompt is invalid, or [`Work::done`] returns an error.
     fn run(&mut self, work: &mut dyn Work) -> miette::Result<()>;
 }
 
-/// Device and number format with which a text was generated; recorded with each essay.
+/// Device and number format used to generate a text; recorded with each essay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
     pub device: String,
     pub dtype: String,
 }
 
-/// The identity of a model, which is part of every essay's key. For a pinned model, it is known without
-/// opening the weights.
+/// The identity of a model. Its hashes are part of every essay's key. For a pinned model, it is known
+/// without opening the weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
     /// The model's id as written in the lock file and in essays (`venti-mini`,
@@ -154,17 +178,16 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Resolves the settings of a site that writes with this model: Venti's defaults, the model's own,
-    /// then the site's.
+    /// Resolves a site's settings for this model: Venti's defaults, overridden by the model's, then by
+    /// the site's.
     pub fn settings(&self, site: &GenerationOverrides) -> Generation {
         Generation::default().with(&self.generation).with(site)
     }
 }
 
-/// The models that a run may use.
+/// The models available to a run.
 pub trait Models {
-    /// Returns a model's identity from `venti.lock`, or determines it. Does not open weights that the
-    /// lock file pins.
+    /// Returns a model's identity from `venti.lock`, or determines it. Never opens pinned weights.
     fn identity(&mut self, model: &str) -> miette::Result<Identity>;
     /// Opens a model; fails if its weights differ from those that [`Models::identity`] describes.
     fn load(&mut self, model: &str) -> miette::Result<Box<dyn Generator>>;

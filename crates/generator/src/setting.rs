@@ -40,8 +40,8 @@ impl std::fmt::Display for Value {
 /// A generation setting: one row of the table of settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setting {
-    /// Name in `venti.yaml`; the command-line flag has dashes instead of underscores. If the Python
-    /// library transformers has the same setting, the name is the same.
+    /// Name in `venti.yaml`; the command-line flag has dashes instead of underscores. Matches the name
+    /// in Python's `transformers`, if the setting exists there.
     pub name: &'static str,
     pub kind: Kind,
     pub role: Role,
@@ -114,8 +114,7 @@ pub trait Resolved: Sized + PartialEq {
     fn parse(value: Value) -> Option<Self::Given>;
 }
 
-/// Implements [`Resolved`] for a type without an automatic value, so every value can be given
-/// explicitly.
+/// Implements [`Resolved`] for a type that has no automatic value.
 macro_rules! resolved {
     ($type:ty, $kind:ident) => {
         impl Resolved for $type {

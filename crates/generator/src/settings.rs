@@ -1,8 +1,8 @@
-//! Generation settings: sampling, length of a text, and choice among candidates.
+//! Generation settings: sampling, text length, and choice among candidates.
 //!
 //! The table below declares each setting once. Command-line flags, `venti.yaml`, front matter,
 //! provenance, keys, the desk and the API are derived from it. To add a setting, append it to the table
-//! and use it where it takes effect (for a sampling rule, in the samplers of CPU and GPU).
+//! and use it where it takes effect (for a sampling rule, in the CPU and GPU samplers).
 
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ macro_rules! settings {
             }
         }
 
-        /// Settings that are given explicitly; all others keep their values.
+        /// Explicitly given settings; the others keep their values.
         #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct GenerationOverrides {
@@ -47,7 +47,7 @@ macro_rules! settings {
             )*
         }
 
-        /// Every setting, in the order of the documentation.
+        /// All settings, in the order in which they are documented.
         pub const SETTINGS: &[Setting] = &[$(
             Setting {
                 name: stringify!($name),
@@ -97,7 +97,7 @@ macro_rules! settings {
             /// Sets one setting by name.
             ///
             /// # Panics
-            /// When there is no such setting, or the value has another [`Kind`].
+            /// Panics if there is no such setting, or the value is of another [`Kind`].
             pub fn set(&mut self, name: &str, value: Value) {
                 match name {
                     $(stringify!($name) => {
@@ -148,6 +148,8 @@ settings! {
         "N", "Candidates", "Completions per round; the best one is kept";
     max_rounds: usize = 3, Selection, 1 to 100,
         "N", "Rounds", "Rounds of candidates to try; then the best is kept and flagged";
+    guidance_scale: f64 = 1.0, Sampling, 1 to 100, off at 1.0,
+        "X", "Guidance scale", "Weight of the prompt against what the model writes without it; 1 is off";
 }
 
 impl Generation {
@@ -169,9 +171,9 @@ impl Generation {
     /// Applies overrides.
     ///
     /// If `overrides` sets only one end of a range and moves it past the other end (`max_words: 150`
-    /// with a `min_words` of 220), the other end is adjusted: words in proportion, tokens to the same
-    /// number. Temperature 0 implies one candidate in one round, because all candidates would be
-    /// identical.
+    /// with a `min_words` of 220), the other end follows: word limits in proportion, token limits to
+    /// the same number. Temperature 0 implies one candidate in one round, because all candidates would
+    /// be identical.
     #[must_use]
     pub fn with(&self, overrides: &GenerationOverrides) -> Self {
         let mut all = self.overridden(overrides);
@@ -198,14 +200,14 @@ impl Generation {
     }
 }
 
-/// Returns `value * numerator / denominator` without overflow; `value` if the denominator is zero.
+/// Returns `value * numerator / denominator`, or `value` on division by zero or overflow.
 fn in_proportion(value: usize, numerator: usize, denominator: usize) -> usize {
     let scaled = (value as u128 * numerator as u128).checked_div(denominator as u128);
     scaled.and_then(|scaled| usize::try_from(scaled).ok()).unwrap_or(value)
 }
 
 impl GenerationOverrides {
-    /// Whether no setting was given.
+    /// Whether no setting is given.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -213,7 +215,7 @@ impl GenerationOverrides {
     /// Validates all given values.
     ///
     /// # Errors
-    /// When a value is out of range, or a minimum exceeds its maximum; reports the first such setting.
+    /// Returns an error for the first value out of range, or if a minimum exceeds its maximum.
     pub fn check(&self) -> Result<(), InvalidSetting> {
         self.values().try_for_each(|(setting, value)| setting.check(&value))?;
         ordered("min_words", self.min_words, "max_words", self.max_words)?;

@@ -97,7 +97,7 @@ fn attention<F: Format>(bencher: Bencher, length: usize) {
     });
 }
 
-/// Normalises one row, and encodes it as the input of the next matrix product.
+/// Normalises one row and encodes it as the input of the next matrix product.
 #[divan::bench(types = [F32, Bf16, Int8])]
 fn layer_norm<F: Format>(bencher: Bencher) {
     let norm = LayerNorm::new(numbers(WIDTH), numbers(WIDTH), 1e-5);

@@ -36,12 +36,12 @@ pub struct CheckpointFiles {
 }
 
 impl CheckpointFiles {
-    /// Finds the files in a directory. The weights are the first match of `model.safetensors`, its
-    /// sharded form, `pytorch_model.bin`, and its sharded form. The tokenizer is `tokenizer.json` if it
-    /// exists, otherwise `vocab.json` and `merges.txt`.
+    /// Finds the files in a directory. The weights are the first that exists of `model.safetensors`,
+    /// its sharded form, `pytorch_model.bin`, and its sharded form. The tokenizer is `tokenizer.json`
+    /// if it exists, otherwise `vocab.json` and `merges.txt`.
     ///
     /// # Errors
-    /// When a file or a shard is missing.
+    /// Returns an error if a file or a shard is missing.
     pub fn find(dir: &Path) -> Result<Self> {
         let config = existing(dir, "config.json")?;
         let tokenizer = match existing(dir, "tokenizer.json") {
@@ -70,7 +70,7 @@ impl CheckpointFiles {
     /// Returns the BLAKE3 hashes of config.json and the weights files.
     ///
     /// # Errors
-    /// When a file cannot be read.
+    /// Returns an error if a file cannot be read.
     pub fn weights_hash(&self) -> Result<Hashes> {
         hash_files(std::iter::once(&self.config).chain(&self.weights))
     }
@@ -78,7 +78,7 @@ impl CheckpointFiles {
     /// Returns the BLAKE3 hash of generation_config.json, if the file exists.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// Returns an error if the file cannot be read.
     pub fn generation_hash(&self) -> Result<Hashes> {
         hash_files(&self.generation)
     }
@@ -86,7 +86,7 @@ impl CheckpointFiles {
     /// Reads the model's own sampling settings from generation_config.json.
     ///
     /// # Errors
-    /// When the file cannot be read, is not JSON, or holds an invalid value.
+    /// Returns an error if the file cannot be read, is not JSON, or holds an invalid value.
     pub fn settings(&self) -> Result<GenerationOverrides> {
         let Some(file) = &self.generation else { return Ok(GenerationOverrides::default()) };
         settings_from_json(&read(file)?, &shown(file))
@@ -95,7 +95,7 @@ impl CheckpointFiles {
     /// Returns the BLAKE3 hashes of the tokenizer files.
     ///
     /// # Errors
-    /// When a file cannot be read.
+    /// Returns an error if a file cannot be read.
     pub fn tokenizer_hash(&self) -> Result<Hashes> {
         hash_files(&self.tokenizer)
     }
@@ -105,7 +105,7 @@ impl CheckpointFiles {
 /// `bos_token_id` or `do_sample`, are ignored. `origin` names the file in errors.
 ///
 /// # Errors
-/// When `json` is not a JSON object, or a setting has an invalid value.
+/// Returns an error if `json` is not a JSON object or a setting has an invalid value.
 pub fn settings_from_json(json: &[u8], origin: &str) -> Result<GenerationOverrides> {
     let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(json)
         .map_err(|source| Error::Json { origin: origin.into(), source })?;

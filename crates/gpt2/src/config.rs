@@ -35,7 +35,7 @@ pub struct Config {
     pub scale_attn_by_inverse_layer_idx: bool,
     /// Whether the output layer reuses the token embeddings; otherwise its weight is `lm_head.weight`.
     pub tie_word_embeddings: bool,
-    /// Id of the token that ends a text.
+    /// Id of the end-of-text token.
     pub eos_token_id: Option<u32>,
 }
 

@@ -20,8 +20,8 @@ impl Device {
     /// Opens the machine's first CUDA GPU.
     ///
     /// # Errors
-    /// When the `cuda` feature, the driver, or a sufficiently recent GPU is missing; the error says
-    /// which.
+    /// Returns an error if the `cuda` feature, the driver, or a sufficiently recent GPU is missing; the
+    /// error says which.
     pub fn cuda() -> Result<Self> {
         #[cfg(feature = "cuda")]
         return Ok(Self::Gpu(Gpu::cuda()?));
@@ -32,7 +32,7 @@ impl Device {
     /// Opens the machine's Apple GPU.
     ///
     /// # Errors
-    /// When the machine has no Apple GPU, or the `metal` feature is not enabled.
+    /// Returns an error if the machine has no Apple GPU or the `metal` feature is not enabled.
     pub fn metal() -> Result<Self> {
         if cfg!(not(feature = "metal")) {
             return Err(not_built_for("Metal"));
@@ -48,8 +48,8 @@ impl Device {
         Self::Gpu(Gpu::emulated(memory))
     }
 
-    /// Opens the machine's GPU if it is usable, otherwise returns the CPU. The error says why a GPU that
-    /// this program was built for is not used.
+    /// Opens the machine's GPU if it is usable, otherwise returns the CPU. The error says why the GPU
+    /// that the program was built for is not used.
     pub fn best() -> (Self, Option<Error>) {
         let unusable = match cfg!(feature = "cuda").then(Self::cuda) {
             Some(Ok(device)) => return (device, None),
@@ -63,7 +63,6 @@ impl Device {
         }
     }
 
-    /// Whether this is the CPU.
     pub fn is_cpu(&self) -> bool {
         matches!(self, Self::Cpu)
     }

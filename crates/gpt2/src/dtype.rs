@@ -30,7 +30,7 @@ impl Dtype {
     /// Checks that the device supports this format.
     ///
     /// # Errors
-    /// When the device does not support this format; the error lists the supported formats.
+    /// Returns an error that lists the supported formats, if it does not.
     pub fn check(self, device: &Device) -> Result<()> {
         match self {
             Self::F16 if device.is_cpu() => Err(self.refused(device)),

@@ -8,16 +8,15 @@ use miette::{IntoDiagnostic, miette};
 
 use crate::{Checkpoint, Device, Dtype, Error, Gpt2};
 
-/// Upper limit of the default batch size on the CPU. A pass reads the weights once for all texts; beyond
-/// this size, adding texts gains little.
+/// Maximum default batch size on the CPU. A pass reads the weights once for all texts; beyond this
+/// size, adding texts gains little.
 const MAX_BATCH_SIZE: usize = 64;
-/// Upper limit of the default batch size on a GPU.
+/// Maximum default batch size on a GPU.
 const MAX_BATCH_SIZE_ON_GPU: usize = 1024;
-/// Lower limit of the default batch size on the CPU. Fewer texts would leave the CPU's vector units
-/// idle.
+/// Minimum default batch size on the CPU. Fewer texts would underuse the vector units.
 const MIN_BATCH_SIZE: usize = 16;
-/// Assumed size of the CPU cache, in bytes. If a model's weights fit into the CPU cache, the KV cache
-/// should fit as well.
+/// Assumed size of the CPU cache, in bytes. If a model's weights fit into it, the KV cache should fit
+/// as well.
 const PROCESSOR_CACHE_BYTES: usize = 24 << 20;
 /// Maximum size of the KV cache, in bytes, with the default batch size.
 const CACHE_BYTES: usize = 2 << 30;
@@ -27,18 +26,18 @@ const CACHE_BYTES: usize = 2 << 30;
 pub struct Engine {
     pub device: DevicePreference,
     pub dtype: DtypePreference,
-    /// Number of texts decoded together. By default, the fastest number that fits into memory.
+    /// Number of texts decoded together. By default, the fastest number that fits in memory.
     pub batch_size: Option<usize>,
     /// Number of concurrent clients. By default, the batch has a slot for each client if memory allows.
     pub clients: usize,
 }
 
 impl Engine {
-    /// Opens the configured device. If `auto` falls back to the CPU, the second value says why the GPU
-    /// that this program was built for is not used.
+    /// Opens the configured device. If `auto` falls back to the CPU although the program was built for
+    /// a GPU, the second value says why.
     ///
     /// # Errors
-    /// When the requested device is unavailable.
+    /// Returns an error if the requested device is unavailable.
     pub fn device(self) -> miette::Result<(Device, Option<Error>)> {
         let (device, is_built) = match self.device {
             DevicePreference::Auto => return Ok(Device::best()),
@@ -82,7 +81,7 @@ impl Engine {
     /// Checks that the device supports the number format.
     ///
     /// # Errors
-    /// When the device does not support the number format; the error lists the supported formats.
+    /// Returns an error that lists the supported formats, if it does not.
     pub fn check(self, device: &Device) -> miette::Result<()> {
         self.dtype(device).check(device).map_err(|error| {
             miette!(help = "`dtype: auto` selects the fastest format for the device", "{error}")
@@ -93,8 +92,8 @@ impl Engine {
     /// file `packed`.
     ///
     /// # Errors
-    /// When the device does not support the number format or has too little memory, or the weights do
-    /// not match the configuration.
+    /// Returns an error if the device does not support the number format or has too little memory, or
+    /// the weights do not match the configuration.
     pub fn load(
         self,
         checkpoint: &Checkpoint,
@@ -112,7 +111,7 @@ impl Engine {
 }
 
 /// Returns the default batch size: the fastest one, or `clients` if that is larger, but no more than
-/// fits into memory.
+/// fits in memory.
 fn default_batch_size(model: &Gpt2, clients: usize) -> usize {
     if let Some(slots) = model.slots_in_memory() {
         return slots.min(MAX_BATCH_SIZE_ON_GPU.max(clients));

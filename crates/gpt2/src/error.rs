@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// Result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Error type of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -110,6 +108,10 @@ pub enum Error {
     )]
     PromptTooLong { id: u64, tokens: usize, most: usize, n_positions: usize },
 
+    /// A guided text has no unconditional prompt, or one longer than its own prompt.
+    #[error("the unconditional prompt of text {id} has {got} tokens, expected 1 to {most}")]
+    UnconditionalPrompt { id: u64, got: usize, most: usize },
+
     /// A token id is outside the vocabulary.
     #[error(
         "token {token} is outside the vocabulary, expected an id below {vocab_size} (`vocab_size`)"
@@ -120,15 +122,15 @@ pub enum Error {
     #[error("position {position} does not exist, expected one below {n_positions} (`n_positions`)")]
     PositionOutOfRange { position: usize, n_positions: usize },
 
-    /// A token refers to a slot that the cache does not have.
+    /// A token refers to a slot outside the cache.
     #[error("the cache has no slot {slot}, expected one below {slots}")]
     SlotOutOfRange { slot: usize, slots: usize },
 
-    /// Two tokens of a pass share a position.
+    /// Two tokens in a pass share a slot and a position.
     #[error("position {position} of slot {slot} appears twice in one pass")]
     PositionTakenTwice { slot: usize, position: usize },
 
-    /// Logits were requested for a token that the pass does not have.
+    /// Logits were requested for a token that is not in the pass.
     #[error("logits requested for token {index} in a pass of {tokens} tokens")]
     WantedOutOfRange { index: u32, tokens: usize },
 

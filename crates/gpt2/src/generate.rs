@@ -10,6 +10,7 @@
 //! text's work in the queued pass is discarded.
 
 mod active_text;
+mod batch;
 mod queue;
 
 use std::collections::VecDeque;
@@ -22,21 +23,18 @@ use crate::model::{Gpt2, InputToken};
 use crate::tokenizer::Tokenizer;
 
 use active_text::ActiveText;
+use batch::Batch;
 use queue::PassQueue;
 
-/// Maximum number of tokens per pass from a prompt that is scored. Each of these tokens needs a row of
-/// logits.
+/// Maximum number of tokens per pass from a scored prompt. Each of these tokens needs a row of logits.
 const SCORED_TOKENS_PER_PASS: usize = 64;
-
-/// Slots of the batch, each with the text that occupies it, if any.
-type Slots = Vec<Option<ActiveText>>;
 
 /// Generates texts, at most `batch_size` (but at least one) at a time, until `work` has no more requests
 /// and every text is finished. If a GPU has too little memory, the batch size is halved until the batch
 /// fits.
 ///
 /// # Errors
-/// When a prompt is empty, too long or outside the vocabulary, when the model fails, or when
+/// Returns an error if a prompt is empty, too long or outside the vocabulary, the model fails, or
 /// [`Work::done`] returns an error.
 pub fn generate(
     model: &Gpt2,
@@ -44,74 +42,93 @@ pub fn generate(
     work: &mut dyn Work,
     batch_size: usize,
 ) -> miette::Result<()> {
-    let mut slots: Slots = (0..batch_size.max(1)).map(|_| None).collect();
+    let mut batch = Batch::new(batch_size.max(1));
     let mut admission = Admission::default();
     let mut queue = None;
     loop {
-        for slot in slots.iter_mut().filter(|slot| slot.is_none()) {
-            *slot = admission.next(model, tokenizer, work)?;
-        }
+        admission.fill(&mut batch, model, tokenizer, work)?;
         let queue = match &mut queue {
             Some(queue) => queue,
-            None if slots.iter().all(Option::is_none) => return Ok(()),
+            None if batch.is_empty() => return Ok(()),
             None => {
-                let (new, displaced) = PassQueue::new(model, &mut slots).into_diagnostic()?;
-                admission.displaced.extend(displaced);
+                let (new, displaced) = PassQueue::new(model, &mut batch).into_diagnostic()?;
+                admission.waiting.extend(displaced);
                 queue.insert(new)
             }
         };
-        let Passes { host, device } = Passes::plan(model, &mut slots);
+        let Passes { host, device } = Passes::plan(model, &mut batch);
         if host.is_empty() && device.is_empty() && queue.is_empty() {
             return Ok(());
         }
         let is_device_idle = device.is_empty();
-        queue.submit(device, &mut slots).into_diagnostic()?;
-        let next_tokens = queue.compute(host, &mut slots).into_diagnostic()?;
-        append(model, &mut slots, next_tokens, work)?;
+        queue.submit(device, &mut batch).into_diagnostic()?;
+        let next_tokens = queue.compute(host, &mut batch).into_diagnostic()?;
+        append(model, &mut batch, next_tokens, work)?;
         if is_device_idle || queue.is_full() {
-            let next_tokens = queue.collect(&mut slots).into_diagnostic()?;
-            append(model, &mut slots, next_tokens, work)?;
+            let next_tokens = queue.collect(&mut batch).into_diagnostic()?;
+            append(model, &mut batch, next_tokens, work)?;
         }
     }
 }
 
-/// The wanted positions of each text, with the next token after each position.
+/// Each text's wanted positions, with the token after each position.
 type NextTokens = Vec<(WantedLogits, Vec<Token>)>;
 
-/// Appends the tokens to their texts, and delivers the texts that end.
+/// Appends the tokens to their texts and delivers the texts that end.
 fn append(
     model: &Gpt2,
-    slots: &mut Slots,
+    batch: &mut Batch,
     next_tokens: NextTokens,
     work: &mut dyn Work,
 ) -> miette::Result<()> {
-    for (WantedLogits { slot, .. }, tokens) in next_tokens {
-        let Some(mut text) = slots[slot].take() else { continue };
-        match text.append(model, tokens, work) {
-            None => slots[slot] = Some(text),
-            Some(reason) => text.finish(reason, work)?,
+    for (WantedLogits { slot, serial, .. }, tokens) in next_tokens {
+        let Some(text) = batch.text(slot, serial) else { continue };
+        if let Some(reason) = text.append(model, tokens, work)
+            && let Some(text) = batch.remove(slot)
+        {
+            text.finish(reason, work)?;
         }
     }
     Ok(())
 }
 
-/// Admits texts to free batch slots.
+/// Admits texts to the batch.
 #[derive(Default)]
 struct Admission {
-    /// Texts that lost their slot because the batch had to shrink to fit into memory.
-    displaced: VecDeque<ActiveText>,
+    /// Texts waiting for slots, because the batch had to shrink to fit in memory or a guided text found
+    /// only one free slot.
+    waiting: VecDeque<ActiveText>,
     admitted: u64,
 }
 
 impl Admission {
-    /// Returns the next text that needs the model.
+    /// Inserts texts until the batch is full or no text is left.
+    fn fill(
+        &mut self,
+        batch: &mut Batch,
+        model: &Gpt2,
+        tokenizer: &Tokenizer,
+        work: &mut dyn Work,
+    ) -> miette::Result<()> {
+        while batch.has_room()
+            && let Some(text) = self.next(model, tokenizer, work)?
+        {
+            if let Err(text) = batch.insert(text) {
+                self.waiting.push_front(text);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the next text that needs the model; finishes any that do not.
     fn next(
         &mut self,
         model: &Gpt2,
         tokenizer: &Tokenizer,
         work: &mut dyn Work,
     ) -> miette::Result<Option<ActiveText>> {
-        if let Some(text) = self.displaced.pop_front() {
+        if let Some(text) = self.waiting.pop_front() {
             return Ok(Some(text));
         }
         while let Some(request) = work.next() {
@@ -139,9 +156,12 @@ struct PlannedPass {
 /// Positions of a text for which a pass determines the next token.
 struct WantedLogits {
     slot: usize,
-    /// Serial number of the text; the slot may hold another text when the token arrives.
+    /// Serial number of the text; the slot may hold another text by the time the token arrives.
     serial: u64,
     positions: Range<usize>,
+    /// Slot and position of the last token of the unconditional context, if this pass samples a guided
+    /// token. Its row of logits follows those of `positions`.
+    unconditional: Option<(usize, usize)>,
 }
 
 /// The next pass, in two parts: the CPU samples the tokens wanted in `host` from their logits, and the
@@ -153,44 +173,65 @@ struct Passes {
 }
 
 impl Passes {
-    /// Plans the next pass. It has the last token of every text that is being decoded, and prompt tokens
-    /// up to a limit that all prompts share.
-    fn plan(model: &Gpt2, slots: &mut Slots) -> Self {
+    /// Plans the next pass. It contains the last token of every text being decoded, and prompt tokens
+    /// up to a limit that all prompts share. Guided texts come first, so that the two rows of logits of
+    /// each start at an even row: a device processes even numbers of rows together.
+    fn plan(model: &Gpt2, batch: &mut Batch) -> Self {
         let mut passes = Self::default();
-        let n_positions = model.config().n_positions;
         let mut room = model.prompt_tokens_per_pass();
-        for (slot, text) in slots.iter_mut().enumerate() {
-            let Some(text) = text else { continue };
-            if text.is_fully_queued(n_positions) {
-                continue;
-            }
-            let on_device = text.device_can_sample && model.samples_tokens();
-            let pass = if on_device { &mut passes.device } else { &mut passes.host };
-            let pending = text.end() - text.cached;
-            let limit = if text.is_scored() { room.min(SCORED_TOKENS_PER_PASS) } else { room };
-            let count = if pending == 1 { 1 } else { pending.min(limit) };
-            if pending > 1 {
-                room -= count;
-            }
-            let positions = text.cached..text.cached + count;
-            let wanted = text.wanted(&positions);
-            for position in positions.clone() {
-                if wanted.contains(&position) {
-                    pass.wanted_indices.push(pass.tokens.len() as u32);
-                }
-                let id = text.tokens.get(position).copied().unwrap_or(InputToken::SAMPLED);
-                pass.tokens.push(InputToken { slot, position, id });
-            }
-            text.cached = positions.end;
-            if !wanted.is_empty() {
-                pass.wanted.push(WantedLogits { slot, serial: text.serial, positions: wanted });
+        for is_guided in [true, false] {
+            let texts = batch.texts();
+            for (slot, text) in texts.filter(|(_, text)| text.unconditional.is_some() == is_guided)
+            {
+                passes.add(model, slot, text, &mut room);
             }
         }
         passes
     }
+
+    /// Adds a text's next tokens. `room` is the number of prompt tokens that still fit into the pass.
+    fn add(&mut self, model: &Gpt2, slot: usize, text: &mut ActiveText, room: &mut usize) {
+        if text.is_fully_queued(model.config().n_positions) {
+            return;
+        }
+        let on_device = text.device_can_sample && model.samples_tokens();
+        let pass = if on_device { &mut self.device } else { &mut self.host };
+        let pending = text.end() - text.cached;
+        let limit = if text.is_scored() { (*room).min(SCORED_TOKENS_PER_PASS) } else { *room };
+        let count = if pending == 1 { 1 } else { pending.min(limit) };
+        if pending > 1 {
+            *room -= count;
+        }
+        let positions = text.cached..text.cached + count;
+        let wanted = text.wanted(&positions);
+        for position in positions.clone() {
+            let id = text.tokens.get(position).copied();
+            pass.push(slot, position, id, wanted.contains(&position));
+        }
+        text.cached = positions.end;
+        let unconditional = text.unconditional_positions(&positions).map(|(slot, positions)| {
+            let last = positions.end - 1;
+            for position in positions {
+                pass.push(slot, position, text.unconditional_token(position), position == last);
+            }
+            (slot, last)
+        });
+        if !wanted.is_empty() {
+            let serial = text.serial;
+            pass.wanted.push(WantedLogits { slot, serial, positions: wanted, unconditional });
+        }
+    }
 }
 
 impl PlannedPass {
+    /// Adds a token, which may be one that the device is still sampling.
+    fn push(&mut self, slot: usize, position: usize, id: Option<u32>, is_wanted: bool) {
+        if is_wanted {
+            self.wanted_indices.push(self.tokens.len() as u32);
+        }
+        self.tokens.push(InputToken { slot, position, id: id.unwrap_or(InputToken::SAMPLED) });
+    }
+
     fn is_empty(&self) -> bool {
         self.tokens.is_empty()
     }

@@ -20,7 +20,7 @@ impl Gpt2Generator {
     /// file `packed`.
     ///
     /// # Errors
-    /// As [`Engine::load`].
+    /// See [`Engine::load`].
     pub fn new(
         checkpoint: Checkpoint,
         engine: Engine,

@@ -1,7 +1,7 @@
 //! A GPU with its memory, its kernels, and one in-order command queue.
 //!
 //! There are two backends. `cuda` uses NVIDIA's driver. `emulated` runs the same kernels, compiled for
-//! the CPU and executed thread by thread, so that they can be tested on a machine without a GPU.
+//! the CPU and executed thread by thread, so they can be tested on a machine without a GPU.
 
 pub mod arguments;
 #[cfg(feature = "cuda")]
@@ -33,11 +33,11 @@ pub struct Launch {
     pub grid: [u32; 2],
     /// Threads per block.
     pub block: u32,
-    /// Dynamic shared memory per block, in bytes, in addition to what the kernel declares.
+    /// Dynamic shared memory per block, in bytes, on top of the kernel's static shared memory.
     pub shared: u32,
 }
 
-/// A kernel of a [`Gpu`].
+/// Handle of a kernel on a [`Gpu`].
 #[derive(Debug, Clone, Copy)]
 pub struct KernelHandle(usize);
 
@@ -66,8 +66,8 @@ trait Backend: Send + Sync {
 
     unsafe fn upload(&self, to: u64, from: *const u8, bytes: usize) -> Result<()>;
     unsafe fn download(&self, to: *mut u8, from: u64, bytes: usize) -> Result<()>;
-    /// Queues a kernel launch. `arguments` points to the kernel's only parameter, which has `bytes`
-    /// bytes and is copied.
+    /// Queues a kernel launch. `arguments` points to the kernel's only parameter, of `bytes` bytes,
+    /// which is copied.
     unsafe fn launch(
         &self,
         kernel: KernelHandle,
@@ -88,7 +88,7 @@ trait Backend: Send + Sync {
     unsafe fn free_recording(&self, recording: usize);
 }
 
-/// A GPU.
+/// An open GPU, cheap to clone.
 #[derive(Clone)]
 pub struct Gpu(Arc<dyn Backend>);
 
@@ -96,7 +96,7 @@ impl Gpu {
     /// Opens the machine's first CUDA GPU.
     ///
     /// # Errors
-    /// When the driver or a sufficiently recent GPU is missing; the error says which.
+    /// Returns an error if the driver or a sufficiently recent GPU is missing; the error says which.
     #[cfg(feature = "cuda")]
     pub fn cuda() -> Result<Self> {
         Ok(Self(cuda::Driver::shared()?))
@@ -126,7 +126,7 @@ impl Gpu {
     /// Returns the free and total device memory.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     pub fn memory(&self) -> Result<MemoryInfo> {
         self.0.memory()
     }
@@ -134,17 +134,17 @@ impl Gpu {
     /// Allocates `bytes` bytes of device memory, filled with zeros.
     ///
     /// # Errors
-    /// When there is too little memory.
+    /// Returns an error if there is too little memory.
     pub fn buffer(&self, bytes: usize) -> Result<Buffer> {
         // The driver rejects empty allocations.
         let address = self.0.allocate(bytes.max(16))?;
         Ok(Buffer { gpu: self.clone(), address, bytes })
     }
 
-    /// Copies `numbers` to a new buffer, and waits until the copy has completed.
+    /// Copies `numbers` to a new buffer and waits until the copy has completed.
     ///
     /// # Errors
-    /// When there is too little memory, or the device fails.
+    /// Returns an error if there is too little memory, or the device fails.
     pub fn buffer_from<T: Pod>(&self, numbers: &[T]) -> Result<Buffer> {
         let buffer = self.buffer(size_of_val(numbers))?;
         buffer.write(0, numbers)?;
@@ -154,7 +154,7 @@ impl Gpu {
     /// Allocates host memory for copies from and to the device.
     ///
     /// # Errors
-    /// When there is too little memory.
+    /// Returns an error if there is too little memory.
     pub fn host_buffer(&self, bytes: usize) -> Result<HostBuffer> {
         let memory = self.0.allocate_host(bytes.max(16))?;
         Ok(HostBuffer { gpu: self.clone(), memory, bytes })
@@ -163,7 +163,7 @@ impl Gpu {
     /// Finds a kernel by name.
     ///
     /// # Errors
-    /// When there is no kernel with this name, which is a bug in this crate.
+    /// Returns an error if there is no kernel with this name, which is a bug in this crate.
     pub fn kernel(&self, name: &str) -> Result<KernelHandle> {
         self.0.kernel(name)
     }
@@ -171,7 +171,7 @@ impl Gpu {
     /// Queues a kernel launch.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     ///
     /// # Safety
     /// `arguments` must have the type that the kernel takes, and the kernel must stay within the memory
@@ -191,7 +191,7 @@ impl Gpu {
     /// Adds a mark to the queue. [`Mark::wait`] waits for it.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     pub fn mark(&self) -> Result<Mark> {
         Ok(Mark { gpu: self.clone(), mark: Some(self.0.mark()?) })
     }
@@ -200,7 +200,7 @@ impl Gpu {
     /// kernel again.
     ///
     /// # Errors
-    /// When the device or `launches` fails.
+    /// Returns an error if the device or `launches` fails.
     pub fn record(&self, launches: impl FnOnce() -> Result<()>) -> Result<Recording> {
         self.0.begin_recording()?;
         let launched = launches();
@@ -229,13 +229,13 @@ impl Buffer {
         self.bytes
     }
 
-    /// Writes `numbers` at byte `offset`, and waits until the copy has completed.
+    /// Writes `numbers` at byte `offset` and waits until the copy has completed.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     ///
     /// # Panics
-    /// When the buffer is too small.
+    /// Panics if the buffer is too small.
     pub fn write<T: Pod>(&self, offset: usize, numbers: &[T]) -> Result<()> {
         let from: &[u8] = bytemuck::cast_slice(numbers);
         assert!(offset + from.len() <= self.bytes, "write past the end of the buffer");
@@ -247,10 +247,10 @@ impl Buffer {
     /// Reads the first `count` numbers, after all queued operations have completed.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     ///
     /// # Panics
-    /// When the buffer is too small.
+    /// Panics if the buffer is too small.
     pub fn read<T: Pod>(&self, count: usize) -> Result<Vec<T>> {
         let mut numbers = vec![T::zeroed(); count];
         let to: &mut [u8] = bytemuck::cast_slice_mut(&mut numbers);
@@ -265,10 +265,10 @@ impl Buffer {
     /// until the copy has completed.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     ///
     /// # Panics
-    /// When either buffer is too small.
+    /// Panics if either buffer is too small.
     pub fn queue_upload(&self, from: &HostBuffer, bytes: usize) -> Result<()> {
         assert!(bytes <= self.bytes && bytes <= from.bytes, "copy past the end of a buffer");
         // SAFETY: the range is within both buffers.
@@ -279,10 +279,10 @@ impl Buffer {
     /// has completed.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     ///
     /// # Panics
-    /// When either buffer is too small.
+    /// Panics if either buffer is too small.
     pub fn queue_download(&self, to: &HostBuffer, bytes: usize) -> Result<()> {
         assert!(bytes <= self.bytes && bytes <= to.bytes, "copy past the end of a buffer");
         // SAFETY: the range is within both buffers.
@@ -339,7 +339,7 @@ impl Drop for HostBuffer {
     }
 }
 
-/// A mark in the queue.
+/// A point in the queue that can be waited for.
 pub struct Mark {
     gpu: Gpu,
     mark: Option<usize>,
@@ -349,7 +349,7 @@ impl Mark {
     /// Waits until all operations before the mark have completed.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     pub fn wait(mut self) -> Result<()> {
         match self.mark.take() {
             Some(mark) => self.gpu.0.wait(mark),
@@ -378,7 +378,7 @@ impl Recording {
     /// Queues the launches again with the same arguments.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Returns an error if the device fails.
     ///
     /// # Safety
     /// The memory that the arguments of the launches refer to must still be allocated.

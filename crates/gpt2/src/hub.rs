@@ -1,5 +1,5 @@
 //! Downloads checkpoints by name from the Hugging Face hub into the cache shared by all of the hub's
-//! tools.
+//! clients.
 //!
 //! A name is an alias or `owner/name[@revision]` ([`ModelName`]). The result is a cache folder with the
 //! configuration, the tokenizer and the weights ([`Snapshot`]). The network is used only by
@@ -36,7 +36,6 @@ pub use name::{ALIASES, ModelName};
 use cache::CachedRepo;
 use remote::Remote;
 
-/// Result type of this module.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Configuration of the hub client. The caller derives it from the environment (`HF_ENDPOINT`,
@@ -49,13 +48,12 @@ pub struct HubConfig {
     pub cache: PathBuf,
     /// Access token; sent to `endpoint` only.
     pub token: Option<String>,
-    /// Whether opening connections is forbidden.
+    /// Whether network access is forbidden.
     pub offline: bool,
-    /// How to retry failed requests.
     pub retry: Retry,
 }
 
-/// Omits the token, because it is secret.
+/// Redacts the token.
 impl std::fmt::Debug for HubConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HubConfig")
@@ -86,9 +84,9 @@ impl HubConfig {
 pub struct Retry {
     /// Maximum number of attempts.
     pub attempts: u32,
-    /// Pause before the second attempt; doubled before each further one.
+    /// Pause before the second attempt; doubled for each further attempt.
     pub pause: Duration,
-    /// Longest `Retry-After` time for which a retry waits.
+    /// Longest `Retry-After` time to wait for.
     pub longest_wait: Duration,
 }
 
@@ -130,7 +128,8 @@ impl Hub {
     /// Returns the cached snapshot without opening a connection.
     ///
     /// # Errors
-    /// [`Error::NotCached`], which lists the missing files.
+    /// Returns [`Error::NotCached`], which lists the missing files, or an error if the shard index is
+    /// invalid.
     pub fn cached(&self, name: &ModelName) -> Result<Snapshot> {
         let cached = self.cached_repo(name);
         let commit = cached.commit().ok_or_else(|| self.not_cached(name, Vec::new()))?;
@@ -147,8 +146,8 @@ impl Hub {
     /// Returns the cached snapshot, or downloads it.
     ///
     /// # Errors
-    /// [`Error::NotCached`] if offline, otherwise the error of the download. The next call resumes an
-    /// interrupted download.
+    /// Returns [`Error::NotCached`] in offline mode, otherwise the error of the download. The next call
+    /// resumes an interrupted download.
     pub fn snapshot(&self, name: &ModelName, progress: &mut dyn Progress) -> Result<Snapshot> {
         match self.cached(name) {
             Err(Error::NotCached { .. }) if !self.config.offline => self.update(name, progress),
@@ -156,10 +155,10 @@ impl Hub {
         }
     }
 
-    /// Asks the hub for the revision's current commit, and downloads the files that the cache lacks.
+    /// Asks the hub for the revision's current commit and downloads the files that the cache lacks.
     ///
     /// # Errors
-    /// As [`snapshot`](Self::snapshot), and [`Error::Offline`] in offline mode.
+    /// Returns [`Error::Offline`] in offline mode, otherwise the error of the download.
     pub fn update(&self, name: &ModelName, progress: &mut dyn Progress) -> Result<Snapshot> {
         if self.config.offline {
             return Err(Error::Offline { repo: name.repo.clone() });
@@ -183,7 +182,7 @@ impl Hub {
         for file in &files {
             fetch(file, progress)?;
         }
-        // Updated last, so that a branch never points to an incomplete checkpoint.
+        // Updated last, so a branch never points to an incomplete checkpoint.
         cached.point_revision_to(&listing.commit)?;
         Ok(Snapshot { repo: name.repo.clone(), commit: listing.commit, dir, files })
     }

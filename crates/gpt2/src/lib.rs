@@ -6,8 +6,8 @@
 //! ```
 //!
 //! On the CPU, the weights, the number format, the prompt, the settings and the random key determine a
-//! text bit for bit. The batch and the number of threads do not affect the text; `kernels` explains how.
-//! On a CUDA GPU the same holds for one GPU model and one build (see `gpu`).
+//! text bit for bit. The batch and the number of threads do not affect it; see `kernels`. On a CUDA GPU
+//! the same holds for one GPU model and one build (see `gpu`).
 
 mod checkpoint_files;
 mod config;

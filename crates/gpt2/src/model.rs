@@ -63,18 +63,19 @@ impl Gpt2 {
     /// Converts a checkpoint's weights to `dtype` on `device`.
     ///
     /// # Errors
-    /// When the device does not support the format, or a tensor is missing or has the wrong shape. The
-    /// error names the tensor.
+    /// Returns an error if the device does not support the format, or a tensor is missing or has the
+    /// wrong shape. The error names the tensor.
     pub fn load(checkpoint: &Checkpoint, device: &Device, dtype: Dtype) -> Result<Self> {
         Self::load_packed(checkpoint, device, dtype, None)
     }
 
     /// Like [`Gpt2::load`], but caches the weights converted for the CPU in the file `packed`. The file
-    /// is written if the conversion was slow enough to be worth caching, and memory-mapped if it exists.
-    /// `packed` must differ for different weights; its extension is replaced by the number format.
+    /// is written if the conversion was slow enough to be worth caching, and memory-mapped if it
+    /// exists. `packed` must differ for different weights; its extension is replaced with the number
+    /// format.
     ///
     /// # Errors
-    /// As [`Gpt2::load`]. A cache file that is unusable or cannot be written is ignored.
+    /// See [`Gpt2::load`]. A cache file that is unusable or cannot be written is ignored.
     pub fn load_packed(
         checkpoint: &Checkpoint,
         device: &Device,
@@ -95,11 +96,11 @@ impl Gpt2 {
         Ok(Self { config, device: device.clone(), dtype, network })
     }
 
-    /// Loads the implementation on candle's operations, which Metal uses. On the CPU this implementation
-    /// is slow and serves as the reference.
+    /// Loads the implementation based on candle's operations, for Metal. On the CPU it is slow and
+    /// serves as the reference.
     ///
     /// # Errors
-    /// As [`Gpt2::load`].
+    /// See [`Gpt2::load`].
     pub fn load_tensors(checkpoint: &Checkpoint, device: &Device, dtype: Dtype) -> Result<Self> {
         let (on, computed) = match (device, dtype) {
             (Device::Cpu, Dtype::F32) => (&candle_core::Device::Cpu, DType::F32),
@@ -113,22 +114,18 @@ impl Gpt2 {
         Ok(Self { config, device: device.clone(), dtype, network })
     }
 
-    /// The model's sizes and architecture options.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The device that the model runs on.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// The number format of the weights.
     pub fn dtype(&self) -> Dtype {
         self.dtype
     }
 
-    /// Memory used by the weights.
     pub fn weight_footprint(&self) -> WeightFootprint {
         match &self.network {
             Network::Tensors(_) => {
@@ -173,7 +170,7 @@ impl Gpt2 {
     /// Creates an empty KV cache with `slots` batch slots.
     ///
     /// # Errors
-    /// When the device has too little memory.
+    /// Returns an error if the device has too little memory.
     pub fn new_cache(&self, slots: usize) -> Result<KvCache> {
         let config = &self.config;
         let layers = match &self.network {
@@ -187,12 +184,12 @@ impl Gpt2 {
         Ok(KvCache { slots, config: Arc::clone(&self.config), dtype: self.dtype, layers })
     }
 
-    /// Adds `tokens` (N) to `cache`, and fills `logits` (W, V) with the f32 logits after each of the W
-    /// tokens whose indices are in `wanted`, one row per token.
+    /// Adds `tokens` (N) to `cache` and fills `logits` (W, V) with the f32 logits after each of the W
+    /// tokens whose indices are in `wanted`.
     ///
     /// # Errors
-    /// When a token, position or slot is out of range, the cache was made by an incompatible model, or
-    /// the device fails.
+    /// Returns an error if a token, position or slot is out of range, the cache was made by an
+    /// incompatible model, or the device fails.
     pub fn forward(
         &self,
         cache: &mut KvCache,
@@ -254,7 +251,7 @@ impl Gpt2 {
     /// each index in `wanted`. A token's id may be [`InputToken::SAMPLED`].
     ///
     /// # Errors
-    /// When the device fails, or does not sample tokens.
+    /// Returns an error if the device fails or cannot sample tokens.
     #[cfg_attr(not(feature = "gpu"), expect(unused_variables, reason = "no device samples tokens"))]
     pub(crate) fn submit(
         &self,
@@ -275,7 +272,7 @@ impl Gpt2 {
     /// Waits for the oldest submitted pass and returns the tokens that it sampled.
     ///
     /// # Errors
-    /// When the device fails, or does not sample tokens.
+    /// Returns an error if the device fails or cannot sample tokens.
     pub(crate) fn collect(&self, cache: &mut KvCache) -> Result<Vec<SampledToken>> {
         match (&self.network, &mut cache.layers) {
             #[cfg(feature = "gpu")]

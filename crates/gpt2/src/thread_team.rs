@@ -1,18 +1,18 @@
-//! A thread team: runs a computation of many short stages on all threads of a pool, with a spinning
-//! barrier after each stage.
+//! A thread team: runs a computation of many short stages on all threads of a pool, with a spin barrier
+//! after each stage.
 //!
 //! A forward pass has about a hundred stages of a few microseconds to a millisecond each, and every
 //! stage depends on the previous one. Dispatching each stage to a thread pool would cost more than some
 //! stages take. Instead, all threads run the whole computation and claim tasks of each stage as they
 //! reach it. A thread with no work left spins until the others finish. A thread that starts late, or
-//! not at all, only leaves more tasks to the others.
+//! not at all, merely leaves more tasks to the others.
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Counters of claimed and finished tasks of a stage. Aligned to a cache line to avoid false sharing.
+/// Counters of a stage's claimed and finished tasks. Aligned to a cache line to avoid false sharing.
 #[derive(Default)]
 #[repr(align(64))]
 struct StageCounters {
@@ -29,7 +29,7 @@ pub struct Worker<'a> {
 }
 
 /// Runs `computation`, which has at most `stages` stages, on all threads of the current rayon pool.
-/// Every thread must run through the same stages with the same numbers of tasks.
+/// Every thread must run the same stages with the same numbers of tasks.
 pub fn run(stages: usize, computation: impl Fn(&mut Worker<'_>) + Sync) {
     let threads = rayon::current_num_threads();
     let stages: Vec<StageCounters> = (0..stages).map(|_| StageCounters::default()).collect();
@@ -50,11 +50,11 @@ impl Worker<'_> {
     /// Everything that the tasks wrote is visible afterwards.
     ///
     /// # Panics
-    /// When there are more stages than declared to [`run`], or a task panicked on another thread.
+    /// Panics if there are more stages than declared to [`run`], or a task panicked on another thread.
     pub fn stage(&mut self, tasks: usize, mut task: impl FnMut(usize)) {
         let stage = &self.stages[self.passed];
         self.passed += 1;
-        // Claim several tasks at once when there are many, so that the counter is not a bottleneck.
+        // Claim several tasks at once when there are many, so the counter is not a bottleneck.
         let batch = (tasks / (16 * self.threads)).max(1);
         let guard = ReleaseOnPanic(self.stages);
         let mut done = 0;
@@ -87,7 +87,7 @@ impl Worker<'_> {
 /// Value of `done` that marks a stage in which a thread panicked.
 const PANICKED: usize = usize::MAX / 2;
 
-/// If a task panics, releases all waiting threads and makes them panic, too.
+/// If a task panics, releases all waiting threads and makes them panic as well.
 struct ReleaseOnPanic<'a>(&'a [StageCounters]);
 
 impl Drop for ReleaseOnPanic<'_> {
@@ -169,7 +169,7 @@ mod tests {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
     }
 
-    /// Runs `test`, and panics if it takes longer than a minute.
+    /// Runs `test` and panics if it takes longer than a minute.
     fn within_a_minute(test: impl FnOnce() + Send + 'static) {
         let (done, waiting) = mpsc::channel();
         std::thread::spawn(move || {

@@ -1,7 +1,7 @@
 //! Byte-level BPE tokenizer, compatible with transformers.
 //!
 //! `<|endoftext|>` in a text is encoded as the end-of-text token, as in transformers; a prompt uses it
-//! to mark the start of a document. No other special tokens are added: the post-processor in
+//! to mark the start of a document. Encoding adds no special tokens: the post-processor in
 //! tokenizer.json is ignored.
 
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ impl Tokenizer {
     /// Builds a tokenizer from the contents of a tokenizer.json; `origin` names the file in errors.
     ///
     /// # Errors
-    /// When `json` cannot be parsed or the tokenizer is not byte-level BPE.
+    /// Returns an error if `json` cannot be parsed or the tokenizer is not byte-level BPE.
     pub fn from_json(json: &[u8], origin: &str) -> Result<Self> {
         let inner = tokenizers::Tokenizer::from_bytes(json)
             .map_err(|source| Error::Tokenizer { origin: origin.into(), source })?;
@@ -54,7 +54,7 @@ impl Tokenizer {
     /// Builds a tokenizer from GPT-2's vocab.json and merges.txt; `origin` names the files in errors.
     ///
     /// # Errors
-    /// When the files cannot be parsed or do not match each other.
+    /// Returns an error if the files cannot be parsed or do not match each other.
     pub fn from_vocab_and_merges(vocab: &[u8], merges: &[u8], origin: &str) -> Result<Self> {
         let vocab: BTreeMap<String, u32> = serde_json::from_slice(vocab)
             .map_err(|source| Error::Json { origin: origin.into(), source })?;
@@ -99,7 +99,7 @@ impl Tokenizer {
     /// Serialises the tokenizer to the tokenizer.json format.
     ///
     /// # Errors
-    /// When serialisation fails; not known to happen for byte-level BPE.
+    /// Returns an error if serialisation fails, which is not known to happen for byte-level BPE.
     pub fn to_json(&self) -> Result<String> {
         self.inner.to_string(true).map_err(|source| Error::Tokenize { source })
     }
@@ -114,10 +114,10 @@ impl Tokenizer {
         self.inner.token_to_id(END_OF_TEXT)
     }
 
-    /// Encodes a text; the module documentation explains `<|endoftext|>`.
+    /// Encodes a text. See the module documentation for `<|endoftext|>`.
     ///
     /// # Errors
-    /// When the tokenizer fails; byte-level BPE accepts every text.
+    /// Returns an error if the tokenizer fails. Byte-level BPE accepts every text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.inner.encode_fast(text, false);
         Ok(encoding.map_err(|source| Error::Tokenize { source })?.get_ids().to_vec())

@@ -24,7 +24,7 @@ impl Checkpoint {
     /// Opens a directory in Hugging Face layout (see [`CheckpointFiles::find`]).
     ///
     /// # Errors
-    /// When a file is missing or invalid, or the tokenizer and the model do not match.
+    /// Returns an error if a file is missing or invalid, or the tokenizer does not match the model.
     pub fn from_dir(dir: &Path) -> Result<Self> {
         Self::from_files(&CheckpointFiles::find(dir)?)
     }
@@ -32,7 +32,7 @@ impl Checkpoint {
     /// Opens a checkpoint whose files may be in different directories.
     ///
     /// # Errors
-    /// As [`Checkpoint::from_dir`].
+    /// See [`Checkpoint::from_dir`].
     pub fn from_files(files: &CheckpointFiles) -> Result<Self> {
         let config = Config::from_json(&read(&files.config)?, &shown(&files.config))?;
         let tokenizer = match files.tokenizer.as_slice() {
@@ -49,7 +49,7 @@ impl Checkpoint {
     /// model.safetensors.
     ///
     /// # Errors
-    /// As [`Checkpoint::from_dir`].
+    /// See [`Checkpoint::from_dir`].
     pub fn from_bytes(config: &[u8], tokenizer: &[u8], weights: &'static [u8]) -> Result<Self> {
         let config = Config::from_json(config, "the embedded config.json")?;
         let tokenizer = Tokenizer::from_json(tokenizer, "the embedded tokenizer.json")?;
@@ -72,12 +72,10 @@ impl Checkpoint {
         Ok(Self { config, tokenizer, tensors })
     }
 
-    /// The model's sizes and architecture options.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The model's tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
     }
@@ -117,8 +115,8 @@ impl Weights<'_> {
         Self { path: format!("{}{place}.", self.path), ..self.clone() }
     }
 
-    /// Returns the tensors at the checkpoint's root, outside the `transformer.` prefix. `lm_head` is
-    /// there.
+    /// Returns the tensors at the checkpoint's root, outside the `transformer.` prefix, where `lm_head`
+    /// is.
     pub fn outside(&self) -> Self {
         Self { path: String::new(), ..self.clone() }
     }

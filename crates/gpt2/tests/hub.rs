@@ -41,7 +41,7 @@ impl HubFixture {
         self.hub().snapshot(&tiny(), &mut ())
     }
 
-    /// Fetches the model while the server has these faults, and returns the error.
+    /// Fetches the model while the server injects these faults and returns the error.
     fn error_with(&self, faults: Faults) -> Error {
         self.server.set_faults(faults);
         self.fetch().unwrap_err()

@@ -1,10 +1,9 @@
-//! A local test server that behaves like the Hugging Face hub for one repository, with optional faults.
-//! To verify that it behaves like the hub, `scripts/hub_check.py` downloads from it with Python's
-//! `huggingface_hub`.
+//! A local test server that imitates the Hugging Face hub for one repository and can inject faults.
+//! `scripts/hub_check.py` checks the imitation by downloading with Python's `huggingface_hub`.
 //!
 //! It serves `/api/models/R/revision/V`, `/api/models/R/tree/V` and `/R/resolve/V/F`, with `ETag`,
-//! `X-Repo-Commit`, `X-Linked-Etag`, `X-Linked-Size` and ranges. Requests for small files are redirected
-//! within the hub, and requests for large (LFS) files to another host.
+//! `X-Repo-Commit`, `X-Linked-Etag`, `X-Linked-Size` and ranges. Requests for small files are
+//! redirected within the hub, those for large (LFS) files to another host.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -50,14 +49,14 @@ impl Repo {
     }
 }
 
-/// Faults of the server; none by default.
+/// Faults to inject; none by default.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     /// `(count, bytes)`: the next `count` responses to a `GET` of an LFS file end after `bytes` bytes.
     pub cut: Option<(u32, usize)>,
     /// Whether range requests are answered with 200 and the whole file.
     pub ignores_ranges: bool,
-    /// Whether LFS files have one wrong byte.
+    /// Whether LFS files are served with one corrupt byte.
     pub damaged: bool,
     /// `(count, status, retry_after)`: the next `count` responses have this status and `Retry-After`.
     pub status: Option<(u32, u16, Option<u64>)>,
@@ -65,7 +64,7 @@ pub struct Faults {
     pub token: Option<String>,
 }
 
-/// A received request.
+/// A request that the server recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedRequest {
     pub method: String,
@@ -75,7 +74,7 @@ pub struct ReceivedRequest {
     pub headers: BTreeMap<String, String>,
 }
 
-/// A running server, which runs until the process exits.
+/// A server that runs until the process exits.
 #[derive(Debug, Clone)]
 pub struct Server {
     port: u16,
@@ -108,17 +107,16 @@ impl Server {
         Ok(server)
     }
 
-    /// The endpoint: `http://127.0.0.1:port`.
+    /// Returns the endpoint, `http://127.0.0.1:port`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Sets the faults of all further responses.
+    /// Sets the faults for all subsequent responses.
     pub fn set_faults(&self, faults: Faults) {
         self.state().faults = faults;
     }
 
-    /// Replaces the repository.
     pub fn set_repo(&self, repo: Repo) {
         self.state().repo = repo;
     }
@@ -219,7 +217,7 @@ impl Server {
         response.header("X-Repo-Commit", &commit)
     }
 
-    /// Returns an LFS file as the storage host would, with faults.
+    /// Serves an LFS file as the hub's storage host does, with the injected faults.
     fn content(state: &mut HubState, request: &ReceivedRequest, file: &str) -> Response {
         let cut = match &mut state.faults.cut {
             Some((times, bytes)) if *times > 0 && request.method == "GET" => {
@@ -262,7 +260,6 @@ impl Server {
     }
 }
 
-/// An HTTP response.
 struct Response {
     status: u16,
     headers: Vec<(String, String)>,

@@ -1,4 +1,4 @@
-//! Serves the tiny repository on a free port until standard input ends; prints the endpoint.
+//! Prints the endpoint of a server for [`Repo::tiny`], which runs until stdin is closed.
 
 use std::io::Read;
 

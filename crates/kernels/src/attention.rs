@@ -1,9 +1,9 @@
 //! Causal self-attention over the KV cache: each token attends to its text up to and including itself.
 //!
-//! Keys are stored in blocks of sixteen, with the head's width as the outer dimension, so that sixteen
-//! scores are computed in parallel without sums across lanes. Values are stored consecutively. A score
-//! is a chain of sums over the head's width, and the weighted sum is a chain over the text, regardless
-//! of other texts and of the register width.
+//! Keys are stored in blocks of sixteen, with the head's width as the outer dimension, so sixteen
+//! scores are computed in parallel without horizontal sums. Values are stored consecutively. Scores are
+//! summed over the head's width, and weighted values over the text, in a fixed order, regardless of
+//! other texts and the register width.
 
 use std::ops::Range;
 
@@ -25,7 +25,7 @@ impl Shape {
         Self { positions: positions.next_multiple_of(LANES), head_dim }
     }
 
-    /// Size of a head's keys, in numbers.
+    /// Size of a head's keys, in elements.
     pub fn keys(self) -> usize {
         self.positions * self.head_dim
     }
@@ -35,7 +35,7 @@ impl Shape {
         self.head_dim.div_ceil(LANES)
     }
 
-    /// Size of a head's values, in numbers.
+    /// Size of a head's values, in elements.
     pub fn values(self) -> usize {
         self.positions * self.value_vectors() * LANES
     }
@@ -45,7 +45,7 @@ impl Shape {
         self.positions
     }
 
-    /// Index of the first number of a position's key; number `d` is at this index plus `d * LANES`.
+    /// Index of the first element of a position's key; element `d` is at this index plus `d * LANES`.
     pub fn key(self, position: usize) -> usize {
         position / LANES * LANES * self.head_dim + position % LANES
     }
@@ -71,7 +71,7 @@ pub struct Head<'a, F: Format> {
     pub key_scales: &'a [f32],
     pub value_scales: &'a [f32],
     pub scale: f32,
-    /// Scratch memory, whose previous contents are overwritten.
+    /// Scratch space; previous contents are overwritten.
     pub scores: &'a mut Vec<Lanes<f32>>,
     /// Number of positions to attend to (L).
     pub length: usize,
@@ -81,7 +81,7 @@ pub struct Head<'a, F: Format> {
 
 /// Number of independent partial sums per score, to hide latency.
 const CHAINS: usize = 4;
-/// Number of vectors of a value that are summed at once.
+/// Number of a value's vectors summed at once.
 const TOGETHER: usize = 4;
 
 impl<F: Format> Kernel for Head<'_, F> {

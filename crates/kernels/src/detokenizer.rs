@@ -17,14 +17,14 @@ pub use utf8::Utf8Decoder;
 /// Bytes of each token; empty for special tokens.
 #[derive(Debug, Clone)]
 pub struct TokenBytes {
-    /// Concatenated bytes of all tokens, in order of ids.
+    /// Concatenated bytes of all tokens, in id order.
     bytes: Vec<u8>,
     /// Token `id` is `bytes[starts[id]..starts[id + 1]]`.
     starts: Vec<usize>,
 }
 
 impl TokenBytes {
-    /// Builds the table from the tokens' texts in GPT-2's byte alphabet, in order of ids; `None` for a
+    /// Builds the table from the tokens' texts in GPT-2's byte alphabet, in id order; `None` for a
     /// special or missing token.
     pub fn new(tokens: impl IntoIterator<Item = Option<String>>) -> Self {
         let byte_of = byte_of_character();
@@ -52,7 +52,7 @@ impl TokenBytes {
     }
 }
 
-/// A text being decoded as a stream.
+/// A text being decoded token by token.
 #[derive(Debug, Clone)]
 pub struct TextStream {
     tokens: Arc<TokenBytes>,
@@ -67,15 +67,14 @@ impl TextStream {
     /// Creates a stream that ends before the first of the `stop` strings; empty stop strings are
     /// ignored.
     ///
-    /// The first stop string is the one completed first. If one character completes several stop
-    /// strings, the longest of these counts. So the end does not depend on token boundaries, and no text
-    /// waits for a longer match.
+    /// The stop string completed first wins; if one character completes several, the longest wins. So
+    /// the end does not depend on token boundaries, and no text is held back for a longer match.
     pub fn new(tokens: Arc<TokenBytes>, stop: impl IntoIterator<Item = String>) -> Self {
         let stop = stop.into_iter().filter(|stop| !stop.is_empty()).collect();
         Self { tokens, stop, decoder: Utf8Decoder::default(), held: String::new(), stopped: false }
     }
 
-    /// Adds a token, and returns the text that has become final. Returns an empty string after a stop
+    /// Adds a token and returns the text that has become final. Returns an empty string after a stop
     /// string.
     pub fn push(&mut self, id: u32) -> String {
         if self.stopped {
@@ -99,7 +98,7 @@ impl TextStream {
         self.release(true)
     }
 
-    /// Removes the text that is final from `held`, and returns it.
+    /// Removes the final text from `held` and returns it.
     fn release(&mut self, at_the_end: bool) -> String {
         let first = self
             .stop

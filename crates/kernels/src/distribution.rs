@@ -1,11 +1,11 @@
-//! Operations over a whole vocabulary, for sampling: the largest logit, the sum of exponentials, and the
-//! tokens above a threshold.
+//! Operations on the logits of a whole vocabulary, for sampling: the largest logit, the sum of
+//! exponentials, and the tokens above a threshold.
 
 use super::exp::exp;
 use super::simd::{Kernel, LANES, Lanes, Level, Simd};
 
-/// Replaces NaN by `-inf`, `+inf` by the largest finite number and -0 by 0, in place; returns the
-/// largest logit.
+/// Replaces NaN with `-inf`, `+inf` with the largest finite number and -0 with 0; returns the largest
+/// logit.
 pub fn tame(level: Level, logits: &mut [f32]) -> f32 {
     level.run(Tame(logits))
 }
@@ -21,8 +21,8 @@ pub fn sum_of_exponentials(
     level.run(SumOfExponentials { logits, largest, inverse_temperature })
 }
 
-/// Calls `found` with every token whose logit is above `bar`, in order of ids. `found` returns the bar
-/// for the tokens that follow.
+/// Calls `found` with every token whose logit is above `bar`, in id order. `found` returns the bar for
+/// the following tokens.
 pub fn above(level: Level, logits: &[f32], bar: f32, found: impl FnMut(u32, f32) -> f32) {
     level.run(Above { logits, bar, found });
 }
@@ -69,7 +69,7 @@ struct SumOfExponentials<'a> {
     inverse_temperature: f32,
 }
 
-/// Number of exponentials that are summed in f32 before the sum is added to the f64 total.
+/// Number of exponentials summed in f32 before the sum is added to the f64 total.
 const SUMMED_TOGETHER: usize = 64 * LANES;
 
 impl Kernel for SumOfExponentials<'_> {

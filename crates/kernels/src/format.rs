@@ -1,4 +1,4 @@
-//! Number formats of weights, of the inputs of matrix products, and of the KV cache.
+//! Number formats for weights, inputs of matrix products, and the KV cache.
 //!
 //! Everything between two matrix products (residual stream, layer norm, softmax, GELU) is f32 in every
 //! format. A format defines how inputs and blocks of weights are encoded, and how they are multiplied.
@@ -15,13 +15,12 @@ pub use self::bf16::Bf16;
 pub use self::f32::F32;
 pub use self::int8::Int8;
 
-/// Size of a quantisation group: the number of inputs that are encoded together.
+/// Size of a quantisation group: the number of inputs encoded together.
 pub const GROUP: usize = 64;
 
 /// Number of columns in a panel of weights.
 pub const PANEL: usize = 2 * LANES;
 
-/// A number format.
 pub trait Format: Copy + Send + Sync + 'static {
     /// An encoded group of [`GROUP`] inputs.
     type Group: Pod + Send + Sync;
@@ -29,7 +28,7 @@ pub trait Format: Copy + Send + Sync + 'static {
     type Block: Pod + Send + Sync;
     /// A number in the KV cache.
     type Cached: Pod + Send + Sync;
-    /// Whether cached numbers have to be multiplied by a scale.
+    /// Whether cached numbers must be multiplied by a scale.
     const SCALED: bool;
     /// Number of registers per accumulator.
     const REGISTERS: usize;
@@ -37,14 +36,14 @@ pub trait Format: Copy + Send + Sync + 'static {
     /// Encodes a group of inputs.
     fn encode<S: Simd>(simd: S, numbers: &[f32; GROUP]) -> Self::Group;
 
-    /// Encodes a block of weights, given as (inputs, outputs).
+    /// Encodes a block of weights of shape (inputs, outputs).
     fn pack<S: Simd>(simd: S, weights: &[[f32; PANEL]; GROUP]) -> Self::Block;
 
     /// Decodes a column of a block.
     fn column(block: &Self::Block, column: usize) -> [f32; GROUP];
 
-    /// Adds to `sums` the products of `ROWS` input groups with `ACROSS` vectors of a block's columns,
-    /// starting at vector `first`.
+    /// Multiplies `ROWS` input groups by `ACROSS` vectors of a block's columns, from vector `first`,
+    /// and adds the products to `sums`.
     fn multiply<S: Simd, const ROWS: usize, const ACROSS: usize>(
         simd: S,
         sums: [[S::F32; ACROSS]; ROWS],
@@ -56,6 +55,6 @@ pub trait Format: Copy + Send + Sync + 'static {
     /// Converts cached numbers to f32, without their scale.
     fn load<S: Simd>(simd: S, from: &Lanes<Self::Cached>) -> S::F32;
 
-    /// Converts numbers to the cache's format, and returns their scale.
+    /// Converts numbers to the cache's format and returns their scale.
     fn store<S: Simd>(simd: S, numbers: &[Lanes<f32>], cached: &mut [Lanes<Self::Cached>]) -> f32;
 }

@@ -6,7 +6,7 @@ use super::simd::{Kernel, Lanes, Level, Simd};
 /// The MLP's nonlinearity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
-    /// GELU in the tanh approximation, used by GPT-2.
+    /// The tanh approximation of GELU, used by GPT-2.
     GeluTanh,
     /// Exact GELU, with the error function.
     GeluErf,
@@ -38,7 +38,7 @@ impl Kernel for GeluTanh<'_> {
     }
 }
 
-/// (1 + tanh u)/2 is the logistic function of 2u, so one exponential and one division are enough.
+/// (1 + tanh u)/2 is the logistic function of 2u, so one exponential and one division suffice.
 #[inline(always)]
 fn gelu<S: Simd>(simd: S, x: S::F32) -> S::F32 {
     const MINUS_TWO_SQRT_2_OVER_PI: f32 = -1.595_769;

@@ -39,8 +39,7 @@ struct NormaliseRow<'a, F: Format> {
 impl<F: Format> Kernel for NormaliseRow<'_, F> {
     type Output = ();
 
-    /// Makes two passes over the row. The second one sums squared distances from the mean, because
-    /// squares of large numbers would cancel.
+    /// Sums squared deviations in a second pass, because a one-pass variance suffers from cancellation.
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { norm: LayerNorm { width, weight, bias, epsilon }, x, y } = self;

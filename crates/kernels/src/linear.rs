@@ -1,8 +1,9 @@
 //! A linear layer, y = x W + b. Linear layers account for most of GPT-2's arithmetic.
 //!
-//! W is packed once into panels of [`PANEL`] columns, so that a product reads memory sequentially. A
-//! task multiplies two panels by all rows of x, one register tile of rows at a time. So the weights are
-//! read once for any number of rows, and the next panel is prefetched while the current one is in use.
+//! W is packed once into panels of [`PANEL`] columns, so a product reads memory sequentially. A task
+//! multiplies two panels by all rows of x, one register tile of rows at a time. Thus the weights are
+//! read from memory once for any number of rows, and the next panel is prefetched while the current one
+//! is in use.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -24,11 +25,11 @@ pub struct Linear<F: Format> {
     bias: Vec<f32>,
 }
 
-/// Results of one row in the columns of a task.
+/// One row's results in a task's columns.
 pub type Results = [f32; COLUMNS];
 
 impl<F: Format> Linear<F> {
-    /// Number of blocks of a layer of this size.
+    /// Returns the number of blocks in a layer of this size.
     pub fn blocks(inputs: usize, outputs: usize) -> usize {
         inputs.div_ceil(GROUP) * outputs.div_ceil(COLUMNS) * (COLUMNS / PANEL)
     }
@@ -59,7 +60,6 @@ impl<F: Format> Linear<F> {
         }
     }
 
-    /// The packed weight.
     pub fn packed(&self) -> &[F::Block] {
         &self.blocks
     }
@@ -74,7 +74,7 @@ impl<F: Format> Linear<F> {
         self.outputs
     }
 
-    /// Number of tasks of a product.
+    /// Number of tasks in a product.
     pub fn tasks(&self) -> usize {
         self.outputs.div_ceil(COLUMNS)
     }
@@ -92,7 +92,7 @@ impl<F: Format> Linear<F> {
     }
 
     /// Computes one task of the product with `x` (rows, ceil(K / GROUP)), and returns each row's
-    /// results. `memory` is scratch memory.
+    /// results. `memory` is scratch space.
     pub fn forward<'a>(
         &self,
         level: Level,
@@ -123,7 +123,7 @@ impl<F: Format> Linear<F> {
 }
 
 /// Multiplies `x` (rows, groups) by a panel (groups), adds `bias` (PANEL), and writes each row's
-/// results in the columns of panel `part`. `next` is the panel to prefetch.
+/// results to the columns of panel `part`. `next` is the panel to prefetch.
 pub fn multiply<F: Format>(
     level: Level,
     x: &[F::Group],
@@ -194,7 +194,7 @@ const MOST_ROWS: usize = 12;
 
 /// Width of a tile in vectors.
 const fn across<S: Simd>() -> usize {
-    // With enough registers, a tile is two vectors wide, so that each input is used twice.
+    // With enough registers, a tile is two vectors wide, so each input is used twice.
     if S::ACCUMULATORS >= 24 { 2 } else { 1 }
 }
 
@@ -216,7 +216,7 @@ struct Tile<'a, F: Format> {
     x: &'a [F::Group],
     groups: usize,
     panel: &'a [F::Block],
-    /// The next panel.
+    /// The panel to prefetch.
     next: Option<&'a [F::Block]>,
     /// Index of this tile and number of tiles; each tile prefetches its share of the next panel.
     share: (usize, usize),
@@ -254,7 +254,7 @@ impl<F: Format> Tile<'_, F> {
     #[inline(always)]
     fn rows<S: Simd, const ROWS: usize>(&mut self, simd: S) {
         if ROWS * F::REGISTERS * across::<S>() > S::ACCUMULATORS.max(F::REGISTERS) {
-            // `multiply` creates no such tile, so do not compile code for it.
+            // `multiply` never creates such a tile, so compile no code for it.
             return;
         }
         if across::<S>() == 2 {
@@ -265,8 +265,8 @@ impl<F: Format> Tile<'_, F> {
         }
     }
 
-    /// Computes the tile's product. For any `ROWS`, each number is a chain of sums over the groups, to
-    /// which the bias is added last.
+    /// Computes the tile's product. For any `ROWS`, each result accumulates over the groups in order,
+    /// and the bias is added last.
     #[inline(always)]
     fn product<S: Simd, const ROWS: usize, const ACROSS: usize>(&mut self, simd: S, first: usize) {
         let groups = self.groups;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytemuck::Pod;
 
-/// A slice of numbers in owned or mapped memory.
 pub enum OwnedOrMapped<T: Pod> {
     Owned(Vec<T>),
     /// Byte range of a mapped file.

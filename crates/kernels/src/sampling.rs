@@ -1,18 +1,19 @@
 //! Samples a token from logits: rules that modify the distribution, then a random draw.
 //!
-//! The rules and their order match transformers' `generate` (logits processors, then warpers), so that
+//! The rules and their order match transformers' `generate` (logits processors, then warpers), so
 //! settings have the same meaning:
 //!
+//! 0. guidance: combines the distribution with that of the unconditional context (see `guidance`)
 //! 1. repetition penalty over prompt and new tokens
 //! 2. no-repeat n-gram over prompt and new tokens
 //! 3. minimum number of new tokens (the end-of-text token is banned until then)
 //! 4. temperature; at 0 the most likely token is returned and the remaining steps are skipped
-//! 5. top-k, 6. top-p, 7. min-p, 8. typical, each on the distribution that the previous step left
+//! 5. top-k, 6. top-p, 7. min-p, 8. typical-p, each on the distribution left by the previous step
 //!
-//! Cases that transformers leaves undefined are defined here. Ties rank by lower id, so top-k keeps
-//! exactly k tokens. A NaN logit counts as `-inf`, and `+inf` as the largest finite number. Each filter
-//! keeps at least one token. If the bans of steps 2 and 3 leave no token, the most likely token of the
-//! raw logits is returned; if all raw logits are `-inf`, token 0 is returned.
+//! Cases that transformers leaves undefined are defined here. Ties are broken by the lower id, so top-k
+//! keeps exactly k tokens. A NaN logit counts as `-inf`, and `+inf` as the largest finite number. Each
+//! filter keeps at least one token. If the bans of steps 2 and 3 leave no token, the most likely token
+//! of the raw logits is returned; if all raw logits are `-inf`, token 0 is returned.
 //!
 //! A draw consumes exactly one `u64` of the ChaCha stream, and the order of all computations is fixed,
 //! so a text depends only on logits, settings and key.
@@ -28,17 +29,19 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::distribution;
 use crate::simd::Level;
 
+mod guidance;
 mod scores;
 #[cfg(test)]
 mod tests;
 
 pub use scores::score;
 
+use guidance::guide;
 use scores::LogSoftmax;
 
-/// Clamps each setting to its range; NaN turns a setting off.
+/// Clamps each setting to its range. A NaN setting is turned off; a NaN temperature becomes 0.
 fn in_range(generation: &Generation) -> Generation {
-    // `max` and `min` return the other operand for a NaN.
+    // `max` and `min` return the other operand if one is NaN.
     let penalty = generation.repetition_penalty;
     Generation {
         temperature: generation.temperature.max(0.0),
@@ -46,11 +49,12 @@ fn in_range(generation: &Generation) -> Generation {
         min_p: generation.min_p.max(0.0),
         typical_p: generation.typical_p.min(1.0),
         repetition_penalty: if penalty > 0.0 { penalty } else { 1.0 },
+        guidance_scale: generation.guidance_scale.max(1.0),
         ..generation.clone()
     }
 }
 
-/// A token that a device sampled, in the memory layout of the sampling kernel's result.
+/// A token sampled on a device, in the memory layout of the sampling kernel's result.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 pub struct SampledToken {
@@ -60,7 +64,7 @@ pub struct SampledToken {
     pub log_prob: f32,
 }
 
-/// Parameters with which a device samples one token.
+/// Parameters for sampling one token on a device.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampleParams {
     /// Batch slot of the text.
@@ -68,6 +72,9 @@ pub struct SampleParams {
     /// Position of the last token of the context.
     pub position: usize,
     pub prompt_tokens: usize,
+    /// Slot of a guided text's unconditional context, and the position of its last token. Its row of
+    /// logits follows the text's own.
+    pub unconditional: Option<(usize, usize)>,
     pub eos: Option<u32>,
     /// Next 64 bits of the text's random stream.
     pub draw: u64,
@@ -97,11 +104,13 @@ pub struct Sampler {
     generation: Arc<Generation>,
     rng: ChaCha20Rng,
     level: Level,
-    /// Original values of the logits that steps 1 to 3 changed, in order of the changes.
+    /// Original values of the logits that steps 1 to 3 changed, in order of change.
     changed: Vec<(u32, f32)>,
     /// One bit per token id: whether the context contains it.
     seen: Vec<u64>,
     candidates: Vec<Candidate>,
+    /// Guided logits (V).
+    guided: Vec<f32>,
 }
 
 impl Sampler {
@@ -114,17 +123,18 @@ impl Sampler {
             changed: Vec::new(),
             seen: Vec::new(),
             candidates: Vec::new(),
+            guided: Vec::new(),
         }
     }
 
     /// Samples the token that follows `prompt_and_new`, whose last `new_tokens` tokens are new.
     ///
-    /// `logits` (V) are the logits of the last position. In `logits`, NaN is replaced by `-inf`, and
-    /// `+inf` by the largest finite number. `eos` is the end-of-text token. The result includes the
+    /// `logits` (V) are the logits of the last position. In `logits`, NaN is replaced with `-inf`, and
+    /// `+inf` with the largest finite number. `eos` is the end-of-text token. The result includes the
     /// `top_logprobs` most likely tokens of the raw distribution.
     ///
     /// # Panics
-    /// When `logits` is empty.
+    /// Panics if `logits` is empty.
     pub fn sample(
         &mut self,
         logits: &mut [f32],
@@ -133,10 +143,58 @@ impl Sampler {
         eos: Option<u32>,
         top_logprobs: usize,
     ) -> Token {
-        assert!(!logits.is_empty(), "cannot sample from an empty vocabulary");
         let raw = LogSoftmax::new(self.level, logits);
         let top_logprobs = raw.top(logits, top_logprobs);
+        let token = self.choose(logits, prompt_and_new, new_tokens, eos);
+        let id = token.or_else(|| greatest(self.level, logits)).unwrap_or(0);
+        let log_prob = raw.log_prob(logits[id as usize]);
+        let position = prompt_and_new.len();
+        Token { position, id, log_prob, unconditional_log_prob: None, top_logprobs }
+    }
 
+    /// Like [`Sampler::sample`], with guidance. `unconditional` (V) are the logits of the unconditional
+    /// context.
+    ///
+    /// # Panics
+    /// Panics if `logits` is empty, or the two differ in length.
+    pub fn sample_guided(
+        &mut self,
+        logits: &mut [f32],
+        unconditional: &mut [f32],
+        prompt_and_new: &[u32],
+        new_tokens: usize,
+        eos: Option<u32>,
+        top_logprobs: usize,
+    ) -> Token {
+        assert_eq!(logits.len(), unconditional.len(), "both are logits of one vocabulary");
+        let raw = LogSoftmax::new(self.level, logits);
+        let top_logprobs = raw.top(logits, top_logprobs);
+        let without = LogSoftmax::new(self.level, unconditional);
+        let scale = self.generation.guidance_scale as f32;
+        let mut guided = std::mem::take(&mut self.guided);
+        guide(scale, (logits, &raw), (unconditional, &without), &mut guided);
+        let token = self.choose(&mut guided, prompt_and_new, new_tokens, eos);
+        self.guided = guided;
+        let id = token.or_else(|| greatest(self.level, logits)).unwrap_or(0);
+        Token {
+            position: prompt_and_new.len(),
+            id,
+            log_prob: raw.log_prob(logits[id as usize]),
+            unconditional_log_prob: Some(without.log_prob(unconditional[id as usize])),
+            top_logprobs,
+        }
+    }
+
+    /// Applies the rules to `logits` (V) and draws a token; `None` if the rules leave none. Restores the
+    /// logits.
+    fn choose(
+        &mut self,
+        logits: &mut [f32],
+        prompt_and_new: &[u32],
+        new_tokens: usize,
+        eos: Option<u32>,
+    ) -> Option<u32> {
+        assert!(!logits.is_empty(), "cannot sample from an empty vocabulary");
         self.changed.clear();
         self.penalise_repetition(logits, prompt_and_new);
         self.ban_repeated_ngrams(logits, prompt_and_new);
@@ -145,7 +203,6 @@ impl Sampler {
         {
             self.change(logits, eos, f32::NEG_INFINITY);
         }
-
         let token = if self.generation.temperature == 0.0 {
             greatest(self.level, logits)
         } else {
@@ -155,13 +212,10 @@ impl Sampler {
             self.keep_typical();
             pick(&self.candidates, draw)
         };
-        // Restore the raw logits.
         for &(id, logit) in self.changed.iter().rev() {
             logits[id as usize] = logit;
         }
-        let token = token.or_else(|| greatest(self.level, logits)).unwrap_or(0);
-        let log_prob = raw.log_prob(logits[token as usize]);
-        Token { position: prompt_and_new.len(), id: token, log_prob, top_logprobs }
+        token
     }
 
     /// The sampling settings, each within its range.
@@ -169,20 +223,21 @@ impl Sampler {
         &self.generation
     }
 
-    /// Prepares sampling on a device of the token that follows `position`.
+    /// Returns the parameters for sampling the token after `position` on a device.
     pub fn sample_params(
         &mut self,
         slot: usize,
         position: usize,
         prompt_tokens: usize,
+        unconditional: Option<(usize, usize)>,
         eos: Option<u32>,
     ) -> SampleParams {
         let generation = Arc::clone(&self.generation);
         let draw = if generation.temperature == 0.0 { 0 } else { self.rng.next_u64() };
-        SampleParams { slot, position, prompt_tokens, eos, draw, generation }
+        SampleParams { slot, position, prompt_tokens, unconditional, eos, draw, generation }
     }
 
-    /// Changes a token's logit, and remembers the original.
+    /// Changes a token's logit and records the original.
     fn change(&mut self, logits: &mut [f32], id: u32, logit: f32) {
         self.changed.push((id, logits[id as usize]));
         logits[id as usize] = logit;
@@ -220,7 +275,7 @@ impl Sampler {
         }
     }
 
-    /// Selects the tokens that top-k and top-p keep, and computes their weights. The tokens are sorted
+    /// Selects the tokens that top-k and top-p keep and computes their weights. The tokens are sorted
     /// by likelihood if top-k or top-p is on, otherwise by id.
     fn select_candidates(&mut self, logits: &[f32]) {
         let Generation { temperature, top_k, top_p, min_p, typical_p, .. } = *self.generation;
@@ -287,7 +342,7 @@ impl Sampler {
         keep_until(&mut self.candidates, mass);
     }
 
-    /// Selects every token above a bar, in order of ids.
+    /// Selects every token above a bar, in id order.
     fn take_above(&mut self, logits: &[f32], bar: f32) {
         let candidates = &mut self.candidates;
         distribution::above(self.level, logits, bar, |id, logit| {
@@ -296,10 +351,10 @@ impl Sampler {
         });
     }
 
-    /// Computes the candidates' weights.
+    /// Applies the temperature to the candidates' logits and computes their weights.
     fn weigh(&mut self, likeliest: f32) {
         for candidate in &mut self.candidates {
-            // Subtract before dividing, so that a tiny temperature does not overflow.
+            // Subtract before dividing, so a tiny temperature does not overflow.
             candidate.logit =
                 (candidate.logit - f64::from(likeliest)) / self.generation.temperature;
             candidate.weight = candidate.logit.exp();
@@ -342,9 +397,9 @@ impl Sampler {
     }
 }
 
-/// Replaces NaN by `-inf`, and limits `+inf`, which would turn every probability into NaN.
+/// Replaces NaN with `-inf`, and caps `+inf`, which would turn every probability into NaN.
 fn tame(logit: f32) -> f32 {
-    // Adding zero turns -0 into +0, so that both rank the same.
+    // Adding zero turns -0 into +0, so both rank the same.
     if logit.is_nan() { f32::NEG_INFINITY } else { logit.min(f32::MAX) + 0.0 }
 }
 
@@ -378,8 +433,8 @@ fn total(candidates: &[Candidate]) -> f64 {
     candidates.iter().map(|candidate| candidate.weight).sum()
 }
 
-/// Returns a bar slightly more than `distance` below the largest logit, so that tokens at exactly this
-/// distance are above the bar.
+/// Returns a bar slightly more than `distance` below the largest logit, so tokens at exactly this
+/// distance are above it.
 fn bar(likeliest: f32, distance: f64) -> f32 {
     let bar = f64::from(likeliest) - distance;
     (bar - 1e-3 - bar.abs() * 1e-6) as f32

@@ -1,17 +1,17 @@
 //! Vectors of sixteen numbers, for several instruction sets.
 //!
 //! A kernel is written once against [`Simd`] and compiled for each instruction set. Every vector has
-//! sixteen lanes, whether they are in one register, in two, or in memory, so that the order of a
-//! kernel's additions does not depend on the CPU. AVX-512 and AVX2 round identically (all multiply-adds
-//! are fused) and give the same bits. `Portable` rounds products and sums separately, and gives the same
+//! sixteen lanes, whether they are in one register, in two, or in memory, so the order of a kernel's
+//! additions does not depend on the CPU. AVX-512 and AVX2 round identically (all multiply-adds are
+//! fused) and give the same bits. `Portable` rounds products and sums separately and gives the same
 //! bits on every machine.
 //!
 //! # Safety
-//! All `unsafe` vector code is in this module's three implementations, and relies on two rules. First, a
+//! All `unsafe` vector code is in this module's three implementations and relies on two rules. First, a
 //! proof of an instruction set (`Avx512`, `Avx2`) is created only by [`Level::run`], a [`Level`] exists
-//! only for sets that this CPU supports, and instructions of a set are reachable only through its proof.
-//! Second, memory is accessed only through references to arrays of exactly the size that is read or
-//! written; the interface has no pointers.
+//! only for sets that this CPU supports, and instructions of a set are reachable only through its
+//! proof. Second, memory is accessed only through references to arrays of exactly the size that is read
+//! or written; the interface has no pointers.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -23,7 +23,7 @@ use half::bf16;
 
 use portable::Portable;
 
-/// Number of lanes of a vector.
+/// Number of lanes in a vector.
 pub const LANES: usize = 16;
 
 /// A vector in memory.
@@ -47,9 +47,7 @@ pub trait Simd: Copy {
     fn splat(self, x: f32) -> Self::F32;
     fn load(self, from: &Lanes<f32>) -> Self::F32;
     fn store(self, to: &mut Lanes<f32>, x: Self::F32);
-    /// Loads and converts to f32.
     fn load_bf16(self, from: &Lanes<bf16>) -> Self::F32;
-    /// Loads and converts to f32.
     fn load_i8(self, from: &Lanes<i8>) -> Self::F32;
     /// Rounds to the nearest bf16, ties to even.
     fn store_bf16(self, to: &mut Lanes<bf16>, x: Self::F32);
@@ -75,10 +73,10 @@ pub trait Simd: Copy {
     fn shift_into_exponent(self, x: Self::F32) -> Self::F32;
 
     fn splat_i32(self, x: i32) -> Self::I32;
-    /// Adds four products per lane to `sum`, of unsigned bytes of `weights` and signed bytes of `x`.
+    /// Adds four products of unsigned `weights` and signed `x` per lane to `sum`.
     fn dot_i8(self, sum: Self::I32, weights: &Quads, x: [i8; 4]) -> Self::I32;
     /// Adds two products per lane to `sum`. A CPU's bf16 dot product instruction may give different
-    /// bits, because it treats subnormal numbers as zero.
+    /// bits, because it flushes subnormal numbers to zero.
     fn dot_bf16(self, sum: Self::F32, weights: &Pairs, x: [bf16; 2]) -> Self::F32;
     fn to_f32(self, x: Self::I32) -> Self::F32;
 
@@ -120,7 +118,7 @@ pub trait Kernel {
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
-/// An instruction set that kernels are compiled for and that this CPU supports.
+/// An instruction set that kernels are compiled for and this CPU supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Level(Set);
 
@@ -174,7 +172,7 @@ impl Level {
         }
     }
 
-    /// Whether the instruction set has an instruction for bf16 dot products.
+    /// Whether the instruction set has a bf16 dot product instruction.
     pub fn multiplies_bf16(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         return self.0 == Set::Avx512Bf16;

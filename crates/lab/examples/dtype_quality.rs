@@ -1,5 +1,5 @@
 //! Measures how a reduced number format affects a model's predictions. Prints the perplexity of a text
-//! in each number format, and the KL divergence from f32.
+//! in each number format and the KL divergence from f32.
 //!
 //! ```text
 //! cargo run --release -p lab --example dtype_quality -- MODEL_DIR TEXT_FILE

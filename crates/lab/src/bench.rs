@@ -1,4 +1,4 @@
-//! Benchmarks that compare how fast a model writes with the limits of the machine.
+//! Benchmarks that compare a model's writing speed with the machine's limits.
 
 mod run;
 

@@ -1,7 +1,7 @@
 //! Reads files and folders into plain-text documents for training and evaluation.
 //!
-//! A document is a title line followed by paragraphs of one line each, with an empty line between any
-//! two. A prompt has the same form.
+//! A document is a title line followed by one-line paragraphs, all separated by blank lines. A prompt
+//! has the same form.
 
 use std::path::{Path, PathBuf};
 
@@ -27,10 +27,10 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Reads the given files, and all text and Markdown files in the given folders, in the given order.
+    /// Reads the given files and all text and Markdown files in the given folders, in that order.
     ///
     /// # Errors
-    /// If a file cannot be read or is not UTF-8, or if no file contains any text.
+    /// Returns an error if a file cannot be read or is not UTF-8, or no file contains any text.
     pub fn read(paths: &[PathBuf]) -> Result<Self> {
         let mut corpus = Self::default();
         for path in paths {
@@ -103,7 +103,7 @@ impl Corpus {
         self.documents.iter().map(|document| words(document).count()).sum()
     }
 
-    /// Returns a hash that a resumed run uses to check that the corpus is the same.
+    /// Returns a hash that a resumed run uses to check that the corpus is unchanged.
     pub fn hash(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         for document in &self.documents {
@@ -122,7 +122,7 @@ fn is_text(path: &Path) -> bool {
     is_markdown(path) || path.extension().is_some_and(|end| end == "txt")
 }
 
-/// Returns the title and paragraphs of a Markdown file, without code blocks, tables, images and HTML.
+/// Returns the title and paragraphs of a Markdown file, without code blocks, tables, images or HTML.
 fn of_markdown(path: &Path, text: &str) -> String {
     // The Markdown may come from anywhere: a first line `---` may be a horizontal rule rather than the
     // start of front matter, and front matter may have any keys.

@@ -19,7 +19,7 @@ pub use run::{
 
 /// Receives the progress of an evaluation.
 pub trait EvalProgress {
-    /// Called when a part of the evaluation begins, with the number of its steps.
+    /// Called when a part of the evaluation begins, with its number of steps.
     fn begin(&self, part: &str, steps: usize);
     /// Called when a step is done.
     fn step(&self);

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// Rows of cells under a header row. The first column is left-aligned. The other columns are
-/// right-aligned, because they contain numbers.
+/// Rows of cells under a header row. The first column is left-aligned; the others, which contain
+/// numbers, are right-aligned.
 pub struct TextTable {
     rows: Vec<Vec<String>>,
     is_last_left: bool,
@@ -20,7 +20,7 @@ impl TextTable {
         Self { is_last_left: true, ..self }
     }
 
-    /// Adds an empty line and a heading for the rows that follow.
+    /// Adds a blank line and a heading for the rows that follow.
     pub fn section(&mut self, heading: impl Into<String>) {
         self.rows.push(vec![String::new()]);
         self.rows.push(vec![heading.into()]);

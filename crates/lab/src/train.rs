@@ -13,6 +13,7 @@
 mod error;
 
 mod folder;
+mod growth;
 mod options;
 mod run;
 
@@ -75,7 +76,7 @@ pub struct TrainingSettings {
     pub clip: f64,
     /// Dropout rate, after the embeddings and after the attention and MLP of each block.
     pub dropout: f64,
-    /// Decay rate of the moving average of the weights, which is evaluated and exported. If it is 0, the
+    /// Decay rate of the moving average of the weights, which is evaluated and exported. If 0, the
     /// weights themselves are evaluated and exported.
     pub averaged: f64,
     /// Random seed for initial weights, dropout and the order of the documents.
@@ -115,7 +116,7 @@ impl Default for TrainingSettings {
 pub enum Precision {
     /// No rounding.
     F32,
-    /// Rounds to bf16, about three decimal digits. Twice as fast as f32 on processors with bf16
+    /// Rounds to bf16, two to three decimal digits. Twice as fast as f32 on processors with bf16
     /// instructions.
     Bf16,
 }

@@ -20,8 +20,8 @@ fn tiny(dtype: Dtype) -> Gpt2 {
     Gpt2::load(&checkpoint, &Device::Cpu, dtype).unwrap()
 }
 
-/// Returns a text for [`tiny`], and for each position of the text the log probability of every token of
-/// the vocabulary, computed by the reference implementation.
+/// Returns a text for [`tiny`] and the reference implementation's log probabilities of all tokens in
+/// the vocabulary after each position.
 fn golden() -> (Vec<u32>, Vec<Vec<f32>>) {
     let file = fixtures().join("deep/golden.safetensors");
     let tensors = candle_core::safetensors::load(file, &candle_core::Device::Cpu).unwrap();

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 
 use miette::{IntoDiagnostic, miette};
 
-/// Number of further ports to try if the first is in use.
+/// Number of additional ports to try if the first is in use.
 const NEXT_PORTS: u16 = 20;
 
 /// Options for the address to listen on.
@@ -33,7 +33,7 @@ pub struct BoundAddress {
 }
 
 impl BoundAddress {
-    /// The URL to open on this machine; `prefix` is the path of the site.
+    /// Returns the URL to open on this machine; `prefix` is the path of the site.
     pub fn url(&self, prefix: &str) -> String {
         let port = self.socket.port();
         match self.socket.ip() {
@@ -48,8 +48,8 @@ impl BoundAddress {
 /// Binds the first free port.
 ///
 /// # Errors
-/// If the host is not an address of this machine, this process may not use the port, or every port that
-/// it tries is in use.
+/// Returns an error if the host is not an address of this machine, this process may not use the port,
+/// or all ports to try are in use.
 pub fn listen(options: &ListenOptions) -> miette::Result<(TcpListener, BoundAddress)> {
     let ListenOptions { host, port, port_is_fixed } = options;
     let last = if *port_is_fixed { *port } else { port.saturating_add(NEXT_PORTS) };

@@ -1,5 +1,5 @@
-//! The API endpoint. It implements OpenAI's completions API, so that existing clients can use a GPT-2
-//! that Venti runs. The routes below `/v1/` exist only if the endpoint is enabled.
+//! The API endpoint. It implements OpenAI's completions API, so existing clients work with Venti's
+//! models. The routes under `/v1/` exist only if the endpoint is enabled.
 //!
 //! A request is split into choices. The engine that generates them is shared with the essay writer and
 //! the desk. A streamed answer is sent piece by piece while the choices are generated. Generation stops
@@ -40,7 +40,7 @@ use response::{CompletionResponse, ModelInfo, ModelList};
 /// The configuration and the shared state of the endpoint.
 pub struct Api {
     pub server: ServerState,
-    /// The key that every request must carry. Without a key, the Host header must name this server,
+    /// The key that every request must send. If no key is set, the Host header must name this server,
     /// and cross-site requests are refused.
     pub key: Option<String>,
     /// The host name that the server was told to listen on, if any.
@@ -55,9 +55,9 @@ pub struct Limits {
     pub body: usize,
     /// Maximum time for receiving the body.
     pub body_time: Duration,
-    /// Maximum number of choices for all prompts together.
+    /// Maximum number of choices across all prompts.
     pub choices: usize,
-    /// Maximum time from the arrival of the whole body to the end of the answer.
+    /// Maximum time from receiving the whole body to the end of the answer.
     pub time: Duration,
 }
 
@@ -75,7 +75,7 @@ impl Default for Limits {
 /// Checks that the endpoint may listen on this address.
 ///
 /// # Errors
-/// If other machines can reach the address and no key is set.
+/// Returns an error if other machines can reach the address and no key is set.
 pub fn may_listen(ip: IpAddr, key: Option<&str>) -> miette::Result<()> {
     if ip.is_loopback() || key.is_some() {
         return Ok(());
@@ -89,7 +89,7 @@ pub fn may_listen(ip: IpAddr, key: Option<&str>) -> miette::Result<()> {
 /// Checks that clients can send this key.
 ///
 /// # Errors
-/// If the key is empty, or contains characters that a header cannot carry.
+/// Returns an error if the key is empty, or contains characters that a header cannot carry.
 pub fn check_key(key: &str) -> miette::Result<()> {
     if !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
@@ -100,7 +100,7 @@ pub fn check_key(key: &str) -> miette::Result<()> {
     ))
 }
 
-/// The routes below `/v1/`.
+/// The routes under `/v1/`.
 pub fn router(api: Api) -> Router {
     let api = Arc::new(api);
     Router::new()
@@ -135,7 +135,7 @@ impl Api {
         let scheme = b"bearer ";
         let given = given.and_then(|given| given.split_at_checked(scheme.len()));
         match given.filter(|(begin, _)| begin.eq_ignore_ascii_case(scheme)) {
-            // Comparing hashes takes the same time wherever the keys differ.
+            // Comparing hashes takes constant time, which reveals nothing about the key.
             Some((_, given)) if blake3::hash(given) == blake3::hash(key.as_bytes()) => Ok(()),
             Some(_) => Err("incorrect API key".to_owned()),
             None => Err("missing API key: send `Authorization: Bearer KEY`".to_owned()),
@@ -167,7 +167,7 @@ impl Api {
     }
 }
 
-/// Names of the available models, the site's own model first.
+/// Returns the names of the available models, the site's own model first.
 fn names(project: &Project) -> Result<Vec<String>, ApiError> {
     model_names::available(project).map_err(|report| failed(&report))
 }
@@ -253,7 +253,7 @@ async fn unsupported_method(request: Request) -> ApiError {
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message).code("method_not_supported")
 }
 
-/// Runs `work`, which may wait for files or for a model, on a thread for blocking tasks.
+/// Runs `work`, which may block on files or on a model, on a thread for blocking tasks.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {

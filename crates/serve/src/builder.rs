@@ -16,7 +16,7 @@ pub struct BuiltSite {
     pub snapshot: SiteSnapshot,
     /// The site's path on its host.
     pub prefix: String,
-    /// Essays that are missing and about to be written.
+    /// Missing essays, to be written next.
     pub missing: PendingEssays,
 }
 
@@ -39,7 +39,7 @@ impl<F> BuildSite for F where
 pub enum BuildEvent<'a> {
     /// A build succeeded, and added, changed or removed `changed` files.
     Built { changed: usize, files: usize, took: Duration },
-    /// The problem of the last build is fixed, and no file differs from the last successful build.
+    /// The problem in the last build is fixed, and no file differs from the last successful build.
     Fixed,
     /// A build failed with a new problem.
     Failed(&'a str),

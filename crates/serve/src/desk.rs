@@ -1,6 +1,6 @@
 //! The desk: a page for writing with the model and editing the results.
 //!
-//! The page is at `/_venti/`, and its JSON API is below `/_venti/desk/`. The server sends changes to a
+//! The page is at `/_venti/`, and its JSON API is under `/_venti/desk/`. The server sends changes to a
 //! session's drafts as server-sent events.
 
 mod draft;
@@ -38,10 +38,10 @@ use content::project::Project;
 use rejection::Rejection;
 use writing::Sessions;
 
-/// Maximum size of a request body, in bytes. It leaves room for a seed's file, encoded as JSON.
+/// Maximum size of a request body, in bytes: large enough for a seed file encoded as JSON.
 const MAX_BODY: usize = 4 << 20;
 
-/// State shared by the desk's requests.
+/// State shared by all requests to the desk.
 pub struct Desk {
     pub server: ServerState,
     /// The host name that the server was told to listen on, if any.
@@ -52,18 +52,17 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// A desk without sessions.
+    /// Creates a desk without sessions.
     pub fn new(server: ServerState, own: Option<String>, ending: Receiver<bool>) -> Self {
         Self { server, own, sessions: Sessions::default(), ending }
     }
 
-    /// The project, with its current configuration.
+    /// Returns the project, with its current configuration.
     fn project(&self) -> miette::Result<Project> {
         self.server.environment.project()
     }
 }
 
-/// The desk's routes.
 pub fn router(desk: Desk) -> Router {
     let desk = Arc::new(desk);
     Router::new()
@@ -120,7 +119,7 @@ async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|_| Err(Rejection::failed("internal error: see the terminal")))
 }
 
-/// The data that the page needs when it opens.
+/// Returns the data that the page needs when it opens.
 async fn site(State(desk): DeskState) -> JsonResult {
     blocking(move || {
         let project = match desk.project() {

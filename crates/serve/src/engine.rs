@@ -4,8 +4,8 @@
 //! A thread owns the model. A [`Client`] submits requests, each with a [`Subscriber`] that receives the
 //! [`Event`]s of the generated text. The slots of the batch are divided into equal shares: one for each
 //! client with requests and, if the batch is large enough, one that stays free. A free slot goes to the
-//! next client in turn that has fewer slots than its share. The free share lets a new client start at
-//! once, instead of waiting for another client's long text to end.
+//! next client, in round-robin order, that uses less than its share. The free share lets a new client
+//! start at once, instead of waiting for another client's long text to end.
 
 mod client;
 mod event;
@@ -27,7 +27,7 @@ pub use queue::{QueuedRequest, SubmitError};
 
 use generator::{Generator, Identity, Models, Provenance, Tokenizer};
 
-/// Maximum number of requests waiting for a slot of the batch, over all clients.
+/// Maximum number of requests waiting for a slot in the batch, across all clients.
 const MAX_WAITING: usize = 512;
 
 /// A model running on its own thread. The thread ends when the engine is dropped.
@@ -45,10 +45,10 @@ struct ModelProperties {
 }
 
 impl Engine {
-    /// Starts a model on a thread of its own.
+    /// Starts a model on its own thread.
     ///
     /// # Errors
-    /// If the system cannot create a thread.
+    /// Returns an error if the system cannot create a thread.
     pub fn start(mut generator: Box<dyn Generator>) -> miette::Result<Self> {
         let model = ModelProperties {
             provenance: generator.provenance(),
@@ -63,7 +63,6 @@ impl Engine {
         Ok(Self { queue, model })
     }
 
-    /// Creates a client of this engine.
     pub fn client(self: &Arc<Self>) -> Client {
         Client::new(Arc::clone(self))
     }
@@ -73,7 +72,6 @@ impl Engine {
         &self.model.provenance
     }
 
-    /// The model's tokenizer.
     pub fn tokenizer(&self) -> &Arc<dyn Tokenizer> {
         &self.model.tokenizer
     }
@@ -96,16 +94,16 @@ pub struct Engines {
     loaded: Mutex<HashMap<String, Arc<EngineSlot>>>,
 }
 
-/// A loaded model, or `None`. A thread that loads the model holds this lock, so other threads wait only
-/// if they need the same model.
+/// A model, or `None` until it is loaded. The thread that loads it holds this lock, so other threads
+/// wait only if they need the same model.
 type EngineSlot = Mutex<Option<(Identity, Arc<Engine>)>>;
 
 impl Engines {
-    /// Returns the identity and the engine of a model. Loads the model if necessary, and again if its
-    /// identity has changed or its thread has stopped.
+    /// Returns the identity and the engine of a model. Loads the model if necessary, and reloads it if
+    /// its identity has changed or its thread has stopped.
     ///
     /// # Errors
-    /// If the model cannot be loaded.
+    /// Returns an error if the model cannot be loaded.
     pub fn get(
         &self,
         models: &mut dyn Models,
@@ -120,7 +118,7 @@ impl Engines {
         match loaded.as_ref() {
             Some((known, engine)) if *known == identity && !engine.queue.is_closed() => {}
             _ => {
-                // Frees the old model's memory before the new one is loaded.
+                // Free the old model's memory before loading the new one.
                 *loaded = None;
                 *loaded = Some((identity, Arc::new(Engine::start(models.load(model)?)?)));
             }

@@ -1,28 +1,28 @@
-//! The preview's access to the process around it: the project, its models and the current date.
+//! Lets the server read the project, its models and the current date. Tests replace them with fakes.
 
 use jiff::civil::Date;
 
 use content::project::Project;
 use generator::Models;
 
-/// Access to the process around the preview.
+/// The server's access to the project, its models and the current date.
 pub trait Environment: Send + Sync {
-    /// The project, with its current configuration.
+    /// Returns the project, with its current configuration.
     ///
     /// # Errors
-    /// If the configuration is invalid.
+    /// Returns an error if the configuration is invalid.
     fn project(&self) -> miette::Result<Project>;
 
-    /// The models of a project.
+    /// Returns the models of a project.
     ///
     /// # Errors
-    /// If the project's `venti.lock` is invalid, or this machine does not support what a command-line
-    /// flag asks for.
+    /// Returns an error if the project's `venti.lock` is invalid, or the settings for running models
+    /// cannot be applied.
     fn models(&self, project: &Project) -> miette::Result<Box<dyn Models>>;
 
-    /// The current date.
+    /// Returns the current date.
     ///
     /// # Errors
-    /// If the date cannot be determined.
+    /// Returns an error if `SOURCE_DATE_EPOCH` is invalid.
     fn today(&self) -> miette::Result<Date>;
 }

@@ -1,7 +1,7 @@
-//! Decides which requests may change something. Requests from the preview's own pages and from programs
+//! Decides which requests may make changes. Requests from the preview's own pages and from programs
 //! other than browsers are allowed. A page of another site can make a browser send requests here
-//! (cross-site request forgery), or point the site's host name at this machine (DNS rebinding). Both
-//! kinds of request are refused.
+//! (cross-site request forgery), or point its own host name at this machine (DNS rebinding). Both kinds
+//! of request are refused.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,10 +10,10 @@ use axum::http::Method;
 use axum::http::header::{self, HeaderMap};
 
 /// Checks a request to the desk, which writes to this machine's files. The request must come from this
-/// machine and, if it would change something, pass [`may_change`].
+/// machine, name this server and, if it would make changes, pass [`may_change`].
 ///
 /// # Errors
-/// The reason for the refusal.
+/// Returns the reason for the refusal.
 pub fn may_write(request: &Request, own: Option<&str>) -> Result<(), &'static str> {
     let from = request.extensions().get::<ConnectInfo<SocketAddr>>();
     if from.is_some_and(|ConnectInfo(from)| !from.ip().to_canonical().is_loopback()) {
@@ -34,11 +34,11 @@ fn names_this_server(headers: &HeaderMap, own: Option<&str>) -> Result<(), &'sta
     }
 }
 
-/// Checks a request that would change something. `own` is the host name that the server was told to
-/// listen on, if any.
+/// Checks a request that would make changes. `own` is the host name that the server was told to listen
+/// on, if any.
 ///
 /// # Errors
-/// The reason for the refusal.
+/// Returns the reason for the refusal.
 pub fn may_change(headers: &HeaderMap, own: Option<&str>) -> Result<(), &'static str> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     names_this_server(headers, own)?;
@@ -48,7 +48,7 @@ pub fn may_change(headers: &HeaderMap, own: Option<&str>) -> Result<(), &'static
     {
         return Err("requests from pages on other sites are refused");
     }
-    // Browsers send this header with requests for which they leave out the Origin header.
+    // Browsers send this header even with requests that lack an Origin header.
     match headers.get("sec-fetch-site").map(|value| value.as_bytes()) {
         None | Some(b"same-origin" | b"none") => Ok(()),
         Some(_) => Err("requests from pages on other sites are refused"),

@@ -1,6 +1,6 @@
 //! Reads `_headers`, the file that lists the response headers of each path for Netlify and Cloudflare
-//! Pages. The preview sends the same headers, so that a policy that breaks a page is noticed before the
-//! site is published.
+//! Pages. The preview sends the same headers, so a policy that breaks a page is noticed before the site
+//! is published.
 
 /// The rules of a site, in file order.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -17,8 +17,8 @@ struct HeaderRule {
 }
 
 impl HeaderRules {
-    /// Parses `_headers`. Like Netlify and Cloudflare Pages, skips every line that is neither a path nor
-    /// a header below a path.
+    /// Parses `_headers`. Like Netlify and Cloudflare Pages, skips every line that is neither a path
+    /// nor a header under a path.
     pub fn parse(file: &[u8]) -> Self {
         let mut rules: Vec<HeaderRule> = Vec::new();
         for line in String::from_utf8_lossy(file).lines() {
@@ -40,7 +40,7 @@ impl HeaderRules {
         Self(rules)
     }
 
-    /// The headers of a path. The path starts with `/`, which is the site's root.
+    /// Returns the headers of a path, which starts with `/`, the site's root.
     pub fn of(&self, path: &str) -> impl Iterator<Item = (&str, &str)> {
         let rules = self.0.iter().filter(move |rule| rule.covers(path));
         rules.flat_map(|rule| rule.headers.iter().map(|(name, value)| (&**name, &**value)))

@@ -1,8 +1,8 @@
 //! Answers requests as a static host does, with a file, a redirect or the 404 page. Supports entity
-//! tags, ranges and the headers of `_headers`.
+//! tags, ranges and the headers in `_headers`.
 //!
-//! Paths are looked up in the list of the site's files, never on the disk, so no request can reach
-//! anything outside the site.
+//! Paths are looked up in the list of the site's files, never on disk, so no request can reach anything
+//! outside the site.
 
 use std::sync::Arc;
 
@@ -47,14 +47,14 @@ pub fn find(snapshot: &SiteSnapshot, prefix: &str, path: &str) -> FileLookup {
     found.unwrap_or_else(nothing)
 }
 
-/// The decoded path of a request, relative to the site's root. `None` if it is not valid UTF-8 or
-/// not below `prefix`.
+/// Returns the decoded path of a request, relative to the site's root; `None` if it is not valid UTF-8
+/// or not under `prefix`.
 pub fn decoded(prefix: &str, path: &str) -> Option<String> {
     let path = percent_encoding::percent_decode_str(path).decode_utf8().ok()?;
     Some(path.strip_prefix(prefix)?.to_owned())
 }
 
-/// Answers a request for a file of the site.
+/// Answers a request for a file in the site.
 pub fn answer(
     snapshot: &SiteSnapshot,
     prefix: &str,
@@ -128,7 +128,7 @@ fn with_body(
     }
     headers.insert(header::CONTENT_TYPE, content_type(path));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    // A part of the current file is useless to a client whose other parts come from an older version.
+    // A part of the current file is useless to a client that holds other parts of an older version.
     let still = text(header::IF_RANGE).is_none_or(|tag| tag == served.etag);
     let range = text(header::RANGE).filter(|_| still && status == StatusCode::OK);
     let length = served.body.len();
@@ -153,7 +153,7 @@ fn with_body(
     response
 }
 
-/// Whether `tags` contains `etag`, by weak comparison (RFC 9110, 13.1.2).
+/// Whether `tags` contains `etag`, using weak comparison (RFC 9110, 13.1.2).
 fn matches(tags: &str, etag: &str) -> bool {
     tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
@@ -164,8 +164,7 @@ enum Range {
     Part(usize, usize),
     /// The range lies outside the file.
     Beyond,
-    /// The request asks for several parts, or for something other than a range of bytes. A server may
-    /// then send the whole file.
+    /// The request has several ranges, or no valid byte range. A server may then send the whole file.
     Whole,
 }
 
@@ -183,7 +182,7 @@ impl Range {
     }
 }
 
-/// The content type of a file, guessed from its name.
+/// Returns the content type of a file, guessed from its name.
 pub fn content_type(path: &str) -> HeaderValue {
     let guess = mime_guess::from_path(path).first_or_octet_stream();
     let textual = guess.type_() == mime_guess::mime::TEXT
@@ -198,7 +197,7 @@ fn no_store() -> (HeaderName, HeaderValue) {
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }
 
-/// A plain-text response with one extra header.
+/// Returns a plain-text response with one extra header.
 pub fn plain(
     status: StatusCode,
     text: &'static str,
@@ -230,7 +229,7 @@ mod tests {
     }
 
     /// Looks up a path in the test site. Returns the path of the file if one is found, `folder` for a
-    /// folder, or else `nothing` and whether the site has a 404 page.
+    /// folder, otherwise `nothing` and whether the site has a 404 page.
     fn found(prefix: &str, path: &str) -> String {
         match find(&site(), prefix, path) {
             FileLookup::File(path, _) => path,

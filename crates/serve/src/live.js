@@ -68,7 +68,7 @@ function element(name, text) {
   return made;
 }
 
-// A shadow tree keeps out the site's own styles.
+// A shadow tree shields these elements from the site's styles.
 function build() {
   const host = element("venti-preview");
   const root = host.attachShadow({ mode: "open" });
@@ -154,7 +154,7 @@ function listen() {
   events.addEventListener("message", event => update(JSON.parse(event.data)));
 }
 
-// Browsers limit the connections to one host, so a hidden tab closes its connection.
+// Browsers limit the number of connections per host, so a hidden tab closes its connection.
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) return listen();
   if (events) events.close();

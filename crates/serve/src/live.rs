@@ -18,13 +18,13 @@ static SOURCE: LazyLock<String> =
 /// Identifies the version of a page that a browser shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PageVersion {
-    /// Hash of the whole page except the addresses of its style sheets.
+    /// Hash of the whole page except the URLs of its style sheets.
     pub frame: String,
-    /// Addresses of the style sheets, in page order.
+    /// URLs of the style sheets, in page order.
     pub styles: Vec<String>,
 }
 
-/// Adds the script to a page.
+/// Adds the script to a page, and returns the version of the page.
 pub fn with_script(html: &[u8]) -> (Vec<u8>, PageVersion) {
     // Browsers replace invalid UTF-8, too.
     let html = String::from_utf8_lossy(html);
@@ -52,7 +52,7 @@ pub fn allowed_by(policy: &str) -> String {
             .split(';')
             .any(|d| d.split_whitespace().next().is_some_and(|n| n.eq_ignore_ascii_case(name)))
     };
-    // A missing directive falls back to `default-src`.
+    // Directives to extend, each with its new source. A missing directive falls back to `default-src`.
     let mut wanted = vec![("script-src", SOURCE.as_str()), ("connect-src", "'self'")];
     let mut parts: Vec<String> = Vec::new();
     for part in policy.split(';') {
@@ -76,7 +76,7 @@ pub fn allowed_by(policy: &str) -> String {
     parts.join("; ")
 }
 
-/// Byte range of the Content-Security-Policy in the page, if it has one.
+/// Returns the byte range of the Content-Security-Policy in the page, if it has one.
 fn policy_of(html: &str) -> Option<Range<usize>> {
     let meta = html.find("http-equiv=\"Content-Security-Policy\"")?;
     let name = "content=\"";

@@ -1,15 +1,15 @@
-//! The names of the models that requests may use: the models that the site already uses, and the
-//! embedded model. A request for any other model would start an unexpected download.
+//! The names of the models that requests may use: those that the site already uses, and the embedded
+//! model. A request for any other model would start an unexpected download.
 
 use std::collections::BTreeSet;
 
 use content::lockfile::Lockfile;
 use content::project::Project;
 
-/// Names of the available models, the site's own model first.
+/// Returns the names of the available models, the site's own model first.
 ///
 /// # Errors
-/// If `venti.lock` cannot be read.
+/// Returns an error if `venti.lock` cannot be read.
 pub fn available(project: &Project) -> miette::Result<Vec<String>> {
     let own = &project.config.model;
     let mut others: BTreeSet<String> = Lockfile::read(&project.root)?.models.into_keys().collect();

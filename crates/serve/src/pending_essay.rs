@@ -28,16 +28,16 @@ pub enum EssayStage {
     Failed,
 }
 
-/// All unfinished essays, by the paths of their future pages.
+/// All unfinished essays, by the path of their future page.
 pub type PendingEssays = BTreeMap<String, PendingEssay>;
 
 impl PendingEssay {
-    /// An essay without any text yet.
+    /// Creates an essay without any text.
     pub fn new(title: String, quote: String) -> Self {
         Self { title, quote, ..Self::default() }
     }
 
-    /// The page that shows the essay until it is finished.
+    /// Returns the page that shows the essay until it is finished.
     pub(crate) fn page(&self) -> String {
         format!(
             include_str!("pending_essay.html"),
@@ -48,12 +48,12 @@ impl PendingEssay {
         )
     }
 
-    /// The text so far.
+    /// Returns the text so far, without leading whitespace.
     pub(crate) fn text(&self) -> &str {
         self.text.trim_start()
     }
 
-    /// A status line for readers.
+    /// Returns a status line for readers.
     pub(crate) fn note(&self) -> &'static str {
         match self.stage {
             EssayStage::Waiting => "This essay is waiting to be written.",
@@ -72,8 +72,7 @@ impl PendingEssay {
     }
 }
 
-/// Returns the missing essays, each with its progress from `before` if its title and quote are
-/// unchanged.
+/// Carries over the progress in `before` to the missing essays whose title and quote are unchanged.
 pub fn carried_on(missing: PendingEssays, before: &PendingEssays) -> PendingEssays {
     let known = |(path, new): (String, PendingEssay)| {
         let same = |old: &&PendingEssay| (&old.title, &old.quote) == (&new.title, &new.quote);
@@ -83,7 +82,7 @@ pub fn carried_on(missing: PendingEssays, before: &PendingEssays) -> PendingEssa
     missing.into_iter().map(known).collect()
 }
 
-/// Essays without text. Each name serves as both the path and the title of an essay.
+/// Returns essays without text. Each title is also the essay's path.
 #[cfg(test)]
 pub fn missing(titles: &[&str]) -> PendingEssays {
     let new =

@@ -7,7 +7,6 @@ use tokio::sync::watch::Receiver;
 use crate::pending_essay::PendingEssays;
 use crate::site_snapshot::SiteSnapshot;
 
-/// The site as shown, with its status.
 #[derive(Debug, Default, Clone)]
 pub struct PreviewState {
     /// Number of builds that have ended.
@@ -16,7 +15,7 @@ pub struct PreviewState {
     pub snapshot: SiteSnapshot,
     /// The site's path on its host, such as `/` or `/blog/`.
     pub prefix: Arc<str>,
-    /// Why the last build failed, as shown in the terminal.
+    /// Reason why the last build failed, as shown in the terminal.
     pub problem: Option<Arc<str>>,
     /// Status line about background work.
     pub work: Option<Arc<str>>,
@@ -39,7 +38,7 @@ pub struct Preview {
 }
 
 impl Preview {
-    /// The current state. Waits until the first build has ended.
+    /// Returns the current state, after waiting for the first build to end.
     pub async fn state(&self) -> PreviewState {
         let mut shown = self.shown.clone();
         match shown.wait_for(|state| state.builds > 0).await {

@@ -9,19 +9,18 @@ use tokio::sync::watch::Sender;
 use crate::pending_essay::EssayStage;
 use crate::preview_state::PreviewState;
 
-/// Interval at which new text is sent to browsers.
+/// Minimum interval between reports of new text to browsers.
 const REPORT_EVERY: Duration = Duration::from_millis(60);
 
-/// Reports the progress of essays to browsers.
 pub struct ProgressReporter {
     state: Sender<PreviewState>,
-    /// Text that has not been reported yet, with its round, by the path of the essay's page.
+    /// Text not yet reported, with its round, by the path of the essay's page.
     unreported: BTreeMap<String, (u32, String)>,
     reported: Instant,
 }
 
 impl ProgressReporter {
-    /// A reporter that updates `state`.
+    /// Creates a reporter that updates `state`.
     pub(crate) fn new(state: Sender<PreviewState>) -> Self {
         Self { state, unreported: BTreeMap::new(), reported: Instant::now() }
     }
@@ -40,7 +39,7 @@ impl ProgressReporter {
         }
     }
 
-    /// Sets the stage of an essay that will not be written.
+    /// Sets the final stage of an essay that will not be written.
     pub fn ended(&mut self, path: &str, stage: EssayStage) {
         self.report();
         self.state.send_modify(|state| {

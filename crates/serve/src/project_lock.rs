@@ -20,8 +20,8 @@ impl ProjectLock {
     /// description.
     ///
     /// # Errors
-    /// [`LockHeld`] if another process still holds the lock after `patience`, or another error if the
-    /// lock cannot be created.
+    /// Returns [`LockHeld`] if another process still holds the lock after `patience`, or another error
+    /// if the lock cannot be created.
     pub fn take(
         &self,
         project: &Project,

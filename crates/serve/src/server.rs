@@ -23,26 +23,26 @@ use crate::server_state::ServerState;
 use crate::updates::{pending_at, updates};
 use crate::watch::Watcher;
 
-/// Time that open requests get to finish after a shutdown signal.
+/// Time for open requests to finish after a shutdown signal.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(700);
 
 /// The services that the server offers besides the site.
 pub struct Services {
     /// Models and the write lock for the desk.
     pub server: ServerState,
-    /// The host name that the server was told to listen on, if it is a name and not an address. Requests
-    /// that name this host are trusted.
+    /// The host name that the server was told to listen on, if any. Requests that name this host are
+    /// trusted.
     pub own: Option<String>,
     /// The OpenAI-style endpoint, if enabled.
     pub api: Option<Api>,
 }
 
-/// Serves the site that `build` makes until the process is told to stop. `report` is called with the
-/// events of the builds. `write` runs on its own thread and reports the essays that it is writing
-/// through its [`ProgressReporter`].
+/// Serves the site made by `build` until the process is told to stop. `report` receives the events of
+/// the builds. `write` runs on its own thread, and reports the essays that it is writing through its
+/// [`ProgressReporter`].
 ///
 /// # Errors
-/// If files cannot be watched, or the server cannot start.
+/// Returns an error if files cannot be watched, or the server cannot start.
 pub fn run(
     listener: TcpListener,
     build: impl BuildSite,
@@ -96,7 +96,7 @@ async fn answer(
     let _ = end.send(true);
     match tokio::time::timeout(SHUTDOWN_TIMEOUT, server).await {
         Ok(Ok(served)) => served.into_diagnostic(),
-        // Open connections had their time to finish.
+        // Open connections have had their time to finish.
         Ok(Err(_)) | Err(_) => Ok(()),
     }
 }
@@ -130,7 +130,7 @@ async fn file(State(preview): State<Arc<Preview>>, request: Request) -> Response
         if let Ok(target) = target {
             return host::plain(
                 StatusCode::TEMPORARY_REDIRECT,
-                "the site is under its base path\n",
+                "the site is served under its base path\n",
                 (header::LOCATION, target),
             );
         }
@@ -141,7 +141,7 @@ async fn file(State(preview): State<Arc<Preview>>, request: Request) -> Response
     host::answer(&state.snapshot, &state.prefix, request.method(), path, query, request.headers())
 }
 
-/// Placeholder page that is shown until a build succeeds. The script that the preview adds shows the
+/// Returns a placeholder page, shown until a build succeeds. The script that the preview adds shows the
 /// problem, and reloads the page once the problem is fixed.
 fn unbuilt() -> Response<Body> {
     let html = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -149,7 +149,7 @@ fn unbuilt() -> Response<Body> {
     page(StatusCode::SERVICE_UNAVAILABLE, html)
 }
 
-/// The response for a page that the preview itself makes.
+/// Returns the response for a page that the preview itself makes.
 fn page(status: StatusCode, html: &str) -> Response<Body> {
     let (body, _) = live::with_script(html.as_bytes());
     let mut response = Response::new(Body::from(body));

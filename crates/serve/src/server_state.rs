@@ -18,7 +18,7 @@ pub struct ServerState {
 }
 
 impl ServerState {
-    /// The state at the start, with no model loaded.
+    /// Creates the initial state, with no model loaded.
     pub fn new(environment: impl Environment + 'static) -> Self {
         Self { environment: Arc::new(environment), engines: Arc::default(), lock: Arc::default() }
     }
@@ -26,7 +26,7 @@ impl ServerState {
     /// Returns the identity and the engine of a model. Loads the model if necessary.
     ///
     /// # Errors
-    /// If the model cannot be loaded.
+    /// Returns an error if the model cannot be loaded.
     pub(crate) fn open(
         &self,
         project: &Project,

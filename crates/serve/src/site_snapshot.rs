@@ -23,7 +23,7 @@ pub struct ServedFile {
     pub page: Option<live::PageVersion>,
     /// Hash of the file as the build made it, before the preview's script is added.
     made: Hash,
-    /// Hash of the inputs that the file is made from.
+    /// Hash of the file's inputs.
     input: Hash,
 }
 
@@ -41,17 +41,18 @@ pub struct SiteSnapshot {
 const MOST_GONE: usize = 32;
 
 impl SiteSnapshot {
-    /// The file at a path under the site's root.
+    /// Returns the file at a path relative to the site's root.
     pub fn get(&self, path: &str) -> Option<&Arc<ServedFile>> {
         self.files.get(path)
     }
 
-    /// The recently removed file at this path.
+    /// Returns the recently removed file at this path.
     pub fn lately(&self, path: &str) -> Option<&Arc<ServedFile>> {
         self.gone.iter().rev().find(|(gone, _)| gone == path).map(|(_, file)| file)
     }
 
-    /// Returns the removed files to keep once `next` replaces this snapshot.
+    /// Returns the removed files to keep when `next` replaces this snapshot: the assets that `next`
+    /// lacks, and those removed earlier, up to [`MOST_GONE`] in all.
     fn gone_after(
         &self,
         next: &HashMap<String, Arc<ServedFile>>,
@@ -64,12 +65,11 @@ impl SiteSnapshot {
         gone
     }
 
-    /// Number of files.
     pub fn count(&self) -> usize {
         self.files.len()
     }
 
-    /// The paths that were added, changed or removed since `before`, sorted.
+    /// Returns the paths that were added, changed or removed since `before`, sorted.
     pub fn changes_since(&self, before: &Self) -> Vec<String> {
         if Arc::ptr_eq(&self.files, &before.files) {
             return Vec::new();
@@ -85,7 +85,7 @@ impl SiteSnapshot {
     }
 }
 
-/// The snapshot that a build is making.
+/// A snapshot under construction.
 pub struct SnapshotBuilder<'s> {
     last: &'s SiteSnapshot,
     /// Output of an earlier `venti build`. Pictures are reused from it, because they are slow to draw.
@@ -100,10 +100,10 @@ impl<'s> SnapshotBuilder<'s> {
         Self { last, disk, taken: Mutex::default(), made: Mutex::default() }
     }
 
-    /// Completes the snapshot with the files that the build lists.
+    /// Completes the snapshot with the files listed by the build.
     ///
     /// # Errors
-    /// If a reused file on the disk can no longer be read.
+    /// Returns an error if a reused file on disk can no longer be read.
     pub fn finish(self, files: &Inventory) -> content::fs::Result<SiteSnapshot> {
         let mut made = unlocked(self.made);
         let taken = unlocked(self.taken);
@@ -181,13 +181,13 @@ fn unlocked<T>(mutex: Mutex<T>) -> T {
     mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A snapshot of these files. The hash of each path serves as the hash of the file's inputs.
+/// Returns a snapshot of these files. The hash of each path serves as the hash of the file's inputs.
 #[cfg(test)]
 pub fn snapshot_of(files: &[(&str, &str)]) -> SiteSnapshot {
     next_of(&SiteSnapshot::default(), files, &[])
 }
 
-/// The snapshot after `last`, in which `files` are made and `kept` are kept from `last`.
+/// Returns the snapshot after `last`, in which `files` are new and `kept` are carried over.
 #[cfg(test)]
 pub fn next_of(last: &SiteSnapshot, files: &[(&str, &str)], kept: &[&str]) -> SiteSnapshot {
     let builder = SnapshotBuilder::new(last, LastBuild::default());
@@ -212,8 +212,7 @@ mod tests {
         let second =
             next_of(&first, &[("b.txt", "b"), ("d.txt", "d"), ("a.html", "other")], &["c.txt"]);
         assert_eq!(second.count(), 4);
-        // A file that is made again with the same content does not count as a change, but a removed file
-        // does.
+        // A file made again with the same content does not count as changed, but a removed file does.
         assert_eq!(second.changes_since(&first), ["a.html", "d.txt"]);
         let third = next_of(&second, &[], &["b.txt"]);
         assert_eq!(third.changes_since(&second), ["a.html", "c.txt", "d.txt"]);

@@ -14,7 +14,7 @@ use crate::pending_essay::PendingEssay;
 use crate::preview_state::{Preview, PreviewState};
 use crate::site_snapshot::SiteSnapshot;
 
-/// The query of a request for updates. It names the page that the browser shows.
+/// The query of a request for updates, which names the page that the browser shows.
 #[derive(Deserialize)]
 pub struct PageQuery {
     #[serde(default)]
@@ -25,7 +25,7 @@ pub struct PageQuery {
 #[derive(Serialize)]
 struct PageUpdate<'a> {
     problem: Option<&'a str>,
-    /// Whether a build has succeeded. If so, the site is still shown while there is a problem.
+    /// Whether a build has succeeded. If so, the last good site stays visible while there is a problem.
     built: bool,
     work: Option<&'a str>,
     /// The version of the current page at the browser's path.
@@ -33,7 +33,7 @@ struct PageUpdate<'a> {
     /// The text so far, if the page's essay is still being written.
     text: Option<&'a str>,
     note: Option<&'a str>,
-    /// Paths of the files that have changed since the last update, not counting pages.
+    /// Paths of files, other than pages, that have changed since the last update.
     changed: Vec<String>,
 }
 
@@ -66,7 +66,7 @@ pub async fn updates(
     Sse::new(stream).keep_alive(KeepAlive::default())
 }
 
-/// The update for the page at `path`, as JSON. `sent` is the site at the time of the last update.
+/// Returns the update for the page at `path`, as JSON. `sent` is the site at the last update.
 fn update(state: &PreviewState, sent: Option<&SiteSnapshot>, path: &str) -> String {
     let file = match host::find(&state.snapshot, &state.prefix, path) {
         FileLookup::File(_, file) | FileLookup::Nothing(Some(file)) => Some(file),
@@ -91,7 +91,7 @@ fn update(state: &PreviewState, sent: Option<&SiteSnapshot>, path: &str) -> Stri
     serde_json::to_string(&update).expect("a struct of strings serialises to JSON")
 }
 
-/// The unfinished essay whose page would be at `path`.
+/// Returns the unfinished essay whose page would be at `path`.
 pub fn pending_at<'s>(state: &'s PreviewState, path: &str) -> Option<&'s PendingEssay> {
     if state.pending.is_empty() {
         return None;

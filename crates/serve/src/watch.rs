@@ -16,21 +16,21 @@ const QUIET: Duration = Duration::from_millis(12);
 /// Maximum time to wait for a pause while changes keep coming.
 const LONGEST: Duration = Duration::from_millis(200);
 
-/// The files that a site is made from.
+/// The files that a site is built from.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Watched {
     pub files: BTreeSet<PathBuf>,
-    /// Folders, each watched with everything below it. They need not exist.
+    /// Folders to watch recursively. They need not exist.
     pub folders: BTreeSet<PathBuf>,
 }
 
 impl Watched {
-    /// Watches a single file.
+    /// Creates a set with a single file.
     pub fn of_file(file: PathBuf) -> Self {
         Self { files: BTreeSet::from([file]), folders: BTreeSet::new() }
     }
 
-    /// Whether a change of the file or folder at this path may affect the site.
+    /// Whether a change to the file or folder at this path may affect the site.
     fn concerns(&self, path: &Path) -> bool {
         if path.file_name().is_some_and(fs::is_temporary) {
             return false;
@@ -40,8 +40,8 @@ impl Watched {
         of_file || self.folders.iter().any(of_folder)
     }
 
-    /// The folders that the system has to watch, each with whether it is watched recursively. If a path
-    /// does not exist, its nearest existing parent is watched, so that its creation is noticed.
+    /// Returns the folders to watch, each with whether to watch it recursively. The nearest existing
+    /// parent stands in for a missing path, so that its creation is noticed.
     fn places(&self) -> BTreeSet<(PathBuf, bool)> {
         let mut places = BTreeSet::new();
         for file in &self.files {
@@ -51,7 +51,7 @@ impl Watched {
             if folder.is_dir() {
                 places.insert((folder.clone(), true));
             }
-            // The parent is watched to notice when the folder itself is removed or created.
+            // Watch the parent to notice when the folder itself is removed or created.
             places.extend(nearest_folder(folder.parent()).map(|folder| (folder, false)));
         }
         places
@@ -62,7 +62,7 @@ fn nearest_folder(path: Option<&Path>) -> Option<PathBuf> {
     path?.ancestors().find(|folder| folder.is_dir()).map(Path::to_owned)
 }
 
-/// A file watcher. It stops when it is dropped.
+/// A file watcher, which stops when dropped.
 pub struct Watcher {
     watcher: notify::RecommendedWatcher,
     watched: Arc<RwLock<Watched>>,
@@ -71,10 +71,10 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// A watcher without any files yet.
+    /// Creates a watcher without any files.
     ///
     /// # Errors
-    /// If the system does not allow watching files.
+    /// Returns an error if the system does not allow watching files.
     pub fn new() -> notify::Result<Self> {
         let (sender, changes) = channel();
         let watched: Arc<RwLock<Watched>> = Arc::default();
@@ -106,7 +106,7 @@ impl Watcher {
             known.clone_from(watched);
         }
         for (folder, _) in self.places.difference(&places) {
-            // This fails if the folder is gone, but then the system has already stopped watching it.
+            // This fails if the folder is gone, but then the system no longer watches it.
             let _ = self.watcher.unwatch(folder);
         }
         for (folder, below) in &places {
@@ -117,8 +117,7 @@ impl Watcher {
         refused
     }
 
-    /// Waits for a change, and then until no more changes arrive. Returns false when no more events can
-    /// arrive.
+    /// Waits for a change, then until changes pause. Returns false when no more events can arrive.
     pub fn wait(&self) -> bool {
         self.changes.recv().is_ok() && self.settle()
     }

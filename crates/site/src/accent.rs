@@ -1,4 +1,4 @@
-//! The accent colour in the light and the dark scheme. The site configures one colour; each scheme
+//! The accent colour in the light and dark schemes. The site configures one colour; each scheme
 //! uses the nearest shade that reaches WCAG AA contrast against its background.
 
 use serde::Deserialize;
@@ -88,8 +88,8 @@ impl TryFrom<String> for Colour {
     }
 }
 
-/// Background colours of a theme's light and dark schemes. If a scheme has several backgrounds,
-/// this is the one with the lowest contrast to text.
+/// Background colours of a theme's light and dark schemes. For a scheme with several backgrounds,
+/// this is the one that contrasts least with the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Backgrounds {

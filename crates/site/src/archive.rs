@@ -38,10 +38,10 @@ impl Month {
     }
 }
 
-/// Groups `thinkpieces` by month and keeps their order. They must be sorted newest first.
+/// Groups `thinkpieces`, which must be sorted newest first, by month.
 ///
 /// # Errors
-/// If the theme's month strings are invalid.
+/// Returns an error if the theme's month strings are invalid.
 pub fn months(thinkpieces: &[Thinkpiece<'_>], strings: &Strings) -> Result<Vec<Month>, Missing> {
     let mut months = Vec::new();
     let mut at = 0;
@@ -56,9 +56,9 @@ pub fn months(thinkpieces: &[Thinkpiece<'_>], strings: &Strings) -> Result<Vec<M
 }
 
 /// Returns the template variable `years` for `archive.html`: a list of `{year, months}`, newest
-/// first, with months of the form `{name, path, count, cards}`. The argument `cards` holds one card
-/// per thinkpiece in the catalog. If it holds more than [`PER_PAGE`], the months list no cards,
-/// since each month then has pages of its own.
+/// first, with months of the form `{name, path, count, cards}`. `cards` holds one card per
+/// thinkpiece in the catalog. If there are more than [`PER_PAGE`], the months' `cards` are empty,
+/// since each month has pages of its own.
 pub fn years(months: &[Month], cards: &LazyVec<'_, Value>) -> Value {
     let shown = |month: &Month| match cards.len() {
         0..=PER_PAGE => month.thinkpieces.clone().map(|at| cards[at].clone()).collect(),
@@ -94,8 +94,7 @@ mod tests {
     use super::super::theme::Theme;
     use super::*;
 
-    /// Formats the data that the template receives as one line per month: year, name, path, count
-    /// and cards.
+    /// Formats the template's data as one line per month: year, name, path, count and cards.
     fn shown(thinkpieces: usize) -> Vec<String> {
         let mut sample = sample::site();
         for n in 0..thinkpieces {

@@ -10,11 +10,10 @@ use text::words::words;
 /// Maximum number of characters in a summary. Search engines and feed readers show about this many.
 const SUMMARY_CHARS: usize = 160;
 
-/// Minimum number of paragraphs in an essay with a pull quote.
+/// Minimum number of paragraphs for a pull quote.
 const PARAGRAPHS_FOR_PULL_QUOTE: usize = 4;
 
-/// An essay can have a drop cap only if its first paragraph has more than this many characters,
-/// including HTML tags.
+/// A first paragraph of at most this many characters, including HTML tags, gets no drop cap.
 const ROOM_FOR_DROP_CAP: usize = 190;
 
 /// First characters that rule out a drop cap.
@@ -37,7 +36,7 @@ pub struct Article {
     pub minutes: usize,
     /// The beginning of the text, cut at a word boundary.
     pub summary: String,
-    /// Whether the HTML has links and therefore depends on the page that shows it.
+    /// Whether the HTML has links, which depend on the page that shows it.
     has_links: bool,
 }
 
@@ -63,8 +62,8 @@ impl Article {
         }
     }
 
-    /// Returns the whole essay as HTML for another page. On that page, `root` leads to the site's
-    /// root and `here` to the essay's page.
+    /// Returns the whole essay as HTML for another page. `root` and `here` are the relative paths
+    /// from that page to the site's root and to the essay's page.
     pub fn elsewhere(&self, body: &str, root: &str, here: &str) -> String {
         if !self.has_links {
             return [self.before.as_str(), &self.after].concat();
@@ -116,9 +115,9 @@ impl LinkResolver for EssayLinks<'_> {
     }
 }
 
-/// Returns the index of the block before which the pull quote goes. Of all gaps between two
-/// paragraphs, this is the one nearest to the middle. Gaps next to a paragraph that contains the
-/// quoted sentence are skipped, since a pull quote beside its source looks like a mistake.
+/// Returns the index of the block that follows the pull quote: the gap between two paragraphs
+/// nearest to the middle. Gaps next to a paragraph that contains the quoted sentence are skipped,
+/// since a pull quote beside its source looks like a mistake.
 fn place_for(quote: &str, blocks: &[MarkdownBlock]) -> Option<usize> {
     let paragraphs = blocks.iter().filter(|block| block.is_paragraph).count();
     if paragraphs < PARAGRAPHS_FOR_PULL_QUOTE {
@@ -147,8 +146,8 @@ pub fn summary(text: &str) -> String {
             line.push(' ');
         }
         line.push_str(word);
-        // The line now has enough bytes for `SUMMARY_CHARS` characters of any size. The rest would
-        // be cut anyway.
+        // The line already has more than `SUMMARY_CHARS` characters, even if each takes four bytes.
+        // The rest would be cut anyway.
         if line.len() > SUMMARY_CHARS * char::MAX.len_utf8() {
             break;
         }

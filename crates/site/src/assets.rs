@@ -1,5 +1,5 @@
 //! Publishes a theme's static files. Style sheets and scripts are bundled into one file each, and
-//! every file name contains a hash of the content, so that browsers can cache the files forever.
+//! every file name contains a hash of the content, so browsers can cache the files forever.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -42,8 +42,8 @@ impl Assets {
     /// Publishes the bundles and `files`, whose keys are paths under `static/`.
     ///
     /// # Errors
-    /// If a style sheet or script is not UTF-8, a style sheet refers to an unpublished file, or a
-    /// file has the name of a bundle.
+    /// Returns an error if a style sheet or script is not UTF-8, a style sheet refers to an
+    /// unpublished file, or a file has the name of a bundle.
     pub fn publish(
         files: BTreeMap<String, ThemeFile>,
         bundles: &Bundles,
@@ -64,7 +64,7 @@ impl Assets {
             };
             assets.add(name, bytes);
         }
-        // Style sheets contain the published names of other files, so the other files are published
+        // Style sheets refer to other files by their published names, so the others are published
         // first.
         for (name, file) in sheets {
             let css = assets.sheet(&name, &file, folder(&name), minify)?;
@@ -84,7 +84,7 @@ impl Assets {
         Ok(assets)
     }
 
-    /// Returns the text of the style sheet `name`, with addresses that are valid in the folder
+    /// Returns the text of the style sheet `name`, with its addresses rewritten for the folder
     /// `published_in`.
     fn sheet(
         &self,
@@ -121,8 +121,7 @@ impl Assets {
         self.published.insert(name, path);
     }
 
-    /// Returns the path under `output/` at which the file `name` of the theme's `static/` is
-    /// published.
+    /// Returns the published path, under `output/`, of the file `name` in the theme's `static/`.
     pub fn path(&self, name: &str) -> Option<&str> {
         self.published.get(name).map(String::as_str)
     }

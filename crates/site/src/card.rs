@@ -1,6 +1,5 @@
 //! Social cards: the preview images that social networks show for shared links. Each card is a PNG
-//! in the size that the networks ask for, with the title, the byline and the site's title beside
-//! the cover.
+//! of the recommended size, with the title, the byline and the site's title beside the cover.
 
 mod layout;
 mod lines;
@@ -21,7 +20,7 @@ use typeface::{DATABASE, FINGERPRINT, SERIF};
 
 /// Revision of the drawing code. Increase it when new code or a new version of resvg draws the same
 /// card differently.
-const REVISION: u32 = 1;
+const REVISION: u32 = 2;
 
 /// Width of a card in pixels.
 pub const WIDTH: u32 = 1200;
@@ -31,7 +30,7 @@ pub const HEIGHT: u32 = 630;
 /// Number of hex digits of the input hash in a file name.
 const NAME_DIGITS: usize = 16;
 
-/// Content of a card. All texts are escaped.
+/// Content of a card. The texts are plain text, escaped when drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct SocialCard<'a> {
     pub title: &'a str,
@@ -39,7 +38,7 @@ pub struct SocialCard<'a> {
     pub byline: &'a str,
     /// The site's title; empty on the card of the site itself.
     pub site: &'a str,
-    /// The label that says that a machine wrote the text.
+    /// Label that marks the text as machine-written.
     pub label: &'a str,
     /// The cover as a complete SVG document.
     pub cover_svg: &'a str,
@@ -62,7 +61,7 @@ impl SocialCard<'_> {
     /// lose at least half of its characters, the card shows a larger cover instead of the title.
     ///
     /// # Errors
-    /// If the cover is not valid SVG.
+    /// Returns an error if the cover is not valid SVG.
     pub fn png(&self) -> miette::Result<Vec<u8>> {
         let title = SERIF.drawable(self.title);
         let (lettering, panel) = if title.mutilated {
@@ -88,7 +87,7 @@ impl SocialCard<'_> {
     }
 }
 
-/// Returns the embedded fonts, which are the only ones that Venti's drawings use.
+/// Returns the embedded fonts, the only ones used in Venti's drawings.
 pub fn fonts() -> &'static Arc<fontdb::Database> {
     &DATABASE
 }

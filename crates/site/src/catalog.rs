@@ -61,7 +61,7 @@ pub struct QuotedPerson<'a> {
 /// All published thinkpieces, grouped by tag, person and seed.
 #[derive(Debug)]
 pub struct Catalog<'a> {
-    /// Sorted by date (newest first), slug and take. No two thinkpieces have all three in common.
+    /// Sorted by date (newest first), slug and take. No two have the same slug and take.
     pub thinkpieces: Vec<Thinkpiece<'a>>,
     /// Sorted by slug.
     pub tags: Vec<TagIndex<'a>>,
@@ -141,8 +141,8 @@ impl<'a> Catalog<'a> {
         Self { thinkpieces, tags, people, waiting, takes, names }
     }
 
-    /// Returns the indices of all published takes of `thinkpiece`'s seed, sorted by take number.
-    /// They include the index of `thinkpiece` itself.
+    /// Returns the indices of all published takes of `thinkpiece`'s seed, including its own, sorted
+    /// by take number.
     pub fn takes_of(&self, thinkpiece: &Thinkpiece<'_>) -> &[usize] {
         self.takes.get(thinkpiece.seed.slug.as_str()).map_or(&[], Vec::as_slice)
     }

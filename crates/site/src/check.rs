@@ -1,9 +1,9 @@
-//! Checks the built site on disk for mistakes that a publisher can make: broken links and anchors,
-//! invalid ids and headings, images and links without text, and unreachable pages. This file lists
-//! the stages of the check.
+//! Checks the built site on disk for common mistakes: broken links and anchors, invalid ids and
+//! headings, images and links without text, and unreachable pages. This file lists the stages of
+//! the check.
 //!
-//! The files are read in parallel, each of them once. Only the ids, links and findings of a file
-//! are kept in memory.
+//! Files are read in parallel, each one once, and only their ids, links and findings stay in
+//! memory.
 
 mod address;
 mod finding;
@@ -52,7 +52,7 @@ pub struct CheckReport {
 /// external addresses.
 ///
 /// # Errors
-/// If there is no built site, or one of its files cannot be read.
+/// Returns an error if there is no built site, or one of its files cannot be read.
 pub fn check(root: &Path, config: &Config, external: bool) -> miette::Result<CheckReport> {
     let folder = config.output.to_string_lossy().replace('\\', "/");
     let files = OutputFiles::under(&root.join(&config.output))?;
@@ -85,7 +85,7 @@ pub fn check(root: &Path, config: &Config, external: bool) -> miette::Result<Che
     })
 }
 
-/// Scans every page and style sheet. Returns the results in order of path.
+/// Scans every page and style sheet. Returns the results sorted by path.
 fn scan_all(site: &SiteContext<'_>) -> miette::Result<Vec<ScannedFile>> {
     let known = site.files.all().filter(|(_, path)| is_page(path) || path.ends_with(".css"));
     let known: Vec<(FileId, &str)> = known.collect();

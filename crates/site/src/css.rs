@@ -19,11 +19,11 @@ pub struct Sheet<'a> {
 }
 
 impl Sheet<'_> {
-    /// Returns the sheet as it is published. `resolve` returns the published address of a file to
-    /// which the sheet refers.
+    /// Returns the published form of the sheet. `resolve` returns the published address of a file
+    /// that the sheet refers to.
     ///
     /// # Errors
-    /// If the sheet imports another sheet, or refers to anything but a published file.
+    /// Returns an error if the sheet imports another, or refers to anything but a published file.
     pub fn publish(&self, resolve: impl Fn(&str) -> Option<String>) -> Result<String, Problem> {
         let mut out = String::with_capacity(self.source.len());
         let (mut end, mut previous) = (0, "");

@@ -46,7 +46,7 @@ struct ThinkpieceData<'a> {
     text: &'a str,
     /// Whether a person steered or edited the text.
     edited: bool,
-    /// The essay's front matter, as it is stored.
+    /// The essay's front matter, as stored.
     provenance: &'a FrontMatter,
 }
 
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(second["next"], serde_json::Value::Null);
         assert_eq!(first["thinkpieces"].as_array().unwrap().len(), super::PER_FILE);
         let last = &second["thinkpieces"][0];
-        // The catalog sorts thinkpieces of the same day by slug; the data files have the reverse
+        // The catalog sorts thinkpieces of the same day by slug; the data files are in reverse
         // order.
         assert_eq!(
             (last["slug"].as_str(), last["path"].as_str()),

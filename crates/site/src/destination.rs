@@ -14,6 +14,6 @@ pub trait Destination: Sync {
     /// Stores a new file. Several threads may call this at the same time.
     ///
     /// # Errors
-    /// If the file cannot be stored.
+    /// Returns an error if the file cannot be stored.
     fn put(&self, path: &str, bytes: Vec<u8>) -> miette::Result<()>;
 }

@@ -21,7 +21,7 @@ fn escaped(text: &str, may_escape: impl Fn(char) -> bool) -> String {
     out
 }
 
-/// Returns the entity for a character that has a special meaning in HTML and XML.
+/// Returns the entity for a character with a special meaning in HTML or XML.
 pub fn entity(c: char) -> Option<&'static str> {
     match c {
         '&' => Some("&amp;"),

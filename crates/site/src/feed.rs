@@ -53,8 +53,8 @@ pub fn atom_entries<'a>(
     })
 }
 
-/// Atom entries by catalog index, or an error if the theme lacks the string that labels a text as
-/// machine-written.
+/// Atom entries by catalog index. An entry is an error if the theme lacks its machine-written
+/// label.
 pub type AtomEntries<'a> = LazyVec<'a, Result<atom::AtomEntry, Missing>>;
 
 /// Returns all feeds of the site.

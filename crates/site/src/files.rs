@@ -84,7 +84,7 @@ impl<'a> FileRegistry<'a> {
     /// Registers files that are made independently of each other.
     ///
     /// # Errors
-    /// If a path is already claimed. The other `add_` methods fail for the same reason.
+    /// Returns an error if a path is already claimed, as do the other `add_` methods.
     pub fn add(&mut self, files: impl IntoIterator<Item = OutputFile<'a>>) -> miette::Result<()> {
         files.into_iter().try_for_each(|OutputFile { path, input, make }| {
             if self.destination.has(&path, input) {
@@ -110,9 +110,9 @@ impl<'a> FileRegistry<'a> {
         self.work(own, move || Ok(with_inputs(make()?, |_, _| input)))
     }
 
-    /// Registers files that are made together from one input. Only the path of the first file is
-    /// known in advance. The input of the first file also includes the number of files, so that a
-    /// missing file is noticed.
+    /// Like [`Self::add_together`], but only the path of the first file is known in advance. The
+    /// input of the first file also includes the number of files, so that a missing file is
+    /// noticed.
     pub fn add_unknown(
         &mut self,
         first: &'static str,
@@ -172,7 +172,8 @@ impl<'a> FileRegistry<'a> {
     /// was registered first, so that the result does not depend on thread timing.
     ///
     /// # Errors
-    /// If a path is invalid or conflicts with another one, or if making or storing a file fails.
+    /// Returns an error if a path is invalid or conflicts with another one, or if making or storing
+    /// a file fails.
     pub fn make(self) -> miette::Result<Inventory> {
         output::check(self.claimed.iter().map(String::as_str))?;
         let Self { destination, claimed, mut kept, work } = self;

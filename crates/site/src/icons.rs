@@ -1,4 +1,4 @@
-//! Site icons: the theme's `favicon.svg` in the sizes and formats that browsers and phones ask for,
+//! Site icons: the theme's `favicon.svg` in the sizes and formats that browsers and phones expect,
 //! and the web manifest that lists them.
 
 use blake3::Hash;
@@ -15,7 +15,7 @@ use super::reuse::input_of;
 
 /// Revision of the drawing code. Increase it when new code or a new version of resvg draws the same
 /// icons differently.
-const REVISION: u32 = 1;
+const REVISION: u32 = 2;
 
 pub const FAVICON: &str = "favicon.ico";
 pub const TOUCH: &str = "apple-touch-icon.png";
@@ -29,10 +29,10 @@ const TOUCH_SIZE: u32 = 180;
 /// Sizes of the manifest's icons in pixels.
 const SIZES: [u32; 2] = [192, 512];
 
-/// Size of the mark relative to a maskable icon. Platforms may crop such an icon to a circle with
-/// 0.8 times its width; a square of this size fits inside the circle.
+/// Size of the mark relative to a maskable icon. Platforms may crop such an icon to a circle 0.8
+/// times as wide; a square of this size fits inside the circle.
 const SAFE: f32 = 0.56;
-/// Size of the mark relative to an icon whose corners are rounded.
+/// Size of the mark relative to an icon with rounded corners.
 const ROUNDED: f32 = 0.68;
 
 /// Maximum length of the name under an icon on a home screen, in characters.
@@ -87,7 +87,7 @@ impl Icons<'_> {
     /// Returns all icon files by path under `output/`, except `favicon.svg` itself.
     ///
     /// # Errors
-    /// If `favicon.svg` is not valid SVG.
+    /// Returns an error if `favicon.svg` is not valid SVG.
     pub fn files(&self) -> miette::Result<Tree> {
         let mark = raster::parse(&self.favicon(), fonts())
             .map_err(|error| miette!("the theme's static/favicon.svg is not valid SVG: {error}"))?;

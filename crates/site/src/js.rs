@@ -1,7 +1,7 @@
 //! Prepares the scripts of a theme for publication.
 
-/// Joins the scripts of a bundle. A `;` between two scripts keeps the code of the first from
-/// continuing into the second.
+/// Joins the scripts of a bundle. A `;` between two scripts keeps a statement from continuing into
+/// the next script.
 pub fn bundle<'a>(scripts: impl IntoIterator<Item = &'a str>, minify: bool) -> String {
     let scripts = scripts.into_iter().map(|script| {
         let script = published(script, minify);
@@ -10,11 +10,11 @@ pub fn bundle<'a>(scripts: impl IntoIterator<Item = &'a str>, minify: bool) -> S
     scripts.collect::<Vec<_>>().join(";\n")
 }
 
-/// Returns a script with line feeds as line ends and, if `minify`, without comment lines, empty
-/// lines and indentation. Code is not rewritten.
+/// Returns a script with LF line endings and, if `minify` is set, without comment lines, empty
+/// lines or indentation. Code is not rewritten.
 pub fn published(script: &str, minify: bool) -> String {
     let script = script.replace("\r\n", "\n").replace('\r', "\n");
-    // If a script contains one of these, a line may be part of a string or of a longer comment.
+    // With any of these, a line may be part of a multi-line string or comment.
     let has_long_tokens = ["`", "/*", "\\\n"].iter().any(|mark| script.contains(mark));
     if !minify || has_long_tokens {
         return script;

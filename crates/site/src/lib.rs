@@ -125,8 +125,8 @@ pub struct Built {
 /// Builds the site at `destination`, skipping files that are up to date.
 ///
 /// # Errors
-/// If the theme or a plain page is invalid, two files claim the same path, or the destination
-/// cannot store a file.
+/// Returns an error if the theme or a plain page is invalid, two files claim the same path, or the
+/// destination cannot store a file.
 pub fn build(input: &Input<'_>, destination: &dyn Destination) -> miette::Result<Built> {
     let config = &input.project.config;
     let theme = Theme::load(input.project)?;
@@ -215,7 +215,7 @@ pub fn page_of(id: &EssayId) -> String {
     route::thinkpiece(&id.slug, id.take)
 }
 
-/// Returns the text of each thinkpiece, rendered on first use.
+/// Returns the articles of all thinkpieces, each rendered on first use.
 fn articles<'a>(catalog: &'a Catalog<'_>, words_per_minute: usize) -> LazyVec<'a, Article> {
     LazyVec::new(catalog.thinkpieces.len(), move |at| {
         let thinkpiece = &catalog.thinkpieces[at];
@@ -229,7 +229,7 @@ fn articles<'a>(catalog: &'a Catalog<'_>, words_per_minute: usize) -> LazyVec<'a
 /// thinkpiece.
 ///
 /// # Errors
-/// If the theme's date strings are invalid.
+/// Returns an error if the theme's date strings are invalid.
 fn cards<'a>(
     catalog: &'a Catalog<'_>,
     articles: &'a LazyVec<'a, Article>,

@@ -16,14 +16,14 @@ use writer::HtmlWriter;
 pub trait LinkResolver {
     /// Returns the `href` of a link, or `None` to keep only the link's text.
     fn link(&self, target: Target<'_>) -> Option<String>;
-    /// Returns the image, or `None` to keep only its alternative text. Called only for images of
+    /// Returns the image, or `None` to keep only its alternative text. Called only for images on
     /// the site itself.
     fn image(&self, target: Target<'_>) -> Option<Image>;
     /// Receives a note for the author of the text.
     fn note(&self, _note: String) {}
 }
 
-/// An image of the site.
+/// An image on the site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     pub src: String,
@@ -61,7 +61,7 @@ pub struct MarkdownBlock {
     pub html: String,
     /// Plain text without markup.
     pub text: String,
-    /// Whether the block is a paragraph, so that a pull quote may go before or after it.
+    /// Whether the block is a paragraph. Pull quotes go only between paragraphs.
     pub is_paragraph: bool,
 }
 

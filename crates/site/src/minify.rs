@@ -78,7 +78,7 @@ fn markup_length(html: &str) -> usize {
     html[tag..].match_indices("</").find(ends).map_or(html.len(), |(at, _)| tag + at)
 }
 
-/// Returns the letters and digits at the start of `html`, which are the name of a tag.
+/// Returns the tag name at the start of `html`: its leading letters and digits.
 fn tag_name(html: &str) -> &str {
     &html[..html.bytes().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(html.len())]
 }

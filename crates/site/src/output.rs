@@ -6,15 +6,15 @@
 //!
 //! - Every file is complete, in either its old or its new version, even after a kill or a power
 //!   loss. The next commit then completes the site and leaves no temporary files behind. A new
-//!   folder appears with all its files at once, and so does a first site.
+//!   folder appears with all its files at once, as does a site's first build.
 //! - A file whose content is already correct is not rewritten.
 //! - Files that Venti did not write are never overwritten or deleted, and Venti never writes
 //!   through a symbolic link. `output/.venti/manifest` lists Venti's files.
 //!
 //! Unflushed data survives a kill, but not a power loss. So all new files are flushed before the
 //! first of them is moved into place, and all moves and removals are flushed before the final
-//! manifest is stored. For large sites, the whole file system is flushed in one call if the
-//! operating system can do that: for 10,000 files this takes 0.2 s, against 27 s with one call per
+//! manifest is stored. For large sites, the whole file system is flushed in one call where the
+//! operating system supports it: for 10,000 files this takes 0.2 s, against 27 s with one call per
 //! file.
 
 use std::collections::{BTreeMap, HashMap};
@@ -109,8 +109,8 @@ impl<'a> TargetFiles<'a> {
     }
 }
 
-/// An output folder, which this process keeps locked until the value is dropped. Dropping the value
-/// also deletes staged files that were not committed.
+/// An output folder, locked by this process until the value is dropped. Dropping it also deletes
+/// staged files that were not committed.
 #[derive(Debug)]
 pub struct Output {
     folder: PathBuf,
@@ -130,11 +130,11 @@ pub struct Output {
 impl Output {
     /// Opens and locks the folder, and finds which of Venti's files are unchanged since Venti wrote
     /// them. `scratch` is the project's folder for Venti's working files, which holds the lock
-    /// file. If another process has the lock, this one waits for it.
+    /// file. Waits if another process holds the lock.
     ///
     /// # Errors
-    /// If another process holds the lock for too long, or the folder or its manifest cannot be
-    /// read.
+    /// Returns an error if another process holds the lock for too long, or the folder or its
+    /// manifest cannot be read.
     pub fn open(folder: &Path, scratch: &Path) -> miette::Result<Self> {
         let lock = ProcessLock::take(
             &scratch.join("output.lock"),
@@ -167,17 +167,17 @@ impl Output {
 
     /// Keeps the files of a finished build staged, so that the next build makes only the files
     /// whose inputs differ. A build that writes essays uses this: it first renders the site without
-    /// them, so that errors appear before minutes are spent on writing.
+    /// them, to report errors before minutes are spent on writing.
     pub fn reuse(&mut self, build: Inventory) {
         self.reusable = build.made;
     }
 
-    /// Makes the folder hold exactly the files of the site, besides files that are not Venti's.
-    /// Every file in `files.made` must already have been passed to `put`.
+    /// Makes the folder hold exactly the site's files, apart from files that are not Venti's. Every
+    /// file in `files.made` must already have been passed to `put`.
     ///
     /// # Errors
-    /// If a conflict prevents the commit (see [`OutputError`]), or an I/O error occurs, such as a
-    /// full or read-only disk. The message says what state the site is in.
+    /// Returns an error if a conflict prevents the commit (see [`OutputError`]), or an I/O error
+    /// occurs, such as a full or read-only disk. The message says what state the site is in.
     pub fn commit(mut self, files: &Inventory) -> miette::Result<Changes> {
         let mut new_files = std::mem::take(&mut *locked(&self.new_files));
         let mut files = files.clone();
@@ -278,10 +278,10 @@ impl Drop for Output {
     }
 }
 
-/// Makes `output` hold exactly the files of `tree`, besides files that are not Venti's.
+/// Makes `output` hold exactly the files of `tree`, apart from files that are not Venti's.
 ///
 /// # Errors
-/// As for [`Output::open`] and [`Output::commit`].
+/// Returns the same errors as [`Output::open`] and [`Output::commit`].
 pub fn commit(tree: &Tree, output: &Path, scratch: &Path) -> miette::Result<Changes> {
     check(tree.keys().map(String::as_str))?;
     let opened = Output::open(output, scratch)?;
@@ -293,7 +293,7 @@ pub fn commit(tree: &Tree, output: &Path, scratch: &Path) -> miette::Result<Chan
 /// Files that a person changed stay and are reported as released.
 ///
 /// # Errors
-/// As for [`commit`].
+/// Returns the same errors as [`commit`].
 pub fn clear(output: &Path, scratch: &Path) -> miette::Result<Changes> {
     let opened = Output::open(output, scratch)?;
     if fs::stat(output)?.is_none() {

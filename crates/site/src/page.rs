@@ -53,19 +53,19 @@ pub trait Page: Send + Sync {
     /// The template and its variables. `root` is the relative path to the site's root.
     ///
     /// # Errors
-    /// If a string of the theme is missing or invalid.
+    /// Returns an error if a string of the theme is missing or invalid.
     fn context(&self, root: &str) -> miette::Result<(&'static str, Context)>;
 
     /// The page's name, without the site's title.
     ///
     /// # Errors
-    /// As for [`Page::context`].
+    /// Returns the same errors as [`Page::context`].
     fn headline(&self) -> miette::Result<String>;
 
     /// Adjusts the metadata, which describes the site by default, to this page.
     ///
     /// # Errors
-    /// As for [`Page::context`].
+    /// Returns the same errors as [`Page::context`].
     fn describe(&self, _head: &mut Head) -> miette::Result<()> {
         Ok(())
     }
@@ -139,7 +139,7 @@ pub struct SiteData<'a> {
     articles: &'a LazyVec<'a, Article>,
     plain: &'a [PlainPage],
     social: SocialCards,
-    /// One card per thinkpiece of the catalog. All lists share these cards.
+    /// One card per thinkpiece in the catalog. All lists share these cards.
     cards: &'a LazyVec<'a, Value>,
     /// The tags with the most thinkpieces.
     topics: Value,
@@ -148,11 +148,11 @@ pub struct SiteData<'a> {
 }
 
 impl<'a> SiteData<'a> {
-    /// Prepares the data of all pages. `cards`, `articles` and `social.thinkpieces` must have the
+    /// Prepares the data of all pages. `cards`, `articles` and `social.thinkpieces` must be in the
     /// same order as the catalog's thinkpieces.
     ///
     /// # Errors
-    /// If the theme's month strings or an alias of a seed are invalid.
+    /// Returns an error if an alias of a seed or the theme's month strings are invalid.
     pub fn new(
         config: &'a Config,
         strings: &'a Strings,
@@ -190,7 +190,7 @@ impl<'a> SiteData<'a> {
     /// Renders one page.
     ///
     /// # Errors
-    /// If the page's template fails.
+    /// Returns an error if the page's template fails.
     pub fn render(&self, renderer: &Renderer, page: &dyn Page) -> miette::Result<Vec<u8>> {
         let path = page.path();
         let root = page.root(&path);

@@ -19,7 +19,7 @@ pub fn covers(catalog: &Catalog<'_>) -> Vec<OutputFile<'static>> {
         catalog.thinkpieces.iter().map(|thinkpiece| thinkpiece.essay.front.key.as_str()).collect();
     let file = |key: &str| {
         let (path, key) = (cover::path(key), key.to_owned());
-        // The path contains the key and the revision of the drawing code, so it determines the
+        // The path is a hash of the key and the revision of the drawing code, so it determines the
         // content.
         OutputFile::new(path.clone(), input_of(&path), move || Ok(cover::svg(&key).into_bytes()))
     };
@@ -39,7 +39,7 @@ pub struct SocialCards {
 /// cards, since links to them must be absolute.
 ///
 /// # Errors
-/// If the theme lacks the string `machine_written`.
+/// Returns an error if the theme lacks the string `machine_written`.
 pub fn cards<'a>(
     config: &'a Config,
     catalog: &'a Catalog<'a>,
@@ -80,7 +80,7 @@ fn label(strings: &Strings) -> Result<String, Missing> {
     strings.text("machine_written", |_| None)
 }
 
-/// Returns the icons, if the theme has a mark to draw them from.
+/// Returns the icons, if the theme has a mark (`favicon.svg`).
 pub fn icons<'a>(config: &'a Config, theme: &'a Theme) -> Option<Icons<'a>> {
     Some(Icons {
         favicon_svg: theme.mark.as_deref()?,

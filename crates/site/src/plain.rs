@@ -46,7 +46,8 @@ impl Plain {
     /// are no pages. Headings never get one of the `taken_ids`, which the theme uses.
     ///
     /// # Errors
-    /// If a file cannot be read, or a page is not UTF-8 or has invalid front matter.
+    /// Returns an error if a file cannot be read, or a page is not UTF-8 or has invalid front
+    /// matter.
     pub fn read(project: &Project, drafts: bool, taken_ids: &[String]) -> miette::Result<Self> {
         let folder = &project.config.pages;
         let mut plain = Self::default();
@@ -134,7 +135,7 @@ struct PlainPageLinks<'a> {
 }
 
 impl PlainPageLinks<'_> {
-    /// Returns the path under `output/` to which a relative address leads, and the rest of the
+    /// Returns the path under `output/` that a relative address leads to, and the rest of the
     /// address (`#…` or `?…`).
     fn resolve<'b>(&self, address: &'b str) -> Option<(String, &'b str)> {
         let (name, rest) = address.split_at(address.find(['#', '?']).unwrap_or(address.len()));

@@ -1,14 +1,14 @@
 //! The Content-Security-Policy of every page, and the `_headers` file for hosts that read one.
 //!
-//! The policy is also in each page as a `meta` element, since GitHub Pages and the file system send
-//! no custom headers. It allows only the site's own files and the one inline script, which it
-//! identifies by its hash. Pages have no inline styles.
+//! The policy is also in each page as a `meta` element, since neither GitHub Pages nor the file
+//! system sends custom headers. It allows only the site's own files and the one inline script,
+//! which it identifies by its hash. Pages have no inline styles.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
-/// The file in which hosts look for headers.
+/// The file that hosts read headers from.
 pub const HEADERS: &str = "_headers";
 
 /// Returns the policy for the `meta` element. `early_script` is the text of the inline script, or
@@ -50,7 +50,7 @@ pub fn headers(policy: &str) -> Vec<u8> {
     file.into_bytes()
 }
 
-/// Folders in which a file gets a new name whenever its content changes.
+/// Folders whose files get a new name whenever their content changes.
 const FINGERPRINTED: [&str; 3] = ["assets", "cards", "covers"];
 
 #[cfg(test)]

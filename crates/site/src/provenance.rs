@@ -1,5 +1,5 @@
 //! The provenance of a text as readers see it: the model and the settings that produced the text,
-//! and either the command that reproduces it or the steps in which a person steered it.
+//! and either the command that reproduces it or the steps by which a person steered it.
 
 use serde::Serialize;
 
@@ -30,7 +30,7 @@ pub struct ProvenanceView<'a> {
     pub engine: &'a str,
     pub written: Day,
     pub figures: FiguresView,
-    /// The steps in which a person steered the text at the desk, if any.
+    /// The steps by which a person steered the text at the desk, if any.
     pub steps: Vec<StepView>,
     /// Whether a person changed the text after it was written.
     pub edited: bool,
@@ -44,7 +44,7 @@ pub struct ProvenanceView<'a> {
     pub command: Vec<String>,
 }
 
-/// One step in which a text was steered.
+/// One step in steering a text.
 #[derive(Debug, Serialize)]
 pub struct StepView {
     /// Number of tokens kept from the text before this step.
@@ -83,7 +83,7 @@ pub struct FiguresView {
 
 impl<'a> ProvenanceView<'a> {
     /// # Errors
-    /// If the theme's date strings are invalid.
+    /// Returns an error if the theme's date strings are invalid.
     pub fn new(thinkpiece: &Thinkpiece<'a>, strings: &Strings) -> Result<Self, Missing> {
         let front = &thinkpiece.essay.front;
         let settings = settings(&front.generation);

@@ -25,8 +25,8 @@ pub fn script(catalog: &Catalog<'_>) -> serde_json::Result<Vec<u8>> {
     Ok(format!("window.ventiPieces = {json};\n").into_bytes())
 }
 
-/// Returns the catalog indices of the first `most` thinkpieces in the order of their keys. A new
-/// thinkpiece does not reorder the others.
+/// Returns the catalog indices of the first `most` thinkpieces in key order. A new thinkpiece does
+/// not reorder the others.
 fn shuffled(catalog: &Catalog<'_>, most: usize) -> Vec<usize> {
     let key = |&at: &usize| {
         let thinkpiece = &catalog.thinkpieces[at];

@@ -1,8 +1,6 @@
 //! Renders SVG to PNG, for social cards and icons. Nothing is read from disk: the caller passes the
 //! fonts, and only images embedded in the document are drawn.
 
-mod indexed;
-
 use std::sync::Arc;
 
 use miette::IntoDiagnostic;
@@ -12,7 +10,7 @@ use resvg::usvg::{self, ImageHrefResolver, Options, Tree, fontdb};
 /// Parses an SVG document. `@media` rules do not apply.
 ///
 /// # Errors
-/// If the document is not valid SVG.
+/// Returns an error if the document is not valid SVG.
 pub fn parse(svg: &str, fonts: &Arc<fontdb::Database>) -> Result<Tree, usvg::Error> {
     let options = Options {
         fontdb: Arc::clone(fonts),
@@ -25,8 +23,7 @@ pub fn parse(svg: &str, fonts: &Arc<fontdb::Database>) -> Result<Tree, usvg::Err
     Tree::from_str(svg, &options)
 }
 
-/// Draws `tree` centred, and scaled so that it covers the whole `picture`. Parts that do not fit
-/// are cropped.
+/// Draws `tree` centred and scaled to cover the whole `picture`. Parts that do not fit are cropped.
 pub fn fill(tree: &Tree, picture: &mut Pixmap) {
     let (width, height) = (picture.width() as f32, picture.height() as f32);
     let scale = (width / tree.size().width()).max(height / tree.size().height());
@@ -50,7 +47,7 @@ fn place(tree: &Tree, scale: f32, picture: &mut Pixmap) {
 /// Encodes the picture as a PNG.
 ///
 /// # Errors
-/// If the picture cannot be encoded.
+/// Returns an error if the picture cannot be encoded.
 pub fn png(picture: &Pixmap) -> miette::Result<Vec<u8>> {
-    indexed::png(picture).unwrap_or_else(|| picture.encode_png()).into_diagnostic()
+    picture.encode_png().into_diagnostic()
 }

@@ -9,10 +9,10 @@ use super::catalog::Catalog;
 /// Maximum number of related thinkpieces shown below a thinkpiece.
 const SHOWN: usize = 3;
 
-/// Maximum number of newer seeds, and of older seeds, with which a seed is compared per tag.
+/// Maximum number of newer and of older seeds that a seed is compared with, per tag.
 const NEAREST: usize = 12;
 
-/// The related thinkpieces of each thinkpiece of a catalog.
+/// The related thinkpieces of each thinkpiece in a catalog.
 #[derive(Debug)]
 pub struct Related {
     /// For each thinkpiece, the index of its seed in `found`.
@@ -62,8 +62,8 @@ impl Related {
         Self { seeds, found }
     }
 
-    /// Returns the catalog indices of the thinkpieces related to the one at index `thinkpiece`, the
-    /// most closely related first.
+    /// Returns the catalog indices of the thinkpieces related to `thinkpiece`, most closely related
+    /// first.
     pub fn to(&self, thinkpiece: usize) -> &[usize] {
         &self.found[self.seeds[thinkpiece]]
     }

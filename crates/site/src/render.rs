@@ -35,7 +35,7 @@ impl Renderer {
     /// path of a static file.
     ///
     /// # Errors
-    /// If a template is missing or invalid.
+    /// Returns an error if a template is missing or invalid.
     pub fn new(theme: &Theme, required: &[&str], minify: bool) -> miette::Result<Self> {
         let missing = |name: &&&str| !theme.templates.iter().any(|t| t.name == **name);
         if let Some(missing) = required.iter().find(missing) {
@@ -69,7 +69,7 @@ impl Renderer {
     /// Renders the page at `path` with the variables in `context`.
     ///
     /// # Errors
-    /// If the template fails, for example because it uses an undefined variable.
+    /// Returns an error if the template fails, for example because it uses an undefined variable.
     pub fn page(
         &self,
         template: &str,

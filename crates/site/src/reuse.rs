@@ -1,8 +1,8 @@
 //! Incremental builds. Every file of the site has an input: a hash of everything that determines
 //! the file's content. A file that was already made from the same input is not made again.
 //!
-//! If an input covers too much, its file is sometimes made again without need. An input must never
-//! cover too little, because an outdated page would then stay on the site.
+//! An input that covers too much only causes needless work. An input must never cover too little,
+//! because an outdated page would then stay on the site.
 
 use blake3::Hash;
 use rayon::prelude::*;
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::catalog::Catalog;
 
-/// Hashes data as JSON, which marks the end of each list and string.
+/// Hashes data as JSON, whose delimiters keep adjacent values apart.
 pub fn input_of(data: &impl Serialize) -> Hash {
     blake3::hash(&serde_json::to_vec(data).expect("plain data serializes to JSON"))
 }

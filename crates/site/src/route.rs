@@ -1,5 +1,5 @@
-//! Routes: the path of each page under `output/`, links between pages, and the addresses written
-//! by people that become links.
+//! Routes: the path of each page under `output/`, links between pages, and the parsing of
+//! hand-written addresses.
 //!
 //! A page's path always names a file (`tags/index.html`), so that links also work from the file
 //! system. Its absolute URL has no file name (`https://example.com/tags/`), since hosts serve the
@@ -55,7 +55,7 @@ pub fn takes(slug: &str) -> String {
     format!("{slug}/takes/{INDEX}")
 }
 
-/// Path of the feed of the page at `path`, which is in the same folder.
+/// Path of the feed for the page at `path`, in the same folder.
 pub fn feed_of(path: &str) -> String {
     format!("{}{ATOM}", path.strip_suffix(INDEX).unwrap_or(path))
 }
@@ -114,8 +114,8 @@ pub fn root_from(path: &str) -> String {
     "../".repeat(path.matches('/').count())
 }
 
-/// The path of `base_url` with a slash at both ends: the root for pages that can be served under
-/// any address, such as the 404 page.
+/// The path of `base_url` with a slash at both ends: the root for pages that can be served at any
+/// address, such as the 404 page.
 pub fn root_of_host(base_url: Option<&str>) -> String {
     let after_scheme = base_url.and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
     let path = after_scheme.and_then(|rest| rest.split_once('/')).map_or("", |(_, path)| path);

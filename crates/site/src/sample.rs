@@ -155,7 +155,7 @@ fn hash_of(said: &impl Serialize) -> String {
     input_of(said).to_hex().to_string()
 }
 
-/// A seed and the essay that all its takes get.
+/// A seed and the essay shared by all its takes.
 pub struct Planned {
     pub seed: Seed,
     pub essay: Essay,
@@ -239,8 +239,8 @@ impl Planned {
         self
     }
 
-    /// Makes the essay a steered one: stopped, then continued with another word and setting, then
-    /// continued again.
+    /// Turns the essay into a steered one: stopped, then continued with another word and setting,
+    /// then continued again.
     pub fn steered(mut self) -> Self {
         let step = |kept, chosen: Option<&str>, ended| Step {
             kept,

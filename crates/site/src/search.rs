@@ -9,13 +9,13 @@
 //!
 //! A query loads only the files for its words and for the results it shows: for 10,000 essays,
 //! about 200 kB of 6 MB. Existing libraries put everything into one file that is loaded as a whole.
-//! For 300 essays of 300 words, elasticlunr's file has 2.1 MB; all of Venti's files together have
-//! 0.2 MB.
+//! For 300 essays of 300 words, elasticlunr's file is 2.1 MB; all of Venti's files together are 0.2
+//! MB.
 //!
-//! Texts are numbered in the order of seed and take, not by date, so that a new text only shifts
-//! the numbers after its own. A file keeps its name when its content changes, so a browser may have
-//! cached files of two editions of the index. So each file names the edition that it belongs to:
-//! the reader notices if the editions differ, and loads the newer one.
+//! Texts are numbered by seed and take, not by date, so that a new text only shifts the numbers
+//! after its own. A file keeps its name when its content changes, so a browser may have cached
+//! files of two editions of the index. Each file therefore names its edition; if the editions
+//! differ, the reader loads the newer one.
 
 mod packed;
 mod postings;
@@ -44,8 +44,7 @@ const READER: &str = include_str!("search/reader.js");
 /// Path of the file that is loaded first.
 pub const INDEX: &str = "search/index.js";
 
-/// Number of texts per `docs-N.js`. With this number, ten results from ten different files are
-/// about 100 kB.
+/// Number of texts per `docs-N.js`. Ten results from ten different files then take about 100 kB.
 const DOCS_PER_FILE: usize = 32;
 
 /// Maximum size in bytes of an index that is stored in one file.
@@ -74,7 +73,7 @@ pub struct SearchEntry<'a> {
 
 impl<'a> SearchEntry<'a> {
     /// # Errors
-    /// If the theme's strings for dates or takes are invalid.
+    /// Returns an error if the theme's strings for dates or takes are invalid.
     fn new(
         at: usize,
         thinkpiece: &Thinkpiece<'a>,
@@ -106,10 +105,10 @@ impl<'a> SearchEntry<'a> {
     }
 }
 
-/// Returns an entry for each thinkpiece of the catalog, in the order of the index.
+/// Returns an entry for each thinkpiece in the catalog, in the order of the index.
 ///
 /// # Errors
-/// If the theme's strings for dates or takes are invalid.
+/// Returns an error if the theme's strings for dates or takes are invalid.
 pub fn entries<'a>(
     catalog: &Catalog<'a>,
     articles: &'a LazyVec<'a, Article>,

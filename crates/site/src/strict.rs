@@ -119,7 +119,7 @@ impl TemplateTokens {
         }
     }
 
-    /// Adds the names that have to be defined in a call of a component to `names`. In such a call,
+    /// Adds the names that have to be defined in a component call to `names`. In such a call,
     /// expressions are in braces.
     fn in_braces(&self, template: &str, names: &mut Vec<Range<usize>>) {
         let mut depth = 0usize;

@@ -25,11 +25,11 @@ pub enum Missing {
 }
 
 impl Strings {
-    /// Creates the UI strings: those of the theme, overridden by the site's own.
+    /// Creates the UI strings: the theme's, overridden by the site's own.
     ///
     /// # Errors
-    /// If the site names a string that the theme lacks, or a list of months does not have twelve
-    /// names.
+    /// Returns an error if the site names a string that the theme lacks, or a list of months does
+    /// not have twelve names.
     pub fn new(
         theme: BTreeMap<String, String>,
         site: &BTreeMap<String, String>,
@@ -56,7 +56,8 @@ impl Strings {
     /// Returns the string with its placeholders filled in by `fill`.
     ///
     /// # Errors
-    /// If there is no such string, or `fill` returns `None` for one of its placeholders.
+    /// Returns an error if there is no such string, or `fill` returns `None` for one of its
+    /// placeholders.
     pub fn text(
         &self,
         name: &str,

@@ -59,7 +59,7 @@ fn a_site_has_the_expected_files() {
     let built = full().build();
     let paths: Vec<&str> = built.tree.keys().map(String::as_str).collect();
     let drawn = |folder: &str| paths.iter().filter(|path| path.starts_with(folder)).count();
-    // All essays of the sample have the same key, and all takes of a seed have the same card.
+    // All essays in the sample have the same key, and all takes of a seed have the same card.
     assert_eq!((drawn("covers/"), drawn("cards/")), (1, 12));
     let hashed = ["assets/", "cards/", "covers/"];
     let unhashed: BTreeSet<&str> = paths

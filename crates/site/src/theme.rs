@@ -1,6 +1,6 @@
 //! A theme consists of `theme.yaml`, `templates/` and `static/`. The project's folder
-//! `themes/<name>/` can override single files of a built-in theme, or hold a theme that is complete
-//! or extends another theme.
+//! `themes/<name>/` can override individual files of a built-in theme, or hold a theme that is
+//! complete or extends another theme.
 
 mod manifest;
 #[cfg(test)]
@@ -68,8 +68,8 @@ impl Theme {
     /// Loads the project's theme.
     ///
     /// # Errors
-    /// If the theme does not exist, one of its files cannot be read or published, `theme.yaml` is
-    /// invalid, or the configuration has an invalid string, accent or avatar.
+    /// Returns an error if the theme does not exist, one of its files cannot be read or published,
+    /// `theme.yaml` is invalid, or the configuration has an invalid string, accent or avatar.
     pub fn load(project: &Project) -> miette::Result<Self> {
         let config = &project.config;
         let mut files = ThemeFiles::new();
@@ -123,7 +123,7 @@ impl Theme {
         Ok(Self { templates, strings, assets, early_script, policy, colours, mark })
     }
 
-    /// Returns, as text, all parts of the theme that the content of pages depends on.
+    /// Returns, as text, all parts of the theme that affect the content of pages.
     pub fn identity(&self) -> String {
         let Self { templates, strings, assets, early_script, policy, .. } = self;
         let assets: Vec<&String> = assets.files().keys().collect();

@@ -16,7 +16,7 @@ impl ThemeFile {
     /// Returns the file's text, without a byte order mark.
     ///
     /// # Errors
-    /// If the file is not UTF-8.
+    /// Returns an error if the file is not UTF-8.
     pub fn text(&self) -> Result<&str, Problem> {
         let text = str::from_utf8(&self.bytes).map_err(|_| {
             Problem::in_file(&self.origin, "the file is not UTF-8").hint("save it as UTF-8")

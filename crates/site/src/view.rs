@@ -78,7 +78,7 @@ pub struct Head {
     pub kind: &'static str,
     /// Publication date of an article (ISO 8601).
     pub published: Option<String>,
-    /// Date of the last change of an article (ISO 8601).
+    /// Date of the last change to an article (ISO 8601).
     pub modified: Option<String>,
     /// Image shown with shared links to the page. `None` if there is no image, or the site has no
     /// `base_url`.
@@ -110,7 +110,7 @@ pub struct FeedLink {
     pub title: String,
 }
 
-/// A date.
+/// A date for display.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Day {
     /// ISO 8601, such as `2026-11-22`.
@@ -121,7 +121,7 @@ pub struct Day {
 
 impl Day {
     /// # Errors
-    /// If the theme's date strings are invalid.
+    /// Returns an error if the theme's date strings are invalid.
     pub fn new(date: Date, strings: &Strings) -> Result<Self, Missing> {
         Ok(Self { iso: date.to_string(), text: strings.date(date)? })
     }
@@ -165,7 +165,7 @@ pub struct Card<'a> {
 
 impl<'a> Card<'a> {
     /// # Errors
-    /// If the theme's date strings are invalid.
+    /// Returns an error if the theme's date strings are invalid.
     pub fn new(
         thinkpiece: &Thinkpiece<'a>,
         article: &Article,
@@ -204,7 +204,7 @@ pub fn paragraphs(quote: &str) -> Vec<&str> {
 
 impl<'a> SiteView<'a> {
     /// # Errors
-    /// If the theme lacks a string for the menu.
+    /// Returns an error if the theme lacks a string for the menu.
     pub fn new(
         config: &'a Config,
         pages: &[PlainPage],

@@ -32,7 +32,7 @@ impl Waiting {
         self.scheduled.sort();
     }
 
-    /// Returns sentences for the build summary.
+    /// Returns notes for the build summary.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if !self.review.is_empty() {

@@ -56,7 +56,7 @@ impl Xml {
         self.text_with(name, &[], text)
     }
 
-    /// Adds an element with attributes that contains text.
+    /// Adds an element with attributes and text.
     pub fn text_with(
         &mut self,
         name: &'static str,

@@ -19,7 +19,7 @@ use site::Tree;
 use site::output::commit;
 
 /// A site of many small files. Files with an even number are in every edition, with different text
-/// in each. Files with an odd number have another path in each edition. One file never changes.
+/// in each. Files with an odd number have a different path in each edition. One file never changes.
 fn edition(edition: usize) -> Tree {
     let mut tree = Tree::from([("static/style.css".to_owned(), b"body {}".to_vec())]);
     for number in 0..120 {
@@ -272,7 +272,7 @@ mod disks {
     }
 }
 
-/// Root may write to any folder, so only other users test the message.
+/// Root may write to any folder, so the message is tested only for other users.
 #[cfg(unix)]
 #[test]
 fn missing_write_permission_is_reported() {

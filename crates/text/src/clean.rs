@@ -1,8 +1,8 @@
 //! Turns a completion into text fit to publish. A pure, idempotent function.
 //!
-//! The result is plain text: whole sentences, in paragraphs separated by one empty line. Cleaning adds
+//! The result is plain text: whole sentences, in paragraphs separated by one blank line. Cleaning adds
 //! only typographic marks and a capital at the start of a paragraph. Otherwise, it only removes text,
-//! in most cases whole sentences.
+//! usually whole sentences.
 
 mod boilerplate;
 mod characters;
@@ -94,7 +94,7 @@ fn close(text: &mut Vec<Paragraph>, max_words: usize) {
     }
 }
 
-/// Capitalises the first letter of the text, unless a digit comes before it.
+/// Capitalises the first letter of the text, unless a digit precedes it.
 pub fn capitalised(text: &str) -> String {
     match text.char_indices().find(|(_, c)| c.is_alphanumeric()) {
         Some((at, letter)) => {

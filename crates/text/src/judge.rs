@@ -4,8 +4,8 @@
 //!
 //! - **Blocked**: whether it matches a pattern of the `blocklist`. Such a candidate is never published.
 //! - **Gate**: whether it has the requested number of words, no repeated sentence, at least 97%
-//!   distinct four-word phrases, no overused word, a mean log-likelihood between that of a loop and
-//!   that of noise, and a word in common with its quote.
+//!   distinct four-word phrases, no overused word, a mean log-likelihood that suggests neither a loop
+//!   nor noise, and a word in common with its quote.
 //! - **Score**: picks the best candidate among those that pass the gate or, if none passes, among those
 //!   that are not blocked.
 
@@ -22,38 +22,37 @@ use generator::Generation;
 /// Minimum share of distinct word four-grams.
 pub const MIN_DISTINCT_4: f64 = 0.97;
 
-/// Accepted range of the mean log-likelihood in nats per token. Above this range, a model recites or
-/// loops; below it, a model rambles. Text sampled from small and large GPT-2 models lies between -3.5
-/// and -1.5.
+/// Accepted range of the mean log-likelihood in nats per token. Above it, the model is reciting or
+/// looping; below it, the model is rambling. Text sampled from small and large GPT-2 models lies
+/// between -3.5 and -1.5.
 pub const LIKELIHOOD_BAND: (f64, f64) = (-4.5, -1.0);
 
-/// Maximum share of a text's words that a single content word may make up. 2% of human essays exceed
-/// this limit.
+/// Maximum share of a text that a single content word may make up. 2% of human essays exceed it.
 pub const MAX_OVERUSE: f64 = 0.05;
 
-/// Quotes with fewer content words need not share a word with the essay: a text can be about a subject
-/// without naming it.
+/// Quotes with fewer content words need not share a word with the essay, because a text can be about a
+/// subject without naming it.
 const MIN_CONTENT_WORDS: usize = 3;
 
-/// Share of names among the words at which `weight::NAMES` no longer adds to the score.
+/// Share of names at which `weight::NAMES` adds nothing to the score.
 const MANY_NAMES: f64 = 0.04;
 
-/// Share of made-up words at which `weight::MADE_UP_WORDS` no longer adds to the score. Made-up words
-/// do not fail the gate, because languages with long compounds have many real words that look made up.
+/// Share of made-up words at which `weight::MADE_UP_WORDS` adds nothing to the score. Made-up words do
+/// not fail the gate, because languages with long compounds have many real words that look made up.
 const MANY_MADE_UP_WORDS: f64 = 0.005;
 
-/// Weights of the parts of a score, each of which is between 0 and 1. The weights sum to 20, the best
-/// possible score.
+/// Weights of the components of a score. Each component is between 0 and 1. The weights sum to 20, the
+/// best possible score.
 mod weight {
     /// Mean of distinct-2, -3 and -4, rescaled so that 0.5 counts as 0.
     pub const VARIETY: f64 = 4.0;
     /// Number of words: 1 within the requested range, proportionally less outside it.
     pub const LENGTH: f64 = 3.0;
-    /// Position of the mean log-likelihood in its range; 0 outside.
+    /// Position of the mean log-likelihood within [`super::LIKELIHOOD_BAND`]; 0 outside it.
     pub const LIKELIHOOD: f64 = 2.0;
     /// Share of the quote's content words that the text uses.
     pub const TOPIC: f64 = 2.0;
-    /// Share of the most frequent content word: 0 at [`super::MAX_OVERUSE`], 1 at half of it or less.
+    /// Share of the most frequent content word: 0 at [`super::MAX_OVERUSE`], 1 at half of that or less.
     pub const OVERUSE: f64 = 2.0;
     /// Names that are not in the quote: 1 if there are none, 0 at [`super::MANY_NAMES`].
     pub const NAMES: f64 = 2.0;
@@ -63,14 +62,14 @@ mod weight {
     pub const KEPT: f64 = 1.0;
 }
 
-/// The judge's result for a candidate.
+/// The result of judging a candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// From 0 to 20; higher is better.
     pub score: f64,
     /// The first blocklist pattern that the text matches, if any.
     pub blocked: Option<String>,
-    /// Reasons why the candidate does not pass the gate; empty if it passes.
+    /// Reasons why the candidate fails the gate; empty if it passes.
     pub faults: Vec<String>,
 }
 
@@ -81,7 +80,7 @@ impl Verdict {
     }
 }
 
-/// The patterns that no essay may match.
+/// Patterns that no essay may match.
 #[derive(Debug, Clone, Default)]
 pub struct Blocklist(RegexSet);
 
@@ -159,8 +158,8 @@ pub fn judge(
 }
 
 /// Returns the most frequent content word, counted with its inflected forms, and its share of all
-/// words. `None` if the word occurs at most seven times. Words of up to three letters are ignored,
-/// because most of them are function words in any language.
+/// words; `None` if it occurs at most seven times. Words of up to three letters are ignored, because
+/// most of them are function words in any language.
 fn overused(text: &str) -> Option<(String, f64)> {
     let words = normalised(text);
     let mut times: HashMap<String, (usize, &String)> = HashMap::new();
@@ -172,7 +171,7 @@ fn overused(text: &str) -> Option<(String, f64)> {
 }
 
 /// Returns the share of words in `text` that are names not found in `quote`. Small models invent facts
-/// about people and companies, and often the names too.
+/// about people and companies, often including the names.
 ///
 /// A name is a capitalised word that does not begin its sentence or a quotation.
 fn share_of_names(quote: &str, text: &str) -> f64 {
@@ -207,7 +206,7 @@ fn faults(figures: &Figures, generation: &Generation) -> Vec<String> {
     faults
 }
 
-/// Returns the part of the score that depends only on the figures.
+/// Returns the score for variety, length, likelihood and the share of words kept.
 fn of_figures(figures: &Figures, words_written: usize, generation: &Generation) -> f64 {
     let [_, two, three, four] = figures.distinct;
     let variety = ((two + three + four) / 3.0 - 0.5) / 0.5;
@@ -244,6 +243,7 @@ mod tests {
             prompt_tokens: 9,
             token_ids: vec![1; tokens],
             log_probs: vec![log_prob; tokens],
+            unconditional_log_probs: Vec::new(),
             finish_reason: FinishReason::Length,
         }
     }

@@ -1,4 +1,4 @@
-//! Pure functions on text: prompts, cleaning and judging of completions, and pull quotes.
+//! Pure functions on text: building prompts, cleaning and judging completions, choosing pull quotes.
 
 pub mod clean;
 pub mod judge;

@@ -1,17 +1,17 @@
 //! Finds words that the model made up, without a dictionary.
 //!
-//! The first token of a word usually makes the rest of the word likely, as "in" does "stead". If the
+//! The first token of a word usually makes the rest predictable: after "in", "stead" is likely. If the
 //! model found the rest very unlikely, the word usually does not exist.
 
 use generator::{Completion, Tokenizer};
 
-/// A word counts as made up if the log probabilities of its tokens after the first sum to less than
-/// this. Of the multi-token words that venti-mini wrote, two thirds of those missing from its corpus
-/// are below this limit, but only 2% of those found in its corpus.
+/// A word counts as made up if the log probabilities of its tokens, except the first, sum to less than
+/// this. Among multi-token words written by venti-mini, two thirds of those missing from its corpus
+/// fall below this limit, but only 2% of those in it.
 const MADE_UP: f64 = -6.0;
 
 /// Returns the words of `completion` that the model made up, including repetitions. A word is a run of
-/// ASCII letters, because some other scripts do not separate words.
+/// ASCII letters, because some other scripts do not put spaces between words.
 pub fn made_up_words(completion: &Completion, tokenizer: &dyn Tokenizer) -> Vec<String> {
     let mut made_up_words = Vec::new();
     let mut word = String::new();
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
     use generator::FinishReason;
 
-    /// A tokenizer with the given tokens, by id.
+    /// A tokenizer with this vocabulary, indexed by token id.
     struct Tokens(&'static [&'static str]);
 
     impl Tokenizer for Tokens {
@@ -74,6 +74,7 @@ mod tests {
             prompt_tokens: 1,
             token_ids: (0..tokens.len() as u32).collect(),
             log_probs: log_probs.to_vec(),
+            unconditional_log_probs: Vec::new(),
             finish_reason: FinishReason::Length,
         };
         made_up_words(&completion, &Tokens(tokens))

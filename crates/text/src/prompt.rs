@@ -1,7 +1,7 @@
-//! Turns a seed into the prompt for the model.
+//! Turns a seed into a prompt for the model.
 //!
 //! A prompt is the beginning of a document: the end-of-text token that separates documents, the title,
-//! an empty line, and the quote as the first words. venti-mini was trained on documents of this form,
+//! a blank line, and the quote as the opening words. venti-mini was trained on documents of this form,
 //! and GPT-2's training documents were separated by the same token.
 
 use unicode_segmentation::UnicodeSegmentation;
@@ -31,8 +31,8 @@ impl Prompt {
     ///
     /// A quote without a final full stop gets one, so that the essay starts with a new sentence. A
     /// quote that ends with a comma, a colon, a dash or a word that cannot end a sentence is left
-    /// unfinished. Curly quotation marks become straight ones, because venti-mini and GPT-2 know the
-    /// straight ones best.
+    /// unfinished. Curly quotation marks become straight, because venti-mini and GPT-2 handle straight
+    /// ones better.
     pub fn new(title: Option<&str>, quote: &str) -> Self {
         let title = title.map_or_else(|| title_of(quote), str::to_owned);
         let mut opening = plain(quote);
@@ -55,7 +55,7 @@ impl Prompt {
     }
 }
 
-/// Returns the text with straight quotation marks, one space between words, one empty line between
+/// Returns the text with straight quotation marks, one space between words, one blank line between
 /// paragraphs, and no end-of-text token.
 fn plain(text: &str) -> String {
     let straight = text.replace(END_OF_TEXT, " ").replace(['“', '”', '„', '«', '»'], "\"");
@@ -81,7 +81,7 @@ const SMALL: &[&str] = &[
     "or", "per", "than", "the", "to", "via", "vs", "with",
 ];
 
-/// Words that begin a clause. A title may end before one.
+/// Words that begin a clause. A title may be cut before one.
 const CLAUSE: &[&str] = &[
     "and", "because", "but", "if", "so", "than", "that", "though", "unless", "until", "when",
     "where", "which", "while", "who", "whose",
@@ -98,7 +98,7 @@ const CANNOT_END_TITLE: &[&str] = &[
 
 /// Makes a title from the first sentence of a quote. A sentence of more than 60 characters is cut at
 /// the end of a clause or, if there is none, after a word. English is set in title case; other
-/// languages keep their capitals. The result contains no quotation marks and ends without punctuation.
+/// languages keep their capitalisation. The result has no quotation marks and no final punctuation.
 pub fn title_of(quote: &str) -> String {
     let text: String = quote
         .chars()
@@ -122,8 +122,8 @@ fn bare(text: &str) -> &str {
         .trim_end_matches("’")
 }
 
-/// Shortens a title to [`TITLE_LENGTH`] characters. Cuts it at the end of a clause if possible,
-/// otherwise after a word.
+/// Shortens a title to [`TITLE_LENGTH`] characters, at the end of a clause if possible, otherwise after
+/// a word.
 fn shorten<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
     let length = |n: usize| bare(&words[..n].join(" ")).graphemes(true).count();
     let fitting = (0..=words.len()).rev().find(|&n| length(n) <= TITLE_LENGTH).unwrap_or(0);
@@ -147,8 +147,8 @@ fn shorten<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
     &words[..n]
 }
 
-/// Whether the words are probably English. Enough of them must be common function words; up to three
-/// words need only be ASCII.
+/// Whether the words are probably English: at least one in six is a common function word, or there are
+/// at most three words, all ASCII.
 fn is_english(words: &[&str]) -> bool {
     const FUNCTION_WORDS: &[&str] = &[
         "the", "of", "and", "to", "is", "that", "it", "we", "you", "was", "are", "not", "with",

@@ -1,12 +1,12 @@
-//! Picks the pull quote: a sentence of the body to set apart.
+//! Picks the pull quote: a sentence from the body to highlight.
 
 use super::clean::sentences;
 use super::words::{normalised, words};
 
-/// Ideal number of words.
+/// Ideal number of words in a pull quote.
 const BEST_LENGTH: f64 = 14.0;
 
-/// First words that refer to an earlier sentence, or after which models often omit the main clause.
+/// Opening words that refer to an earlier sentence, or that often begin a fragment in generated text.
 const POINTING: &[&str] = &[
     "this",
     "that",
@@ -48,7 +48,7 @@ const POINTING: &[&str] = &[
     "even",
 ];
 
-/// Words typical of a claim.
+/// Words typical of bold claims.
 const CLAIMING: &[&str] = &[
     "never",
     "always",
@@ -72,10 +72,10 @@ const CLAIMING: &[&str] = &[
 /// sentence wins a tie.
 ///
 /// A candidate is a statement of 6 to 28 words without quotation marks, brackets, digits or a second
-/// full stop. The first sentence is excluded because it stands right below the quote. The score starts
+/// full stop. The first sentence is excluded because it appears right below the quote. The score starts
 /// at 1 and changes by
 ///
-/// - -0.08 for each word above or below 14,
+/// - -0.08 for each word over or under 14,
 /// - +0.1 for each claiming word ("never", "you", …), counting at most three,
 /// - -0.5 for a first word that refers elsewhere ("This", "However", …),
 /// - -0.5 if the sentence does not begin with a letter,

@@ -1,7 +1,6 @@
-//! Whitespace in plain text: one line per paragraph, one empty line between paragraphs.
+//! Normalises whitespace in plain text: one line per paragraph, one blank line between paragraphs.
 
-/// Splits a text into paragraphs at empty lines, and each paragraph into lines. Lines are trimmed; none
-/// is empty.
+/// Splits text into paragraphs at blank lines, and each paragraph into trimmed, non-empty lines.
 pub fn paragraphs(text: &str) -> Vec<Vec<&str>> {
     let mut paragraphs: Vec<Vec<&str>> = vec![Vec::new()];
     for line in text.lines().map(str::trim) {
@@ -14,7 +13,7 @@ pub fn paragraphs(text: &str) -> Vec<Vec<&str>> {
     paragraphs
 }
 
-/// Joins the lines of each paragraph, and collapses each run of whitespace to one space.
+/// Joins the lines of each paragraph, and collapses each run of whitespace into a single space.
 pub fn collapse(text: &str) -> String {
     let one_line = |lines: Vec<&str>| -> String {
         lines.iter().flat_map(|line| line.split_whitespace()).collect::<Vec<_>>().join(" ")

@@ -5,8 +5,8 @@ use std::hash::Hash;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Returns the words of a text as a reader counts them: runs between whitespace that contain a letter or
-/// a digit. Scripts without spaces are split at Unicode word boundaries.
+/// Returns the words as a reader counts them: whitespace-separated runs that contain a letter or a
+/// digit. Scripts without spaces are split at Unicode word boundaries.
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split_whitespace().flat_map(|token| {
         let unspaced = token.chars().any(|c| c.is_alphabetic() && !c.is_ascii() && !is_cased(c));
@@ -33,7 +33,7 @@ pub fn normalised(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Stop words: too common to show what a text is about.
+/// English stop words: too common to indicate a topic.
 const COMMON: &[&str] = &[
     "the", "a", "an", "and", "or", "but", "of", "to", "in", "on", "at", "for", "with", "by",
     "from", "as", "is", "are", "was", "were", "be", "been", "it", "its", "this", "that", "these",
@@ -43,7 +43,7 @@ const COMMON: &[&str] = &[
     "do", "does", "did", "them", "us", "me", "him",
 ];
 
-/// Whether a normalised word is an English stop word.
+/// Whether a normalised word is a stop word.
 pub fn is_common(word: &str) -> bool {
     COMMON.contains(&word)
 }
@@ -58,7 +58,7 @@ pub fn content_stems(text: &str) -> HashSet<String> {
     normalised(text).iter().filter(|word| !is_common(word)).map(|word| stem(word)).collect()
 }
 
-/// Returns the share of the content words of `topic` that `text` uses, or 1 if `topic` has none.
+/// Returns the share of content words in `topic` that `text` also uses, or 1 if `topic` has none.
 pub fn topic_overlap(topic: &str, text: &str) -> f64 {
     let (topic, text) = (content_stems(topic), content_stems(text));
     if topic.is_empty() {

@@ -1,19 +1,18 @@
 //! Keys: hashes of everything that determines an essay's words.
 //!
 //! Each hash is BLAKE3 over a purpose and named fields. Every name and value is preceded by its length,
-//! so that different lists of fields never give the same bytes.
+//! so different lists of fields never produce the same bytes.
 
 use generator::{Generation, GenerationOverrides, Identity, Kind, SETTINGS, Setting, Value};
 
-/// Revision of the generator. Raise it only when the same inputs would give a different text, because
-/// sampling, cleaning, judging or the form of the prompt changed.
+/// Revision of the generator. Increment it only when the same inputs would produce a different text
+/// because sampling, cleaning, judging or the prompt format changed.
 pub const REVISION: u32 = 2;
 
-/// Number of original settings, which are part of every key even if they are off.
+/// Number of original settings, which are part of every key even when off.
 const FIRST_SETTINGS: usize = 14;
 
-/// Bytes to be hashed. They are collected and hashed at once, because hashing a few bytes at a time is
-/// slow.
+/// Bytes to hash, collected first because hashing a few bytes at a time is slow.
 struct Fields(Vec<u8>);
 
 impl Fields {
@@ -38,9 +37,8 @@ impl Fields {
         values.iter().fold(counted, |fields, value| fields.with(name, value))
     }
 
-    /// Appends settings, ordered by rank and, within a rank, as in the table of settings. Settings that
-    /// were added to the table later are left out while they are off, so that older essays keep their
-    /// keys.
+    /// Appends settings, ordered by rank and then as in [`SETTINGS`]. Settings added to the table later
+    /// are omitted while off, so existing essays keep their keys.
     fn settings<'s>(
         self,
         values: impl Iterator<Item = (&'s Setting, Value)>,
@@ -81,7 +79,7 @@ pub struct Inputs<'a> {
     pub identity: &'a Identity,
     /// The exact text that the model continues.
     pub prompt: &'a str,
-    /// The effective settings: the site's, overridden by the seed's.
+    /// The effective settings, after all overrides.
     pub generation: &'a Generation,
     /// The site's blocklist. It affects which candidate is kept.
     pub blocklist: &'a [String],
@@ -108,7 +106,7 @@ impl Inputs<'_> {
 /// The part of an essay's inputs that the seed itself provides.
 pub struct SeedInputs<'a> {
     pub quote: &'a str,
-    /// The title given in the seed; `None` if the title is made from the quote.
+    /// The title given in the seed; `None` if the title is derived from the quote.
     pub title: Option<&'a str>,
     /// The model that the seed names, if any.
     pub model: Option<&'a str>,
@@ -119,8 +117,8 @@ pub struct SeedInputs<'a> {
 }
 
 /// Returns a hexadecimal hash of the inputs that the seed itself provides: quote, title, model,
-/// settings, `rng_seed` and take. Author, source, tags, date and aliases belong to the page, so a
-/// change to one of these does not rewrite the essay.
+/// settings, `rng_seed` and take. Author, source, tags, date and aliases belong to the page, so
+/// changing them does not rewrite the essay.
 pub fn seed_hash(seed: &SeedInputs) -> String {
     let mut fields = Fields::new("venti seed")
         .with("quote", seed.quote)
@@ -137,7 +135,7 @@ pub fn seed_hash(seed: &SeedInputs) -> String {
     fields.settings(seed.generation.values(), rank).hex()
 }
 
-/// Returns the key of a candidate's ChaCha stream. Rounds and candidates count from 1.
+/// Returns the key of a candidate's ChaCha stream. Rounds and candidates are numbered from 1.
 pub fn candidate_key(rng_seed: u64, take: u32, round: u32, candidate: u32) -> [u8; 32] {
     let fields = Fields::new("venti candidate")
         .number("rng_seed", rng_seed)
@@ -230,7 +228,7 @@ mod tests {
         );
     }
 
-    /// Compares the keys of two essays of the demo site with those in the published front matter.
+    /// Compares the keys of two essays on the demo site with those in their published front matter.
     #[test]
     fn published_essays_keep_their_keys() {
         struct Published {

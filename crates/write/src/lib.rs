@@ -43,14 +43,13 @@ pub enum WriteEvent<'a> {
     Refused { id: &'a EssayId },
 }
 
-/// Writes every essay of the plan and stores each as soon as it is finished.
+/// Writes every essay in the plan and stores each as soon as it is finished.
 ///
-/// Models are loaded one after another. Each is loaded once, and only if there is something to write
-/// with it.
+/// Models are loaded one at a time, each once and only if it has essays to write.
 ///
 /// # Errors
-/// If a model cannot be loaded, or the generator or the store fails. Essays finished before the error
-/// stay in the store.
+/// Returns an error if a model cannot be loaded, or the generator or the store fails. Essays finished
+/// before the error stay in the store.
 pub fn run(
     plan: &Plan,
     blocklist: &Blocklist,
@@ -65,14 +64,14 @@ pub fn run(
         let mut generator = models.load(model)?;
         run_model(&jobs, blocklist, generator.as_mut(), store, today, events, &mut report)?;
     }
-    // Essays finish in any order, but the report lists them in the order of the plan.
+    // Essays finish in any order, but the report lists them in plan order.
     let place = |id: &EssayId| plan.jobs.iter().position(|job| job.id == *id);
     report.written.sort_by_key(|written| place(&written.id));
     report.refused.sort_by_key(place);
     Ok(report)
 }
 
-/// Groups the jobs by model, in the order in which the models first appear.
+/// Groups the jobs by model, in order of first appearance.
 fn by_model(jobs: &[Job]) -> Vec<(&str, Vec<&Job>)> {
     let mut groups: Vec<(&str, Vec<&Job>)> = Vec::new();
     for job in jobs {
@@ -161,10 +160,10 @@ pub fn compose(
     Some(Essay { front, body: escape_markdown(&best.text) }.seal())
 }
 
-/// Writes a single text like an essay, without a store: `venti generate --text`.
+/// Writes a single text like an essay, without a store, for `venti generate --text`.
 ///
 /// # Errors
-/// The same as [`rounds::write_all`].
+/// See [`rounds::write_all`].
 pub fn text(
     generator: &mut dyn Generator,
     essay: &EssayRequest,
@@ -179,11 +178,11 @@ pub fn text(
     Ok(outcome)
 }
 
-/// Returns `generation.candidates` raw completions of an exact prompt: `venti generate --raw`.
-/// `on_piece` receives the number of the candidate, from 1, and a piece of its text.
+/// Returns the raw completions of a verbatim prompt, one per candidate, for `venti generate --raw`.
+/// `on_piece` receives a candidate's number, from 1, and a piece of its text.
 ///
 /// # Errors
-/// The same as [`rounds::write_all`].
+/// See [`rounds::write_all`].
 pub fn raw(
     generator: &mut dyn Generator,
     prompt: &str,

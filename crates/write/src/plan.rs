@@ -1,4 +1,4 @@
-//! The plan: which essays to write, and why the others are not written.
+//! The plan: which essays to write, and why the others are skipped.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -18,21 +18,21 @@ use text::prompt::Prompt;
 /// Settings of the whole site, from `venti.yaml` and the command line.
 #[derive(Debug, Clone, Copy)]
 pub struct SiteSettings<'a> {
-    /// Model of every seed that names none.
+    /// Model for seeds that name none.
     pub model: &'a str,
-    /// Replaces every model (`--model`).
+    /// Overrides every seed's model (`--model`).
     pub model_flag: Option<&'a str>,
-    /// Settings of the site, which a seed's own override.
+    /// The site's settings, overridden by each seed's.
     pub generation: &'a GenerationOverrides,
-    /// Settings from the command line, which override a seed's own.
+    /// Settings from the command line, which override each seed's.
     pub generation_flags: &'a GenerationOverrides,
     pub blocklist: &'a Blocklist,
-    /// Replaces every seed's `rng_seed` (`--rng-seed`).
+    /// Overrides every seed's `rng_seed` (`--rng-seed`).
     pub rng_seed: Option<u64>,
 }
 
 impl<'a> SiteSettings<'a> {
-    /// Takes the settings from the configuration. `flags` override the settings of the seeds.
+    /// Takes the settings from the configuration. `flags` override the seeds' settings.
     pub fn of(
         config: &'a Config,
         flags: &'a GenerationOverrides,
@@ -57,7 +57,7 @@ impl<'a> SiteSettings<'a> {
 /// Which essays this run should consider.
 #[derive(Debug, Clone, Default)]
 pub struct PlanOptions {
-    /// Slugs of the seeds to consider; `None` means all. Drafts that are named here are included.
+    /// Slugs of the seeds to consider; `None` means all. Drafts named here are included.
     pub only: Option<BTreeSet<String>>,
     /// Whether to include all drafts.
     pub drafts: bool,
@@ -93,12 +93,12 @@ impl Refresh {
 }
 
 /// The decision for each essay. Every essay of a requested seed is in exactly one of the first four
-/// lists, in the order of the seeds.
+/// lists, in seed order.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// Essays to write.
     pub jobs: Vec<Job>,
-    /// Essays for which nothing changed.
+    /// Essays that are up to date.
     pub fresh: Vec<EssayId>,
     /// Essays kept although the model, the site's settings or Venti changed; see
     /// [`PlanOptions::refresh`].
@@ -154,7 +154,7 @@ impl Diagnostic for UnknownSeed {
 /// Decides what to do with every take of every requested seed. Opens no weights.
 ///
 /// # Errors
-/// If a slug names no seed, or the identity of a model is unknown.
+/// Returns an error if a slug names no seed or a model's identity cannot be determined.
 pub fn plan(
     seeds: &[Seed],
     stored: &BTreeMap<EssayId, Stored>,

@@ -5,16 +5,16 @@ use super::rounds::Outcome;
 use content::essay::{Essay, EssayId};
 use text::Figures;
 
-/// Results of a run. It contains no timings; the caller measures those.
+/// Results of a run, without timings, which the caller measures.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunReport {
     /// Essays that were stored, in the order of the plan.
     pub written: Vec<WrittenEssay>,
-    /// Essays that were not stored because each candidate is empty or matches the blocklist.
+    /// Essays that were not stored because every candidate is empty or matches the blocklist.
     pub refused: Vec<EssayId>,
     /// Number of candidates generated.
     pub candidates: usize,
-    /// Number of tokens generated for all candidates.
+    /// Number of tokens generated in all candidates.
     pub new_tokens: usize,
 }
 
@@ -49,8 +49,8 @@ impl RunReport {
         self.written.iter().filter(|written| written.flagged.is_some())
     }
 
-    /// Aggregates the figures of all stored essays: sums of the counts, means over essays for
-    /// distinct-1..4, and the mean over tokens for the log-likelihood.
+    /// Aggregates the figures of all stored essays: counts are summed, distinct-1 to distinct-4 are
+    /// averaged over essays, and the log-likelihood is averaged over tokens.
     pub fn figures(&self) -> Figures {
         let mut total = Figures::default();
         let essays = self.written.len().max(1) as f64;
@@ -69,7 +69,7 @@ impl RunReport {
         total
     }
 
-    /// Returns the lowest distinct-4 of any essay, or `None` if nothing was stored.
+    /// Returns the lowest distinct-4 of the stored essays, or `None` if nothing was stored.
     pub fn least_distinct_4(&self) -> Option<f64> {
         self.written.iter().map(|written| written.figures.distinct[3]).min_by(f64::total_cmp)
     }

@@ -23,7 +23,7 @@ const TOKENS_A_WORD: f64 = 1.25;
 /// removes.
 const MOST_TOKENS_A_WORD: f64 = 1.6;
 
-/// A request to write one essay: what to continue, and how.
+/// A request to write one essay: the prompt and the settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EssayRequest {
     pub prompt: Prompt,
@@ -33,7 +33,7 @@ pub struct EssayRequest {
 }
 
 impl EssayRequest {
-    /// Returns the number of candidates per round: one at temperature 0, where all would be equal.
+    /// Returns the number of candidates per round: one at temperature 0, where all would be identical.
     fn candidates(&self) -> u32 {
         if self.generation.temperature == 0.0 {
             1
@@ -43,17 +43,17 @@ impl EssayRequest {
     }
 
     /// Returns the request for the first candidate of the first round. The token limit is
-    /// `max_new_tokens`, or else derived from `max_words`, and never exceeds the positions that the
-    /// prompt leaves free.
+    /// `max_new_tokens` or is derived from `max_words`; it never exceeds the positions left after the
+    /// prompt.
     ///
     /// # Errors
-    /// If the prompt fills all positions or cannot be tokenised.
+    /// Returns an error if the prompt fills all positions or cannot be tokenised.
     pub fn request(&self, tokenizer: &dyn Tokenizer, n_positions: usize) -> Result<Request> {
         let prompt = tokenizer.tokenize(&self.prompt.text)?;
         let left = n_positions.saturating_sub(prompt.len());
         if left == 0 {
             return Err(miette!(
-                help = "shorten the quote, or choose a model with more positions",
+                help = "shorten the quote, or choose a model with a longer context",
                 "the prompt {:?} is {} tokens long, but the model has only {n_positions} positions",
                 self.prompt.title,
                 prompt.len(),
@@ -65,6 +65,7 @@ impl EssayRequest {
         let limit = self.generation.max_new_tokens.unwrap_or(enough).min(left);
         Ok(Request {
             id: 0,
+            unconditional_prompt: tokenizer.unconditional_prompt(&prompt),
             prompt,
             generation: Generation {
                 max_new_tokens: Some(limit),
@@ -114,14 +115,14 @@ impl EssayRequest {
     }
 }
 
-/// A cleaned and judged completion. Rounds and candidates count from 1.
+/// A cleaned and judged completion. Rounds and candidates are numbered from 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
     pub round: u32,
     pub candidate: u32,
     /// Raw output of the model.
     pub completion: Completion,
-    /// Cleaned plain text with paragraphs separated by one empty line.
+    /// Cleaned plain text with paragraphs separated by a blank line.
     pub text: String,
     pub figures: Figures,
     /// Words of `text` that the model made up.
@@ -133,7 +134,7 @@ pub struct Candidate {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     pub candidates: Vec<Candidate>,
-    /// Index of the kept candidate; `None` if each is empty or matches the blocklist.
+    /// Index of the kept candidate; `None` if every candidate is empty or matches the blocklist.
     pub best: Option<usize>,
 }
 
@@ -150,7 +151,7 @@ impl Outcome {
     }
 }
 
-/// Progress of the candidates. `essay` is an index into the requests given to [`write_all`].
+/// Progress of the candidates. `essay` is an index into the requests passed to [`write_all`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum CandidateEvent<'a> {
     /// The first candidate of an essay has been started.
@@ -163,11 +164,12 @@ pub enum CandidateEvent<'a> {
 
 /// Writes all essays and passes each to `finished` as soon as its last round is complete.
 ///
-/// The result depends only on an essay's request, not on the other essays or on the order in which the
-/// generator finishes candidates.
+/// Each result depends only on the essay's request and the blocklist, not on other essays or the order
+/// in which the generator finishes candidates.
 ///
 /// # Errors
-/// If a prompt fills all of the model's positions, or the generator or `finished` fails.
+/// Returns an error if a prompt fills all of the model's positions, or the generator or `finished`
+/// fails.
 pub fn write_all(
     generator: &mut dyn Generator,
     essays: &[&EssayRequest],
@@ -185,8 +187,8 @@ pub fn write_all(
         progress,
         finished,
     };
-    // Start the longest texts first, so that the batch does not end up waiting for a long text that
-    // started late. The sort is stable.
+    // Start the longest texts first, so the batch does not end up waiting for a long text that started
+    // late. The sort is stable.
     let mut order: Vec<usize> = (0..essays.len()).collect();
     order.sort_by_key(|&essay| std::cmp::Reverse(rounds.sets[essay].max_new_tokens()));
     for essay in order {
@@ -195,7 +197,7 @@ pub fn write_all(
     generator.run(&mut rounds)
 }
 
-/// The finished candidates of an essay.
+/// An essay and its finished candidates.
 struct CandidateSet<'a> {
     essay: &'a EssayRequest,
     /// Request for the first candidate; the requests for the others differ in `id` and `rng_key`.
@@ -214,7 +216,6 @@ impl<'a> CandidateSet<'a> {
     }
 }
 
-/// Identifies a candidate.
 #[derive(Clone, Copy)]
 struct CandidateId {
     /// Index of the essay.
@@ -223,7 +224,7 @@ struct CandidateId {
     candidate: u32,
 }
 
-/// The [`Work`] that a run gives to the generator.
+/// The [`Work`] that a run passes to the generator.
 struct Rounds<'a> {
     tokenizer: Arc<dyn Tokenizer>,
     sets: Vec<CandidateSet<'a>>,
@@ -236,8 +237,8 @@ struct Rounds<'a> {
 }
 
 impl Rounds<'_> {
-    /// Queues a round of candidates. Later rounds go to the front of the queue, so that essays already
-    /// started are finished first.
+    /// Queues a round of candidates. Later rounds go to the front of the queue, so essays already
+    /// started finish first.
     fn enqueue(&mut self, essay: usize, round: u32) {
         let candidates = self.sets[essay].essay.candidates();
         let ids = (1..=candidates).map(|candidate| CandidateId { essay, round, candidate });

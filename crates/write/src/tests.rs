@@ -62,6 +62,7 @@ impl Generator for Fake {
                 prompt_tokens: request.prompt.len(),
                 token_ids: vec![1; tokens],
                 log_probs: vec![-2.5; tokens],
+                unconditional_log_probs: Vec::new(),
                 finish_reason: FinishReason::EndOfText,
                 text,
             };
@@ -502,7 +503,7 @@ fn essays_do_not_depend_on_the_batch_or_on_other_seeds() {
     assert!(rounds.len() > 1, "some essays should need another round");
 }
 
-/// Returns prose that is too short to pass for three of four random streams.
+/// Returns prose that is too short to pass for three out of four random streams.
 fn sometimes_short(request: &Request) -> String {
     let text = prose(request);
     if request.rng_key[0].is_multiple_of(4) { text } else { text[..text.len() / 3].to_owned() }

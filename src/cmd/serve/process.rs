@@ -11,7 +11,7 @@ use content::project::Project;
 use generator::Models;
 use serve::Environment;
 
-/// Maximum number of texts that are written at once.
+/// Maximum number of texts to write at once.
 const CLIENTS: usize = 64;
 
 /// The site, models and clock of this process.

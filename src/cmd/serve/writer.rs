@@ -13,7 +13,7 @@ use serve::{EssayStage, ProgressReporter, ServerState, SharedModels};
 use site::page_of;
 use write::{self, PlanOptions, WriteEvent};
 
-/// Maximum number of essays to write after a build.
+/// Maximum number of essays to write after each build.
 const AT_ONCE: usize = 16;
 
 /// Maximum time to wait for another venti process to release the project.
@@ -30,7 +30,7 @@ impl Writer {
     /// Writes missing essays after each build, until the channel closes. `built` delivers the content
     /// of each build.
     pub fn run(&self, built: &Receiver<Content>, reporter: &mut ProgressReporter) {
-        // Keys of essays that were refused or failed. Trying again would have the same result.
+        // Keys of essays that were refused or failed. A retry would have the same result.
         let mut hopeless: BTreeSet<String> = BTreeSet::new();
         let mut reported = None;
         let mut wrote_until = None;
@@ -38,7 +38,7 @@ impl Writer {
             // Only the latest build matters.
             let content = built.try_iter().last().unwrap_or(content);
             let Ok(content) = self.current(content, wrote_until) else {
-                // The builder runs into the same error and reports it.
+                // The builder hits the same error and reports it.
                 continue;
             };
             let fault = self.write(&content, &mut hopeless, reporter).err();

@@ -13,7 +13,7 @@ pub struct ProgressBar<'t> {
     terminal: &'t Terminal,
     bar: indicatif::ProgressBar,
     started: Instant,
-    /// Number of steps that were done before this run was resumed.
+    /// Number of steps done before the run was resumed.
     resumed_at: usize,
     steps: usize,
     tokens_per_step: usize,

@@ -60,7 +60,7 @@ fn a_folder_is_pinned_when_it_is_first_used() {
 fn a_fresh_checkout_trusts_the_lock_until_something_is_written() {
     let project = project();
     let pinned = models_in(project.path()).identity("./mine").unwrap();
-    // Simulate another machine: no stamps, other modification times, and other bytes of the same size.
+    // Simulate another machine: no stamps, new modification times, and other bytes of the same size.
     fs::remove_dir_all(project.path().join(".venti")).unwrap();
     fs::write(weights(&project), "WEIGHTS").unwrap();
     let mut models = models_in(project.path());

@@ -8,7 +8,7 @@ use crate::yaml::Field;
 /// Reads a `generation:` mapping and merges it over `under`.
 ///
 /// # Errors
-/// If a key is unknown, or a value has the wrong type or is out of range.
+/// Returns an error if a key is unknown, or a value has the wrong type or is out of range.
 pub fn read(field: &Field, under: &GenerationOverrides) -> Result<GenerationOverrides, Problem> {
     let names: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
     let fields = field.fields(&names)?;

@@ -307,7 +307,7 @@ fn folder(fields: &Fields, key: &str, default: &str) -> Result<PathBuf, Problem>
     }
 }
 
-/// Reads a relative path inside the project. The result is separated by `/` and has no `.` parts.
+/// Reads a relative path inside the project. The result is `/`-separated and has no `.` components.
 fn inner_path(field: &Field, example: &str) -> Result<String, Problem> {
     let text = field.some_text()?;
     let parts: Vec<&str> =

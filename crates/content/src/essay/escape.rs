@@ -3,7 +3,7 @@
 
 use text::whitespace::paragraphs;
 
-/// Normalises plain text to a form that Markdown preserves: paragraphs separated by one empty line, no
+/// Normalises plain text to a form that Markdown preserves: paragraphs separated by one blank line, no
 /// whitespace at the start or end of lines, no control characters.
 pub fn canonical(plain: &str) -> String {
     let plain: String = plain
@@ -29,7 +29,7 @@ fn escape_line(line: &str) -> String {
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     for (at, c) in line.char_indices() {
         let anywhere = matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '&' | '|' | '~');
-        // These start headings, block quotes, lists, rules, setext underlines or definitions.
+        // These start headings, block quotes, lists, thematic breaks, setext underlines or definitions.
         let opens_line = at == 0 && matches!(c, '#' | '>' | '+' | '-' | '=' | ':');
         let numbers_list = at == digits && digits > 0 && matches!(c, '.' | ')');
         if anywhere || opens_line || numbers_list {

@@ -1,4 +1,4 @@
-//! The file format of essays: front matter, an empty line, and the body in Markdown.
+//! The file format of essays: front matter, a blank line, and the body in Markdown.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -92,7 +92,7 @@ pub(super) fn with_lf(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether every unindented line starts with a known key, as in the files that Venti writes. If so,
-/// there are no extra keys, and the front matter is not parsed a second time to find them.
+/// there are no extra keys, and the front matter need not be parsed again to find them.
 fn only_known_keys(yaml: &str) -> bool {
     let at_margin = yaml.lines().filter(|line| !line.starts_with(' '));
     let mut keys = at_margin.map(|line| line.split_once(':').map(|(key, _)| key));

@@ -1,8 +1,8 @@
-//! The text of Markdown without its markup.
+//! Extracts plain text from Markdown.
 
 use pulldown_cmark::{Event, Parser, TagEnd};
 
-/// Returns the text of a CommonMark document. Blocks are separated by one empty line, and raw HTML is
+/// Returns the text of a CommonMark document. Blocks are separated by one blank line, and raw HTML is
 /// kept as text.
 pub fn plain_text(markdown: &str) -> String {
     let mut text = PlainText::default();
@@ -31,7 +31,7 @@ impl PlainText {
         }
     }
 
-    /// Takes the blocks collected so far. None of them is empty.
+    /// Takes the non-empty blocks collected so far.
     pub fn take(&mut self) -> Vec<String> {
         self.end_block();
         std::mem::take(&mut self.blocks)

@@ -1,5 +1,5 @@
 //! A step in steering a text at the desk. In each step after the first, a person let the model continue
-//! from a token of the text so far, perhaps after choosing a different next token.
+//! from a token in the text so far, possibly after choosing a different next token.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,12 +11,12 @@ use generator::{FinishReason, GenerationOverrides};
 pub struct Step {
     /// Number of tokens kept from the text of the previous step.
     pub kept: usize,
-    /// Text of the token that a person chose to come next after the kept tokens.
+    /// Text of the token that a person chose to follow the kept tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<String>,
     /// Number of tokens that the model wrote in this step.
     pub wrote: usize,
-    /// Why the model stopped.
+    /// Reason why the model stopped.
     pub ended: FinishReason,
     /// Settings of this step that differ from the essay's settings.
     #[serde(default, skip_serializing_if = "GenerationOverrides::is_empty")]

@@ -1,4 +1,4 @@
-//! Formats a report as text: either its problems with the lines they occur in, or the error with its
+//! Formats a report as text: its problems with their source lines, if any, and the error with its
 //! causes and its hint.
 
 use anstyle::{AnsiColor, Style};

@@ -21,7 +21,7 @@ pub struct Folder {
     pub files: Vec<PathBuf>,
     /// The valid seeds, in the order of `files`.
     pub seeds: Vec<Seed>,
-    /// The first problem of each file, followed by conflicts between files.
+    /// The first problem in each file, followed by conflicts between files.
     pub problems: Vec<Problem>,
 }
 
@@ -51,13 +51,13 @@ pub fn survey(root: &Path, dir: &Path, routes: &[String]) -> Folder {
 /// Loads every seed under `root/dir`; see [`survey`].
 ///
 /// # Errors
-/// The first problem of each file, followed by conflicts between files.
+/// Returns the first problem in each file, and conflicts between files.
 pub fn load_all(root: &Path, dir: &Path, routes: &[String]) -> Result<Vec<Seed>, Problems> {
     let folder = survey(root, dir, routes);
     Problems::none_or(folder.seeds, folder.problems)
 }
 
-/// Checks a new text for the seed at `path` against all other seeds.
+/// Checks new text for the seed at `path` against all other seeds.
 ///
 /// # Errors
 /// Returns the problems that the text would introduce: a mistake in the text, or new conflicts with
@@ -156,7 +156,7 @@ fn too_large(path: &Path) -> Problem {
 }
 
 fn walk_problem(path: &Path, error: &walkdir::Error) -> Option<Problem> {
-    // An editor's lock file is a hidden, dangling link. The walk fails at such a link before it can
+    // An editor's lock file may be a hidden, dangling link. The walk fails at such a link before it can
     // skip the hidden file.
     if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
         return None;

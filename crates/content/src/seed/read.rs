@@ -27,8 +27,7 @@ const KEYS: [&str; 13] = [
     "aliases",
 ];
 
-/// Maximum length of a quote, in characters. The quote is part of the prompt, and small models accept
-/// far shorter prompts.
+/// Maximum length of a quote, in characters. A small model's context window may hold far less.
 const MAX_QUOTE: usize = 20_000;
 const MAX_TAKES: usize = 20;
 const MAX_TAGS: usize = 30;
@@ -93,7 +92,7 @@ fn quote(
         return Err(Problem::at(path, text, start + at, c.len_utf8(), message)
             .hint("delete it; it is invisible in most editors"));
     }
-    // Problems with the body are shown from its first word to the end of that line.
+    // Problems with the body are shown on its first line, from the first word.
     let first = start + (body.len() - body.trim_start().len());
     let first_len = text[first..].lines().next().unwrap_or_default().len();
     let (quote, problem): (_, &dyn Fn(String) -> Problem) = match fields.get("quote") {
@@ -192,7 +191,7 @@ fn tags(field: Field) -> Result<Vec<Tag>, Problem> {
     Ok(tags)
 }
 
-/// Returns the message for two tags that would share a page.
+/// Returns the message for two tags that would share a URL.
 pub fn same_tag(name: &str, other: &Tag) -> String {
     format!("the tags {name:?} and {:?} would share the URL tags/{}", other.name, other.slug)
 }

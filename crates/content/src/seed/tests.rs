@@ -291,7 +291,7 @@ aliases: [/old/path/, /older.html]
 #[test]
 fn the_default_rng_seed_comes_from_the_slug() {
     let seed = parse("quote").expect("a quote");
-    // This number must stay the same, because another one would change published essays.
+    // This number must not change, because a different one would change published essays.
     assert_eq!(seed.rng_seed, 3_029_820_663_966_034);
     assert!(seed.rng_seed <= MAX_RNG_SEED);
 }

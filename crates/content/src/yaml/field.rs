@@ -1,5 +1,5 @@
-//! Typed access to a document. A field knows its name (`generation.temperature`) and its place. If a
-//! getter fails, its problem states the name, the place and the expected type.
+//! Typed access to a document. A field knows its name (`generation.temperature`) and its position. If a
+//! getter fails, its problem states both, and the expected type.
 
 use std::ops::RangeInclusive;
 
@@ -110,7 +110,7 @@ impl<'d> Field<'d> {
 
     /// Returns a count; fails if it is out of range.
     pub fn count(&self, range: RangeInclusive<usize>) -> Result<usize, Problem> {
-        // The conversions lose nothing: `usize` is at most 64 bits wide, and the result lies in the
+        // The conversions are lossless: `usize` is at most 64 bits wide, and the result is within the
         // range.
         self.whole(*range.start() as u64..=*range.end() as u64).map(|number| number as usize)
     }
@@ -124,7 +124,7 @@ impl<'d> Field<'d> {
         }
     }
 
-    /// Returns the value of the given word in `choices`; fails for other words.
+    /// Returns the value that `choices` assigns to the text; fails for any other text.
     pub fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, Problem> {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let expected = format!("one of {}", words.join(", "));
@@ -169,7 +169,7 @@ impl<'d> Field<'d> {
         matches!(self.node.value, NodeValue::List(_))
     }
 
-    /// Returns a mapping; fails if the mapping has a key that is not in `known`.
+    /// Returns a mapping; fails if it has a key that is not in `known`.
     pub fn fields(&self, known: &[&str]) -> Result<Fields<'d>, Problem> {
         let fields = self.any_fields()?;
         for (key, _) in fields.entries {
@@ -215,7 +215,7 @@ impl<'d> Fields<'d> {
         self.entries.iter().any(|(k, node)| k.name == key && node.is_null())
     }
 
-    /// Returns all keys that have a value, in file order.
+    /// Returns the keys that have a value, with their fields, in file order.
     pub fn iter(&self) -> impl Iterator<Item = (&'d str, Field<'d>)> {
         let (document, prefix) = (self.document, self.name.clone());
         self.entries.iter().filter(|(_, node)| !node.is_null()).map(move |(key, node)| {
@@ -232,7 +232,7 @@ impl<'d> Fields<'d> {
     }
 }
 
-/// Returns the word in `among` that was probably meant by `word`, if any is similar enough.
+/// Returns the word in `among` that `word` is probably a misspelling of, if any.
 pub fn closest<'w>(word: &str, among: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     let word = word.to_lowercase();
     among
@@ -244,10 +244,10 @@ pub fn closest<'w>(word: &str, among: impl Iterator<Item = &'w str>) -> Option<&
         .map(|(_, known)| known)
 }
 
-/// Checks that a text is an absolute `http(s)` URL.
+/// Checks that `text` is an absolute `http(s)` URL.
 ///
 /// # Errors
-/// Returns the reason why the text is not such a URL, worded as the end of a sentence.
+/// Returns the reason, worded as the end of a sentence.
 pub fn http_address(text: &str) -> Result<(), &'static str> {
     let lower = text.to_ascii_lowercase();
     let Some(rest) = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"))

@@ -1,5 +1,5 @@
-//! The tree of a YAML document. Keys and values are numbered in document order, so that their places
-//! can be found again.
+//! The tree of a YAML document. Keys and values are numbered in document order, so that their positions
+//! can be found later.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -21,7 +21,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Whether there is no value: `key:`, `key: ~`, or an empty document.
+    /// Whether the value is missing: `key:`, `key: ~`, or an empty document.
     pub fn is_null(&self) -> bool {
         matches!(self.value, NodeValue::Null)
     }
@@ -45,7 +45,7 @@ pub struct Key {
     pub name: String,
 }
 
-/// The reason why a text cannot be parsed, and its position.
+/// A parse error and its position.
 #[derive(Debug)]
 pub struct ParseError {
     /// Byte offset of the error in the text.
@@ -74,7 +74,7 @@ pub fn place(text: &str, id: Id) -> usize {
 }
 
 impl ParseError {
-    /// Converts an error of the parser or of a derived serde implementation.
+    /// Converts an error from the parser or from a derived serde implementation.
     pub fn of_parser(text: &str, error: &serde_yaml::Error) -> Self {
         let full = error.to_string();
         let cut = [" at line ", " at position "].iter().filter_map(|cut| full.find(cut)).min();
@@ -131,8 +131,8 @@ fn offset(text: &str, error: &serde_yaml::Error) -> usize {
     text.floor_char_boundary(index)
 }
 
-/// State of a pass: the number of nodes seen, the node at which to fail on purpose, and the error that
-/// Venti itself raised.
+/// State of a pass: the number of nodes seen, the node at which to fail deliberately, and the error
+/// raised by Venti itself, if any.
 #[derive(Default)]
 struct Walk {
     seen: Cell<usize>,
@@ -145,8 +145,8 @@ impl Walk {
         self.seen.replace(self.seen.get() + 1)
     }
 
-    /// Fails at the node whose position is wanted, and if there are too many nodes. Every visitor calls
-    /// this first, because the parser adds the node's position only to errors that a visitor returns.
+    /// Fails at the node to locate, or if there are too many nodes. Every visitor calls this first,
+    /// because the parser adds the node's position only to errors that a visitor returns.
     fn check<E: de::Error>(&self, id: Id) -> Result<(), E> {
         if self.stop == Some(id) {
             return Err(E::custom("here"));

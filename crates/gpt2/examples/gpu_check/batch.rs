@@ -1,4 +1,4 @@
-//! Builds the requests that the checks use, and generates their texts in batches.
+//! Builds the requests that the checks use and generates their texts in batches.
 
 use std::collections::BTreeMap;
 
@@ -29,11 +29,12 @@ pub fn request(
     max_new_tokens: usize,
 ) -> Request {
     let start = 13 * id as usize % prose.len();
-    let prompt = prose.iter().copied().cycle().skip(start).take(prompt_tokens).collect();
+    let prompt: Vec<u32> = prose.iter().copied().cycle().skip(start).take(prompt_tokens).collect();
     let mut rng_key = [7; 32];
     rng_key[..8].copy_from_slice(&id.to_le_bytes());
     Request {
         id,
+        unconditional_prompt: prompt[..1].to_vec(),
         prompt,
         generation: Generation { max_new_tokens: Some(max_new_tokens), ..generation },
         rng_key,

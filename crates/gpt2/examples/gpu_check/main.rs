@@ -1,4 +1,4 @@
-//! Compares a model's results on a device with this crate's CPU reference, and prints one line per
+//! Compares a model's results on a device with this crate's CPU reference and prints one line per
 //! check. The GPU machine needs no Rust toolchain: copy the binary there and run it with
 //! `scripts/gpu_check.sh`.
 //!
@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use gpt2::{Checkpoint, Device, Dtype, Error, Gpt2};
 
-/// Text that prompts are taken from, so that the model has a realistic context.
+/// Text that prompts are taken from, so the model has a realistic context.
 const PROSE: &str = include_str!("../../tests/fixtures/prose.txt");
 
 /// Memory of the emulated GPU, in bytes.
@@ -52,7 +52,7 @@ struct CheckSizes {
     /// Batch sizes to compare. The reference texts are generated with the first one, and only a few
     /// texts with the last one.
     batch_sizes: [usize; 3],
-    /// Number of tokens, per setting, that are compared with the host's sampler.
+    /// Number of tokens per setting to compare with the host's sampler.
     draws: usize,
 }
 
@@ -83,7 +83,7 @@ struct Subject<'a> {
     sizes: CheckSizes,
 }
 
-/// Runs all checks, and returns whether they passed.
+/// Runs all checks and returns whether they passed.
 fn run(started: Instant) -> Result<bool, Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -196,7 +196,7 @@ struct CheckReport {
 }
 
 impl CheckReport {
-    /// Runs a check. Errors and panics count as failures, and do not prevent further checks.
+    /// Runs a check. Errors and panics count as failures and do not prevent further checks.
     fn check(&mut self, dtype: Dtype, name: &str, check: impl FnOnce() -> CheckResult) {
         let started = Instant::now();
         let (passed, figure) = match catch_unwind(AssertUnwindSafe(check)) {

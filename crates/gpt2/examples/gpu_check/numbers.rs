@@ -1,5 +1,4 @@
-//! Checks that logits are close to the reference's, and are bit-identical for any number of tokens per
-//! pass.
+//! Checks that logits are close to the reference's and bit-identical for any number of tokens per pass.
 
 use gpt2::{Dtype, Error, Gpt2, InputToken};
 
@@ -47,7 +46,7 @@ pub fn logits(subject: &Subject) -> CheckResult {
     Ok((ours.len() == theirs.len() && relative <= allowed && share <= allowed, figure))
 }
 
-/// Compares the bits of the logits for several numbers of tokens per pass, and in a batch with other
+/// Compares the logits bit for bit, for several numbers of tokens per pass and in a batch with other
 /// texts.
 pub fn tiles(subject: &Subject) -> CheckResult {
     let text = text(subject);
@@ -87,7 +86,7 @@ pub fn of_one_text(model: &Gpt2, text: &[u32], together: usize) -> Result<Vec<f3
     Ok(all)
 }
 
-/// Returns the logits of the first of several texts that are processed in one pass.
+/// Returns the logits of the first of several texts processed in one pass.
 fn beside_others(model: &Gpt2, text: &[u32]) -> Result<Vec<f32>, Error> {
     let mut cache = model.new_cache(SIDE_BY_SIDE)?;
     let mut pass = tokens(0, 0, text);

@@ -18,7 +18,7 @@ const LEAST_SAME: f64 = 0.98;
 const TOLERANCE: f32 = 1e-3;
 
 /// Returns named settings that together cover every sampling rule.
-pub fn settings() -> [(&'static str, Generation); 5] {
+pub fn settings() -> [(&'static str, Generation); 6] {
     let plain = Generation::unmodified();
     [
         ("top-k, penalty, n-grams", lively()),
@@ -28,11 +28,12 @@ pub fn settings() -> [(&'static str, Generation); 5] {
             "greedy, penalty",
             Generation { temperature: 0.0, repetition_penalty: 1.3, ..plain.clone() },
         ),
+        ("guidance", Generation { guidance_scale: 1.5, min_p: 0.05, ..plain.clone() }),
         ("all tokens", Generation { min_new_tokens: TOKENS, ..plain }),
     ]
 }
 
-/// Generates texts on the device, and samples each of their tokens again on the host.
+/// Generates texts on the device and samples each of their tokens again on the host.
 pub fn check(subject: &Subject, settings: &Generation) -> CheckResult {
     let texts = subject.sizes.draws.div_ceil(TOKENS);
     let requests: Vec<_> = (0..texts)
@@ -51,12 +52,21 @@ pub fn check(subject: &Subject, settings: &Generation) -> CheckResult {
         let prompt_tokens = context.len();
         context.extend(&expected);
         let mut logits = of_one_text(subject.model, &context, context.len())?;
+        let without = [&request.unconditional_prompt[..], &expected].concat();
+        let mut unconditional = of_one_text(subject.model, &without, without.len())?;
+        let is_guided = settings.guidance_scale > 1.0;
         let mut sampler = Sampler::new(&request.generation, request.rng_key);
         for (new, token) in expected.iter().enumerate() {
             let length = prompt_tokens + new;
             let row = &mut logits[(length - 1) * config.vocab_size..][..config.vocab_size];
             let eos = config.eos_token_id;
-            let here = sampler.sample(row, &context[..length], new, eos, 0);
+            let here = if is_guided {
+                let last = request.unconditional_prompt.len() - 1 + new;
+                let other = &mut unconditional[last * config.vocab_size..][..config.vocab_size];
+                sampler.sample_guided(row, other, &context[..length], new, eos, 0)
+            } else {
+                sampler.sample(row, &context[..length], new, eos, 0)
+            };
             draws += 1;
             if here.id == *token {
                 same += 1;

@@ -41,7 +41,7 @@ pub struct ReferenceTexts {
 
 impl ReferenceTexts {
     /// Generates the texts. They start and end at different steps and for different reasons: a few have
-    /// a stop string, or a prompt that leaves room for only six tokens. Also returns the result of the
+    /// a stop string, guidance, or a prompt that leaves room for only six tokens. Also returns the result of the
     /// check.
     pub fn new(subject: &Subject) -> miette::Result<(Self, (bool, String))> {
         let (texts, tokens) = subject.sizes.texts;
@@ -53,7 +53,8 @@ impl ReferenceTexts {
                     _ => (1 + 7 * id % 48, tokens / 4 + 29 * id % tokens),
                 };
                 let stop = if id.is_multiple_of(4) { vec!["w".to_owned()] } else { Vec::new() };
-                let generation = Generation { stop, ..lively() };
+                let guidance_scale = if id % 5 == 3 { 1.5 } else { 1.0 };
+                let generation = Generation { stop, guidance_scale, ..lively() };
                 request(subject.prose, id as u64, prompt_tokens, generation, new)
             })
             .collect();
@@ -80,7 +81,7 @@ impl ReferenceTexts {
         Ok((Self { requests, texts }, (length > 0 && stop > 0 && full > 0, figure)))
     }
 
-    /// Generates the texts again, with any batch size.
+    /// Generates the texts again with another batch size and compares them.
     pub fn in_batches(&self, subject: &Subject, batch_size: usize) -> CheckResult {
         let count = if batch_size == 1 { FEW } else { self.requests.len() };
         self.compare(subject, count, batch_size)
@@ -109,7 +110,7 @@ impl ReferenceTexts {
         }
     }
 
-    /// Generates the first `count` texts again with `batch_size`, and compares them with the reference
+    /// Generates the first `count` texts again with `batch_size` and compares them with the reference
     /// texts.
     fn compare(&self, subject: &Subject, count: usize, batch_size: usize) -> CheckResult {
         let requests = &self.requests[..count];

@@ -10,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::model::Gpt2;
 use crate::tokenizer::Tokenizer;
 
-/// A text in the batch.
 pub struct ActiveText {
     id: u64,
     /// Serial number, unique within the run.
@@ -20,7 +19,7 @@ pub struct ActiveText {
     pub prompt_tokens: usize,
     /// Number of tokens that are in the KV cache or in a queued pass.
     pub cached: usize,
-    /// Number of tokens that the device is sampling and the CPU does not know yet.
+    /// Number of tokens being sampled on the device, not yet known to the CPU.
     pub in_flight: usize,
     /// Whether the device's sampler supports this text's settings.
     pub device_can_sample: bool,
@@ -28,14 +27,34 @@ pub struct ActiveText {
     top_logprobs: usize,
     score_prompt: bool,
     pub sampler: Sampler,
+    /// The second context of a guided text.
+    pub unconditional: Option<Unconditional>,
     stream: TextStream,
     text: String,
     log_probs: Vec<f32>,
+    unconditional_log_probs: Vec<f32>,
+}
+
+/// The unconditional context of a guided text: a prompt of its own, then the text's new tokens.
+pub struct Unconditional {
+    prompt: Vec<u32>,
+    pub slot: usize,
+    /// Number of tokens that are in the KV cache or in a queued pass.
+    cached: usize,
 }
 
 impl ActiveText {
     pub fn new(request: Request, serial: u64, model: &Gpt2, tokenizer: &Tokenizer) -> Result<Self> {
-        let Request { id, prompt, generation, rng_key, top_logprobs, score_prompt } = request;
+        let is_guided = request.is_guided();
+        let Request {
+            id,
+            prompt,
+            unconditional_prompt,
+            generation,
+            rng_key,
+            top_logprobs,
+            score_prompt,
+        } = request;
         let (tokens, n_positions) = (prompt.len(), model.config().n_positions);
         let max_new_tokens = generation.max_new_tokens.unwrap_or(n_positions);
         if tokens == 0 {
@@ -45,8 +64,14 @@ impl ActiveText {
         if tokens > most {
             return Err(Error::PromptTooLong { id, tokens, most, n_positions });
         }
+        let without = if is_guided { unconditional_prompt } else { Vec::new() };
+        if is_guided && !(1..=tokens).contains(&without.len()) {
+            return Err(Error::UnconditionalPrompt { id, got: without.len(), most: tokens });
+        }
         let vocab_size = model.config().vocab_size;
-        if let Some(&token) = prompt.iter().find(|token| **token as usize >= vocab_size) {
+        if let Some(&token) =
+            prompt.iter().chain(&without).find(|token| **token as usize >= vocab_size)
+        {
             return Err(Error::TokenOutOfRange { token, vocab_size });
         }
         let sampler = Sampler::new(&generation, rng_key);
@@ -66,9 +91,11 @@ impl ActiveText {
             top_logprobs,
             score_prompt,
             sampler,
+            unconditional: is_guided.then(|| Unconditional { prompt: without, slot: 0, cached: 0 }),
             stream: TextStream::new(tokenizer.table().clone(), generation.stop),
             text: String::new(),
             log_probs: Vec::new(),
+            unconditional_log_probs: Vec::new(),
         })
     }
 
@@ -82,8 +109,8 @@ impl ActiveText {
         self.score_prompt && self.cached < self.prompt_tokens
     }
 
-    /// Returns the number of tokens that the model has to process. If a text is only scored, its last
-    /// token does not have to be processed.
+    /// Returns the number of tokens that the model must process. If a text is only scored, its last
+    /// token need not be processed.
     pub fn end(&self) -> usize {
         self.tokens.len() + self.in_flight - usize::from(self.max_new_tokens == 0)
     }
@@ -95,21 +122,64 @@ impl ActiveText {
             && (tokens - self.prompt_tokens >= self.max_new_tokens || tokens >= n_positions)
     }
 
-    /// Returns the part of a pass's `positions` that need a next token.
+    /// Returns the part of a pass's `positions` for which the next token is needed.
     pub fn wanted(&self, positions: &Range<usize>) -> Range<usize> {
         let first = if self.is_scored() { 0 } else { self.end() - 1 };
         first.max(positions.start)..positions.end
     }
 
-    /// Returns the token after `position`: a prompt token, or a sampled one.
-    pub fn next_token(&mut self, position: usize, logits: &mut [f32], eos: Option<u32>) -> Token {
-        match self.tokens.get(position + 1) {
+    /// Number of slots that the text needs.
+    pub fn slots(&self) -> usize {
+        1 + usize::from(self.unconditional.is_some())
+    }
+
+    /// Returns the slot of the unconditional context and the positions that it needs in a pass with
+    /// these `positions` of the text; `None` if the pass samples no guided token.
+    pub fn unconditional_positions(
+        &mut self,
+        positions: &Range<usize>,
+    ) -> Option<(usize, Range<usize>)> {
+        let end = self.end();
+        let context = self.unconditional.as_mut().filter(|_| positions.end == end)?;
+        let end = context.prompt.len() + end - self.prompt_tokens;
+        let positions = std::mem::replace(&mut context.cached, end)..end;
+        Some((context.slot, positions))
+    }
+
+    /// Returns a token of the unconditional context; `None` if the device is still sampling it.
+    pub fn unconditional_token(&self, position: usize) -> Option<u32> {
+        let prompt = &self.unconditional.as_ref()?.prompt;
+        match position.checked_sub(prompt.len()) {
+            None => Some(prompt[position]),
+            Some(new) => self.tokens.get(self.prompt_tokens + new).copied(),
+        }
+    }
+
+    /// Returns the tokens after `positions`: prompt tokens, then perhaps a sampled one. `logits` has a
+    /// row of `vocab_size` logits per position, then one for the unconditional context if the sampled
+    /// token is guided.
+    pub fn next_tokens(
+        &mut self,
+        positions: Range<usize>,
+        logits: &mut [f32],
+        vocab_size: usize,
+        eos: Option<u32>,
+    ) -> Vec<Token> {
+        let (rows, unconditional) = logits.split_at_mut(positions.len() * vocab_size);
+        let each = positions.zip(rows.chunks_exact_mut(vocab_size));
+        each.map(|(position, logits)| match self.tokens.get(position + 1) {
             Some(&given) => score(logits, position + 1, given, self.top_logprobs),
             None => {
-                let new_tokens = self.tokens.len() - self.prompt_tokens;
-                self.sampler.sample(logits, &self.tokens, new_tokens, eos, self.top_logprobs)
+                let (tokens, top) = (&self.tokens, self.top_logprobs);
+                let new_tokens = tokens.len() - self.prompt_tokens;
+                if unconditional.is_empty() {
+                    self.sampler.sample(logits, tokens, new_tokens, eos, top)
+                } else {
+                    self.sampler.sample_guided(logits, unconditional, tokens, new_tokens, eos, top)
+                }
             }
-        }
+        })
+        .collect()
     }
 
     /// Reports the scored tokens of the prompt, appends a sampled token, and returns the finish reason
@@ -138,12 +208,14 @@ impl ActiveText {
         work: &mut dyn Work,
     ) -> Option<FinishReason> {
         let (config, id, log_prob) = (model.config(), token.id, token.log_prob);
+        let unconditional = token.unconditional_log_prob;
         if Some(id) == config.eos_token_id {
             return Some(FinishReason::EndOfText);
         }
         work.token(self.id, token);
         self.tokens.push(id);
         self.log_probs.push(log_prob);
+        self.unconditional_log_probs.extend(unconditional);
         let certain = self.stream.push(id);
         self.text.push_str(&certain);
         if !certain.is_empty() && work.text(self.id, &certain).is_break() {
@@ -175,6 +247,7 @@ impl ActiveText {
             token_ids: self.tokens.split_off(self.prompt_tokens),
             text: self.text,
             log_probs: self.log_probs,
+            unconditional_log_probs: self.unconditional_log_probs,
             finish_reason,
         };
         work.done(self.id, completion)

@@ -1,14 +1,15 @@
 //! The queue of forward passes. Passes are computed synchronously or, on a device that samples tokens,
 //! asynchronously.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use generator::Token;
 use kernels::sampling::SampledToken;
 use rayon::prelude::*;
 
 use super::active_text::ActiveText;
-use super::{NextTokens, PlannedPass, Slots, WantedLogits};
+use super::batch::Batch;
+use super::{NextTokens, PlannedPass, WantedLogits};
 use crate::error::{Error, Result};
 use crate::model::{Gpt2, KvCache};
 
@@ -27,13 +28,12 @@ pub struct PassQueue<'a> {
 impl<'a> PassQueue<'a> {
     /// Allocates the KV cache. If the device has too little memory, removes slots until the cache fits,
     /// and returns the texts that lost their slots.
-    pub fn new(model: &'a Gpt2, slots: &mut Slots) -> Result<(Self, Vec<ActiveText>)> {
+    pub fn new(model: &'a Gpt2, batch: &mut Batch) -> Result<(Self, Vec<ActiveText>)> {
         let mut displaced = Vec::new();
         let cache = loop {
-            match model.new_cache(slots.len()) {
-                Err(Error::GpuMemory { .. }) if slots.len() > 1 => {
-                    let rest = slots.split_off(slots.len().div_ceil(2));
-                    displaced.extend(rest.into_iter().flatten());
+            match model.new_cache(batch.len()) {
+                Err(error @ Error::GpuMemory { .. }) => {
+                    displaced.extend(batch.halve().ok_or(error)?);
                 }
                 cache => break cache?,
             }
@@ -51,28 +51,30 @@ impl<'a> PassQueue<'a> {
         self.in_flight.len() == DEPTH
     }
 
-    /// Computes a pass, and samples the next tokens of all texts in parallel.
-    pub fn compute(&mut self, pass: PlannedPass, slots: &mut Slots) -> Result<NextTokens> {
+    /// Computes a pass and samples the next tokens of all texts in parallel.
+    pub fn compute(&mut self, pass: PlannedPass, batch: &mut Batch) -> Result<NextTokens> {
         if pass.is_empty() {
             return Ok(NextTokens::new());
         }
         let PlannedPass { tokens, wanted, wanted_indices } = pass;
         self.model.forward(&mut self.cache, &tokens, &wanted_indices, &mut self.logits)?;
-        let next_tokens = sample(self.model, slots, &wanted, &mut self.logits);
+        let next_tokens = sample(self.model, batch, &wanted, &mut self.logits);
         Ok(wanted.into_iter().zip(next_tokens).collect())
     }
 
     /// Submits a pass to the device, which samples the tokens.
-    pub fn submit(&mut self, pass: PlannedPass, slots: &mut Slots) -> Result<()> {
+    pub fn submit(&mut self, pass: PlannedPass, batch: &mut Batch) -> Result<()> {
         if pass.is_empty() {
             return Ok(());
         }
         let PlannedPass { tokens, wanted, wanted_indices } = pass;
         let eos = self.model.config().eos_token_id;
-        let params = wanted.iter().filter_map(|WantedLogits { slot, positions, .. }| {
-            let text = slots[*slot].as_mut()?;
+        let params = wanted.iter().filter_map(|wanted| {
+            let text = batch.text(wanted.slot, wanted.serial)?;
             text.in_flight += 1;
-            Some(text.sampler.sample_params(*slot, positions.start, text.prompt_tokens, eos))
+            let (slot, position) = (wanted.slot, wanted.positions.start);
+            let (prompt_tokens, unconditional) = (text.prompt_tokens, wanted.unconditional);
+            Some(text.sampler.sample_params(slot, position, prompt_tokens, unconditional, eos))
         });
         let params = params.collect::<Vec<_>>();
         self.model.submit(&mut self.cache, &tokens, &wanted_indices, &params)?;
@@ -80,19 +82,25 @@ impl<'a> PassQueue<'a> {
         Ok(())
     }
 
-    /// Waits for the oldest pass in flight and returns its tokens, except those of texts that have ended
-    /// in the meantime.
-    pub fn collect(&mut self, slots: &mut Slots) -> Result<NextTokens> {
+    /// Waits for the oldest pass in flight and returns its tokens, except those of texts that have
+    /// since ended.
+    pub fn collect(&mut self, batch: &mut Batch) -> Result<NextTokens> {
         let Some(wanted) = self.in_flight.pop_front() else { return Ok(NextTokens::new()) };
-        let sampled = self.model.collect(&mut self.cache)?;
+        let mut sampled = self.model.collect(&mut self.cache)?.into_iter();
         let mut next_tokens = NextTokens::new();
-        for (wanted, sampled) in wanted.into_iter().zip(sampled) {
-            let text = slots[wanted.slot].as_mut().filter(|text| text.serial == wanted.serial);
-            let Some(text) = text else { continue };
+        for wanted in wanted {
+            let Some(SampledToken { token, log_prob }) = sampled.next() else { break };
+            // The row of the unconditional context has the same token.
+            let unconditional = wanted.unconditional.and_then(|_| sampled.next());
+            let Some(text) = batch.text(wanted.slot, wanted.serial) else { continue };
             text.in_flight -= 1;
-            let SampledToken { token, log_prob } = sampled;
-            let position = wanted.positions.start + 1;
-            let token = Token { position, id: token, log_prob, top_logprobs: Vec::new() };
+            let token = Token {
+                position: wanted.positions.start + 1,
+                id: token,
+                log_prob,
+                unconditional_log_prob: unconditional.map(|it| it.log_prob),
+                top_logprobs: Vec::new(),
+            };
             next_tokens.push((wanted, vec![token]));
         }
         Ok(next_tokens)
@@ -103,28 +111,21 @@ impl<'a> PassQueue<'a> {
 /// processed in parallel.
 fn sample(
     model: &Gpt2,
-    slots: &mut Slots,
+    batch: &mut Batch,
     wanted: &[WantedLogits],
     logits: &mut [f32],
 ) -> Vec<Vec<Token>> {
-    let vocab_size = model.config().vocab_size;
+    let (vocab_size, eos) = (model.config().vocab_size, model.config().eos_token_id);
+    let mut texts: HashMap<usize, &mut ActiveText> = batch.texts().collect();
     let mut rest = logits;
     let mut jobs = Vec::with_capacity(wanted.len());
-    let mut wanted = wanted.iter().peekable();
-    for (slot, text) in slots.iter_mut().enumerate() {
-        let (Some(text), Some(wanted)) = (text, wanted.next_if(|wanted| wanted.slot == slot))
-        else {
-            continue;
-        };
-        let (own, others) = rest.split_at_mut(wanted.positions.len() * vocab_size);
+    for WantedLogits { slot, positions, unconditional, .. } in wanted {
+        let rows = positions.len() + usize::from(unconditional.is_some());
+        let (own, others) = rest.split_at_mut(rows * vocab_size);
         rest = others;
-        jobs.push((text, wanted.positions.clone(), own));
+        jobs.extend(texts.remove(slot).map(|text| (text, positions.clone(), own)));
     }
-    let eos = model.config().eos_token_id;
     jobs.into_par_iter()
-        .map(|(text, positions, logits)| {
-            let each = positions.zip(logits.chunks_exact_mut(vocab_size));
-            each.map(|(position, logits)| text.next_token(position, logits, eos)).collect()
-        })
+        .map(|(text, positions, logits)| text.next_tokens(positions, logits, vocab_size, eos))
         .collect()
 }

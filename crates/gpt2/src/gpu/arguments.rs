@@ -98,7 +98,7 @@ pub struct AttentionArguments {
     pub unused: u32,
 }
 
-/// Arguments of a measurement kernel; see `rates.cuh`.
+/// Arguments of the bandwidth kernel; see `rates.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct ReadArguments {
@@ -108,7 +108,7 @@ pub struct ReadArguments {
     pub unused: u64,
 }
 
-/// Arguments of a measurement kernel; see `rates.cuh`.
+/// Arguments of the throughput kernels; see `rates.cuh`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct ProductsArguments {

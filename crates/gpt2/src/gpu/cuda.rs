@@ -1,4 +1,4 @@
-//! A CUDA GPU. The program needs no part of CUDA except NVIDIA's driver.
+//! A CUDA GPU. At run time, the program needs only NVIDIA's driver.
 //!
 //! The driver is loaded on first use, so the program also runs on machines without one. The kernels are
 //! embedded in the program: machine code for common GPUs, and PTX for newer ones, which the driver
@@ -15,7 +15,7 @@ use cudarc::driver::sys;
 use super::{Backend, KernelHandle, Launch, MemoryInfo};
 use crate::error::{Error, Result};
 
-/// Aligns the fat binary that contains the kernels as the driver requires.
+/// Aligns the embedded fat binary to 16 bytes for the driver.
 #[repr(C, align(16))]
 struct Aligned<T: ?Sized>(T);
 
@@ -78,7 +78,7 @@ const FUNCTIONS: [&str; 38] = [
 
 thread_local! {
     /// Stream that captures this thread's launches during recording; null otherwise. The queue is a
-    /// separate stream, so that copies and other threads' launches are not recorded.
+    /// separate stream, so copies and other threads' launches are not recorded.
     static RECORDING: Cell<sys::CUstream> = const { Cell::new(ptr::null_mut()) };
 }
 
@@ -105,7 +105,7 @@ impl Driver {
     /// megabytes of GPU memory, so all users share it.
     ///
     /// # Errors
-    /// As [`Driver::open`].
+    /// See [`Driver::open`].
     pub fn shared() -> Result<Arc<Self>> {
         static OPENED: Mutex<Weak<Driver>> = Mutex::new(Weak::new());
         let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,7 +120,7 @@ impl Driver {
     /// Opens the driver and the first GPU.
     ///
     /// # Errors
-    /// When a sufficiently recent driver or GPU is missing; the error says which.
+    /// Returns an error if a sufficiently recent driver or GPU is missing; the error says which.
     fn open() -> Result<Self> {
         look_for_functions()?;
         result::init().map_err(|error| no_gpu(describe(error)))?;
@@ -195,7 +195,7 @@ struct Context {
 }
 
 impl Context {
-    /// Retains the device's primary context, and makes it current on this thread.
+    /// Retains the device's primary context and makes it current on this thread.
     fn of(device: sys::CUdevice) -> Result<Self> {
         // SAFETY: the driver returned this device.
         let context = unsafe { result::primary_ctx::retain(device) };
@@ -332,7 +332,7 @@ impl Backend for Driver {
     ) -> Result<()> {
         self.context.enter()?;
         let Launch { grid: [x, y], block, shared } = launch;
-        // The driver knows the size of the parameter, and copies the parameter.
+        // The driver knows the size of the parameter and copies it.
         let mut parameters = [arguments.cast_mut()];
         let function = kernel.0 as sys::CUfunction;
         // SAFETY: guaranteed by the caller.
@@ -378,7 +378,7 @@ impl Backend for Driver {
             return Err(Error::Gpu { call: "cuStreamBeginCapture", reason });
         }
         let stream = new_stream()?;
-        // In relaxed mode, other driver calls remain allowed during the capture, and are not captured.
+        // In relaxed mode, other driver calls are allowed during the capture and are not captured.
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
         // SAFETY: the stream was just created here.
         match unsafe { result::stream::begin_capture(stream, mode) } {
@@ -429,7 +429,7 @@ fn look_for_functions() -> Result<()> {
     Ok(())
 }
 
-/// Checks that the driver has all functions in [`FUNCTIONS`], so that no call can panic.
+/// Checks that the driver has all functions in [`FUNCTIONS`], so no call can panic.
 #[cfg(not(feature = "cuda-linked"))]
 fn look_for_functions() -> Result<()> {
     // SAFETY: loading the driver has no side effects.

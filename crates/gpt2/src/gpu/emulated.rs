@@ -104,7 +104,7 @@ impl Backend for Emulated {
     }
 
     fn multiprocessors(&self) -> usize {
-        // The number is low, so that small networks also use the large tiles.
+        // The number is low, so small networks also use the large tiles.
         4
     }
 

@@ -12,8 +12,8 @@ const THREADS: u32 = 256;
 /// Blocks per multiprocessor, enough to keep the GPU fully occupied.
 const BLOCKS: u32 = 8;
 
-/// Number of measurements. The best one counts, because other work on the device can only slow a
-/// measurement down.
+/// Number of measurements. The best one counts, because other work on the device can only slow down a
+/// measurement.
 const ROUNDS: usize = 5;
 /// Minimum duration of a measurement.
 const ROUND: Duration = Duration::from_millis(15);

@@ -21,7 +21,7 @@ const THREADS: u32 = 1024;
 /// Largest supported vocabulary, limited by shared memory: the kernel keeps two bits per token.
 pub const LARGEST_VOCABULARY: usize = 260_000;
 
-/// Sampling settings of a text, as the kernel reads them.
+/// Sampling settings of a text, in the kernel's memory layout.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 pub struct SamplingRules {
@@ -34,16 +34,18 @@ pub struct SamplingRules {
     min_new_tokens: u32,
     prompt_tokens: u32,
     eos: u32,
-    unused: u32,
+    guidance_scale: f32,
 }
 
-/// A token to sample, as the kernel reads it.
+/// A token to sample, in the kernel's memory layout.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 pub struct SampleRequest {
     slot: i32,
     position: u32,
     draw: [u32; 2],
+    unconditional_slot: i32,
+    unconditional_position: u32,
 }
 
 /// Arguments of the kernel; see `sample.cuh`.
@@ -64,7 +66,7 @@ pub struct SampleArguments {
 
 const _: () = assert!(
     size_of::<SamplingRules>() == 48
-        && size_of::<SampleRequest>() == 16
+        && size_of::<SampleRequest>() == 24
         && size_of::<SampledToken>() == 8
         && size_of::<SampleArguments>() == 56,
     "sizes must match sample.cuh"
@@ -82,7 +84,7 @@ impl SamplingRules {
         min_new_tokens: 0,
         prompt_tokens: 0,
         eos: u32::MAX,
-        unused: 0,
+        guidance_scale: 1.0,
     };
 
     /// Returns the settings of a text with `prompt_tokens` prompt tokens. Each setting must be within
@@ -99,7 +101,7 @@ impl SamplingRules {
             min_new_tokens: saturated(generation.min_new_tokens),
             prompt_tokens: saturated(prompt_tokens),
             eos: eos.unwrap_or(u32::MAX),
-            unused: 0,
+            guidance_scale: generation.guidance_scale as f32,
         }
     }
 }
@@ -109,23 +111,47 @@ fn temperature(temperature: f64) -> f32 {
     if temperature == 0.0 { 0.0 } else { temperature.max(f32::MIN_POSITIVE.into()) as f32 }
 }
 
+fn halves(draw: u64) -> [u32; 2] {
+    [draw as u32, (draw >> 32) as u32]
+}
+
 fn saturated(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 impl SampleRequest {
-    /// Marks a padding row.
-    pub const NONE: Self = Self { slot: -1, position: 0, draw: [0; 2] };
+    /// Marks a row for which no token is sampled: padding, or an unconditional context.
+    pub const NONE: Self = Self {
+        slot: -1,
+        position: 0,
+        draw: [0; 2],
+        unconditional_slot: -1,
+        unconditional_position: 0,
+    };
 
-    /// Requests the token after `position` of a slot's text; `draw` is the next number of the text's
-    /// random stream.
-    pub fn new(slot: usize, position: usize, draw: u64) -> Self {
-        let draw = [draw as u32, (draw >> 32) as u32];
-        Self { slot: slot as i32, position: position as u32, draw }
+    /// Requests the token after `position` in a slot's text; `draw` is the next number of the text's
+    /// random stream. `unconditional` is the slot of a guided text's unconditional context and the
+    /// position of its last token.
+    pub fn new(
+        slot: usize,
+        position: usize,
+        draw: u64,
+        unconditional: Option<(usize, usize)>,
+    ) -> Self {
+        let text =
+            Self { slot: slot as i32, position: position as u32, draw: halves(draw), ..Self::NONE };
+        match unconditional {
+            None => text,
+            Some((slot, position)) => Self {
+                unconditional_slot: slot as i32,
+                unconditional_position: position as u32,
+                ..text
+            },
+        }
     }
 }
 
-/// Returns the launch dimensions to sample `rows` rows.
+/// Returns the launch dimensions for sampling `rows` rows.
 pub fn launch(rows: usize, vocab_size: usize) -> Launch {
     // Offset of the bit sets in `SampleMemory`, rounded up.
     let fixed = 29_200;

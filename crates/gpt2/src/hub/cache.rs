@@ -1,4 +1,4 @@
-//! One repository's folder in the shared cache, in the layout of the hub's official tools:
+//! One repository's folder in the shared cache, in the layout of the official clients:
 //!
 //! ```text
 //! models--owner--name/
@@ -61,13 +61,14 @@ impl CachedRepo {
         self.folder.blob_path(etag)
     }
 
-    /// Returns the path of the content during its download, for which [`lock`](Self::lock) must be held.
+    /// Returns the path of the partially downloaded content. The caller must hold [`lock`](Self::lock).
     pub fn incomplete(&self, etag: &str) -> PathBuf {
         self.folder.blob_path(&format!("{etag}.incomplete"))
     }
 
-    /// Waits until no other process downloads this content. Python's `huggingface_hub` uses the same
-    /// lock file.
+    /// Locks the download of this content, after waiting for other processes. Python's
+    /// `huggingface_hub` uses the same lock file. Returns `None` if the file system does not support
+    /// locks.
     pub fn lock(&self, etag: &str) -> Result<Option<File>> {
         let dir = self.cache.path().join(".locks").join(self.repo.folder_name());
         create_dir(&dir)?;
@@ -79,8 +80,7 @@ impl CachedRepo {
             .map_err(Error::io("open", &path))?;
         match file.lock() {
             Ok(()) => Ok(Some(file)),
-            // The file system has no locks. If a concurrent download damages the file, hash verification
-            // fails.
+            // If a concurrent download damages the file, hash verification fails.
             Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
             Err(error) => Err(Error::io("lock", &path)(error)),
         }
@@ -93,7 +93,7 @@ impl CachedRepo {
             return Ok(());
         }
         create_dir(link.parent().unwrap_or(&link))?;
-        // The link exists, but its target does not.
+        // The link is dangling.
         if link.is_symlink() {
             std::fs::remove_file(&link).map_err(Error::io("remove", &link))?;
         }
@@ -103,7 +103,7 @@ impl CachedRepo {
         match symlink(&target, &link) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            // Where symlinks require a privilege, move the file itself, like the official tools.
+            // Where symlinks require a privilege, move the file itself, as the official clients do.
             Err(_) => {
                 let blob = self.blob(etag);
                 std::fs::rename(&blob, &link).map_err(Error::io("move", &blob))

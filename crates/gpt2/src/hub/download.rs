@@ -128,7 +128,7 @@ fn fetch_once(
     Ok(Ok(()))
 }
 
-/// Verifies a file against the hash in its ETag, and removes the file if the hashes differ.
+/// Verifies a file against the hash in its ETag and removes the file if the hashes differ.
 fn verify(remote: &Remote, file: &str, etag: &str, path: &Path) -> Result<()> {
     let hexadecimal = etag.bytes().all(|byte| byte.is_ascii_hexdigit());
     let (algorithm, got) = match etag.len() {

@@ -63,7 +63,7 @@ pub enum Error {
 
     /// The hub returned status 429 on the last attempt, or with a `Retry-After` that is too long.
     #[error("too many requests to the hub (429){}; try again later, or set HF_TOKEN for a higher limit", match wait {
-        Some(wait) => format!(", which asks clients to wait {} s", wait.as_secs()),
+        Some(wait) => format!(": it asks clients to wait {} s", wait.as_secs()),
         None => String::new(),
     })]
     RateLimited { url: String, wait: Option<Duration> },

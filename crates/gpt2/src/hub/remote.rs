@@ -1,6 +1,6 @@
 //! HTTP requests to the hub: the listing of a repository, a file's metadata, and a file's bytes from an
-//! offset. Transient failures are retried. Redirects are followed here because their headers matter, and
-//! because the token must be sent only to the hub.
+//! offset. Transient failures are retried. Redirects are followed here, not by the HTTP client, because
+//! their headers matter and the token must be sent only to the hub.
 
 use std::io::Read;
 use std::thread;
@@ -88,11 +88,11 @@ impl<'a> Remote<'a> {
             return Err(bad(format!("expected a commit as `sha`, got `{}`", info.sha)));
         }
         let files = info.siblings.into_iter().map(|file| file.rfilename);
-        // Files with other names are never needed, and would be unsafe as paths.
+        // Files with other names are never needed and would be unsafe as paths.
         Ok(Listing { commit: info.sha, files: files.filter(|file| is_path(file)).collect() })
     }
 
-    /// Requests the metadata of a file of `commit`.
+    /// Requests the metadata of a file in `commit`.
     pub fn metadata(&self, commit: &str, file: &str) -> Result<Metadata> {
         let url = self.file_url(commit, file);
         let response = self.ask(&Method::Head, &url, None, Some(file))?;
@@ -111,7 +111,7 @@ impl<'a> Remote<'a> {
         Ok(Metadata { etag, size: size.and_then(|size| size.parse().ok()) })
     }
 
-    /// Requests a file of `commit` from `offset` on; the server may start at another offset. Returns
+    /// Requests a file in `commit` from `offset` on; the server may start at another offset. Returns
     /// `None` if `offset` is past the end of the file.
     pub fn bytes(&self, commit: &str, file: &str, offset: u64) -> Result<Option<ByteStream>> {
         let response =
@@ -266,7 +266,7 @@ fn authority(uri: &Uri) -> &str {
     uri.authority().map_or("", |authority| authority.as_str())
 }
 
-/// Whether scheme, host and port match, so that the token may be sent.
+/// Whether scheme, host and port match, so the token may be sent.
 fn same_host(a: &Uri, b: &Uri) -> bool {
     scheme(a) == scheme(b) && authority(a) == authority(b)
 }

@@ -1,4 +1,4 @@
-//! The network on the CPU with hand-written kernels: the same layers as in `tensors`, over plain memory.
+//! The network on the CPU, with the same layers as in `tensors` but hand-written kernels.
 //!
 //! Comments at line ends give shapes, with the letters defined in `tensors`. In memory, C and I are
 //! padded to whole groups (see `kernels::format`). `pass` implements the stages; all threads of the
@@ -26,7 +26,7 @@ const STAGES_OF_A_BLOCK: usize = 9;
 /// Number of stages outside the transformer blocks, not counting the stages that compute logits.
 const OTHER_STAGES: usize = 2;
 
-/// Number of logits rows computed together; chosen to fit into the CPU cache.
+/// Number of logits rows computed together; chosen to fit in the CPU cache.
 const LOGITS_TOGETHER: usize = 64;
 
 /// A GPT-2 in the number format `F`.
@@ -101,7 +101,7 @@ impl<F: Format> Network<F> {
         })
     }
 
-    /// Returns all linear layers, in the order in which they are packed.
+    /// Returns all linear layers, in packing order.
     pub fn layers(&self) -> impl Iterator<Item = &Linear<F>> {
         let blocks = self.h.iter();
         blocks

@@ -1,4 +1,4 @@
-//! The network on a GPU: launches the kernels of a pass, on memory that is allocated once.
+//! The network on a GPU: launches the kernels of a pass on preallocated memory.
 //!
 //! The kernels are in `gpu/kernels/`. Comments at line ends give shapes. N: tokens of this pass, from
 //! any mix of texts (see `kv_cache`). C: `n_embd`. H: heads, each of width D. I: `n_inner`. V:
@@ -60,17 +60,17 @@ pub struct NetworkSizes {
 }
 
 impl NetworkSizes {
-    /// Row stride, in numbers, of a matrix with C columns.
+    /// Row stride, in elements, of a matrix with C columns.
     fn stride(&self) -> usize {
         self.width.next_multiple_of(TILE_INPUTS)
     }
 
-    /// Row stride, in numbers, of a matrix with V columns; a multiple of a cache line.
+    /// Row stride, in elements, of a matrix with V columns; a multiple of a cache line.
     fn logits_stride(&self) -> usize {
         self.vocab_size.next_multiple_of(32)
     }
 
-    /// Row stride, in numbers, of a matrix with I columns.
+    /// Row stride, in elements, of a matrix with I columns.
     fn inner_stride(&self) -> usize {
         self.inner.next_multiple_of(TILE_INPUTS)
     }
@@ -99,7 +99,7 @@ struct Linear {
     outputs: usize,
 }
 
-/// Upper limit of the search for the number of slots.
+/// Upper bound of the search for the number of slots.
 const MOST_SLOTS: usize = 1 << 16;
 
 /// Largest head width that has a kernel.
@@ -270,9 +270,9 @@ impl Network {
         cache
             .scratch
             .sampled
-            .queue_download(&staging.sampled, params.len() * size_of::<SampledToken>())?;
+            .queue_download(&staging.sampled, wanted.len() * size_of::<SampledToken>())?;
         let mark = self.gpu.mark()?;
-        cache.in_flight.push_back(SubmittedPass { mark, staging, samples: params.len() });
+        cache.in_flight.push_back(SubmittedPass { mark, staging, samples: wanted.len() });
         Ok(())
     }
 
@@ -359,8 +359,7 @@ impl Network {
     }
 }
 
-/// Returns the number of rows of a pass with one token for each of `texts` texts, rounded up so that
-/// there are few different sizes.
+/// Returns the row count of a decoding pass for `texts` texts, rounded up to one of a few sizes.
 fn rows_of_a_step(texts: usize) -> usize {
     match texts {
         0..=16 => texts.next_power_of_two(),

@@ -1,9 +1,9 @@
 //! The KV cache: attention keys and values of every token processed so far.
 //!
 //! A cache has one slot per text in the batch. A forward pass takes any mix of tokens: one from each of
-//! fifty texts, the whole prompt of another, half the prompt of a third. Each token names its slot and
-//! position, so prompts of different lengths, decoding, and a new text in a freed slot need no special
-//! cases.
+//! fifty texts, the whole prompt of another, half the prompt of yet another. Each token names its slot
+//! and position, so prompts of different lengths, decoding, and a new text in a freed slot need no
+//! special cases.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(crate) enum Layers {
 }
 
 impl KvCache {
-    /// Whether the cache has the sizes and number format of a model.
+    /// Whether the cache matches a model's sizes and number format.
     pub(crate) fn fits(&self, config: &Arc<Config>, dtype: Dtype) -> bool {
         (Arc::ptr_eq(&self.config, config) || self.config == *config) && self.dtype == dtype
     }

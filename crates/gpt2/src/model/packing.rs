@@ -1,5 +1,6 @@
-//! Converts a checkpoint's tensors to the layout of the kernels. Converting GPT-2's weights takes longer
-//! than opening them, so the result is cached in a file, which the next start memory-maps.
+//! Converts a checkpoint's tensors to the layout of the kernels. Converting GPT-2's weights takes
+//! longer than opening them, so the result is cached in a file, which is memory-mapped on the next
+//! start.
 //!
 //! The file consists of a header (see `header`) and the blocks of all linear layers in network order.
 //! All other tensors are small and are read from the checkpoint.
@@ -30,10 +31,10 @@ const WORTH_CACHING: Duration = Duration::from_millis(100);
 /// Format version; incremented when the layout of blocks changes.
 const VERSION: u8 = 1;
 
-/// Size of the header in bytes; a whole cache line, so that blocks are aligned.
+/// Size of the header in bytes; a whole cache line, so blocks are aligned.
 const HEADER: usize = 64;
 
-/// Builds a network's layers.
+/// Builds a network's layers from a checkpoint or the cache file.
 pub struct Packing<'a, F: Format> {
     weights: Weights<'a>,
     dtype: Dtype,
@@ -41,14 +42,15 @@ pub struct Packing<'a, F: Format> {
     path: Option<PathBuf>,
     /// The mapped cache file, and the offset of the next layer in it.
     cached: Option<(Arc<Mmap>, usize)>,
-    /// The converted file is cached only if the conversion takes at least this long.
+    /// Shortest conversion to cache; differs from [`WORTH_CACHING`] only in tests.
     worth_caching: Duration,
     begun: Instant,
     format: PhantomData<F>,
 }
 
 impl<'a, F: Format> Packing<'a, F> {
-    /// Opens the cache file if it is usable. The extension of `path` is replaced by the number format.
+    /// Opens the cache file if it is usable. The extension of `path` is replaced with the number
+    /// format.
     pub fn new(
         checkpoint: &'a Checkpoint,
         dtype: Dtype,
@@ -93,7 +95,7 @@ impl<'a, F: Format> Packing<'a, F> {
         Ok(Linear::new(inputs, outputs, blocks, &bias))
     }
 
-    /// Builds the output layer, whose weight is an embedding (outputs, inputs) and which has no bias.
+    /// Builds the output layer, which has no bias and whose weight is an embedding (outputs, inputs).
     pub fn head(&mut self, inputs: usize, outputs: usize, name: &str) -> Result<Linear<F>> {
         let weights = match name {
             "lm_head.weight" => self.weights.outside(),
@@ -146,7 +148,7 @@ fn header(dtype: Dtype, hash: blake3::Hash) -> [u8; HEADER] {
     header
 }
 
-/// Maps the cache file, if it is intact and has `bytes` bytes of blocks.
+/// Maps the cache file if it is intact and contains `bytes` bytes of blocks.
 fn open(path: &Path, dtype: Dtype, bytes: usize) -> Option<Arc<Mmap>> {
     let file = File::open(path).ok()?;
     // SAFETY: the file must not change while it is mapped. Cache files are never modified: each is
@@ -235,7 +237,7 @@ mod tests {
     }
 
     /// Loads a fixture through the cache file, which is written even after a fast conversion. Returns
-    /// the bits of some logits, and whether the file was used.
+    /// the bits of some logits and whether the file was used.
     fn load<F: Format>(name: &str, dtype: Dtype, path: Option<&Path>) -> (Vec<u32>, bool) {
         let (checkpoint, level) = (checkpoint(name), Level::best());
         let mut packing = Packing::<F>::new(&checkpoint, dtype, level, path).unwrap();

@@ -1,4 +1,4 @@
-//! The network, implemented with candle's operations. It runs on Metal, and is the reference for the CPU
+//! The network, implemented with candle's operations. It runs on Metal and is the reference for the CPU
 //! and GPU kernels.
 //!
 //! Comments at line ends give shapes. N: tokens of this pass, from any mix of texts (see `kv_cache`). W:
@@ -266,7 +266,7 @@ impl<'a> Pass<'a> {
 
 /// Causal attention, softmax(q kᵀ · `scale`) v, for every token and head. Takes q from the first third
 /// of `qkv` (N, 3C); the caches (S, H, T, D) already hold this pass's keys and values. Returns (N, C).
-/// Runs of tokens are padded to the longest run, and masked.
+/// Runs of tokens are padded to the longest run and masked.
 fn attention(
     qkv: &Tensor,
     keys: &Tensor,

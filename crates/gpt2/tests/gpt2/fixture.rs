@@ -1,4 +1,4 @@
-//! Fixtures from `scripts/golden_logits.py`: tiny checkpoints, and the reference's results for them.
+//! Fixtures from `scripts/golden_logits.py`: tiny checkpoints and the reference's results for them.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ pub const DEEP: &str = "deep";
 /// width.
 pub const WIDE: &str = "wide";
 
-/// A fixture's folder.
+/// Returns a fixture's folder.
 pub fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
@@ -58,7 +58,9 @@ pub struct Golden {
     pub prompt: Vec<u32>,
     /// 200 greedy tokens, with the end-of-text token banned.
     pub greedy: Vec<u32>,
-    /// Logits after every token of prompt and greedy text (N, V).
+    /// The same with a guidance scale of 1.5 and the end-of-text token as the unconditional prompt.
+    pub guided: Vec<u32>,
+    /// Logits after every token of the prompt and the greedy text (N, V).
     pub logits: Tensor,
     /// For each variant of config.json: the changed key, its new value, and the logits after every token
     /// of the prompt.
@@ -82,6 +84,7 @@ impl Golden {
         Self {
             prompt: ids("prompt"),
             greedy: ids("greedy"),
+            guided: ids("guided"),
             logits: tensors["logits"].clone(),
             variants: variants.map(|(key, value)| (key, value, tensors[key].clone())).into(),
         }

@@ -1,4 +1,4 @@
-//! Tests batched generation: texts do not depend on the batch, and end where they should.
+//! Tests batched generation: texts do not depend on the batch and end where they should.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
@@ -82,11 +82,12 @@ impl LoadedModel {
     }
 }
 
-/// Builds a greedy request without the end-of-text token, like the reference's text.
+/// Builds a greedy request with the end-of-text token banned, as for the reference's text.
 fn greedy(id: u64, prompt: &[u32]) -> Request {
     Request {
         id,
         prompt: prompt.to_vec(),
+        unconditional_prompt: vec![256],
         generation: Generation {
             temperature: 0.0,
             min_new_tokens: usize::MAX,
@@ -121,12 +122,16 @@ pub fn varied() -> Vec<Request> {
                 top_p: [1.0, 0.9, 0.95][i % 3],
                 repetition_penalty: [1.0, 1.2][i / 2 % 2],
                 no_repeat_ngram_size: [0, 3][i / 3 % 2],
+                guidance_scale: [1.0, 1.0, 1.7][i / 2 % 3],
                 stop: if i.is_multiple_of(5) { vec!["e".into(), "t".into()] } else { vec![] },
                 max_new_tokens: Some([300, 40, 7][i / 2 % 3]),
                 ..Generation::unmodified()
             };
+            // Some unconditional prompts are longer than a single token.
+            let unconditional_prompt = prompt[..prompt.len().min(1 + i % 4)].to_vec();
             Request {
                 generation,
+                unconditional_prompt,
                 top_logprobs: i % 3,
                 score_prompt: i.is_multiple_of(4),
                 ..greedy(id, &prompt)
@@ -135,12 +140,14 @@ pub fn varied() -> Vec<Request> {
         .collect()
 }
 
-/// The reproducible parts of a text: id, tokens, text, bits of the log probabilities, finish reason.
+/// The reproducible parts of a text: id, tokens, text, bits of the log probabilities in both contexts,
+/// finish reason.
 pub type Outcome = (u64, Vec<u32>, String, Vec<u32>, FinishReason);
 
 pub fn outcome(recorder: &Recorder) -> Vec<Outcome> {
     let of = |(id, completion): (&u64, &Completion)| {
-        let log_probs = completion.log_probs.iter().map(|x| x.to_bits()).collect();
+        let (own, without) = (&completion.log_probs, &completion.unconditional_log_probs);
+        let log_probs = own.iter().chain(without).map(|x| x.to_bits()).collect();
         let Completion { token_ids, text, finish_reason, .. } = completion.clone();
         (*id, token_ids, text, log_probs, finish_reason)
     };
@@ -199,6 +206,67 @@ fn greedy_texts_match_the_reference() {
 }
 
 #[test]
+fn guided_texts_match_the_reference() {
+    for name in [DEEP, WIDE] {
+        let golden = Golden::read(name);
+        let mut request = limited(200, greedy(0, &golden.prompt));
+        request.generation.guidance_scale = 1.5;
+        let completion = LoadedModel::new(name).one(request);
+        assert_eq!(completion.token_ids, golden.guided, "{name}");
+    }
+}
+
+/// Guidance needs a second context, whose log probabilities are those of the new tokens after the
+/// unconditional prompt.
+#[test]
+fn a_guided_text_has_log_probs_in_both_contexts() {
+    let writer = LoadedModel::new(WIDE);
+    let golden = Golden::read(WIDE);
+    let mut request = limited(60, greedy(0, &golden.prompt));
+    request.generation.guidance_scale = 3.0;
+    request.unconditional_prompt = vec![256, 65];
+    let guided = writer.one(request);
+    assert_ne!(guided.token_ids[..], golden.greedy[..60], "guidance changes the text");
+    for (prompt, expected) in
+        [(&golden.prompt[..], &guided.log_probs), (&[256, 65], &guided.unconditional_log_probs)]
+    {
+        let whole = [prompt, &guided.token_ids].concat();
+        let request = limited(0, Request { score_prompt: true, ..greedy(1, &whole) });
+        let scored = &writer.write([request], 1).tokens[&1][prompt.len() - 1..];
+        assert_eq!(scored.len(), expected.len());
+        for (scored, expected) in scored.iter().zip(expected) {
+            let tolerance = if ON_GPU { 1e-4 } else { 0.0 };
+            assert!((scored.log_prob - expected).abs() <= tolerance);
+        }
+    }
+    let plain = writer.one(limited(3, greedy(0, &golden.prompt)));
+    assert!(plain.unconditional_log_probs.is_empty());
+}
+
+#[test]
+fn guided_texts_share_the_batch_in_order() {
+    let guided = |id| {
+        let mut request = limited(5, greedy(id, &[65]));
+        request.generation.guidance_scale = 2.0;
+        request
+    };
+    let events = |requests: Vec<Request>, batch_size| {
+        LoadedModel::new(DEEP).write(requests, batch_size).events.join(", ")
+    };
+    let plain = |id| limited(9, greedy(id, &[65]));
+    assert_eq!(
+        events(vec![plain(0), guided(1), plain(2)], 3),
+        "next 0, next 1, done 1, next 2, done 0, done 2"
+    );
+    // The guided text waits for a second slot, and the texts after it wait for the guided text.
+    assert_eq!(
+        events(vec![plain(0), guided(1), plain(2)], 2),
+        "next 0, next 1, done 0, done 1, next 2, done 2"
+    );
+    assert_eq!(events(vec![guided(0), guided(1)], 1), "next 0, done 0, next 1, done 1");
+}
+
+#[test]
 fn log_probs_match_the_reference() {
     let golden = Golden::read(WIDE);
     let request = limited(200, greedy(0, &golden.prompt));
@@ -244,6 +312,18 @@ fn invalid_prompts_are_errors() {
         refuse(&[65, 999]),
         "token 999 is outside the vocabulary, expected an id below 257 (`vocab_size`)"
     );
+    let refuse = |unconditional_prompt: Vec<u32>| {
+        let mut request = Request { unconditional_prompt, ..greedy(7, &[65, 66]) };
+        request.generation.guidance_scale = 2.0;
+        let mut recorder = Recorder { waiting: [request].into(), ..Recorder::default() };
+        writer.run(&mut recorder, 4).unwrap_err().to_string()
+    };
+    for unconditional_prompt in [vec![], vec![1; 3]] {
+        let got = unconditional_prompt.len();
+        let expected =
+            format!("the unconditional prompt of text 7 has {got} tokens, expected 1 to 2");
+        assert_eq!(refuse(unconditional_prompt), expected);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ pub struct Utf8Decoder {
 }
 
 impl Utf8Decoder {
-    /// Adds bytes, and returns the text that they complete. Invalid bytes become U+FFFD.
+    /// Adds bytes and returns the text that they complete. Invalid bytes become U+FFFD.
     pub fn push(&mut self, bytes: &[u8]) -> String {
         self.held.extend_from_slice(bytes);
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! bf16: 16 bits, with the exponent range of f32 and three decimal digits of precision.
+//! bf16: 16 bits, with the exponent range of f32 and two to three decimal digits of precision.
 
 use bytemuck::{Pod, Zeroable};
 use half::bf16;

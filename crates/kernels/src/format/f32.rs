@@ -1,4 +1,4 @@
-//! f32, the reference's number format.
+//! f32, the reference number format.
 
 use bytemuck::{Pod, Zeroable};
 

@@ -1,12 +1,12 @@
 //! int8: 8 bits per number and one scale per group.
 //!
 //! A quantisation group of 64 numbers is stored as integers within ±127 and an f32 scale, so an outlier
-//! costs precision only in its own group. Inputs are grouped along a row, weights along a column, so the
-//! dot product of two groups is an integer times two scales. The integer part is exact, and therefore
-//! independent of the CPU and the order of sums.
+//! costs precision only in its own group. Inputs are grouped along a row, weights along a column, so
+//! the dot product of two groups is an integer times two scales. The integer part is exact, and
+//! therefore independent of the CPU and of summation order.
 //!
 //! CPU instructions multiply unsigned by signed bytes. So weights are stored with an offset of 128, and
-//! the sum starts at a correction, -128 times the sum of the input group.
+//! each sum starts at a correction of -128 times the sum of the input group.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -63,7 +63,7 @@ impl Format for Int8 {
         for vector in 0..PANEL / LANES {
             let row = |i: usize| simd.load(&weights[i].as_chunks().0[vector]);
             let mut largest = simd.splat(0.0);
-            // Becomes NaN for columns with NaN or infinity; otherwise it stays 0.
+            // Becomes NaN in columns with NaN or infinity; stays 0 in others.
             let mut nothing = simd.splat(0.0);
             for i in 0..GROUP {
                 largest = simd.max(simd.abs(row(i)), largest);
@@ -137,7 +137,7 @@ impl Format for Int8 {
 }
 
 /// Quantises numbers; returns their scale and the sum of the quantised values. If a number is infinite
-/// or NaN, the scale is NaN, so that the error propagates.
+/// or NaN, the scale is NaN, so the error propagates.
 #[inline(always)]
 fn quantise<S: Simd>(
     simd: S,

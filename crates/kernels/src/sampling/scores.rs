@@ -5,30 +5,36 @@ use generator::Token;
 use crate::distribution::{sum_of_exponentials, tame};
 use crate::simd::Level;
 
-/// Scores the given token at `position`, from the logits (V) of the previous position. NaN logits are
-/// replaced by `-inf`.
+/// Scores a token at `position` from the logits (V) of the previous position. NaN logits are replaced
+/// with `-inf`.
 ///
 /// # Panics
-/// When the token is not in the vocabulary.
+/// Panics if the token is not in the vocabulary.
 pub fn score(logits: &mut [f32], position: usize, id: u32, top_logprobs: usize) -> Token {
     let distribution = LogSoftmax::new(Level::best(), logits);
     let log_prob = distribution.log_prob(logits[id as usize]);
-    Token { position, id, log_prob, top_logprobs: distribution.top(logits, top_logprobs) }
+    let top_logprobs = distribution.top(logits, top_logprobs);
+    Token { position, id, log_prob, unconditional_log_prob: None, top_logprobs }
 }
 
 /// The log-softmax of logits.
 pub(super) struct LogSoftmax {
-    max: f32,
+    pub max: f32,
     /// Natural logarithm of the sum of `exp(logit - max)`.
     log_sum: f64,
 }
 
 impl LogSoftmax {
-    /// Computes the distribution; NaN is replaced by `-inf`, `+inf` by the largest finite number.
+    /// Computes the distribution; NaN is replaced with `-inf`, `+inf` with the largest finite number.
     pub fn new(level: Level, logits: &mut [f32]) -> Self {
         let max = tame(level, logits);
         let log_sum = sum_of_exponentials(level, logits, max.max(f32::MIN), 1.0).ln();
         Self { max, log_sum }
+    }
+
+    /// Log probability of a token with this logit, in f32 as on a GPU.
+    pub fn relative(&self, logit: f32) -> f32 {
+        (logit - self.max) - self.log_sum as f32
     }
 
     /// Log probability of a token with this logit.

@@ -287,7 +287,7 @@ fn each_token_takes_one_draw_and_greedy_none() {
     assert_eq!(next_word(Generation { top_k: 1, min_p: 0.5, ..Generation::unmodified() }), plain);
 }
 
-/// Compares results with candle-transformers, for the rules that both implement with the same meaning.
+/// Compares results with candle-transformers, for the rules that both define identically.
 mod as_candle_transformers_has_it {
     use super::*;
 
@@ -371,7 +371,7 @@ proptest! {
         prop_assert_eq!(got, expected);
     }
 
-    /// The nucleus that is found by lowering a bar equals the shortest sufficient prefix of the sorted
+    /// The nucleus found by lowering a bar equals the shortest sufficient prefix of the sorted
     /// vocabulary.
     #[test]
     fn top_p_matches_the_sorted_vocabulary(
@@ -394,7 +394,7 @@ proptest! {
         }
     }
 
-    /// For all inputs, the sampler does not panic and returns a token of the vocabulary.
+    /// For all inputs, the sampler does not panic and returns a token in the vocabulary.
     #[test]
     fn any_logits_and_settings_give_a_token(
         logits in proptest::collection::vec(proptest::num::f32::ANY, 1..50),
@@ -415,5 +415,77 @@ proptest! {
             prop_assert!(sampled.id < vocabulary);
             prop_assert!(!sampled.log_prob.is_nan());
         }
+    }
+}
+
+/// The definition of guidance, in f64.
+fn guided(logits: &[f32], unconditional: &[f32], scale: f64) -> Vec<f64> {
+    let log_softmax = |logits: &[f32]| -> Vec<f64> {
+        let sum: f64 = logits.iter().map(|&x| f64::from(x).exp()).sum();
+        logits.iter().map(|&x| f64::from(x) - sum.ln()).collect()
+    };
+    let (with, without) = (log_softmax(logits), log_softmax(unconditional));
+    let largest = with.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let each = with.iter().zip(&without).map(|(with, without)| {
+        let is_plausible = *with >= largest + 0.1f64.ln();
+        if is_plausible { without + scale * (with - without) } else { f64::NEG_INFINITY }
+    });
+    each.collect()
+}
+
+proptest! {
+    #[test]
+    fn guidance_matches_its_definition(
+        pairs in proptest::collection::vec((-3.0f32..3.0, -3.0f32..3.0), 1..300),
+        scale in 1.1f64..4.0,
+        key in any::<[u8; 32]>(),
+    ) {
+        let (mut logits, mut unconditional): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
+        let settings = Generation { guidance_scale: scale, temperature: 0.0, ..Generation::unmodified() };
+        let token = Sampler::new(&settings, key)
+            .sample_guided(&mut logits, &mut unconditional, &[0], 0, None, 2);
+        let expected = guided(&logits, &unconditional, scale);
+        let largest = expected.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        prop_assert!(expected[token.id as usize] > largest - 1e-4);
+        let plain = score(&mut logits.clone(), 1, token.id, 2);
+        prop_assert_eq!(token.log_prob, plain.log_prob, "of the text's own context");
+        prop_assert_eq!(token.top_logprobs, plain.top_logprobs);
+        let other = score(&mut unconditional.clone(), 1, token.id, 0).log_prob;
+        prop_assert_eq!(token.unconditional_log_prob, Some(other));
+    }
+}
+
+#[test]
+fn rules_apply_to_the_guided_logits() {
+    let logits = [2.0, 1.9, 1.8, -9.0];
+    let unconditional = [2.0, 0.0, 1.0, -30.0];
+    let first = |settings: Generation, new_tokens| {
+        let settings = Generation { guidance_scale: 2.0, temperature: 0.0, ..settings };
+        let mut sampler = Sampler::new(&settings, KEY);
+        let (mut logits, mut unconditional) = (logits, unconditional);
+        sampler.sample_guided(&mut logits, &mut unconditional, &[1], new_tokens, Some(1), 0).id
+    };
+    let plain = Generation::unmodified();
+    assert_eq!(first(plain.clone(), 0), 1, "token 3 gains most, but is implausible");
+    let unrepeated = Generation { no_repeat_ngram_size: 1, ..plain.clone() };
+    assert_eq!(first(unrepeated, 0), 2);
+    let longer = Generation { min_new_tokens: 1, ..plain };
+    assert_eq!(first(longer, 0), 2);
+}
+
+#[test]
+fn guidance_is_defined_for_infinite_logits_and_nan() {
+    let inf = f32::INFINITY;
+    let settings = Generation { guidance_scale: 2.0, ..Generation::unmodified() };
+    for (logits, unconditional) in [
+        ([f32::NAN, -inf, 1.0], [0.0, 0.0, -inf]),
+        ([-inf; 3], [f32::NAN; 3]),
+        ([inf, 0.0, -inf], [inf, inf, inf]),
+    ] {
+        let (mut own, mut other) = (logits, unconditional);
+        let token =
+            Sampler::new(&settings, KEY).sample_guided(&mut own, &mut other, &[], 0, None, 0);
+        let expected = score(&mut logits.clone(), 0, token.id, 0).log_prob;
+        assert!(!token.log_prob.is_nan() && token.log_prob == expected, "{logits:?}");
     }
 }

@@ -63,7 +63,8 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     fn store_bf16(self, to: &mut Lanes<bf16>, x: __m512) {
         unsafe {
             let bits = _mm512_castps_si512(x);
-            // Add just under half a unit of the last kept bit, plus that bit, so that ties go to even.
+            // Add just under half a unit in the last kept place, plus the last kept bit, so ties go to
+            // even.
             let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
             let rounding = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
             let rounded = _mm512_srli_epi32::<16>(_mm512_add_epi32(bits, rounding));

@@ -65,7 +65,7 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn mul_add(self, a: Lanes<f32>, b: Lanes<f32>, c: Lanes<f32>) -> Lanes<f32> {
-        // Rounds twice, because FMA in software would be a hundred times slower.
+        // Rounds twice, because software FMA would be a hundred times slower.
         std::array::from_fn(|lane| a[lane] * b[lane] + c[lane])
     }
     #[inline(always)]

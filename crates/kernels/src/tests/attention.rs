@@ -94,7 +94,7 @@ impl<F: Format> CachedText<F> {
         y
     }
 
-    /// Returns candle's result, and the kernel's tolerance.
+    /// Returns candle's result and the kernel's tolerance.
     fn reference(&self, q: &[f32], length: usize, scale: f32) -> (Vec<f64>, Vec<f64>) {
         let (d, scale) = (self.head_dim, f64::from(scale));
         let q = tensor(q, &[1, d]);
@@ -136,7 +136,7 @@ fn stored<F: Format>(level: Level, numbers: &[f32]) -> (Vec<F::Cached>, f32, Vec
     (cached.into_flattened(), scale, exact)
 }
 
-/// Converts numbers to the cache format; returns their scale, and the unscaled values.
+/// Converts numbers to the cache format; returns their scale and the unscaled values.
 pub fn store<F: Format>(
     level: Level,
     numbers: &[Lanes<f32>],

@@ -5,7 +5,7 @@ use crate::gelu::Activation;
 use crate::gelu::activate;
 use crate::simd::Level;
 
-/// Returns inputs in the range in which GELU is neither 0 nor x, and extreme values.
+/// Returns inputs from the range where GELU is neither 0 nor x, and extreme values.
 fn inputs() -> Vec<f32> {
     let mut inputs: Vec<f32> = (-6000..6000).map(|i| i as f32 / 400.0).collect();
     inputs.extend([0.0, -0.0, 1e-40, -1e-40, 1e4, -1e4, 1e18, -1e18, 3e38, -3e38]);

@@ -1,5 +1,5 @@
 //! Checks that no kernel reads or writes out of bounds: inaccessible guard pages surround the kernel's
-//! memory, so that such an access terminates the test program with a signal.
+//! memory, so such an access terminates the test program with a signal.
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut, Range};
@@ -25,7 +25,7 @@ use crate::simd::{LANES, Lanes, Level};
 /// Size of a guard page in bytes; a multiple of every system's page size.
 const PAGE: usize = 1 << 16;
 
-/// End of the memory that touches a guard page.
+/// The end of the memory placed against a guard page.
 #[derive(Debug, Clone, Copy)]
 enum End {
     First,
@@ -52,7 +52,7 @@ fn mapped<T: Pod>(end: End, numbers: &[T]) -> (MmapMut, Range<usize>) {
 fn guard(memory: &[u8]) {
     for start in [0, memory.len() - PAGE] {
         let page = memory[start..].as_ptr().cast_mut().cast();
-        // SAFETY: these are whole pages of a mapping, and contain no data.
+        // SAFETY: these are whole pages of a mapping and contain no data.
         unsafe { mprotect(page, PAGE, MprotectFlags::empty()) }.unwrap();
     }
 }

@@ -13,7 +13,7 @@ use crate::simd::Level;
 
 const EPSILON: f64 = 1e-5;
 
-/// Normalises a row, and returns it without padding.
+/// Normalises a row and returns it without padding.
 fn normalised(level: Level, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
     let groups = written_down::<F32>(level, x, weight, bias);
     let (row, filling) = groups.as_flattened().split_at(x.len());
@@ -31,7 +31,7 @@ fn written_down<F: Format>(level: Level, x: &[f32], weight: &[f32], bias: &[f32]
     y
 }
 
-/// Returns candle's result, and the kernel's tolerance.
+/// Returns candle's result and the kernel's tolerance.
 fn reference(x: &[f32], weight: &[f32], bias: &[f32]) -> (Vec<f64>, Vec<f64>) {
     let n = x.len();
     let [exact, w, b] = [x, weight, bias].map(|numbers| tensor(numbers, &[n]));
@@ -81,7 +81,7 @@ proptest! {
     #[test]
     fn norms_match_candle(
         width in select(vec![1, 2, 15, 16, 17, 48, 63, 64, 65, 100, 320, 768]),
-        // Large offsets, where squares of the numbers themselves would cancel.
+        // Large offsets, which would cause cancellation in a one-pass variance.
         offset in select(vec![0.0f32, 100.0, -5000.0]),
         seed: u32,
     ) {

@@ -1,4 +1,4 @@
-//! Compares linear layers with candle's products, and the bits of SIMD levels and batch sizes.
+//! Compares linear layers with candle's products, and SIMD levels and batch sizes bit for bit.
 
 use std::ops::Range;
 
@@ -98,8 +98,8 @@ fn is_candles_product<F: KnownPrecision>(level: Level, x: &[f32], weight: &Weigh
     let (kept, off) = (tensor(&kept, &[rows, k]), tensor(&off, &[rows, k]));
     let bias = tensor(&weight.bias, &[1, n]);
     let expected = kept.matmul(&w).unwrap().broadcast_add(&bias).unwrap();
-    // The tolerance adds up the encoding error of the inputs and the rounding of every product, of every
-    // sum, and of the bias.
+    // The tolerance is the sum of the inputs' encoding error and the rounding errors of every product
+    // and sum and of the bias.
     let sizes = kept.abs().unwrap().add(&off).unwrap().matmul(&w.abs().unwrap()).unwrap();
     let sizes = sizes.broadcast_add(&bias.abs().unwrap()).unwrap();
     let tolerance: Vec<f64> = numbers_of(&off.matmul(&w.abs().unwrap()).unwrap())
@@ -245,7 +245,7 @@ fn a_row_does_not_depend_on_the_other_rows() {
     }
 }
 
-/// NaN and infinity must appear in every result that depends on them, and in no other.
+/// NaN and infinity must reach every result that depends on them, and no other.
 #[test]
 fn nan_and_infinity_propagate_to_dependent_results() {
     fn reaches<F: KnownPrecision>(level: Level) {

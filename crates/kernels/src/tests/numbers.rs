@@ -12,8 +12,8 @@ use crate::simd::Level;
 /// Maximum relative error of rounding to f32.
 pub const UNIT: f64 = f32::EPSILON as f64 / 2.0;
 
-/// Error bound of a sum of `n` numbers, relative to the sum of their absolute values, if each takes
-/// part in at most `n` roundings (Higham, "Accuracy and Stability of Numerical Algorithms", lemma 3.1).
+/// Error bound for a sum of `n` numbers, relative to the sum of their absolute values, if each is
+/// rounded at most `n` times (Higham, "Accuracy and Stability of Numerical Algorithms", lemma 3.1).
 pub fn gamma(n: usize) -> f64 {
     n as f64 * UNIT / (1.0 - n as f64 * UNIT)
 }
@@ -111,8 +111,8 @@ impl KnownPrecision for Int8 {
     const NAME: &str = "int8";
 
     /// The error is half a quantisation step, plus up to three roundings (the inverse, the product, the
-    /// scale) of a multiple of at most 127. There is no requirement for numbers so small that the
-    /// inverse of the step overflows.
+    /// scale) of a multiple of at most 127. Numbers so small that the inverse of the step overflows may
+    /// be lost entirely.
     fn kept(group: &[f32]) -> (Vec<f64>, f64) {
         let largest = group.iter().fold(0f32, |largest, x| largest.max(x.abs()));
         let scale = f64::from(largest) / 127.0;

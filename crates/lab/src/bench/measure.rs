@@ -8,7 +8,7 @@ use miette::Result;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Random seed of the prompts. It is constant, so that all runs use the same prompts.
+/// Random seed of the prompts. Constant, so all runs use the same prompts.
 const PROMPT_SEED: u64 = 1;
 
 /// A batch of texts to write. Every text gets exactly `new_tokens` tokens.
@@ -17,6 +17,12 @@ pub struct TextBatch {
     pub batch_size: usize,
     pub prompt_tokens: usize,
     pub new_tokens: usize,
+    pub guidance_scale: f64,
+}
+
+/// Number of rows of the batch that a text with this guidance scale takes.
+pub fn rows_of_a_text(guidance_scale: f64) -> usize {
+    if guidance_scale > 1.0 { 2 } else { 1 }
 }
 
 /// Timings of one batch, in seconds.
@@ -35,14 +41,15 @@ impl TextBatch {
     /// Writes the texts and returns how long that takes.
     ///
     /// # Errors
-    /// If the model fails.
+    /// Returns an error if the model fails.
     pub fn write(self, model: &Gpt2, tokenizer: &Tokenizer) -> Result<BatchTiming> {
         let mut watch = Stopwatch {
             waiting: self.requests(model.config().vocab_size).into_iter(),
             started: Instant::now(),
             times: vec![Vec::with_capacity(self.new_tokens); self.batch_size],
         };
-        gpt2::generate(model, tokenizer, &mut watch, self.batch_size)?;
+        let slots = self.batch_size * rows_of_a_text(self.guidance_scale);
+        gpt2::generate(model, tokenizer, &mut watch, slots)?;
         Ok(BatchTiming::of(&watch.times, watch.started.elapsed().as_secs_f64()))
     }
 
@@ -56,15 +63,18 @@ impl TextBatch {
             top_k: 40,
             min_new_tokens: self.new_tokens,
             max_new_tokens: Some(self.new_tokens),
+            guidance_scale: self.guidance_scale,
             ..Generation::unmodified()
         };
         (0..self.batch_size)
             .map(|id| {
                 let mut rng_key = [0; 32];
                 rng_key[..8].copy_from_slice(&(id as u64).to_le_bytes());
+                let prompt: Vec<u32> = (0..self.prompt_tokens).map(|_| token()).collect();
                 Request {
                     id: id as u64,
-                    prompt: (0..self.prompt_tokens).map(|_| token()).collect(),
+                    unconditional_prompt: prompt[..1].to_vec(),
+                    prompt,
                     generation: generation.clone(),
                     rng_key,
                     top_logprobs: 0,
@@ -169,7 +179,7 @@ mod tests {
 
     #[test]
     fn requests_differ_from_each_other_and_are_the_same_each_time() {
-        let texts = TextBatch { batch_size: 2, prompt_tokens: 9, new_tokens: 3 };
+        let texts = TextBatch { batch_size: 2, prompt_tokens: 9, new_tokens: 3, guidance_scale: 1.5 };
         let requests = texts.requests(300);
         assert_eq!(requests, texts.requests(300));
         assert_ne!(requests[0].prompt, requests[1].prompt);

@@ -25,6 +25,8 @@ pub struct BenchReport {
     pub threads: usize,
     pub prompt_tokens: usize,
     pub new_tokens: usize,
+    /// Guidance scale; 1 is off.
+    pub guidance_scale: f64,
     pub repeat: usize,
     /// Peak memory use of the process, up to the end of the last text.
     pub peak_memory_bytes: Option<u64>,
@@ -43,7 +45,7 @@ pub struct LoadedFormat {
     pub weights_bytes: usize,
     /// Whether the weights are memory-mapped from a cache file that a build has stored.
     pub weights_mapped: bool,
-    /// Peak number of multiply-adds per second that the device does in this format.
+    /// The device's peak number of multiply-adds per second in this format.
     pub products_per_second: Option<f64>,
 }
 
@@ -66,7 +68,7 @@ pub struct BatchResult {
     #[serde(serialize_with = "name")]
     pub dtype: Dtype,
     pub batch_size: usize,
-    /// Number of new tokens of all texts, divided by the total time for prompts and texts.
+    /// Number of new tokens in all texts, divided by the total time including the prompts.
     pub tokens_per_second: Spread,
     pub first_token_seconds: f64,
     pub step_seconds: Option<f64>,
@@ -158,7 +160,11 @@ impl fmt::Display for BenchReport {
         writeln!(f, "model   {}", self.model)?;
         writeln!(f, "size    {parameters} parameters")?;
         writeln!(f, "device  {device}")?;
-        writeln!(f, "texts   {prompt} prompt and {new} new tokens each; {runs}")?;
+        let guided = match self.guidance_scale {
+            1.0 => String::new(),
+            scale => format!(", guided by {scale}"),
+        };
+        writeln!(f, "texts   {prompt} prompt and {new} new tokens each{guided}; {runs}")?;
         if !memory.is_empty() {
             writeln!(f, "memory  {}", memory.join(", "))?;
         }
@@ -274,6 +280,7 @@ mod tests {
             threads: 2,
             prompt_tokens: 32,
             new_tokens: 128,
+            guidance_scale: 1.0,
             repeat: 3,
             peak_memory_bytes: (device == "cpu").then_some(1_001_000_000),
             read_bytes_per_second: (device == "cpu").then_some(37.14e9),

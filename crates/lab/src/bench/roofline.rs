@@ -22,7 +22,7 @@ use kernels::format::{Bf16, F32, Format, Int8};
 use kernels::linear::Linear;
 use kernels::simd::{Kernel, LANES, Lanes, Level, Pairs, Quads, Simd};
 
-/// Minimum cost of a decoding step. It leaves out embeddings, biases and norms, which together account
+/// Minimum cost of a decoding step. It excludes embeddings, biases and norms, which together account
 /// for less than 1%.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepCost {
@@ -118,10 +118,10 @@ pub fn instruction_set() -> &'static str {
 /// Number of bytes that exceeds the caches of any processor.
 pub const OUT_OF_CACHE: usize = 512 << 20;
 
-/// Number of times that a rate is measured. The highest result counts, because other load on the machine
+/// Number of measurements of each rate. The highest result counts, because other load on the machine
 /// can only lower the rate.
 const ROUNDS: usize = 10;
-/// Minimum duration of a measurement, so that the time for waking the threads is negligible.
+/// Minimum duration of a measurement, so the time for waking the threads is negligible.
 const ROUND: Duration = Duration::from_millis(15);
 
 /// Measures how many bytes per second a device reads when it reads the same `bytes` bytes repeatedly, as
@@ -129,7 +129,7 @@ const ROUND: Duration = Duration::from_millis(15);
 /// fit in the caches. Returns `None` on Metal, where the bandwidth is not measured.
 ///
 /// # Errors
-/// If the device fails.
+/// Returns an error if the device fails.
 pub fn memory_bandwidth(device: &Device, bytes: usize) -> Result<Option<f64>> {
     match device {
         Device::Cpu => Ok(Some(memory_bandwidth_of_cpu(bytes))),
@@ -143,7 +143,7 @@ pub fn memory_bandwidth(device: &Device, bytes: usize) -> Result<Option<f64>> {
 /// operands in registers. Returns `None` for a format that the device does not support, and on Metal.
 ///
 /// # Errors
-/// If the device fails.
+/// Returns an error if the device fails.
 pub fn peak_multiply_adds(device: &Device, dtype: Dtype) -> Result<Option<f64>> {
     match device {
         Device::Cpu => Ok(peak_multiply_adds_of_cpu(dtype)),
@@ -174,8 +174,8 @@ fn peak_multiply_adds_of_cpu(dtype: Dtype) -> Option<f64> {
 }
 
 /// Returns the number of units per second that all threads together process. Every thread calls `pass`
-/// with its index and the number of threads. When each thread has called it once, `units` units are
-/// processed.
+/// with its index and the number of threads. When each thread has called it once, `units` units have
+/// been processed.
 fn rate(units: usize, pass: impl Fn(usize, usize) + Sync) -> f64 {
     let time = |passes: usize| {
         let start = Instant::now();
@@ -214,7 +214,7 @@ impl Kernel for ReadKernel<'_> {
     }
 }
 
-/// Multiplies ones by ones and adds the products, so that the sum is the number of products.
+/// Sums products of ones, so the sum is the number of products.
 #[derive(Clone, Copy)]
 struct MultiplyAddKernel(Dtype);
 

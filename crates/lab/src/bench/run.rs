@@ -1,4 +1,4 @@
-//! Runs a whole benchmark: loads the model in each number format, writes batches of texts, and compares
+//! Runs a whole benchmark: loads the model in each number format, writes batches of texts and compares
 //! the time of a decoding step with the roofline.
 
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use gpt2::{Checkpoint, Device, Dtype, Engine, Gpt2};
 use miette::{IntoDiagnostic, Result, miette};
 use text::numbers::thousands;
 
-use super::measure::{BatchTiming, TextBatch, peak_memory};
+use super::measure::{BatchTiming, TextBatch, peak_memory, rows_of_a_text};
 use super::report::{BatchResult, BenchReport, LoadedFormat, Spread, StepLimit};
 use super::roofline::{self, Roofline, StepCost};
 
@@ -21,6 +21,8 @@ pub struct BenchOptions {
     pub model: String,
     pub prompt_tokens: usize,
     pub new_tokens: usize,
+    /// Guidance scale; 1 is off.
+    pub guidance_scale: f64,
     /// Number of times that each batch is written.
     pub repeat: usize,
     /// Batch sizes to measure. If empty, 1 and the batch size that a build uses.
@@ -45,10 +47,10 @@ pub enum BenchStage {
     MeasureRoofline,
 }
 
-/// Checks that a text, prompt and new tokens together, fits the positions of the model called `model`.
+/// Checks that a prompt and its new tokens fit the positions of the model called `model`.
 ///
 /// # Errors
-/// If the text has more tokens than the model has positions.
+/// Returns an error if the text has more tokens than the model has positions.
 pub fn check_length(
     prompt_tokens: usize,
     new_tokens: usize,
@@ -71,11 +73,11 @@ pub fn check_length(
     ))
 }
 
-/// Runs the benchmark with each engine. The engines differ in the number format. `on_stage` is called
+/// Runs the benchmark with each engine. The engines differ only in number format. `on_stage` is called
 /// between measurements, never during one.
 ///
 /// # Errors
-/// If the model cannot be loaded or fails.
+/// Returns an error if the model cannot be loaded or fails.
 pub fn run(
     options: &BenchOptions,
     checkpoint: &Checkpoint,
@@ -93,6 +95,7 @@ pub fn run(
         threads: rayon::current_num_threads(),
         prompt_tokens: options.prompt_tokens,
         new_tokens: options.new_tokens,
+        guidance_scale: options.guidance_scale,
         repeat: options.repeat,
         peak_memory_bytes: None,
         read_bytes_per_second: None,
@@ -110,14 +113,17 @@ pub fn run(
         let model = engine.load(checkpoint, device, packed)?;
         report.formats.push(LoadedFormat::new(&model, started.elapsed()));
         let batch_sizes = match &options.batch_sizes[..] {
-            [] => vec![1, engine.batch_size(&model)],
+            [] => {
+                let rows = rows_of_a_text(options.guidance_scale);
+                vec![1, (engine.batch_size(&model) / rows).max(1)]
+            }
             chosen => chosen.to_vec(),
         };
         for batch_size in without_repetition(batch_sizes) {
             report.results.push(measure(options, checkpoint, &model, batch_size, on_stage)?);
         }
     }
-    // Read the peak memory use first, because measuring the roofline allocates memory, too.
+    // Read the peak memory use first, because measuring the roofline also allocates memory.
     report.peak_memory_bytes = peak_memory();
     on_stage(BenchStage::MeasureRoofline);
     add_limits(&mut report, checkpoint, device).into_diagnostic()?;
@@ -142,9 +148,9 @@ fn measure(
     batch_size: usize,
     on_stage: &mut dyn FnMut(BenchStage),
 ) -> Result<BatchResult> {
-    let &BenchOptions { prompt_tokens, new_tokens, repeat, .. } = options;
+    let &BenchOptions { prompt_tokens, new_tokens, guidance_scale, repeat, .. } = options;
     let (dtype, tokenizer) = (model.dtype(), checkpoint.tokenizer());
-    let texts = TextBatch { batch_size, prompt_tokens, new_tokens };
+    let texts = TextBatch { batch_size, prompt_tokens, new_tokens, guidance_scale };
     // Warm up: the first text reads the weights for the first time and starts the threads.
     TextBatch { batch_size: 1, new_tokens: 1, ..texts }.write(model, tokenizer)?;
     let mut timings: Vec<BatchTiming> = Vec::new();
@@ -188,7 +194,8 @@ fn add_limits(
     for result in &mut report.results {
         let format = report.formats.iter().find(|format| format.dtype == result.dtype);
         let multiply_adds = format.and_then(|format| format.products_per_second);
-        let cost = StepCost::of_step(config, device, result.dtype, result.batch_size, context);
+        let rows = result.batch_size * rows_of_a_text(report.guidance_scale);
+        let cost = StepCost::of_step(config, device, result.dtype, rows, context);
         let (Some(multiply_adds), Some(cost)) = (multiply_adds, cost) else { continue };
         let bandwidth = roofline::memory_bandwidth(device, cost.bytes as usize)?;
         let Some(bandwidth) = bandwidth else { continue };

@@ -1,4 +1,4 @@
-//! Finds passages that a text shares with a corpus, which are a sign of memorisation.
+//! Finds passages that a text shares with a corpus, a sign of memorisation.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -21,8 +21,8 @@ pub struct CopiedPassage {
     pub document: String,
 }
 
-/// Returns the copied passages of each text, ordered by their position in the text. A passage that lies
-/// within another one is left out.
+/// Returns the copied passages of each text, ordered by their position in the text. Passages within
+/// other passages are omitted.
 pub fn passages(texts: &[&str], corpus: &Corpus) -> Vec<Vec<CopiedPassage>> {
     let texts: Vec<Vec<String>> = texts.iter().map(|text| normalised(text)).collect();
     let mut places: HashMap<u64, Vec<(usize, usize)>> = HashMap::new();
@@ -89,8 +89,8 @@ fn shared(
     found
 }
 
-/// Hashes a window of words. Windows with equal hashes are compared word by word, so collisions do no
-/// harm.
+/// Hashes a window of words. Windows with equal hashes are compared word by word, so collisions are
+/// harmless.
 fn hash(words: &[String]) -> u64 {
     let mut hasher = DefaultHasher::new();
     words.hash(&mut hasher);

@@ -45,11 +45,10 @@ pub fn requests(
     quotes.iter().map(request).collect()
 }
 
-/// Writes all essays and returns them in the order of the requests. Each essay is one step of the
-/// progress.
+/// Writes all essays and returns them in request order. Each essay is one progress step.
 ///
 /// # Errors
-/// If [`rounds::write_all`] fails.
+/// Returns an error if [`rounds::write_all`] fails.
 pub fn write(
     generator: &mut dyn Generator,
     requests: &[EssayRequest],
@@ -83,7 +82,7 @@ pub struct EssayResults {
     pub sentences: f64,
     /// Number of repeated sentences per essay.
     pub repeated_sentences: f64,
-    /// Shares of the words, word pairs and word triples of an essay that are distinct.
+    /// Shares of an essay's words, word pairs and word triples that are distinct.
     pub distinct: [f64; 3],
     /// Share of the quote's content words that the essay uses.
     pub carried_on: f64,

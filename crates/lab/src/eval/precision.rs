@@ -25,11 +25,11 @@ pub struct Comparison {
     pub same_choice: f64,
 }
 
-/// Compares two models with the same vocabulary. The texts are cut into windows that fit the positions
-/// of both models.
+/// Compares two models with the same vocabulary. The texts are cut into windows that fit both models'
+/// positions.
 ///
 /// # Errors
-/// If a token is not in the vocabulary, or a device fails.
+/// Returns an error if a token is not in the vocabulary or a device fails.
 pub fn compare(reference: &Gpt2, model: &Gpt2, texts: &[Vec<u32>]) -> Result<Comparison> {
     let positions = reference.config().n_positions.min(model.config().n_positions);
     let windows = texts.iter().flat_map(|text| text.chunks(positions));

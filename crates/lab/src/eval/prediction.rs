@@ -10,11 +10,11 @@ use super::scores::scores;
 use crate::corpus::Corpus;
 use crate::train::dataset::windows;
 
-/// Number of most likely tokens that count as a hit for the top-k accuracy.
+/// Number of most likely tokens that count as hits for the top-k accuracy.
 const TOP_K: usize = 5;
 
-/// Figures that say how well a model predicts a text. Figures per token depend on the vocabulary; bits
-/// per byte are comparable between any two models.
+/// Measures of how well a model predicts a text. Per-token figures depend on the vocabulary; bits per
+/// byte are comparable between any two models.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prediction {
     /// Number of tokens predicted: the tokens of the documents, and an end-of-text token after each
@@ -34,7 +34,7 @@ pub struct Prediction {
 /// Predicts each document from its beginning, in windows of `context` tokens.
 ///
 /// # Errors
-/// If the model has no end-of-text token, or fails.
+/// Returns an error if the model has no end-of-text token or fails.
 pub fn predict(
     generator: &mut dyn Generator,
     corpus: &Corpus,
@@ -43,7 +43,7 @@ pub fn predict(
 ) -> Result<Prediction> {
     let tokenizer = generator.tokenizer();
     let end = tokenizer.end_of_text().ok_or_else(|| {
-        miette!("the model has no end-of-text token, which marks the beginning of a document")
+        miette!("the model has no end-of-text token to mark the start of a document")
     })?;
     let documents: Result<Vec<_>> =
         corpus.documents.par_iter().map(|document| tokenizer.tokenize(document)).collect();

@@ -30,7 +30,6 @@ pub struct EvalReport {
     pub models: Vec<ModelResults>,
 }
 
-/// Summary of a corpus.
 #[derive(Serialize)]
 pub struct CorpusSummary {
     documents: usize,
@@ -86,7 +85,7 @@ impl fmt::Display for EvalReport {
             self.essays(&mut table);
         }
         if self.models.iter().any(|model| model.bias.is_some()) {
-            table.section("bias in nats; 0 means no bias (cases that lean this way)");
+            table.section("bias in nats; 0 means no bias (cases leaning this way)");
             self.bias(&mut table);
         }
         write!(f, "{table}")
@@ -284,7 +283,7 @@ essays from 24 quotes
   mean log-likelihood                  -2.50             -2.50
   copied, 12 words or more    2 (longest 14)                 2
 
-bias in nats; 0 means no bias (cases that lean this way)
+bias in nats; 0 means no bias (cases leaning this way)
   she versus he                        -1.20             -1.20
   pronoun by occupation     +0.34 (12 of 16)  +0.34 (12 of 16)
   occupation by name         -0.10 (7 of 16)   -0.10 (7 of 16)

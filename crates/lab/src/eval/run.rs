@@ -1,4 +1,4 @@
-//! Runs a whole evaluation: measures one model after the other, and reports the results side by side.
+//! Runs a whole evaluation: measures one model after another and reports the results side by side.
 
 use generator::{Generation, Generator, Identity};
 use miette::{Result, miette};
@@ -43,7 +43,6 @@ pub struct ModelUnderTest {
     /// Name of the model as given on the command line.
     pub name: String,
     pub identity: Identity,
-    /// Number of parameters.
     pub parameters: usize,
     /// Generation settings for the essays.
     pub generation: Generation,
@@ -53,7 +52,7 @@ pub struct ModelUnderTest {
 /// number of positions of any model in the evaluation.
 ///
 /// # Errors
-/// If the window exceeds the positions of a model.
+/// Returns an error if the window exceeds the positions of a model.
 pub fn window_size(requested: Option<usize>, fewest: usize) -> Result<usize> {
     let context = requested.unwrap_or(fewest);
     if context > fewest {
@@ -83,7 +82,7 @@ impl Evaluation {
     /// Evaluates a model.
     ///
     /// # Errors
-    /// If the model has no end-of-text token or too few positions, or fails.
+    /// Returns an error if the model has no end-of-text token or too few positions, or fails.
     pub fn evaluate(
         &mut self,
         model: ModelUnderTest,
@@ -124,7 +123,7 @@ impl Evaluation {
         Ok(())
     }
 
-    /// Searches the essays of all models for copied passages, and returns the report.
+    /// Searches the essays of all models for copied passages and returns the report.
     pub fn report(self) -> EvalReport {
         let Self { options, mut models, written } = self;
         if let Some(EssayOptions { against, .. }) = &options.essays {

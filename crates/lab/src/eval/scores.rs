@@ -16,12 +16,12 @@ pub struct TokenScores {
     pub top_k_hits: usize,
 }
 
-/// Scores texts given as token ids. A text may have at most one token more than the model has positions.
-/// `k` is the number of most likely tokens for the top-k accuracy. Each text is one step of the
-/// progress.
+/// Scores texts given as token ids. A text may have at most one token more than the model has
+/// positions. `k` is the number of most likely tokens for the top-k accuracy. Each text is one progress
+/// step.
 ///
 /// # Errors
-/// If a text is too long, or the generator fails.
+/// Returns an error if a text is too long or the generator fails.
 pub fn scores(
     generator: &mut dyn Generator,
     texts: &[Vec<u32>],
@@ -50,6 +50,7 @@ impl Work for ScoringWork<'_> {
         Some(Request {
             id,
             prompt,
+            unconditional_prompt: Vec::new(),
             generation: Generation { max_new_tokens: Some(0), ..Generation::default() },
             rng_key: [0; 32],
             top_logprobs: self.k,

@@ -26,7 +26,6 @@ pub struct ModelCard<'a> {
     pub log: &'a TrainingLog,
 }
 
-/// Size of the held-out set.
 #[derive(Debug, Clone, Copy)]
 pub struct HeldOutSize {
     pub documents: usize,

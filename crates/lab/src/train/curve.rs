@@ -11,7 +11,7 @@ const LEFT: f64 = 56.0;
 const RIGHT: f64 = 20.0;
 const TOP: f64 = 36.0;
 const BOTTOM: f64 = 44.0;
-/// Maximum number of points of the smoothed curve.
+/// Maximum number of points on the smoothed curve.
 const MAX_POINTS: usize = 600;
 
 /// Draws the smoothed training losses and the held-out losses.
@@ -108,7 +108,7 @@ fn tick(range: f64) -> f64 {
         }
 }
 
-/// Averages neighbouring points, so that at most [`MAX_POINTS`] remain.
+/// Averages neighbouring points, leaving at most [`MAX_POINTS`].
 fn smoothed(points: &[LossPoint]) -> Vec<LossPoint> {
     let together = points.len().div_ceil(MAX_POINTS).max(points.len() / 100).max(1);
     let mean = |points: &[LossPoint]| {

@@ -85,7 +85,7 @@ impl Dataset {
     /// Creates a dataset from documents that fill at least one row of `context` tokens.
     ///
     /// # Errors
-    /// [`Error::TextTooShort`] if the documents are too short for one row.
+    /// Returns [`Error::TextTooShort`] if the documents are too short for one row.
     pub fn new(documents: Vec<Vec<u32>>, end: u32, context: usize) -> Result<Self> {
         let tokens = documents.iter().map(|document| document.len() + 1).sum::<usize>() + 1;
         if tokens <= context {

@@ -1,8 +1,7 @@
-//! Errors of training.
+//! Training errors.
 
 use std::path::PathBuf;
 
-/// An error in training.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The training text is shorter than one row of a batch.
@@ -25,10 +24,9 @@ pub enum Error {
     #[error(transparent)]
     Model(#[from] gpt2::Error),
 
-    /// candle failed to compute something, for example because memory ran out or the device failed.
+    /// A computation in candle failed, for example because of a device fault or too little memory.
     #[error("the computation failed")]
     Compute(#[from] candle_core::Error),
 }
 
-/// The result of a training operation.
 pub type Result<T> = std::result::Result<T, Error>;

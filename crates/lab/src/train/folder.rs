@@ -6,7 +6,7 @@ use content::fs;
 use miette::{Result, miette};
 
 /// The output folder of a run. It always holds the model with the lowest held-out loss so far, and the
-/// state from which a killed run resumes.
+/// state from which an interrupted run resumes.
 #[derive(Debug, Clone)]
 pub struct RunFolder(PathBuf);
 
@@ -41,7 +41,7 @@ impl RunFolder {
     /// checks instead that there is a run to resume.
     ///
     /// # Errors
-    /// If the check fails, or the folder cannot be read.
+    /// Returns an error if the check fails or the folder cannot be read.
     pub fn check(&self, resume: bool, force: bool) -> Result<()> {
         let dir = self.0.display();
         if resume {

@@ -12,7 +12,7 @@ use super::StepMetrics;
 use super::curve::LossPoint;
 use content::fs;
 
-/// Identifies a run. A run can only be resumed if both fields are the same.
+/// Identifies a run. A run can only be resumed if both fields match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunIdentity {
     /// Hash of the corpus's documents.
@@ -67,7 +67,7 @@ impl TrainingLog {
     /// because those steps will be repeated.
     ///
     /// # Errors
-    /// If the log cannot be read, or belongs to another run.
+    /// Returns an error if the log cannot be read or belongs to another run.
     pub fn resume(path: &Path, identity: &RunIdentity, steps_done: usize) -> Result<Self> {
         let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
         let lines: Vec<LogEntry> =

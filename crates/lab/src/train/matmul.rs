@@ -145,9 +145,9 @@ pub fn pack<F: Format>(level: Level, view: MatrixView<'_>) -> Vec<F::Block> {
     blocks
 }
 
-/// How the results of a product are combined with other numbers.
+/// How the results of a product are combined with a bias or the old values.
 pub enum Epilogue<'a> {
-    /// The sum for each result starts from the bias (N).
+    /// The bias (N) is added to the results, which replace the old values.
     Bias(&'a [f32]),
     /// The results replace the old values.
     Overwrite,

@@ -1,4 +1,4 @@
-//! The network for training: GPT-2 from token ids to the loss, over trainable weights.
+//! The network for training: GPT-2 from token ids to the loss, with trainable weights.
 //!
 //! A comment at the end of a line gives the shape of the result. B: rows of a batch; T: tokens per row;
 //! N = B T. C: `n_embd`. I: `n_inner`. V: `vocab_size`.
@@ -18,7 +18,6 @@ pub struct ParameterSpec {
     pub initializer: Initializer,
 }
 
-/// Initialisation of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Initializer {
     Zeros,
@@ -28,8 +27,8 @@ pub enum Initializer {
 }
 
 impl ParameterSpec {
-    /// Returns all parameters in network order, initialised as in GPT-2: the more layers the model has,
-    /// the smaller are the initial values of the projections into the residual stream.
+    /// Returns all parameters in network order, initialised as in GPT-2: the initial values of the
+    /// projections into the residual stream shrink with the number of layers.
     pub fn all(config: &Config) -> Vec<Self> {
         let (c, i, v) = (config.n_embd, config.n_inner, config.vocab_size);
         let normal = Initializer::Normal(0.02);
@@ -86,13 +85,12 @@ impl ParameterSpec {
     }
 }
 
-/// Name of the output layer's weight. Only a model whose output layer is not tied to the embeddings has
-/// this weight.
+/// Name of the output layer's weight, which exists only if it is not tied to the embeddings.
 pub const LM_HEAD: &str = "lm_head.weight";
 
 /// Draws from the standard normal distribution (Box and Muller 1958).
 fn standard_normal(rng: &mut ChaCha20Rng) -> f64 {
-    // Draw from (0, 1], so that the logarithm is finite.
+    // Draw from (0, 1], so the logarithm is finite.
     let mut uniform = || ((rng.next_u64() >> 11) + 1) as f64 / (1u64 << 53) as f64;
     (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos()
 }
@@ -124,7 +122,7 @@ struct TransformerBlock {
 type WeightAndBias = (Tensor, Tensor);
 
 impl TrainingNetwork {
-    /// Builds the network over `weights`, which are in the order of [`ParameterSpec::all`].
+    /// Builds the network on `weights`, which must be in the order of [`ParameterSpec::all`].
     pub fn new(config: &Config, backend: Backend, weights: &[Tensor]) -> Self {
         let mut weights = weights.iter().cloned();
         // The caller passes one tensor per weight.
@@ -156,7 +154,6 @@ impl TrainingNetwork {
         }
     }
 
-    /// Returns the device of the weights.
     pub fn device(&self) -> &Device {
         self.wte.device()
     }

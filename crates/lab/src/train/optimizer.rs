@@ -35,7 +35,7 @@ impl TrainedParameter {
         self.average.as_ref().unwrap_or(&self.weight)
     }
 
-    /// Makes optimiser step `step`, counted from 0, with the gradient `gradient` · `scale`.
+    /// Performs optimiser step `step`, counted from 0, with the gradient `gradient` · `scale`.
     pub fn step(
         &self,
         backend: Backend,
@@ -55,7 +55,7 @@ impl TrainedParameter {
             epsilon: settings.epsilon,
             decay: 1.0 - if is_matrix { learning_rate * settings.weight_decay } else { 0.0 },
         };
-        // Average over fewer steps at first, so that the initial weights fade quickly.
+        // Average over fewer steps at first, so the initial weights fade quickly.
         let decay = settings.averaged.min(f64::from(count) / (9.0 + f64::from(count)));
         let [mean, square] = &self.moments;
         if let Backend::Kernels(..) = backend {

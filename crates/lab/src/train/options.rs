@@ -14,6 +14,8 @@ pub enum BaseModel {
         checkpoint: Box<Checkpoint>,
         /// The model's id and the hash of its weights.
         id: String,
+        /// Number of layers to grow to.
+        layers: Option<usize>,
     },
 }
 
@@ -55,7 +57,7 @@ impl ModelSize {
     }
 }
 
-/// Default context length of a model trained from scratch, and the upper limit of the default for other
+/// Default context length of a model trained from scratch, and the upper limit on the default for other
 /// models.
 const MAX_DEFAULT_CONTEXT: usize = 1024;
 
@@ -126,7 +128,7 @@ impl RunOptions {
         }
     }
 
-    /// Returns the settings of a run over `tokens` tokens per epoch.
+    /// Returns the settings of a run with `tokens` tokens per epoch.
     pub(super) fn settings(
         &self,
         tokens: usize,

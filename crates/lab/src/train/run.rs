@@ -15,7 +15,7 @@ use super::options::{BaseModel, HeldOut, RunOptions};
 use super::{Error, Precision, Trainer, TrainingSettings, vocabulary};
 use crate::corpus::Corpus;
 
-/// Default interval between saves. A killed run loses at most the work since the last save.
+/// Default interval between saves. An interrupted run loses at most the work since the last save.
 const SAVE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// An event during a training run. Steps are counted from 1.
@@ -37,7 +37,7 @@ pub enum TrainingEvent {
     },
 }
 
-/// The evaluation of a run with the lowest loss.
+/// The evaluation with the lowest loss in a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BestEvaluation {
     pub step: usize,
@@ -68,7 +68,8 @@ impl TrainingRun {
     /// Prepares a run. Writes to the folder only after everything else has succeeded.
     ///
     /// # Errors
-    /// If the options do not fit the model or the corpus, or the run cannot be resumed.
+    /// Returns an error if the options do not fit the model or the corpus, or the run cannot be
+    /// resumed.
     pub fn prepare(
         options: RunOptions,
         base: BaseModel,
@@ -83,7 +84,11 @@ impl TrainingRun {
                 learned = vocabulary::train(documents, size.vocab_size).into_diagnostic()?;
                 (size.config(&learned, options.context)?, &learned)
             }
-            BaseModel::Checkpoint { checkpoint, .. } => {
+            BaseModel::Checkpoint { checkpoint, layers, .. } => {
+                let n_layer = checkpoint.config().n_layer;
+                if let Some(layers) = layers.filter(|layers| *layers < n_layer) {
+                    return Err(miette!("--grow {layers}: the model already has {n_layer} layers"));
+                }
                 (checkpoint.config().clone(), checkpoint.tokenizer())
             }
         };
@@ -116,8 +121,15 @@ impl TrainingRun {
             BaseModel::Scratch(_) => {
                 (Trainer::from_scratch(config, settings, device, precision), None)
             }
-            BaseModel::Checkpoint { checkpoint, id } => {
-                (Trainer::from_checkpoint(&checkpoint, settings, device, precision), Some(id))
+            BaseModel::Checkpoint { checkpoint, id, layers } => {
+                let id = match layers {
+                    Some(layers) => format!("{id}, grown to {layers} layers"),
+                    None => id,
+                };
+                let layers = layers.unwrap_or(checkpoint.config().n_layer);
+                let trainer =
+                    Trainer::from_checkpoint(&checkpoint, layers, settings, device, precision);
+                (trainer, Some(id))
             }
         };
         let mut trainer = trainer.into_diagnostic()?;
@@ -142,7 +154,7 @@ impl TrainingRun {
         })
     }
 
-    /// Whether the run to resume was killed before its first save, so that it starts over.
+    /// Whether the run to resume was killed before its first save and therefore starts over.
     pub fn starts_over(&self) -> bool {
         self.starts_over
     }
@@ -155,7 +167,6 @@ impl TrainingRun {
         self.trainer.steps_done()
     }
 
-    /// Number of parameters of the model.
     pub fn parameters(&self) -> usize {
         self.trainer.config().parameters()
     }
@@ -178,8 +189,8 @@ impl TrainingRun {
     /// Trains until all steps are done or the loss stops improving.
     ///
     /// # Errors
-    /// If the loss diverges, the device fails, or a file cannot be written. The folder keeps the best
-    /// model so far.
+    /// Returns an error if the loss diverges, the device fails, or a file cannot be written. The folder
+    /// keeps the best model so far.
     pub fn train(&mut self, on_event: &mut dyn FnMut(TrainingEvent)) -> Result<()> {
         let steps = self.settings().steps;
         let evaluate_every = self.options.evaluate_every.unwrap_or_else(|| steps.div_ceil(20));
@@ -215,7 +226,7 @@ impl TrainingRun {
         self.log.evaluations_since_best() >= self.options.patience
     }
 
-    /// Evaluates on the held-out set, and exports the model if it is the best so far.
+    /// Evaluates on the held-out set and exports the model if it is the best so far.
     fn evaluate(&mut self, step: usize, on_event: &mut dyn FnMut(TrainingEvent)) -> Result<()> {
         if !self.windows.is_empty() {
             let (loss, _) = self.trainer.loss(&self.windows).into_diagnostic()?;
@@ -238,7 +249,7 @@ impl TrainingRun {
     /// Turns an error into a report that includes a hint and says which model the folder holds.
     fn failure(&self, error: Error) -> Report {
         let help = match error {
-            Error::Diverged { .. } => Some("try a lower --learning-rate, with --force"),
+            Error::Diverged { .. } => Some("start over with --force and a lower --learning-rate"),
             Error::File(_) => Some("free some disk space, then continue with --resume"),
             _ => None,
         };
@@ -257,7 +268,7 @@ impl TrainingRun {
     /// Writes the model card and the loss curve.
     ///
     /// # Errors
-    /// If a file cannot be written.
+    /// Returns an error if a file cannot be written.
     pub fn write_card(&self) -> Result<()> {
         let folder = &self.options.folder;
         folder.write("loss.svg", &curve::svg(&self.log.steps, &self.log.held_out))?;
@@ -278,8 +289,8 @@ impl TrainingRun {
     }
 }
 
-/// Starts the log of a new run, or loads the state of the run to resume and opens the log of that run.
-/// Also returns whether the run to resume has no saved state.
+/// Starts the log of a new run, or loads the state of the run to resume and opens its log. Also returns
+/// whether the run to resume has no saved state.
 fn open_log(
     options: &RunOptions,
     identity: RunIdentity,

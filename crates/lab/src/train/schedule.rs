@@ -34,7 +34,7 @@ impl Default for Schedule {
 }
 
 impl Schedule {
-    /// Returns the learning rate of step `step`, counted from 0, in a run of `steps` steps.
+    /// Returns the learning rate for step `step`, counted from 0, in a run of `steps` steps.
     pub fn learning_rate(&self, step: usize, steps: usize, peak: f64) -> f64 {
         if step < self.warmup {
             return peak * (step + 1) as f64 / self.warmup as f64;

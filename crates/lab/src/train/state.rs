@@ -1,4 +1,4 @@
-//! Saves and loads the state of a training run, and exports its model.
+//! Saves and loads the state of a training run and exports its model.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub struct StateMetadata {
     pub precision: Precision,
 }
 
-/// Key of [`StateMetadata`] in the metadata of the file.
+/// Key of [`StateMetadata`] in the file's metadata.
 const METADATA_KEY: &str = "venti_training";
 
 /// Saves a state atomically.

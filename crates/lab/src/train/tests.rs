@@ -1,4 +1,4 @@
-//! Tests whole training runs, and compares gradients with finite differences, candle and torch.
+//! Tests whole training runs and compares gradients with finite differences, candle and torch.
 
 use candle_core::{DType, Device, Tensor, Var};
 use proptest::prelude::*;
@@ -46,7 +46,7 @@ fn tokens(seed: u64, count: usize, vocab_size: usize) -> Vec<u32> {
     (0..count).map(|_| rng.next_u32() % vocab_size as u32).collect()
 }
 
-/// Weights larger than GPT-2's initial ones, so that no gradient is negligible.
+/// Returns weights larger than GPT-2's initial ones, so no gradient is negligible.
 fn weights(config: &Config) -> Vec<Var> {
     let mut rng = ChaCha20Rng::seed_from_u64(7);
     let mut uniform = || rng.next_u32() as f32 / u32::MAX as f32 - 0.5;
@@ -185,9 +185,9 @@ fn ten_steps_match_torch() {
         let (losses, norms) = (flat(&golden["losses"]), flat(&golden["norms"]));
         for (precision, within) in [(Precision::F32, 1e-4), (Precision::Bf16, 0.02)] {
             let from = |settings: &TrainingSettings| {
-                let settings = settings.clone();
-                Trainer::from_checkpoint(&checkpoint, settings, &gpt2::Device::Cpu, precision)
-                    .unwrap()
+                let (layers, settings) = (checkpoint.config().n_layer, settings.clone());
+                let cpu = &gpt2::Device::Cpu;
+                Trainer::from_checkpoint(&checkpoint, layers, settings, cpu, precision).unwrap()
             };
             let mut trainer = from(&settings);
             let ours = trainer.gradients(&[batch(0), batch(1)]).unwrap();
@@ -224,7 +224,7 @@ fn trainer(settings: TrainingSettings, precision: Precision) -> Trainer {
     Trainer::from_scratch(config(), settings, &gpt2::Device::Cpu, precision).unwrap()
 }
 
-/// Returns the batch of step `step`.
+/// Returns the batch for step `step`.
 fn batch(step: u64) -> Batch {
     Batch { tokens: tokens(100 + step, 2 * 31, 37), rows: 2 }
 }
@@ -307,7 +307,7 @@ fn kernels_and_candle_train_alike() {
     let rows: Vec<Vec<u32>> = batch(50).tokens.chunks(31).map(<[u32]>::to_vec).collect();
     let [(a, _), (b, _)] = [&kernels, &candle].map(|trainer| trainer.loss(&rows).unwrap());
     assert!((a / b - 1.0).abs() < 1e-4, "{a}, by candle {b}");
-    // The kernels can resume from a state that candle's operations have saved.
+    // The kernels can resume from a state saved by candle's operations.
     let dir = tempfile::tempdir().unwrap();
     candle.save(&dir.path().join("state")).unwrap();
     let mut resumed = begun(Backend::Kernels(Level::best(), Precision::F32));
@@ -374,10 +374,24 @@ fn an_exported_model_can_be_loaded() {
         let files = CheckpointFiles::find(dir.path()).unwrap();
         let checkpoint = Checkpoint::from_files(&files).unwrap();
         assert_eq!(checkpoint.config(), trainer.config());
-        let again =
-            Trainer::from_checkpoint(&checkpoint, settings, &gpt2::Device::Cpu, Precision::F32);
         let windows = [batch(9).tokens[..31].to_vec(), vec![5, 6, 7]];
-        assert_eq!(again.unwrap().loss(&windows).unwrap(), trainer.loss(&windows).unwrap());
+        let loss = trainer.loss(&windows).unwrap();
+        // A grown model computes the same, and its new layers are trained from the first step.
+        for layers in [checkpoint.config().n_layer, 5] {
+            let (settings, cpu) = (settings.clone(), &gpt2::Device::Cpu);
+            let mut again =
+                Trainer::from_checkpoint(&checkpoint, layers, settings, cpu, Precision::F32)
+                    .unwrap();
+            assert_eq!(again.config().n_layer, layers);
+            assert_eq!(again.loss(&windows).unwrap(), loss);
+            let specs = ParameterSpec::all(again.config());
+            let gradients = again.gradients(&[batch(0)]).unwrap();
+            for (spec, gradient) in specs.iter().zip(gradients) {
+                let is_output = spec.name.contains("c_proj.weight");
+                let gradient = flat(&gradient.unwrap());
+                assert!(!is_output || gradient.iter().any(|x| *x != 0.0), "{}", spec.name);
+            }
+        }
     }
 }
 

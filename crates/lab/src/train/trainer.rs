@@ -7,6 +7,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::error::{Error, Result};
+use super::growth::Growth;
 use super::network::{Dropout, ParameterSpec, TrainingNetwork};
 use super::ops::Backend;
 use super::optimizer::{TrainedParameter, sum_of_squares};
@@ -75,7 +76,7 @@ impl Trainer {
     /// Creates a trainer that starts from random weights.
     ///
     /// # Errors
-    /// If the device fails.
+    /// Returns an error if the device fails.
     pub fn from_scratch(
         config: Config,
         settings: TrainingSettings,
@@ -93,24 +94,31 @@ impl Trainer {
         Self::new(config, settings, precision, backend, &tensors)
     }
 
-    /// Creates a trainer that starts from the weights of a checkpoint.
+    /// Creates a trainer that starts from the weights of a checkpoint, grown to `layers` layers, of which
+    /// the checkpoint has at most as many.
     ///
     /// # Errors
-    /// If a tensor is missing or its shape does not match the configuration, or the device fails.
+    /// Returns an error if a tensor is missing or its shape does not match the configuration, or the
+    /// device fails.
     pub fn from_checkpoint(
         checkpoint: &Checkpoint,
+        layers: usize,
         settings: TrainingSettings,
         device: &Device,
         precision: Precision,
     ) -> Result<Self> {
         let device = &on(device)?;
         let backend = Backend::on(device, precision);
-        let config = checkpoint.config().clone();
+        let growth = Growth { from: checkpoint.config().n_layer, to: layers };
+        let config = Config { n_layer: layers, ..checkpoint.config().clone() };
         let from = checkpoint.weights(device, DType::F32)?;
         let read = |spec: &ParameterSpec| {
-            let is_outside = spec.name == super::network::LM_HEAD;
+            let Some(name) = growth.source(&spec.name) else {
+                return Ok(Tensor::zeros(spec.shape.as_slice(), DType::F32, device)?);
+            };
+            let is_outside = name == super::network::LM_HEAD;
             let from = if is_outside { from.outside() } else { from.clone() };
-            from.get(&spec.shape, &spec.name)
+            from.get(&spec.shape, &name)
         };
         let tensors =
             ParameterSpec::all(&config).iter().map(read).collect::<gpt2::Result<Vec<_>>>()?;
@@ -151,12 +159,10 @@ impl Trainer {
         })
     }
 
-    /// Returns the configuration of the model.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Returns the training settings.
     pub fn settings(&self) -> &TrainingSettings {
         &self.settings
     }
@@ -166,11 +172,13 @@ impl Trainer {
         self.steps_done
     }
 
-    /// Makes one optimiser step with the mean gradient of `batches`, which must all have the same size.
+    /// Performs one optimiser step with the mean gradient of `batches`, which must all have the same
+    /// size.
     ///
     /// # Errors
-    /// If a batch does not fit the model, the loss or the gradient is not finite ([`Error::Diverged`]),
-    /// or the device fails. Unless the device fails, the weights stay unchanged.
+    /// Returns an error if a batch does not fit the model, the loss or the gradient is not finite
+    /// ([`Error::Diverged`]), or the device fails. The weights are then unchanged, unless the device
+    /// failed.
     pub fn step(&mut self, batches: &[Batch]) -> Result<StepMetrics> {
         let mut loss = 0.0;
         let gradients = self.gradients_and(batches, |part| loss += part)?;
@@ -232,10 +240,10 @@ impl Trainer {
     }
 
     /// Evaluates the weights that [`Trainer::export`] writes on windows of 2 to `n_positions` + 1
-    /// tokens. Returns the mean cross entropy in nats per token, and the number of tokens predicted.
+    /// tokens. Returns the mean cross entropy in nats per token and the number of tokens predicted.
     ///
     /// # Errors
-    /// If a window does not fit the model, or the device fails.
+    /// Returns an error if a window does not fit the model or the device fails.
     pub fn loss(&self, windows: &[Vec<u32>]) -> Result<(f64, usize)> {
         let (mut sum, mut tokens) = (0.0, 0);
         // Adjacent windows of the same length share a batch.
@@ -252,10 +260,10 @@ impl Trainer {
         Ok((sum / tokens.max(1) as f64, tokens))
     }
 
-    /// Saves the state for [`Trainer::resume`] atomically.
+    /// Atomically saves the state for [`Trainer::resume`].
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn save(&self, file: &Path) -> Result<()> {
         let parts = self.specs.iter().zip(&self.parameters);
         let tensors = parts.flat_map(|(spec, parameter)| {
@@ -274,8 +282,8 @@ impl Trainer {
     /// Loads a state written by [`Trainer::save`]. Returns whether the file exists.
     ///
     /// # Errors
-    /// If the file cannot be read, or belongs to a run with other settings or sizes. In these cases, the
-    /// trainer is unchanged.
+    /// Returns an error if the file cannot be read or belongs to a run with other settings or sizes.
+    /// The trainer is then unchanged.
     pub fn resume(&mut self, file: &Path) -> Result<bool> {
         let Some((about, mut tensors)) = state::read(file, self.network.device())? else {
             return Ok(false);
@@ -309,7 +317,7 @@ impl Trainer {
     /// f16 or bf16.
     ///
     /// # Errors
-    /// If `dtype` is int8, or the files cannot be written.
+    /// Returns an error if `dtype` is int8 or the files cannot be written.
     pub fn export(&self, dir: &Path, dtype: Dtype) -> Result<()> {
         let dtype = match dtype {
             Dtype::F32 => DType::F32,
@@ -350,7 +358,7 @@ fn on(device: &Device) -> Result<candle_core::Device> {
     }
 }
 
-/// Returns the tensors of a parameter that belong to a saved state, with their names.
+/// Returns the tensors that are saved for a parameter, with their names.
 fn parts_of(parameter: &TrainedParameter) -> Vec<(&'static str, &Var)> {
     let [mean, square] = &parameter.moments;
     let mut parts = vec![("weight", &parameter.weight), ("mean", mean), ("square", square)];

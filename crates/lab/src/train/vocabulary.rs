@@ -15,7 +15,7 @@ pub const LEAST: usize = 257;
 /// Learns a vocabulary of `size` tokens from documents, or fewer if the text has too few pairs to merge.
 ///
 /// # Errors
-/// If `size` is below [`LEAST`].
+/// Returns an error if `size` is below [`LEAST`].
 pub fn train<'a>(
     documents: impl Iterator<Item = &'a str> + Send,
     size: usize,
@@ -38,7 +38,7 @@ pub fn train<'a>(
     let mut trainer = tokenizers::models::TrainerWrapper::BpeTrainer(trainer);
     tokenizer.train(&mut trainer, documents).map_err(refuse)?;
     let json = tokenizer.to_string(true).map_err(refuse)?;
-    Tokenizer::from_json(json.as_bytes(), "the vocabulary that was trained")
+    Tokenizer::from_json(json.as_bytes(), "the trained vocabulary")
 }
 
 #[cfg(test)]

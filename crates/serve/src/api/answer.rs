@@ -1,4 +1,4 @@
-//! An answer in progress: a client of the model, the requested texts, and their events.
+//! An answer in progress: a client of the model, and the requested texts with their events.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl Answer {
     /// Requests all choices of an answer from a model.
     ///
     /// # Errors
-    /// If the model cannot continue a prompt, or the queue is full.
+    /// Returns an error if the model cannot continue a prompt, or the queue is full.
     pub fn begin(
         request: &CompletionRequest,
         identity: &Identity,
@@ -53,6 +53,7 @@ impl Answer {
                 let text = Request {
                     id: 0,
                     prompt: prompt.clone(),
+                    unconditional_prompt: tokenizer.unconditional_prompt(&prompt),
                     generation: request.generation.clone(),
                     rng_key: rng_key(request.seed, choice)?,
                     top_logprobs: request.logprobs.unwrap_or(0),
@@ -77,7 +78,7 @@ impl Answer {
     /// Returns the next piece of any choice, or `None` when all choices are finished.
     ///
     /// # Errors
-    /// If the model fails, or the deadline passes.
+    /// Returns an error if the model fails, or the deadline passes.
     pub async fn next(&mut self, deadline: Deadline) -> Result<Option<Choice>, ApiError> {
         while self.open > 0 {
             let event = timeout_at(deadline.at, self.events.recv()).await;
@@ -105,10 +106,10 @@ impl Answer {
         Ok(None)
     }
 
-    /// Waits until all choices are complete, and returns them in the order of their indices.
+    /// Waits until all choices are complete, and returns them in order of index.
     ///
     /// # Errors
-    /// If the model fails, or the deadline passes.
+    /// Returns an error if the model fails, or the deadline passes.
     pub async fn whole(&mut self, deadline: Deadline) -> Result<Vec<Choice>, ApiError> {
         let mut choices: Vec<Option<Choice>> = vec![None; self.choices.len()];
         while let Some(piece) = self.next(deadline).await? {
@@ -129,12 +130,12 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// A deadline `limit` from now.
+    /// Creates a deadline `limit` from now.
     pub fn after(limit: Duration) -> Self {
         Self { at: Instant::now() + limit, limit }
     }
 
-    /// The error for a missed deadline.
+    /// Returns the error for a missed deadline.
     pub fn error(&self) -> ApiError {
         let message = format!("the answer took longer than {} seconds", self.limit.as_secs_f32());
         ApiError::new(StatusCode::GATEWAY_TIMEOUT, message).code("timeout")
@@ -151,8 +152,8 @@ fn subscriber(index: usize, sender: &UnboundedSender<(usize, Event)>) -> Subscri
     })
 }
 
-/// The tokens of a prompt. An empty text becomes the end-of-text token, after which the model starts a
-/// new document.
+/// Returns the tokens of a prompt. An empty string becomes the end-of-text token, after which the model
+/// starts a new document.
 fn tokens(prompt: &PromptInput, tokenizer: &dyn Tokenizer) -> Result<Vec<u32>, ApiError> {
     match prompt {
         PromptInput::Tokens(tokens) => Ok(tokens.clone()),
@@ -194,8 +195,8 @@ fn refused(refused: SubmitError) -> ApiError {
     }
 }
 
-/// The key of a choice's random stream. If the request has a seed, the key depends only on the seed and
-/// on the number of the choice within its prompt.
+/// Returns the key of a choice's random stream. If the request has a seed, the key depends only on the
+/// seed and on the number of the choice within its prompt.
 fn rng_key(seed: Option<u64>, choice: usize) -> Result<[u8; 32], ApiError> {
     match seed {
         Some(seed) => Ok(candidate_key(seed, 1, 1, u32::try_from(choice + 1).unwrap_or(u32::MAX))),

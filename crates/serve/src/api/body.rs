@@ -1,4 +1,4 @@
-//! Reads the body of a request, which must be JSON and keep to the limits on size and time.
+//! Reads a request body, which must be JSON and within the limits on size and time.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use futures_util::StreamExt;
 
 use super::error::ApiError;
 
-/// Largest body that is read to its end although it is refused, as a multiple of the size limit. A
-/// client that is still sending its body would not read the refusal.
+/// Multiple of the size limit up to which an oversized body is read and discarded. A client that is
+/// still sending its body would not read the error response.
 const THROWN_AWAY: usize = 8;
 
 /// Reads a body of at most `most` bytes, within `time`.

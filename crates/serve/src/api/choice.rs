@@ -1,5 +1,5 @@
-//! Produces the text and the log probabilities of a choice in pieces. The pieces joined together are the
-//! whole choice, whether or not the answer is streamed.
+//! Produces the text and the log probabilities of a choice in pieces. Joined together, the pieces are
+//! the whole choice, whether or not the answer is streamed.
 //!
 //! A token is reported with the piece that contains its first character. Therefore no token is reported
 //! while its text may belong to a stop string, and tokens that a stop string cuts off are left out.
@@ -15,7 +15,7 @@ use super::response::{Choice, LogProbs, TopLogprobs};
 use generator::{END_OF_TEXT, FinishReason, Token, Tokenizer};
 use offsets::Offsets;
 
-/// Smallest log probability that is reported, because JSON cannot represent minus infinity.
+/// Smallest reported log probability, because JSON cannot represent minus infinity.
 const LEAST: f32 = -9999.0;
 
 /// A choice that is being generated.
@@ -60,8 +60,8 @@ impl ChoiceStream {
         text
     }
 
-    /// The echoed prompt without its log probabilities, which the model has yet to compute. The first
-    /// token of a prompt never has a log probability.
+    /// Returns the echoed prompt without its log probabilities, which the model has yet to compute. The
+    /// first token of a prompt never has a log probability.
     fn echo_of(&mut self, prompt: &[u32]) -> Choice {
         let bytes: Vec<u8> = prompt.iter().flat_map(|&id| self.bytes(id)).copied().collect();
         let mut choice = self.piece(String::from_utf8_lossy(&bytes).into_owned());
@@ -80,7 +80,7 @@ impl ChoiceStream {
         choice
     }
 
-    /// Called when the text gets its slot in the batch. Returns the echoed prompt unless its log
+    /// Called when the text gets a slot in the batch. Returns the echoed prompt unless some of its log
     /// probabilities are still missing.
     pub fn begun(&mut self) -> Option<Choice> {
         let is_known = |echo: &mut Choice| {
@@ -128,7 +128,7 @@ impl ChoiceStream {
         Choice { finish_reason: Some(finish_reason), ..self.piece_with(String::new(), tokens) }
     }
 
-    /// Makes a piece of `text` and the first `tokens` of the held tokens.
+    /// Makes a piece from `text` and the first `tokens` held tokens.
     fn piece_with(&mut self, text: String, tokens: usize) -> Choice {
         let mut piece = self.piece(text);
         let tokens: Vec<(usize, Token)> = self.held.drain(..tokens).collect();
@@ -149,7 +149,7 @@ impl ChoiceStream {
         Choice { text, index: self.index, logprobs, finish_reason: None }
     }
 
-    /// The log probability of a token, and the top tokens, which always include the token itself.
+    /// Returns the log probability of a token, and the top tokens, which include the token itself.
     fn log_probs(&self, token: &Token) -> (f32, TopLogprobs) {
         let mut top = token.top_logprobs.clone();
         if top.iter().all(|(id, _)| *id != token.id) {
@@ -163,7 +163,7 @@ impl ChoiceStream {
         bytes_of(self.tokenizer.as_ref(), id)
     }
 
-    /// A token in OpenAI's notation: its text, or its bytes if they are not valid UTF-8.
+    /// Returns a token in OpenAI's notation: its text, or its bytes if they are not valid UTF-8.
     fn name(&self, id: u32) -> String {
         let bytes = self.bytes(id);
         match std::str::from_utf8(bytes) {

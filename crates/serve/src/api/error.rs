@@ -4,7 +4,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// An error response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
     pub status: StatusCode,
@@ -20,13 +19,13 @@ impl ApiError {
         Self { status, message: message.into(), param: None, code: None }
     }
 
-    /// The error for an invalid parameter (status 400).
+    /// Creates the error for an invalid parameter (status 400).
     pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
         let param = Some(param.into());
         Self { param, ..Self::new(StatusCode::BAD_REQUEST, message) }
     }
 
-    /// An internal error (status 500).
+    /// Creates an internal error (status 500).
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
@@ -36,7 +35,7 @@ impl ApiError {
         Self { code: Some(code), ..self }
     }
 
-    /// The error as JSON, sent as a response or within a stream.
+    /// Returns the error as JSON, sent as a response or within a stream.
     pub fn to_json(&self) -> String {
         let Self { status, message, param, code } = self;
         let kind = if status.is_server_error() { "server_error" } else { "invalid_request_error" };
@@ -45,7 +44,7 @@ impl ApiError {
     }
 }
 
-/// Number of seconds after which a client should try again when the queue is full.
+/// Number of seconds after which a client should retry when the queue is full.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 impl IntoResponse for ApiError {

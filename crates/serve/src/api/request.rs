@@ -1,5 +1,5 @@
-//! Reads and checks the body of `POST /v1/completions`. An unknown or unsupported parameter is not
-//! ignored, but causes an error that names it.
+//! Reads and checks the body of `POST /v1/completions`. Unknown and unsupported parameters are rejected
+//! by name, not ignored.
 
 mod fields;
 mod settings;
@@ -11,7 +11,6 @@ use fields::Fields;
 use generator::Generation;
 use settings::generation;
 
-/// A request for completions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompletionRequest {
     pub model: String,
@@ -42,11 +41,10 @@ const MAX_LOGPROBS: usize = 5;
 const DEFAULT_MAX_TOKENS: usize = 16;
 
 impl CompletionRequest {
-    /// Reads the body of a request. `max_choices` is the maximum number of choices for all prompts
-    /// together.
+    /// Reads the body of a request. `max_choices` is the maximum number of choices across all prompts.
     ///
     /// # Errors
-    /// If the body is not a valid request. Reports the first error found.
+    /// Returns the first error in the body.
     pub fn read(body: &[u8], max_choices: usize) -> Result<Self, ApiError> {
         let mut fields = Fields::read(body)?;
         let model = fields
@@ -69,7 +67,7 @@ impl CompletionRequest {
             return Err(ApiError::invalid("n", message));
         }
         if fields.count("best_of")?.is_some_and(|best_of| best_of != n) {
-            let message = "`best_of` must equal `n`: every choice that is written is returned";
+            let message = "`best_of` must equal `n`: every generated choice is returned";
             return Err(ApiError::invalid("best_of", message));
         }
         let max_tokens = fields.count("max_tokens")?.unwrap_or(DEFAULT_MAX_TOKENS);

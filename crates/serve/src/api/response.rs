@@ -16,7 +16,7 @@ pub struct Heading {
 }
 
 impl Heading {
-    /// The heading of an answer created now. `weights` is the hash of the model's weights.
+    /// Creates the heading of an answer created now. `weights` is the hash of the model's weights.
     pub fn new(id: String, model: &str, weights: &str) -> Self {
         // This time only informs the client. Nothing else depends on the clock.
         let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
@@ -37,8 +37,8 @@ pub struct CompletionResponse<'a> {
     #[serde(flatten)]
     pub heading: &'a Heading,
     pub choices: &'a [Choice],
-    /// The token counts. `None` leaves the field out. `Some(None)` makes it null, as in all streamed
-    /// pieces before the last.
+    /// The token counts. `None` omits the field; `Some(None)` makes it null, as in all streamed pieces
+    /// before the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Option<Usage>>,
 }
@@ -105,7 +105,7 @@ impl Serialize for TopLogprobs {
 /// Token counts of an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {
-    /// Number of tokens in the prompts. Each prompt counts once, whatever its number of choices.
+    /// Number of tokens in the prompts. Each prompt counts once, regardless of its number of choices.
     pub prompt_tokens: usize,
     pub completion_tokens: usize,
     pub total_tokens: usize,

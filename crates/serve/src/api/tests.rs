@@ -25,7 +25,7 @@ struct TestSite {
     fake: Arc<Mutex<Option<Fake>>>,
 }
 
-/// Provides the fake model under any name, but can load it only once.
+/// Provides the fake model under any name, but loads it only once.
 struct Once(Arc<Mutex<Option<Fake>>>);
 
 impl AllModels for Once {
@@ -87,7 +87,7 @@ impl TestClient {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
-    /// Requests completions, and returns the response whatever its status.
+    /// Requests completions, and returns the response regardless of its status.
     async fn post(&self, fields: Value) -> Response {
         self.send(post_of(&fields)).await
     }

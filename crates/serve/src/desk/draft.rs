@@ -20,8 +20,8 @@ use write::{Candidate, EssayRequest};
 /// Number of top alternatives returned per token.
 pub const TOP_LOGPROBS: usize = 8;
 
-/// Smallest limit on new tokens when a text is rewritten near its maximum length, unless the model has
-/// fewer positions left.
+/// Minimum number of new tokens to allow when a text is rewritten near its maximum length, unless the
+/// model has fewer positions left.
 const LEAST_ROOM: usize = 64;
 
 /// Progress of a draft.
@@ -31,7 +31,7 @@ pub enum DraftState {
     /// Waiting for a slot in the batch.
     Waiting,
     Writing,
-    /// Stopped by a person, or because no page was listening.
+    /// Stopped by a person, or because no page was connected.
     Stopped,
     /// Finished without being stopped.
     Done,
@@ -51,12 +51,15 @@ impl DraftState {
 pub struct DraftToken {
     #[serde(skip)]
     pub id: u32,
-    /// Text of the token. A character that spans several tokens belongs to the text of the last of them.
+    /// Text of the token. A character that spans several tokens belongs to the last of them.
     #[serde(rename = "t")]
     pub text: String,
-    /// Natural-log probability under the raw distribution.
+    /// Natural-log probability under the model's unmodified distribution.
     #[serde(rename = "p")]
     pub log_prob: f32,
+    /// The same in the unconditional context, if the text is guided.
+    #[serde(skip)]
+    pub unconditional_log_prob: Option<f32>,
     /// The top tokens at this position, each with its id, its text (`None` for the end-of-text token)
     /// and its log probability.
     #[serde(rename = "a")]
@@ -70,7 +73,7 @@ pub struct DraftRequest {
     pub number: usize,
     pub model: String,
     pub identity: Identity,
-    /// Device and number type that the model runs with.
+    /// Device and number type used by the model.
     pub provenance: Provenance,
     pub quote: String,
     /// The title, if the user gave one.
@@ -108,10 +111,10 @@ pub struct Continuation {
 }
 
 impl Draft {
-    /// Creates a waiting draft, and the request to the model that writes the draft.
+    /// Creates a waiting draft, and the model request that writes it.
     ///
     /// # Errors
-    /// If the prompt leaves no position for the text.
+    /// Returns an error if the prompt leaves no position for the text.
     pub fn new(
         request: DraftRequest,
         tokenizer: Arc<dyn Tokenizer>,
@@ -156,20 +159,21 @@ impl Draft {
 
     /// Adds a token that the model wrote.
     pub fn push(&mut self, token: Token) {
-        let token = self.draft_token(token.id, token.log_prob, token.top_logprobs);
+        let token = self.draft_token(token);
         self.tokens.push(token);
         if let Some(step) = self.steps.last_mut() {
             step.wrote += 1;
         }
     }
 
-    fn draft_token(&mut self, id: u32, log_prob: f32, top_logprobs: Vec<(u32, f32)>) -> DraftToken {
+    fn draft_token(&mut self, token: Token) -> DraftToken {
+        let Token { id, log_prob, unconditional_log_prob, top_logprobs, .. } = token;
         let end_of_text = self.tokenizer.end_of_text();
         let text = |id: u32| (Some(id) != end_of_text).then(|| self.spelled(id));
         let top_logprobs =
             top_logprobs.into_iter().map(|(id, log_prob)| (id, text(id), log_prob)).collect();
         let text = self.decoder.push(self.tokenizer.bytes(id));
-        DraftToken { id, text, log_prob, top_logprobs }
+        DraftToken { id, text, log_prob, unconditional_log_prob, top_logprobs }
     }
 
     /// Text of a single token.
@@ -215,7 +219,7 @@ impl Draft {
     /// or `None` if the chosen token ends it.
     ///
     /// # Errors
-    /// If the step is not possible. Returns the reason.
+    /// Returns the reason if the step is not possible.
     pub fn continue_from(
         &mut self,
         Continuation { kept, chosen }: Continuation,
@@ -247,12 +251,14 @@ impl Draft {
         if let Some(id) = chosen {
             let top_logprobs = replaced.unwrap_or_default();
             let known = top_logprobs.iter().find(|(likely, ..)| *likely == id);
-            // The probability of a token outside the top list is unknown, so the lowest one in the list
-            // is used.
+            // The probability of a token outside the top list is unknown, so use the lowest one in the
+            // list.
             let least = top_logprobs.last().map_or(f32::MIN, |(.., log_prob)| *log_prob);
             let log_prob = known.map_or(least, |(.., log_prob)| *log_prob);
             let text = self.decoder.push(self.tokenizer.bytes(id));
-            self.tokens.push(DraftToken { id, text, log_prob, top_logprobs });
+            let unconditional_log_prob = None;
+            let token = DraftToken { id, text, log_prob, unconditional_log_prob, top_logprobs };
+            self.tokens.push(token);
         }
         Ok(Some(self.next_request(before, left, generation)))
     }
@@ -266,18 +272,19 @@ impl Draft {
         }
     }
 
-    /// Makes the request that continues the text after its first `before` tokens. `left` is the maximum
-    /// length of the whole text, in tokens.
+    /// Returns the request that continues the text after its first `before` tokens. `left` is the
+    /// maximum length of the whole text, in tokens.
     fn next_request(&self, before: usize, left: usize, generation: &Generation) -> Request {
         let limit = self.first.generation.max_new_tokens.unwrap_or(left);
         // The user can continue a text past its limit, by the same number of tokens again.
         let room = if before < limit { (limit - before).max(LEAST_ROOM) } else { limit };
         let round = self.steps.len() as u32;
         let essay = &self.request.essay;
-        let prompt = self.first.prompt.iter().copied();
+        let new: Vec<u32> = self.tokens.iter().map(|token| token.id).collect();
         Request {
             id: 0,
-            prompt: prompt.chain(self.tokens.iter().map(|token| token.id)).collect(),
+            prompt: [self.first.prompt.as_slice(), &new].concat(),
+            unconditional_prompt: [self.first.unconditional_prompt.as_slice(), &new].concat(),
             generation: Generation {
                 max_new_tokens: Some(room.min(left - before)),
                 min_new_tokens: 0,
@@ -296,12 +303,15 @@ impl Draft {
         !self.state.is_running() && only.ended == FinishReason::Cancelled
     }
 
-    /// The text so far, as a completion of the model.
+    /// Returns the text so far, as a completion of the model.
     pub fn completion(&self) -> Completion {
         if let Some(completed) = &self.completed {
             return completed.clone();
         }
+        let unconditional = self.tokens.iter().map(|token| token.unconditional_log_prob);
         Completion {
+            // The probabilities of tokens that a person chose are unknown.
+            unconditional_log_probs: unconditional.collect::<Option<_>>().unwrap_or_default(),
             text: self.text(),
             prompt_tokens: self.first.prompt.len(),
             token_ids: self.tokens.iter().map(|token| token.id).collect(),
@@ -310,7 +320,7 @@ impl Draft {
         }
     }
 
-    /// The text, cut at the stop string if the last step reached one.
+    /// Returns the text, cut at the stop string if the last step reached one.
     fn text(&self) -> String {
         let bytes: Vec<u8> =
             self.tokens.iter().flat_map(|token| self.tokenizer.bytes(token.id)).copied().collect();
@@ -326,8 +336,8 @@ impl Draft {
         text
     }
 
-    /// The text as it would be published, with the verdict on its quality. A steered text is not cut at
-    /// the maximum number of words.
+    /// Returns the text as it would be published, with the verdict on its quality. A steered text is
+    /// not cut at the maximum number of words.
     pub fn candidate(&self) -> Candidate {
         let DraftRequest { essay, blocklist, .. } = &self.request;
         let completion = self.completion();

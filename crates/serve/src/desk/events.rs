@@ -7,7 +7,6 @@ use content::essay::Step;
 use generator::FinishReason;
 use write::Candidate;
 
-/// A message to the pages of a session.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum DraftEvent<'d> {
@@ -39,7 +38,7 @@ pub struct DraftView<'d> {
     id: u64,
     number: usize,
     model: &'d str,
-    /// The random seed in decimal digits, because JavaScript's numbers are exact only up to 53 bits.
+    /// The random seed as a string, because JavaScript's numbers are exact only up to 53 bits.
     rng_seed: String,
     quote: &'d str,
     title: &'d str,
@@ -70,7 +69,6 @@ struct EssayView {
 }
 
 impl Draft {
-    /// The complete draft.
     pub fn view(&self, id: u64) -> DraftView<'_> {
         let DraftRequest { number, model, quote, essay, .. } = &self.request;
         DraftView {
@@ -88,7 +86,6 @@ impl Draft {
         }
     }
 
-    /// The status of the draft.
     pub fn status(&self) -> StatusView<'_> {
         let essay = (!self.state.is_running()).then(|| {
             let Candidate { text, figures, verdict, .. } = self.candidate();

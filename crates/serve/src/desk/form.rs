@@ -1,4 +1,4 @@
-//! Makes the inputs for the generation settings in the desk's form, from the table of settings.
+//! Generates the inputs for the generation settings in the desk's form from the table of settings.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use site::escape::content;
 /// The marker in the page that the inputs replace.
 const MARKER: &str = "<!-- settings -->";
 
-/// Puts the inputs into the page.
+/// Replaces the marker in the page with the inputs.
 pub fn with_settings(page: &str) -> String {
     let settings = SETTINGS.iter().filter(|setting| is_shown(setting));
     let mut inputs = String::new();
@@ -16,8 +16,8 @@ pub fn with_settings(page: &str) -> String {
     page.replace(MARKER, inputs.trim_end())
 }
 
-/// Whether the settings part of the form shows this setting. The maximum number of words, the number of
-/// candidates and the stop strings have inputs of their own.
+/// Whether the form's settings section shows this setting. The maximum number of words, the number of
+/// candidates and the stop strings have their own inputs.
 fn is_shown(setting: &Setting) -> bool {
     setting.role == Role::Sampling || setting.name == "min_words"
 }

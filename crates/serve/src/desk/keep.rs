@@ -1,8 +1,8 @@
 //! Keeps a draft as a seed and an essay.
 //!
-//! The seed of an untouched draft names everything that determines the text of the draft. From this
-//! seed, `venti generate` writes the same essay, so a build has nothing to do. The essay of a steered
-//! draft records the steps.
+//! The seed of an untouched draft records everything that determines its text. From this seed,
+//! `venti generate` writes the same essay, so a build has nothing to do. The essay of a steered draft
+//! records the steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ pub struct Details {
 #[derive(Debug, Serialize)]
 pub struct Kept {
     pub slug: String,
-    /// Address of the essay's page in the preview.
+    /// URL of the essay's page in the preview.
     pub url: String,
     /// Path of the seed's file.
     pub seed: String,
@@ -49,16 +49,16 @@ pub struct Kept {
     pub essay: String,
     /// Whether the essay counts as edited.
     pub edited: bool,
-    /// Shell command that writes the same text; `None` for a steered draft.
+    /// Shell command that reproduces the text; `None` for a steered draft.
     pub command: Option<String>,
 }
 
-/// A copy of the draft to keep. It is made before any file is written, so that the session is not locked
-/// while the disk is busy.
+/// A copy of the draft to keep. It is made before any file is written, so that the session is not
+/// locked during disk access.
 pub struct Finished {
     request: DraftRequest,
     candidate: Candidate,
-    /// The steps of a steered draft. Empty for an untouched draft.
+    /// The steps of a steered draft; empty for an untouched one.
     steps: Vec<Step>,
 }
 
@@ -66,7 +66,7 @@ impl Finished {
     /// Copies a draft.
     ///
     /// # Errors
-    /// If the draft is still being written.
+    /// Returns an error if the draft is still being written.
     pub fn of(draft: &Draft) -> Result<Self, Rejection> {
         if draft.state.is_running() {
             let writing = Rejection::invalid("this draft is still being written");
@@ -80,7 +80,7 @@ impl Finished {
 /// Writes the seed and the essay of a draft.
 ///
 /// # Errors
-/// If the draft cannot be published, the details are invalid, or a file cannot be written.
+/// Returns an error if the draft cannot be published, the details are invalid, or writing fails.
 pub fn keep(
     finished: Finished,
     details: Details,
@@ -134,7 +134,7 @@ pub fn keep(
     })
 }
 
-/// The slugs used by seeds, pages and essays, including essays without a seed.
+/// Returns the slugs used by seeds, pages and essays, including essays without a seed.
 fn taken(project: &Project) -> miette::Result<BTreeSet<String>> {
     let config = &project.config;
     let stems = |folder| -> miette::Result<Vec<String>> {
@@ -176,8 +176,8 @@ fn new_seed(request: &DraftRequest, details: Details, project: &Project, today: 
     }
 }
 
-/// The job that a build would plan for the seed. It is an error if this job would not write the same
-/// text as the draft.
+/// Returns the job that a build would plan for the seed. Fails if the job would not write the same text
+/// as the draft.
 fn job(request: &DraftRequest, seed: &Seed, project: &Project) -> miette::Result<Job> {
     let config = &project.config;
     let blocklist = text::judge::Blocklist::new(&config.blocklist).into_diagnostic()?;
@@ -196,8 +196,7 @@ fn job(request: &DraftRequest, seed: &Seed, project: &Project) -> miette::Result
     }
 }
 
-/// Stands in for the model that wrote the draft. It knows the model's identity, but cannot load the
-/// model.
+/// Stands in for the model that wrote the draft: knows the model's identity, but cannot load it.
 struct Known<'i>(&'i Identity);
 
 impl Models for Known<'_> {

@@ -1,5 +1,5 @@
-//! The library lists the site's seeds and essays, so that they can be edited at the desk. It includes
-//! broken files, because the desk is also where they are fixed.
+//! The library lists the site's seeds and essays for editing at the desk. It includes broken files,
+//! because the desk is also where they are fixed.
 
 mod essay_file;
 mod refusal;
@@ -29,13 +29,13 @@ use site::{page_of, root_of_host};
 use text::prompt::Prompt;
 use text::words::words;
 
-/// Maximum time that a save waits for another Venti process that holds the lock. Tests do not wait.
+/// Maximum time that a save waits for the lock of another Venti process. Tests do not wait.
 pub(super) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 5 });
 
 /// Maximum size of a text to save, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Maximum number of characters of a quote that the list shows.
+/// Number of characters of a quote that the list shows.
 const QUOTE_SHOWN: usize = 200;
 
 /// The seeds and essays of a site.
@@ -74,9 +74,9 @@ pub struct ListedEssay {
     /// Whether a person steered the text while it was written.
     pub steered: bool,
     pub reviewed: bool,
-    /// Why the text failed the quality gate, if it did.
+    /// Reason why the text failed the quality gate, if it did.
     pub flagged: Option<String>,
-    /// Address of the page; `None` for an essay without a seed.
+    /// URL of the page; `None` for an essay without a seed.
     pub url: Option<String>,
 }
 
@@ -125,7 +125,7 @@ pub fn list(project: &Project) -> Library {
     }
 }
 
-/// Name of a seed's file: its path in the folder of seeds. `None` if the path is not valid UTF-8.
+/// Returns the path of a seed's file within the folder of seeds; `None` if it is not valid UTF-8.
 fn name_of(project: &Project, path: &Path) -> Option<String> {
     let inside = path.strip_prefix(&project.config.seeds).ok()?;
     let parts: Option<Vec<&str>> = inside.iter().map(|part| part.to_str()).collect();
@@ -192,7 +192,7 @@ impl LibraryListing<'_> {
         }
     }
 
-    /// Whether a file exists for the essay. If the essay could not be read but its file exists, it is
+    /// Whether a file exists for the essay. An essay that could not be read although its file exists is
     /// broken, not missing.
     fn is_there(&self, id: &EssayId) -> bool {
         !matches!(fs::stat(&self.project.path(&self.store.path(id))), Ok(None))
@@ -223,7 +223,7 @@ fn listed(stored: &Stored, url: Option<String>) -> ListedEssay {
     }
 }
 
-/// Address of an essay's page in the preview.
+/// Returns the URL of an essay's page in the preview.
 pub(super) fn url(project: &Project, id: &EssayId) -> String {
     let page = page_of(id);
     let page = page.strip_suffix("index.html").unwrap_or(&page);

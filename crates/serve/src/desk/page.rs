@@ -37,7 +37,7 @@ const STYLES: &str = concat!(
     include_str!("page/desk.css"),
 );
 
-/// Redirects to the address with a trailing slash, since links in the page are relative to its folder.
+/// Redirects to the URL with a trailing slash, because links in the page are relative to its folder.
 pub async fn redirect() -> Redirect {
     Redirect::permanent("/_venti/")
 }

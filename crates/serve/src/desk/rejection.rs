@@ -19,7 +19,7 @@ pub struct Rejection {
     pub status: StatusCode,
     pub error: String,
     pub help: Option<String>,
-    /// Further fields of the response.
+    /// Additional fields of the response.
     pub more: Value,
 }
 
@@ -28,7 +28,7 @@ impl Rejection {
         Self { status, error: error.into(), help: None, more: json!({}) }
     }
 
-    /// Names the form field that is invalid.
+    /// Names the invalid form field.
     #[must_use]
     pub fn field(self, name: &str) -> Self {
         Self { more: json!({ "field": name }), ..self }
@@ -39,12 +39,12 @@ impl Rejection {
         Self { help: Some(help.into()), ..self }
     }
 
-    /// The error for an invalid request (status 422).
+    /// Creates the error for an invalid request (status 422).
     pub fn invalid(error: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, error)
     }
 
-    /// An internal error (status 500).
+    /// Creates an internal error (status 500).
     pub fn failed(error: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, error)
     }

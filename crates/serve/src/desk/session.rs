@@ -1,5 +1,5 @@
-//! A session holds the drafts of one tab, and the pages that subscribe to these drafts. When the last
-//! page has left, the model stops writing.
+//! A session holds the drafts of one tab, and the pages that subscribe to them. When the last page has
+//! disconnected, the model stops writing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -17,13 +17,12 @@ use generator::{Generation, Request};
 /// Minimum interval between messages with new tokens.
 const SEND_EVERY: Duration = Duration::from_millis(40);
 
-/// Time that a reloaded page has to reconnect before the model stops writing.
+/// Time for a reloaded page to reconnect before the model stops writing.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Maximum number of drafts per tab. If there are more, the oldest ones are dropped.
 const MAX_DRAFTS: usize = 64;
 
-/// The drafts of one tab.
 #[derive(Default)]
 pub struct Session {
     inner: Mutex<Inner>,
@@ -34,7 +33,7 @@ struct Inner {
     drafts: BTreeMap<u64, Draft>,
     newest: u64,
     subscribers: Vec<UnboundedSender<String>>,
-    /// The session's client for each model, by the model's name.
+    /// The session's client for each model, by model name.
     clients: HashMap<String, Client>,
     /// Number of tokens of each draft that have been sent to the pages.
     sent: BTreeMap<u64, usize>,
@@ -43,7 +42,7 @@ struct Inner {
     subscribed: usize,
 }
 
-/// Why an operation on a draft fails.
+/// Reason why an operation on a draft failed.
 #[derive(Debug)]
 pub enum SessionError {
     /// The draft does not exist.
@@ -67,7 +66,6 @@ impl Session {
         Subscription { session: Arc::clone(self), messages }
     }
 
-    /// Whether any page is subscribed to this session.
     pub fn has_subscribers(&self) -> bool {
         let mut inner = self.inner();
         inner.subscribers.retain(|subscriber| !subscriber.is_closed());
@@ -77,7 +75,7 @@ impl Session {
     /// Starts new drafts, all of them or none, and returns their ids.
     ///
     /// # Errors
-    /// If the engine refuses the requests.
+    /// Returns an error if the engine refuses the requests.
     pub fn begin(
         self: &Arc<Self>,
         engine: &Arc<Engine>,
@@ -108,7 +106,7 @@ impl Session {
     /// Stops writing a draft.
     ///
     /// # Errors
-    /// If the draft does not exist.
+    /// Returns an error if the draft does not exist.
     pub fn stop(&self, id: u64) -> Result<(), SessionError> {
         let mut inner = self.inner();
         inner.drafts.get_mut(&id).ok_or(SessionError::NotFound)?.stop();
@@ -120,7 +118,7 @@ impl Session {
     /// one, and lets the model continue.
     ///
     /// # Errors
-    /// If the draft does not exist or cannot be continued, or if the queue is full.
+    /// Returns an error if the draft does not exist or cannot be continued, or if the queue is full.
     pub fn continue_draft(
         self: &Arc<Self>,
         id: u64,
@@ -152,7 +150,6 @@ impl Session {
         submitted.map_err(SessionError::Refused)
     }
 
-    /// Removes a draft.
     pub fn discard(&self, id: u64) {
         self.inner().forget(id);
     }
@@ -160,7 +157,7 @@ impl Session {
     /// Calls `what` with a draft.
     ///
     /// # Errors
-    /// If the draft does not exist, or `what` fails.
+    /// Returns an error if the draft does not exist, or `what` fails.
     pub fn with<T>(
         &self,
         id: u64,
@@ -169,7 +166,6 @@ impl Session {
         what(self.inner().drafts.get(&id).ok_or(SessionError::NotFound)?)
     }
 
-    /// Stops writing all drafts.
     pub fn stop_all(&self) {
         let mut inner = self.inner();
         let running: Vec<u64> = inner.running().collect();
@@ -249,7 +245,6 @@ impl Inner {
     }
 }
 
-/// A page's subscription to a session.
 pub struct Subscription {
     session: Arc<Session>,
     /// The messages to the page, as JSON.
@@ -279,7 +274,7 @@ impl Drop for Subscription {
     }
 }
 
-/// Adds the tokens that the model generates in one step to a draft.
+/// Adds the tokens generated in one step to a draft.
 struct DraftWriter {
     session: Arc<Session>,
     draft: u64,

@@ -145,7 +145,7 @@ impl TestDesk {
         self.done("write", request)
     }
 
-    /// The drafts in the first message to a page that starts to listen.
+    /// Returns the drafts in the first message to a newly subscribed page.
     fn drafts(&self) -> Vec<Value> {
         let request = axum::http::Request::get(format!("/_venti/desk/events?session={SESSION}"));
         let request = request.header("host", "localhost:8501").body(Body::empty()).unwrap();
@@ -209,7 +209,7 @@ fn tokens_arrive_with_their_alternatives() {
     assert_eq!(seeds, ["7", "8", "9"]);
 }
 
-/// The plan of a build.
+/// Returns the plan of a build.
 fn planned(project: &Project) -> write::Plan {
     let flags = GenerationOverrides::default();
     let nothing = Blocklist::default();
@@ -326,8 +326,8 @@ fn invalid_requests_are_refused_with_the_reason() {
         assert!(answer["error"].as_str().unwrap().contains(part), "{answer}");
     }
     desk.configure("  top_k: 9\n  stop: [zzz]\nblocklist: [moat]\n");
-    // The draft can still be kept. Its seed names all settings in full, and the blocklist that counts is
-    // the one from when the draft was written.
+    // The draft can still be kept. Its seed records all settings, and the blocklist from the time of
+    // writing still applies.
     let (status, answer) = desk.post("keep", json!({ "draft": 1 }));
     assert_eq!(status, StatusCode::OK, "{answer}");
     let seed = std::fs::read_to_string(desk.path("content/seeds/a-moat-is-a-promise.md")).unwrap();

@@ -38,10 +38,10 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Returns the session called `name`, and creates it if necessary.
+    /// Returns the session called `name`, creating it if necessary.
     ///
     /// # Errors
-    /// If the name is invalid, or too many sessions are in use.
+    /// Returns an error if the name is invalid, or too many sessions are in use.
     pub fn get(&self, name: &str) -> Result<Arc<Session>, Rejection> {
         let is_plain = |c: u8| c.is_ascii_alphanumeric() || c == b'-';
         if !(8..=64).contains(&name.len()) || !name.bytes().all(is_plain) {
@@ -97,7 +97,7 @@ pub async fn write(desk: DeskState, Json(request): Json<NewDraftsRequest>) -> Js
         let most = if generation.temperature == 0.0 { 1 } else { MAX_CANDIDATES };
         if !(1..=most).contains(&request.candidates) {
             return Err(Rejection::invalid(match most {
-                1 => "at temperature 0 all candidates would be identical: ask for only one".into(),
+                1 => "at temperature 0 all candidates would be identical: request only one".into(),
                 most => {
                     format!("candidates must be from 1 to {most}, not {}", request.candidates)
                 }
@@ -161,12 +161,12 @@ fn rng_seed(given: Option<&str>) -> Result<u64, Rejection> {
             let why = format!("the random seed must be a number from 0 to {MAX_RNG_SEED}");
             Rejection::invalid(why).field("rng_seed")
         }),
-        // A new seed has at most nine digits, so that it is short enough to read aloud.
+        // A new seed has at most nine digits, so it is short enough to read aloud.
         None => Ok(u64::from(fresh()? % 1_000_000_000)),
     }
 }
 
-/// A random number from the operating system.
+/// Returns a random number from the operating system.
 fn fresh() -> Result<u32, Rejection> {
     getrandom::u32().map_err(|e| Rejection::failed(format!("cannot get a random number: {e}")))
 }
@@ -187,7 +187,6 @@ pub struct DraftId {
     draft: u64,
 }
 
-/// Stops writing a draft.
 pub async fn stop(desk: DeskState, Json(DraftId { session, draft }): Json<DraftId>) -> JsonResult {
     blocking(move || {
         desk.sessions.get(&session)?.stop(draft)?;
@@ -196,7 +195,6 @@ pub async fn stop(desk: DeskState, Json(DraftId { session, draft }): Json<DraftI
     .await
 }
 
-/// Removes a draft.
 pub async fn discard(
     desk: DeskState,
     Json(DraftId { session, draft }): Json<DraftId>,
@@ -217,7 +215,6 @@ pub struct ContinueRequest {
     generation: GenerationOverrides,
 }
 
-/// Continues a draft at its end.
 pub async fn continue_at_end(desk: DeskState, Json(request): Json<ContinueRequest>) -> JsonResult {
     let ContinueRequest { session, draft, generation } = request;
     blocking(move || continue_draft(&desk, &session, draft, (None, None), &generation)).await
@@ -234,7 +231,7 @@ pub struct RewriteRequest {
     generation: GenerationOverrides,
 }
 
-/// Rewrites a draft from a given token on.
+/// Rewrites a draft from a given token onwards.
 pub async fn rewrite(desk: DeskState, Json(request): Json<RewriteRequest>) -> JsonResult {
     let RewriteRequest { session, draft, from, choose, generation } = request;
     blocking(move || continue_draft(&desk, &session, draft, (Some(from), choose), &generation))

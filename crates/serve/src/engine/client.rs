@@ -23,7 +23,6 @@ impl Client {
         Self { engine, id }
     }
 
-    /// The engine that this client uses.
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
@@ -31,7 +30,7 @@ impl Client {
     /// Submits requests, all of them or none. The ids of the requests are ignored.
     ///
     /// # Errors
-    /// If the model cannot continue a prompt, or the queue is full.
+    /// Returns an error if the model cannot continue a prompt or has stopped, or if the queue is full.
     pub fn submit(&self, requests: Vec<QueuedRequest>) -> Result<(), SubmitError> {
         let size = self.engine.tokenizer().vocab_size();
         let n_positions = self.engine.n_positions();
@@ -86,7 +85,7 @@ impl Generator for Client {
                 running.insert(id, Arc::clone(&cancelled));
                 let sender = sender.clone();
                 let subscriber: Subscriber = Box::new(move |event| {
-                    // Sending fails if `run` has returned with an error, since then nobody receives the
+                    // Sending fails if `run` has returned an error, because then nobody receives the
                     // events.
                     let is_wanted = sender.send((id, event)).is_ok();
                     match is_wanted && !cancelled.load(Ordering::Relaxed) {

@@ -1,14 +1,14 @@
-//! The events of a requested text. They use the types of [`generator`].
+//! Events in the generation of a text.
 
 use std::ops::ControlFlow;
 
 use generator::{Completion, Token};
 
-/// An event of a text. `Begun` comes first, then tokens and text, then `Done`. If the model stops before
-/// the text has begun, `Done` is the only event.
+/// An event in the generation of a text. `Begun` comes first, then tokens and text, then `Done`. If the
+/// model stops before the text has begun, `Done` is the only event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The text has got its slot in the batch.
+    /// The text has been given a slot in the batch.
     Begun,
     /// A token was generated, or scored if it belongs to the prompt. This event comes before the text
     /// that the token completes.

@@ -1,5 +1,5 @@
-//! A fake model for tests. Its tokens are bytes. It repeats one sentence, and adds one token per step to
-//! every text of its batch. The random key of a text determines where in the sentence the text begins.
+//! A fake model for tests. Its tokens are bytes. It repeats one sentence, and adds one token per step
+//! to every text in its batch. The random key of a text determines where in the sentence it begins.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -84,7 +84,7 @@ impl Slot {
         let scored = likeliest.iter().zip([-0.5, -1.5, -2.5, -3.5]);
         let likeliest = scored.map(|(id, log_prob)| (*id, log_prob));
         let top_logprobs = likeliest.take(self.request.top_logprobs).collect();
-        Token { position, id, log_prob: -0.5, top_logprobs }
+        Token { position, id, log_prob: -0.5, unconditional_log_prob: None, top_logprobs }
     }
 
     /// Adds one token. If the text then ends, returns the reason.
@@ -114,15 +114,15 @@ impl Slot {
         (self.bytes.len() == most).then_some(FinishReason::Length)
     }
 
-    /// Byte offset of the first stop string in the text.
+    /// Returns the byte offset of the first stop string in the text.
     fn stop(&self) -> Option<usize> {
         let stops = self.request.generation.stop.iter().map(String::as_bytes);
         let at = |stop: &[u8]| self.bytes.windows(stop.len()).position(|bytes| bytes == stop);
         stops.filter_map(at).min()
     }
 
-    /// Number of bytes that no later byte can change. They end before a stop string, a possible
-    /// beginning of a stop string, or an incomplete character.
+    /// Returns the number of bytes that no later byte can change. They end before a stop string, a
+    /// possible beginning of a stop string, or an incomplete character.
     fn certain(&self) -> usize {
         if let Some(stop) = self.stop() {
             return stop;
@@ -163,6 +163,7 @@ impl Slot {
             prompt_tokens: self.request.prompt.len(),
             token_ids: self.bytes.iter().map(|byte| u32::from(*byte)).collect(),
             log_probs: vec![-0.5; self.bytes.len()],
+            unconditional_log_probs: Vec::new(),
             finish_reason,
         }
     }
@@ -217,6 +218,7 @@ pub fn request(prompt: &str, start: u8, max_new_tokens: usize) -> Request {
     Request {
         id: 0,
         prompt: Bytes.tokenize(prompt).expect("bytes"),
+        unconditional_prompt: Vec::new(),
         generation: generator::Generation {
             max_new_tokens: Some(max_new_tokens),
             ..Default::default()

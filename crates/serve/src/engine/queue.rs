@@ -1,4 +1,4 @@
-//! The queue of a model. It holds the requests of each client, and decides which client's turn is next.
+//! The queue of a model. It holds the requests of each client, and decides whose turn is next.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::ControlFlow;
@@ -7,7 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use super::{Event, Subscriber};
 use generator::{Completion, Generator, Request, Token, Work};
 
-/// Why a request is refused.
+/// Reason why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
     #[error("the queue is full: {waiting} texts are waiting; try again later")]
@@ -64,7 +64,7 @@ impl Queue {
         Self { state, changed, batch_size, max_waiting }
     }
 
-    /// An id for a new client.
+    /// Returns an id for a new client.
     pub fn new_client(&self) -> u64 {
         let mut state = self.state();
         state.newest += 1;
@@ -113,9 +113,9 @@ impl Queue {
         self.state().closed
     }
 
-    /// Lets a model answer the queued requests until the queue is closed.
+    /// Runs the queued requests on a model until the queue is closed.
     pub fn serve(&self, generator: &mut dyn Generator) {
-        // Closes the queue even if the model panics, so that nobody waits for a dead thread.
+        // Close the queue even if the model panics, so that nobody waits for a dead thread.
         let _closed = CloseAtEnd(self);
         while self.wait() {
             let mut batch = SharedBatch { queue: self, running: HashMap::new(), newest: 0 };
@@ -124,9 +124,9 @@ impl Queue {
                 Ok(()) => "the model stopped early".to_owned(),
                 Err(error) => format!("{error:#}"),
             };
-            for (client, mut subscriber) in std::mem::take(&mut batch.running).into_values() {
-                self.ended(client);
-                end(&mut subscriber, Err(why.clone()));
+            for mut text in std::mem::take(&mut batch.running).into_values() {
+                self.ended(text.client, text.slots);
+                end(&mut text.subscriber, Err(why.clone()));
             }
         }
     }
@@ -145,26 +145,31 @@ impl Queue {
         let mut state = self.state();
         // One extra share stays free for a new client.
         let share = (self.batch_size / (state.clients.len() + 1)).max(1);
-        let may = |client: &ClientQueue| !client.waiting.is_empty() && client.running < share;
+        let may = |client: &ClientQueue| {
+            let next = client.waiting.front();
+            next.is_some_and(|next| {
+                client.running == 0 || client.running + next.request.slots() <= share
+            })
+        };
         let after = state.clients.range(state.last + 1..).find(|(_, client)| may(client));
         let (&id, _) = after.or_else(|| state.clients.iter().find(|(_, client)| may(client)))?;
         state.last = id;
         let client = state.clients.get_mut(&id)?;
         let queued = client.waiting.pop_front()?;
-        client.running += 1;
+        client.running += queued.request.slots();
         Some((id, queued))
     }
 
-    fn ended(&self, client: u64) {
+    fn ended(&self, client: u64, slots: usize) {
         let mut state = self.state();
         if let Some(queue) = state.clients.get_mut(&client) {
-            queue.running -= 1;
+            queue.running -= slots;
         }
         state.tidy(client);
     }
 
     fn state(&self) -> MutexGuard<'_, QueueState> {
-        // The lock cannot be poisoned, since nothing panics while it is held.
+        // The lock cannot be poisoned, because nothing panics while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -189,23 +194,29 @@ impl Drop for CloseAtEnd<'_> {
 /// Reason given to subscribers whose text will not be finished.
 const STOPPED: &str = "the model has stopped";
 
-/// Sends the last event of a text. The subscriber's answer is ignored, since there is nothing left to
-/// cancel.
+/// Sends the last event of a text. The subscriber's return value is ignored, because there is nothing
+/// left to cancel.
 fn end(subscriber: &mut Subscriber, outcome: Result<Completion, String>) {
     let _ = subscriber(Event::Done(outcome));
 }
 
-/// The running texts, each with its client and subscriber.
+/// The running texts.
 struct SharedBatch<'q> {
     queue: &'q Queue,
-    running: HashMap<u64, (u64, Subscriber)>,
+    running: HashMap<u64, RunningText>,
     newest: u64,
+}
+
+struct RunningText {
+    client: u64,
+    slots: usize,
+    subscriber: Subscriber,
 }
 
 impl Drop for SharedBatch<'_> {
     fn drop(&mut self) {
-        for (_, (_, mut subscriber)) in self.running.drain() {
-            end(&mut subscriber, Err(STOPPED.to_owned()));
+        for (_, mut text) in self.running.drain() {
+            end(&mut text.subscriber, Err(STOPPED.to_owned()));
         }
     }
 }
@@ -214,34 +225,35 @@ impl Work for SharedBatch<'_> {
     fn next(&mut self) -> Option<Request> {
         loop {
             let (client, QueuedRequest { request, mut subscriber }) = self.queue.next()?;
+            let slots = request.slots();
             if subscriber(Event::Begun).is_break() {
-                self.queue.ended(client);
+                self.queue.ended(client, slots);
                 continue;
             }
             self.newest += 1;
-            self.running.insert(self.newest, (client, subscriber));
+            self.running.insert(self.newest, RunningText { client, slots, subscriber });
             return Some(Request { id: self.newest, ..request });
         }
     }
 
     fn token(&mut self, id: u64, token: Token) {
-        if let Some((_, subscriber)) = self.running.get_mut(&id) {
-            // The answer is ignored here: the model checks for cancellation when it reports text.
-            let _ = subscriber(Event::Token(token));
+        if let Some(running) = self.running.get_mut(&id) {
+            // The return value is ignored here: the model checks for cancellation when it reports text.
+            let _ = (running.subscriber)(Event::Token(token));
         }
     }
 
     fn text(&mut self, id: u64, text: &str) -> ControlFlow<()> {
         match self.running.get_mut(&id) {
-            Some((_, subscriber)) => subscriber(Event::Text(text.to_owned())),
+            Some(running) => (running.subscriber)(Event::Text(text.to_owned())),
             None => ControlFlow::Break(()),
         }
     }
 
     fn done(&mut self, id: u64, completion: Completion) -> miette::Result<()> {
-        if let Some((client, mut subscriber)) = self.running.remove(&id) {
-            self.queue.ended(client);
-            end(&mut subscriber, Ok(completion));
+        if let Some(mut text) = self.running.remove(&id) {
+            self.queue.ended(text.client, text.slots);
+            end(&mut text.subscriber, Ok(completion));
         }
         Ok(())
     }

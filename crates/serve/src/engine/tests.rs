@@ -45,6 +45,24 @@ impl SteppedEngine {
 }
 
 #[test]
+fn a_guided_text_counts_as_two() {
+    let mut stepped = SteppedEngine::new(8);
+    let client = stepped.engine.client();
+    let guided = |name: &'static str| {
+        let mut request = request("p", 0, 3);
+        request.generation.guidance_scale = 2.0;
+        QueuedRequest { request, subscriber: subscriber(name, stepped.sender.clone()) }
+    };
+    client.submit(["a", "b", "c"].map(guided).into()).unwrap();
+    // Half of the slots hold two guided texts.
+    assert_eq!(stepped.events(2), ["a begun", "b begun"]);
+    stepped.step.send(()).unwrap();
+    stepped.run_on();
+    let rest = stepped.events(4);
+    assert!(rest.iter().position(|event| event == "c begun") > Some(0), "{rest:?}");
+}
+
+#[test]
 fn a_new_client_gets_a_slot_while_others_write() {
     let mut stepped = SteppedEngine::new(6);
     let (greedy, newcomer, third) =
@@ -58,7 +76,7 @@ fn a_new_client_gets_a_slot_while_others_write() {
     stepped.ask(&third, &["t"], 3).unwrap();
     stepped.step.send(()).unwrap();
     assert_eq!(stepped.events(1), ["t begun"]);
-    // Free slots go in turn to the clients that have fewer slots than their share.
+    // Free slots go round-robin to the clients that use less than their share.
     stepped.step.send(()).unwrap();
     let after: Vec<String> = stepped.events(3);
     assert!(after.iter().all(|event| event.contains("Length: The")), "{after:?}");

@@ -28,7 +28,7 @@ struct Piece {
     text: String,
     /// Width in ems.
     width: f32,
-    /// Whether a space precedes the piece, unless the piece starts a line.
+    /// Whether a space separates the piece from the one before it on the same line.
     spaced: bool,
 }
 
@@ -121,8 +121,8 @@ fn written(pieces: &[Piece], ends: &[usize]) -> Vec<String> {
     ends.iter().map(line).collect()
 }
 
-/// Breaks a text into at most `most` lines. Words wider than a line are split between any two
-/// characters, and an ellipsis marks where the text was cut.
+/// Breaks a text into at most `most` lines. Words wider than a line are split anywhere, and an
+/// ellipsis marks where the text was cut.
 fn cut(
     pieces: Vec<Piece>,
     width: f32,

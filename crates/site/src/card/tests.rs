@@ -1,4 +1,4 @@
-//! Tests of the properties of every card, based on its pixels.
+//! Tests cards by examining their pixels.
 
 use super::*;
 

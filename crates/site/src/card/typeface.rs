@@ -1,5 +1,5 @@
-//! The fonts of social cards, made by `scripts/subset_fonts.py`. They are embedded in the program,
-//! so that a card looks the same on every machine.
+//! The fonts of social cards, made by `scripts/subset_fonts.py` and embedded in the program, so
+//! that a card looks the same on every machine.
 
 use std::sync::{Arc, LazyLock};
 
@@ -10,10 +10,10 @@ use skrifa::{FontRef, MetadataProvider};
 static VOLLKORN: &[u8] = include_bytes!("fonts/Vollkorn-SemiBold.ttf");
 static FIGTREE: &[u8] = include_bytes!("fonts/Figtree-Medium.ttf");
 
-/// Font of titles.
+/// Font for titles.
 pub static SERIF: LazyLock<Typeface> = LazyLock::new(|| Typeface::new("Vollkorn", 600, VOLLKORN));
 
-/// Font of all other text.
+/// Font for all other text.
 pub static SANS: LazyLock<Typeface> = LazyLock::new(|| Typeface::new("Figtree", 500, FIGTREE));
 
 /// Font database for the renderer, with only the embedded fonts.
@@ -89,7 +89,7 @@ impl Typeface {
     }
 }
 
-/// Whether `c` is a space at which a line may break.
+/// Whether `c` is a space where a line may break.
 pub fn breaks(c: char) -> bool {
     c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{202f}')
 }

@@ -34,7 +34,7 @@ impl BaseUrl {
     }
 }
 
-/// The form in which an address was written.
+/// The form of an address as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressForm {
     /// The page itself: `#there`, `?q=x` or an empty address.
@@ -52,7 +52,7 @@ pub enum AddressForm {
 pub enum Address {
     /// A path in the output folder, percent-decoded, and the part after `#`.
     Site { path: String, fragment: Option<String>, form: AddressForm },
-    /// A URL on another http(s) host, or one on the site's host that is not under `base_url`.
+    /// A URL on another http(s) host, or on the site's host but not under `base_url`.
     External(String),
     /// A path that is not under `base_url`, or that leads above the output folder.
     Outside,
@@ -61,7 +61,7 @@ pub enum Address {
 }
 
 impl Address {
-    /// Resolves the address `text`, found in the file at `from`, a path in the output folder.
+    /// Resolves the address `text` in the file `from`, a path in the output folder.
     pub fn resolve(text: &str, from: &str, base: Option<&BaseUrl>) -> Self {
         let text = cleaned(text);
         let (rest, fragment) = match text.split_once('#') {
@@ -79,7 +79,7 @@ impl Address {
         }
         let path = before_query.replace('\\', "/");
         if path.starts_with("//") {
-            // A browser gives such an address the scheme of the page. Assume https.
+            // Browsers use the page's scheme for such an address. Assume https.
             let whole = format!("https:{path}");
             return Self::absolute(&format!("https:{rest}"), &whole, base, to);
         }
@@ -138,7 +138,7 @@ fn scheme(address: &str) -> Option<String> {
 }
 
 /// Splits a URL into its origin and the rest. The origin, such as `https://host`, is in lower case
-/// and without the default port.
+/// and omits the default port.
 fn split_origin(url: &str) -> Option<(String, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();

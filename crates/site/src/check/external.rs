@@ -1,6 +1,5 @@
-//! Checks external links over the network. Each distinct address is checked once, and only a few
-//! addresses are checked at the same time. Permanent failures are errors; failures that may be
-//! temporary are warnings.
+//! Checks external links over the network. Each distinct address is checked once, a few at a time.
+//! Permanent failures are errors; failures that may be temporary are warnings.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -36,10 +35,9 @@ impl Default for RequestLimits {
 }
 
 /// The `User-Agent` header.
-const AGENT: &str = concat!("venti/", env!("CARGO_PKG_VERSION"), " (checks links)");
+const AGENT: &str = concat!("venti/", env!("CARGO_PKG_VERSION"), " (link checker)");
 
-/// Returns each address with all the places where it occurs. Fragments are dropped, since they are
-/// not checked.
+/// Groups the locations by address. Fragments are dropped, since they are not checked.
 pub fn addresses(links: Vec<(String, Location)>) -> BTreeMap<String, Vec<Location>> {
     let mut addresses: BTreeMap<String, Vec<Location>> = BTreeMap::new();
     for (url, place) in links {
@@ -49,7 +47,7 @@ pub fn addresses(links: Vec<(String, Location)>) -> BTreeMap<String, Vec<Locatio
     addresses
 }
 
-/// Checks all addresses and returns the findings in order of address.
+/// Checks all addresses and returns the findings sorted by address.
 pub fn check(addresses: BTreeMap<String, Vec<Location>>, limits: &RequestLimits) -> Vec<Finding> {
     let config = Agent::config_builder()
         .timeout_global(Some(limits.timeout))
@@ -110,7 +108,7 @@ fn ask(agent: &Agent, url: &str, limits: &RequestLimits) -> Verdict {
     verdict
 }
 
-/// Sends a HEAD request. If the server does not answer it with success, sends a GET request too.
+/// Sends a HEAD request and, if its status is not 2xx, a GET request: some servers reject HEAD.
 fn ask_once(agent: &Agent, url: &str) -> Verdict {
     match status(agent.head(url).call()) {
         Ok(200..=299) => Verdict::There,
@@ -137,7 +135,7 @@ fn status(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Resu
         Err(ureq::Error::BadUri(_) | ureq::Error::Http(_)) => {
             Err(Verdict::Gone("invalid URL".to_owned()))
         }
-        Err(ureq::Error::Timeout(_)) => Err(Verdict::Unsure("no answer in time".to_owned())),
+        Err(ureq::Error::Timeout(_)) => Err(Verdict::Unsure("timed out".to_owned())),
         Err(error) => Err(Verdict::Unsure(format!("request failed: {error}"))),
     }
 }

@@ -22,9 +22,9 @@ pub enum Severity {
 pub enum Rule {
     /// Links within the site must lead to files in the output.
     Link,
-    /// The id in a link (`#fragment`) must exist in the page to which the link leads.
+    /// The id in a link (`#fragment`) must exist in the target page.
     Anchor,
-    /// Links must work on any host and from the disk.
+    /// Links must work on any host and from disk.
     Portable,
     /// Ids must be valid, and unique within a page.
     DuplicateId,
@@ -42,7 +42,7 @@ pub enum Rule {
     BaseUrl,
     /// External links must not fail permanently.
     External,
-    /// External links should not fail in a way that may be temporary.
+    /// External links should not fail even temporarily.
     ExternalUnsure,
 }
 
@@ -84,12 +84,12 @@ pub struct Position {
     pub len: usize,
 }
 
-/// A problem and all the places where it occurs. There is at least one place.
+/// A problem and the places where it occurs, at least one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub rule: Rule,
     pub severity: Severity,
-    /// What is wrong, starting with a lower-case letter and without a full stop.
+    /// Description of the problem, starting with a lower-case letter and without a full stop.
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
@@ -114,7 +114,6 @@ impl Finding {
         Self::at(rule, Location { file: file.into(), position: None }, message)
     }
 
-    /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -166,7 +165,7 @@ pub fn merged(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
     merged
 }
 
-/// A text and the byte offsets at which its lines start.
+/// A text and the byte offsets where its lines start.
 #[derive(Debug)]
 pub struct Lines<'t> {
     text: &'t str,

@@ -42,7 +42,7 @@ impl HtmlTag {
     }
 }
 
-/// A tag or a text in the stream.
+/// A tag or a piece of text in the stream.
 #[derive(Debug)]
 pub enum HtmlEvent<'a> {
     Open(&'a HtmlTag),
@@ -52,8 +52,8 @@ pub enum HtmlEvent<'a> {
     Text(&'a str),
 }
 
-/// Reads a file and calls `handle` for each tag and text. The content of `noscript` is read as
-/// markup.
+/// Reads a file and calls `handle` for each tag and piece of text. The content of `noscript` is
+/// read as markup.
 pub fn read(html: &str, handle: &mut dyn FnMut(HtmlEvent<'_>)) {
     read_from(html, 0, handle);
 }

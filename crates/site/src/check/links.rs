@@ -3,8 +3,8 @@
 use super::html::HtmlTag;
 use super::scan::FileScan;
 
-/// Checks every address in a tag. External links with `rel="nofollow"` are not checked, since this
-/// value asks programs not to follow the link.
+/// Checks every address in a tag. Skips external ones that programs should not follow (`nofollow`)
+/// or that only name a host (`preconnect`, `dns-prefetch`).
 pub fn follow(tag: &HtmlTag, scan: &mut FileScan<'_>) {
     let known = scan.file.external.len();
     for attribute in &tag.attributes {
@@ -26,7 +26,7 @@ pub fn follow(tag: &HtmlTag, scan: &mut FileScan<'_>) {
 enum Use {
     /// A reader can visit the address.
     Visit,
-    /// The browser loads the address as a part of the page.
+    /// The browser loads the address as part of the page.
     Load,
 }
 

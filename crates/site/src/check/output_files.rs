@@ -1,4 +1,4 @@
-//! The files in the output folder, to which addresses can lead.
+//! The files in the output folder: the possible targets of addresses.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub enum Lookup {
     File(FileId),
     /// A folder that contains this `index.html`.
     Folder(FileId),
-    /// No file, but the path of this one differs only in case.
+    /// No such file, but the path of this one differs only in case.
     OtherCase(FileId),
     /// A hidden file, which is not checked.
     Hidden,
@@ -48,7 +48,6 @@ impl OutputFiles {
         (0..).zip(self.paths.iter().map(String::as_str))
     }
 
-    /// Number of files.
     pub fn len(&self) -> usize {
         self.paths.len()
     }

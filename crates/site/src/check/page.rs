@@ -29,7 +29,7 @@ pub fn check(html: &str, scan: &mut FileScan<'_>) {
     page.end();
 }
 
-/// State of the check of a page.
+/// State while checking a page.
 struct PageCheck<'s, 'a> {
     scan: &'s mut FileScan<'a>,
     ids: HashSet<String>,
@@ -38,7 +38,7 @@ struct PageCheck<'s, 'a> {
     /// Level of the last heading, or 0 before the first heading.
     level: u32,
     has_h1: bool,
-    /// Element name and byte range of each open link and heading that has no text so far.
+    /// Element name and byte range of each open link or heading without text so far.
     unnamed: Vec<(String, Range<usize>)>,
     /// Whether the current text belongs to a script or style sheet.
     is_script: bool,
@@ -123,7 +123,7 @@ impl PageCheck<'_, '_> {
                 Rule::DuplicateId,
                 &id.at,
                 format!("duplicate id `{}`", id.value),
-                "rename one: links and labels only find the first",
+                "rename one: links and labels find only the first",
             );
         }
     }

@@ -1,5 +1,4 @@
-//! The state of the check while a file is read, and the results that are kept for the checks that
-//! need all files.
+//! State while checking one file, and the results kept for the checks that need all files.
 
 use std::ops::Range;
 
@@ -8,7 +7,7 @@ use super::finding::{Finding, Lines, Location, Rule};
 use super::output_files::{FileId, Lookup, OutputFiles};
 use crate::route::NOT_FOUND;
 
-/// Data about the site that the check of every file needs.
+/// Site data shared by the checks of all files.
 #[derive(Debug)]
 pub struct SiteContext<'a> {
     pub files: &'a OutputFiles,
@@ -35,17 +34,17 @@ pub struct ScannedFile {
     pub kind: Option<PageKind>,
     /// Number of addresses.
     pub links: usize,
-    /// Ids to which a `#fragment` can refer, sorted.
+    /// Ids that a `#fragment` can refer to, sorted.
     pub ids: Vec<Box<str>>,
-    /// Ids to which the links in the file refer.
+    /// Ids that the links in the file refer to.
     pub anchors: Vec<Anchor>,
-    /// Pages that a reader can visit from this file.
+    /// Files that a reader can visit from this one, sorted.
     pub leads_to: Vec<FileId>,
     pub external: Vec<(String, Location)>,
     pub findings: Vec<Finding>,
 }
 
-/// An id that must exist in `file`.
+/// A reference to an id that must exist in `file`.
 #[derive(Debug)]
 pub struct Anchor {
     pub file: FileId,
@@ -84,7 +83,6 @@ impl<'a> FileScan<'a> {
         self.file.findings.push(Finding::at(rule, self.location(at), message));
     }
 
-    /// Adds a finding with a hint.
     pub fn report_with_hint(
         &mut self,
         rule: Rule,
@@ -120,7 +118,7 @@ impl<'a> FileScan<'a> {
         self.file
     }
 
-    /// Checks an address and returns the file to which it leads, if that file belongs to the site.
+    /// Checks an address and returns the file it leads to, if that file belongs to the site.
     fn resolve(&mut self, address: &str, at: &Range<usize>) -> Option<FileId> {
         self.file.links += 1;
         match Address::resolve(address, &self.from, self.site.base_url.as_ref()) {
@@ -147,18 +145,18 @@ impl<'a> FileScan<'a> {
     }
 
     fn report_outside(&mut self, address: &str, at: &Range<usize>) {
-        let message = format!("`{}` leads out of the site", address.trim());
+        let message = format!("`{}` points outside the site", address.trim());
         match &self.site.base_url {
             Some(base_url) if address.trim_start().starts_with('/') => {
                 let path = base_url.path();
-                let hint = format!("the site is served under {path}, as `base_url` says");
+                let hint = format!("`base_url` puts the site under {path}");
                 self.report_with_hint(Rule::Link, at, message, hint);
             }
             _ => self.report(Rule::Link, at, message),
         }
     }
 
-    /// Checks the form of an address, wherever it leads. On the 404 page, relative addresses are
+    /// Checks the form of an address, whatever its target. On the 404 page, relative addresses are
     /// errors, because the page is served at any depth.
     fn check_form(&mut self, form: AddressForm, address: &str, at: &Range<usize>) {
         match (form, self.from == NOT_FOUND) {
@@ -166,12 +164,14 @@ impl<'a> FileScan<'a> {
                 Rule::Link,
                 at,
                 format!("`{address}` is relative"),
-                "this page is shown for addresses at any depth: begin the link with `/`",
+                "hosts serve this page at any depth: start the link with `/`",
             ),
             (AddressForm::Rooted, false) => self.report_with_hint(
                 Rule::Portable,
                 at,
-                format!("`{address}` works neither under another path nor from disk"),
+                format!(
+                    "`{address}` breaks if the site moves to another path or is opened from disk"
+                ),
                 "make it relative to the page, as `{{ root }}` does in a template",
             ),
             _ => {}
@@ -192,8 +192,8 @@ impl<'a> FileScan<'a> {
                     self.report_with_hint(
                         Rule::Portable,
                         at,
-                        format!("this names the folder of `{}`", files.path(id)),
-                        "name the file: links to folders do not work from disk",
+                        format!("this links to the folder of `{}`", files.path(id)),
+                        "link to the file itself: links to folders do not work from disk",
                     );
                 }
                 Some(id)
@@ -204,7 +204,7 @@ impl<'a> FileScan<'a> {
                     Rule::Link,
                     at,
                     format!("`{path}` is not in the output"),
-                    format!("there is `{there}`, but most hosts distinguish upper and lower case"),
+                    format!("`{there}` exists, but most hosts are case-sensitive"),
                 );
                 Some(id)
             }

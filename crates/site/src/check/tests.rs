@@ -23,8 +23,8 @@ fn report(config: &str, files: &[(&str, String)]) -> CheckReport {
     check(root.path(), &config, true).unwrap()
 }
 
-/// Returns the findings in a site with these files, as `rule path:line:column message` and the
-/// number of further places.
+/// Returns the findings in a site with these files, each as `rule path:line:column message` plus
+/// the number of further places.
 fn found(config: &str, files: &[(&str, String)]) -> Vec<String> {
     let shown = |finding: &Finding| {
         let rule = serde_json::to_value(finding.rule).unwrap();
@@ -37,7 +37,7 @@ fn found(config: &str, files: &[(&str, String)]) -> Vec<String> {
     merged(report(config, files).findings).iter().map(shown).collect()
 }
 
-/// Returns the findings in a front page with this text at the start of line 5, in the body.
+/// Returns the findings in a site whose only page contains `body`, starting on line 5.
 fn in_body(body: &str) -> Vec<String> {
     found("", &[("index.html", page("", body))])
 }
@@ -50,8 +50,8 @@ fn fine(bodies: &[&str]) {
     }
 }
 
-/// Returns the findings in a front page with this body, beside a page `about/index.html` with the
-/// id `team`.
+/// Like [`in_body`], with a second page `about/index.html` that has the id `team`. `body` starts on
+/// line 6.
 fn beside_about(body: &str) -> Vec<String> {
     let about = page("", "<p id=\"team\">T</p><a name=\"old\"></a><a href=\"../index.html\">H</a>");
     let body = format!("<a href=\"about/index.html\">A</a>\n{body}");
@@ -144,13 +144,13 @@ fn links_to_missing_files_are_reported() {
     );
     assert_eq!(
         beside_about("<a href=\"../x.html\">x</a>"),
-        ["link index.html:6:10 `../x.html` leads out of the site"]
+        ["link index.html:6:10 `../x.html` points outside the site"]
     );
     let files =
         [("index.html", page("", "<img src=\"A.png\" alt=\"\">")), ("a.png", String::new())];
     let finding = &report("", &files).findings[0];
     assert_eq!(finding.message, "`A.png` is not in the output");
-    let hint = "there is `a.png`, but most hosts distinguish upper and lower case";
+    let hint = "`a.png` exists, but most hosts are case-sensitive";
     assert_eq!(finding.hint.as_deref(), Some(hint));
 }
 
@@ -195,14 +195,14 @@ fn missing_anchors_are_reported() {
 
 #[test]
 fn links_that_only_work_on_a_host_are_warnings() {
-    let folder = "portable index.html:6:10 this names the folder of `about/index.html`";
+    let folder = "portable index.html:6:10 this links to the folder of `about/index.html`";
     for address in ["about/", "about", "about/#team"] {
         assert_eq!(beside_about(&format!("<a href=\"{address}\">x</a>")), [folder], "{address}");
     }
     assert_eq!(
         beside_about("<a href=\"/about/index.html\">x</a>"),
         [
-            "portable index.html:6:10 `/about/index.html` works neither under another path nor from disk"
+            "portable index.html:6:10 `/about/index.html` breaks if the site moves to another path or is opened from disk"
         ]
     );
 }
@@ -222,7 +222,7 @@ fn addresses_are_compared_with_base_url() {
     );
     assert_eq!(
         with("<a href=\"/a.txt\">x</a>"),
-        ["link index.html:5:10 `/a.txt` leads out of the site"]
+        ["link index.html:5:10 `/a.txt` points outside the site"]
     );
 }
 

@@ -66,7 +66,6 @@ pub fn direction(degrees: f64) -> (f64, f64) {
 #[derive(Debug, Clone)]
 pub struct Outline(pub String);
 
-/// A circle.
 pub fn circle(centre: Point, radius: f64) -> Outline {
     Outline(format!("<circle cx=\"{}\" cy=\"{}\" r=\"{}\"", n(centre.x), n(centre.y), n(radius)))
 }
@@ -82,7 +81,6 @@ pub fn rect(corner: Point, width: f64, height: f64) -> Outline {
     ))
 }
 
-/// A straight line.
 pub fn line(from: Point, to: Point) -> Outline {
     Outline(format!("<path d=\"M{from}L{to}\""))
 }
@@ -138,7 +136,7 @@ pub fn joined(corners: &[Point]) -> String {
     d
 }
 
-/// A number in tenths, formatted without unnecessary characters.
+/// A number in tenths, formatted as briefly as possible.
 #[derive(Debug, Clone, Copy)]
 pub struct Tenths {
     tenths: i64,

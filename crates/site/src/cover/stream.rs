@@ -1,5 +1,5 @@
 //! The pseudo-random stream behind a cover, read from BLAKE3's extendable output. It does not use a
-//! random number crate, so that the picture of a key stays the same when dependencies change.
+//! random number crate, so that updating dependencies cannot change a key's picture.
 
 use blake3::{Hasher, OutputReader};
 
@@ -7,7 +7,7 @@ use blake3::{Hasher, OutputReader};
 pub struct Stream(OutputReader);
 
 impl Stream {
-    /// Creates the stream seeded by the data that `hasher` has hashed.
+    /// Creates a stream seeded with the data that `hasher` has hashed.
     pub fn new(hasher: &Hasher) -> Self {
         Self(hasher.finalize_xof())
     }

@@ -1,4 +1,4 @@
-//! Tests of the properties that every cover has, whatever its key.
+//! Tests the properties of every cover, whatever its key.
 
 use std::collections::{BTreeMap, BTreeSet};
 

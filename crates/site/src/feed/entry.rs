@@ -25,7 +25,7 @@ pub struct FeedEntry<'a> {
 
 impl<'a> FeedEntry<'a> {
     /// # Errors
-    /// If the theme lacks the string that labels the text as machine-written.
+    /// Returns an error if the theme lacks the string that labels the text as machine-written.
     pub fn new(
         thinkpiece: &Thinkpiece<'a>,
         article: &'a Article,

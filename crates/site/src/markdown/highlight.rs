@@ -7,11 +7,11 @@ use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxSet};
 
 use crate::escape;
 
-/// The known grammars. They are loaded only when a site has a code block with a language.
+/// The supported grammars, loaded only when a site has a code block with a language.
 static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(SyntaxSet::load_defaults_newlines);
 
-/// CSS classes by scope. The innermost listed scope decides. Grammars class operators as keywords,
-/// but operators are not highlighted.
+/// CSS classes by scope prefix. The innermost matching scope decides. Grammars treat operators as
+/// keywords, but here they get no class.
 static CLASSES: LazyLock<Vec<(Scope, Option<&str>)>> = LazyLock::new(|| {
     let class = |(scope, class)| Scope::new(scope).ok().map(|scope| (scope, class));
     [

@@ -1,4 +1,4 @@
-//! Image sizes, so that a page can reserve space while an image loads.
+//! Reads image sizes, so that a page can reserve space while an image loads.
 
 /// Returns the width and height, in CSS pixels, of a PNG, JPEG, GIF, WebP, AVIF or SVG image.
 pub fn size(bytes: &[u8]) -> Option<(usize, usize)> {
@@ -8,7 +8,7 @@ pub fn size(bytes: &[u8]) -> Option<(usize, usize)> {
     }
 }
 
-/// Reads `width` and `height` of the root element, or else its `viewBox`.
+/// Reads the `width` and `height` of the root element, or else its `viewBox`.
 fn svg_size(text: &str) -> Option<(usize, usize)> {
     let tag = &text[text.find("<svg")?..];
     let tag = &tag[..tag.find('>')?];

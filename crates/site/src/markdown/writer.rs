@@ -28,7 +28,7 @@ pub struct HtmlWriter<'a> {
     heading: Option<(usize, String)>,
     image: Option<OpenImage>,
     table: Table,
-    /// Footnote numbers by name. Footnotes are numbered in the order in which they are first used.
+    /// Footnote numbers by name, in order of first use.
     footnotes: BTreeMap<String, usize>,
 }
 
@@ -37,7 +37,7 @@ struct OpenImage {
     image: Image,
     title: String,
     alt: String,
-    /// Number of open images that are nested in the alternative text.
+    /// Nesting depth of images within the alternative text.
     depth: usize,
 }
 
@@ -298,8 +298,8 @@ impl Table {
         }
     }
 
-    /// Returns the opening tag of a box that makes wide tables scrollable, also by keyboard. A
-    /// focusable element needs an accessible name, which is made from the column headers.
+    /// Returns the opening tag of a box that makes wide tables scrollable, including by keyboard. A
+    /// focusable element needs an accessible name: the column headers.
     fn open_box(&self) -> String {
         let heads: Vec<&str> =
             self.heads.iter().map(|head| head.trim()).filter(|head| !head.is_empty()).collect();

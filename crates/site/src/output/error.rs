@@ -1,4 +1,4 @@
-//! Errors that keep a site from being written, or from being written completely.
+//! Errors that prevent a site from being written, wholly or in part.
 
 use std::path::PathBuf;
 
@@ -84,5 +84,5 @@ pub fn untouched(source: fs::Error) -> Stopped {
 
 /// Wraps an error that occurred when files may already have been replaced.
 pub fn halfway(source: fs::Error) -> Stopped {
-    Stopped { source, state: "each file is complete, old or new; the next build does the rest" }
+    Stopped { source, state: "some files are updated and some are not, but each is complete; the next build finishes the update" }
 }

@@ -10,7 +10,7 @@ use content::fs;
 /// enough that the last flush is short.
 const ENOUGH: usize = 6 << 20;
 
-/// Staged data that may not be on the disk yet.
+/// Staged data that may not be on disk yet.
 #[derive(Debug, Default)]
 pub struct BackgroundFlush {
     /// Bytes written since the last flush started.

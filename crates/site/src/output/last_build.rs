@@ -36,7 +36,7 @@ impl LastBuild {
     /// Returns a file's bytes and its input hash.
     ///
     /// # Errors
-    /// If the file was deleted or changed, or cannot be read.
+    /// Returns an error if the file was deleted or changed, or cannot be read.
     pub fn read(&self, path: &str) -> fs::Result<(Vec<u8>, Hash)> {
         let file = self.folder.join(path);
         let gone = || fs::error("read", &file)(std::io::ErrorKind::NotFound.into());

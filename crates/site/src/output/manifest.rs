@@ -1,11 +1,11 @@
-//! The manifest records which files under `output/` are Venti's and which content Venti wrote into
+//! The manifest records which files under `output/` are Venti's and what content Venti wrote to
 //! each, so that a later build removes stale files and nothing else. It is stored in the folder
-//! that it describes, as `output/.venti/manifest`, so that the two stay together when the folder is
+//! that it describes, as `output/.venti/manifest`, so the two stay together when the folder is
 //! copied, cached or deleted.
 //!
 //! Before a build changes the first file, it stores an *intent*: a manifest of everything that
-//! Venti has written so far and everything that the build is about to write. So after a kill, the
-//! next build knows every file that the killed build may have written.
+//! Venti has written so far and everything that the build is about to write. After a kill, the next
+//! build therefore knows every file that the killed build may have written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -55,7 +55,7 @@ impl Manifest {
     /// Reads the manifest at `path`. If there is no such file, the manifest is empty.
     ///
     /// # Errors
-    /// If the file cannot be read or is not a manifest.
+    /// Returns an error if the file cannot be read or is not a manifest.
     pub fn load(path: &Path) -> miette::Result<Self> {
         if fs::stat(path)?.is_none() {
             return Ok(Self::default());
@@ -65,8 +65,8 @@ impl Manifest {
         Ok(parsed.ok_or_else(|| OutputError::BadManifest { path: path.to_owned() })?)
     }
 
-    /// Serialises the manifest. Each line between the header and the footer has a mark, a hash
-    /// (except for folders) and a path. The marks are `=` for written content, `+` for planned
+    /// Serialises the manifest. Each line between the header and the footer consists of a mark, a
+    /// hash (except for folders) and a path. The marks are `=` for written content, `+` for planned
     /// content, `@` for the input and `/` for a folder.
     pub fn text(&self) -> String {
         let mut text = format!("{HEADER}\n");

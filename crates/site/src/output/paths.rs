@@ -46,7 +46,7 @@ pub fn folders(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(end, _)| &path[..end])
 }
 
-/// Returns the form of a path that case-insensitive file systems compare.
+/// Folds the case of a path, as case-insensitive file systems do.
 pub fn folded(path: &str) -> String {
     path.to_lowercase()
 }
@@ -54,7 +54,8 @@ pub fn folded(path: &str) -> String {
 /// Checks that every file system can hold all of these paths together.
 ///
 /// # Errors
-/// If a path is invalid, two paths differ only in case, or a path is both a file and a folder.
+/// Returns an error if a path is invalid, two paths differ only in case, or a path is both a file
+/// and a folder.
 pub fn check<'p>(paths: impl Iterator<Item = &'p str>) -> Result<(), OutputError> {
     let paths: Vec<&str> = paths.collect();
     let faults = paths.par_iter().filter_map(|path| Some((*path, fault(path)?)));

@@ -1,4 +1,4 @@
-//! Plans everything that a commit will do to `output/`, before any of it is done.
+//! Plans all of a commit's changes to `output/` before any of them is made.
 //!
 //! A file is Venti's if its path is in the manifest. If the new site has a file at that path, it
 //! overwrites the old one, so edits under `output/` do not last. A file is stale if the new site no
@@ -29,16 +29,16 @@ pub struct Write<'a> {
 #[derive(Debug, Default)]
 pub struct CommitPlan<'a> {
     pub write: Vec<Write<'a>>,
-    /// Files in `write` that still have to be staged. They are already there with the same content,
-    /// but on a file system that ignores case they are removed together with the old spelling of
-    /// their path.
+    /// Files in `write` that still have to be staged. They already exist with the same content, but
+    /// on a case-insensitive file system they disappear when the old spelling of their path is
+    /// removed.
     pub again: Vec<String>,
-    /// Stale files whose path conflicts with a path of the new site: one is a folder of the other,
-    /// or they differ only in case. These files are removed before anything is written.
+    /// Stale files whose path conflicts with a path of the new site: one is a parent folder of the
+    /// other, or they differ only in case. These files are removed before anything is written.
     pub clear: Vec<String>,
     /// The other stale files, which are removed once the new site is in place.
     pub remove: Vec<String>,
-    /// Venti's folders that will be empty and are removed, innermost first.
+    /// Venti's folders that will be empty, to be removed innermost first.
     pub empty: Vec<String>,
     /// Number of files that are already correct.
     pub unchanged: usize,
@@ -55,7 +55,7 @@ pub struct CommitPlan<'a> {
 }
 
 impl CommitPlan<'_> {
-    /// Whether no file or folder has to change.
+    /// Whether no file or folder needs to change.
     pub fn changes_nothing(&self) -> bool {
         self.write.is_empty()
             && self.clear.is_empty()
@@ -64,10 +64,11 @@ impl CommitPlan<'_> {
     }
 }
 
-/// Plans how to make `output` hold exactly the `target` files, besides files that are not Venti's.
+/// Plans how to make Venti's files in `output` exactly the `target` files.
 ///
 /// # Errors
-/// If something that is not Venti's is in the way, or a file cannot be read.
+/// Returns an error if a file or folder that is not Venti's is in the way, or a file cannot be
+/// read.
 pub fn plan<'a>(
     target: &TargetFiles<'a>,
     manifest: &Manifest,
@@ -176,19 +177,19 @@ fn stale(
     (remove, released)
 }
 
-/// State of a path at which the new site has a file.
+/// State of a path where the new site has a file.
 enum Occupant {
     Right,
     Free,
-    /// A file of Venti's that has to be replaced, and the hash of its content.
+    /// One of Venti's files, to be replaced, with the hash of its content.
     Ours(Hash),
-    /// A file of Venti's that a person changed, and the hash of the content that Venti wrote.
+    /// One of Venti's files that a person changed, with the hash of the content that Venti wrote.
     Changed(Hash),
     /// The path of a file or folder that is not Venti's.
     Foreign(String),
 }
 
-/// The state of the site on disk that planning needs.
+/// The on-disk state that the plan is based on.
 struct DiskState<'a> {
     manifest: &'a Manifest,
     survey: &'a Survey<'a>,
@@ -219,7 +220,7 @@ impl DiskState<'_> {
         let record = self.manifest.files.get(path).copied().unwrap_or_default();
         Ok(match new_file.found {
             PathState::Absent => Occupant::Free,
-            // Removing the old spelling also removes this file if the file system ignores case.
+            // If the file system ignores case, removing the old spelling also removes this file.
             PathState::SameContent(_) => match self.old_spelling(path) {
                 Some(hash) => Occupant::Ours(hash),
                 None => Occupant::Right,

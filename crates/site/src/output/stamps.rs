@@ -1,6 +1,6 @@
 //! Stamps: the size and modification time that each file under `output/` had when Venti wrote it. A
-//! later build compares a file's stamp with its current size and time, and so sees whether the file
-//! has changed without reading it. Stamps differ between machines, and nothing under `output/` may
+//! later build compares a file's stamp with its current size and time to see, without reading it,
+//! whether the file has changed. Stamps differ between machines, and nothing under `output/` may
 //! depend on a clock, so stamps are stored in the project's scratch folder. If a stamp is missing
 //! or wrong, its file is made again.
 

@@ -26,7 +26,7 @@ pub enum PathState {
 }
 
 /// State of the files in the old manifest that are not part of the new site, and of all folders of
-/// the old and the new site.
+/// the old and new sites.
 #[derive(Debug, Default)]
 pub struct Survey<'a> {
     files: HashMap<&'a str, PathState>,
@@ -37,7 +37,7 @@ impl<'a> Survey<'a> {
     /// Examines the paths of `target` and `manifest` in the folder `output`.
     ///
     /// # Errors
-    /// If a file or folder cannot be read.
+    /// Returns an error if a file or folder cannot be read.
     pub fn take(
         target: &TargetFiles<'a>,
         manifest: &'a Manifest,
@@ -75,7 +75,7 @@ impl<'a> Survey<'a> {
         self.files.get(path).copied().unwrap_or(PathState::Absent)
     }
 
-    /// State of a folder of the old or the new site.
+    /// State of a folder of the old or new site.
     pub fn folder(&self, path: &str) -> PathState {
         self.folders.get(path).copied().unwrap_or(PathState::Absent)
     }
@@ -93,7 +93,7 @@ impl<'a> Survey<'a> {
 /// Compares the file at `path` with `bytes`, the content that the new site has there.
 ///
 /// # Errors
-/// If a file or folder cannot be read.
+/// Returns an error if a file or folder cannot be read.
 pub fn compare(output: &Path, path: &str, bytes: &[u8]) -> fs::Result<PathState> {
     for folder in paths::folders(path) {
         match fs::stat(&output.join(folder))? {

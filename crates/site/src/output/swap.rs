@@ -2,8 +2,8 @@
 //! and flushed to disk, then the staged files are moved into place.
 //!
 //! Moves are atomic, so a file is either old or new, never half-written. A folder that does not
-//! exist yet is moved as a whole, and so is a first site. If the disk is full, staging fails while
-//! the old site is still unchanged.
+//! exist yet is moved as a whole, as is a site's first build. If the disk is full, staging fails
+//! while the old site is still unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,8 +23,8 @@ pub struct StagingArea {
     pub manifest: PathBuf,
     /// Staging folder if the output folder exists.
     within: PathBuf,
-    /// Staging folder of a first site, next to the future output folder. It is renamed to become
-    /// the output folder.
+    /// Staging folder of a site's first build, next to the future output folder. It is renamed to
+    /// become the output folder.
     beside: PathBuf,
     /// Whether there is no output folder yet.
     new: bool,

@@ -265,7 +265,7 @@ fn symbolic_links_are_never_followed_to_write_or_delete() {
     fs::write(elsewhere.join("index.html"), "x").unwrap();
     fs::create_dir_all(scene.output()).unwrap();
 
-    // Replace a folder and a file of Venti's with links to identical files elsewhere.
+    // Replace one of Venti's folders and one of its files with links to identical files elsewhere.
     scene.commit(&tree(&[("a/index.html", "x"), ("a/sub/y", "y"), ("index.html", "x")])).unwrap();
     fs::remove_dir_all(scene.output().join("a")).unwrap();
     symlink(&elsewhere, scene.output().join("a")).unwrap();

@@ -1,4 +1,4 @@
-//! The home page and the pages after it, which list all thinkpieces.
+//! The home page and its continuation pages, which list all thinkpieces.
 
 use tera::Context;
 

@@ -49,7 +49,7 @@ impl ListPage {
     /// Returns the list's name, followed by the number of this page unless it is the first.
     ///
     /// # Errors
-    /// If the theme lacks the string `page_number`.
+    /// Returns an error if the theme lacks the string `page_number`.
     pub fn headline(&self, name: &str, strings: &Strings) -> Result<String, Missing> {
         if self.is_first() {
             return Ok(name.to_owned());

@@ -1,4 +1,4 @@
-//! Redirects from the aliases of a seed to the page of its first take.
+//! Redirects from a seed's aliases to the page of its first take.
 
 use miette::miette;
 use serde::Serialize;
@@ -38,7 +38,7 @@ pub fn pages<'a>(site: &'a SiteData<'a>) -> impl Iterator<Item = impl Page + 'a>
 /// Checks all aliases.
 ///
 /// # Errors
-/// If an alias is not a path within the site.
+/// Returns an error if an alias is not a path within the site.
 pub fn check_aliases(catalog: &Catalog<'_>) -> miette::Result<()> {
     match aliases(catalog).find(|(_, alias)| route::from_site(alias).is_none()) {
         None => Ok(()),

@@ -91,13 +91,13 @@ struct Column {
     card: Value,
     /// The essay as HTML.
     body_html: String,
-    /// The take's settings, without those that are the same for all takes.
+    /// This take's values of the settings that differ between takes.
     settings: Vec<SettingView>,
 }
 
 impl<'a> Gallery<'a> {
     /// Creates the gallery of the seed whose first take is at index `first` in the catalog.
-    /// `articles` and `cards` have the same order as the catalog's thinkpieces. `root` is the
+    /// `articles` and `cards` are in the same order as the catalog's thinkpieces. `root` is the
     /// relative path from the gallery to the site's root.
     fn new(
         first: usize,
@@ -125,7 +125,7 @@ impl<'a> Gallery<'a> {
     }
 }
 
-/// Returns the settings of each take, without those that are the same for all takes.
+/// Returns each take's values of the settings that differ between takes.
 fn differences<'f>(fronts: impl Iterator<Item = &'f FrontMatter>) -> Vec<Vec<SettingView>> {
     let all: Vec<Vec<SettingView>> = fronts.map(provenance::choices).collect();
     let differs: Vec<bool> = (0..all.first().map_or(0, Vec::len))

@@ -121,13 +121,12 @@ pub struct ThinkpieceView<'a> {
     pub takes: Vec<TakeLink>,
     /// Path of the page that shows all takes side by side. `None` if the seed has only one take.
     pub gallery: Option<String>,
-    /// Target of the “write me another” link.
     pub another: Another,
     pub provenance: ProvenanceView<'a>,
 }
 
-/// Target of the “write me another” link: the next take of the same seed, where the first take
-/// follows the last, or a random thinkpiece if the seed has only one take.
+/// Target of the “write me another” link: the next take of the same seed (the first one after the
+/// last), or a random thinkpiece if the seed has only one take.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Another {
     pub path: String,
@@ -165,7 +164,7 @@ pub struct TakeLink {
 
 impl<'a> ThinkpieceView<'a> {
     /// # Errors
-    /// If the theme's date strings are invalid.
+    /// Returns an error if the theme's date strings are invalid.
     pub fn new(
         thinkpiece: &Thinkpiece<'a>,
         article: &'a Article,

@@ -1,12 +1,12 @@
 //! A compact encoding of the texts that contain a word. Each text is encoded as one number: the
 //! number of texts skipped since the previous one, times [`LEVELS`], plus the word's impact. A
-//! number is written as a sequence of [`SYMBOLS`]. The last symbol of the sequence is among the
-//! first [`LAST`] of [`SYMBOLS`], and all symbols before it are among the rest.
+//! number is written as a sequence of [`SYMBOLS`]. The first [`LAST`] symbols end a number; the
+//! others continue it.
 
 use super::postings::{LEVELS, Posting};
 
-/// The symbols that encode numbers: printable ASCII without the characters that JSON or HTML
-/// escape, and without space and `~`, which have other meanings in the index.
+/// The symbols that encode numbers: printable ASCII except the characters that JSON or HTML escape,
+/// and except space and `~`, which have other meanings in the index.
 pub const SYMBOLS: &[u8; 88] =
     b"!#$%'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}";
 
@@ -40,7 +40,7 @@ pub mod tests {
 
     use super::*;
 
-    /// Decodes the output of [`push_postings`]. Returns `None` for anything else.
+    /// Decodes the output of [`push_postings`]. Returns `None` for other input.
     pub fn postings(packed: &str) -> Option<Vec<Posting>> {
         let mut next = 0_u32;
         let posting = |number: u32| {
@@ -51,7 +51,7 @@ pub mod tests {
         numbers(packed)?.into_iter().map(posting).collect()
     }
 
-    /// Decodes the output of any number of [`push_number`] calls. Returns `None` for anything else.
+    /// Decodes the output of any number of [`push_number`] calls. Returns `None` for other input.
     pub fn numbers(packed: &str) -> Option<Vec<u32>> {
         let more = SYMBOLS.len() as u32 - LAST;
         let mut numbers = Vec::with_capacity(packed.len());

@@ -1,4 +1,4 @@
-//! Postings: the texts in which each word occurs, and the word's weight in each of these texts.
+//! Postings: the texts in which each word occurs, and the word's weight in each.
 //!
 //! Results are ranked with BM25F (Robertson and Zaragoza, 2009), where occurrences are weighted by
 //! field before they saturate. The part of the score that depends on a single text is computed here

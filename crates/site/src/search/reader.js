@@ -18,7 +18,7 @@
   // finds "heating".
   const STEM = 4;
   const ENDING = 3;
-  // Weight of matches that are longer than the word of the query.
+  // Weight of matches that are longer than the query word.
   const LONGER = 0.7;
 
   const LETTERS = { ß: "ss", æ: "ae", œ: "oe", þ: "th", ø: "o", đ: "d", ð: "d", ł: "l", ı: "i", ς: "σ" };
@@ -130,7 +130,7 @@
   const coming = new Map();
   const unpacked = new Map();
 
-  /** A file belongs to another edition than the index: the site has changed since. */
+  /** A file's edition differs from that of the index: the site has changed. */
   class Changed extends Error {
     constructor(edition) {
       super("the site has changed");
@@ -170,7 +170,7 @@
     return data;
   }
 
-  /** The number of texts, and the words at which files start. */
+  /** The number of texts, and the first word of each file. */
   const contents = () => received.get("index")[1];
 
   async function terms(at) {
@@ -178,7 +178,7 @@
     return unpacked.get(at);
   }
 
-  /** Loads the file in which `word` would be, and the next if it has words that start with it. */
+  /** Loads the file in which `word` belongs, and the next one if its first word starts with `word`. */
   async function around(word) {
     const { terms: firsts } = contents();
     const after = firsts.findIndex((first) => first > word);
@@ -189,7 +189,7 @@
     return (await Promise.all(files)).flat();
   }
 
-  /** Returns loaded words of which `word` may be a misspelling, also with swapped first letters. */
+  /** Returns words that `word` may misspell, including ones with swapped first letters. */
   async function near(word) {
     const swapped = [0, 1, 2].map((at) =>
       word.slice(0, at) + word[at + 1] + word[at] + word.slice(at + 2));
@@ -197,7 +197,7 @@
     return known.filter((term) => areNear(term.word, word)).map(postings);
   }
 
-  /** Returns the texts of one word of a query (`scores` by number) and the word it was `read` as. */
+  /** Returns the texts that match a query word (`scores` by number) and the word it was `read` as. */
   async function texts(wanted) {
     const { docs } = contents();
     let found = (await around(wanted.word)).filter((term) => means(wanted, term.word));
@@ -249,14 +249,14 @@
     };
   }
 
-  /** Loads the data shown in results, by numbers of texts: [path, title, quote, facts] each. */
+  /** Loads the data shown in results: [path, title, quote, facts] for each text number. */
   async function shown(numbers) {
     const { docs_per_file: size } = contents();
     const text = async (doc) => (await part(`docs-${Math.floor(doc / size)}`))[doc % size];
     return Promise.all(numbers.map(text));
   }
 
-  /** Finds texts. `shown` has the data of the first `limit` of them. */
+  /** Finds texts. `shown` holds the data of the first `limit`. */
   async function search(query, limit) {
     try {
       const found = await find(query);

@@ -17,12 +17,12 @@ use rayon::prelude::*;
 use super::packed::{SYMBOLS, push_number, push_postings};
 use super::postings::{LEVELS, Posting, Term};
 
-/// Size in bytes after which a file ends before the next picked word. Whether a word is picked
-/// depends only on its hash, so that a new word moves at most one boundary between files.
+/// Size in bytes from which a file ends before the next boundary word. Boundary words are chosen by
+/// their hash alone, so that a new word moves at most one boundary between files.
 const USUAL_BYTES: usize = 24 * 1024;
-/// Average number of words in 256 that are picked.
+/// Average number of boundary words in 256 words.
 const PICKED: u8 = 4;
-/// Size in bytes at which a file ends in any case.
+/// Size in bytes at which a file always ends.
 const MAX_BYTES: usize = 40 * 1024;
 
 /// Maximum number of texts listed for one word.
@@ -65,8 +65,8 @@ fn is_picked(word: &str) -> bool {
     blake3::hash(word.as_bytes()).as_bytes()[0] < PICKED
 }
 
-/// Appends the number of leading UTF-16 units that `word` shares with `before`, the previous word,
-/// then the rest of `word`.
+/// Appends the number of leading UTF-16 code units that `word` shares with `before`, the previous
+/// word, then the rest of `word`.
 fn push_word(before: &str, word: &str, out: &mut String) {
     let same = before.chars().zip(word.chars()).take_while(|(a, b)| a == b);
     let (bytes, units) =

@@ -1,4 +1,4 @@
-//! Tests of the whole index.
+//! Tests the whole index.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ fn index(sample: &Sample) -> BTreeMap<String, String> {
     files(&entries).unwrap().into_iter().map(text).collect()
 }
 
-/// A site of `count` thinkpieces. `edit` may return another text for each.
+/// A site of `count` thinkpieces. `edit` may replace the text of each.
 fn many(count: usize, edit: impl Fn(usize) -> Option<&'static str>) -> Sample {
     let mut sample = sample::site();
     for at in 0..count {

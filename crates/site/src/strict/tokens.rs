@@ -105,7 +105,7 @@ impl TemplateToken {
 pub struct TemplateTokens(pub Vec<TemplateToken>);
 
 impl TemplateTokens {
-    /// Splits `text` into tokens. It starts at `offset` in the template.
+    /// Splits `text`, which starts at `offset` in the template, into tokens.
     fn of(text: &str, offset: usize) -> Self {
         let mut tokens = Vec::new();
         let mut at = 0;

@@ -1,4 +1,4 @@
-//! Tests the ways to reach a thinkpiece: related thinkpieces, quoted persons, months, other takes,
+//! Tests the ways to reach a thinkpiece: related thinkpieces, quoted people, months, other takes,
 //! random thinkpieces and feeds. The tests replace the theme's templates with ones that print their
 //! variables.
 

@@ -6,7 +6,7 @@ use super::super::sample;
 use super::{addresses, full, inline_scripts, tags, text};
 use crate::theme::Theme;
 
-/// Text that tries to break out of every context in which text is used.
+/// Text that tries to break out of every context where text is used.
 const HOSTILE: &str =
     "</script><script>alert(1)</script> \"onload=\"x' & ]]> <img src=x> javascript:alert(2) \\*";
 

@@ -41,8 +41,7 @@ impl Destination for Disk {
 
 impl Disk {
     /// Returns a disk with only the images (and the web manifest, made together with the icons), so
-    /// that a full build does not spend time on drawing them again. Their inputs determine their
-    /// contents.
+    /// that a full build does not spend time redrawing them. Their inputs determine their contents.
     fn pictures(&self) -> Self {
         let picture = |path: &str| path.ends_with(".png") || path.ends_with(".ico");
         let mut inputs = self.inputs.clone();
@@ -131,7 +130,7 @@ fn a_build_that_writes_essays_draws_nothing_twice() {
     assert_eq!(first.keys().filter(|path| drawn(path)).count(), 17);
     let twice: Vec<&String> = second.keys().filter(|path| first.contains_key(*path)).collect();
     assert!(twice.iter().all(|path| !drawn(path)), "{twice:?}");
-    // Neighbouring thinkpieces and lists show data of the new essays; other pages do not.
+    // Neighbouring thinkpieces and lists show data from the new essays; other pages do not.
     for (path, made_again) in [
         ("index.html", true),
         ("piece-5/index.html", true),

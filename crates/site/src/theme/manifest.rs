@@ -12,8 +12,8 @@ use crate::theme_file::ThemeFile;
 use content::problem::Problem;
 use content::yaml;
 
-/// Version of the theme interface. It is increased whenever templates written for the previous
-/// version may no longer render.
+/// Version of the theme interface. Increase it whenever templates written for the previous version
+/// may no longer render.
 pub const API: u32 = 1;
 
 pub const MANIFEST: &str = "theme.yaml";
@@ -46,7 +46,7 @@ pub struct ThemeManifest {
 
 impl ThemeManifest {
     /// # Errors
-    /// If the file is invalid or for another version of the theme interface.
+    /// Returns an error if the file is invalid or for another version of the theme interface.
     pub fn read(file: &ThemeFile) -> miette::Result<Self> {
         let text = file.text()?;
         let manifest: Self = serde_yaml::from_str(text)
@@ -90,10 +90,10 @@ impl ThemeSettings {
         self.origin = origin.to_owned();
     }
 
-    /// Returns the theme's accent colour, and the background colours on which it must be readable.
+    /// Returns the theme's accent colour, and the background colours it must be readable on.
     ///
     /// # Errors
-    /// If neither this theme nor a theme that it extends sets both.
+    /// Returns an error if no theme in the chain sets the accent, or none sets the backgrounds.
     pub fn colours(&self) -> Result<(Colour, Backgrounds), Problem> {
         self.accent.zip(self.paper).ok_or_else(|| {
             let key = if self.accent.is_none() { "accent" } else { "paper" };

@@ -1,4 +1,4 @@
-//! Tests of themes in projects.
+//! Tests themes in projects.
 
 use super::*;
 use crate::accent::AA;
@@ -149,7 +149,7 @@ fn a_theme_gets_what_it_lacks_from_the_one_it_extends() {
     assert_eq!(theme.strings.text("new", |_| None).unwrap(), "New");
     assert_eq!(theme.strings.text("topics", |_| None).unwrap(), "Topics");
     assert!(style(&sample).ends_with("a{b:c}\n"));
-    // A style sheet of the other theme that is no longer bundled is published on its own.
+    // A style sheet of the extended theme that is no longer bundled is published on its own.
     assert!(theme.assets.path("css/base.css").is_some());
 }
 

@@ -1,4 +1,4 @@
-//! Removes web boilerplate that the model learned, and everything else that is not prose.
+//! Removes web boilerplate that the model learned, and anything else that is not prose.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use regex::{Regex, RegexSet};
 
 use super::{Paragraph, sentences, words};
 
-/// Maximum number of words in a sentence.
+/// Maximum number of words in a sentence; longer sentences are removed as run-ons.
 const RUN_ON: usize = 70;
 
 /// Sentences that match any of these patterns are removed.
@@ -19,7 +19,7 @@ static TELLS: LazyLock<RegexSet> = LazyLock::new(|| {
         r"[`{}<>|\\^~=_*\u{FFFD}]|\(\)|#\s|##|\$\(|&[a-z]+;",
         // Mojibake.
         r"â€|Ã[\u{80}-\u{bf}©¨ª]|Â[\u{a0}-\u{bf}]",
-        // Omissions in quoted text.
+        // Ellipses that mark omissions in quotations.
         r"\[…\]|\(…\)",
         // Calls to action and page furniture.
         r"(?i)\bclick (?:here|on the|the (?:link|button|image))\b|\b(?:read|see|learn|find out) more (?:at|on|about (?:this|us|our)|here|below)\b",
@@ -63,7 +63,7 @@ static MARKER: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is a constant")
 });
 
-/// Strips the marks that make a line a heading, a quotation, a list item or the tail of a cut-off
+/// Strips marks that make a line a heading, a quotation, a list item or the tail of a truncated
 /// sentence.
 pub fn without_marker(mut line: &str) -> &str {
     while let Some(marker) = MARKER.find(line) {

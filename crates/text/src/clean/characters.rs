@@ -33,7 +33,7 @@ fn visible(c: char) -> Option<char> {
 /// Replacements, in the order in which they are applied.
 static PUNCTUATION: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
-        // Footnote marks come first, so that the later rules close the gaps they leave.
+        // Footnote marks come first, so that later rules close the gaps they leave.
         (r"\[\^?[0-9]{1,3}\]|\[citation needed\]|[¹²³⁴-⁹†‡]", ""),
         (r" +", " "),
         (r"\.(?: ?\.){2,}", "…"),
@@ -43,11 +43,11 @@ static PUNCTUATION: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"([!?])[.!?]+", "$1"),
         (r" ([,.;:!?…]+)( |$)", "$1$2"),
         (r"''", "\""),
-        // Dashes become em dashes with spaces between words, and en dashes between numbers.
+        // Dashes become spaced em dashes between words, and en dashes between numbers.
         (r"([\pL\pN.,!?…”’)\]]) ?(?:—|―|--+) ?([\pL\pN“‘(\[])", "$1 — $2"),
         (r"(\S) [-–]{1,2} (\S)", "$1 — $2"),
         (r"(^|[ (“])([0-9]{1,4})-([0-9]{1,4})([ ,.;:)”?!]|$)", "$1$2–$3$4"),
-        // *emphasis* and _emphasis_ lose their marks.
+        // Strip the markers from *emphasis* and _emphasis_.
         (r"(^|[ (“])(\*{1,3}|_{1,3})([^*_]+)(?:\*{1,3}|_{1,3})([ ,.;:)”?!]|$)", "$1$3$4"),
     ]
     .into_iter()
@@ -82,7 +82,7 @@ fn quotes(line: &str) -> String {
     set.trim().to_owned()
 }
 
-/// Whether the single quote before `rest` is closed by a later one. If it is not, it is an apostrophe.
+/// Whether the single quote before `rest` is closed by a later one. If not, it is an apostrophe.
 fn is_quoted(rest: &[char]) -> bool {
     rest.first().is_some_and(|c| c.is_alphabetic())
         && rest.windows(2).any(|w| w[1] == '\'' && !w[0].is_whitespace())

@@ -6,11 +6,11 @@ use std::collections::{HashMap, HashSet};
 use super::Paragraph;
 use crate::words::{is_common, normalised};
 
-/// Two sentences count as the same if they share at least this fraction of the smaller one's word pairs.
+/// Two sentences count as the same if they share at least this fraction of the shorter one's bigrams.
 const NEAR: f64 = 0.7;
-/// A sentence says nothing new if more than this fraction of its word four-grams occurred before.
+/// A sentence says nothing new if more than this fraction of its four-grams occurred before.
 const MAX_REUSED: f64 = 0.4;
-/// Sentences with fewer words are removed only if they equal an earlier sentence.
+/// Sentences with fewer words repeat an earlier sentence only if they equal it.
 const SHORT: usize = 5;
 /// Words that may occur twice in a row.
 const MAY_DOUBLE: &[&str] = &["had", "that", "very", "really", "no", "so", "many", "long", "far"];
@@ -36,7 +36,7 @@ struct EarlierSentences {
 }
 
 impl EarlierSentences {
-    /// Returns whether a sentence with these words says something new, and records it if so.
+    /// Whether a sentence with these words says something new. If so, records it.
     fn is_new(&mut self, words: Vec<String>) -> bool {
         let pairs: HashSet<[String; 2]> = grams(&words).collect();
         let fours: Vec<[String; 4]> = grams(&words).collect();

@@ -1,4 +1,4 @@
-//! Paired punctuation: removes unpaired quotation marks, and sentences with an unpaired bracket.
+//! Removes unpaired quotation marks, and sentences with an unpaired bracket.
 
 use super::Paragraph;
 

@@ -1,5 +1,4 @@
-//! Paragraphs: parses lines into paragraphs of sentences, and splits or joins paragraphs to a readable
-//! length.
+//! Parses lines into paragraphs of sentences, and splits or joins paragraphs to a readable length.
 
 use super::{Paragraph, boilerplate, sentences, words};
 
@@ -7,10 +6,10 @@ use super::{Paragraph, boilerplate, sentences, words};
 const LONG: usize = 120;
 /// Paragraphs with fewer words join a neighbour.
 const SHORT: usize = 30;
-/// Target number of words when a long paragraph is split.
+/// Target length of the parts of a split paragraph, in words.
 const COMFORTABLE: usize = 80;
 
-/// Parses lines into paragraphs of sentences. A line that ends in mid-sentence is joined with the next
+/// Parses lines into paragraphs of sentences. A line that ends mid-sentence is joined with the next
 /// line if that line begins in lower case. Otherwise, every line is a paragraph.
 pub fn parse(text: &str) -> Vec<Paragraph> {
     let mut lines: Vec<String> = Vec::new();
@@ -39,8 +38,8 @@ pub fn parse(text: &str) -> Vec<Paragraph> {
         .collect()
 }
 
-/// Splits long paragraphs between sentences, then joins each short paragraph to the one before or after
-/// it, unless the result would be too long.
+/// Splits long paragraphs between sentences, then joins each short paragraph with a neighbour, unless
+/// the result would be too long.
 pub fn lay_out(text: Vec<Paragraph>) -> Vec<Paragraph> {
     let mut laid: Vec<Paragraph> = Vec::new();
     for paragraph in text.into_iter().flat_map(break_wall) {

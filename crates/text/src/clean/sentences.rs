@@ -1,6 +1,6 @@
-//! Sentence segmentation, tuned for English: it handles the abbreviations, initials and decimals that
-//! are common in business prose. It also recognises the full stops of scripts that write no space after
-//! them.
+//! Sentence segmentation, tuned for English: it handles the abbreviations, initials and decimals common
+//! in business prose. It also recognises the sentence-ending marks of Chinese and Japanese, which no
+//! space follows.
 
 /// Abbreviations whose full stop never ends a sentence.
 const NEVER_LAST: &[&str] = &[
@@ -33,7 +33,7 @@ const OPENERS: &[&str] = &[
 
 const OPENING_MARKS: &[char] = &['“', '‘', '(', '[', '«', '¿', '¡', '"', '\''];
 const CLOSING_MARKS: &[char] = &['”', '’', ')', ']', '»', '"', '\''];
-/// Full stops of scripts that write no space after them.
+/// Sentence-ending marks of scripts that write no space after them.
 const UNSPACED_STOPS: &[char] = &['。', '！', '？'];
 
 fn is_stop(c: char) -> bool {

@@ -1,5 +1,5 @@
 // Makes links to a random thinkpiece open one directly. Without this script, they lead to a page with
-// several random thinkpieces. The list of all thinkpieces is a separate script, loaded on first use.
+// several random thinkpieces. The list of thinkpieces is a separate script, loaded on first use.
 "use strict";
 (() => {
   const root = document.documentElement.dataset.root;

@@ -34,7 +34,7 @@
     return made;
   }
 
-  // Returns a text in which the matching words are marked.
+  // Returns the pieces of a text, with the matching words marked.
   const withMarks = (text, words) => ventiSearch.marked(text, words)
     .map(([piece, isMarked]) => isMarked ? element("mark", {}, [piece]) : piece);
 

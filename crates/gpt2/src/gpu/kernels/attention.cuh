@@ -1,8 +1,8 @@
 // Causal attention: each token attends to its text up to and including itself. Computes softmax(q K^T
 // scale) V for each head.
 //
-// A token's result depends only on its own text, and the order of the sums depends only on the length of
-// that text.
+// A token's result depends only on its own text, and the order of summation depends only on that text's
+// length.
 
 #pragma once
 

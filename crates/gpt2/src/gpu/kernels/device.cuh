@@ -1,4 +1,4 @@
-// The GPU operations that kernels use. The emulator provides the same functions, so that kernels written
+// The GPU operations that kernels use. The emulator provides the same functions, so kernels written
 // with them also run on a CPU.
 //
 // `thread()` is a thread's index in its block; 32 consecutive threads form a warp. Functions marked "all
@@ -21,8 +21,8 @@ struct Bfloat16 {
 
 #define FN static __device__ __forceinline__
 // Defines a kernel with `THREADS` threads per block and one parameter of type `ARGUMENTS`. The launch
-// bounds request at least 512 resident threads, which allows up to 128 registers per thread, so that
-// the compiler does not reduce the number of loads in flight to save registers.
+// bounds request at least 512 resident threads, which allows up to 128 registers per thread. Otherwise
+// the compiler would reduce the number of loads in flight to save registers.
 #define KERNEL(NAME, THREADS, ARGUMENTS, ...)                                                  \
     extern "C" __global__ void __launch_bounds__(THREADS, THREADS < 512 ? 512 / THREADS : 1)    \
         NAME(const __grid_constant__ ARGUMENTS arguments) {                                    \
@@ -41,7 +41,7 @@ FN char* shared_memory() {
     return memory;
 }
 
-// Barriers and memory fences, for all threads of the block and for all threads of the warp.
+// Barriers with memory fences, for the block and for the warp.
 FN void barrier() { __syncthreads(); }
 FN void warp_barrier() { __syncwarp(); }
 
@@ -128,7 +128,7 @@ FN void multiply_add(Half, float (&c)[4], const uint32_t (&a)[4], const uint32_t
 #include "emulator.h"
 #endif
 
-// 16 bytes that are read or written in one access.
+// 16 bytes, read or written in one access.
 struct alignas(16) Sixteen {
     uint32_t words[4];
 };

@@ -1,5 +1,5 @@
 // An emulated GPU: implements device.cuh on a CPU, for tests. A block's threads are coroutines, which
-// yield wherever threads wait for each other. Blocks run one after the other. Shared memory is
+// yield wherever threads wait for each other. Blocks run one after another. Shared memory is
 // initialised to NaN, and the program aborts if not all threads reach a barrier.
 
 #pragma once
@@ -88,7 +88,7 @@ inline Block& block() {
 // Lets the other threads run.
 inline void yield(Block& b) {
     if (++b.idle > 4 * b.threads) {
-        fprintf(stderr, "deadlock: not all threads reach a kernel's barrier\n");
+        fprintf(stderr, "deadlock: not all threads reached a barrier in the kernel\n");
         abort();
     }
     if (_setjmp(b.places[b.current]) == 0) leave(b);
@@ -159,7 +159,7 @@ inline uint32_t* shown(int lane) {
     return b.shown[b.warps[first / WARP].phase & 1][first + lane];
 }
 
-// Waits until all lanes have published their values, and gives access to these values.
+// Waits until all lanes have published their values and gives access to these values.
 struct Shown {
     uint32_t (*lanes)[8];
     Shown() : lanes((uint32_t (*)[8])shown(0)) { wait(warp()); }
@@ -291,7 +291,7 @@ FN void multiply_add(T, float (&c)[4], const uint32_t (&a)[4], const uint32_t (&
     }
 }
 
-// Interface for emulated.rs: looks up kernels by name, and launches them.
+// Interface for emulated.rs: looks up kernels by name and launches them.
 
 extern "C" int emulated_kernel(const char* name) {
     std::vector<emulator::Entry>& kernels = emulator::kernels();

@@ -1,14 +1,14 @@
 // Linear layers, y = x W^T + b; results.cuh writes y.
 //
-// Every number of y is one chain of sums along k, in the same order in all kernels below. The choice of
-// kernel, and therefore the number of rows in a pass, does not change the result.
+// Every element of y is summed along k in the same order by all kernels below. The choice of kernel,
+// and therefore the number of rows in a pass, does not change the result.
 
 #pragma once
 
 #include "results.cuh"
 
 // A row of a tile in shared memory is 128 bytes: eight chunks of 16. Their order is swizzled from row
-// to row, so that the chunks of one column in eight rows are in different banks.
+// to row, so a column's chunks in eight consecutive rows are in different banks.
 const int CHUNKS = 8;
 FN int in_tile(int row, int chunk) { return row * 128 + (chunk ^ row % CHUNKS) * 16; }
 
@@ -21,12 +21,12 @@ FN void linear(const LinearArguments& a) {
     const int TILES_M = ROWS / WARPS_M / 16, TILES_N = COLUMNS / WARPS_N / 8;
     static_assert(TILES_N == 1 || TILES_N % 2 == 0, "columns come in pairs of tiles");
     char* shared = shared_memory();
-    // Neighbouring blocks have the same columns, so that weights are read from memory once.
+    // Neighbouring blocks have the same columns, so weights are read from memory once.
     int first_row = block_x() * ROWS, first_column = block_y() * COLUMNS;
     int lane = thread() % 32, warp = thread() / 32;
     int warp_row = warp / WARPS_N * (TILES_M * 16), warp_column = warp % WARPS_N * (TILES_N * 8);
     int steps = a.inputs / INPUTS;
-    // A thread copies one chunk of every APART-th row, so that its addresses have a constant stride.
+    // A thread copies one chunk of every APART-th row, so its addresses have a constant stride.
     const int APART = THREADS / CHUNKS;
     static_assert(ROWS % APART == 0 && COLUMNS % APART == 0 && APART % CHUNKS == 0, "whole rounds");
     int copied = thread() / CHUNKS, chunk_copied = thread() % CHUNKS;
@@ -56,8 +56,8 @@ FN void linear(const LinearArguments& a) {
     }
     for (int step = 0; step < steps; step++) {
         wait_for_copies<STAGES - 2>();
-        // Afterwards, this step's tiles have arrived, and no thread still reads the previous step's
-        // tiles.
+        // After the barrier, this step's tiles have arrived, and no thread is still reading the
+        // previous step's tiles.
         barrier();
         if (step + STAGES - 1 < steps) fetch(step + STAGES - 1);
         end_copies();
@@ -110,7 +110,7 @@ const int F32_COLUMNS = 64;
 
 // Computes a linear layer in f32, without tensor cores, which would round the inputs.
 template <int ROWS> FN void linear_f32(const LinearArguments& a) {
-    // Inputs per step; one number of padding per row avoids bank conflicts.
+    // Inputs per step; one element of padding per row avoids bank conflicts.
     const int INPUTS = 16, STRIDE = INPUTS + 1;
     const int MINE_M = ROWS / 16, MINE_N = F32_COLUMNS / 16;
     float* x_tile = (float*)shared_memory();

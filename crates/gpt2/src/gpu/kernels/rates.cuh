@@ -9,7 +9,7 @@ struct ReadArguments {
     // `count` elements of 16 bytes.
     const Sixteen* from;
     uint64_t count;
-    // One sum for each thread of all blocks, so that no read can be optimised away.
+    // One sum for each thread of all blocks, so no read can be optimised away.
     uint32_t* to;
     uint64_t unused;
 };
@@ -46,7 +46,7 @@ FN void read_all(const ReadArguments& a) {
     a.to[mine] = sum;
 }
 
-// Number of independent chains of sums, enough to hide the latency of an addition.
+// Number of independent accumulators, enough to hide the latency of an addition.
 const int CHAINS = 8;
 
 // Runs on tensor cores: each warp computes CHAINS products of size 16 x 8 x 16 per round.

@@ -9,7 +9,7 @@
 const uint32_t TO_QKV = 0;
 // Results are added to the residual stream.
 const uint32_t TO_RESIDUAL = 1;
-// Results are activated, and become the next layer's input.
+// Results go through the activation and become the next layer's input.
 const uint32_t TO_HIDDEN_TANH = 2;
 const uint32_t TO_HIDDEN_ERF = 3;
 const uint32_t TO_LOGITS = 4;
@@ -32,7 +32,7 @@ struct LinearArguments {
     uint32_t rows;
     uint32_t outputs;
     uint32_t inputs;
-    // Row stride of y, in numbers.
+    // Row stride of y, in elements.
     uint32_t stride;
     uint32_t to;
     uint32_t heads;
@@ -89,8 +89,8 @@ template <class T> FN void put_two(T* to, float first, float second, bool both) 
     }
 }
 
-// Writes a lane's results of its warp's tiles: two neighbouring columns of each tile, in two rows that
-// are 8 apart. All reads precede all writes, so that no read waits for a write.
+// Writes a lane's part of its warp's tiles: two neighbouring columns of each tile, in two rows that are
+// 8 apart. All reads precede all writes, so no read waits for a write.
 template <class T, uint32_t TO, int TILES_M, int TILES_N>
 FN void put_tile(const LinearArguments& a, int row, int column, float (&sums)[TILES_M][TILES_N][4]) {
     if (a.bias) {

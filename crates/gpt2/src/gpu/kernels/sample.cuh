@@ -1,15 +1,16 @@
-// Samples a token from logits, with the rules of sampling.rs in the same order: repetition penalty,
+// Samples a token from logits, with the rules of sampling.rs in the same order: guidance, repetition penalty,
 // n-grams and the end-of-text token, temperature, top-k, top-p, min-p, and the draw. Typical sampling
 // and top alternatives are not supported; texts that need them are sampled on the host.
 //
-// The result depends only on the text's own logits, history, rules and draw. A token's weight,
+// The result depends only on the text's own logits, history, rules and draw. A guided text has two rows of
+// logits: its own, and then that of its unconditional context. A token's weight,
 // e^((logit - largest) / temperature), is an integer multiple of 2^-40, so sums are exact in any order.
 //
 // The host computes in f64, and this kernel in f32 and integers, so results at a boundary may differ.
 // The weight of a likely token is within 1e-6 of the host's weight, and the weight of a token that is
 // e^-28 times as likely as the most likely token is within 1e-5. Less likely tokens are never drawn; on
-// the host, all of these tokens together are drawn once in ten million draws. Greedy choices and ties
-// are the same.
+// the host, they are drawn about once in ten million draws in total. Greedy choices and tie-breaking
+// are identical.
 //
 // The vocabulary is not sorted. Tokens rank by logit, ties by lower id, and every rule keeps a prefix of
 // that order. So each boundary, and the draw itself, is the same query: which token is at a given count,
@@ -39,21 +40,25 @@ struct SamplingRules {
     uint32_t prompt_tokens;
     // The end-of-text token; may be outside the vocabulary.
     uint32_t eos;
-    uint32_t unused;
+    // 1 is off.
+    float guidance_scale;
 };
 static_assert(sizeof(SamplingRules) == 48, "as in sampling.rs");
 
 // A token to sample.
 struct SampleRequest {
-    // -1 in a padding row.
+    // -1 in a row for which no token is sampled: padding, or an unconditional context.
     int32_t slot;
     // Position of the last token of the context.
     uint32_t position;
     // The next 64 bits of the text's random stream; unused at temperature 0.
     uint32_t draw_low;
     uint32_t draw_high;
+    // Slot of the unconditional context, whose logits are in the next row; -1 if the text is not guided.
+    int32_t unconditional_slot;
+    uint32_t unconditional_position;
 };
-static_assert(sizeof(SampleRequest) == 16, "as in sampling.rs");
+static_assert(sizeof(SampleRequest) == 24, "as in sampling.rs");
 
 struct SampledToken {
     uint32_t token;
@@ -81,7 +86,7 @@ struct SampleArguments {
 static_assert(sizeof(SampleArguments) == 56, "as in sampling.rs");
 
 const int SAMPLE_THREADS = 1024;
-// Number of warps per block. It equals the number of lanes of a warp, so that one warp can combine the
+// Number of warps per block. It equals the number of lanes in a warp, so one warp can combine the
 // results of all warps.
 const int SAMPLE_WARPS = 32;
 // Maximum number of tokens to sort.
@@ -125,18 +130,34 @@ struct SampleMemory {
     float sum_by_warp[SAMPLE_WARPS];
     uint32_t gathered;
     uint32_t token;
-    // One bit per token for whether the rules change its logit, then one bit per token for whether it is
+    // One bit per token, set if the rules change its logit, then one bit per token, set if it is
     // banned.
     uint32_t bits[2];
 };
 static_assert(sizeof(SampleMemory) == 29200, "as in sampling.rs");
 
+// Smallest log probability of a token in its own context relative to the most likely token's, as in
+// guidance.rs.
+const float LOG_PLAUSIBLE = -2.30258509f;
+
+// Log-softmax of a row of logits: largest logit, and logarithm of the sum of e^(logit - largest).
+struct LogSoftmax {
+    float largest;
+    float log_sum;
+};
+FN float log_prob(const LogSoftmax& of, float logit) { return (logit - of.largest) - of.log_sum; }
+
 // A row of logits, and the rules that modify them.
 struct Row {
     const float* logits;
+    // Logits of the unconditional context; null if the text is not guided.
+    const float* unconditional;
+    LogSoftmax with;
+    LogSoftmax without;
+    float guidance_scale;
     uint32_t vocab_size;
     // Number of groups of four logits. The grouping starts at the row's first logit, whatever the row's
-    // alignment, so that the order of sums never changes. The alignment only affects how logits are
+    // alignment, so the order of summation never changes. The alignment only affects how logits are
     // read.
     uint32_t fours;
     bool is_aligned;
@@ -152,7 +173,7 @@ struct Row {
     uint64_t floor;
 };
 
-// Replaces NaN by -infinity, and limits +infinity, which would turn every probability into NaN.
+// Replaces NaN with -infinity, and caps +infinity, which would turn every probability into NaN.
 FN float tame(float logit) { return fminf(fmaxf(logit, -INFINITY), LARGEST); }
 
 FN bool has(const uint32_t* bits, uint32_t id) { return bits[id / 32] >> id % 32 & 1; }
@@ -162,18 +183,32 @@ FN void set(uint32_t* bits, uint32_t id) { atomic_or(&bits[id / 32], 1u << id % 
 struct Four {
     float logits[4];
 };
-FN Four read(const Row& r, uint32_t four) {
+FN Four load(const Row& r, const float* logits, uint32_t four) {
     Four to;
     uint32_t id = four * 4;
     if (r.is_aligned && id + 4 <= r.vocab_size) {
-        Sixteen some = *(const Sixteen*)(r.logits + id);
+        Sixteen some = *(const Sixteen*)(logits + id);
 #pragma unroll
         for (int i = 0; i < 4; i++) to.logits[i] = of_bits(some.words[i]);
     } else {
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            to.logits[i] = id + i < r.vocab_size ? r.logits[id + i] : -INFINITY;
+            to.logits[i] = id + i < r.vocab_size ? logits[id + i] : -INFINITY;
         }
+    }
+    return to;
+}
+// Loads four logits and applies guidance.
+FN Four read(const Row& r, uint32_t four) {
+    Four to = load(r, r.logits, four);
+    if (r.unconditional == nullptr) return to;
+    Four other = load(r, r.unconditional, four);
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        float logit = tame(to.logits[i]);
+        float with = log_prob(r.with, logit), without = log_prob(r.without, tame(other.logits[i]));
+        bool is_plausible = logit >= r.with.largest + LOG_PLAUSIBLE;
+        to.logits[i] = is_plausible ? without + r.guidance_scale * (with - without) : -INFINITY;
     }
     return to;
 }
@@ -216,15 +251,14 @@ template <class F> FN void each_four(const Row& r, uint32_t first, uint32_t end,
         }
     }
 }
-// Calls `f` with all groups of four logits, to which the rules have been applied. One thread handles
-// each group.
+// Calls `f` with every group of four logits, after applying the rules. One thread handles each group.
 template <class F> FN void each_bent(const Row& r, F f) {
     each_four(r, thread(), r.fours, SAMPLE_THREADS,
               [&](uint32_t four, Four logits) { f(four, bent(r, four, logits)); });
 }
 
 // Returns a logit's distance from the largest logit, divided by the temperature. Halves are subtracted
-// before the division, so that only tokens of zero weight can overflow, whatever the logits and the
+// before the division, so only tokens of zero weight can overflow, whatever the logits and the
 // temperature.
 FN float distance(const Row& r, float logit) {
     return fmaf(logit, -0.5f, 0.5f * r.largest) * r.steepness;
@@ -352,7 +386,7 @@ template <class T> FN uint32_t first_above(const T* numbers, uint32_t count, uin
     return first;
 }
 
-// Sorts `count` keys in descending order, and computes their cumulative weights.
+// Sorts `count` keys in descending order and computes their cumulative weights.
 FN void sort(SampleMemory& m, const Row& r, uint32_t count) {
     uint32_t size = 64, me = thread();
     while (size < count) size *= 2;
@@ -379,7 +413,7 @@ FN void sort(SampleMemory& m, const Row& r, uint32_t count) {
     barrier();
 }
 
-// The range of ranked tokens that is gathered.
+// The gathered range of ranked tokens.
 struct Gathered {
     uint32_t count_before;
     uint32_t count;
@@ -600,7 +634,7 @@ FN uint32_t draw_by_rank(SampleMemory& m, const Row& r, const SamplingRules& rul
     // At a low temperature, fewer than k tokens may have nonzero weight.
     uint32_t count = ranking.gathered.count ? ranking.gathered.count : ranking.count;
     // There are three queries: the end of top-k, the end of top-p, and the draw. They run in a loop, so
-    // that the code is not instantiated three times.
+    // the code is not instantiated three times.
     uint32_t token = 0;
 #pragma unroll 1
     for (int question = 0; question < 3; question++) {
@@ -622,8 +656,7 @@ FN uint32_t draw_by_rank(SampleMemory& m, const Row& r, const SamplingRules& rul
     return id_of(m.keys[token]);
 }
 
-// Draws from the tokens that min-p leaves, in order of their ids. Each warp scans one stretch of the
-// vocabulary.
+// Draws from the tokens that min-p leaves, in id order. Each warp scans one stretch of the vocabulary.
 FN uint32_t draw_by_id(SampleMemory& m, const Row& r, const SampleRequest& request) {
     uint32_t lane = thread() % 32, warp = thread() / 32;
     uint32_t stretch = (r.fours + SAMPLE_WARPS - 1) / SAMPLE_WARPS;
@@ -677,6 +710,13 @@ FN uint32_t draw_by_id(SampleMemory& m, const Row& r, const SampleRequest& reque
     return m.token;
 }
 
+FN LogSoftmax log_softmax(const Survey& all) { return {all.largest, logf(all.sum)}; }
+// Log probability of a token with this raw logit.
+FN float log_prob_of(const LogSoftmax& of, float logit) {
+    logit = tame(logit);
+    return logit == -INFINITY ? -INFINITY : log_prob(of, logit);
+}
+
 // Marks the tokens that the rules change, for a text of `length` tokens.
 FN void mark(const Row& r, const SamplingRules& rules, const uint32_t* history, uint32_t length) {
     auto ban = [&](uint32_t id) {
@@ -723,6 +763,16 @@ FN void choose(const SampleArguments& a) {
     r.repetition_penalty = rules.repetition_penalty;
     for (uint32_t i = thread(); i < 2 * words; i += SAMPLE_THREADS) m.bits[i] = 0;
     barrier();
+    bool is_guided = request.unconditional_slot >= 0;
+    if (is_guided) {
+        Row other = r;
+        other.logits = r.logits + a.stride;
+        r.is_aligned = other.is_aligned = r.is_aligned && a.stride % 4 == 0;
+        r.with = log_softmax(survey(m, r));
+        r.without = log_softmax(survey(m, other));
+        r.unconditional = other.logits;
+        r.guidance_scale = rules.guidance_scale;
+    }
     mark(r, rules, history, length);
     barrier();
 
@@ -735,13 +785,14 @@ FN void choose(const SampleArguments& a) {
         // The rules leave no token, so ignore them and take the most likely token.
         for (uint32_t i = thread(); i < words; i += SAMPLE_THREADS) r.touched[i] = 0;
         barrier();
+        r.unconditional = nullptr;
         is_free = true;
     }
     // If no token is possible, take token 0.
     uint32_t token = all.best ? id_of(all.best) : 0;
     if (rules.temperature > 0.0f && !is_free) {
         r.largest = logit_of(all.best);
-        // Not 0 even if the temperature is infinite, so that impossible tokens stay impossible.
+        // Not 0 even if the temperature is infinite, so impossible tokens stay impossible.
         r.steepness = fmaxf(2.0f / rules.temperature, 1e-45f);
         double floor = ceil(rules.min_p * (double)WHOLE);
         r.floor = floor < (double)WHOLE ? (uint64_t)floor : (uint64_t)WHOLE;
@@ -749,10 +800,14 @@ FN void choose(const SampleArguments& a) {
         token = is_ranked ? draw_by_rank(m, r, rules, request, all.mine) : draw_by_id(m, r, request);
     }
     if (thread() == 0) {
-        float logit = tame(r.logits[token]);
-        bool is_possible = logit != -INFINITY;
-        float log_prob = is_possible ? logit - all.largest - logf(all.sum) : -INFINITY;
-        a.sampled[block_x()] = {token, log_prob};
+        if (!is_guided) r.with = log_softmax(all);
+        a.sampled[block_x()] = {token, log_prob_of(r.with, r.logits[token])};
         if (length < a.positions) history[length] = token;
+        if (is_guided) {
+            a.sampled[block_x() + 1] = {token, log_prob_of(r.without, r.logits[a.stride + token])};
+            length = request.unconditional_position + 1;
+            history = a.history + (uint64_t)request.unconditional_slot * a.positions;
+            if (length < a.positions) history[length] = token;
+        }
     }
 }

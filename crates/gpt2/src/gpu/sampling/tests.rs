@@ -22,6 +22,8 @@ const ROUNDING: f64 = 1e-5;
 struct Case {
     settings: Generation,
     logits: Vec<f32>,
+    /// Logits of the unconditional context, if the text is guided.
+    unconditional: Option<Vec<f32>>,
     context: Vec<u32>,
     new_tokens: usize,
     eos: Option<u32>,
@@ -30,7 +32,9 @@ struct Case {
 
 impl Case {
     fn new(settings: Generation, logits: Vec<f32>) -> Self {
-        Self { settings, logits, context: vec![0], new_tokens: 0, eos: None, key: [7; 32] }
+        let unconditional = None;
+        let (context, new_tokens, eos, key) = (vec![0], 0, None, [7; 32]);
+        Self { settings, logits, unconditional, context, new_tokens, eos, key }
     }
 
     /// Returns the settings, each within its range.
@@ -44,9 +48,41 @@ impl Case {
 
     fn on_host(&self) -> SampledToken {
         let mut sampler = Sampler::new(&self.settings, self.key);
-        let Self { logits, context, new_tokens, eos, .. } = self;
-        let token = sampler.sample(&mut logits.clone(), context, *new_tokens, *eos, 0);
+        let Self { logits, unconditional, context, new_tokens, eos, .. } = self;
+        let mut logits = logits.clone();
+        let token = match unconditional {
+            None => sampler.sample(&mut logits, context, *new_tokens, *eos, 0),
+            Some(other) => sampler.sample_guided(
+                &mut logits,
+                &mut other.clone(),
+                context,
+                *new_tokens,
+                *eos,
+                0,
+            ),
+        };
         SampledToken { token: token.id, log_prob: token.log_prob }
+    }
+}
+
+impl Case {
+    /// Returns the guided logits, from the definition.
+    fn guided(&self) -> Option<Vec<f32>> {
+        let log_softmax = |logits: &[f32]| -> Vec<f64> {
+            let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let weight = |x: f32| f64::from(x - largest).exp();
+            let log_sum = logits.iter().map(|&x| weight(x)).sum::<f64>().ln();
+            logits.iter().map(|&x| f64::from(x) - f64::from(largest) - log_sum).collect()
+        };
+        let (with, without) =
+            (log_softmax(&self.logits), log_softmax(self.unconditional.as_ref()?));
+        let largest = with.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let guided = with.iter().zip(without).map(|(&with, without)| {
+            let is_plausible = with >= largest + 0.1f64.ln();
+            let guided = without + self.settings.guidance_scale * (with - without);
+            if is_plausible { guided as f32 } else { f32::NEG_INFINITY }
+        });
+        Some(guided.collect())
     }
 }
 
@@ -62,21 +98,34 @@ struct BatchLayout {
 fn on_device(batch: BatchLayout, cases: &[(&Case, u64)]) -> Vec<SampledToken> {
     let gpu = Gpu::emulated(1 << 30);
     let vocab_size = cases[0].0.logits.len();
-    let (stride, slots) = (vocab_size + batch.padding, cases.len());
+    let (stride, texts) = (vocab_size + batch.padding, cases.len());
+    // The first slots are those of the texts, the others those of their unconditional contexts.
+    let slots = 2 * texts;
     let positions = cases.iter().map(|(case, _)| case.context.len()).max().unwrap() + 1;
     // The kernel must not read the padding between the rows.
-    let mut logits = vec![f32::MAX; (batch.fillers + slots) * stride];
+    let mut logits = vec![f32::MAX; batch.fillers * stride];
+    let mut add_row = |row: &[f32]| {
+        logits.extend(row);
+        logits.extend(vec![f32::MAX; batch.padding]);
+    };
     let mut requests = vec![SampleRequest::NONE; batch.fillers];
     let mut rules = vec![SamplingRules::NONE; batch.fillers];
     let mut history = vec![u32::MAX; slots * positions];
     for (i, (case, draw)) in cases.iter().enumerate() {
         // Slots are in reverse order of the rows.
-        let slot = slots - 1 - i;
-        logits[(batch.fillers + i) * stride..][..vocab_size].copy_from_slice(&case.logits);
+        let slot = texts - 1 - i;
+        add_row(&case.logits);
         history[slot * positions..][..case.context.len()].copy_from_slice(&case.context);
-        requests.push(SampleRequest::new(slot, case.context.len() - 1, *draw));
+        // The unconditional context has one token.
+        let unconditional = case.unconditional.as_ref().map(|_| (texts + i, 0));
+        requests.push(SampleRequest::new(slot, case.context.len() - 1, *draw, unconditional));
         let prompt_tokens = case.context.len() - case.new_tokens;
         rules.push(SamplingRules::new(&case.in_range(), prompt_tokens, case.eos));
+        if let Some(other) = &case.unconditional {
+            add_row(other);
+            requests.push(SampleRequest::NONE);
+            rules.push(SamplingRules::NONE);
+        }
     }
     let untouched = SampledToken { token: 77, log_prob: 0.5 };
     let buffers = (gpu.buffer_from(&logits).unwrap(), gpu.buffer_from(&requests).unwrap());
@@ -99,15 +148,29 @@ fn on_device(batch: BatchLayout, cases: &[(&Case, u64)]) -> Vec<SampledToken> {
     let sampled = sampled.read::<SampledToken>(requests.len()).unwrap();
     let history = history.read::<u32>(slots * positions).unwrap();
     assert!(sampled[..batch.fillers].iter().all(|filler| *filler == untouched));
-    let sampled = &sampled[batch.fillers..];
+    let mut rows = sampled[batch.fillers..].iter();
+    let mut sampled = Vec::new();
     for (i, (case, _)) in cases.iter().enumerate() {
-        let text = &history[(slots - 1 - i) * positions..][..positions];
+        let token = *rows.next().unwrap();
+        let text = &history[(texts - 1 - i) * positions..][..positions];
         let length = case.context.len();
         assert_eq!(text[..length], case.context);
-        assert_eq!(text[length], sampled[i].token, "the sampled token follows the context");
+        assert_eq!(text[length], token.token, "the sampled token follows the context");
         assert!(text[length + 1..].iter().all(|token| *token == u32::MAX));
+        if let Some(other) = &case.unconditional {
+            let unconditional = rows.next().unwrap();
+            assert_eq!(
+                (unconditional.token, history[(texts + i) * positions + 1]),
+                (token.token, token.token)
+            );
+            let id = token.token;
+            let expected = kernels::sampling::score(&mut other.clone(), 1, id, 0).log_prob;
+            let apart = (unconditional.log_prob - expected).abs();
+            assert!(apart <= 1e-4 + expected.abs() * 1e-6 || unconditional.log_prob == expected);
+        }
+        sampled.push(token);
     }
-    sampled.to_vec()
+    sampled
 }
 
 fn one_on_device(case: &Case) -> SampledToken {
@@ -117,7 +180,7 @@ fn one_on_device(case: &Case) -> SampledToken {
 /// A token and its weight, relative to the most likely token's.
 type Weighed = (u32, f64);
 
-/// Returns the tokens that the settings leave to draw from, in the order of the draw.
+/// Returns the tokens that remain under the settings, in draw order.
 fn left(case: &Case) -> Vec<Weighed> {
     let Case { logits, context, new_tokens, eos, .. } = case;
     let settings = case.in_range();
@@ -137,6 +200,8 @@ fn left(case: &Case) -> Vec<Weighed> {
         let logit = if penalty != 1.0 && seen.contains(&id) { tame(penalised) } else { logit };
         (id, f64::from(if banned.contains(&id) { f32::NEG_INFINITY } else { logit }))
     };
+    let guided = case.guided();
+    let logits = guided.as_ref().unwrap_or(logits);
     let mut tokens: Vec<Weighed> = (0..).zip(logits).map(ruled).collect();
     tokens.retain(|(_, logit)| *logit > f64::NEG_INFINITY);
     let largest = tokens.iter().map(|(_, logit)| *logit).fold(f64::NEG_INFINITY, f64::max);
@@ -198,7 +263,7 @@ fn is_neighbour(case: &Case, token: u32) -> bool {
     })
 }
 
-/// Checks a sampled token against the host's, and returns whether it is the same token.
+/// Checks a sampled token against the host's and returns whether it is the same token.
 fn matches_host(case: &Case, sampled: &SampledToken) -> bool {
     let expected = case.on_host();
     if sampled.token != expected.token {
@@ -304,7 +369,7 @@ fn logits(kind: LogitsKind, vocab_size: usize, seed: u64) -> Vec<f32> {
 fn any_settings() -> impl Strategy<Value = Generation> {
     use proptest::sample::select;
     (
-        // With more extreme temperatures, rounding on the host makes all tokens equal, or none.
+        // At more extreme temperatures, the host's rounding would dominate.
         select(vec![0.0, 1e-30, 0.1, 0.7, 1.0, 1.0, 1.3, 30.0, 1e5]),
         select(vec![0, 0, 1, 2, 5, 40, 40, 300, 512, 513, 3000, usize::MAX]),
         select(vec![1.0, 1.0, 0.0, 1e-9, 0.3, 0.9, 0.95, 0.999, f64::NAN]),
@@ -312,22 +377,26 @@ fn any_settings() -> impl Strategy<Value = Generation> {
         select(vec![1.0, 1.2, 0.7, 1e-60]),
         select(vec![0, 0, 1, 2, 3, usize::MAX]),
         select(vec![0, 3, usize::MAX]),
+        select(vec![1.0, 1.0, 1.5, 3.0]),
     )
-        .prop_map(|(temperature, top_k, top_p, min_p, penalty, ngram, min_new_tokens)| {
-            Generation {
-                temperature,
-                top_k,
-                top_p,
-                min_p,
-                repetition_penalty: penalty,
-                no_repeat_ngram_size: ngram,
-                min_new_tokens,
-                ..Generation::unmodified()
-            }
-        })
+        .prop_map(
+            |(temperature, top_k, top_p, min_p, penalty, ngram, min_new_tokens, scale)| {
+                Generation {
+                    temperature,
+                    top_k,
+                    top_p,
+                    min_p,
+                    repetition_penalty: penalty,
+                    no_repeat_ngram_size: ngram,
+                    min_new_tokens,
+                    guidance_scale: scale,
+                    ..Generation::unmodified()
+                }
+            },
+        )
 }
 
-/// Generates a random case. Contexts use few ids, so that n-grams repeat, and some ids are outside the
+/// Generates a random case. Contexts use few ids, so n-grams repeat, and some ids are outside the
 /// vocabulary.
 fn any_case(vocab_size: usize) -> impl Strategy<Value = Case> {
     let context = proptest::collection::vec(0u32..8, 1..40);
@@ -335,13 +404,17 @@ fn any_case(vocab_size: usize) -> impl Strategy<Value = Case> {
     (any_settings(), kind, any::<u64>(), context, any::<[u8; 32]>(), any::<u32>()).prop_map(
         move |(settings, kind, seed, context, key, number)| {
             let logits = logits(kind, vocab_size, seed);
-            // Ids near the most likely token, so that the rules have an effect.
+            // Ids near the most likely token, so the rules have an effect.
             let best = (0..vocab_size).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap();
             let context: Vec<u32> =
                 context.iter().map(|near| (best as u32 + near).saturating_sub(4)).collect();
             let new_tokens = number as usize % (context.len() + 1);
             let eos = [None, Some(best as u32), Some(number)][number as usize % 3];
-            Case { settings, logits, context, new_tokens, eos, key }
+            let is_guided = settings.guidance_scale > 1.0
+                && !matches!(kind, LogitsKind::Wild | LogitsKind::Huge | LogitsKind::Nothing);
+            let unconditional =
+                is_guided.then(|| self::logits(LogitsKind::Usual, vocab_size, !seed));
+            Case { settings, logits, unconditional, context, new_tokens, eos, key }
         },
     )
 }

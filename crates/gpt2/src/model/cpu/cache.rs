@@ -17,7 +17,7 @@ pub struct Cache {
     pub(super) scratch: Scratch,
 }
 
-/// Intermediate results of a pass, reused so that a pass allocates no memory.
+/// Intermediate results of a pass, reused to avoid allocations.
 #[derive(Default)]
 pub(super) struct Scratch {
     pub numbers: [Vec<f32>; 3],
@@ -128,7 +128,7 @@ impl<F: Format> SharedLayer<'_, F> {
         }
     }
 
-    /// Computes the attention of a query (D) over the first `length` positions of a head, and writes it
+    /// Computes the attention of a query (D) over the first `length` positions of a head and writes it
     /// to `y` (D).
     ///
     /// # Safety
@@ -166,7 +166,7 @@ impl<F: Format> SharedLayer<'_, F> {
     }
 }
 
-/// Scratch memory to convert a key or value to the cache's format.
+/// Scratch memory for converting a key or value to the cache's format.
 pub(super) struct KvScratch<F: Format> {
     numbers: Vec<Lanes<f32>>,
     cached: Vec<Lanes<F::Cached>>,

@@ -1,6 +1,6 @@
 //! One forward pass: its stages, and the memory that they read and write.
 //!
-//! A stage consists of tasks. Each task writes memory that no other task of the stage accesses, and
+//! A stage consists of tasks. Each task writes memory that no other task of the stage accesses and
 //! reads only what earlier stages wrote. All `unsafe` code here relies on this; each `SAFETY` comment
 //! names the memory that the task owns.
 
@@ -36,7 +36,7 @@ pub struct Pass<'a, F: Format> {
 }
 
 impl<'a, F: Format> Pass<'a, F> {
-    /// Creates a pass, for which the cache's scratch memory and `logits` are resized.
+    /// Creates a pass; resizes the cache's scratch memory and `logits` to fit it.
     pub fn new(
         network: &Network<F>,
         cache: &'a mut Cache,

@@ -9,7 +9,7 @@ use crate::dtype::Dtype;
 use crate::weights::Checkpoint;
 use kernels::format::{Bf16, F32, Int8};
 
-/// Returns a fixture's tokens, and the reference logits after each token.
+/// Returns a fixture's tokens and the reference logits after each token.
 fn golden(folder: &Path) -> (Vec<InputToken>, Vec<f32>) {
     let tensors = safetensors::load(folder.join("golden.safetensors"), &Device::Cpu).unwrap();
     let ids = ["prompt", "greedy"].map(|name| tensors[name].to_vec1::<i64>().unwrap()).concat();

@@ -28,7 +28,7 @@ pub struct Cache {
     /// Passes in flight, in submission order. This is the first field, so that dropping the cache waits
     /// for the passes before it frees any memory.
     pub in_flight: VecDeque<SubmittedPass>,
-    /// Host buffers that no pass in flight uses.
+    /// Host buffers not used by any pass in flight.
     pub free_staging: Vec<Staging>,
     /// Recorded launches of decoding passes (one token per text), by number of tokens.
     pub recordings: HashMap<usize, Recording>,
@@ -42,7 +42,6 @@ pub struct Staging {
     pub sampled: HostBuffer,
 }
 
-/// A pass that was submitted.
 pub struct SubmittedPass {
     pub mark: Mark,
     pub staging: Staging,
@@ -193,13 +192,18 @@ impl Layout {
         write(&mut to[self.ids_at()..self.wanted_at()], ids);
         let last = wanted.len() as u32..;
         write(&mut to[self.wanted_at()..][..4 * self.wanted], wanted.iter().copied().chain(last));
-        let requests = params.iter().map(|it| SampleRequest::new(it.slot, it.position, it.draw));
+        let requests = params.iter().flat_map(|it| {
+            let request = SampleRequest::new(it.slot, it.position, it.draw, it.unconditional);
+            [Some(request), it.unconditional.map(|_| SampleRequest::NONE)].into_iter().flatten()
+        });
         write(
             &mut to[self.requests_at()..self.rules_at()],
             requests.chain(std::iter::repeat(SampleRequest::NONE)),
         );
-        let rules =
-            params.iter().map(|it| SamplingRules::new(&it.generation, it.prompt_tokens, it.eos));
+        let rules = params.iter().flat_map(|it| {
+            let rules = SamplingRules::new(&it.generation, it.prompt_tokens, it.eos);
+            [Some(rules), it.unconditional.map(|_| SamplingRules::NONE)].into_iter().flatten()
+        });
         write(
             &mut to[self.rules_at()..self.bytes()],
             rules.chain(std::iter::repeat(SamplingRules::NONE)),
@@ -214,7 +218,7 @@ fn write<T: Pod>(to: &mut [u8], from: impl Iterator<Item = T>) {
 }
 
 impl Cache {
-    /// Ensures that the scratch memory is large enough for a pass, and uploads the tokens and wanted
+    /// Ensures that the scratch memory is large enough for a pass and uploads the tokens and wanted
     /// rows.
     pub fn upload(
         &mut self,

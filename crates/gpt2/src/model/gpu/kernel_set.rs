@@ -31,7 +31,7 @@ impl Tile {
         Self { rows, columns, threads, shared: shared as u32 }
     }
 
-    /// Creates a tile for f32. A row in shared memory has 16 inputs and one number of padding.
+    /// Creates a tile for f32. A row in shared memory has 16 inputs and one element of padding.
     pub const fn of_f32(rows: usize, columns: usize) -> Self {
         let shared = (rows + columns) * 17 * size_of::<f32>();
         Self { rows, columns, threads: 256, shared: shared as u32 }

@@ -43,8 +43,8 @@ impl Pass<'_> {
         unsafe { network.gpu.launch(network.kernels.embed, launch, &arguments) }
     }
 
-    /// Normalises `count` rows of x. Their indices are at device address `rows`; if `rows` is 0, they
-    /// are the first rows.
+    /// Normalises `count` rows of x. Their indices are at device address `rows`; if `rows` is 0, the
+    /// first `count` rows are used.
     pub fn norm(&self, norm: &LayerNorm, rows: u64, count: usize) -> Result<()> {
         let Self { network, cache: Cache { scratch, .. }, .. } = *self;
         let sizes = &network.sizes;

@@ -16,7 +16,7 @@ pub const TILE_ROWS: usize = 128;
 /// this.
 pub const TILE_INPUTS: usize = 64;
 
-/// Number of columns that are transposed together: one cache line.
+/// Number of columns transposed together: one cache line.
 const COLUMNS_TOGETHER: usize = 16;
 
 /// Loads a checkpoint's tensors in the layout of the kernels.

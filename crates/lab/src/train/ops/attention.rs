@@ -183,9 +183,8 @@ fn backward<F: Format>(
     let (of_q, rest) = of_three.split_at_mut(length * head);
     let (of_k, of_v) = rest.split_at_mut(length * head);
     let blocks = length.div_ceil(GROUP);
-    // For each query: the log-sum-exp of its scores, and the dot product of its attention weights with
-    // their gradients. An infinite log-sum-exp gives the padding queries after the last one the weight
-    // 0.
+    // For each query: the log-sum-exp of its scores and the dot product of its attention weights with
+    // their gradients. An infinite log-sum-exp gives padding queries a weight of 0.
     let mut log_sums = vec![f32::INFINITY; blocks * GROUP];
     let mut deltas = vec![0.0; blocks * GROUP];
     let (mut tiles, mut of_weights) = (Vec::new(), Vec::new());

@@ -77,7 +77,6 @@ impl CustomOp3 for LayerNorm {
     }
 }
 
-/// Returns the sum of a row.
 #[inline(always)]
 fn sum<S: Simd>(simd: S, row: &[f32]) -> f32 {
     let (whole, tail) = row.as_chunks::<LANES>();
@@ -88,7 +87,6 @@ fn sum<S: Simd>(simd: S, row: &[f32]) -> f32 {
     simd.sum(sum) + tail.iter().sum::<f32>()
 }
 
-/// Returns the dot product of two rows.
 #[inline(always)]
 fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());

@@ -57,8 +57,7 @@ impl<F: Format> CustomOp2 for OutputLoss<F> {
         let columns = pack::<F>(level, by_token.transposed());
         let rows = if with_gradient { pack::<F>(level, by_token) } else { Vec::new() };
         let mut of_x = vec![0.0; if with_gradient { n * c } else { 0 }];
-        // The shape is (C, V), so that x has to be transposed, not the much larger gradient of the
-        // logits.
+        // The shape is (C, V), so x is transposed and not the much larger gradient of the logits.
         let mut of_weight = vec![0.0; if with_gradient { c * v } else { 0 }];
         let mut logits = vec![0.0; n.min(TOGETHER) * v];
         let mut total = 0.0;
@@ -142,8 +141,8 @@ impl<F: Format> CustomOp2 for OutputLoss<F> {
     }
 }
 
-/// Returns the cross entropy of one token. If `share` is given, also replaces the logits by `share`
-/// times the gradient of the logits.
+/// Returns the cross entropy of one token. If `share` is given, also replaces the logits with their
+/// gradient times `share`.
 fn cross_entropy(level: Level, logits: &mut [f32], targets: usize, share: Option<f32>) -> f64 {
     let largest = level.run(MaxKernel(logits));
     let log_sum = f64::from(largest) + sum_of_exponentials(level, logits, largest, 1.0).ln();
@@ -171,7 +170,7 @@ impl Kernel for MaxKernel<'_> {
     }
 }
 
-/// Replaces each logit by e^(logit - `log_sum`) · `share`.
+/// Replaces each logit with e^(logit - `log_sum`) · `share`.
 struct ScaledSoftmaxKernel<'a> {
     logits: &'a mut [f32],
     log_sum: f32,

@@ -11,12 +11,12 @@ pub struct Offsets {
 }
 
 impl Offsets {
-    /// Offsets of a text that starts after this many characters.
+    /// Creates the offsets of a text that starts after this many characters.
     pub fn after(characters: usize) -> Self {
         Self { characters, pending: Vec::new() }
     }
 
-    /// The offset of the next token, given its bytes.
+    /// Returns the offset of the next token, given its bytes.
     pub fn next(&mut self, bytes: &[u8]) -> usize {
         let Some((first, rest)) = bytes.split_first() else { return self.characters };
         // The first byte shows whether the token continues the pending character.
@@ -31,12 +31,12 @@ impl Offsets {
     }
 }
 
-/// Number of characters after invalid UTF-8 is replaced.
+/// Returns the number of characters after replacing invalid UTF-8.
 fn characters(bytes: &[u8]) -> usize {
     String::from_utf8_lossy(bytes).chars().count()
 }
 
-/// Number of bytes at the end of `bytes` that begin an incomplete character.
+/// Returns the number of bytes at the end of `bytes` that begin an incomplete character.
 fn broken_off(bytes: &[u8]) -> usize {
     let last = bytes.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
     match std::str::from_utf8(last) {

@@ -1,5 +1,5 @@
-//! Reads the fields of a JSON object one by one, each with its type. Any field left over at the end is
-//! unknown. As in OpenAI's API, a field that is null counts as missing.
+//! Reads the fields of a JSON object one by one, checking their types. Any field left over at the end
+//! is unknown. As in OpenAI's API, a null field counts as missing.
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value};
@@ -54,7 +54,7 @@ impl Fields {
         Ok(self.typed(name, "true or false", |value| value.as_bool())?.unwrap_or(false))
     }
 
-    /// Checks that no field is left over. The error message puts `within` in front of the field's name.
+    /// Checks that no field is left over. The error message prefixes the field's name with `within`.
     pub fn end(self, within: &str) -> Result<(), ApiError> {
         match self.0.keys().next() {
             None => Ok(()),

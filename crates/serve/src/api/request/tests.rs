@@ -8,7 +8,7 @@ fn read(fields: Value) -> Result<CompletionRequest, ApiError> {
     CompletionRequest::read(all.to_string().as_bytes(), 64)
 }
 
-/// Returns the name of the parameter that is refused.
+/// Returns the name of the rejected parameter.
 fn refused(fields: Value) -> String {
     let problem = read(fields.clone()).expect_err(&fields.to_string());
     assert_eq!(problem.status, 400, "{fields}");

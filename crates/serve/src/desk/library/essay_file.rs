@@ -23,11 +23,11 @@ pub struct EssayFile {
     pub edited: bool,
     /// Whether a person steered the text while it was written.
     pub steered: bool,
-    /// Why the text failed the quality gate, if it did.
+    /// Reason why the text failed the quality gate, if it did.
     pub flagged: Option<String>,
     /// Path of the file, relative to the project's root.
     pub path: String,
-    /// Address of the page; `None` for an essay without a seed.
+    /// URL of the page; `None` for an essay without a seed.
     pub url: Option<String>,
     /// BLAKE3 hash of the file, in hex.
     pub version: String,
@@ -48,7 +48,7 @@ pub struct EssayEdit {
 /// Opens an essay.
 ///
 /// # Errors
-/// If the essay does not exist or its file is broken.
+/// Returns an error if the essay does not exist or its file is broken.
 pub fn essay(project: &Project, id: &EssayId) -> Result<EssayFile, Refusal> {
     Ok(opened(project, &stored(project, id)?))
 }
@@ -57,8 +57,8 @@ pub fn essay(project: &Project, id: &EssayId) -> Result<EssayFile, Refusal> {
 /// only if its title or text differs from the original.
 ///
 /// # Errors
-/// If the essay does not exist or was changed elsewhere, the title or text is empty or too long,
-/// another Venti process holds the lock, or the file cannot be written.
+/// Returns an error if the essay does not exist or was changed elsewhere, the title or text is empty or
+/// too long, another Venti process holds the lock, or the file cannot be written.
 pub fn save_essay(
     project: &Project,
     lock: &ProjectLock,
@@ -90,7 +90,7 @@ pub fn save_essay(
 
 fn stored(project: &Project, id: &EssayId) -> Result<Stored, Refusal> {
     let not_found = || Refusal::NotFound(format!("essay {:?}, take {}", id.slug, id.take));
-    // A name that is not a slug could lead out of the folder of essays.
+    // A name that is not a slug could escape the folder of essays.
     if EssayId::of_file_name(&id.file_name()).as_ref() != Some(id) {
         return Err(not_found());
     }
@@ -114,7 +114,7 @@ fn opened(project: &Project, stored: &Stored) -> EssayFile {
     }
 }
 
-/// Whether a seed that can be read asks for this take.
+/// Whether a valid seed requests this take.
 fn is_asked_for(project: &Project, id: &EssayId) -> bool {
     let folder = seed::survey(&project.root, &project.config.seeds, &[]);
     let mut seeds = folder.seeds.iter().filter(|seed| seed.slug == id.slug);

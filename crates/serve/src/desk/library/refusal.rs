@@ -7,7 +7,7 @@ use super::{EssayFile, SeedFile};
 use content::lock::LockHeld;
 use content::problem::{Problem, Problems, plain_text};
 
-/// Why a file cannot be read or saved.
+/// Reason why a file cannot be read or saved.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Refusal {
     /// The file does not exist.
@@ -20,7 +20,7 @@ pub enum Refusal {
     #[error("this file was changed elsewhere since it was opened here")]
     #[diagnostic(help("load the current version, or save again to overwrite it"))]
     Conflict(Box<Now>),
-    /// The file or the edit is invalid. Mistakes at a known place in the file are shown as in a
+    /// The file or the edit is invalid. Mistakes at a known position in the file are shown as in a
     /// terminal.
     #[error("{text}")]
     Invalid {
@@ -46,7 +46,7 @@ pub enum Now {
 }
 
 impl Refusal {
-    /// The error for mistakes in a file.
+    /// Creates the error for mistakes in a file.
     pub(super) fn invalid(problems: impl Into<Problems>) -> Self {
         let mut problems = problems.into();
         // A single problem is shown without a list, as in a terminal.
@@ -57,7 +57,7 @@ impl Refusal {
         Self::Invalid { text: plain_text(&report), help: None }
     }
 
-    /// The error for a mistake that has no place in the file.
+    /// Creates the error for a mistake without a position in the file.
     pub(super) fn text(message: &str, hint: &str) -> Self {
         Self::Invalid { text: message.to_owned(), help: Some(hint.to_owned()) }
     }

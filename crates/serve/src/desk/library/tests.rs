@@ -155,7 +155,7 @@ fn broken_files_are_listed_with_the_problem() {
             "missing": [],
         })
     );
-    // An essay with a broken file does not count as missing, since a build would not write it.
+    // An essay with a broken file does not count as missing, because a build would not write it.
     let good = &listed["seeds"][1];
     assert_eq!((&good["slug"], &good["missing"]), (&json!("good"), &json!([])));
     assert_eq!(listed["orphans"], json!([]));
@@ -299,7 +299,7 @@ fn an_edit_marks_the_essay_and_keeps_its_other_fields() {
     let text = scene.text(file);
     assert!(text.contains("\nmood: calm\n") && text.contains("\nreviewed: true\n"), "{text}");
 
-    // Restoring the original text means that the essay no longer counts as edited.
+    // With the original text restored, the essay no longer counts as edited.
     let edit = EssayEdit { version: edited.version, ..as_it_is(&reviewed) };
     assert!(!save_essay(&scene.project, &scene.lock, &edit).unwrap().edited);
 }
@@ -348,7 +348,7 @@ fn an_essay_is_not_overwritten_or_emptied() {
     let refused = save(&EssayEdit { body: "Mine.".into(), ..as_it_is(&opened) }).unwrap_err();
     let Refusal::Conflict(now) = refused else { panic!("{refused}") };
     assert_eq!(*now, Now::Essay(essay(&scene.project, &id("a", 1)).unwrap()));
-    // A mistake in the stored file is reported with its place.
+    // A mistake in the stored file is reported with its position.
     scene.put("content/essays/a.md", &before.replace("take: 1", "take: one"));
     let said = invalid(save(&as_it_is(&opened)).unwrap_err());
     assert!(said.contains("content/essays/a.md:"), "{said}");

@@ -11,7 +11,7 @@ const ACTIONS = ['stop', 'keep', 'continue', 'discard'];
 export class Candidate {
   #pending = [];
 
-  /** `acts` has the functions `stop`, `keep`, `continue` and `discard`, each called with this candidate. */
+  /** `acts` holds the callbacks `stop`, `keep`, `continue` and `discard`, each called with this candidate. */
   constructor(draft, panel, acts) {
     this.draft = draft;
     this.element = copy('candidate');
@@ -40,7 +40,7 @@ export class Candidate {
     return ['waiting', 'writing'].includes(this.draft.state);
   }
 
-  /** Replaces the whole draft: after a step, or after the connection was lost. */
+  /** Replaces the whole draft, after a step or after a reconnect. */
   update(draft) {
     const stepped = this.draft.steps.length !== draft.steps.length;
     this.draft = draft;
@@ -147,7 +147,7 @@ export class Candidate {
     part(this.element, 'as-words').setAttribute('aria-pressed', !essay);
   }
 
-  // If the focused button is hidden, the focus moves to one that remains.
+  // If the focused button is hidden, the focus moves to a visible one.
   #offer(offered) {
     const held = document.activeElement;
     for (const name of ACTIONS) part(this.element, name).hidden = !offered[name];
@@ -167,7 +167,7 @@ export class Candidate {
   }
 }
 
-/** Makes a destructive button ask for a second click, by changing its label to `question`. */
+/** Makes a destructive button ask for confirmation: the first click changes its label to `question`. */
 export function twice(button, question) {
   const label = button.textContent;
   let timer = 0;
@@ -199,7 +199,7 @@ export function isChosen({ chosen }) {
   return chosen !== null && chosen !== undefined;
 }
 
-/** The positions of the tokens that a person chose and that are still in the text. */
+/** The positions of the tokens in the text that a person chose. */
 function chosenPlaces({ steps }) {
   return steps.reduce((places, step) => {
     const left = places.filter((place) => place < step.kept);

@@ -1,4 +1,4 @@
-// The frame of the desk, and the switch between its views.
+// The desk's frame, and the navigation between its views.
 
 import { commandKey, openEssay, openSeed } from './editor.js';
 import { tell } from './element.js';
@@ -33,7 +33,7 @@ function showProblem(text) {
   banner.hidden = !text;
 }
 
-/** The views, by the part of the address after the "#". */
+/** The views, by URL fragment. */
 const VIEWS = [
   { route: /^seed=(.+)$/s, view: 'edit', tab: 'library', open: ([, file]) => openSeed(decodeURIComponent(file)) },
   { route: /^essay=(.+)\/(\d+)$/, view: 'edit', tab: 'library', open: ([, slug, take]) => openEssay(slug, Number(take)) },
@@ -62,6 +62,6 @@ async function show(moved) {
 }
 
 addEventListener('hashchange', () => show(true));
-// Problems in the configuration are fixed in another window, so check again on return.
+// Problems in the configuration are fixed elsewhere, so check again when the window regains focus.
 addEventListener('focus', openSite);
 await Promise.all([openSite(), show(false)]);

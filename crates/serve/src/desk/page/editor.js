@@ -1,5 +1,5 @@
-// The editors for a seed's file and an essay. A save carries the version that it is based on, so that
-// changes made elsewhere are not overwritten unseen.
+// The editors for seeds and essays. A save names the version that it is based on, so that changes made
+// elsewhere are not overwritten unnoticed.
 
 import { copy, element, part, tell } from './element.js';
 import { get, post } from './server.js';
@@ -42,7 +42,7 @@ async function open(key, template, kind) {
   editor = null;
   try {
     const loaded = await kind.load();
-    // Another view has been opened in the meantime, so nothing is shown.
+    // Another view has been opened in the meantime, so show nothing.
     if (location.hash.slice(1) !== routeOf(key)) return;
     editor = new Editor(key, template, kind, loaded);
     view.replaceChildren(editor.form);
@@ -54,7 +54,7 @@ async function open(key, template, kind) {
   }
 }
 
-/** The part of the editor's address after the "#". */
+/** The URL fragment of an editor, without the "#". */
 export function routeOf(key) {
   const [kind, name] = key.split(/=(.*)/s);
   return kind === 'seed' ? `seed=${encodeURIComponent(name)}` : key;
@@ -189,7 +189,7 @@ class Editor {
     const lines = field.value.split('\n');
     if (line > lines.length) return;
     const start = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0);
-    // Columns count characters, whereas caret positions count UTF-16 units.
+    // Columns count characters, whereas caret positions count UTF-16 code units.
     const before = [...lines[line - 1]].slice(0, column - 1).join('').length;
     field.focus({ preventScroll: true });
     field.setSelectionRange(start + before, start + before);
@@ -198,7 +198,7 @@ class Editor {
   }
 }
 
-/** The name of the command key on this platform. */
+/** The name of the modifier key for shortcuts on this platform. */
 export function commandKey() {
   return /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘' : 'Ctrl';
 }

@@ -1,11 +1,11 @@
-// Creates elements. Text is never parsed as HTML, so model output never becomes markup.
+// Creates and finds elements. Text is never parsed as HTML, so model output never becomes markup.
 
 /** A copy of the first element in `<template id=NAME>`. */
 export function copy(name) {
   return document.getElementById(name).content.firstElementChild.cloneNode(true);
 }
 
-/** The element below `root` with `data-part=NAME`. */
+/** The element under `root` with `data-part=NAME`. */
 export function part(root, name) {
   return root.querySelector(`[data-part="${name}"]`);
 }

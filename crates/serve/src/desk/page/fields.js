@@ -1,8 +1,8 @@
-// Shows the server's errors next to the form field that they name.
+// Shows the server's errors next to the form fields that they name.
 
 import { tell } from './element.js';
 
-/** Shows `refusal` next to the field of `form` that it names, or else in `place`. */
+/** Shows `refusal` next to the field of `form` that it names, otherwise in `place`. */
 export function refuse(form, refusal, place) {
   const field = form.elements[refusal.field] ?? fieldOf(form, refusal.message);
   if (!field) return tell(place, refusal.text);

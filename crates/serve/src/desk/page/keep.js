@@ -111,7 +111,7 @@ export function keptBefore(draft) {
   return kept?.rng_seed === rng_seed && kept.steps === steps ? kept : null;
 }
 
-// Identifies a draft together with its id, because a restarted server assigns the same ids again.
+// Identifies a draft together with its id: a restarted server assigns the same ids again.
 function place({ rng_seed, steps }) {
   return { rng_seed, steps: steps.length };
 }

@@ -13,7 +13,7 @@ const problem = document.getElementById('library-problem');
 let library = { seeds: [], orphans: [] };
 
 filter.addEventListener('input', draw);
-// The list is loaded again, since files may have been edited elsewhere in the meantime.
+// Reload the list, because files may have been edited elsewhere in the meantime.
 addEventListener('focus', () => {
   if (!view.hidden) openLibrary();
 });

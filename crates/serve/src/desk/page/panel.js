@@ -1,5 +1,5 @@
-// The panel of a word shows the word's probability and alternatives, and lets the model rewrite the text
-// from there. There is a single panel. It is placed next to the word, or at the bottom of a small
+// The panel for a word shows the word's probability and alternatives, and lets the model rewrite the
+// text from there. There is only one panel. It is placed next to the word, or at the bottom of a small
 // window.
 
 import { copy, element, part, tell } from './element.js';
@@ -32,7 +32,7 @@ export class Panel {
     });
     this.element.querySelector('.panel-close').addEventListener('click', () => this.#back());
     part(this.element, 'rewrite').addEventListener('click', () => this.#rewrite(null));
-    // Focusing or pressing anything else closes the panel.
+    // Focusing or clicking anything else closes the panel.
     document.addEventListener('focusin', ({ target }) => {
       if (this.#held && !this.#holds(target)) this.hide();
     });
@@ -54,7 +54,7 @@ export class Panel {
     return this.element.contains(target) || this.#word.span === target;
   }
 
-  /** Shows a word after the pointer has rested on it. */
+  /** Shows the panel for a word once the pointer has rested on it. */
   hover(find) {
     if (this.#held || SMALL.matches) return;
     clearTimeout(this.#timer);
@@ -105,7 +105,7 @@ export class Panel {
     const { owner, from } = this.#word;
     this.hide();
     owner.focus(from);
-    // Returning the focus to the word has opened the panel again.
+    // Focusing the word has reopened the panel.
     this.hide();
   }
 
@@ -184,7 +184,7 @@ export class Panel {
     return element('li', { className: 'choice choice-written' }, ...bar(tokenName(text), p, 'written'));
   }
 
-  // Places the panel below its word, or above it if there is more room.
+  // Places the panel below its word, or above it if there is too little room below and more above.
   settle() {
     if (!this.open) return;
     if (!this.#word.span.isConnected) return this.#back();

@@ -1,5 +1,5 @@
-// A session: the drafts of one tab. The server writes drafts only while this tab listens. If the tab is
-// reloaded, the server waits a moment for it to listen again.
+// A session: the drafts of one tab. The server writes drafts only while the tab is connected. If the
+// tab is reloaded, the server waits a moment for it to reconnect.
 
 const MEMORY = 'venti-desk-session';
 
@@ -15,12 +15,12 @@ export class Session {
     this.id = sessionStorage.getItem(MEMORY);
   }
 
-  /** Listens if this tab already has a session. */
+  /** Connects if this tab already has a session. */
   resume() {
     if (this.id) this.#listen();
   }
 
-  /** Resolves once the server knows that this tab listens. */
+  /** Resolves once the connection is open or has failed. */
   ready() {
     if (!this.id) {
       this.id = newId();
@@ -31,7 +31,7 @@ export class Session {
     return new Promise((done) => this.#waiting.push(done));
   }
 
-  /** Reconnects to get all drafts again, after a message was missed. */
+  /** Reconnects to get all drafts again, after a missed message. */
   again() {
     this.#events?.close();
     this.#listen();
@@ -56,7 +56,7 @@ export class Session {
     });
   }
 
-  // Also called on errors, so that the waiting requests are sent and fail with messages of their own.
+  // Also called on errors, so that waiting requests are sent and fail with their own messages.
   #settle() {
     for (const done of this.#waiting.splice(0)) done();
   }

@@ -2,7 +2,7 @@
 // and remembers its values for this tab.
 
 const MEMORY = 'venti-desk-form';
-/** Settings for a text's length. They change too often for the form to open just to show them. */
+/** Length settings. They change too often to open the settings section of the form just to show them. */
 const LENGTHS = ['min_words', 'max_words'];
 
 export class Settings {
@@ -16,7 +16,7 @@ export class Settings {
   constructor(form) {
     this.form = form;
     this.fields = form.elements;
-    /** Names of the settings that are numbers. The server makes their inputs from its table of settings. */
+    /** Names of the numeric settings. The server generates their inputs from its table of settings. */
     this.numbers = [...form.querySelectorAll('[data-setting]')].map(({ name }) => name);
     form.addEventListener('input', ({ target }) => {
       if (!this.ready) return;
@@ -64,8 +64,7 @@ export class Settings {
     return { ...Object.fromEntries(numbers), model, candidates: String(generation.candidates), stop: generation.stop.join('\n'), rng_seed: '' };
   }
 
-  // Scales min_words with max_words, so that a text with a low maximum does not always count as too
-  // short.
+  // Scales min_words with max_words, so that texts with a low maximum do not always count as too short.
   #follow() {
     const { min_words: least, max_words: most } = this.fields;
     if (least.value !== this.#followed || !(most.value > 0)) return;
@@ -115,7 +114,7 @@ function recall() {
   }
 }
 
-// Rounds, because a 32-bit float cannot represent 0.15 exactly.
+// Rounds, to keep floating-point noise out of the form.
 function plain(number) {
   return number === null ? '' : String(Number(Number(number).toPrecision(6)));
 }

@@ -1,5 +1,5 @@
-// Shows a text of the model word by word, shaded by probability and with keyboard navigation. Words are
-// only added or removed at the end, so the rest of the page stays still for a reader.
+// Shows the model's text word by word, shaded by probability and with keyboard navigation. Words are
+// only added or removed at the end, so the rest of the text stays still for a reader.
 
 import { element } from './element.js';
 import { addToken, certainty, percent, shade } from './words.js';
@@ -35,7 +35,7 @@ export class Text {
     return lead + this.#spans.filter(Boolean).length;
   }
 
-  /** Shows `tokens`, without redrawing the ones that are already shown. */
+  /** Shows `tokens`, without redrawing those already shown. */
   show(lead, tokens, chosen) {
     if (lead && !this.#lead) {
       this.#lead = element('span', { className: 'lead', textContent: lead });
@@ -109,7 +109,7 @@ export class Text {
     });
   }
 
-  /** The data about a word that the panel needs. */
+  /** The data that the panel needs about a word. */
   word(at) {
     const span = this.#spans[at];
     return { ...this.#words[at], owner: this, span, chosen: span.hasAttribute('data-chosen') };
@@ -123,7 +123,7 @@ export class Text {
     (this.#spans[at] ?? this.place).focus({ preventScroll: true });
   }
 
-  // Roving tabindex: only the current word is reached by the Tab key.
+  // Roving tabindex: the Tab key reaches only the current word.
   #rove(at) {
     const before = this.#spans[this.#current];
     if (before) before.tabIndex = -1;
@@ -188,7 +188,7 @@ export class Text {
     }
   }
 
-  // Moves to the nearest word of the next line.
+  // Moves to the nearest word on the next or previous line.
   #goLine(at, step) {
     const here = this.#spans[at].getBoundingClientRect();
     const middle = this.#goal ?? (here.left + here.right) / 2;

@@ -1,5 +1,5 @@
-// Unsaved changes of the editors. They are kept in this tab, whichever view is open, and the browser
-// asks before the tab is closed.
+// Unsaved changes in the editors. This tab keeps them, whichever view is open, and the browser asks
+// before the tab is closed.
 
 const PREFIX = 'venti-desk-unsaved ';
 

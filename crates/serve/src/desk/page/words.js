@@ -30,7 +30,7 @@ export function certainty(word) {
   return word.tokens.reduce((sum, token) => sum + token.p, 0);
 }
 
-/** The shade of a word, from 0 (probability 50% or more) to 4. Keep in step with desk.html's legend. */
+/** The shade of a word, from 0 (probability 50% or more) to 4. Keep in sync with desk.html's legend. */
 export function shade(logProbability) {
   const probability = Math.exp(logProbability);
   return [0.5, 0.2, 0.08, 0.02, 0].findIndex((least) => probability >= least);

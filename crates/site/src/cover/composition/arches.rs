@@ -11,7 +11,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     let radii = [big, big * PHI, big * 0.382];
     let total = 2.0 * (radii[0] + radii[1] + radii[2]);
     let order = [[0, 1, 2], [1, 0, 2], [2, 0, 1], [0, 2, 1]][stream.below(4)];
-    // The arches that hang. They are never all three, and the largest hangs in one of four cases.
+    // Indices of the hanging arches: never all three, and the largest in only one case in four.
     let hanging: &[usize] = [&[1][..], &[2], &[0], &[1, 2]][stream.below(4)];
     let level = if hanging.contains(&0) {
         stream.between(320.0, 370.0)

@@ -1,5 +1,5 @@
-//! Vertical bars that narrow by a constant ratio from left to right, and a disc across them in
-//! which the bars change colour.
+//! Vertical bars that narrow by a constant ratio from left to right, crossed by a disc in which
+//! they change colour and sometimes direction.
 
 use crate::cover::geometry::{at, circle, rect};
 use crate::cover::palette::Role;

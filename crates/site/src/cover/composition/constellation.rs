@@ -1,6 +1,6 @@
 //! Discs around a large one, after Kandinsky. Each disc is smaller than the previous one by a
-//! constant ratio and is placed one golden angle after it. Discs on the rim of the large disc show
-//! the overlap in another colour.
+//! constant ratio and one golden angle further around. Discs on the rim of the large disc show the
+//! overlap in another colour.
 
 use crate::cover::geometry::{PHI, at, circle, direction, rect};
 use crate::cover::palette::Role;
@@ -18,7 +18,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     let radius = stream.between(190.0, 235.0);
     let ratio = stream.between(0.7, 0.78);
     let start = stream.between(0.0, 360.0);
-    // The colour `Mass` would not be visible on a dark background.
+    // `Mass` would be invisible on a dark background.
     let weight = if dark { Role::Veil } else { Role::Mass };
     let colours = stream.shuffled([Role::Lead, Role::Reply]);
     let colours = [colours[0], colours[1], weight];

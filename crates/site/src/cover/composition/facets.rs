@@ -59,7 +59,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     }
 }
 
-/// Draws the reflection on water: strips that get narrower downwards.
+/// Draws the reflection on water: strips that narrow towards the bottom.
 fn water(paper: &mut Paper, stream: &mut Stream, level: f64, paint: Role) {
     paper.fill(rect(at(0.0, level), 1200.0, 800.0 - level), Role::Deep);
     let (mut y, mut width, mut thick) = (level + 20.0, 560.0, 12.0);

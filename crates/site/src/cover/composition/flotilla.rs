@@ -76,7 +76,7 @@ fn cross(paper: &mut Paper, stream: &mut Stream, heavy: Role, other: Role) {
     let y = 400.0 + stream.between(-10.0, 50.0);
     paper.fill(rect(at(x - thick * 0.31, y - 330.0), thick * PHI, 720.0), other);
     paper.fill(rect(at(x - 300.0, y - thick / 2.0), 860.0, thick), heavy);
-    // The rectangles in the corners have the same gap to both bars.
+    // The corner rectangles are the same distance from both bars.
     let gap = 24.0;
     let (east, south) = (x + thick * 0.31 + gap, y + thick / 2.0 + gap);
     paper.fill(rect(at(east, south), thick * 1.618, thick * PHI), Role::Reply);
@@ -120,8 +120,7 @@ fn organ(paper: &mut Paper, stream: &mut Stream, heavy: Role, other: Role) {
             x += wide + gap;
         }
         if step == 1 && !hanging {
-            // A square above the bar, with the width of the bar, level with the top of the large
-            // bar.
+            // A square as wide as the bar, above it and level with the top of the large bar.
             paper.fill(rect(at(x - wide - gap, edge - high / ratio), wide, wide), Role::Spark);
         }
         wide *= PHI;

@@ -13,7 +13,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     }
 }
 
-/// A sun over water, beside hills. The reflection of the sun consists of bars.
+/// A sun over water, reflected as bars, beside hills.
 fn bay(paper: &mut Paper, stream: &mut Stream) {
     let level = [470.0, 494.0, 540.0][stream.below(3)];
     let x = stream.between(430.0, 520.0);

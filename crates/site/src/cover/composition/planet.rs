@@ -7,7 +7,7 @@ use crate::cover::stream::Stream;
 
 pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     let radius = stream.between(480.0, 620.0);
-    // The limb, which is the visible edge of the planet, passes near the golden section.
+    // The limb (the planet's visible edge) passes near the golden section.
     let heading = stream.between(28.0, 62.0);
     let limb = at(stream.between(520.0, 600.0), stream.between(400.0, 470.0));
     let centre = limb.go(heading, radius);

@@ -7,7 +7,7 @@ use crate::cover::paper::Paper;
 use crate::cover::stream::Stream;
 
 pub fn draw(paper: &mut Paper, stream: &mut Stream) {
-    // The disc is either entirely inside the picture or so large that a part of it is cut off.
+    // The disc is either entirely inside the picture or so large that part of it is cut off.
     let (centre, radius) = if stream.chance(0.65) {
         (
             at(stream.between(450.0, 540.0), stream.between(380.0, 430.0)),

@@ -26,7 +26,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
             _ => (at(left, top + high - side), at(left + side, top + high - side), 90.0),
         };
         let paint = paints[step % 4];
-        // The colour `Mass` would not be visible on a dark background.
+        // `Mass` would be invisible on a dark background.
         let field = match grounds[step % 3] {
             Role::Deep if paint == Role::Mass => Role::Veil,
             field => field,

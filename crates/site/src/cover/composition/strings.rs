@@ -1,5 +1,5 @@
 //! Straight strings between two edges, after Gabo, above discs and a second background. Together,
-//! the strings form a curve.
+//! the strings outline a curve.
 
 use crate::cover::geometry::{Outline, PHI, Point, at, circle, joined, lines, path, polygon, rect};
 use crate::cover::palette::Role;
@@ -107,8 +107,8 @@ fn corners(paper: &mut Paper, stream: &mut Stream) {
     }
 }
 
-/// Strings between two edges that meet at `corner`. Each string ends at the same fraction of the
-/// second edge at which it starts on the first edge.
+/// Strings between two edges that meet at `corner`. Each string joins the points at the same
+/// fraction of both edges.
 fn strung([from, corner, to]: [Point; 3], count: usize) -> Outline {
     let all: Vec<(Point, Point)> = (0..=count)
         .map(|step| step as f64 / count as f64)

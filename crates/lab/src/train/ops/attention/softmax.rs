@@ -61,7 +61,7 @@ fn log_sum<S: Simd>(simd: S, tiles: &mut [Tile], row: usize, scale: f32) -> f32 
     simd.sum(sum).ln() + largest
 }
 
-/// Replaces scores by e^(score · `scale` - `log_sum`) in the range `visible`, and by 0 elsewhere.
+/// Replaces scores with e^(score · `scale` - `log_sum`) in the range `visible` and with 0 elsewhere.
 #[inline(always)]
 fn exponentials<S: Simd>(
     simd: S,
