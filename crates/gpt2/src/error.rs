@@ -147,7 +147,7 @@ pub enum Error {
     NoGpu { kind: &'static str, reason: String },
 
     /// The network exceeds a size limit of the GPU kernels.
-    #[error("the network has {got} {what}, expected at most {most} on a GPU")]
+    #[error("the network's {what} is {got}, expected at most {most} on a GPU")]
     GpuSize { what: &'static str, got: usize, most: usize },
 
     /// The GPU has too little free memory.

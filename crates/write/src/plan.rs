@@ -147,7 +147,7 @@ struct UnknownSeed {
 impl Diagnostic for UnknownSeed {
     fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
         let nearest = self.nearest.as_ref()?;
-        Some(Box::new(format!("did you mean {nearest:?}? seeds are named by their slugs")))
+        Some(Box::new(format!("did you mean {nearest:?}? refer to a seed by its slug")))
     }
 }
 

@@ -34,7 +34,7 @@ fn each_mistake_has_its_place() {
         ),
         (
             "title: x\nzebra: 1\n",
-            "venti.yaml:2:1: unknown key `zebra` (the keys are: title, tagline, base_url, language, author, theme, accent, fonts, nav, footer, strings, seeds, essays, pages, output, model, device, dtype, batch_size, threads, generation, blocklist, publish, paginate, feed_limit, words_per_minute, social_cards, minify, noindex)",
+            "venti.yaml:2:1: unknown key `zebra` (valid keys: title, tagline, base_url, language, author, theme, accent, fonts, nav, footer, strings, seeds, essays, pages, output, model, device, dtype, batch_size, threads, generation, blocklist, publish, paginate, feed_limit, words_per_minute, social_cards, minify, noindex)",
         ),
         (
             "title: x\ntitle: y\n",

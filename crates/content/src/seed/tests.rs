@@ -101,7 +101,7 @@ fn each_mistake_has_its_place() {
         ),
         (
             "---\nquote: a\ntakes:\n  - model: gpt2\n  - tempreature: 1\n---\n",
-            "content/seeds/a-seed.md:5:5: unknown key `tempreature` (the keys are: model, generation)",
+            "content/seeds/a-seed.md:5:5: unknown key `tempreature` (valid keys: model, generation)",
         ),
         (
             "---\nquote: a\ngeneration: {min_words: 300}\ntakes: [{generation: {max_words: 200}}]\n---\n",

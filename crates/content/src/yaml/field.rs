@@ -178,7 +178,7 @@ impl<'d> Field<'d> {
                     fields.document.problem(key.id, format!("unknown key `{}`", key.name));
                 return Err(problem.hint(match closest(&key.name, known.iter().copied()) {
                     Some(word) => format!("did you mean `{word}`?"),
-                    None => format!("the keys are: {}", known.join(", ")),
+                    None => format!("valid keys: {}", known.join(", ")),
                 }));
             }
         }

@@ -124,11 +124,11 @@ impl Network {
         };
         if sizes.head_stride > MOST_HEAD_DIM {
             let got = sizes.head_dim;
-            return Err(Error::GpuSize { what: "features per head", got, most: MOST_HEAD_DIM });
+            return Err(Error::GpuSize { what: "head dimension", got, most: MOST_HEAD_DIM });
         }
         if sizes.vocab_size > LARGEST_VOCABULARY {
             let got = sizes.vocab_size;
-            let what = "tokens in its vocabulary";
+            let what = "vocabulary size";
             return Err(Error::GpuSize { what, got, most: LARGEST_VOCABULARY });
         }
         let (c, i, v) = (sizes.width, sizes.inner, sizes.vocab_size);

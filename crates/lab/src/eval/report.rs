@@ -73,7 +73,7 @@ impl fmt::Display for EvalReport {
         self.row(&mut table, "device", |model| Some(format!("{}, {}", model.device, model.dtype)));
         if let (Some(read), Some(context)) = (&self.corpus, self.context) {
             table.section(format!(
-                "prediction of {}, {} bytes, in windows of {} tokens",
+                "prediction of {} ({} bytes) in windows of {} tokens",
                 count(read.documents, "document"),
                 thousands(read.bytes),
                 thousands(context)
@@ -261,7 +261,7 @@ mod tests {
 parameters                        10,265,600        10,265,600
 device                             cpu, int8         cpu, int8
 
-prediction of 1 document, 1,400 bytes, in windows of 768 tokens
+prediction of 1 document (1,400 bytes) in windows of 768 tokens
   tokens                              43,210                 –
   nats per token                      4.4156                 –
   perplexity                           82.73                 –
