@@ -1,4 +1,4 @@
-//! The commands, one file each.
+//! The commands, each in its own file.
 
 mod bench;
 mod build;
@@ -28,8 +28,8 @@ use crate::environment;
 use crate::terminal::Terminal;
 use workspace::Workspace;
 
-/// Runs the command line of this process. The exit code is 0 on success, 1 on failure, 2 on a usage
-/// error.
+/// Parses the command line of this process and runs the command. The exit code is 0 on success, 1 on
+/// failure and 2 on a usage error.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     check(&cli.command);

@@ -1,4 +1,5 @@
-//! The `venti` program: parse, run, print the error and its causes, exit.
+//! The `venti` program: parses the command line, runs the command, and prints any error with its
+//! causes.
 
 // Tests may use `std::fs`; the ban in clippy.toml is for the program.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]

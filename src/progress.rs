@@ -17,7 +17,8 @@ pub struct EssayProgress<'t> {
 }
 
 impl<'t> EssayProgress<'t> {
-    /// Creates a bar for this number of essays; hidden if no progress is drawn.
+    /// Creates a progress bar for this number of essays. It is hidden if standard error is not a
+    /// terminal or `--quiet` is set.
     pub fn new(essays: usize, terminal: &'t Terminal) -> Self {
         let template = "   writing {bar:24} {pos}/{len} essays {msg}";
         let bar = terminal.progress_bar(essays, template);
@@ -47,7 +48,7 @@ impl<'t> EssayProgress<'t> {
         }
     }
 
-    /// Prints one line per essay if no bar is drawn, as in a log.
+    /// Prints a line about an essay if no bar is drawn, for example in a log.
     fn line(&self, id: &EssayId, what: &str) {
         if !self.terminal.draws_progress() {
             self.terminal.did(what, id);
@@ -74,9 +75,9 @@ impl<'t> EssayProgress<'t> {
 /// Receives the progress of downloads.
 #[cfg_attr(not(feature = "hub"), expect(dead_code, reason = "only hub models are downloaded"))]
 pub trait Downloads {
-    /// Called when the download of a file of this size starts or restarts.
+    /// Called when the download of `file`, which has `bytes` bytes, starts or restarts.
     fn begin(&mut self, file: &str, bytes: u64);
-    /// Called when this many more bytes have arrived.
+    /// Called when another `bytes` bytes have arrived.
     fn advance(&mut self, bytes: u64);
     /// Called when the file is complete.
     fn end(&mut self);

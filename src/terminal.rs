@@ -50,7 +50,7 @@ impl Terminal {
         self.interactive && !self.quiet
     }
 
-    /// Creates a progress bar; hidden if no progress is drawn.
+    /// Creates a progress bar. It is hidden if standard error is not a terminal or `--quiet` is set.
     pub fn progress_bar(&self, steps: usize, template: &str) -> ProgressBar {
         let target = if self.draws_progress() {
             ProgressDrawTarget::stderr_with_hz(FRAMES_PER_SECOND)

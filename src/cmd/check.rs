@@ -65,7 +65,7 @@ fn at_least(findings: &[Finding], severity: Severity) -> usize {
     findings.iter().filter(|finding| finding.severity <= severity).count()
 }
 
-/// Findings about the project's own files.
+/// Returns the findings about the project's own files.
 fn project_findings(
     seeds: &[Seed],
     essays: &BTreeMap<EssayId, Stored>,
@@ -103,8 +103,8 @@ fn show(root: &Path, findings: &[Finding], strict: bool, terminal: &Terminal) {
     }
 }
 
-/// Converts a finding into a problem at the finding's first location. The message adds the number of
-/// other locations.
+/// Converts a finding into a problem at the finding's first location. The message also gives the number
+/// of other locations.
 fn problem(finding: &Finding, text: Option<&str>) -> Problem {
     let place = &finding.places[0];
     let message = format!("{}{}", finding.message, finding.elsewhere());
@@ -127,7 +127,7 @@ fn external_asked(args: &Check) -> bool {
     args.external
 }
 
-/// Always false, because this build cannot check external links.
+/// Returns false, because this build cannot check external links.
 #[cfg(not(feature = "external-links"))]
 fn external_asked(_: &Check) -> bool {
     false

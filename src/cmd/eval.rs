@@ -1,5 +1,5 @@
 //! `venti eval`: compares models by how well they predict a text, the quality of their essays, and
-//! their biases about people.
+//! their social biases.
 
 use std::path::PathBuf;
 
@@ -93,7 +93,7 @@ fn essay_options(args: &Eval, config: &Config) -> Result<EssayOptions> {
     })
 }
 
-/// Whether to measure a part.
+/// Whether to run this part of the evaluation.
 fn is_wanted(args: &Eval, part: EvalPart) -> bool {
     args.only.is_empty() || args.only.contains(&part)
 }

@@ -61,7 +61,7 @@ fn open_unpinned(
     Ok((models, project.config.model))
 }
 
-/// Prints a model's identity and sizes, and the device it would run on. Opens its files.
+/// Prints a model's identity and sizes, and the device that it would run on. Opens the model's files.
 pub fn info(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result<()> {
     let identity = models.identity(model)?;
     let found = models.find(model)?;

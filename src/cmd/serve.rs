@@ -113,7 +113,7 @@ fn report(terminal: &Terminal, event: BuildEvent<'_>) {
     }
 }
 
-/// Builds the site on every change.
+/// Rebuilds the site on every change.
 struct Builder {
     place: SiteLocation,
     shown: VisibleSeeds,
@@ -182,7 +182,7 @@ fn build(content: &Content, shown: VisibleSeeds, last: &SiteSnapshot) -> miette:
     })
 }
 
-/// Returns the essays that seeds request but that are not written yet.
+/// Returns the essays that seeds request but that have not been written yet.
 fn missing(input: &site::Input<'_>) -> PendingEssays {
     let seeds = input.seeds.iter().filter(|seed| input.drafts || !seed.draft);
     let takes = seeds.flat_map(|seed| seed.takes.iter().map(move |take| (seed, take.number)));

@@ -135,7 +135,8 @@ pub fn place(global: &Global) -> miette::Result<SiteLocation> {
     Ok(SiteLocation { root, config })
 }
 
-/// Finds the site. If no site was named and there is none here, returns a default project without pins.
+/// Finds the site. If no site was named and the current folder is not in one, returns a default project
+/// without pins.
 pub fn find_or_nowhere(global: &Global) -> miette::Result<(Project, Pins)> {
     let named = global.root.is_some() || global.config.is_some();
     match find(global) {
@@ -152,7 +153,7 @@ fn here() -> miette::Result<PathBuf> {
     std::env::current_dir().map_err(|e| miette!("cannot find the current folder: {e}"))
 }
 
-/// Shortens a path inside the root to a relative one, for messages.
+/// Makes a path inside `root` relative to `root`, for messages.
 fn within<'p>(root: &Path, path: &'p Path) -> &'p Path {
     path.strip_prefix(root).unwrap_or(path)
 }

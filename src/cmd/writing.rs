@@ -55,9 +55,9 @@ impl WriteRequest<'_> {
     }
 }
 
-/// Writes the essays that are missing in `stored`, out of date, or to be rewritten. If there are any,
-/// it first calls `first_build` with the existing essays, so that rendering errors appear before
-/// minutes are spent on writing.
+/// Writes the essays that are missing from `stored`, out of date, or to be rewritten. If there are any,
+/// first calls `first_build` with the existing essays, so that rendering errors appear before minutes
+/// are spent on writing.
 pub fn write(
     site: &Workspace,
     seeds: &[Seed],

@@ -7,18 +7,20 @@ use content::fs;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubSettings {
-    /// URL of the hub, without a trailing slash: `HF_ENDPOINT`.
+    /// URL of the hub, without a trailing slash, from `HF_ENDPOINT`.
     pub endpoint: String,
-    /// Folder of the cache: `HF_HUB_CACHE`, or `hub` in `HF_HOME`.
+    /// Cache folder: `HF_HUB_CACHE`, or `hub` in the folder `HF_HOME`.
     pub cache: PathBuf,
-    /// Access token: `HF_TOKEN`, or the content of the file `HF_TOKEN_PATH` or of `token` in `HF_HOME`.
+    /// Access token: the value of `HF_TOKEN`, or the content of the file `HF_TOKEN_PATH` or of the file
+    /// `token` in the folder `HF_HOME`.
     pub token: Option<String>,
-    /// Whether to avoid the network: `HF_HUB_OFFLINE` or `--offline`.
+    /// Whether to avoid the network, because of `HF_HUB_OFFLINE` or `--offline`.
     pub offline: bool,
 }
 
 impl HubSettings {
-    /// Reads the variables through `variable`. An empty variable counts as unset.
+    /// Reads the settings from environment variables, which `variable` looks up by name. An empty
+    /// variable counts as unset.
     ///
     /// # Errors
     /// Returns an error if the token file exists but cannot be read.

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | embedded | by the lock | by `venti model update` |
 //! | folder | by the lock, while its files have the same sizes and modification times | automatically |
-//! | hub | by the lock: a commit | by `venti model update` |
+//! | hub | by the commit in the lock | by `venti model update` |
 //!
 //! Modification times mean nothing on a machine that has not hashed a folder yet, for example after a
 //! fresh checkout. There, the lock is trusted while the files have the pinned sizes. Weights are hashed
@@ -42,7 +42,7 @@ pub struct Gpt2Models {
     used: BTreeMap<String, Pin>,
     /// The models that this run has hashed.
     hashed: BTreeMap<String, ResolvedModel>,
-    /// Skip storing pins.
+    /// Whether to skip storing pins.
     without_lock: bool,
     /// The device to run on, opened on first use.
     device: Option<gpt2::Device>,

@@ -15,7 +15,7 @@ use content::project::SCRATCH;
 #[derive(Clone)]
 pub struct ResolvedModel {
     pub pin: Pin,
-    /// `None` for the embedded model.
+    /// The files; `None` for the embedded model.
     pub files: Option<CheckpointFiles>,
     /// The files' stamps when they were hashed; empty for the embedded model.
     pub stamps: Stamps,
@@ -51,7 +51,7 @@ impl ResolvedModel {
     /// Compares the model called `name` with its pin.
     ///
     /// # Errors
-    /// Returns the first difference.
+    /// Returns an error that describes the first difference.
     pub fn check(&self, name: &str, pinned: &Pin) -> miette::Result<()> {
         let got = &self.pin;
         let same = (&pinned.weights, &pinned.tokenizer) == (&got.weights, &got.tokenizer);

@@ -1,6 +1,6 @@
-//! `.venti/models.json`: the size and modification time of each file in a model folder when the file
-//! was last hashed, so that it is hashed again only after a change. Not committed, because modification
-//! times differ between checkouts.
+//! `.venti/models.json`: the size and modification time that each file in a model folder had when it
+//! was last hashed, so that a file is hashed again only after a change. The stamps are not committed,
+//! because modification times differ between checkouts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Runs the CPU's tests on the emulated GPU; `fixture.rs` selects the device by the crate name.
+//! Runs the CPU tests on the emulated GPU; `fixture.rs` selects the device by the name of the test
+//! crate.
 
 #![allow(clippy::unwrap_used, reason = "a panic reports what failed")]
 

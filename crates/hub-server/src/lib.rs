@@ -1,9 +1,10 @@
 //! A local test server that imitates the Hugging Face hub for one repository and can inject faults.
 //! `scripts/hub_check.py` checks the imitation by downloading with Python's `huggingface_hub`.
 //!
-//! It serves `/api/models/R/revision/V`, `/api/models/R/tree/V` and `/R/resolve/V/F`, with `ETag`,
-//! `X-Repo-Commit`, `X-Linked-Etag`, `X-Linked-Size` and ranges. Requests for small files are
-//! redirected within the hub, those for large (LFS) files to another host.
+//! It serves `/api/models/R/revision/V`, `/api/models/R/tree/V` and `/R/resolve/V/F` for repository R,
+//! revision V and file F, with `ETag`, `X-Repo-Commit`, `X-Linked-Etag`, `X-Linked-Size` and range
+//! requests. Requests for small files are redirected within the hub, those for large (LFS) files to
+//! another host.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -58,7 +59,8 @@ pub struct Faults {
     pub ignores_ranges: bool,
     /// Whether LFS files are served with one corrupt byte.
     pub damaged: bool,
-    /// `(count, status, retry_after)`: the next `count` responses have this status and `Retry-After`.
+    /// `(count, status, retry_after)`: the next `count` responses have this status and `Retry-After`
+    /// header.
     pub status: Option<(u32, u16, Option<u64>)>,
     /// Access token that requests must send; requests without it get status 401.
     pub token: Option<String>,
@@ -68,7 +70,7 @@ pub struct Faults {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedRequest {
     pub method: String,
-    /// Path with query.
+    /// Path, including the query string.
     pub path: String,
     /// Headers by lower-case name.
     pub headers: BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! Prints the endpoint of a server for [`Repo::tiny`], which runs until stdin is closed.
+//! Starts a server for [`Repo::tiny`], prints its endpoint, and runs until stdin is closed.
 
 use std::io::Read;
 

@@ -1,9 +1,9 @@
 //! Causal self-attention over the KV cache: each token attends to its text up to and including itself.
 //!
-//! Keys are stored in blocks of sixteen, with the head's width as the outer dimension, so sixteen
-//! scores are computed in parallel without horizontal sums. Values are stored consecutively. Scores are
-//! summed over the head's width, and weighted values over the text, in a fixed order, regardless of
-//! other texts and the register width.
+//! Keys are stored in blocks of sixteen, with the head dimension outermost, so sixteen scores are
+//! computed in parallel without horizontal sums. Values are stored consecutively. Scores are summed
+//! over the head dimension, and weighted values over the positions, in a fixed order that depends
+//! neither on other texts nor on the register width.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ use super::simd::{Kernel, LANES, Lanes, Simd};
 pub struct Shape {
     /// Number of positions (T), rounded up to a multiple of [`LANES`].
     positions: usize,
-    /// Width of a head (D).
+    /// Head dimension (D).
     head_dim: usize,
 }
 
@@ -30,7 +30,7 @@ impl Shape {
         self.positions * self.head_dim
     }
 
-    /// Number of vectors per value; the last one is padded with zeros.
+    /// Number of SIMD vectors per value; the last one is padded with zeros.
     pub fn value_vectors(self) -> usize {
         self.head_dim.div_ceil(LANES)
     }
@@ -81,7 +81,7 @@ pub struct Head<'a, F: Format> {
 
 /// Number of independent partial sums per score, to hide latency.
 const CHAINS: usize = 4;
-/// Number of a value's vectors summed at once.
+/// Number of SIMD vectors of a value that are summed at once.
 const TOGETHER: usize = 4;
 
 impl<F: Format> Kernel for Head<'_, F> {
@@ -167,7 +167,7 @@ impl<F: Format> Kernel for Head<'_, F> {
     }
 }
 
-/// Dot products of `q` with sixteen keys (D, 16).
+/// Computes the dot products of `q` with sixteen keys (D, 16).
 #[inline(always)]
 fn scores_of<F: Format, S: Simd>(simd: S, q: &[f32], keys: &[Lanes<F::Cached>]) -> S::F32 {
     let mut sums = [simd.splat(0.0); CHAINS];
@@ -184,7 +184,8 @@ fn scores_of<F: Format, S: Simd>(simd: S, q: &[f32], keys: &[Lanes<F::Cached>]) 
     simd.add(simd.add(sums[0], sums[1]), simd.add(sums[2], sums[3]))
 }
 
-/// Weighted sum of `values` (L, width), times `share`, for `VECTORS` vectors starting at `first`.
+/// Computes the weighted sum of `values` (L, width), times `share`, for `VECTORS` vectors starting at
+/// `first`, and writes it to `y`.
 #[inline(always)]
 fn weighted_sum<F: Format, S: Simd, const VECTORS: usize>(
     simd: S,

@@ -24,8 +24,8 @@ pub struct TokenBytes {
 }
 
 impl TokenBytes {
-    /// Builds the table from the tokens' texts in GPT-2's byte alphabet, in id order; `None` for a
-    /// special or missing token.
+    /// Builds the table from the tokens' strings in GPT-2's byte alphabet, in id order, with `None` for
+    /// special and missing tokens.
     pub fn new(tokens: impl IntoIterator<Item = Option<String>>) -> Self {
         let byte_of = byte_of_character();
         let mut bytes = Vec::new();
@@ -64,8 +64,8 @@ pub struct TextStream {
 }
 
 impl TextStream {
-    /// Creates a stream that ends before the first of the `stop` strings; empty stop strings are
-    /// ignored.
+    /// Creates a stream that ends before the first occurrence of any `stop` string; empty stop strings
+    /// are ignored.
     ///
     /// The stop string completed first wins; if one character completes several, the longest wins. So
     /// the end does not depend on token boundaries, and no text is held back for a longer match.
@@ -89,7 +89,7 @@ impl TextStream {
         self.stopped
     }
 
-    /// Returns the text held back; an incomplete UTF-8 sequence becomes U+FFFD.
+    /// Ends the stream and returns the text held back; an incomplete UTF-8 sequence becomes U+FFFD.
     pub fn finish(mut self) -> String {
         if self.stopped {
             return String::new();
@@ -98,7 +98,7 @@ impl TextStream {
         self.release(true)
     }
 
-    /// Removes the final text from `held` and returns it.
+    /// Removes from `held` the text that can no longer change, and returns it.
     fn release(&mut self, at_the_end: bool) -> String {
         let first = self
             .stop

@@ -21,8 +21,8 @@ pub fn sum_of_exponentials(
     level.run(SumOfExponentials { logits, largest, inverse_temperature })
 }
 
-/// Calls `found` with every token whose logit is above `bar`, in id order. `found` returns the bar for
-/// the following tokens.
+/// Calls `found`, in id order, with every token whose logit is above the threshold `bar`. `found`
+/// returns the threshold for the tokens that follow.
 pub fn above(level: Level, logits: &[f32], bar: f32, found: impl FnMut(u32, f32) -> f32) {
     level.run(Above { logits, bar, found });
 }

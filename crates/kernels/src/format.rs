@@ -42,8 +42,8 @@ pub trait Format: Copy + Send + Sync + 'static {
     /// Decodes a column of a block.
     fn column(block: &Self::Block, column: usize) -> [f32; GROUP];
 
-    /// Multiplies `ROWS` input groups by `ACROSS` vectors of a block's columns, from vector `first`,
-    /// and adds the products to `sums`.
+    /// Multiplies `ROWS` input groups by `ACROSS` vectors of a block's columns, starting at vector
+    /// `first`, and adds the products to `sums`.
     fn multiply<S: Simd, const ROWS: usize, const ACROSS: usize>(
         simd: S,
         sums: [[S::F32; ACROSS]; ROWS],
@@ -52,7 +52,7 @@ pub trait Format: Copy + Send + Sync + 'static {
         first: usize,
     ) -> [[S::F32; ACROSS]; ROWS];
 
-    /// Converts cached numbers to f32, without their scale.
+    /// Converts cached numbers to f32 without applying their scale.
     fn load<S: Simd>(simd: S, from: &Lanes<Self::Cached>) -> S::F32;
 
     /// Converts numbers to the cache's format and returns their scale.

@@ -23,7 +23,7 @@ pub fn activate(level: Level, activation: Activation, numbers: &mut [Lanes<f32>]
     }
 }
 
-/// x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))).
+/// A kernel that computes x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))) in place.
 struct GeluTanh<'a>(&'a mut [Lanes<f32>]);
 
 impl Kernel for GeluTanh<'_> {
@@ -38,7 +38,8 @@ impl Kernel for GeluTanh<'_> {
     }
 }
 
-/// (1 + tanh u)/2 is the logistic function of 2u, so one exponential and one division suffice.
+/// Computes the tanh approximation of GELU with one exponential and one division, because (1 + tanh
+/// u)/2 is the logistic function of 2u.
 #[inline(always)]
 fn gelu<S: Simd>(simd: S, x: S::F32) -> S::F32 {
     const MINUS_TWO_SQRT_2_OVER_PI: f32 = -1.595_769;

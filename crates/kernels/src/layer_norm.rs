@@ -7,7 +7,7 @@ use super::simd::{Kernel, LANES, Level, Simd};
 /// Layer normalisation of a row: (x - mean) / sqrt(variance + epsilon) · `weight` + `bias`.
 pub struct LayerNorm {
     width: usize,
-    /// Padded with zeros to whole groups.
+    /// Weight and bias, both padded with zeros to whole groups.
     weight: Vec<f32>,
     bias: Vec<f32>,
     epsilon: f32,
@@ -39,7 +39,8 @@ struct NormaliseRow<'a, F: Format> {
 impl<F: Format> Kernel for NormaliseRow<'_, F> {
     type Output = ();
 
-    /// Sums squared deviations in a second pass, because a one-pass variance suffers from cancellation.
+    /// Normalises the row. Squared deviations are summed in a second pass, because computing the
+    /// variance in one pass suffers from cancellation.
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { norm: LayerNorm { width, weight, bias, epsilon }, x, y } = self;

@@ -123,7 +123,7 @@ impl<F: Format> Linear<F> {
 }
 
 /// Multiplies `x` (rows, groups) by a panel (groups), adds `bias` (PANEL), and writes each row's
-/// results to the columns of panel `part`. `next` is the panel to prefetch.
+/// results to the columns of panel `part` of the task. `next` is the panel to prefetch.
 pub fn multiply<F: Format>(
     level: Level,
     x: &[F::Group],
@@ -198,7 +198,8 @@ const fn across<S: Simd>() -> usize {
     if S::ACCUMULATORS >= 24 { 2 } else { 1 }
 }
 
-/// Largest number of rows for which a tile's accumulators fit in the registers.
+/// A kernel that returns the largest number of rows for which a tile's accumulators fit in the
+/// registers.
 struct MostRows<F>(PhantomData<F>);
 
 impl<F: Format> Kernel for MostRows<F> {

@@ -39,7 +39,8 @@ pub use scores::score;
 use guidance::guide;
 use scores::LogSoftmax;
 
-/// Clamps each setting to its range. A NaN setting is turned off; a NaN temperature becomes 0.
+/// Returns the settings, each clamped to its range. NaN disables a setting; a NaN temperature becomes
+/// 0.
 fn in_range(generation: &Generation) -> Generation {
     // `max` and `min` return the other operand if one is NaN.
     let penalty = generation.repetition_penalty;
@@ -60,7 +61,7 @@ fn in_range(generation: &Generation) -> Generation {
 pub struct SampledToken {
     /// Token id.
     pub token: u32,
-    /// Natural-log probability under the raw distribution (temperature 1, no rules).
+    /// Natural logarithm of the probability under the raw distribution (temperature 1, no rules).
     pub log_prob: f32,
 }
 
@@ -72,8 +73,8 @@ pub struct SampleParams {
     /// Position of the last token of the context.
     pub position: usize,
     pub prompt_tokens: usize,
-    /// Slot of a guided text's unconditional context, and the position of its last token. Its row of
-    /// logits follows the text's own.
+    /// For a guided text, the slot of the unconditional context and the position of that context's last
+    /// token. The context's row of logits follows the text's own row.
     pub unconditional: Option<(usize, usize)>,
     pub eos: Option<u32>,
     /// Next 64 bits of the text's random stream.
@@ -156,7 +157,7 @@ impl Sampler {
     /// context.
     ///
     /// # Panics
-    /// Panics if `logits` is empty, or the two differ in length.
+    /// Panics if `logits` is empty or differs in length from `unconditional`.
     pub fn sample_guided(
         &mut self,
         logits: &mut [f32],
@@ -185,8 +186,8 @@ impl Sampler {
         }
     }
 
-    /// Applies the rules to `logits` (V) and draws a token; `None` if the rules leave none. Restores the
-    /// logits.
+    /// Applies the rules to `logits` (V), draws a token, and restores the logits. Returns `None` if the
+    /// rules leave no token.
     fn choose(
         &mut self,
         logits: &mut [f32],
@@ -324,7 +325,7 @@ impl Sampler {
     }
 
     /// Nucleus sampling: keeps a token if the total probability of all more likely tokens is below
-    /// `top_p`. The bar is lowered until enough tokens are above it, and only those are sorted.
+    /// `top_p`. A threshold is lowered until enough tokens are above it, and only they are sorted.
     fn keep_top_p(&mut self, logits: &[f32], likeliest: f32) {
         let Generation { temperature, top_p, .. } = *self.generation;
         let inverse = (1.0 / temperature) as f32;
@@ -342,7 +343,7 @@ impl Sampler {
         keep_until(&mut self.candidates, mass);
     }
 
-    /// Selects every token above a bar, in id order.
+    /// Selects every token whose logit is above `bar`, in id order.
     fn take_above(&mut self, logits: &[f32], bar: f32) {
         let candidates = &mut self.candidates;
         distribution::above(self.level, logits, bar, |id, logit| {
@@ -415,7 +416,7 @@ fn cut_to_likeliest(candidates: &mut Vec<Candidate>, k: usize) {
     }
 }
 
-/// Keeps the shortest prefix whose weights reach `mass`, but at least one candidate.
+/// Keeps the shortest prefix whose total weight reaches `mass`, but at least one candidate.
 fn keep_until(candidates: &mut Vec<Candidate>, mass: f64) {
     let mut before = 0.0;
     let kept = candidates
@@ -433,8 +434,8 @@ fn total(candidates: &[Candidate]) -> f64 {
     candidates.iter().map(|candidate| candidate.weight).sum()
 }
 
-/// Returns a bar slightly more than `distance` below the largest logit, so tokens at exactly this
-/// distance are above it.
+/// Returns a threshold slightly more than `distance` below the largest logit, so that logits at exactly
+/// this distance are above it.
 fn bar(likeliest: f32, distance: f64) -> f32 {
     let bar = f64::from(likeliest) - distance;
     (bar - 1e-3 - bar.abs() * 1e-6) as f32
@@ -456,7 +457,8 @@ fn uniform(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// Returns the candidate at the fraction `draw`, in `[0, 1)`, of the cumulative weight.
+/// Returns the first candidate at which the cumulative weight exceeds the fraction `draw`, in `[0, 1)`,
+/// of the total weight.
 fn pick(candidates: &[Candidate], draw: f64) -> Option<u32> {
     let target = draw * total(candidates);
     let mut through = 0.0;

@@ -73,14 +73,14 @@ pub trait Simd: Copy {
     fn shift_into_exponent(self, x: Self::F32) -> Self::F32;
 
     fn splat_i32(self, x: i32) -> Self::I32;
-    /// Adds four products of unsigned `weights` and signed `x` per lane to `sum`.
+    /// Adds to each lane of `sum` four products of unsigned `weights` and signed `x`.
     fn dot_i8(self, sum: Self::I32, weights: &Quads, x: [i8; 4]) -> Self::I32;
-    /// Adds two products per lane to `sum`. A CPU's bf16 dot product instruction may give different
+    /// Adds two products to each lane of `sum`. A CPU's bf16 dot product instruction may give different
     /// bits, because it flushes subnormal numbers to zero.
     fn dot_bf16(self, sum: Self::F32, weights: &Pairs, x: [bf16; 2]) -> Self::F32;
     fn to_f32(self, x: Self::I32) -> Self::F32;
 
-    /// Prefetches the cache line at `of`.
+    /// Prefetches the cache line that `of` points to.
     fn prefetch<T>(self, of: &T);
 
     /// Returns the sum of all lanes, computed as a tree: the upper half is added to the lower half, and
@@ -118,7 +118,7 @@ pub trait Kernel {
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
-/// An instruction set that kernels are compiled for and this CPU supports.
+/// An instruction set for which kernels are compiled and which this CPU supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Level(Set);
 
@@ -180,7 +180,7 @@ impl Level {
         false
     }
 
-    /// Runs a kernel compiled for this level.
+    /// Runs the version of a kernel that is compiled for this level.
     #[inline]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
         // SAFETY: a level exists only if the CPU supports it.

@@ -1,4 +1,4 @@
-//! Benchmarks that compare a model's writing speed with the machine's limits.
+//! Benchmarks that compare a model's generation speed with the machine's limits.
 
 mod run;
 

@@ -14,7 +14,7 @@ impl TextTable {
         Self { rows: vec![heads.into_iter().map(Into::into).collect()], is_last_left: false }
     }
 
-    /// Left-aligns the last column, for text.
+    /// Left-aligns the last column, which contains text.
     #[must_use]
     pub fn with_last_to_the_left(self) -> Self {
         Self { is_last_left: true, ..self }

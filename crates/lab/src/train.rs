@@ -76,8 +76,8 @@ pub struct TrainingSettings {
     pub clip: f64,
     /// Dropout rate, after the embeddings and after the attention and MLP of each block.
     pub dropout: f64,
-    /// Decay rate of the moving average of the weights, which is evaluated and exported. If 0, the
-    /// weights themselves are evaluated and exported.
+    /// Decay rate of the moving average of the weights. The average is evaluated and exported; if the
+    /// rate is 0, the weights themselves are.
     pub averaged: f64,
     /// Random seed for initial weights, dropout and the order of the documents.
     pub seed: u64,

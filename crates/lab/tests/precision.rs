@@ -1,4 +1,4 @@
-//! Tests how much quality the reduced number formats cost.
+//! Tests how much quality is lost with reduced number formats.
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ fn tiny(dtype: Dtype) -> Gpt2 {
     Gpt2::load(&checkpoint, &Device::Cpu, dtype).unwrap()
 }
 
-/// Returns a text for [`tiny`] and the reference implementation's log probabilities of all tokens in
-/// the vocabulary after each position.
+/// Returns a text for [`tiny`] as token ids, and the reference implementation's log probabilities of the
+/// whole vocabulary after each position.
 fn golden() -> (Vec<u32>, Vec<Vec<f32>>) {
     let file = fixtures().join("deep/golden.safetensors");
     let tensors = candle_core::safetensors::load(file, &candle_core::Device::Cpu).unwrap();

@@ -48,8 +48,8 @@ impl BoundAddress {
 /// Binds the first free port.
 ///
 /// # Errors
-/// Returns an error if the host is not an address of this machine, this process may not use the port,
-/// or all ports to try are in use.
+/// Returns an error if the host is not an address of this machine, this process is not allowed to use the
+/// port, or all candidate ports are in use.
 pub fn listen(options: &ListenOptions) -> miette::Result<(TcpListener, BoundAddress)> {
     let ListenOptions { host, port, port_is_fixed } = options;
     let last = if *port_is_fixed { *port } else { port.saturating_add(NEXT_PORTS) };

@@ -20,10 +20,11 @@ pub struct BuiltSite {
     pub missing: PendingEssays,
 }
 
-/// Builds the site, given the last successful build. Returns the problem as text if the build fails.
+/// A function that builds the site, given the last successful build, and returns an error message if the
+/// build fails.
 ///
-/// The second argument is a function that sets the files to watch. The build must call it before it
-/// reads these files, so that no change goes unnoticed.
+/// Its second argument is a function that sets the files to watch. The build must call that function
+/// before it reads these files, so that no change goes unnoticed.
 pub trait BuildSite:
     FnMut(&SiteSnapshot, &mut dyn FnMut(Watched)) -> Result<BuiltSite, String> + Send + 'static
 {
@@ -39,9 +40,9 @@ impl<F> BuildSite for F where
 pub enum BuildEvent<'a> {
     /// A build succeeded, and added, changed or removed `changed` files.
     Built { changed: usize, files: usize, took: Duration },
-    /// The problem in the last build is fixed, and no file differs from the last successful build.
+    /// A build succeeded after a failed one, with the same files as the last successful build.
     Fixed,
-    /// A build failed with a new problem.
+    /// A build failed with a new error.
     Failed(&'a str),
     /// Some files cannot be watched, for the given reason.
     Unwatched(&'a str),

@@ -36,7 +36,7 @@ pub struct Engine {
     model: ModelProperties,
 }
 
-/// Properties of the model that can be read without its thread.
+/// Properties of the model that can be read from any thread.
 struct ModelProperties {
     provenance: Provenance,
     tokenizer: Arc<dyn Tokenizer>,
@@ -67,7 +67,7 @@ impl Engine {
         Client::new(Arc::clone(self))
     }
 
-    /// The device and number type, as recorded in essays.
+    /// Returns the device and the number format to record in essays.
     pub fn provenance(&self) -> &Provenance {
         &self.model.provenance
     }
@@ -76,7 +76,7 @@ impl Engine {
         &self.model.tokenizer
     }
 
-    /// Maximum length of prompt and completion together, in tokens.
+    /// Returns the maximum combined length of prompt and completion, in tokens.
     pub fn n_positions(&self) -> usize {
         self.model.n_positions
     }

@@ -1,4 +1,4 @@
-//! Lets the server read the project, its models and the current date. Tests replace them with fakes.
+//! Gives the server access to the project, its models and the current date. Tests use fakes instead.
 
 use jiff::civil::Date;
 

@@ -12,7 +12,7 @@ struct HeaderRule {
     path: String,
     /// Whether the pattern ended in `*`.
     open: bool,
-    /// Pairs of name and value.
+    /// Header names and values.
     headers: Vec<(String, String)>,
 }
 
@@ -40,7 +40,7 @@ impl HeaderRules {
         Self(rules)
     }
 
-    /// Returns the headers of a path, which starts with `/`, the site's root.
+    /// Returns the headers for a path, which starts with `/` for the site's root.
     pub fn of(&self, path: &str) -> impl Iterator<Item = (&str, &str)> {
         let rules = self.0.iter().filter(move |rule| rule.covers(path));
         rules.flat_map(|rule| rule.headers.iter().map(|(name, value)| (&**name, &**value)))

@@ -1,5 +1,5 @@
 //! The script that the preview adds to every page. It reloads the page after a rebuild and shows build
-//! problems. The page's Content-Security-Policy allows the script by its hash.
+//! errors. The page's Content-Security-Policy allows the script by its hash.
 
 use std::ops::Range;
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
 //! The names of the models that requests may use: those that the site already uses, and the embedded
-//! model. A request for any other model would start an unexpected download.
+//! model. Other models are not allowed, because requesting one would start an unexpected download.
 
 use std::collections::BTreeSet;
 

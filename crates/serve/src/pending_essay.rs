@@ -28,7 +28,7 @@ pub enum EssayStage {
     Failed,
 }
 
-/// All unfinished essays, by the path of their future page.
+/// All unfinished essays, keyed by the path that their page will have.
 pub type PendingEssays = BTreeMap<String, PendingEssay>;
 
 impl PendingEssay {

@@ -9,7 +9,7 @@ use crate::site_snapshot::SiteSnapshot;
 
 #[derive(Debug, Default, Clone)]
 pub struct PreviewState {
-    /// Number of builds that have ended.
+    /// Number of builds so far, successful or failed.
     pub builds: usize,
     /// The last successful build.
     pub snapshot: SiteSnapshot,
@@ -19,7 +19,7 @@ pub struct PreviewState {
     pub problem: Option<Arc<str>>,
     /// Status line about background work.
     pub work: Option<Arc<str>>,
-    /// Missing essays, which are being written.
+    /// Essays that have yet to be written, including those in progress.
     pub pending: Arc<PendingEssays>,
 }
 

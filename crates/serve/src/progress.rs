@@ -14,7 +14,7 @@ const REPORT_EVERY: Duration = Duration::from_millis(60);
 
 pub struct ProgressReporter {
     state: Sender<PreviewState>,
-    /// Text not yet reported, with its round, by the path of the essay's page.
+    /// Text not yet reported, with the round it belongs to, keyed by the path of the essay's page.
     unreported: BTreeMap<String, (u32, String)>,
     reported: Instant,
 }
@@ -25,8 +25,8 @@ impl ProgressReporter {
         Self { state, unreported: BTreeMap::new(), reported: Instant::now() }
     }
 
-    /// Adds a piece of text to the candidate that is shown for the essay at `path`. A new round starts
-    /// the text over.
+    /// Adds a piece of text to the candidate that is shown for the essay at `path`. A new round discards
+    /// the text of the previous one.
     pub fn piece(&mut self, path: String, round: u32, piece: &str) {
         let (known_round, text) = self.unreported.entry(path).or_default();
         if *known_round != round {

@@ -37,8 +37,8 @@ pub struct Services {
     pub api: Option<Api>,
 }
 
-/// Serves the site made by `build` until the process is told to stop. `report` receives the events of
-/// the builds. `write` runs on its own thread, and reports the essays that it is writing through its
+/// Serves the site made by `build` until the process is told to stop. `report` receives the build events.
+/// `write` runs on its own thread, and reports the progress of its essays through the
 /// [`ProgressReporter`].
 ///
 /// # Errors
@@ -142,14 +142,14 @@ async fn file(State(preview): State<Arc<Preview>>, request: Request) -> Response
 }
 
 /// Returns a placeholder page, shown until a build succeeds. The script that the preview adds shows the
-/// problem, and reloads the page once the problem is fixed.
+/// build error, and reloads the page once the error is fixed.
 fn unbuilt() -> Response<Body> {
     let html = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
                 <title>Not built yet</title></head><body></body></html>";
     page(StatusCode::SERVICE_UNAVAILABLE, html)
 }
 
-/// Returns the response for a page that the preview itself makes.
+/// Returns the response for a page that the preview itself generates.
 fn page(status: StatusCode, html: &str) -> Response<Body> {
     let (body, _) = live::with_script(html.as_bytes());
     let mut response = Response::new(Body::from(body));

@@ -1,5 +1,5 @@
-//! The site in memory. A build makes a new snapshot, which replaces the last one when it is complete.
-//! A failed build leaves the last snapshot in place.
+//! The site in memory. A build creates a new snapshot, which replaces the last one once the build
+//! succeeds. A failed build leaves the last snapshot in place.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ use site::{ASSETS, HEADERS, Inventory};
 #[derive(Debug, PartialEq, Eq)]
 pub struct ServedFile {
     pub body: Bytes,
-    /// A strong entity tag, with its quotes.
+    /// Strong entity tag, including its quotes.
     pub etag: String,
     /// The version of the page; `None` for other files.
     pub page: Option<live::PageVersion>,
@@ -51,8 +51,8 @@ impl SiteSnapshot {
         self.gone.iter().rev().find(|(gone, _)| gone == path).map(|(_, file)| file)
     }
 
-    /// Returns the removed files to keep when `next` replaces this snapshot: the assets that `next`
-    /// lacks, and those removed earlier, up to [`MOST_GONE`] in all.
+    /// Returns the removed files to keep serving after `next` replaces this snapshot: the assets that
+    /// `next` lacks and those removed earlier, [`MOST_GONE`] at most.
     fn gone_after(
         &self,
         next: &HashMap<String, Arc<ServedFile>>,
@@ -88,7 +88,7 @@ impl SiteSnapshot {
 /// A snapshot under construction.
 pub struct SnapshotBuilder<'s> {
     last: &'s SiteSnapshot,
-    /// Output of an earlier `venti build`. Pictures are reused from it, because they are slow to draw.
+    /// Output of an earlier `venti build`. Images are reused from it, because they are slow to draw.
     disk: LastBuild,
     /// Paths of the files taken from `disk`.
     taken: Mutex<HashSet<String>>,
@@ -167,7 +167,7 @@ impl ServedFile {
     }
 }
 
-/// Whether the file is a picture that is slow to draw.
+/// Whether the file is an image that is slow to draw.
 fn is_picture(path: &str) -> bool {
     path.ends_with(".png") || path.ends_with(".ico")
 }

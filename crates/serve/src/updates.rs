@@ -25,7 +25,7 @@ pub struct PageQuery {
 #[derive(Serialize)]
 struct PageUpdate<'a> {
     problem: Option<&'a str>,
-    /// Whether a build has succeeded. If so, the last good site stays visible while there is a problem.
+    /// Whether a build has succeeded. If so, the last good site stays visible when a later build fails.
     built: bool,
     work: Option<&'a str>,
     /// The version of the current page at the browser's path.
@@ -66,7 +66,7 @@ pub async fn updates(
     Sse::new(stream).keep_alive(KeepAlive::default())
 }
 
-/// Returns the update for the page at `path`, as JSON. `sent` is the site at the last update.
+/// Returns the update for the page at `path`, as JSON. `sent` is the site as of the last update.
 fn update(state: &PreviewState, sent: Option<&SiteSnapshot>, path: &str) -> String {
     let file = match host::find(&state.snapshot, &state.prefix, path) {
         FileLookup::File(_, file) | FileLookup::Nothing(Some(file)) => Some(file),

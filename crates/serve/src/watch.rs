@@ -10,7 +10,7 @@ use notify::{EventKind, RecursiveMode, Watcher as _};
 
 use content::fs;
 
-/// A save often causes several events. It counts as finished once no event has arrived for this long.
+/// Time without events after which a save counts as finished. A single save often causes several events.
 const QUIET: Duration = Duration::from_millis(12);
 
 /// Maximum time to wait for a pause while changes keep coming.
@@ -40,7 +40,7 @@ impl Watched {
         of_file || self.folders.iter().any(of_folder)
     }
 
-    /// Returns the folders to watch, each with whether to watch it recursively. The nearest existing
+    /// Returns the folders to watch, each with a flag for watching it recursively. The nearest existing
     /// parent stands in for a missing path, so that its creation is noticed.
     fn places(&self) -> BTreeSet<(PathBuf, bool)> {
         let mut places = BTreeSet::new();
@@ -98,7 +98,8 @@ impl Watcher {
         Ok(Self { watcher, watched, places, changes })
     }
 
-    /// Watches exactly these files from now on. Returns an error for each folder that cannot be watched.
+    /// Sets the files to watch, replacing all previous ones. Returns an error for each folder that cannot
+    /// be watched.
     pub fn watch(&mut self, watched: &Watched) -> Vec<notify::Error> {
         let places = watched.places();
         let mut refused = Vec::new();
@@ -117,7 +118,8 @@ impl Watcher {
         refused
     }
 
-    /// Waits for a change, then until changes pause. Returns false when no more events can arrive.
+    /// Waits for a change and then for a pause in the changes. Returns false when no more events can
+    /// arrive.
     pub fn wait(&self) -> bool {
         self.changes.recv().is_ok() && self.settle()
     }

@@ -36,12 +36,12 @@ impl Colour {
         format!("#{r:02x}{g:02x}{b:02x}")
     }
 
-    /// The red, green and blue channels.
+    /// Returns the red, green and blue channels.
     pub fn channels(self) -> [u8; 3] {
         self.0
     }
 
-    /// WCAG relative luminance, 0 (black) to 1 (white).
+    /// Returns the WCAG relative luminance, from 0 (black) to 1 (white).
     fn luminance(self) -> f64 {
         let [r, g, b] = self.0.map(|channel| {
             let c = f64::from(channel) / 255.0;
@@ -50,7 +50,7 @@ impl Colour {
         0.2126 * r + 0.7152 * g + 0.0722 * b
     }
 
-    /// WCAG contrast ratio, 1 to 21.
+    /// Returns the WCAG contrast ratio between two colours, from 1 to 21.
     pub fn contrast(self, other: Self) -> f64 {
         let (a, b) = (self.luminance(), other.luminance());
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
@@ -88,8 +88,8 @@ impl TryFrom<String> for Colour {
     }
 }
 
-/// Background colours of a theme's light and dark schemes. For a scheme with several backgrounds,
-/// this is the one that contrasts least with the text.
+/// Background colours of a theme's light and dark schemes. If a scheme has several backgrounds, its
+/// colour here is the one that contrasts least with the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Backgrounds {

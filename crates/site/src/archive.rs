@@ -27,12 +27,12 @@ pub struct Month {
 }
 
 impl Month {
-    /// Path prefix of the month's pages.
+    /// Returns the path prefix of the month's pages.
     pub fn prefix(&self) -> String {
         route::month(self.first_day)
     }
 
-    /// Link to the month's first page.
+    /// Returns a link to the month's first page.
     pub fn link(&self) -> Link<'_> {
         Link::to_list(&self.name, &self.prefix())
     }

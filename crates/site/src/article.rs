@@ -13,7 +13,8 @@ const SUMMARY_CHARS: usize = 160;
 /// Minimum number of paragraphs for a pull quote.
 const PARAGRAPHS_FOR_PULL_QUOTE: usize = 4;
 
-/// A first paragraph of at most this many characters, including HTML tags, gets no drop cap.
+/// Maximum length of a first paragraph that is too short for a drop cap, in characters including
+/// HTML tags.
 const ROOM_FOR_DROP_CAP: usize = 190;
 
 /// First characters that rule out a drop cap.
@@ -36,7 +37,7 @@ pub struct Article {
     pub minutes: usize,
     /// The beginning of the text, cut at a word boundary.
     pub summary: String,
-    /// Whether the HTML has links, which depend on the page that shows it.
+    /// Whether the HTML has links, whose URLs depend on the page that shows the essay.
     has_links: bool,
 }
 
@@ -81,11 +82,11 @@ impl Article {
 
 /// Resolves the links in an essay. Essays have no images.
 struct EssayLinks<'a> {
-    /// Path to the site's root.
+    /// Relative path or absolute URL of the site's root.
     root: &'a str,
-    /// Path to the essay's page; empty on that page itself.
+    /// Relative path or absolute URL of the essay's page. Empty on that page itself.
     here: &'a str,
-    /// Whether the text has any links.
+    /// Whether any link has been resolved yet.
     followed: Cell<bool>,
 }
 
@@ -115,9 +116,9 @@ impl LinkResolver for EssayLinks<'_> {
     }
 }
 
-/// Returns the index of the block that follows the pull quote: the gap between two paragraphs
-/// nearest to the middle. Gaps next to a paragraph that contains the quoted sentence are skipped,
-/// since a pull quote beside its source looks like a mistake.
+/// Returns the index of the block that comes after the pull quote. The quote goes into the gap
+/// between two paragraphs that is nearest to the middle. Gaps next to a paragraph that contains the
+/// quoted sentence are skipped, since a pull quote beside its source looks like a mistake.
 fn place_for(quote: &str, blocks: &[MarkdownBlock]) -> Option<usize> {
     let paragraphs = blocks.iter().filter(|block| block.is_paragraph).count();
     if paragraphs < PARAGRAPHS_FOR_PULL_QUOTE {

@@ -18,16 +18,16 @@ pub const SCRIPT: &str = "script.js";
 /// Folder under `output/` that contains the published files.
 pub const FOLDER: &str = "assets/";
 
-/// Number of hex digits of the content hash in a file name.
+/// Length of the content hash in a file name, in hex digits.
 const HASH_DIGITS: usize = 12;
 
 /// The files to bundle, in order.
 #[derive(Debug, Default)]
 pub struct Bundles {
-    /// Style sheets with their paths under `static/`.
+    /// Style sheets, each with its path under `static/`.
     pub styles: Vec<(String, ThemeFile)>,
     pub scripts: Vec<(String, ThemeFile)>,
-    /// CSS rules to put before the style sheets.
+    /// CSS rules that precede the style sheets in the bundle.
     pub first_style: String,
 }
 
@@ -84,8 +84,8 @@ impl Assets {
         Ok(assets)
     }
 
-    /// Returns the text of the style sheet `name`, with its addresses rewritten for the folder
-    /// `published_in`.
+    /// Returns the text of the style sheet `name`, with its URLs rewritten to be relative to the
+    /// folder `published_in`.
     fn sheet(
         &self,
         name: &str,
@@ -126,7 +126,7 @@ impl Assets {
         self.published.get(name).map(String::as_str)
     }
 
-    /// Returns all files by published path.
+    /// Returns all published files, keyed by their path under `output/`.
     pub fn files(&self) -> &Tree {
         &self.files
     }

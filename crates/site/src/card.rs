@@ -27,10 +27,11 @@ pub const WIDTH: u32 = 1200;
 /// Height of a card in pixels.
 pub const HEIGHT: u32 = 630;
 
-/// Number of hex digits of the input hash in a file name.
+/// Length of the input hash in a file name, in hex digits.
 const NAME_DIGITS: usize = 16;
 
-/// Content of a card. The texts are plain text, escaped when drawn.
+/// Content of a card. Except for the cover, all strings are plain text; they are escaped when the
+/// card is drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct SocialCard<'a> {
     pub title: &'a str,
@@ -45,8 +46,8 @@ pub struct SocialCard<'a> {
     pub accent: Colour,
 }
 
-/// Returns the revision of the drawing code and the fingerprint of the fonts. Both are part of
-/// every card's input.
+/// Returns the revision of the drawing code and the fingerprint of the fonts. Both contribute to
+/// the input hash of every card.
 pub fn edition() -> (u32, String) {
     (REVISION, FINGERPRINT.to_hex().to_string())
 }

@@ -35,7 +35,7 @@ impl Thinkpiece<'_> {
         self.edited && (!self.essay.is_steered() || self.essay.is_changed())
     }
 
-    /// Date of the last change: the day of writing or `date`, whichever is later.
+    /// Returns the date of the last change: the day of writing or `date`, whichever is later.
     pub fn changed(&self) -> Date {
         self.essay.front.written.max(self.date)
     }
@@ -61,16 +61,17 @@ pub struct QuotedPerson<'a> {
 /// All published thinkpieces, grouped by tag, person and seed.
 #[derive(Debug)]
 pub struct Catalog<'a> {
-    /// Sorted by date (newest first), slug and take. No two have the same slug and take.
+    /// All thinkpieces, sorted by date (newest first), then by slug and take. No two have the same
+    /// slug and take.
     pub thinkpieces: Vec<Thinkpiece<'a>>,
-    /// Sorted by slug.
+    /// Full list, sorted by slug.
     pub tags: Vec<TagIndex<'a>>,
-    /// Sorted by slug.
+    /// Full list, sorted by slug.
     pub people: Vec<QuotedPerson<'a>>,
     /// Essays waiting for review and seeds scheduled for a later day.
     pub waiting: Waiting,
     takes: HashMap<&'a str, Vec<usize>>,
-    /// Indices into `people` by name.
+    /// Indices into `people`, keyed by name.
     names: HashMap<&'a str, usize>,
 }
 
@@ -141,8 +142,8 @@ impl<'a> Catalog<'a> {
         Self { thinkpieces, tags, people, waiting, takes, names }
     }
 
-    /// Returns the indices of all published takes of `thinkpiece`'s seed, including its own, sorted
-    /// by take number.
+    /// Returns the catalog indices of all published takes of the seed behind `thinkpiece`,
+    /// including `thinkpiece` itself, sorted by take number.
     pub fn takes_of(&self, thinkpiece: &Thinkpiece<'_>) -> &[usize] {
         self.takes.get(thinkpiece.seed.slug.as_str()).map_or(&[], Vec::as_slice)
     }
@@ -158,7 +159,8 @@ impl<'a> Catalog<'a> {
         self.names.get(name).map(|&at| &self.people[at])
     }
 
-    /// Returns indices into [`Catalog::tags`], starting with the tag that has the most thinkpieces.
+    /// Returns the indices into [`Catalog::tags`], ordered from the tag with the most thinkpieces
+    /// to the one with the fewest.
     pub fn tags_by_size(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.tags.len()).collect();
         order.sort_by_key(|&at| std::cmp::Reverse(self.tags[at].thinkpieces.len()));

@@ -2,7 +2,7 @@
 //! headings, images and links without text, and unreachable pages. This file lists the stages of
 //! the check.
 //!
-//! Files are read in parallel, each one once, and only their ids, links and findings stay in
+//! Files are read in parallel, each exactly once, and only their ids, links and findings stay in
 //! memory.
 
 mod address;
@@ -40,16 +40,16 @@ use scan::{FileScan, ScannedFile, SiteContext};
 pub struct CheckReport {
     /// Number of pages.
     pub pages: usize,
-    /// Number of addresses in all files, both internal and external.
+    /// Number of URLs in all files, both internal and external.
     pub links: usize,
     /// The findings, unsorted. [`merged`] sorts findings and merges equal ones.
     pub findings: Vec<Finding>,
-    /// External addresses with their locations, if requested.
+    /// External URLs with their locations. Empty unless requested.
     pub external: Vec<(String, Location)>,
 }
 
-/// Checks the site in the output folder of the project at `root`. With `external`, also collects
-/// external addresses.
+/// Checks the site in the output folder of the project at `root`. If `external` is true, also
+/// collects external URLs.
 ///
 /// # Errors
 /// Returns an error if there is no built site, or one of its files cannot be read.
@@ -85,7 +85,7 @@ pub fn check(root: &Path, config: &Config, external: bool) -> miette::Result<Che
     })
 }
 
-/// Scans every page and style sheet. Returns the results sorted by path.
+/// Scans every page and style sheet, and returns the results sorted by path.
 fn scan_all(site: &SiteContext<'_>) -> miette::Result<Vec<ScannedFile>> {
     let known = site.files.all().filter(|(_, path)| is_page(path) || path.ends_with(".css"));
     let known: Vec<(FileId, &str)> = known.collect();

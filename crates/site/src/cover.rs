@@ -35,7 +35,7 @@ pub fn path(key: &str) -> String {
     format!("covers/{}.svg", &hex[..16])
 }
 
-/// Draws the cover for a key, which may be any text. The same key gives the same bytes on every
+/// Draws the cover for a key, which may be any string. The same key gives the same bytes on every
 /// machine.
 pub fn svg(key: &str) -> String {
     let mut stream = Stream::new(&hash(key));
@@ -48,7 +48,8 @@ pub fn svg(key: &str) -> String {
     paper.finish(palette, mirrored, flipped)
 }
 
-/// Returns the hash that determines both the path of a cover and the choices made for it.
+/// Returns a hasher whose output determines both the path of a cover and the choices made when
+/// drawing it.
 fn hash(key: &str) -> blake3::Hasher {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"venti cover ").update(&REVISION.to_le_bytes()).update(key.as_bytes());

@@ -1,5 +1,5 @@
-//! Finds the addresses in style sheets, and replaces the addresses of a theme's files with those of
-//! the published files.
+//! Finds the URLs in style sheets and rewrites those of a theme's files to point to the published
+//! copies.
 //!
 //! This is a scanner, not a parser: it only distinguishes comments, strings and `url(…)` from
 //! everything else.
@@ -11,7 +11,7 @@ use content::problem::Problem;
 
 /// A style sheet of a theme.
 pub struct Sheet<'a> {
-    /// Path for error messages.
+    /// Path shown in error messages.
     pub origin: &'a Path,
     pub source: &'a str,
     /// Whether to leave out comments and most white space.
@@ -19,8 +19,8 @@ pub struct Sheet<'a> {
 }
 
 impl Sheet<'_> {
-    /// Returns the published form of the sheet. `resolve` returns the published address of a file
-    /// that the sheet refers to.
+    /// Returns the style sheet as published. `resolve` maps the URL of a theme file to that of its
+    /// published copy.
     ///
     /// # Errors
     /// Returns an error if the sheet imports another, or refers to anything but a published file.
@@ -55,7 +55,7 @@ impl Sheet<'_> {
         Ok(out)
     }
 
-    /// Returns the published form of the `address` in the `url(…)` at `at`.
+    /// Returns the published form of `address`, the URL inside the `url(…)` at `at`.
     fn address(
         &self,
         at: &Range<usize>,
@@ -89,7 +89,7 @@ impl Sheet<'_> {
     }
 }
 
-/// Returns the byte range of each address in a style sheet.
+/// Returns the byte range of each URL in a style sheet.
 pub fn addresses(css: &str) -> impl Iterator<Item = Range<usize>> {
     parts(css).filter_map(|(part, _)| match part {
         Part::Url(address) => Some(address),
@@ -115,13 +115,13 @@ fn separator(before: &str, gap: &str, after: &str) -> &'static str {
 enum Part {
     Comment,
     Space,
-    /// `url(…)`, with the range of the address without quotes.
+    /// A `url(…)`, with the range of the URL inside it, excluding quotes.
     Url(Range<usize>),
-    /// A string, a name or any other character.
+    /// A string, a name or any other single character.
     Other,
 }
 
-/// Splits a style sheet into parts with their ranges.
+/// Splits a style sheet into parts, each with its byte range.
 fn parts(css: &str) -> impl Iterator<Item = (Part, Range<usize>)> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -146,7 +146,7 @@ fn parts(css: &str) -> impl Iterator<Item = (Part, Range<usize>)> {
     })
 }
 
-/// Returns the range of the address in the `url(…)` at the start of `css`, and the length of the
+/// Returns the range of the URL inside the `url(…)` at the start of `css`, and the length of the
 /// whole `url(…)`.
 fn url(css: &str) -> (Range<usize>, usize) {
     let inner = css["url(".len()..].trim_start();
@@ -160,7 +160,8 @@ fn url(css: &str) -> (Range<usize>, usize) {
     (address, (end + 1).min(css.len()))
 }
 
-/// Length of the string at the start of `css`. An unclosed string ends with its line.
+/// Returns the length of the string at the start of `css`. An unclosed string ends at the end of
+/// its line.
 fn string(css: &str) -> usize {
     let quote = css.as_bytes()[0];
     let mut escaped = false;
@@ -173,8 +174,8 @@ fn string(css: &str) -> usize {
     css.len()
 }
 
-/// Length of the name at the start of `css`. White space after an escape such as `\2c` belongs to
-/// the name.
+/// Returns the length of the name at the start of `css`. White space after an escape such as `\2c`
+/// belongs to the name.
 fn name(css: &str) -> usize {
     let mut at = 0;
     while let Some(c) = css[at..].chars().next() {

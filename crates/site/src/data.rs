@@ -1,4 +1,4 @@
-//! `thinkpieces.json`: all published essays as JSON.
+//! `thinkpieces.json` and the files that continue it: all published essays as JSON.
 
 use miette::IntoDiagnostic;
 use serde::Serialize;
@@ -33,7 +33,7 @@ struct Data<'a> {
 struct ThinkpieceData<'a> {
     slug: &'a str,
     take: u32,
-    /// Path of the page, relative to this file.
+    /// Path of the essay's page, relative to this file.
     path: String,
     title: &'a str,
     quote: &'a str,
@@ -42,7 +42,7 @@ struct ThinkpieceData<'a> {
     tags: Vec<&'a str>,
     date: String,
     minutes: usize,
-    /// Plain text, with an empty line between paragraphs.
+    /// The essay as plain text, with an empty line between paragraphs.
     text: &'a str,
     /// Whether a person steered or edited the text.
     edited: bool,
@@ -79,7 +79,7 @@ pub fn files<'a>(
     (1..=total).map(file).collect()
 }
 
-/// Path of a data file. Numbers start at 1.
+/// Returns the path of the data file with this number. Numbers start at 1.
 fn path(number: usize) -> String {
     match number {
         1 => route::DATA.to_owned(),
@@ -87,7 +87,7 @@ fn path(number: usize) -> String {
     }
 }
 
-/// Relative path from one data file to another.
+/// Returns the relative path from one data file to another, both given by number.
 fn relative(from: usize, to: usize) -> String {
     format!("{}{}", route::root_from(&path(from)), path(to))
 }

@@ -3,12 +3,12 @@
 
 use blake3::Hash;
 
-/// Stores the files of a site.
+/// A place to store the files of a site.
 pub trait Destination: Sync {
-    /// Whether the file at `path` exists and was made from this input (see `reuse.rs`).
+    /// Whether the file at `path` exists and has this input hash (see `reuse.rs`).
     fn has(&self, path: &str, input: Hash) -> bool;
 
-    /// Paths of all files that exist and were made from this input.
+    /// Returns the paths of all existing files that have this input hash.
     fn made_from(&self, input: Hash) -> Vec<String>;
 
     /// Stores a new file. Several threads may call this at the same time.

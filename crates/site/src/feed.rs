@@ -53,8 +53,8 @@ pub fn atom_entries<'a>(
     })
 }
 
-/// Atom entries by catalog index. An entry is an error if the theme lacks its machine-written
-/// label.
+/// Atom entries by catalog index. An entry is an error if the theme lacks the string that labels
+/// the text as machine-written.
 pub type AtomEntries<'a> = LazyVec<'a, Result<atom::AtomEntry, Missing>>;
 
 /// Returns all feeds of the site.
@@ -94,7 +94,7 @@ pub fn files<'a>(
     files
 }
 
-/// The feed of the whole site.
+/// Returns the feed of the whole site.
 fn home(config: &Config, catalog: &Catalog<'_>) -> Channel {
     Channel {
         title: config.title.clone(),
@@ -104,7 +104,7 @@ fn home(config: &Config, catalog: &Catalog<'_>) -> Channel {
     }
 }
 
-/// The feeds of tags, quoted people and galleries.
+/// Returns the feeds of tags, quoted people and galleries.
 fn lists<'c>(
     config: &'c Config,
     catalog: &'c Catalog<'_>,
@@ -139,7 +139,7 @@ fn updated(entries: impl Iterator<Item = Date>) -> Date {
     entries.max().unwrap_or(jiff::civil::date(1970, 1, 1))
 }
 
-/// The start of a day as an RFC 3339 timestamp.
+/// Returns the start of a day, in UTC, as an RFC 3339 timestamp.
 fn timestamp(date: Date) -> String {
     format!("{date}T00:00:00Z")
 }

@@ -1,5 +1,5 @@
 //! The files of a site. All files are registered first, which detects path conflicts. Then the
-//! missing and outdated files are made on all threads.
+//! missing and outdated files are made in parallel.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -51,7 +51,7 @@ struct Fresh {
     bytes: Vec<u8>,
 }
 
-/// The registered files.
+/// The files registered so far: those to keep and those to make.
 pub struct FileRegistry<'a> {
     destination: &'a dyn Destination,
     claimed: HashSet<String>,
@@ -69,7 +69,7 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Number of files in the site.
+    /// Returns the number of files in the site.
     pub fn count(&self) -> usize {
         self.kept.len() + self.made.len()
     }

@@ -2,8 +2,9 @@
 
 use content::config::Fonts;
 
-/// Returns a CSS rule that sets `--serif` and `--sans` if the site configures them. Its selector is
-/// specific enough to override the theme's rule, whatever the order of the two rules.
+/// Returns a CSS rule that sets `--serif` and `--sans` to the fonts that the site configures, or an
+/// empty string if it configures none. The selector is specific enough to override the theme's
+/// rule, whichever of the two comes first.
 pub fn css(fonts: &Fonts) -> String {
     let faces = [("--serif", &fonts.serif), ("--sans", &fonts.sans)];
     let set = faces.iter().filter_map(|(name, list)| Some(format!("{name}: {}; ", list.as_ref()?)));

@@ -29,8 +29,8 @@ const TOUCH_SIZE: u32 = 180;
 /// Sizes of the manifest's icons in pixels.
 const SIZES: [u32; 2] = [192, 512];
 
-/// Size of the mark relative to a maskable icon. Platforms may crop such an icon to a circle 0.8
-/// times as wide; a square of this size fits inside the circle.
+/// Size of the mark (the theme's `favicon.svg`) relative to a maskable icon. Platforms may crop
+/// such an icon to a circle 0.8 times as wide; a square of this size fits inside the circle.
 const SAFE: f32 = 0.56;
 /// Size of the mark relative to an icon with rounded corners.
 const ROUNDED: f32 = 0.68;
@@ -79,12 +79,13 @@ impl Icons<'_> {
         input_of(&(REVISION, self.favicon_svg, self.name, self.language, colours))
     }
 
-    /// Returns `favicon.svg` as published, with the site's accent.
+    /// Returns `favicon.svg` as published, with the site's accent colour.
     pub fn favicon(&self) -> String {
         with_accent(self.favicon_svg, self.accent, self.paper)
     }
 
-    /// Returns all icon files by path under `output/`, except `favicon.svg` itself.
+    /// Returns the web manifest and all icon files except `favicon.svg` itself, keyed by path under
+    /// `output/`.
     ///
     /// # Errors
     /// Returns an error if `favicon.svg` is not valid SVG.
@@ -103,8 +104,8 @@ impl Icons<'_> {
         Ok(files)
     }
 
-    /// Draws the mark on an opaque background, for platforms that crop icons or paint transparency
-    /// black.
+    /// Draws the mark on an opaque background, for platforms that crop icons or show transparent
+    /// areas in black.
     fn on_paper(&self, mark: &usvg::Tree, share: f32, size: u32) -> miette::Result<Vec<u8>> {
         let mut picture = square(size)?;
         let [red, green, blue] = self.paper.light.channels();
@@ -180,14 +181,14 @@ fn with_property(svg: &str, name: &str, value: &str) -> String {
     out + rest
 }
 
-/// Replaces `var(--accent, …)` and `var(--accent-dark, …)` with the site's accent, since an image
-/// cannot read the page's CSS variables.
+/// Replaces `var(--accent, …)` and `var(--accent-dark, …)` with the site's accent colour, since an
+/// image cannot read the page's CSS variables.
 pub fn with_accent(mark: &str, accent: Colour, paper: Backgrounds) -> String {
     let svg = with_property(mark, "--accent", &accent.readable_on(paper.light).hex());
     with_property(&svg, "--accent-dark", &accent.readable_on(paper.dark).hex())
 }
 
-/// Makes an ICO file that contains PNGs, which Windows has supported since Vista.
+/// Encodes the mark as an ICO file that contains PNGs, which Windows has supported since Vista.
 fn ico(mark: &usvg::Tree) -> miette::Result<Vec<u8>> {
     const HEADER: usize = 6;
     const ENTRY: usize = 16;

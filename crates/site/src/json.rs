@@ -48,7 +48,7 @@ impl Write for Escaped {
     }
 }
 
-/// Returns the position and the escape of the first `<`, `>` or `&`.
+/// Returns the position of the first `<`, `>` or `&`, and its escape sequence.
 fn first(json: &[u8]) -> Option<(usize, &'static str)> {
     let at = json.iter().position(|byte| matches!(byte, b'<' | b'>' | b'&'))?;
     let escape = match json[at] {

@@ -92,7 +92,7 @@ use theme::Theme;
 use view::{Card, SiteView};
 pub use waiting::Waiting;
 
-/// Contents of files, by `/`-separated path under `output/`.
+/// File contents, keyed by `/`-separated path under `output/`.
 pub type Tree = BTreeMap<String, Vec<u8>>;
 
 /// The input of a site build.
@@ -210,7 +210,7 @@ pub fn build(input: &Input<'_>, destination: &dyn Destination) -> miette::Result
     Ok(Built { files: files.make()?, notes, waiting })
 }
 
-/// Path of an essay's page under `output/`.
+/// Returns the path of an essay's page under `output/`.
 pub fn page_of(id: &EssayId) -> String {
     route::thinkpiece(&id.slug, id.take)
 }

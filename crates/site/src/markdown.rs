@@ -12,7 +12,7 @@ use content::essay::PlainText;
 pub use image::size as image_size;
 use writer::HtmlWriter;
 
-/// Resolves the links and images of a text.
+/// Resolves the links and images in a Markdown text.
 pub trait LinkResolver {
     /// Returns the `href` of a link, or `None` to keep only the link's text.
     fn link(&self, target: Target<'_>) -> Option<String>;
@@ -31,7 +31,7 @@ pub struct Image {
     pub size: Option<(usize, usize)>,
 }
 
-/// The Markdown features that a text can use.
+/// A Markdown dialect: the features that a text can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect<'a> {
     /// CommonMark.
@@ -59,13 +59,13 @@ impl Dialect<'_> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarkdownBlock {
     pub html: String,
-    /// Plain text without markup.
+    /// The block as plain text, without markup.
     pub text: String,
     /// Whether the block is a paragraph. Pull quotes go only between paragraphs.
     pub is_paragraph: bool,
 }
 
-/// Renders a text block by block.
+/// Renders a Markdown text and returns its top-level blocks.
 pub fn render(source: &str, dialect: Dialect<'_>, links: &dyn LinkResolver) -> Vec<MarkdownBlock> {
     let events: Vec<Event<'_>> = Parser::new_ext(source, dialect.options()).collect();
     let mut writer = HtmlWriter::new(dialect, heading_lift(&events), links);
@@ -100,20 +100,20 @@ pub fn render(source: &str, dialect: Dialect<'_>, links: &dyn LinkResolver) -> V
     blocks
 }
 
-/// The HTML of all blocks.
+/// Returns the HTML of all blocks.
 pub fn html_of(blocks: &[MarkdownBlock]) -> String {
     blocks.iter().map(|block| block.html.as_str()).collect()
 }
 
-/// The plain text of all blocks, with an empty line between them.
+/// Returns the plain text of all blocks, with an empty line between them.
 pub fn text_of(blocks: &[MarkdownBlock]) -> String {
     let texts: Vec<&str> =
         blocks.iter().map(|block| block.text.as_str()).filter(|text| !text.is_empty()).collect();
     texts.join("\n\n")
 }
 
-/// Number of levels by which headings are shifted, so that the highest is `h2`, below the page's
-/// title.
+/// Returns the number of levels by which to shift headings, so that the highest becomes `h2`, one
+/// level below the page's title.
 fn heading_lift(events: &[Event<'_>]) -> i8 {
     let level = |event: &Event<'_>| match event {
         Event::Start(Tag::Heading { level, .. }) => Some(*level as i8),
@@ -138,7 +138,7 @@ fn shifted(level: HeadingLevel, lift: i8) -> HeadingLevel {
 mod tests {
     use super::*;
 
-    /// Keeps every link and image as it is.
+    /// A resolver that leaves every link and image unchanged.
     struct Open;
 
     impl LinkResolver for Open {

@@ -30,7 +30,7 @@ pub fn minify(html: &str) -> String {
     out
 }
 
-/// Adds a text and reduces each run of white space to one character.
+/// Appends `text` to `out`, reducing each run of white space to one character.
 fn push_text(text: &str, out: &mut String) {
     let mut rest = text;
     while !rest.is_empty() {
@@ -56,7 +56,8 @@ fn find_markup(html: &str) -> usize {
     html.match_indices('<').find(opens).map_or(html.len(), |(at, _)| at)
 }
 
-/// Length of the tag at the start of `html`. The length of a verbatim element includes its content.
+/// Returns the length of the tag at the start of `html`, including the content if it is one of the
+/// [`VERBATIM`] elements.
 fn markup_length(html: &str) -> usize {
     let mut quote = None;
     let closes = |byte: u8| {

@@ -4,18 +4,18 @@
 //! files are staged, a commit surveys the folder, plans the changes and swaps the new site in.
 //! Guarantees:
 //!
-//! - Every file is complete, in either its old or its new version, even after a kill or a power
-//!   loss. The next commit then completes the site and leaves no temporary files behind. A new
-//!   folder appears with all its files at once, as does a site's first build.
+//! - Every file is complete, in either its old or its new version, even if the process is killed or
+//!   the power fails. The next commit then completes the site and leaves no temporary files behind.
+//!   A new folder appears with all its files at once, as does a site's first build.
 //! - A file whose content is already correct is not rewritten.
 //! - Files that Venti did not write are never overwritten or deleted, and Venti never writes
 //!   through a symbolic link. `output/.venti/manifest` lists Venti's files.
 //!
-//! Unflushed data survives a kill, but not a power loss. So all new files are flushed before the
-//! first of them is moved into place, and all moves and removals are flushed before the final
-//! manifest is stored. For large sites, the whole file system is flushed in one call where the
-//! operating system supports it: for 10,000 files this takes 0.2 s, against 27 s with one call per
-//! file.
+//! Unflushed data survives if the process is killed, but not if the power fails. So all new files
+//! are flushed before the first of them is moved into place, and all moves and removals are flushed
+//! before the final manifest is stored. For large sites, the whole file system is flushed in one
+//! call where the operating system supports it: this takes 0.2 s for 10,000 files, and one call per
+//! file takes 27 s.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ use stamps::Stamps;
 use survey::PathState;
 use swap::StagingArea;
 
-/// Maximum wait for another process that is writing to the folder.
+/// Maximum time to wait for another process that is writing to the folder.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Name of the file in the project's scratch folder that holds the stamps; see [`stamps`].
@@ -103,14 +103,14 @@ impl<'a> TargetFiles<'a> {
         self.new_files.contains_key(path) || self.files.kept.contains(path)
     }
 
-    /// Input hash of the file at this path, if this build made the file.
+    /// Returns the input hash of the file at this path, if this build made the file.
     fn input(&self, path: &str) -> Option<Hash> {
         self.files.made.get(path).copied()
     }
 }
 
-/// An output folder, locked by this process until the value is dropped. Dropping it also deletes
-/// staged files that were not committed.
+/// An output folder, locked by this process until the value is dropped. Dropping the value also
+/// deletes staged files that were not committed.
 #[derive(Debug)]
 pub struct Output {
     folder: PathBuf,
@@ -166,8 +166,8 @@ impl Output {
     }
 
     /// Keeps the files of a finished build staged, so that the next build makes only the files
-    /// whose inputs differ. A build that writes essays uses this: it first renders the site without
-    /// them, to report errors before minutes are spent on writing.
+    /// whose inputs differ. This is for a build that writes essays: it first renders the site
+    /// without the new essays, so that errors are reported before minutes are spent on writing.
     pub fn reuse(&mut self, build: Inventory) {
         self.reusable = build.made;
     }
@@ -200,7 +200,8 @@ impl Output {
         Ok(changes)
     }
 
-    /// Replaces the site that the manifest describes with the target. Also returns the new stamps.
+    /// Replaces the site that the manifest describes with the target files. Returns the changes and
+    /// the new stamps.
     fn replace(&self, target: &TargetFiles<'_>) -> miette::Result<(Changes, Stamps)> {
         let Self { staging, manifest, folder, .. } = self;
         let mut plan = plan::plan(target, manifest, &self.stamps, folder)?;
@@ -229,7 +230,7 @@ impl Output {
     }
 }
 
-/// Locks a mutex. A poisoned lock still guards consistent data.
+/// Locks a mutex, even if it is poisoned, since the data is consistent all the same.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -44,19 +44,21 @@ const TOPICS_SHOWN: usize = 12;
 
 /// A page of the site.
 pub trait Page: Send + Sync {
-    /// Path under `output/`.
+    /// Returns the page's path under `output/`.
     fn path(&self) -> String;
 
-    /// The data that the page shows, apart from the data that every page shows.
+    /// Returns the data that determines the page's content, apart from the data that every page
+    /// shows.
     fn input(&self) -> PageInput;
 
-    /// The template and its variables. `root` is the relative path to the site's root.
+    /// Returns the name of the template and its variables. `root` is the relative path to the
+    /// site's root.
     ///
     /// # Errors
-    /// Returns an error if a string of the theme is missing or invalid.
+    /// Returns an error if one of the theme's strings is missing or invalid.
     fn context(&self, root: &str) -> miette::Result<(&'static str, Context)>;
 
-    /// The page's name, without the site's title.
+    /// Returns the page's name, without the site's title.
     ///
     /// # Errors
     /// Returns the same errors as [`Page::context`].
@@ -70,24 +72,24 @@ pub trait Page: Send + Sync {
         Ok(())
     }
 
-    /// Path of the image shown with shared links to this page. By default this is the site's image,
-    /// `of_site`.
+    /// Returns the path of the image shown with shared links to this page. By default, this is the
+    /// site's image, `of_site`.
     fn picture<'p>(&'p self, of_site: Option<&'p str>) -> Option<&'p str> {
         of_site
     }
 
-    /// The relative path from the page at `path` to the site's root.
+    /// Returns the relative path from the page at `path` to the site's root.
     fn root(&self, path: &str) -> String {
         route::root_from(path)
     }
 
-    /// Whether the sitemap lists the page. It omits redirects, pages that repeat the content of
-    /// others, and all but the first page of each list.
+    /// Whether the sitemap lists the page. The sitemap omits redirects, pages that repeat the
+    /// content of others, and all but the first page of each list.
     fn in_sitemap(&self) -> bool {
         false
     }
 
-    /// Date of the last change, if known.
+    /// Returns the date of the last change, if known.
     fn changed(&self) -> Option<Date> {
         None
     }
@@ -152,7 +154,7 @@ impl<'a> SiteData<'a> {
     /// same order as the catalog's thinkpieces.
     ///
     /// # Errors
-    /// Returns an error if an alias of a seed or the theme's month strings are invalid.
+    /// Returns an error if a seed's alias or the theme's month strings are invalid.
     pub fn new(
         config: &'a Config,
         strings: &'a Strings,
@@ -179,7 +181,7 @@ impl<'a> SiteData<'a> {
         })
     }
 
-    /// Input hash of the page at `path`.
+    /// Returns the input hash of the page at `path`.
     pub fn input(&self, inputs: &InputHashes, page: &dyn Page, path: &str) -> Hash {
         let PageInput { facts, thinkpieces } = page.input();
         // The path identifies the kind of page and, for a list, the page number.
@@ -199,7 +201,7 @@ impl<'a> SiteData<'a> {
         renderer.page(template, &route::href(&path), &root, &head, context)
     }
 
-    /// The metadata of the page at `path`.
+    /// Returns the metadata of the page at `path`.
     fn head(&self, page: &dyn Page, path: &str) -> miette::Result<Head> {
         let Config { title: site, tagline, noindex, .. } = self.config;
         let headline = page.headline()?;
@@ -226,25 +228,25 @@ impl<'a> SiteData<'a> {
         Some(PreviewImage { url, width: card::WIDTH, height: card::HEIGHT, alt: alt.to_owned() })
     }
 
-    /// Link to the feed of the list whose first page is at `path`. `None` if the site has no
-    /// `base_url`.
+    /// Returns a link to the feed of the list whose first page is at `path`, or `None` if the site
+    /// has no `base_url`.
     fn feed(&self, path: &str, name: &str) -> Option<FeedLink> {
         self.config.base_url.as_ref()?;
         let title = format!("{name} · {}", self.config.title);
         Some(FeedLink { path: route::href(&route::feed_of(path)), title })
     }
 
-    /// Absolute URL of a path. `None` if the site has no `base_url`.
+    /// Returns the absolute URL of a path, or `None` if the site has no `base_url`.
     fn absolute(&self, path: &str) -> Option<String> {
         self.config.base_url.as_ref().map(|base| route::absolute(base, path))
     }
 
-    /// The cards at these catalog indices.
+    /// Returns the cards at these catalog indices.
     fn cards(&self, indices: impl Iterator<Item = usize>) -> Value {
         Value::from(indices.map(|at| self.cards[at].clone()).collect::<Vec<_>>())
     }
 
-    /// Adds the cards on one page of a list, and the topics, to `context`.
+    /// Adds the topics and the cards on one page of a list to `context`.
     fn with_list(&self, mut context: Context, list: &ListPage) -> Context {
         context.insert_value("cards", self.cards(list.shown.iter().copied()));
         context.insert_value("topics", self.topics.clone());

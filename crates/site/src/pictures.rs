@@ -31,7 +31,8 @@ pub fn covers(catalog: &Catalog<'_>) -> Vec<OutputFile<'static>> {
 pub struct SocialCards {
     /// The path of each thinkpiece's card, in catalog order. Empty if the site has no cards.
     pub thinkpieces: Vec<String>,
-    /// The path of the site's card, which other pages use.
+    /// The path of the site's card, used by pages without a card of their own. `None` if the site
+    /// has no cards.
     pub site: Option<String>,
 }
 

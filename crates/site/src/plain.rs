@@ -43,7 +43,7 @@ pub struct Plain {
 
 impl Plain {
     /// Reads and renders the project's folder of plain pages. If the folder does not exist, there
-    /// are no pages. Headings never get one of the `taken_ids`, which the theme uses.
+    /// are no pages. The ids of headings never clash with `taken_ids`, which the theme uses.
     ///
     /// # Errors
     /// Returns an error if a file cannot be read, or a page is not UTF-8 or has invalid front
@@ -86,7 +86,7 @@ impl Plain {
     }
 }
 
-/// A page that is not rendered yet.
+/// A page that has not been rendered yet.
 struct PageSource {
     /// Path in the folder of plain pages, without `.md`.
     stem: String,
@@ -135,8 +135,8 @@ struct PlainPageLinks<'a> {
 }
 
 impl PlainPageLinks<'_> {
-    /// Returns the path under `output/` that a relative address leads to, and the rest of the
-    /// address (`#…` or `?…`).
+    /// Resolves a relative URL to a path under `output/`. Also returns the rest of the URL (`#…` or
+    /// `?…`).
     fn resolve<'b>(&self, address: &'b str) -> Option<(String, &'b str)> {
         let (name, rest) = address.split_at(address.find(['#', '?']).unwrap_or(address.len()));
         let source = route::joined(self.folder, name)?;

@@ -8,14 +8,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
-/// The file that hosts read headers from.
+/// Name of the file from which hosts read custom headers.
 pub const HEADERS: &str = "_headers";
 
 /// Returns the policy for the `meta` element. `early_script` is the text of the inline script, or
 /// empty if there is none.
 ///
 /// Venti's scripts make no network connections. `connect-src` is for tools that fetch files from
-/// within the page, as Lighthouse fetches robots.txt. It limits such tools to this site.
+/// within the page, as Lighthouse does with robots.txt, and limits them to this site.
 pub fn content_security_policy(early_script: &str) -> String {
     let script = match early_script {
         "" => "'self'".to_owned(),
@@ -31,9 +31,9 @@ pub fn content_security_policy(early_script: &str) -> String {
 /// Returns the content of [`HEADERS`] for Netlify and Cloudflare Pages.
 ///
 /// Paths are relative to the published folder, whatever `base_url` is: a host that serves the
-/// folder under `/blog/` rewrites addresses before it applies these rules. Both hosts join the
-/// values if two rules set the same header. By default, both hosts make browsers revalidate every
-/// file, so `Cache-Control` is set only for files that never change.
+/// folder under `/blog/` rewrites URLs before it applies these rules. Both hosts join the values if
+/// two rules set the same header. By default, both hosts make browsers revalidate every file, so
+/// `Cache-Control` is set only for files that never change.
 pub fn headers(policy: &str) -> Vec<u8> {
     let mut file = format!(
         "/*\n\

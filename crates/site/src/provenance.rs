@@ -74,10 +74,11 @@ pub struct FiguresView {
     pub words: usize,
     pub prompt_tokens: usize,
     pub new_tokens: usize,
-    /// Shares of distinct n-grams for n = 1, 2, 3, 4.
+    /// Fraction of n-grams that are distinct, for n = 1, 2, 3, 4.
     pub distinct: [String; 4],
     pub repeated_sentences: usize,
     pub mean_log_likelihood: String,
+    pub prompt_gain: Option<String>,
     pub rounds: u32,
 }
 
@@ -107,6 +108,7 @@ impl<'a> ProvenanceView<'a> {
                 distinct: front.figures.distinct.map(|share| format!("{share:.3}")),
                 repeated_sentences: front.figures.repeated_sentences,
                 mean_log_likelihood: format!("{:.3}", front.figures.mean_log_likelihood),
+                prompt_gain: front.figures.prompt_gain.map(|gain| format!("{gain:.3}")),
                 rounds: front.figures.rounds,
             },
             steps: steps(front),

@@ -5,7 +5,7 @@ use super::catalog::Catalog;
 use super::json::inside_script;
 use super::route;
 
-/// Maximum number of cards on the random page, which also works without a script.
+/// Maximum number of cards on the random page, which also works without JavaScript.
 const SHOWN: usize = 60;
 
 /// Maximum number of paths in the script. More paths would only make the script larger.
@@ -47,7 +47,7 @@ mod tests {
     use super::super::sample::{self, Sample};
     use super::*;
 
-    /// A site of `thinkpieces` thinkpieces whose keys are hashes.
+    /// Returns a site with this many thinkpieces, whose keys are hashes.
     fn site(thinkpieces: usize) -> Sample {
         let mut sample = sample::site();
         for n in 0..thinkpieces {

@@ -7,7 +7,7 @@ use miette::IntoDiagnostic;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{self, ImageHrefResolver, Options, Tree, fontdb};
 
-/// Parses an SVG document. `@media` rules do not apply.
+/// Parses an SVG document. `@media` rules are ignored.
 ///
 /// # Errors
 /// Returns an error if the document is not valid SVG.

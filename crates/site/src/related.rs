@@ -9,7 +9,8 @@ use super::catalog::Catalog;
 /// Maximum number of related thinkpieces shown below a thinkpiece.
 const SHOWN: usize = 3;
 
-/// Maximum number of newer and of older seeds that a seed is compared with, per tag.
+/// Maximum number of newer seeds, and of older seeds, that a seed is compared with for each of its
+/// tags.
 const NEAREST: usize = 12;
 
 /// The related thinkpieces of each thinkpiece in a catalog.
@@ -21,7 +22,7 @@ pub struct Related {
     found: Vec<Vec<usize>>,
 }
 
-/// The published seeds and their tags, both as indices.
+/// The published seeds and their tags, identified by index.
 struct Seeds<'c, 'a> {
     catalog: &'c Catalog<'a>,
     /// For each seed, the catalog index of its first take, which represents the seed. The newest
@@ -70,8 +71,8 @@ impl Related {
 }
 
 impl Seeds<'_, '_> {
-    /// Returns the first takes of up to [`SHOWN`] other seeds: the most similar seeds, then the
-    /// seeds nearest in date.
+    /// Returns the catalog indices of the first takes of up to [`SHOWN`] other seeds: the most
+    /// similar seeds, then the seeds nearest in date.
     fn related(&self, seed: usize) -> Vec<usize> {
         let mut candidates: Vec<usize> =
             self.tags[seed].iter().flat_map(|&tag| self.near(seed, tag)).collect();
@@ -98,8 +99,8 @@ impl Seeds<'_, '_> {
         common.map(|&tag| self.weights[tag]).sum()
     }
 
-    /// Adds the seeds nearest in date until there are [`SHOWN`]. If two are equally near, the newer
-    /// one comes first.
+    /// Fills `chosen` up to [`SHOWN`] seeds with those nearest to `seed` in date. Of two equally
+    /// near seeds, the newer one comes first.
     fn fill_up(&self, seed: usize, chosen: &mut Vec<usize>) {
         let date = |seed: usize| self.catalog.thinkpieces[self.firsts[seed]].date;
         let days = |other: usize| (date(seed) - date(other)).get_days().unsigned_abs();

@@ -21,7 +21,7 @@ use mistakes::{Sources, UNDEFINED};
 /// A theme's parsed templates.
 pub struct Renderer {
     tera: Tera,
-    /// The sources by name, for error messages.
+    /// The template sources by name, for error messages.
     sources: Sources,
     minify: bool,
     /// Reusable buffers for rendering. Finished pages are copied out of them, so that each page
@@ -96,17 +96,17 @@ impl Renderer {
     }
 }
 
-/// Converts a view struct to a context.
+/// Converts a view struct to a template context.
 pub fn context(view: &impl Serialize) -> miette::Result<Context> {
     Context::from_serialize(view).map_err(|error| miette!("{error}"))
 }
 
-/// The filter that rejects undefined values; see [`super::strict`].
+/// Implements the filter that rejects undefined values; see [`super::strict`].
 fn given(value: &Value, _: Kwargs, _: &State) -> tera::TeraResult<Value> {
     if value.is_undefined() { Err(tera::Error::message(UNDEFINED)) } else { Ok(value.clone()) }
 }
 
-/// The filter that shows any value as JSON with sorted keys, for debugging templates.
+/// Implements the filter that shows any value as JSON with sorted keys, for debugging templates.
 fn json(value: &Value, _: Kwargs, _: &State) -> tera::TeraResult<String> {
     let sorted = serde_json::to_value(value).map_err(tera::Error::message)?;
     Ok(sorted.to_string())

@@ -38,7 +38,8 @@ impl InputHashes {
         Self { site, thinkpieces: catalog.thinkpieces.par_iter().map(thinkpiece).collect() }
     }
 
-    /// Returns the input of a file made from `facts` and these thinkpieces, in this order.
+    /// Returns the input hash of a file made from `facts` and these thinkpieces, in the given
+    /// order.
     pub fn of(&self, facts: &impl Serialize, thinkpieces: impl Iterator<Item = usize>) -> Hash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.site.as_bytes()).update(input_of(facts).as_bytes());

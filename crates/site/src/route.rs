@@ -1,5 +1,5 @@
 //! Routes: the path of each page under `output/`, links between pages, and the parsing of
-//! hand-written addresses.
+//! hand-written URLs.
 //!
 //! A page's path always names a file (`tags/index.html`), so that links also work from the file
 //! system. Its absolute URL has no file name (`https://example.com/tags/`), since hosts serve the
@@ -16,8 +16,8 @@ pub const ARCHIVE: &str = "archive/index.html";
 pub const AUTHORS: &str = "authors/index.html";
 pub const SEARCH: &str = "search/index.html";
 pub const RANDOM: &str = "random/index.html";
-/// The paths of random thinkpieces, as a classic script, since pages on `file://` cannot load data
-/// in any other form.
+/// Path of the classic script that lists random thinkpieces. It is a script because pages on
+/// `file://` cannot load data in any other form.
 pub const RANDOM_SCRIPT: &str = "random/pieces.js";
 pub const NOT_FOUND: &str = "404.html";
 pub const ATOM: &str = "atom.xml";
@@ -27,7 +27,7 @@ pub const SITEMAP: &str = "sitemap.xml";
 pub const ROBOTS: &str = "robots.txt";
 pub const DATA: &str = "thinkpieces.json";
 
-/// Path of the page of one take. The path of the first take contains no number.
+/// Returns the path of the page of one take. The path of the first take contains no number.
 pub fn thinkpiece(slug: &str, take: u32) -> String {
     match take {
         1 => format!("{slug}/{INDEX}"),
@@ -35,33 +35,33 @@ pub fn thinkpiece(slug: &str, take: u32) -> String {
     }
 }
 
-/// Path prefix of a tag's list, for [`list_page`].
+/// Returns the path prefix of a tag's list, for [`list_page`].
 pub fn tag(slug: &str) -> String {
     format!("tags/{slug}/")
 }
 
-/// Path prefix of the list of a quoted person's thinkpieces, for [`list_page`].
+/// Returns the path prefix of the list of a quoted person's thinkpieces, for [`list_page`].
 pub fn author(slug: &str) -> String {
     format!("authors/{slug}/")
 }
 
-/// Path prefix of a month's list, for [`list_page`].
+/// Returns the path prefix of a month's list, for [`list_page`].
 pub fn month(date: Date) -> String {
     format!("archive/{:04}/{:02}/", date.year(), date.month())
 }
 
-/// Path of the page that compares all takes of a seed.
+/// Returns the path of the page that compares all takes of a seed.
 pub fn takes(slug: &str) -> String {
     format!("{slug}/takes/{INDEX}")
 }
 
-/// Path of the feed for the page at `path`, in the same folder.
+/// Returns the path of the feed for the page at `path`, in the same folder.
 pub fn feed_of(path: &str) -> String {
     format!("{}{ATOM}", path.strip_suffix(INDEX).unwrap_or(path))
 }
 
-/// Path of page `number` (counting from 1) of the list under `prefix`, which is empty or ends in
-/// `/`.
+/// Returns the path of page `number` (counting from 1) of the list under `prefix`, which is empty
+/// or ends in `/`.
 pub fn list_page(prefix: &str, number: usize) -> String {
     match number {
         1 => format!("{prefix}{INDEX}"),
@@ -69,14 +69,14 @@ pub fn list_page(prefix: &str, number: usize) -> String {
     }
 }
 
-/// Path of the plain page whose source is `stem` plus `.md`.
+/// Returns the path of the plain page whose source is `stem` plus `.md`.
 pub fn plain(stem: &str) -> String {
     format!("{stem}/{INDEX}")
 }
 
-/// Returns the path of the file at an address that a person wrote relative to the site's root, such
-/// as `/old/path/`, `tags`, `about/` or `feed.json`. Returns `None` if the address is invalid, for
-/// example because it contains `..`.
+/// Returns the path of the file that a hand-written URL refers to. The URL is relative to the
+/// site's root, such as `/old/path/`, `tags`, `about/` or `feed.json`. Returns `None` if the URL is
+/// invalid, for example because it contains `..`.
 pub fn from_site(address: &str) -> Option<String> {
     let address = address.split(['?', '#']).next().unwrap_or_default();
     let segments: Vec<&str> = address.split('/').filter(|s| !s.is_empty()).collect();
@@ -93,8 +93,8 @@ pub fn from_site(address: &str) -> Option<String> {
     })
 }
 
-/// Resolves a relative `address` written in a file in `folder`. Returns `None` if the address leads
-/// above the root.
+/// Resolves `address`, a relative URL in a file in `folder`. Returns `None` if the URL leads above
+/// the root.
 pub fn joined(folder: &str, address: &str) -> Option<String> {
     let mut segments: Vec<&str> = folder.split('/').filter(|s| !s.is_empty()).collect();
     for segment in address.split('/') {
@@ -109,13 +109,13 @@ pub fn joined(folder: &str, address: &str) -> Option<String> {
     Some(segments.join("/"))
 }
 
-/// The relative path from the page at `path` to the root: `../` for each folder.
+/// Returns the relative path from the page at `path` to the root: `../` for each folder.
 pub fn root_from(path: &str) -> String {
     "../".repeat(path.matches('/').count())
 }
 
-/// The path of `base_url` with a slash at both ends: the root for pages that can be served at any
-/// address, such as the 404 page.
+/// Returns the path of `base_url` with a slash at both ends: the root for pages that can be served
+/// at any URL, such as the 404 page.
 pub fn root_of_host(base_url: Option<&str>) -> String {
     let after_scheme = base_url.and_then(|url| url.split_once("://")).map(|(_, rest)| rest);
     let path = after_scheme.and_then(|rest| rest.split_once('/')).map_or("", |(_, path)| path);
@@ -139,7 +139,7 @@ pub fn href(path: &str) -> String {
     encoded
 }
 
-/// The absolute URL of the page or file at `path`.
+/// Returns the absolute URL of the page or file at `path`.
 pub fn absolute(base_url: &str, path: &str) -> String {
     let base = base_url.trim_end_matches('/');
     let served = if path == INDEX || path.ends_with("/index.html") {
@@ -150,21 +150,21 @@ pub fn absolute(base_url: &str, path: &str) -> String {
     format!("{base}/{}", href(served))
 }
 
-/// The target of an address that a person wrote.
+/// The target of a hand-written URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target<'a> {
-    /// `http://…` or `https://…`.
+    /// An absolute URL: `http://…` or `https://…`.
     External(&'a str),
-    /// `#there`, on the same page.
+    /// A fragment on the same page: `#there`.
     Fragment(&'a str),
-    /// `/tags/`, relative to the site's root.
+    /// A path relative to the site's root: `/tags/`.
     Site(&'a str),
-    /// `about.md`, relative to the file that contains the address.
+    /// A path relative to the file that contains the URL: `about.md`.
     Relative(&'a str),
 }
 
 impl<'a> Target<'a> {
-    /// Parses an address. Returns `None` for addresses that must not become links: other schemes
+    /// Parses a hand-written URL. Returns `None` for URLs that must not become links: other schemes
     /// (`javascript:`, `data:`, …), other hosts without a scheme (`//host`), and anything with
     /// control characters or backslashes, which browsers drop or turn into slashes.
     pub fn parse(address: &'a str) -> Option<Self> {
@@ -192,7 +192,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Returns the address if it is an `http` or `https` URL.
+    /// Returns `address` if it is an `http` or `https` URL.
     pub fn external(address: &'a str) -> Option<&'a str> {
         match Self::parse(address) {
             Some(Self::External(url)) => Some(url),

@@ -33,7 +33,7 @@ pub struct Sample {
     _folder: tempfile::TempDir,
 }
 
-/// An empty site.
+/// Returns an empty site.
 pub fn site() -> Sample {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::parse("title: Thoughts\n", Path::new("venti.yaml")).unwrap();
@@ -96,7 +96,7 @@ impl Sample {
         }
     }
 
-    /// Builds the whole site.
+    /// Builds the whole site in memory.
     pub fn build(&self) -> InMemory {
         self.attempt().unwrap_or_else(|error| panic!("{error:?}"))
     }
@@ -161,7 +161,7 @@ pub struct Planned {
     pub essay: Essay,
 }
 
-/// A seed with one take, written on 2026-01-31.
+/// Returns a seed with one take, written on 2026-01-31.
 pub fn seed(slug: &str) -> Planned {
     let quote = format!("The quote of {slug}.");
     let seed = Seed {
@@ -206,6 +206,7 @@ pub fn seed(slug: &str) -> Planned {
             distinct: [0.512, 0.9, 0.99, 0.998],
             repeated_sentences: 0,
             mean_log_likelihood: -2.3456,
+            prompt_gain: None,
             rounds: 1,
         },
         key: "key".to_owned(),

@@ -97,7 +97,7 @@ impl<'a> SearchEntry<'a> {
         })
     }
 
-    /// The data shown in a result: `[path, title, quote, facts]`.
+    /// Returns the data shown in a result: `[path, title, quote, facts]`.
     fn shown(&self) -> (&str, &str, String, Vec<&str>) {
         let facts = self.author.into_iter().chain([self.date.as_str()]);
         let facts = facts.chain(self.take.as_deref()).chain(self.tags.iter().copied());
@@ -137,7 +137,7 @@ struct SearchIndex<'a> {
 /// Returns the files of the index, made from all [`entries`].
 ///
 /// # Errors
-/// Cannot fail for this data; kept because `serde_json` returns it.
+/// Never fails for this data; returns a `Result` only because `serde_json` does.
 pub fn files(entries: &[SearchEntry<'_>]) -> serde_json::Result<Vec<(String, Vec<u8>)>> {
     let terms = postings::invert(entries);
     let shards = shard::cut(terms);

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use super::route;
 use super::xml::Xml;
 
-/// Maximum number of addresses that sitemaps.org allows in one file.
+/// Maximum number of URLs that sitemaps.org allows in one file.
 const PER_FILE: usize = 50_000;
 
 const NAMESPACE: (&str, &str) = ("xmlns", "http://www.sitemaps.org/schemas/sitemap/0.9");
@@ -45,7 +45,8 @@ fn urls(base_url: &str, pages: &[(String, Option<Date>)]) -> Vec<u8> {
     xml.finish()
 }
 
-/// Returns `robots.txt`, which lets search engines read everything or, with `noindex`, nothing.
+/// Returns the content of `robots.txt`, which allows search engines to crawl everything or, with
+/// `noindex`, nothing.
 pub fn robots(base_url: Option<&str>, noindex: bool) -> Vec<u8> {
     let mut text = String::from("User-agent: *\n");
     text.push_str(if noindex { "Disallow: /\n" } else { "Allow: /\n" });

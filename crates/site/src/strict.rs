@@ -76,7 +76,7 @@ impl Strict {
     }
 }
 
-/// Returns the names in a template that have to be defined, in order.
+/// Returns the ranges of the names in a template that have to be defined, in order.
 fn decisive_names(template: &str) -> Vec<Range<usize>> {
     let mut names = Vec::new();
     for tag in tags(template) {
@@ -110,7 +110,7 @@ impl TemplateTokens {
         })
     }
 
-    /// Adds the names that have to be defined, from token `first` on, to `names`.
+    /// Adds to `names` those names, from token `first` on, that have to be defined.
     fn decisive(&self, template: &str, first: usize, names: &mut Vec<Range<usize>>) {
         for at in first..self.0.len() {
             if self.is_decisive(template, at) {
@@ -119,7 +119,7 @@ impl TemplateTokens {
         }
     }
 
-    /// Adds the names that have to be defined in a component call to `names`. In such a call,
+    /// Adds to `names` those names in a component call that have to be defined. In such a call,
     /// expressions are in braces.
     fn in_braces(&self, template: &str, names: &mut Vec<Range<usize>>) {
         let mut depth = 0usize;

@@ -1,5 +1,5 @@
-//! The UI strings of the theme ("Archive", "4 min read"). They have names, so that a site can
-//! replace or translate them in `venti.yaml`.
+//! The UI strings of the theme ("Archive", "4 min read"). Each has a name, by which a site can
+//! replace or translate it in `venti.yaml`.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ const MONTH_LISTS: [&str; 2] = ["months", "months_short"];
 #[derive(Debug, Clone)]
 pub struct Strings(BTreeMap<String, String>);
 
-/// Reason why a string has no text.
+/// Error for a string that does not exist or uses an unknown placeholder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum Missing {
     #[error("the theme has no string `{0}`")]
@@ -53,7 +53,7 @@ impl Strings {
         Ok(Self(strings))
     }
 
-    /// Returns the string with its placeholders filled in by `fill`.
+    /// Returns the string `name` with its placeholders filled in by `fill`.
     ///
     /// # Errors
     /// Returns an error if there is no such string, or `fill` returns `None` for one of its

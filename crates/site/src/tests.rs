@@ -20,7 +20,8 @@ fn text<'a>(tree: &'a Tree, path: &str) -> &'a str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// A site that uses every feature: pages, takes, drafts, aliases and lists of several pages.
+/// Returns a site that uses every feature, such as pages, takes, drafts, aliases and multi-page
+/// lists.
 fn full() -> Sample {
     let mut sample = sample::site();
     sample.project.config = Config::parse(
@@ -136,7 +137,7 @@ fn builds_are_identical_whatever_the_order_of_seeds() {
     assert!(first == second);
 }
 
-/// Returns all values of `href` and `src` and all redirect targets in a page.
+/// Returns all `href` and `src` values and all redirect targets in a page.
 fn addresses(html: &str) -> Vec<&str> {
     let mut found = Vec::new();
     for marker in ["href=\"", "src=\"", "content=\"0; url="] {

@@ -56,7 +56,7 @@ const MARK: &str = "favicon.svg";
 pub struct Template {
     /// Path under `templates/`, by which templates refer to each other.
     pub name: String,
-    /// Path of the source for error messages, in the project or in the binary.
+    /// Path of the source, in the project or in the binary, as shown in error messages.
     pub origin: PathBuf,
     pub source: String,
 }
@@ -249,7 +249,7 @@ fn sort_out(files: ThemeFiles) -> miette::Result<(Vec<Template>, ThemeFiles)> {
     Ok((templates, static_files))
 }
 
-/// Returns the inline script exactly as it will be in the pages.
+/// Returns the inline script exactly as it will appear in the pages.
 fn early_script(file: &ThemeFile, minify: bool) -> Result<String, Problem> {
     let text = file.text()?;
     let lower = text.to_ascii_lowercase();

@@ -7,7 +7,7 @@ use content::problem::Problem;
 /// A file's content and origin.
 #[derive(Debug, Clone)]
 pub struct ThemeFile {
-    /// Path of the file for error messages.
+    /// Path of the file, as shown in error messages.
     pub origin: PathBuf,
     pub bytes: Vec<u8>,
 }

@@ -67,7 +67,7 @@ pub const LONGEST_TITLE: usize = 70;
 /// Metadata of a page.
 #[derive(Debug, Default, Serialize)]
 pub struct Head {
-    /// Title of the browser window, with the site's title if it fits.
+    /// Content of the `title` element: the page's name, followed by the site's title if it fits.
     pub title: String,
     /// Title shown with shared links to the page.
     pub headline: String,
@@ -113,7 +113,7 @@ pub struct FeedLink {
 /// A date for display.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Day {
-    /// ISO 8601, such as `2026-11-22`.
+    /// The date in ISO 8601 format, such as `2026-11-22`.
     pub iso: String,
     /// The date as formatted by the theme.
     pub text: String,

@@ -18,8 +18,9 @@ use std::time::Duration;
 use site::Tree;
 use site::output::commit;
 
-/// A site of many small files. Files with an even number are in every edition, with different text
-/// in each. Files with an odd number have a different path in each edition. One file never changes.
+/// Returns a site of many small files. Files with even numbers are in every edition, with different
+/// text in each. Files with odd numbers have a different path in each edition. One file never
+/// changes.
 fn edition(edition: usize) -> Tree {
     let mut tree = Tree::from([("static/style.css".to_owned(), b"body {}".to_vec())]);
     for number in 0..120 {
@@ -81,8 +82,8 @@ fn as_a_child() {
     }
 }
 
-/// Creates a folder to build in, in memory if possible. A kill loses no written data on any kind of
-/// disk, and more kills hit a build midway if the build never waits for a disk.
+/// Creates a folder to build in, in memory if possible. A build that never waits for a disk is more
+/// often killed midway, and a kill loses no written data on any kind of disk.
 fn fast_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
@@ -272,7 +273,8 @@ mod disks {
     }
 }
 
-/// Root may write to any folder, so the message is tested only for other users.
+/// Tests the message for missing write permission. Root may write to any folder, so for root, the
+/// build succeeds instead.
 #[cfg(unix)]
 #[test]
 fn missing_write_permission_is_reported() {

@@ -1,4 +1,4 @@
-//! Turns a completion into text fit to publish. A pure, idempotent function.
+//! Turns a completion into text fit to publish. Cleaning is pure and idempotent.
 //!
 //! The result is plain text: whole sentences, in paragraphs separated by one blank line. Cleaning adds
 //! only typographic marks and a capital at the start of a paragraph. Otherwise, it only removes text,

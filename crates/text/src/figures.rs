@@ -14,6 +14,10 @@ pub struct Figures {
     pub repeated_sentences: usize,
     /// Mean log-likelihood per token, in nats at temperature 1.
     pub mean_log_likelihood: f64,
+    /// How much likelier the prompt makes the text: the mean log-likelihood minus the same without the
+    /// prompt, in nats per token. `None` if the text is not guided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_gain: Option<f64>,
     /// Number of rounds in which candidates were generated.
     pub rounds: u32,
 }

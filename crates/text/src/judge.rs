@@ -34,11 +34,12 @@ pub const MAX_OVERUSE: f64 = 0.05;
 /// subject without naming it.
 const MIN_CONTENT_WORDS: usize = 3;
 
-/// Share of names at which `weight::NAMES` adds nothing to the score.
+/// Share of words that are names at which `weight::NAMES` stops contributing to the score.
 const MANY_NAMES: f64 = 0.04;
 
-/// Share of made-up words at which `weight::MADE_UP_WORDS` adds nothing to the score. Made-up words do
-/// not fail the gate, because languages with long compounds have many real words that look made up.
+/// Share of made-up words at which `weight::MADE_UP_WORDS` stops contributing to the score. Made-up
+/// words do not fail the gate, because languages with long compounds have many real words that look
+/// made up.
 const MANY_MADE_UP_WORDS: f64 = 0.005;
 
 /// Weights of the components of a score. Each component is between 0 and 1. The weights sum to 20, the
@@ -65,7 +66,7 @@ mod weight {
 /// The result of judging a candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// From 0 to 20; higher is better.
+    /// Score from 0 to 20; higher is better.
     pub score: f64,
     /// The first blocklist pattern that the text matches, if any.
     pub blocked: Option<String>,
@@ -107,19 +108,24 @@ pub fn figures(text: &str, completion: &Completion) -> Figures {
     let mut seen = std::collections::HashSet::new();
     let sentences = text.split("\n\n").flat_map(clean::sentences);
     let repeated = sentences.filter(|s| !seen.insert(super::words::normalised(s))).count();
-    let likelihood = completion.log_probs.iter().map(|&p| f64::from(p)).sum::<f64>();
+    let mean = |log_probs: &[f32]| {
+        log_probs.iter().map(|&p| f64::from(p)).sum::<f64>() / log_probs.len().max(1) as f64
+    };
+    let likelihood = mean(&completion.log_probs);
+    let unconditional = &completion.unconditional_log_probs;
     Figures {
         words: words(text).count(),
         prompt_tokens: completion.prompt_tokens,
         new_tokens: completion.token_ids.len(),
         distinct: [1, 2, 3, 4].map(|n| rounded(distinct(&normalised, n))),
         repeated_sentences: repeated,
-        mean_log_likelihood: rounded(likelihood / completion.log_probs.len().max(1) as f64),
+        mean_log_likelihood: rounded(likelihood),
+        prompt_gain: (!unconditional.is_empty()).then(|| rounded(likelihood - mean(unconditional))),
         rounds: 0,
     }
 }
 
-/// Rounds to four decimals.
+/// Rounds to four decimal places.
 fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
@@ -206,7 +212,7 @@ fn faults(figures: &Figures, generation: &Generation) -> Vec<String> {
     faults
 }
 
-/// Returns the score for variety, length, likelihood and the share of words kept.
+/// Returns the part of the score for variety, length, likelihood and the share of words kept.
 fn of_figures(figures: &Figures, words_written: usize, generation: &Generation) -> f64 {
     let [_, two, three, four] = figures.distinct;
     let variety = ((two + three + four) / 3.0 - 0.5) / 0.5;

@@ -5,8 +5,8 @@ use std::hash::Hash;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Returns the words as a reader counts them: whitespace-separated runs that contain a letter or a
-/// digit. Scripts without spaces are split at Unicode word boundaries.
+/// Returns the words of a text as a reader would count them: whitespace-separated runs that contain a
+/// letter or a digit. Scripts without spaces are split at Unicode word boundaries.
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split_whitespace().flat_map(|token| {
         let unspaced = token.chars().any(|c| c.is_alphabetic() && !c.is_ascii() && !is_cased(c));

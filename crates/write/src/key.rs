@@ -9,7 +9,8 @@ use generator::{Generation, GenerationOverrides, Identity, Kind, SETTINGS, Setti
 /// because sampling, cleaning, judging or the prompt format changed.
 pub const REVISION: u32 = 2;
 
-/// Number of original settings, which are part of every key even when off.
+/// Number of settings in the first version of the key. These are always included, even when off; later
+/// settings only when on.
 const FIRST_SETTINGS: usize = 14;
 
 /// Bytes to hash, collected first because hashing a few bytes at a time is slow.
@@ -37,8 +38,8 @@ impl Fields {
         values.iter().fold(counted, |fields, value| fields.with(name, value))
     }
 
-    /// Appends settings, ordered by rank and then as in [`SETTINGS`]. Settings added to the table later
-    /// are omitted while off, so existing essays keep their keys.
+    /// Appends settings, ordered by rank and then as in [`SETTINGS`]. Settings added to the table after
+    /// the first version of the key are omitted while off, so that existing essays keep their keys.
     fn settings<'s>(
         self,
         values: impl Iterator<Item = (&'s Setting, Value)>,

@@ -121,8 +121,8 @@ fn run_model(
     rounds::write_all(generator, &requests, blocklist, &mut progress, &mut finished)
 }
 
-/// Builds an essay from a job's best candidate, or returns `None` if no candidate was kept. A pure
-/// function.
+/// Builds an essay from a job's best candidate, or returns `None` if no candidate was kept. This
+/// function is pure.
 pub fn compose(
     job: &Job,
     outcome: &Outcome,
@@ -160,7 +160,7 @@ pub fn compose(
     Some(Essay { front, body: escape_markdown(&best.text) }.seal())
 }
 
-/// Writes a single text like an essay, without a store, for `venti generate --text`.
+/// Writes a single text in the same way as an essay, but without a store, for `venti generate --text`.
 ///
 /// # Errors
 /// See [`rounds::write_all`].

@@ -54,7 +54,7 @@ impl<'a> SiteSettings<'a> {
     }
 }
 
-/// Which essays this run should consider.
+/// Options that select the essays to write.
 #[derive(Debug, Clone, Default)]
 pub struct PlanOptions {
     /// Slugs of the seeds to consider; `None` means all. Drafts named here are included.
@@ -63,7 +63,8 @@ pub struct PlanOptions {
     pub drafts: bool,
     /// Which stale essays to rewrite.
     pub refresh: Refresh,
-    /// Whether to overwrite edited essays whose seed changed, or that are refreshed or named.
+    /// Whether to overwrite edited essays whose seed changed, is included in `refresh` or is named in
+    /// `only`.
     pub force: bool,
 }
 
@@ -151,7 +152,7 @@ impl Diagnostic for UnknownSeed {
     }
 }
 
-/// Decides what to do with every take of every requested seed. Opens no weights.
+/// Decides what to do with every take of every requested seed. Does not load any model.
 ///
 /// # Errors
 /// Returns an error if a slug names no seed or a model's identity cannot be determined.

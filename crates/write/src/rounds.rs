@@ -1,5 +1,5 @@
-//! Rounds of candidates: generates several completions of each prompt and keeps the best. If no
-//! completion is good enough, generates another round. All essays share the generator's batch.
+//! Generates candidates in rounds: several completions of each prompt, of which the best is kept. If
+//! none is good enough, another round follows. All essays share the generator's batch.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;

@@ -17,7 +17,7 @@ use text::clean::{capitalised, clean};
 /// The fake model's answer to a request.
 type Answer = fn(&Request) -> String;
 
-/// A generator with a batch of `rows` texts, which finish in an order shuffled by `order`.
+/// A generator with a batch of `rows` sequences, which finish in an order shuffled by `order`.
 struct Fake {
     answer: Answer,
     rows: usize,
@@ -503,7 +503,7 @@ fn essays_do_not_depend_on_the_batch_or_on_other_seeds() {
     assert!(rounds.len() > 1, "some essays should need another round");
 }
 
-/// Returns prose that is too short to pass for three out of four random streams.
+/// Returns prose that, for three out of four random streams, is too short to pass the gate.
 fn sometimes_short(request: &Request) -> String {
     let text = prose(request);
     if request.rng_key[0].is_multiple_of(4) { text } else { text[..text.len() / 3].to_owned() }

@@ -11,7 +11,7 @@ use content::project::Project;
 use generator::Models;
 use serve::Environment;
 
-/// Maximum number of texts to write at once.
+/// Number of concurrent clients that the models are prepared for.
 const CLIENTS: usize = 64;
 
 /// The site, models and clock of this process.

@@ -21,7 +21,7 @@ impl Content {
     /// Reads the seeds and the essays of a project.
     ///
     /// # Errors
-    /// Returns an error if a file has a mistake or cannot be read.
+    /// Returns an error if a file is invalid or cannot be read.
     pub fn load(project: Project) -> miette::Result<Self> {
         let read_at = Instant::now();
         let seeds = content::load_seeds(&project)?;

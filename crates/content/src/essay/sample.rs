@@ -30,6 +30,7 @@ pub fn essay(slug: &str, take: u32) -> Essay {
             words: 3,
             distinct: [0.1 + 0.2, 1.0, 1.0 / 3.0, 0.0],
             mean_log_likelihood: -2.5,
+            prompt_gain: None,
             ..Figures::default()
         },
         key: "k".into(),

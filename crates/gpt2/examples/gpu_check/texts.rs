@@ -41,8 +41,8 @@ pub struct ReferenceTexts {
 
 impl ReferenceTexts {
     /// Generates the texts. They start and end at different steps and for different reasons: a few have
-    /// a stop string, guidance, or a prompt that leaves room for only six tokens. Also returns the result of the
-    /// check.
+    /// a stop string, guidance, or a prompt that leaves room for only six tokens. Also returns the result
+    /// of the check.
     pub fn new(subject: &Subject) -> miette::Result<(Self, (bool, String))> {
         let (texts, tokens) = subject.sizes.texts;
         let n_positions = subject.model.config().n_positions;

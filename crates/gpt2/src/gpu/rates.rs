@@ -12,14 +12,13 @@ const THREADS: u32 = 256;
 /// Blocks per multiprocessor, enough to keep the GPU fully occupied.
 const BLOCKS: u32 = 8;
 
-/// Number of measurements. The best one counts, because other work on the device can only slow down a
-/// measurement.
+/// Number of measurements, of which the best is used: other work on the device can only slow a
+/// measurement down.
 const ROUNDS: usize = 5;
 /// Minimum duration of a measurement.
 const ROUND: Duration = Duration::from_millis(15);
 
-/// Returns the read bandwidth in bytes per second, measured on a buffer of `bytes` bytes that is read
-/// repeatedly.
+/// Measures the read bandwidth, in bytes per second, by repeatedly reading a buffer of `bytes` bytes.
 pub fn read(gpu: &Gpu, bytes: usize) -> Result<f64> {
     let from = gpu.buffer(bytes.next_multiple_of(16))?;
     let launch = launch(gpu);
@@ -31,8 +30,8 @@ pub fn read(gpu: &Gpu, bytes: usize) -> Result<f64> {
     best(gpu, from.bytes(), || unsafe { gpu.launch(kernel, launch, &arguments) })
 }
 
-/// Returns the number of multiply-adds per second in the number format, with the instructions that the
-/// linear layers use.
+/// Measures the number of multiply-adds per second in the number format, using the same instructions as
+/// the linear layers.
 pub fn products(gpu: &Gpu, dtype: Dtype) -> Result<f64> {
     rate_of_products(gpu, dtype, 1 << 12)
 }
@@ -48,7 +47,7 @@ fn rate_of_products(gpu: &Gpu, dtype: Dtype, rounds: u32) -> Result<f64> {
     best(gpu, units, || unsafe { gpu.launch(kernel, launch, &arguments) })
 }
 
-/// Number of products per thread in a round of the kernel.
+/// Number of multiply-adds per thread in one round of the kernel.
 fn products_of_a_round(dtype: Dtype) -> usize {
     const CHAINS: usize = 8;
     if dtype == Dtype::F32 { CHAINS } else { CHAINS * 16 * 8 * 16 / 32 }
@@ -58,7 +57,8 @@ fn launch(gpu: &Gpu) -> Launch {
     Launch { grid: [gpu.multiprocessors() as u32 * BLOCKS, 1], block: THREADS, shared: 0 }
 }
 
-/// Returns the best rate, in units per second, of launches that process `units` units each.
+/// Times repeated launches, each of which processes `units` units, and returns the best rate in units
+/// per second.
 fn best(gpu: &Gpu, units: usize, queue: impl Fn() -> Result<()>) -> Result<f64> {
     let time = |launches: usize| -> Result<Duration> {
         let start = Instant::now();

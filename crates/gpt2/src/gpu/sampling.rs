@@ -2,8 +2,8 @@
 //! `kernels/sample.cuh`.
 //!
 //! The kernel implements every setting of [`kernels::sampling`] except typical sampling, and returns
-//! only the token and its log probability. Texts that need typical sampling or top alternatives are
-//! sampled on the host.
+//! only the token and its log probability. Texts that use typical sampling or request top log
+//! probabilities are sampled on the host.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -37,7 +37,7 @@ pub struct SamplingRules {
     guidance_scale: f32,
 }
 
-/// A token to sample, in the kernel's memory layout.
+/// A request for one token, in the kernel's memory layout.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 pub struct SampleRequest {
@@ -58,7 +58,7 @@ pub struct SampleArguments {
     pub history: u64,
     pub sampled: u64,
     pub vocab_size: u32,
-    /// Row stride of the logits; reading is fastest if it is a multiple of 4.
+    /// Row stride of the logits; reads are fastest if the stride is a multiple of 4.
     pub stride: u32,
     pub positions: u32,
     pub unused: u32,
@@ -73,7 +73,7 @@ const _: () = assert!(
 );
 
 impl SamplingRules {
-    /// Settings of a padding row.
+    /// Placeholder for a row from which no token is sampled: padding, or an unconditional context.
     pub const NONE: Self = Self {
         min_p: 0.0,
         top_p: 1.0,
@@ -106,7 +106,8 @@ impl SamplingRules {
     }
 }
 
-/// Raises a tiny nonzero temperature so that it stays nonzero in f32, because 0 means greedy.
+/// Converts a temperature to f32. A tiny nonzero temperature is raised so that it does not become 0,
+/// because 0 means greedy sampling.
 fn temperature(temperature: f64) -> f32 {
     if temperature == 0.0 { 0.0 } else { temperature.max(f32::MIN_POSITIVE.into()) as f32 }
 }
@@ -129,9 +130,9 @@ impl SampleRequest {
         unconditional_position: 0,
     };
 
-    /// Requests the token after `position` in a slot's text; `draw` is the next number of the text's
-    /// random stream. `unconditional` is the slot of a guided text's unconditional context and the
-    /// position of its last token.
+    /// Creates a request for the token after `position` in a slot's text. `draw` is the next number of
+    /// the text's random stream. For a guided text, `unconditional` holds the slot of the unconditional
+    /// context and the position of that context's last token.
     pub fn new(
         slot: usize,
         position: usize,

@@ -30,7 +30,8 @@ impl CachedRepo {
         Self { folder: cache.repo(repo.clone()), cache, repo }
     }
 
-    /// Returns the revision's commit, if the cache knows it.
+    /// Returns the revision's commit: the revision itself if it is a commit hash, otherwise the commit
+    /// that the cache records, if any.
     pub fn commit(&self) -> Option<String> {
         let revision = self.repo.revision();
         if is_commit(revision) {
@@ -42,7 +43,7 @@ impl CachedRepo {
         is_commit(commit).then(|| commit.to_owned())
     }
 
-    /// Stores the revision's commit, unless the revision is itself a commit.
+    /// Records `commit` as the revision's commit, unless the revision is itself a commit.
     pub fn point_revision_to(&self, commit: &str) -> Result<()> {
         if is_commit(self.repo.revision()) || self.commit().as_deref() == Some(commit) {
             return Ok(());
@@ -56,17 +57,17 @@ impl CachedRepo {
         self.folder.pointer_path(commit)
     }
 
-    /// Returns the path of the content with this ETag.
+    /// Returns the path of the blob with this ETag.
     pub fn blob(&self, etag: &str) -> PathBuf {
         self.folder.blob_path(etag)
     }
 
-    /// Returns the path of the partially downloaded content. The caller must hold [`lock`](Self::lock).
+    /// Returns the path of the partially downloaded blob. The caller must hold [`lock`](Self::lock).
     pub fn incomplete(&self, etag: &str) -> PathBuf {
         self.folder.blob_path(&format!("{etag}.incomplete"))
     }
 
-    /// Locks the download of this content, after waiting for other processes. Python's
+    /// Acquires the lock for downloading this blob, waiting for other processes to release it. Python's
     /// `huggingface_hub` uses the same lock file. Returns `None` if the file system does not support
     /// locks.
     pub fn lock(&self, etag: &str) -> Result<Option<File>> {
@@ -86,7 +87,7 @@ impl CachedRepo {
         }
     }
 
-    /// Links `file` in the commit's snapshot to the content with this ETag.
+    /// Links `file` in the commit's snapshot to the blob with this ETag.
     pub fn link(&self, commit: &str, file: &str, etag: &str) -> Result<()> {
         let link = self.snapshot_dir(commit).join(file);
         if link.exists() {

@@ -1,5 +1,5 @@
-//! Downloads one file of a commit into the cache: skips files that exist, resumes partial downloads, and
-//! verifies the hash.
+//! Downloads files of a commit into the cache: skips files that are already there, resumes partial
+//! downloads, and verifies hashes.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -39,7 +39,7 @@ pub(super) fn into_cache(
     cached.link(commit, file, &metadata.etag)
 }
 
-/// Downloads the rest of `partial`, with retries.
+/// Downloads the rest of the file at `partial`, retrying interrupted transfers.
 fn fetch(
     remote: &Remote,
     commit: &str,
@@ -79,8 +79,8 @@ fn fetch(
     Ok(())
 }
 
-/// Requests the rest of `partial` once. If the transfer is interrupted, the inner result is an error and
-/// the bytes received so far are kept.
+/// Makes one attempt to download the rest of the file at `partial`. If the transfer is interrupted, the
+/// inner result is an error and the bytes received so far are kept.
 fn fetch_once(
     remote: &Remote,
     commit: &str,

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::ALIASES;
 
-/// Why a checkpoint could not be loaded from the cache or downloaded.
+/// The reason why a checkpoint could not be loaded from the cache or downloaded.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The model name is neither an alias nor `owner/name[@revision]`.
     #[error("invalid model name `{name}`: expected {} or owner/name[@revision]", ALIASES.map(|(alias, _)| alias).join(", "))]
     BadName { name: String },
 
-    /// The cache lacks files, and no connection was allowed or requested.
+    /// Files are missing from the cache, and downloading was not allowed or not requested.
     #[error(
         "`{name}` is not in the cache {}: missing {}; build once without --offline or HF_HUB_OFFLINE to download it",
         cache.display(), missing.join(", ")
@@ -68,7 +68,7 @@ pub enum Error {
     })]
     RateLimited { url: String, wait: Option<Duration> },
 
-    /// The server returned another unexpected status.
+    /// The server returned an unexpected status that no other variant covers.
     #[error("{url} returned status {status}, expected 200; try again later")]
     Status { url: String, status: u16 },
 
@@ -78,7 +78,7 @@ pub enum Error {
     )]
     Cut { repo: String, file: String, expected: u64, got: u64 },
 
-    /// A file's hash differs from the hub's.
+    /// The hash of a downloaded file differs from the one that the hub reported.
     #[error(
         "{file} from `{repo}` is damaged: expected {algorithm} {expected}, got {got}; the file was removed; run again to download it"
     )]

@@ -7,17 +7,18 @@ use super::name::is_path;
 use super::{Error, Result};
 use crate::checkpoint_files::{GENERATION_CONFIG, WEIGHTS, index_of, shard_names};
 
-/// The usual files of a checkpoint, named in errors when nothing is known about the checkpoint.
+/// The usual files of a checkpoint, listed in error messages when nothing is known about the
+/// checkpoint.
 pub(super) const USUAL: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
 
-/// Returns the name of the shard index, which must be downloaded first, if the weights are sharded.
+/// If the weights are sharded, returns the name of the shard index, which must be downloaded first.
 pub(super) fn index(has: impl Fn(&str) -> bool) -> Option<String> {
     let form = WEIGHTS.iter().find(|form| has(form) || has(&index_of(form)))?;
     (!has(form)).then(|| index_of(form))
 }
 
-/// Returns the files that a checkpoint needs; `has` says which files exist. If no file of a kind exists,
-/// its usual name is returned. A shard index is read from `dir`.
+/// Returns the files that a checkpoint needs. `has` reports whether a file exists; if no file of a kind
+/// exists, the usual name for that kind is returned. A shard index is read from `dir`.
 pub(super) fn needed(has: impl Fn(&str) -> bool, dir: &Path) -> Result<Vec<String>> {
     let mut needed = vec!["config.json".to_owned()];
     if has(GENERATION_CONFIG) {

@@ -1,4 +1,4 @@
-//! Names of checkpoints on the hub: an alias or `owner/name[@revision]`.
+//! Names of checkpoints on the hub: aliases and `owner/name[@revision]`.
 
 use std::fmt;
 use std::str::FromStr;

@@ -38,7 +38,7 @@ pub(super) struct Listing {
 /// A file's metadata, from its response headers.
 #[derive(Debug, PartialEq)]
 pub(super) struct Metadata {
-    /// Identifier of the content; on the hub itself, a SHA-256 or git blob hash.
+    /// Identifier of the content; the hub itself uses a SHA-256 or git blob hash.
     pub etag: String,
     pub size: Option<u64>,
 }
@@ -130,7 +130,7 @@ impl<'a> Remote<'a> {
         format!("{}/{}/resolve/{commit}/{file}", self.config.endpoint, self.repo.url())
     }
 
-    /// Sends a request, with retries on transient failures.
+    /// Sends a request, retrying transient failures.
     fn ask(
         &self,
         method: &Method,
@@ -266,7 +266,7 @@ fn authority(uri: &Uri) -> &str {
     uri.authority().map_or("", |authority| authority.as_str())
 }
 
-/// Whether scheme, host and port match, so the token may be sent.
+/// Whether two URLs have the same scheme, host and port, so that the access token may be sent to both.
 fn same_host(a: &Uri, b: &Uri) -> bool {
     scheme(a) == scheme(b) && authority(a) == authority(b)
 }

@@ -1,8 +1,8 @@
-//! The network on the CPU, with the same layers as in `tensors` but hand-written kernels.
+//! The network on the CPU: the same layers as in `tensors`, but with hand-written kernels.
 //!
-//! Comments at line ends give shapes, with the letters defined in `tensors`. In memory, C and I are
-//! padded to whole groups (see `kernels::format`). `pass` implements the stages; all threads of the
-//! rayon pool share the work of each stage.
+//! Trailing comments give shapes, using the letters defined in `tensors`. In memory, C and I are padded
+//! to whole groups (see `kernels::format`). `pass` implements the stages; all threads of the rayon pool
+//! share the work of each stage.
 
 mod cache;
 mod pass;
@@ -29,7 +29,7 @@ const OTHER_STAGES: usize = 2;
 /// Number of logits rows computed together; chosen to fit in the CPU cache.
 const LOGITS_TOGETHER: usize = 64;
 
-/// A GPT-2 in the number format `F`.
+/// A GPT-2 model in the number format `F`.
 pub struct Network<F: Format> {
     level: Level,
     activation: Activation,
@@ -109,8 +109,8 @@ impl<F: Format> Network<F> {
             .chain([&self.lm_head])
     }
 
-    /// Adds `tokens` (N) to the cache and computes the logits (W, V) after the tokens whose indices are
-    /// in `wanted`.
+    /// Adds `tokens` (N) to the cache and computes the next-token logits (W, V) for the tokens whose
+    /// indices are in `wanted`.
     pub fn forward(
         &self,
         cache: &mut Cache,

@@ -1,7 +1,7 @@
 //! The network on a GPU: launches the kernels of a pass on preallocated memory.
 //!
-//! The kernels are in `gpu/kernels/`. Comments at line ends give shapes. N: tokens of this pass, from
-//! any mix of texts (see `kv_cache`). C: `n_embd`. H: heads, each of width D. I: `n_inner`. V:
+//! The kernels are in `gpu/kernels/`. Trailing comments give shapes. N: tokens of this pass, from any
+//! mix of texts (see `kv_cache`). C: `n_embd`. H: heads, each of dimension D. I: `n_inner`. V:
 //! `vocab_size`. W: tokens whose logits are wanted.
 
 mod cache;
@@ -28,7 +28,7 @@ use kernel_set::Kernels;
 use pass::Pass;
 use weights::{Loader, TILE_INPUTS};
 
-/// A GPT-2 in a GPU's memory.
+/// A GPT-2 model in a GPU's memory.
 pub struct Network {
     gpu: Gpu,
     sizes: NetworkSizes,
@@ -47,7 +47,7 @@ pub struct NetworkSizes {
     layers: usize,
     heads: usize,
     head_dim: usize,
-    /// D with padding, the stride of keys and values in memory.
+    /// Head dimension D with padding; the stride of keys and values in memory.
     head_stride: usize,
     width: usize,
     inner: usize,
@@ -55,7 +55,7 @@ pub struct NetworkSizes {
     positions: usize,
     epsilon: f32,
     activation: Activation,
-    /// Bytes per number.
+    /// Size in bytes of a number in the network's number format.
     number: usize,
 }
 
@@ -99,14 +99,14 @@ struct Linear {
     outputs: usize,
 }
 
-/// Upper bound of the search for the number of slots.
+/// Upper bound of the search in `slots_in_memory`.
 const MOST_SLOTS: usize = 1 << 16;
 
-/// Largest head width that has a kernel.
+/// Largest head dimension that the kernels support.
 const MOST_HEAD_DIM: usize = 256;
 
 impl Network {
-    /// Converts a checkpoint's weights to `dtype` in the memory of `gpu`.
+    /// Loads a checkpoint's weights into the memory of `gpu`, converted to `dtype`.
     pub fn new(checkpoint: &Checkpoint, gpu: &Gpu, dtype: Dtype) -> Result<Self> {
         let config = checkpoint.config();
         let sizes = NetworkSizes {
@@ -210,8 +210,8 @@ impl Network {
         Cache::new(&self.gpu, &self.sizes, slots)
     }
 
-    /// Adds `tokens` (N) to the cache and computes the logits (W, V) after the tokens whose indices are
-    /// in `wanted`. Waits for the result.
+    /// Adds `tokens` (N) to the cache and computes the next-token logits (W, V) for the tokens whose
+    /// indices are in `wanted`. Waits for the result.
     pub fn forward(
         &self,
         cache: &mut Cache,
@@ -233,8 +233,8 @@ impl Network {
         Ok(())
     }
 
-    /// Queues a pass that adds `tokens` (N) to the cache and samples the tokens that follow those whose
-    /// indices are in `wanted`. Does not wait for the results.
+    /// Queues a pass that adds `tokens` (N) to the cache and samples the next token after each token
+    /// whose index is in `wanted`. Does not wait for the results.
     pub fn submit(
         &self,
         cache: &mut Cache,
@@ -300,7 +300,8 @@ impl Network {
         Ok(())
     }
 
-    /// Samples the tokens of wanted rows `first..first + count`, whose logits must already be computed.
+    /// Samples a token for each of the wanted rows `first..first + count`, whose logits must already be
+    /// computed.
     fn sample(
         &self,
         cache: &Cache,
@@ -343,8 +344,8 @@ impl Network {
         Ok(())
     }
 
-    /// Computes the logits of `count` rows of the residual stream, whose indices are at address
-    /// `wanted`.
+    /// Computes the logits of `count` rows of the residual stream. The indices of the rows are at
+    /// device address `wanted`.
     fn head(&self, cache: &Cache, wanted: u64, count: usize) -> Result<()> {
         let pass = Pass { network: self, cache, tokens: count, slot_positions: 0 };
         pass.norm(&self.ln_f, wanted, count)?; // a (W, C)

@@ -5,7 +5,8 @@
 pub struct InputToken {
     /// Cache slot of the text that the token belongs to.
     pub slot: usize,
-    /// Position in that text, from 0. All earlier positions must be in the cache or in this pass.
+    /// Position in the text, counted from 0. All earlier positions must be in the cache or in this
+    /// pass.
     pub position: usize,
     /// Token id.
     pub id: u32,

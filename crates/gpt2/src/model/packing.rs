@@ -25,7 +25,7 @@ use kernels::linear::{Linear, Matrix, pack_panel};
 use kernels::owned_or_mapped::OwnedOrMapped;
 use kernels::simd::Level;
 
-/// Shortest conversion whose result is worth caching.
+/// Minimum duration of a conversion whose result is worth caching.
 const WORTH_CACHING: Duration = Duration::from_millis(100);
 
 /// Format version; incremented when the layout of blocks changes.
@@ -42,15 +42,16 @@ pub struct Packing<'a, F: Format> {
     path: Option<PathBuf>,
     /// The mapped cache file, and the offset of the next layer in it.
     cached: Option<(Arc<Mmap>, usize)>,
-    /// Shortest conversion to cache; differs from [`WORTH_CACHING`] only in tests.
+    /// Minimum duration of a conversion whose result is cached; differs from [`WORTH_CACHING`] only in
+    /// tests.
     worth_caching: Duration,
     begun: Instant,
     format: PhantomData<F>,
 }
 
 impl<'a, F: Format> Packing<'a, F> {
-    /// Opens the cache file if it is usable. The extension of `path` is replaced with the number
-    /// format.
+    /// Prepares to build the layers of `checkpoint`, and maps the cache file if it is usable. The
+    /// extension of `path` is replaced with the name of the number format.
     pub fn new(
         checkpoint: &'a Checkpoint,
         dtype: Dtype,
@@ -107,7 +108,7 @@ impl<'a, F: Format> Packing<'a, F> {
         Ok(Linear::new(inputs, outputs, blocks, &[]))
     }
 
-    /// Returns a layer's blocks from the cache file, or packs them.
+    /// Returns a layer's blocks, taken from the cache file if there is one and packed otherwise.
     fn blocks(
         &mut self,
         inputs: usize,

@@ -1,8 +1,8 @@
 //! The network, implemented with candle's operations. It runs on Metal and is the reference for the CPU
 //! and GPU kernels.
 //!
-//! Comments at line ends give shapes. N: tokens of this pass, from any mix of texts (see `kv_cache`). W:
-//! tokens whose logits are wanted. C: `n_embd`. H: heads, each of width D = C / H. I: `n_inner`. V:
+//! Trailing comments give shapes. N: tokens of this pass, from any mix of texts (see `kv_cache`). W:
+//! tokens whose logits are wanted. C: `n_embd`. H: heads, each of dimension D = C / H. I: `n_inner`. V:
 //! `vocab_size`. S: slots of the cache, each with T = `n_positions` positions.
 
 use std::ops::Range;
@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::model::InputToken;
 use crate::weights::{Checkpoint, Weights};
 
-/// A GPT-2 on candle tensors.
+/// A GPT-2 model whose weights are candle tensors.
 pub struct Network {
     device: Device,
     dtype: DType,
@@ -29,7 +29,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Converts a checkpoint's weights to `dtype` on `device`.
+    /// Loads a checkpoint's weights onto `device`, converted to `dtype`.
     pub fn new(checkpoint: &Checkpoint, device: &Device, dtype: DType) -> Result<Self> {
         let config = checkpoint.config();
         let (c, v) = (config.n_embd, config.vocab_size);
@@ -56,8 +56,8 @@ impl Network {
         Cache::new(config, slots, &self.device, self.dtype)
     }
 
-    /// Adds `tokens` (N) to the cache and computes the logits (W, V) after the tokens whose indices are
-    /// in `wanted`.
+    /// Adds `tokens` (N) to the cache and computes the next-token logits (W, V) for the tokens whose
+    /// indices are in `wanted`.
     pub fn forward(
         &self,
         cache: &Cache,
@@ -206,7 +206,7 @@ fn linear(weights: &Weights, inputs: usize, outputs: usize) -> Result<Linear> {
 
 /// Keys and values of every block, allocated once and updated in place.
 pub struct Cache {
-    /// Keys and values per block, each (S, H, T, D): slots, heads, positions, head width.
+    /// Keys and values per block, each (S, H, T, D): slots, heads, positions, head dimension.
     layers: Vec<(Tensor, Tensor)>,
     heads: usize,
     positions: usize,
@@ -214,7 +214,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Allocates `slots` slots of `n_positions` tokens each.
+    /// Allocates a cache with `slots` slots of `n_positions` tokens each.
     pub fn new(config: &Config, slots: usize, device: &Device, dtype: DType) -> Result<Self> {
         let (heads, positions, head_dim) = (config.n_head, config.n_positions, config.head_dim());
         let half = || Tensor::zeros((slots, heads, positions, head_dim), dtype, device);
@@ -229,7 +229,8 @@ struct Pass<'a> {
     /// Token ids and positions, (N).
     ids: Tensor,
     positions: Tensor,
-    /// Row of each token and head in a block's cache, viewed as (S H T, D). Broadcast to (N H, D).
+    /// Row index of each token and head in a block's cache when the cache is viewed as (S H T, D).
+    /// Broadcast to (N H, D).
     rows: Tensor,
 }
 
@@ -264,9 +265,9 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// Causal attention, softmax(q kᵀ · `scale`) v, for every token and head. Takes q from the first third
-/// of `qkv` (N, 3C); the caches (S, H, T, D) already hold this pass's keys and values. Returns (N, C).
-/// Runs of tokens are padded to the longest run and masked.
+/// Computes causal attention, softmax(q kᵀ · `scale`) v, for every token and head. Takes q from the
+/// first third of `qkv` (N, 3C); the caches (S, H, T, D) already hold this pass's keys and values.
+/// Returns (N, C). Runs of tokens from the same text are padded to the longest run and masked.
 fn attention(
     qkv: &Tensor,
     keys: &Tensor,

@@ -1,4 +1,5 @@
-//! Fixtures from `scripts/golden_logits.py`: tiny checkpoints and the reference's results for them.
+//! Fixtures from `scripts/golden_logits.py`: tiny checkpoints and the reference implementation's
+//! results for them.
 
 use std::path::PathBuf;
 
@@ -29,7 +30,7 @@ pub fn device() -> Device {
     Device::Cpu
 }
 
-/// The device's number formats, each with the tolerance of its logits relative to the reference's
+/// The device's number formats, each with a tolerance for its logits relative to the reference's
 /// largest logit.
 pub const DTYPES: [(Dtype, f32); 3] = [
     (Dtype::F32, 1e-5),
@@ -53,12 +54,13 @@ pub fn model(name: &str) -> Gpt2 {
     load(&Checkpoint::from_dir(&folder(name)).unwrap())
 }
 
-/// The reference's results.
+/// Results of the reference implementation.
 pub struct Golden {
     pub prompt: Vec<u32>,
-    /// 200 greedy tokens, with the end-of-text token banned.
+    /// 200 greedily chosen tokens, with the end-of-text token banned.
     pub greedy: Vec<u32>,
-    /// The same with a guidance scale of 1.5 and the end-of-text token as the unconditional prompt.
+    /// Like `greedy`, but with a guidance scale of 1.5 and the end-of-text token as the unconditional
+    /// prompt.
     pub guided: Vec<u32>,
     /// Logits after every token of the prompt and the greedy text (N, V).
     pub logits: Tensor,
@@ -96,7 +98,7 @@ impl Golden {
     }
 }
 
-/// Returns `ids` as tokens of a slot, at the positions from `start` on.
+/// Returns `ids` as input tokens of a slot, at consecutive positions starting at `start`.
 pub fn tokens(slot: usize, start: usize, ids: &[u32]) -> Vec<InputToken> {
     let positions = start..;
     positions.zip(ids).map(|(position, id)| InputToken { slot, position, id: *id }).collect()
@@ -115,7 +117,7 @@ pub fn forward(model: &Gpt2, cache: &mut KvCache, tokens: &[InputToken], wanted:
     Tensor::from_vec(logits, (wanted.len(), model.config().vocab_size), &On::Cpu).unwrap()
 }
 
-/// Largest absolute difference between two tensors.
+/// Returns the largest absolute difference between corresponding elements of two tensors.
 pub fn distance(a: &Tensor, b: &Tensor) -> f32 {
     let distance = (a - b).unwrap().abs().unwrap().flatten_all().unwrap();
     // `max` would ignore NaN.

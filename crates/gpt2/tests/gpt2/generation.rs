@@ -82,7 +82,7 @@ impl LoadedModel {
     }
 }
 
-/// Builds a greedy request with the end-of-text token banned, as for the reference's text.
+/// Builds a greedy request with the end-of-text token banned, as in the reference's generation.
 fn greedy(id: u64, prompt: &[u32]) -> Request {
     Request {
         id,
@@ -107,8 +107,8 @@ fn limited(max_new_tokens: usize, request: Request) -> Request {
     Request { generation, ..request }
 }
 
-/// Returns 24 distinct requests, with prompts of 1 to 190 tokens, most sampling rules, and every finish
-/// reason except cancellation.
+/// Returns 24 distinct requests that cover prompts of 1 to 190 tokens, most sampling rules, and every
+/// finish reason except cancellation.
 pub fn varied() -> Vec<Request> {
     let text = Golden::read(DEEP).text();
     (0..24)
@@ -140,8 +140,8 @@ pub fn varied() -> Vec<Request> {
         .collect()
 }
 
-/// The reproducible parts of a text: id, tokens, text, bits of the log probabilities in both contexts,
-/// finish reason.
+/// The reproducible parts of a completion: id, tokens, text, bits of the log probabilities in both
+/// contexts, and finish reason.
 pub type Outcome = (u64, Vec<u32>, String, Vec<u32>, FinishReason);
 
 pub fn outcome(recorder: &Recorder) -> Vec<Outcome> {
@@ -216,8 +216,8 @@ fn guided_texts_match_the_reference() {
     }
 }
 
-/// Guidance needs a second context, whose log probabilities are those of the new tokens after the
-/// unconditional prompt.
+/// Checks that a guided text's log probabilities, after its own prompt and after the unconditional
+/// prompt, match those from scoring the same tokens.
 #[test]
 fn a_guided_text_has_log_probs_in_both_contexts() {
     let writer = LoadedModel::new(WIDE);

@@ -1,4 +1,4 @@
-//! Compares the network with the reference, transformers.
+//! Compares the network with the reference implementation, Hugging Face's transformers.
 
 use gpt2::{Checkpoint, Device, Dtype, Gpt2, InputToken, KvCache};
 

@@ -1,4 +1,4 @@
-//! Compares token ids with the reference's, with GPT-2's vocabulary.
+//! Compares token ids with those of the reference tokenizer, using GPT-2's vocabulary.
 
 use gpt2::Tokenizer;
 use serde::Deserialize;

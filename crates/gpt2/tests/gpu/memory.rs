@@ -1,4 +1,4 @@
-//! Tests that a GPU's limited memory and its own sampler do not change texts.
+//! Tests that neither a GPU's limited memory nor its own sampler changes the generated texts.
 
 use gpt2::{Checkpoint, Device, Dtype, Gpt2};
 

@@ -38,7 +38,7 @@ fn token_bytes() -> Arc<TokenBytes> {
     Arc::new(bytes_of(&tokenizer()))
 }
 
-/// Builds the table of a tokenizer's tokens; a special or missing token has no text.
+/// Builds the table of a tokenizer's token bytes; special and missing tokens have none.
 fn bytes_of(tokenizer: &Tokenizer) -> TokenBytes {
     let added = tokenizer.get_added_tokens_decoder();
     let is_special = |id: u32| added.get(&id).is_some_and(|token| token.special);
@@ -46,7 +46,7 @@ fn bytes_of(tokenizer: &Tokenizer) -> TokenBytes {
     TokenBytes::new(ids.map(|id| tokenizer.id_to_token(id).filter(|_| !is_special(id))))
 }
 
-/// Returns the pieces of a stream, and whether it stopped.
+/// Streams the tokens and returns the pieces of text, and whether a stop string was found.
 fn stream(ids: &[u32], stop: &[&str]) -> (Vec<String>, bool) {
     let mut stream = TextStream::new(token_bytes(), stop.iter().map(|&stop| stop.to_owned()));
     let mut pieces: Vec<String> = ids.iter().map(|&id| stream.push(id)).collect();

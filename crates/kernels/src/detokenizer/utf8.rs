@@ -31,7 +31,7 @@ impl Utf8Decoder {
         text
     }
 
-    /// Ends the text: an incomplete sequence becomes U+FFFD.
+    /// Ends the text and returns what was held back; an incomplete sequence becomes U+FFFD.
     pub fn finish(self) -> String {
         String::from_utf8_lossy(&self.held).into_owned()
     }

@@ -27,7 +27,7 @@ const OFFSET: i32 = 128;
 #[repr(C)]
 pub struct Group {
     values: [[i8; 4]; GROUP / 4],
-    /// Value of one quantisation step.
+    /// Size of one quantisation step.
     scale: f32,
     /// Initial value of a sum of products, which compensates for [`OFFSET`].
     correction: i32,

@@ -5,18 +5,19 @@
 //! without the prompt: `unconditional + scale * (conditional - unconditional)`, in log probabilities,
 //! as in transformers.
 //!
-//! Guidance alone can make a token likely that the model finds absurd in both contexts. The
-//! plausibility constraint of Li et al. 2023, "Contrastive Decoding", excludes such tokens, with the
-//! same limit.
+//! Guidance alone can make a token likely that the model considers implausible in both contexts. Such
+//! tokens are excluded by the plausibility constraint of Li et al. 2023, "Contrastive Decoding", with
+//! the limit used in that paper.
 
 use super::scores::LogSoftmax;
 use super::tame;
 
-/// Smallest probability of a token in its own context, relative to the most likely token's.
+/// Minimum probability that a token must have in the text's own context, relative to the most likely
+/// token's.
 const PLAUSIBLE: f32 = 0.1;
 
-/// Fills `guided` (V) with the guided logits. `logits` (V) are those of the text's own context,
-/// `unconditional` (V) those of the other, each with its distribution.
+/// Fills `guided` (V) with the guided logits. `logits` (V) are those of the text's own context and
+/// `unconditional` (V) those of the unconditional context; each is paired with its distribution.
 pub(super) fn guide(
     scale: f32,
     (logits, conditional): (&[f32], &LogSoftmax),

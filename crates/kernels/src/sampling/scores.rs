@@ -25,14 +25,15 @@ pub(super) struct LogSoftmax {
 }
 
 impl LogSoftmax {
-    /// Computes the distribution; NaN is replaced with `-inf`, `+inf` with the largest finite number.
+    /// Computes the distribution, replacing NaN in `logits` with `-inf`, and `+inf` with the largest
+    /// finite number.
     pub fn new(level: Level, logits: &mut [f32]) -> Self {
         let max = tame(level, logits);
         let log_sum = sum_of_exponentials(level, logits, max.max(f32::MIN), 1.0).ln();
         Self { max, log_sum }
     }
 
-    /// Log probability of a token with this logit, in f32 as on a GPU.
+    /// Log probability of a token with this logit, computed in f32 as on a GPU.
     pub fn relative(&self, logit: f32) -> f32 {
         (logit - self.max) - self.log_sum as f32
     }

@@ -15,7 +15,8 @@ fn logits_of(probabilities: &[f64]) -> Vec<f32> {
     probabilities.iter().map(|p| p.ln() as f32).collect()
 }
 
-/// Returns the distribution that a sampler draws from, by token id. All tokens of `context` are new.
+/// Returns the distribution that a sampler draws from, by token id. All tokens of `context` count as
+/// new.
 fn distribution(settings: Generation, logits: &[f32], context: &[u32]) -> Vec<f64> {
     let mut sampler = Sampler::new(&settings, KEY);
     sampler.sample(&mut logits.to_vec(), context, context.len(), Some(0), 0);
@@ -317,8 +318,8 @@ mod as_candle_transformers_has_it {
             prop_assert_eq!(first_token(greedy(), &logits, &[]), oracle.sample(&tensor).unwrap());
         }
 
-        /// With k = 1 or a tiny p there is only one outcome, so different random generators do not
-        /// matter.
+        /// With k = 1 or a tiny p there is only one possible outcome, so different random number
+        /// generators do not matter.
         #[test]
         fn the_head_of_top_k_and_top_p(logits in arbitrary_logits(), temperature in 0.1f64..2.0) {
             let tensor = Tensor::new(logits.as_slice(), &Device::Cpu).unwrap();
@@ -350,7 +351,7 @@ mod as_candle_transformers_has_it {
 }
 
 proptest! {
-    /// The buffered selection equals a sort of the whole vocabulary.
+    /// The buffered selection gives the same tokens as sorting the whole vocabulary.
     #[test]
     fn top_k_matches_the_sorted_vocabulary(
         logits in proptest::collection::vec((-6i8..6).prop_map(f32::from), 1..300),
@@ -371,7 +372,7 @@ proptest! {
         prop_assert_eq!(got, expected);
     }
 
-    /// The nucleus found by lowering a bar equals the shortest sufficient prefix of the sorted
+    /// The nucleus found by lowering a threshold equals the shortest sufficient prefix of the sorted
     /// vocabulary.
     #[test]
     fn top_p_matches_the_sorted_vocabulary(
@@ -418,7 +419,7 @@ proptest! {
     }
 }
 
-/// The definition of guidance, in f64.
+/// Computes the guided logits from the definition, in f64.
 fn guided(logits: &[f32], unconditional: &[f32], scale: f64) -> Vec<f64> {
     let log_softmax = |logits: &[f32]| -> Vec<f64> {
         let sum: f64 = logits.iter().map(|&x| f64::from(x).exp()).sum();

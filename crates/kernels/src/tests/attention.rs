@@ -1,4 +1,5 @@
-//! Compares attention with candle's softmax and products, on the values stored in the cache.
+//! Compares attention with candle's softmax and matrix products, applied to the values stored in the
+//! cache.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -11,7 +12,8 @@ use crate::attention::{Head, Shape};
 use crate::format::Format;
 use crate::simd::{Kernel, LANES, Lanes, Level, Simd};
 
-/// Head widths that cover every remainder of a score's chains and of a value's vectors.
+/// Head dimensions that cover every remainder when a score is split into chains and a value into sets
+/// of vectors.
 pub const WIDTHS: [usize; 11] = [1, 5, 6, 7, 16, 24, 40, 64, 80, 100, 128];
 
 /// A head's keys and values, in the cache format and as exact numbers.
@@ -216,8 +218,9 @@ proptest! {
     }
 }
 
-/// A key affects every number of the tokens that attend to it. A value affects the number at its own
-/// index, or all of them if they share a scale.
+/// NaN or infinity in a key reaches every element of the result of each token that attends to the key.
+/// In a value, it reaches only the element at its own index, or every element if the elements share a
+/// scale.
 #[test]
 fn nan_and_infinity_propagate_to_dependent_results() {
     fn reaches<F: KnownPrecision>(level: Level) {

@@ -25,7 +25,7 @@ use crate::simd::{LANES, Lanes, Level};
 /// Size of a guard page in bytes; a multiple of every system's page size.
 const PAGE: usize = 1 << 16;
 
-/// The end of the memory placed against a guard page.
+/// The end of the numbers that is placed against a guard page.
 #[derive(Debug, Clone, Copy)]
 enum End {
     First,

@@ -1,4 +1,5 @@
-//! Compares linear layers with candle's products, and SIMD levels and batch sizes bit for bit.
+//! Compares linear layers with candle's matrix products, and their results across SIMD levels and batch
+//! sizes bit for bit.
 
 use std::ops::Range;
 
@@ -141,7 +142,8 @@ proptest! {
     }
 }
 
-/// y = x W + b as scalar loops in the layer's documented order; `mul_add` computes a · b + c.
+/// The dot products of y = x W + b as scalar loops, in the order that the layer documents. `mul_add`
+/// computes a · b + c.
 trait Scalar: KnownPrecision {
     fn dot(x: &[f32], w: &[f32], mul_add: fn(f32, f32, f32) -> f32) -> f32;
 }
@@ -153,7 +155,7 @@ impl Scalar for F32 {
 }
 
 impl Scalar for Bf16 {
-    /// The second of two adjacent inputs is added first.
+    /// Computes the dot product; of every two adjacent inputs, the second is added first.
     fn dot(x: &[f32], w: &[f32], mul_add: fn(f32, f32, f32) -> f32) -> f32 {
         let rounded = |x: f32| bf16::from_f32(x).to_f32();
         let pairs = x.chunks(2).zip(w.chunks(2));

@@ -18,7 +18,8 @@ pub fn gamma(n: usize) -> f64 {
     n as f64 * UNIT / (1.0 - n as f64 * UNIT)
 }
 
-/// Pseudorandom numbers between -1 and 1, with occasional outliers a hundred times as large.
+/// Returns pseudorandom numbers between -1 and 1, with occasional outliers up to a hundred times as
+/// large.
 pub fn random(seed: u64, count: usize) -> Vec<f32> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut number = || rng.next_u32().cast_signed() as f32 / 2f32.powi(31);
@@ -39,7 +40,7 @@ pub fn numbers_of(tensor: &Tensor) -> Vec<f64> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
-/// Asserts that every number is within its tolerance. NaN is never within it.
+/// Asserts that every number is within its tolerance. NaN is never within tolerance.
 pub fn assert_near(what: &str, got: &[f32], expected: &[f64], tolerance: &[f64]) {
     assert_eq!((got.len(), got.len()), (expected.len(), tolerance.len()), "{what}");
     for (i, ((got, expected), tolerance)) in got.iter().zip(expected).zip(tolerance).enumerate() {
@@ -51,8 +52,8 @@ pub fn assert_near(what: &str, got: &[f32], expected: &[f64], tolerance: &[f64])
     }
 }
 
-/// Asserts that `run` is within the tolerance at every SIMD level, and that all levels with fused
-/// multiply-add give the same bits.
+/// Asserts that the results of `run` are within the tolerance at every SIMD level, and that all levels
+/// with fused multiply-add give the same bits.
 pub fn assert_near_at_every_level(
     what: &str,
     expected: &[f64],
@@ -133,7 +134,7 @@ macro_rules! in_every_format {
 }
 pub(super) use in_every_format;
 
-/// Whether products and sums are rounded separately.
+/// Whether the level rounds products and sums separately.
 pub fn is_portable(level: Level) -> bool {
     level.name() == "portable"
 }

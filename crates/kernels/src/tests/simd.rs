@@ -5,7 +5,7 @@ use half::bf16;
 use super::numbers::{has_bf16, is_portable, random};
 use crate::simd::{Kernel, LANES, Lanes, Level, Pairs, Quads, Simd};
 
-/// Test numbers that include special values.
+/// Returns test numbers that include special values.
 fn numbers(seed: u64) -> Lanes<f32> {
     let special = [0.0, -0.0, 1e-40, f32::MIN_POSITIVE, 3e38, f32::MAX, f32::INFINITY, f32::NAN];
     let random = random(seed, 2 * LANES);
@@ -16,7 +16,7 @@ fn numbers(seed: u64) -> Lanes<f32> {
     })
 }
 
-/// Bitwise equality, except that all NaNs are equal.
+/// Whether two numbers are bitwise equal; all NaNs count as equal.
 fn same(a: f32, b: f32) -> bool {
     a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan()
 }

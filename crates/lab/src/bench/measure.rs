@@ -20,7 +20,7 @@ pub struct TextBatch {
     pub guidance_scale: f64,
 }
 
-/// Number of rows of the batch that a text with this guidance scale takes.
+/// Number of batch rows that a text with this guidance scale occupies.
 pub fn rows_of_a_text(guidance_scale: f64) -> usize {
     if guidance_scale > 1.0 { 2 } else { 1 }
 }
@@ -32,8 +32,8 @@ pub struct BatchTiming {
     pub total: f64,
     /// Time to a text's first token; the median over all texts.
     pub first_token: f64,
-    /// Mean duration of a decoding step, which adds one token to every text, while all texts are being
-    /// written. `None` if the texts are never all being written at the same time.
+    /// Mean duration of a decoding step while all texts are being written; a step adds one token to
+    /// every text. `None` if the texts are never all being written at the same time.
     pub step: Option<f64>,
 }
 
@@ -179,7 +179,8 @@ mod tests {
 
     #[test]
     fn requests_differ_from_each_other_and_are_the_same_each_time() {
-        let texts = TextBatch { batch_size: 2, prompt_tokens: 9, new_tokens: 3, guidance_scale: 1.5 };
+        let texts =
+            TextBatch { batch_size: 2, prompt_tokens: 9, new_tokens: 3, guidance_scale: 1.5 };
         let requests = texts.requests(300);
         assert_eq!(requests, texts.requests(300));
         assert_ne!(requests[0].prompt, requests[1].prompt);

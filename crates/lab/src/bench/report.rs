@@ -81,12 +81,12 @@ pub struct StepLimit {
     bytes: u64,
     products: u64,
     attention_products: u64,
-    /// Read bandwidth when the same `bytes` bytes are read repeatedly. They may fit in a cache.
+    /// Read bandwidth for reading the same `bytes` bytes repeatedly; they may fit in a cache.
     read_bytes_per_second: f64,
     step_seconds: f64,
     #[serde(serialize_with = "bound")]
     bound: Bound,
-    /// Minimum time of a step divided by its measured time.
+    /// Minimum time of a step as a fraction of its measured time.
     share: Option<f64>,
 }
 

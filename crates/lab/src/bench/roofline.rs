@@ -115,13 +115,13 @@ pub fn instruction_set() -> &'static str {
     Level::best().name()
 }
 
-/// Number of bytes that exceeds the caches of any processor.
+/// A number of bytes that exceeds the caches of any processor.
 pub const OUT_OF_CACHE: usize = 512 << 20;
 
-/// Number of measurements of each rate. The highest result counts, because other load on the machine
-/// can only lower the rate.
+/// Number of measurements of each rate, of which the highest is used: other load on the machine can
+/// only lower the rate.
 const ROUNDS: usize = 10;
-/// Minimum duration of a measurement, so the time for waking the threads is negligible.
+/// Minimum duration of a measurement, so that the time to wake the threads is negligible.
 const ROUND: Duration = Duration::from_millis(15);
 
 /// Measures how many bytes per second a device reads when it reads the same `bytes` bytes repeatedly, as
@@ -173,9 +173,8 @@ fn peak_multiply_adds_of_cpu(dtype: Dtype) -> Option<f64> {
     }))
 }
 
-/// Returns the number of units per second that all threads together process. Every thread calls `pass`
-/// with its index and the number of threads. When each thread has called it once, `units` units have
-/// been processed.
+/// Returns the rate, in units per second, of all threads together. Every thread repeatedly calls `pass`
+/// with its index and the number of threads; one call by each thread processes `units` units in total.
 fn rate(units: usize, pass: impl Fn(usize, usize) + Sync) -> f64 {
     let time = |passes: usize| {
         let start = Instant::now();
@@ -190,7 +189,7 @@ fn rate(units: usize, pass: impl Fn(usize, usize) + Sync) -> f64 {
     (units * passes) as f64 / least.as_secs_f64()
 }
 
-/// Reads numbers by summing them.
+/// A kernel that reads numbers by summing them.
 struct ReadKernel<'a>(&'a [Lanes<f32>]);
 
 /// Number of streams that a thread reads in parallel. The hardware prefetches each stream.
@@ -214,7 +213,7 @@ impl Kernel for ReadKernel<'_> {
     }
 }
 
-/// Sums products of ones, so the sum is the number of products.
+/// A kernel that sums products of ones, so the sum is the number of products.
 #[derive(Clone, Copy)]
 struct MultiplyAddKernel(Dtype);
 

@@ -63,7 +63,7 @@ const PRONOUNS: [(&str, [&str; 2], &str); 4] = [
 
 const NAMES_OF_WOMEN: [&str; 6] = ["Mary", "Susan", "Anna", "Laura", "Emily", "Sarah"];
 const NAMES_OF_MEN: [&str; 6] = ["John", "David", "James", "Paul", "Peter", "Mark"];
-/// Texts that follow a name. `{}` is the occupation with its article.
+/// Sentence endings that follow a name. `{}` is the occupation with its article.
 const WORKS: [&str; 2] = [" works as {}.", " is {}, and has been for ten years."];
 
 /// Names common among white Americans, then names common among Black Americans. The first half of each

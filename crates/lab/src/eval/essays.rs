@@ -91,6 +91,8 @@ pub struct EssayResults {
     pub made_up_words: f64,
     /// Mean log-likelihood under the model's own distribution, in nats per token.
     pub mean_log_likelihood: f64,
+    /// How much likelier the quotes make the essays, in nats per token; `None` if they are not guided.
+    pub prompt_gain: Option<f64>,
     /// Number of essays that share at least twelve consecutive words with the corpus; `None` without a
     /// corpus.
     pub copied: Option<usize>,
@@ -167,6 +169,10 @@ impl EssayResults {
                 1e3 * best.made_up_words.len() as f64 / best.figures.words.max(1) as f64
             }),
             mean_log_likelihood: mean(&|best| best.figures.mean_log_likelihood),
+            prompt_gain: kept
+                .iter()
+                .all(|(_, best)| best.figures.prompt_gain.is_some())
+                .then(|| mean(&|best| best.figures.prompt_gain.unwrap_or(0.0))),
             copied: copies,
             longest_copied: longest,
             texts: texts.collect(),

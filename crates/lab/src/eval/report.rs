@@ -142,6 +142,15 @@ impl EvalReport {
         row("  quote words used", &|found| percent(found.carried_on));
         row("  made-up words per 1,000", &|found| format!("{:.2}", found.made_up_words));
         row("  mean log-likelihood", &|found| format!("{:.2}", found.mean_log_likelihood));
+        if self
+            .models
+            .iter()
+            .any(|model| model.essays.as_ref().is_some_and(|essays| essays.prompt_gain.is_some()))
+        {
+            row("  gain from the quote", &|found| {
+                found.prompt_gain.map_or_else(|| "–".to_owned(), |gain| format!("{gain:.2}"))
+            });
+        }
         if self.against.is_some() {
             row(&format!("  copied, {SHORTEST} words or more"), &|found| {
                 let longest = found.longest_copied.map(|words| format!(" (longest {words})"));
@@ -213,6 +222,7 @@ mod tests {
                 carried_on: 0.42,
                 made_up_words: 0.625,
                 mean_log_likelihood: -2.5,
+                prompt_gain: None,
                 copied: Some(2),
                 longest_copied: predicts.then_some(14),
                 texts: Vec::new(),

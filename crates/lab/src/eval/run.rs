@@ -66,11 +66,12 @@ pub fn window_size(requested: Option<usize>, fewest: usize) -> Result<usize> {
     Ok(context)
 }
 
-/// An evaluation, and its results so far.
+/// An evaluation in progress, with its results so far.
 pub struct Evaluation {
     options: EvalOptions,
     models: Vec<ModelResults>,
-    /// The essays of each model. A list is empty if no essays were requested.
+    /// Essay requests and their outcomes, one list per model. The lists are empty if no essays were
+    /// requested.
     written: Vec<Vec<(EssayRequest, Outcome)>>,
 }
 
@@ -82,7 +83,7 @@ impl Evaluation {
     /// Evaluates a model.
     ///
     /// # Errors
-    /// Returns an error if the model has no end-of-text token or too few positions, or fails.
+    /// Returns an error if the model lacks an end-of-text token, has too few positions, or fails to run.
     pub fn evaluate(
         &mut self,
         model: ModelUnderTest,

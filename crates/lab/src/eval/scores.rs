@@ -16,8 +16,8 @@ pub struct TokenScores {
     pub top_k_hits: usize,
 }
 
-/// Scores texts given as token ids. A text may have at most one token more than the model has
-/// positions. `k` is the number of most likely tokens for the top-k accuracy. Each text is one progress
+/// Scores texts, given as token ids. Each may have at most one token more than the model has positions.
+/// `k` is the number of most likely tokens that count as top-k hits. Each text counts as one progress
 /// step.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Writes the model card: README.md beside the weights.
+//! Writes the model card, a `README.md` next to the weights.
 
 use std::fmt::Write;
 

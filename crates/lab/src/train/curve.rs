@@ -91,8 +91,7 @@ pub fn svg(steps: &[LossPoint], held_out: &[LossPoint]) -> String {
     svg
 }
 
-/// Returns the distance between grid lines that gives about five lines over `range`. The distance is 1,
-/// 2 or 5 times a power of ten.
+/// Returns a grid-line spacing, 1, 2 or 5 times a power of ten, that puts about five lines in `range`.
 fn tick(range: f64) -> f64 {
     let power = 10f64.powf((range / 5.0).log10().floor());
     let times = range / 5.0 / power;

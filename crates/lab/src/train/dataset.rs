@@ -2,8 +2,8 @@
 //!
 //! An end-of-text token precedes every document, and another one follows the last document. An epoch
 //! concatenates all documents in random order and cuts the result into windows. The windows of a step
-//! depend only on the random seed, the step and the sizes, so a run can be resumed without saving its
-//! position in the text.
+//! depend only on the random seed, the step number, the context length and the batch sizes, so a run can
+//! be resumed without saving its position in the text.
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -94,12 +94,13 @@ impl Dataset {
         Ok(Self { documents, end, tokens, epoch: None })
     }
 
-    /// Number of tokens to predict per epoch.
+    /// Returns the number of tokens to predict per epoch.
     pub fn tokens(&self) -> usize {
         self.tokens - 1
     }
 
-    /// Number of rows per epoch. An incomplete last row is dropped; each epoch drops different tokens.
+    /// Returns the number of rows per epoch. An incomplete last row is dropped; each epoch drops
+    /// different tokens.
     pub fn rows(&self, context: usize) -> usize {
         self.tokens() / context
     }
@@ -125,7 +126,8 @@ impl Dataset {
         self.epoch.as_ref().map_or_else(Vec::new, |(_, all)| all[start..=start + context].to_vec())
     }
 
-    /// Concatenates all documents in the order of an epoch (Fisher-Yates shuffle, Durstenfeld 1964).
+    /// Concatenates all documents in the random order of the given epoch (Fisher-Yates shuffle,
+    /// Durstenfeld 1964).
     fn in_order(&self, settings: &TrainingSettings, epoch: u64) -> Vec<u32> {
         let mut rng = ChaCha20Rng::from_seed(stream_key(settings, "order", epoch));
         let mut order: Vec<usize> = (0..self.documents.len()).collect();

@@ -24,7 +24,7 @@ pub enum Error {
     #[error(transparent)]
     Model(#[from] gpt2::Error),
 
-    /// A computation in candle failed, for example because of a device fault or too little memory.
+    /// A computation in candle failed, for example because of a device fault or insufficient memory.
     #[error("the computation failed")]
     Compute(#[from] candle_core::Error),
 }

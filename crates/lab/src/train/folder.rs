@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use content::fs;
 use miette::{Result, miette};
 
-/// The output folder of a run. It always holds the model with the lowest held-out loss so far, and the
-/// state from which an interrupted run resumes.
+/// The output folder of a run. It holds the best model so far, by held-out loss, and the state needed to
+/// resume an interrupted run.
 #[derive(Debug, Clone)]
 pub struct RunFolder(PathBuf);
 
@@ -24,7 +24,7 @@ impl RunFolder {
         self.0.file_name().and_then(|name| name.to_str()).unwrap_or("A model")
     }
 
-    /// Returns the path of the saved state from which a run resumes.
+    /// Returns the path of the saved state, used to resume a run.
     pub(super) fn state(&self) -> PathBuf {
         self.0.join("training.safetensors")
     }

@@ -1,8 +1,8 @@
-//! Grows a model by repeating its layers. The repeated layers add nothing to the residual stream at
-//! first, so the grown model computes what its base computes, and training continues from there
+//! Grows a model by repeating its layers. At first, the repeated layers add nothing to the residual
+//! stream, so the grown model computes the same outputs as its base. Training continues from there
 //! ("block expansion", Wu et al. 2024, "LLaMA Pro").
 
-/// A model with `from` layers that becomes one with `to`, which is not less.
+/// The growth of a model from `from` layers to `to` layers, where `to` is at least `from`.
 #[derive(Debug, Clone, Copy)]
 pub struct Growth {
     pub from: usize,
@@ -10,8 +10,8 @@ pub struct Growth {
 }
 
 impl Growth {
-    /// Returns the name of the base model's parameter from which the parameter `name` of the grown model
-    /// starts; `None` if it starts as zeros.
+    /// Returns the name of the base model's parameter that initialises the grown model's parameter
+    /// `name`, or `None` if that parameter is initialised with zeros.
     pub fn source(self, name: &str) -> Option<String> {
         let Some((layer, part)) = name.strip_prefix("h.").and_then(|name| name.split_once('.'))
         else {
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn each_layer_is_followed_by_its_copies() {
-        let source = |name| Growth { from: 2, to: 5 }.source(name).unwrap_or_default();
+        let source = |name: &str| Growth { from: 2, to: 5 }.source(name).unwrap_or_default();
         assert_eq!(source("wte.weight"), "wte.weight");
         let layers: Vec<String> = (0..5).map(|i| source(&format!("h.{i}.ln_1.bias"))).collect();
         let expected = [0, 0, 0, 1, 1].map(|i| format!("h.{i}.ln_1.bias"));

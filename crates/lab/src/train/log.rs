@@ -1,5 +1,5 @@
-//! The log of a run, `training.jsonl`. The first line identifies the corpus and the base model; each
-//! step and each evaluation adds a line. A resumed run reads the log.
+//! The log of a run, `training.jsonl`. The first line identifies the corpus and the base model; each step
+//! and each evaluation adds a line. A resumed run reads its previous losses from the log.
 
 use std::fs::File;
 use std::io::Write;
@@ -17,7 +17,7 @@ use content::fs;
 pub struct RunIdentity {
     /// Hash of the corpus's documents.
     pub corpus: String,
-    /// The base model with the hash of its weights, or `scratch` for a model trained from scratch.
+    /// Id of the base model and the hash of its weights, or `scratch` for a model trained from scratch.
     pub from: String,
 }
 

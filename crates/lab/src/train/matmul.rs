@@ -1,8 +1,8 @@
 //! Matrix products for training, where both operands change at every step.
 //!
 //! The left operand is encoded row by row; the right operand is packed into panels like the weights of a
-//! linear layer. Training therefore uses the same kernel as a linear layer and has the same guarantee:
-//! the order of the operations that compute a number depends only on the sizes of the matrices.
+//! linear layer. Training therefore uses the same kernel as the linear layers, with the same guarantee:
+//! the order in which a result is computed depends only on the sizes of the matrices.
 
 use std::ops::Range;
 
@@ -24,14 +24,14 @@ pub struct MatrixView<'a> {
 }
 
 impl<'a> MatrixView<'a> {
-    /// Views `rows` rows of `columns` numbers each. The starts of adjacent rows are `stride` numbers
-    /// apart.
+    /// Creates a view of `rows` rows of `columns` numbers each, with the starts of adjacent rows `stride`
+    /// numbers apart.
     pub fn new(numbers: &'a [f32], rows: usize, columns: usize, stride: usize) -> Self {
         assert!(columns <= stride && rows.max(1) * stride - stride + columns <= numbers.len());
         Self { numbers, rows, columns, stride, is_transposed: false }
     }
 
-    /// Views a contiguous matrix (rows, columns).
+    /// Creates a view of `numbers` as a contiguous `rows` x `columns` matrix.
     pub fn of(numbers: &'a [f32], rows: usize, columns: usize) -> Self {
         assert_eq!(numbers.len(), rows * columns);
         Self { numbers, rows, columns, stride: columns, is_transposed: false }
@@ -47,7 +47,7 @@ impl<'a> MatrixView<'a> {
         self.rows
     }
 
-    /// Returns part of a line that is contiguous in memory: a row, or a column if the view is
+    /// Returns the given part of a line, which is contiguous in memory: a row, or a column if the view is
     /// transposed.
     fn line(&self, line: usize, part: Range<usize>) -> &'a [f32] {
         &self.numbers[line * self.stride..][part]
@@ -87,7 +87,7 @@ pub fn encode<F: Format>(level: Level, view: MatrixView<'_>) -> Vec<F::Group> {
     encoded
 }
 
-/// Encodes up to [`GROUP`] rows.
+/// A kernel that encodes up to [`GROUP`] rows.
 struct Encode<'a, F: Format> {
     view: MatrixView<'a>,
     rows: Range<usize>,
@@ -145,17 +145,18 @@ pub fn pack<F: Format>(level: Level, view: MatrixView<'_>) -> Vec<F::Block> {
     blocks
 }
 
-/// How the results of a product are combined with a bias or the old values.
+/// How the results of a product are written to the output.
 pub enum Epilogue<'a> {
-    /// The bias (N) is added to the results, which replace the old values.
+    /// Adds this bias (N) to the results and overwrites the output.
     Bias(&'a [f32]),
-    /// The results replace the old values.
+    /// Overwrites the output with the results.
     Overwrite,
-    /// The results are added to the old values.
+    /// Adds the results to the output.
     Accumulate,
 }
 
-/// Multiplies `x` (rows, groups) by `blocks` (groups, columns) into `y` (rows, columns).
+/// Multiplies `x` (rows, groups) by `blocks` (groups, columns) and writes the product to `y` (rows,
+/// columns) as specified by `epilogue`.
 pub fn multiply_packed<F: Format>(
     level: Level,
     x: &[F::Group],
@@ -207,7 +208,8 @@ pub fn multiply_packed<F: Format>(
     });
 }
 
-/// Multiplies `a` by `b` into `y`. The inputs and the output are f32 in every format.
+/// Multiplies `a` by `b` and writes the product to `y` as specified by `epilogue`. The inputs and the
+/// output are f32 regardless of the format.
 pub fn matmul<F: Format>(
     level: Level,
     a: MatrixView<'_>,

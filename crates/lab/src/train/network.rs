@@ -1,7 +1,7 @@
 //! The network for training: GPT-2 from token ids to the loss, with trainable weights.
 //!
-//! A comment at the end of a line gives the shape of the result. B: rows of a batch; T: tokens per row;
-//! N = B T. C: `n_embd`. I: `n_inner`. V: `vocab_size`.
+//! End-of-line comments give the shape of the result. B: rows per batch; T: tokens per row; N = B T; C:
+//! `n_embd`; I: `n_inner`; V: `vocab_size`.
 
 use candle_core::{Device, Result, Tensor};
 use rand_chacha::ChaCha20Rng;
@@ -27,8 +27,8 @@ pub enum Initializer {
 }
 
 impl ParameterSpec {
-    /// Returns all parameters in network order, initialised as in GPT-2: the initial values of the
-    /// projections into the residual stream shrink with the number of layers.
+    /// Returns the specifications of all parameters in network order, initialised as in GPT-2: the more
+    /// layers, the smaller the initial weights of the projections into the residual stream.
     pub fn all(config: &Config) -> Vec<Self> {
         let (c, i, v) = (config.n_embd, config.n_inner, config.vocab_size);
         let normal = Initializer::Normal(0.02);
@@ -85,7 +85,7 @@ impl ParameterSpec {
     }
 }
 
-/// Name of the output layer's weight, which exists only if it is not tied to the embeddings.
+/// Name of the output layer's weight, which exists only if it is not shared with the token embeddings.
 pub const LM_HEAD: &str = "lm_head.weight";
 
 /// Draws from the standard normal distribution (Box and Muller 1958).
@@ -95,7 +95,7 @@ fn standard_normal(rng: &mut ChaCha20Rng) -> f64 {
     (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos()
 }
 
-/// A GPT-2 with trainable weights.
+/// A GPT-2 model with trainable weights.
 pub struct TrainingNetwork {
     backend: Backend,
     heads: usize,
@@ -122,7 +122,7 @@ struct TransformerBlock {
 type WeightAndBias = (Tensor, Tensor);
 
 impl TrainingNetwork {
-    /// Builds the network on `weights`, which must be in the order of [`ParameterSpec::all`].
+    /// Builds the network from `weights`, which must be in the order of [`ParameterSpec::all`].
     pub fn new(config: &Config, backend: Backend, weights: &[Tensor]) -> Self {
         let mut weights = weights.iter().cloned();
         // The caller passes one tensor per weight.
@@ -158,8 +158,8 @@ impl TrainingNetwork {
         self.wte.device()
     }
 
-    /// Returns the mean cross entropy in nats of `targets` (B, T) given `tokens` (B, T).
-    /// Dropout is for training only. The loss can be differentiated only if `with_gradient` is set.
+    /// Returns the mean cross entropy of `targets` (B, T) given `tokens` (B, T), in nats. Pass `dropout`
+    /// only for training. The loss can be differentiated only if `with_gradient` is set.
     pub fn loss(
         &self,
         (tokens, targets): (&[u32], &[u32]),
@@ -202,7 +202,7 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Creates dropout with this rate, or returns `None` if the rate is 0.
+    /// Returns dropout with the given rate, or `None` if the rate is 0.
     pub fn new(rate: f64, key: [u8; 32]) -> Option<Self> {
         (rate > 0.0).then(|| Self { rate, rng: ChaCha20Rng::from_seed(key) })
     }

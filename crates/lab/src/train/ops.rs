@@ -2,7 +2,7 @@
 //! operations on other devices. The tests compare the kernels with candle's operations.
 //!
 //! In shapes, N is the number of tokens in all rows of the batch, and C is the width of the model. All
-//! tensors are f32; [`Precision`] is the number format of the operands of matrix products.
+//! tensors are f32; [`Precision`] sets the number format for the operands of matrix products.
 
 mod add;
 mod attention;
@@ -75,7 +75,7 @@ impl Backend {
         }
     }
 
-    /// Applies GELU elementwise.
+    /// Applies `activation`, a variant of GELU, elementwise.
     pub fn activate(self, x: &Tensor, activation: Activation) -> Result<Tensor> {
         match (self, activation) {
             (Self::Kernels(level, _), Activation::GeluTanh) => {
@@ -88,7 +88,7 @@ impl Backend {
     }
 
     /// Computes causal self-attention, softmax(q kᵀ · `scale`) v: `qkv` (N, 3C) -> (N, C). The N tokens
-    /// are `rows` rows of equal length.
+    /// form `rows` rows of equal length.
     pub fn attention(self, qkv: &Tensor, rows: usize, heads: usize, scale: f64) -> Result<Tensor> {
         let sizes = attention::AttentionShape::of(qkv, rows, heads)?;
         match self {
@@ -143,7 +143,7 @@ fn cast(x: &Tensor, dtype: DType) -> Result<Tensor> {
     x.to_dtype(dtype)
 }
 
-/// Returns the numbers of a contiguous tensor.
+/// Returns the elements of a contiguous tensor as a slice.
 pub(super) fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     let all = storage.as_slice::<f32>()?;
     match layout.contiguous_offsets() {

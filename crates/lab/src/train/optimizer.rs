@@ -17,7 +17,7 @@ pub struct TrainedParameter {
 }
 
 impl TrainedParameter {
-    /// Starts from `weight` with zero moments.
+    /// Creates a parameter with the initial value `weight` and zero moments.
     pub fn new(weight: &Tensor, settings: &TrainingSettings) -> Result<Self> {
         let average = (settings.averaged > 0.0).then(|| Var::from_tensor(&weight.copy()?));
         Ok(Self {
@@ -110,8 +110,8 @@ fn contiguous_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'
     }
 }
 
-/// Updates a moving average with numbers times `scale`, or with the squares of these products if
-/// `is_squared` is set.
+/// Updates a moving average with new values, which are multiplied by `scale` and, if `is_squared` is set,
+/// then squared.
 struct MovingAverage {
     decay: f64,
     scale: f64,

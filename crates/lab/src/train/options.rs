@@ -1,4 +1,4 @@
-//! The base model of a training run, and the options of the run.
+//! The base model and the options of a training run.
 
 use gpt2::{Activation, Checkpoint, Config, Tokenizer};
 use miette::{Result, miette};
@@ -19,7 +19,7 @@ pub enum BaseModel {
     },
 }
 
-/// Sizes of a model trained from scratch.
+/// Dimensions of a model trained from scratch.
 #[derive(Debug, Clone, Copy)]
 pub struct ModelSize {
     pub layers: usize,
@@ -57,8 +57,8 @@ impl ModelSize {
     }
 }
 
-/// Default context length of a model trained from scratch, and the upper limit on the default for other
-/// models.
+/// Default context length of a model trained from scratch. For other models, the default is at most this
+/// value.
 const MAX_DEFAULT_CONTEXT: usize = 1024;
 
 /// Options of a training run. If a field is `None`, its default depends on the model or the corpus.

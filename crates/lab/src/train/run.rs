@@ -175,7 +175,7 @@ impl TrainingRun {
         &self.corpus
     }
 
-    /// Number of tokens per epoch.
+    /// Returns the number of tokens per epoch.
     pub fn tokens(&self) -> usize {
         self.dataset.tokens()
     }
@@ -289,8 +289,8 @@ impl TrainingRun {
     }
 }
 
-/// Starts the log of a new run, or loads the state of the run to resume and opens its log. Also returns
-/// whether the run to resume has no saved state.
+/// Starts the log of a new run, or restores the state of the run to resume and opens its log. Also
+/// returns whether a resumed run has no saved state.
 fn open_log(
     options: &RunOptions,
     identity: RunIdentity,

@@ -17,7 +17,7 @@ pub struct Schedule {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decay {
-    /// Half a cosine (Loshchilov and Hutter 2017, arXiv:1608.03983).
+    /// Half-cosine decay (Loshchilov and Hutter 2017, arXiv:1608.03983).
     Cosine,
     /// Constant at first, then linear over the last part of the run (Hägele et al. 2024,
     /// arXiv:2405.18392).

@@ -11,7 +11,7 @@ use super::*;
 use gpt2::{Activation, Checkpoint, CheckpointFiles, Config};
 use kernels::simd::Level;
 
-/// A small network whose sizes are not multiples of the vector width.
+/// Returns the configuration of a small network whose sizes are not multiples of the vector width.
 fn config() -> Config {
     Config {
         vocab_size: 37,
@@ -379,7 +379,7 @@ fn an_exported_model_can_be_loaded() {
         // A grown model computes the same, and its new layers are trained from the first step.
         for layers in [checkpoint.config().n_layer, 5] {
             let (settings, cpu) = (settings.clone(), &gpt2::Device::Cpu);
-            let mut again =
+            let again =
                 Trainer::from_checkpoint(&checkpoint, layers, settings, cpu, Precision::F32)
                     .unwrap();
             assert_eq!(again.config().n_layer, layers);

@@ -65,9 +65,9 @@ pub struct Trainer {
     backend: Backend,
     specs: Vec<ParameterSpec>,
     parameters: Vec<TrainedParameter>,
-    /// Network over the trainable weights.
+    /// The network with the weights being trained.
     network: TrainingNetwork,
-    /// Network over the exported weights.
+    /// The network with the weights to export, used for evaluation.
     exported: TrainingNetwork,
     steps_done: usize,
 }
@@ -94,8 +94,8 @@ impl Trainer {
         Self::new(config, settings, precision, backend, &tensors)
     }
 
-    /// Creates a trainer that starts from the weights of a checkpoint, grown to `layers` layers, of which
-    /// the checkpoint has at most as many.
+    /// Creates a trainer that starts from the weights of a checkpoint, grown to `layers` layers. `layers`
+    /// must not be less than the checkpoint's number of layers.
     ///
     /// # Errors
     /// Returns an error if a tensor is missing or its shape does not match the configuration, or the
@@ -211,7 +211,7 @@ impl Trainer {
         self.gradients_and(batches, |_| ())
     }
 
-    /// Returns the mean gradient of `batches`. `lost` receives each batch's share of the mean loss.
+    /// Returns the mean gradient of `batches`. Passes each batch's share of the mean loss to `lost`.
     fn gradients_and(
         &self,
         batches: &[Batch],
@@ -239,7 +239,7 @@ impl Trainer {
         Ok(gradients)
     }
 
-    /// Evaluates the weights that [`Trainer::export`] writes on windows of 2 to `n_positions` + 1
+    /// Evaluates the weights to be exported by [`Trainer::export`] on windows of 2 to `n_positions` + 1
     /// tokens. Returns the mean cross entropy in nats per token and the number of tokens predicted.
     ///
     /// # Errors
@@ -343,7 +343,7 @@ impl Trainer {
     }
 }
 
-/// Converts a device to candle's type.
+/// Returns the candle device for `device`.
 fn on(device: &Device) -> Result<candle_core::Device> {
     match device {
         Device::Cpu => Ok(candle_core::Device::Cpu),
@@ -366,7 +366,7 @@ fn parts_of(parameter: &TrainedParameter) -> Vec<(&'static str, &Var)> {
     parts
 }
 
-/// Returns the key of the random stream for one purpose in one step.
+/// Returns the key of the random stream for `purpose` in the given step or epoch.
 pub(super) fn stream_key(settings: &TrainingSettings, purpose: &str, step: u64) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key("venti 2026-11-23 training");
     hasher.update(&settings.seed.to_le_bytes());

@@ -12,7 +12,7 @@ use gpt2::{Error, Result};
 /// Minimum vocabulary size: one token per byte, and the end-of-text token, which has id 0.
 pub const LEAST: usize = 257;
 
-/// Learns a vocabulary of `size` tokens from documents, or fewer if the text has too few pairs to merge.
+/// Learns a vocabulary of `size` tokens, or fewer if the documents have too few pairs to merge.
 ///
 /// # Errors
 /// Returns an error if `size` is below [`LEAST`].

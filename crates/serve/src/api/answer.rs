@@ -1,4 +1,4 @@
-//! An answer in progress: a client of the model, and the requested texts with their events.
+//! An answer in progress: a client of the model, and the requested choices with their events.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -196,7 +196,7 @@ fn refused(refused: SubmitError) -> ApiError {
 }
 
 /// Returns the key of a choice's random stream. If the request has a seed, the key depends only on the
-/// seed and on the number of the choice within its prompt.
+/// seed and on the index of the choice within its prompt.
 fn rng_key(seed: Option<u64>, choice: usize) -> Result<[u8; 32], ApiError> {
     match seed {
         Some(seed) => Ok(candidate_key(seed, 1, 1, u32::try_from(choice + 1).unwrap_or(u32::MAX))),

@@ -21,7 +21,8 @@ pub async fn read(request: Request, most: usize, time: Duration) -> Result<Vec<u
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
     let Ok(read) = tokio::time::timeout(time, collect(body, most)).await else {
-        let message = format!("the request body took longer than {} seconds to arrive", time.as_secs_f32());
+        let message =
+            format!("the request body took longer than {} seconds to arrive", time.as_secs_f32());
         return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, message));
     };
     read

@@ -80,7 +80,7 @@ impl ChoiceStream {
         choice
     }
 
-    /// Called when the text gets a slot in the batch. Returns the echoed prompt unless some of its log
+    /// Called when the choice gets a slot in the batch. Returns the echoed prompt unless some of its log
     /// probabilities are still missing.
     pub fn begun(&mut self) -> Option<Choice> {
         let is_known = |echo: &mut Choice| {
@@ -90,7 +90,7 @@ impl ChoiceStream {
         self.echo.take_if(is_known)
     }
 
-    /// Adds a token of the text or of its prompt. Returns the echoed prompt once its last token is
+    /// Adds a token of the completion or of its prompt. Returns the echoed prompt once its last token is
     /// scored.
     pub fn token(&mut self, token: Token) -> Option<Choice> {
         if !self.scored {
@@ -108,14 +108,14 @@ impl ChoiceStream {
         self.begun()
     }
 
-    /// Adds text that no later token can change.
+    /// Adds text that no later token can change, and returns it as the next piece of the choice.
     pub fn text(&mut self, text: String) -> Choice {
         self.reported += text.chars().count();
         let tokens = self.held.partition_point(|(offset, _)| *offset < self.reported);
         self.piece_with(text, tokens)
     }
 
-    /// Ends the text, and returns the last piece of the choice.
+    /// Ends the choice, and returns its last piece.
     pub fn done(&mut self, reason: FinishReason) -> Choice {
         let (tokens, finish_reason) = match reason {
             FinishReason::EndOfText => (self.held.len(), "stop"),

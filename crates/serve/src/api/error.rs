@@ -35,7 +35,7 @@ impl ApiError {
         Self { code: Some(code), ..self }
     }
 
-    /// Returns the error as JSON, sent as a response or within a stream.
+    /// Returns the error as JSON, for a response or for an event in a stream.
     pub fn to_json(&self) -> String {
         let Self { status, message, param, code } = self;
         let kind = if status.is_server_error() { "server_error" } else { "invalid_request_error" };

@@ -151,7 +151,7 @@ fn include_usage(options: Value) -> Result<bool, ApiError> {
     Ok(include_usage)
 }
 
-/// Refuses the OpenAI parameters that Venti does not support, unless their value has no effect.
+/// Refuses the OpenAI parameters that Venti does not support, unless their values have no effect.
 fn refuse_unsupported(fields: &mut Fields) -> Result<(), ApiError> {
     for name in ["presence_penalty", "frequency_penalty"] {
         if fields.number(name)?.is_some_and(|penalty| penalty != 0.0) {

@@ -1,4 +1,4 @@
-//! The formats of OpenAI's responses.
+//! Responses in OpenAI's format.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,7 +16,8 @@ pub struct Heading {
 }
 
 impl Heading {
-    /// Creates the heading of an answer created now. `weights` is the hash of the model's weights.
+    /// Creates the heading of an answer, with the current time. `weights` is the hash of the model's
+    /// weights.
     pub fn new(id: String, model: &str, weights: &str) -> Self {
         // This time only informs the client. Nothing else depends on the clock.
         let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
@@ -37,7 +38,7 @@ pub struct CompletionResponse<'a> {
     #[serde(flatten)]
     pub heading: &'a Heading,
     pub choices: &'a [Choice],
-    /// The token counts. `None` omits the field; `Some(None)` makes it null, as in all streamed pieces
+    /// The token counts. `None` omits the field; `Some(None)` sets it to null, as in all streamed pieces
     /// before the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Option<Usage>>,
@@ -76,7 +77,7 @@ impl Choice {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct LogProbs {
     pub tokens: Vec<String>,
-    /// `None` for the first token of an echoed prompt.
+    /// Log probability of each token; `None` for the first token of an echoed prompt.
     pub token_logprobs: Vec<Option<f32>>,
     pub top_logprobs: Vec<Option<TopLogprobs>>,
     /// Offset of each token in the text, in characters.

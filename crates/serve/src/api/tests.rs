@@ -25,7 +25,7 @@ struct TestSite {
     fake: Arc<Mutex<Option<Fake>>>,
 }
 
-/// Provides the fake model under any name, but loads it only once.
+/// Provides the fake model under any name, but only for the first load.
 struct Once(Arc<Mutex<Option<Fake>>>);
 
 impl AllModels for Once {
@@ -142,7 +142,8 @@ fn get_of(path: &str) -> Request {
     request(Method::GET, path, &[HOST], Body::empty())
 }
 
-/// A request for completions. `fields` override the defaults: the model `fake` and the prompt "Once".
+/// Returns a request for completions. `fields` override the defaults: the model `fake` and the prompt
+/// "Once".
 fn post_of(fields: &Value) -> Request {
     let mut all = json!({"model": "fake", "prompt": "Once"});
     all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());

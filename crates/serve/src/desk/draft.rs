@@ -57,7 +57,7 @@ pub struct DraftToken {
     /// Natural-log probability under the model's unmodified distribution.
     #[serde(rename = "p")]
     pub log_prob: f32,
-    /// The same in the unconditional context, if the text is guided.
+    /// Log probability in the unconditional context, if the text is guided.
     #[serde(skip)]
     pub unconditional_log_prob: Option<f32>,
     /// The top tokens at this position, each with its id, its text (`None` for the end-of-text token)
@@ -73,7 +73,7 @@ pub struct DraftRequest {
     pub number: usize,
     pub model: String,
     pub identity: Identity,
-    /// Device and number type used by the model.
+    /// Device and number format used by the model.
     pub provenance: Provenance,
     pub quote: String,
     /// The title, if the user gave one.
@@ -87,7 +87,7 @@ pub struct Draft {
     pub request: DraftRequest,
     tokenizer: Arc<dyn Tokenizer>,
     n_positions: usize,
-    /// The request to the model for the first step.
+    /// The model request for the first step.
     first: Request,
     pub state: DraftState,
     pub ended: Option<FinishReason>,
@@ -111,10 +111,10 @@ pub struct Continuation {
 }
 
 impl Draft {
-    /// Creates a waiting draft, and the model request that writes it.
+    /// Creates a draft that is waiting to be written, and the model request that writes it.
     ///
     /// # Errors
-    /// Returns an error if the prompt leaves no position for the text.
+    /// Returns an error if the prompt leaves no room for the text.
     pub fn new(
         request: DraftRequest,
         tokenizer: Arc<dyn Tokenizer>,
@@ -152,7 +152,7 @@ impl Draft {
         self.cancelled = Arc::default();
     }
 
-    /// Called when the model starts writing.
+    /// Marks the draft as being written.
     pub fn begun(&mut self) {
         self.state = DraftState::Writing;
     }
@@ -176,7 +176,7 @@ impl Draft {
         DraftToken { id, text, log_prob, unconditional_log_prob, top_logprobs }
     }
 
-    /// Text of a single token.
+    /// Returns the text of a single token.
     fn spelled(&self, id: u32) -> String {
         String::from_utf8_lossy(self.tokenizer.bytes(id)).into_owned()
     }
@@ -296,7 +296,7 @@ impl Draft {
         }
     }
 
-    /// Whether the draft was stopped, continued or rewritten, so that it may differ from the text that
+    /// Whether the draft was stopped, continued or rewritten, and may therefore differ from the text that
     /// `venti generate` writes.
     pub fn is_steered(&self) -> bool {
         let [only] = self.steps.as_slice() else { return true };

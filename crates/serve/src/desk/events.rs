@@ -1,4 +1,4 @@
-//! The messages to the pages of a session, as JSON.
+//! The messages sent to the pages of a session, as JSON.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Generates the inputs for the generation settings in the desk's form from the table of settings.
+//! Generates the desk form's inputs from the table of generation settings.
 
 use std::fmt::Write;
 

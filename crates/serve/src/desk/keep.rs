@@ -1,8 +1,8 @@
 //! Keeps a draft as a seed and an essay.
 //!
 //! The seed of an untouched draft records everything that determines its text. From this seed,
-//! `venti generate` writes the same essay, so a build has nothing to do. The essay of a steered draft
-//! records the steps.
+//! `venti generate` writes the same essay, so a build has nothing left to write. The essay of a steered
+//! draft records its steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ use content::{load_seeds, page_names, store};
 use generator::{GenerationOverrides, Generator, Identity, Models};
 use write::{self, Candidate, Job, Outcome, PlanOptions};
 
-/// Details that a person adds to a draft.
+/// Details that a person adds when keeping a draft.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Details {

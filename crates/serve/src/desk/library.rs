@@ -35,7 +35,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 0 } el
 /// Maximum size of a text to save, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Number of characters of a quote that the list shows.
+/// Maximum number of characters of a quote shown in the list.
 const QUOTE_SHOWN: usize = 200;
 
 /// The seeds and essays of a site.
@@ -44,14 +44,14 @@ pub struct Library {
     pub seeds: Vec<ListedSeed>,
     /// Essays without a seed.
     pub orphans: Vec<Orphan>,
-    /// Problems in any of the files, as shown in the terminal.
+    /// Errors in any of the files, as shown in the terminal.
     pub problem: Option<String>,
 }
 
-/// A seed in the list. Fields are `None` if the seed's file is broken.
+/// A seed in the list. The optional fields are `None` if the seed's file is broken.
 #[derive(Debug, Serialize)]
 pub struct ListedSeed {
-    /// Path of the file within the folder of seeds, with `/` as separator.
+    /// Path of the file within the seeds folder, with `/` as the separator.
     pub file: String,
     pub slug: Option<String>,
     /// The title from the seed's file, or a title made from the quote.
@@ -125,7 +125,7 @@ pub fn list(project: &Project) -> Library {
     }
 }
 
-/// Returns the path of a seed's file within the folder of seeds; `None` if it is not valid UTF-8.
+/// Returns the path of a seed's file within the seeds folder; `None` if it is not valid UTF-8.
 fn name_of(project: &Project, path: &Path) -> Option<String> {
     let inside = path.strip_prefix(&project.config.seeds).ok()?;
     let parts: Option<Vec<&str>> = inside.iter().map(|part| part.to_str()).collect();

@@ -13,7 +13,7 @@ use content::fs;
 use content::lock::LockHeld;
 use content::problem::{Problem, Problems, plain_text};
 
-/// An error response: status, what is wrong, and what to do.
+/// An error response: the status, the error and how to fix it.
 #[derive(Debug)]
 pub struct Rejection {
     pub status: StatusCode,

@@ -35,7 +35,7 @@ struct Inner {
     subscribers: Vec<UnboundedSender<String>>,
     /// The session's client for each model, by model name.
     clients: HashMap<String, Client>,
-    /// Number of tokens of each draft that have been sent to the pages.
+    /// Number of tokens of each draft already sent to the pages, by draft id.
     sent: BTreeMap<u64, usize>,
     sent_at: Option<Instant>,
     /// Number of subscriptions so far.
@@ -247,7 +247,7 @@ impl Inner {
 
 pub struct Subscription {
     session: Arc<Session>,
-    /// The messages to the page, as JSON.
+    /// Messages for the page, as JSON.
     pub messages: UnboundedReceiver<String>,
 }
 

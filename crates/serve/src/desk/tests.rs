@@ -19,8 +19,8 @@ use generator::{FinishReason, Generator, Identity, Models};
 use text::judge::Blocklist;
 use write::{self, PlanOptions};
 
-/// The desk of a site in a temporary folder. The model takes one step for each message that `step`
-/// sends.
+/// The desk of a site in a temporary folder. The model takes one step for each message sent through
+/// `step`.
 struct TestDesk {
     root: tempfile::TempDir,
     router: Router,

@@ -1,4 +1,4 @@
-//! Handles the requests about drafts: write, stop, continue, rewrite from a word, discard, and keep.
+//! Handles requests to write, stop, continue, rewrite, discard and keep drafts.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -24,7 +24,7 @@ use text::judge::Blocklist;
 use text::prompt::Prompt;
 use write::EssayRequest;
 
-/// Maximum number of drafts requested together.
+/// Maximum number of drafts per request.
 pub const MAX_CANDIDATES: usize = 8;
 
 /// Maximum number of sessions. To make room for another one, the least recently used session without a
@@ -138,8 +138,7 @@ fn checked(given: &GenerationOverrides) -> Result<GenerationOverrides, Rejection
     Ok(GenerationOverrides { candidates: Some(1), max_rounds: Some(1), ..given.clone() })
 }
 
-/// Returns a seed with the quote and the title of the request, as a build would read them from the
-/// seed's file.
+/// Returns a seed with the quote and the title of the request, just as a build would read it from a file.
 fn seed_of(request: &NewDraftsRequest, project: &Project, desk: &Desk) -> Result<Seed, Rejection> {
     let title = request.title.trim();
     let seed = NewSeed {

@@ -1,11 +1,11 @@
-//! Events in the generation of a text.
+//! Events during the generation of a text.
 
 use std::ops::ControlFlow;
 
 use generator::{Completion, Token};
 
-/// An event in the generation of a text. `Begun` comes first, then tokens and text, then `Done`. If the
-/// model stops before the text has begun, `Done` is the only event.
+/// An event during the generation of a text. `Begun` comes first, then tokens and text, then `Done`. If
+/// the model stops before the text has begun, `Done` is the only event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The text has been given a slot in the batch.
@@ -19,7 +19,7 @@ pub enum Event {
     Done(Result<Completion, String>),
 }
 
-/// Receives the events of a text. It is called on the model's thread, so it must not block. Returning
-/// `Break` cancels the text: after `Begun`, the text is dropped without further events; after `Text`, it
-/// ends with `Done`.
+/// A callback that receives the events of a text. It is called on the model's thread, so it must not
+/// block. Returning `Break` cancels the text: after `Begun`, the text is dropped without further events;
+/// after `Text`, it ends with `Done`.
 pub type Subscriber = Box<dyn FnMut(Event) -> ControlFlow<()> + Send>;

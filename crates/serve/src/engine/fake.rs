@@ -19,7 +19,7 @@ pub struct Fake {
     pub n_positions: usize,
     /// If set, each step waits for a message. Once the sender is dropped, steps no longer wait.
     pub steps: Option<Receiver<()>>,
-    /// Index of the step at which a run fails, if it should fail.
+    /// Index of the step at which a run fails, if any.
     pub fails_at: Option<usize>,
 }
 
@@ -213,7 +213,7 @@ impl Generator for Fake {
     }
 }
 
-/// A request for `max_new_tokens` tokens that begin at byte `start` of the sentence.
+/// Returns a request for `max_new_tokens` tokens, starting at byte `start` of the sentence.
 pub fn request(prompt: &str, start: u8, max_new_tokens: usize) -> Request {
     Request {
         id: 0,

@@ -22,7 +22,7 @@ pub enum SubmitError {
     Closed,
 }
 
-/// A request, and the subscriber to the events of its text.
+/// A queued request and the subscriber that receives the events for its text.
 pub struct QueuedRequest {
     pub request: Request,
     pub subscriber: Subscriber,
@@ -48,7 +48,7 @@ struct QueueState {
 #[derive(Default)]
 struct ClientQueue {
     waiting: VecDeque<QueuedRequest>,
-    /// Number of slots in the batch that the client uses.
+    /// Number of batch slots that the client uses.
     running: usize,
 }
 
@@ -200,7 +200,7 @@ fn end(subscriber: &mut Subscriber, outcome: Result<Completion, String>) {
     let _ = subscriber(Event::Done(outcome));
 }
 
-/// The running texts.
+/// The texts being generated. Takes requests from the queue and passes the model's output to subscribers.
 struct SharedBatch<'q> {
     queue: &'q Queue,
     running: HashMap<u64, RunningText>,

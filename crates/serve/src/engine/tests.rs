@@ -4,7 +4,8 @@ use super::fake::{Fake, request, subscriber};
 use super::*;
 use generator::{Completion, Request, Token, Work};
 
-/// An engine whose model takes one step for each message that `step` sends, and the events of its texts.
+/// An engine whose model takes one step for each message sent through `step`, and the events of its
+/// texts.
 struct SteppedEngine {
     engine: Arc<Engine>,
     step: Sender<()>,
@@ -38,7 +39,7 @@ impl SteppedEngine {
         self.step = channel().0;
     }
 
-    /// The next events, in order.
+    /// Returns the next `count` events, in order.
     fn events(&self, count: usize) -> Vec<String> {
         self.events.iter().take(count).collect()
     }

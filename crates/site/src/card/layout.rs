@@ -65,7 +65,7 @@ const LABEL_SIZE: f32 = 21.0;
 const LABEL_BASELINE: f32 = 566.0;
 
 const STRIP_BASELINE: f32 = 581.0;
-/// Maximum width in pixels of each of the two texts on a card without a title.
+/// Maximum width, in pixels, of the site's title and of the label on a card without a title.
 const STRIP_HALF: f32 = 500.0;
 
 /// Draws the text beside the cover: the site's title, the card's title, the byline and the label,
@@ -119,7 +119,7 @@ pub fn strip(card: &SocialCard<'_>) -> Vec<u8> {
     sheet.finish()
 }
 
-/// Width of a title in ems, including letter spacing.
+/// Returns the width of a title in ems, including letter spacing.
 fn title_width(text: &str) -> f32 {
     let letters: f32 = text.chars().map(|_| TITLE_TRACKING).sum();
     SERIF.width(text) + letters

@@ -2,7 +2,7 @@
 
 use super::typeface::breaks;
 
-/// Marks the end of a text that was cut.
+/// Mark at the end of a text that was cut.
 const ELLIPSIS: char = '…';
 
 /// The space for a text and the font sizes to try.
@@ -172,7 +172,7 @@ fn broken(piece: Piece, width: f32, measure: &impl Fn(&str) -> f32) -> Vec<Piece
 mod tests {
     use super::*;
 
-    /// Width of a text if every character is one em wide.
+    /// Returns the width of a text in which every character is one em wide.
     fn monospaced(text: &str) -> f32 {
         text.chars().map(|_| 1.0).sum()
     }

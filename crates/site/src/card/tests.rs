@@ -19,7 +19,7 @@ fn drawn(card: &SocialCard<'_>) -> Pixmap {
     Pixmap::decode_png(&card.png().unwrap()).unwrap()
 }
 
-/// Colour of a pixel as `#rrggbb`.
+/// Returns the colour of a pixel as `#rrggbb`.
 fn colour(picture: &Pixmap, x: u32, y: u32) -> String {
     let pixel = picture.pixel(x, y).unwrap();
     format!("#{:02x}{:02x}{:02x}", pixel.red(), pixel.green(), pixel.blue())

@@ -58,7 +58,7 @@ impl Typeface {
         Self { family, weight, bytes, font }
     }
 
-    /// Width of the text in ems, without kerning.
+    /// Returns the width of the text in ems, without kerning.
     pub fn width(&self, text: &str) -> f32 {
         let metrics = self.font.glyph_metrics(Size::new(1.0), LocationRef::default());
         let glyphs = self.font.charmap();

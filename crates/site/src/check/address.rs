@@ -1,6 +1,6 @@
-//! Resolves addresses to paths in the output folder, as browsers do.
+//! Resolves URLs to paths in the output folder, the way browsers do.
 
-/// The parts of `base_url`, used to recognise absolute addresses of this site.
+/// The parts of `base_url`, used to recognise absolute URLs of this site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     /// Scheme and host in lower case: `https://venti.example`.
@@ -20,7 +20,7 @@ impl BaseUrl {
         Some(Self { origin, path })
     }
 
-    /// The site's path on its host, such as `/blog/`.
+    /// Returns the site's path on its host, such as `/blog/`.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -34,10 +34,10 @@ impl BaseUrl {
     }
 }
 
-/// The form of an address as written.
+/// The form in which a URL is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressForm {
-    /// The page itself: `#there`, `?q=x` or an empty address.
+    /// The page itself: `#there`, `?q=x` or an empty URL.
     Own,
     /// `../tags/index.html`
     Relative,
@@ -47,7 +47,7 @@ pub enum AddressForm {
     Absolute,
 }
 
-/// The target of an address.
+/// The target of a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
     /// A path in the output folder, percent-decoded, and the part after `#`.
@@ -56,12 +56,12 @@ pub enum Address {
     External(String),
     /// A path that is not under `base_url`, or that leads above the output folder.
     Outside,
-    /// An address with another scheme: `mailto:`, `tel:`, `data:`, …
+    /// A URL with another scheme: `mailto:`, `tel:`, `data:`, …
     Other,
 }
 
 impl Address {
-    /// Resolves the address `text` in the file `from`, a path in the output folder.
+    /// Resolves `text`, a URL in the file at `from`, which is a path in the output folder.
     pub fn resolve(text: &str, from: &str, base: Option<&BaseUrl>) -> Self {
         let text = cleaned(text);
         let (rest, fragment) = match text.split_once('#') {
@@ -128,7 +128,7 @@ fn cleaned(text: &str) -> String {
     trimmed.chars().filter(|c| !matches!(c, '\t' | '\n' | '\r')).collect()
 }
 
-/// Returns the scheme of an address in lower case, if it has one.
+/// Returns the scheme of a URL in lower case, if it has one.
 fn scheme(address: &str) -> Option<String> {
     let (scheme, _) = address.split_once(':')?;
     let mut letters = scheme.chars();

@@ -1,4 +1,4 @@
-//! Checks external links over the network. Each distinct address is checked once, a few at a time.
+//! Checks external links over the network. Each distinct URL is checked once, a few at a time.
 //! Permanent failures are errors; failures that may be temporary are warnings.
 
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ impl Default for RequestLimits {
 /// The `User-Agent` header.
 const AGENT: &str = concat!("venti/", env!("CARGO_PKG_VERSION"), " (link checker)");
 
-/// Groups the locations by address. Fragments are dropped, since they are not checked.
+/// Groups the locations by URL. Fragments are dropped, since they are not checked.
 pub fn addresses(links: Vec<(String, Location)>) -> BTreeMap<String, Vec<Location>> {
     let mut addresses: BTreeMap<String, Vec<Location>> = BTreeMap::new();
     for (url, place) in links {
@@ -47,7 +47,7 @@ pub fn addresses(links: Vec<(String, Location)>) -> BTreeMap<String, Vec<Locatio
     addresses
 }
 
-/// Checks all addresses and returns the findings sorted by address.
+/// Checks all URLs and returns the findings sorted by URL.
 pub fn check(addresses: BTreeMap<String, Vec<Location>>, limits: &RequestLimits) -> Vec<Finding> {
     let config = Agent::config_builder()
         .timeout_global(Some(limits.timeout))
@@ -85,7 +85,7 @@ pub fn check(addresses: BTreeMap<String, Vec<Location>>, limits: &RequestLimits)
     findings
 }
 
-/// The result of checking one address.
+/// The result of checking one URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Verdict {
     There,
@@ -95,7 +95,7 @@ enum Verdict {
     Unsure(String),
 }
 
-/// Requests an address, and repeats the request after a temporary failure.
+/// Requests a URL, and repeats the request after a temporary failure.
 fn ask(agent: &Agent, url: &str, limits: &RequestLimits) -> Verdict {
     let mut verdict = ask_once(agent, url);
     for _ in 1..limits.attempts {
@@ -158,7 +158,7 @@ mod tests {
 
     use super::*;
 
-    /// Starts a server on a local port. Returns its address and the log of requests.
+    /// Starts a server on a local port. Returns its URL and the log of requests.
     fn server() -> (String, Arc<Mutex<Vec<String>>>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());

@@ -1,5 +1,5 @@
-//! A finding is a problem in the built site with all the places where it occurs. An error in a
-//! template is therefore reported once, even if it affects many pages.
+//! A finding is a problem in the built site, together with all the places where it occurs. An error
+//! in a template is therefore reported once, even if it affects many pages.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -84,7 +84,7 @@ pub struct Position {
     pub len: usize,
 }
 
-/// A problem and the places where it occurs, at least one.
+/// A problem and the places (at least one) where it occurs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub rule: Rule,
@@ -93,7 +93,7 @@ pub struct Finding {
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// Sorted by file and position.
+    /// The places, sorted by file and position.
     pub places: Vec<Location>,
 }
 
@@ -120,8 +120,8 @@ impl Finding {
         self
     }
 
-    /// Describes the places after the first: ` (and in 299 more files)`. Returns an empty string if
-    /// there is only one place.
+    /// Describes the places after the first, such as ` (and in 299 more files)`. Returns an empty
+    /// string if there is only one place.
     pub fn elsewhere(&self) -> String {
         let first = &self.places[0].file;
         let mut files = 0;

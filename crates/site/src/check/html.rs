@@ -18,10 +18,10 @@ pub struct Attribute {
 /// A start tag.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HtmlTag {
-    /// Name in lower case.
+    /// Element name in lower case.
     pub name: String,
     pub attributes: Vec<Attribute>,
-    /// Byte range in the file.
+    /// Byte range of the tag in the file.
     pub at: Range<usize>,
 }
 

@@ -1,10 +1,10 @@
-//! Finds the addresses in tags.
+//! Finds the URLs in tags.
 
 use super::html::HtmlTag;
 use super::scan::FileScan;
 
-/// Checks every address in a tag. Skips external ones that programs should not follow (`nofollow`)
-/// or that only name a host (`preconnect`, `dns-prefetch`).
+/// Checks every URL in a tag. External URLs are not collected if programs should not follow them
+/// (`nofollow`) or if they only name a host (`preconnect`, `dns-prefetch`).
 pub fn follow(tag: &HtmlTag, scan: &mut FileScan<'_>) {
     let known = scan.file.external.len();
     for attribute in &tag.attributes {
@@ -22,16 +22,15 @@ pub fn follow(tag: &HtmlTag, scan: &mut FileScan<'_>) {
     }
 }
 
-/// The purpose of an address.
+/// The purpose of a URL.
 enum Use {
-    /// A reader can visit the address.
+    /// A reader can visit the URL.
     Visit,
-    /// The browser loads the address as part of the page.
+    /// The browser loads the URL as part of the page.
     Load,
 }
 
-/// Returns the purpose of the address in an attribute, or `None` if the attribute contains no
-/// address.
+/// Returns the purpose of the URL in an attribute, or `None` if the attribute contains no URL.
 fn use_of(tag: &HtmlTag, attribute: &str) -> Option<Use> {
     match (tag.name.as_str(), attribute) {
         ("a" | "area", "href" | "xlink:href")

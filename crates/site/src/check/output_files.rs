@@ -1,4 +1,4 @@
-//! The files in the output folder: the possible targets of addresses.
+//! The files in the output folder: the possible targets of links.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub enum Lookup {
     File(FileId),
     /// A folder that contains this `index.html`.
     Folder(FileId),
-    /// No such file, but the path of this one differs only in case.
+    /// No file has exactly this path, but the path of this one differs only in case.
     OtherCase(FileId),
     /// A hidden file, which is not checked.
     Hidden,
@@ -52,17 +52,17 @@ impl OutputFiles {
         self.paths.len()
     }
 
-    /// Path of a file relative to the output folder, separated by `/`.
+    /// Returns the path of a file relative to the output folder, separated by `/`.
     pub fn path(&self, id: FileId) -> &str {
         &self.paths[id as usize]
     }
 
-    /// Path of a file on disk.
+    /// Returns the path of a file on disk.
     pub fn on_disk(&self, id: FileId) -> PathBuf {
         self.folder.join(self.path(id))
     }
 
-    /// Returns the file at `path`.
+    /// Returns the id of the file at `path`, if there is one.
     pub fn id(&self, path: &str) -> Option<FileId> {
         let at = self.paths.binary_search_by(|known| known.as_str().cmp(path)).ok()?;
         FileId::try_from(at).ok()

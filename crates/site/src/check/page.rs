@@ -38,7 +38,7 @@ struct PageCheck<'s, 'a> {
     /// Level of the last heading, or 0 before the first heading.
     level: u32,
     has_h1: bool,
-    /// Element name and byte range of each open link or heading without text so far.
+    /// Element name and byte range of each open link or heading that has no text so far.
     unnamed: Vec<(String, Range<usize>)>,
     /// Whether the current text belongs to a script or style sheet.
     is_script: bool,
@@ -169,7 +169,7 @@ impl PageCheck<'_, '_> {
         }
     }
 
-    /// Applies a `<base>` tag to the addresses that follow it.
+    /// Applies a `<base>` tag to the URLs that follow it.
     fn rebase(&mut self, tag: &HtmlTag) {
         let Some(href) = tag.value("href") else { return };
         let base_url = self.scan.site.base_url.as_ref();

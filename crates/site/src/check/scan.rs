@@ -11,11 +11,11 @@ use crate::route::NOT_FOUND;
 #[derive(Debug)]
 pub struct SiteContext<'a> {
     pub files: &'a OutputFiles,
-    /// `None` if `base_url` is not set.
+    /// The parts of `base_url`, or `None` if it is not set.
     pub base_url: Option<BaseUrl>,
     /// The output folder as it appears in findings, with a slash at the end.
     pub prefix: String,
-    /// Whether to collect external addresses.
+    /// Whether to collect external URLs.
     pub external: bool,
 }
 
@@ -30,9 +30,9 @@ pub enum PageKind {
 #[derive(Debug)]
 pub struct ScannedFile {
     pub id: FileId,
-    /// `None` if the file is not a page.
+    /// The kind of page, or `None` if the file is not a page.
     pub kind: Option<PageKind>,
-    /// Number of addresses.
+    /// Number of URLs in the file.
     pub links: usize,
     /// Ids that a `#fragment` can refer to, sorted.
     pub ids: Vec<Box<str>>,
@@ -52,12 +52,11 @@ pub struct Anchor {
     pub location: Location,
 }
 
-/// A file being read.
+/// A file being scanned.
 #[derive(Debug)]
 pub struct FileScan<'a> {
     pub site: &'a SiteContext<'a>,
-    /// Path from which relative addresses are resolved: the path of the file, or that of its
-    /// `<base>`.
+    /// Path from which relative URLs are resolved: the path of the file, or that of its `<base>`.
     pub from: String,
     pub file: ScannedFile,
     lines: Lines<'a>,
@@ -99,12 +98,12 @@ impl<'a> FileScan<'a> {
         self.file.findings.push(Finding::at(rule, location, message));
     }
 
-    /// Checks the address of a file that the browser loads.
+    /// Checks the URL of a file that the browser loads.
     pub fn load(&mut self, address: &str, at: Range<usize>) {
         self.resolve(address, &at);
     }
 
-    /// Checks an address that a reader can visit.
+    /// Checks a URL that a reader can visit.
     pub fn visit(&mut self, address: &str, at: Range<usize>) {
         let target = self.resolve(address, &at);
         self.file.leads_to.extend(target);
@@ -118,7 +117,7 @@ impl<'a> FileScan<'a> {
         self.file
     }
 
-    /// Checks an address and returns the file it leads to, if that file belongs to the site.
+    /// Checks a URL and returns the file it leads to, if that file belongs to the site.
     fn resolve(&mut self, address: &str, at: &Range<usize>) -> Option<FileId> {
         self.file.links += 1;
         match Address::resolve(address, &self.from, self.site.base_url.as_ref()) {
@@ -156,8 +155,8 @@ impl<'a> FileScan<'a> {
         }
     }
 
-    /// Checks the form of an address, whatever its target. On the 404 page, relative addresses are
-    /// errors, because the page is served at any depth.
+    /// Checks the form of a URL, whatever its target. On the 404 page, relative URLs are errors,
+    /// because the page is served at any depth.
     fn check_form(&mut self, form: AddressForm, address: &str, at: &Range<usize>) {
         match (form, self.from == NOT_FOUND) {
             (AddressForm::Relative, true) => self.report_with_hint(

@@ -6,7 +6,7 @@ use super::{CheckReport, Finding, check, merged};
 use content::config::Config;
 use content::fs;
 
-/// A valid page with additions to its head and body.
+/// Returns a valid page with the given additions to its head and body.
 fn page(head: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html>\n<head>{head}</head>\n<body><h1>H</h1>\n{body}\n</body></html>\n"
@@ -42,7 +42,7 @@ fn in_body(body: &str) -> Vec<String> {
     found("", &[("index.html", page("", body))])
 }
 
-/// Asserts that there are no findings in these bodies.
+/// Asserts that pages with these bodies have no findings.
 #[track_caller]
 fn fine(bodies: &[&str]) {
     for body in bodies {

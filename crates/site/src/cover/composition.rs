@@ -34,12 +34,12 @@ pub struct Composition {
     pub draw: fn(&mut Paper, &mut Stream),
 }
 
-/// A composition that must not be flipped.
+/// Returns a composition that must not be flipped.
 const fn standing(draw: fn(&mut Paper, &mut Stream)) -> Composition {
     Composition { stands: true, draw }
 }
 
-/// A composition that may be flipped.
+/// Returns a composition that may be flipped.
 const fn floating(draw: fn(&mut Paper, &mut Stream)) -> Composition {
     Composition { stands: false, draw }
 }

@@ -34,7 +34,7 @@ impl Point {
     }
 }
 
-/// Formats the point as path data.
+/// Formats the point as SVG path data.
 impl Display for Point {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (x, y) = (n(self.x), n(self.y));
@@ -70,7 +70,7 @@ pub fn circle(centre: Point, radius: f64) -> Outline {
     Outline(format!("<circle cx=\"{}\" cy=\"{}\" r=\"{}\"", n(centre.x), n(centre.y), n(radius)))
 }
 
-/// A rectangle with its top left corner at `corner`.
+/// Returns a rectangle with its top left corner at `corner`.
 pub fn rect(corner: Point, width: f64, height: f64) -> Outline {
     Outline(format!(
         "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"",
@@ -85,7 +85,7 @@ pub fn line(from: Point, to: Point) -> Outline {
     Outline(format!("<path d=\"M{from}L{to}\""))
 }
 
-/// Several straight lines in one path.
+/// Returns several straight lines in one path.
 pub fn lines(all: &[(Point, Point)]) -> Outline {
     let mut d = String::new();
     for (from, to) in all {
@@ -94,27 +94,28 @@ pub fn lines(all: &[(Point, Point)]) -> Outline {
     Outline(format!("<path d=\"{d}\""))
 }
 
-/// A closed polygon.
+/// Returns a closed polygon.
 pub fn polygon(corners: &[Point]) -> Outline {
     Outline(format!("<path d=\"M{}Z\"", joined(corners)))
 }
 
-/// An arc of a circle, clockwise between two angles less than 360 degrees apart.
+/// Returns a circular arc, drawn clockwise between two angles less than 360 degrees apart.
 pub fn arc(centre: Point, radius: f64, from: f64, to: f64) -> Outline {
     Outline(format!("<path d=\"M{}\"", swept(centre, radius, from, to)))
 }
 
-/// A sector of a disc, clockwise between two angles less than 360 degrees apart.
+/// Returns a sector of a disc, drawn clockwise between two angles less than 360 degrees apart.
 pub fn sector(centre: Point, radius: f64, from: f64, to: f64) -> Outline {
     Outline(format!("<path d=\"M{}L{centre}Z\"", swept(centre, radius, from, to)))
 }
 
-/// A segment of a disc, cut off by a chord. It is a half disc if the angles are 180 degrees apart.
+/// Returns a segment of a disc, cut off by a chord. It is a half disc if the angles are 180 degrees
+/// apart.
 pub fn segment(centre: Point, radius: f64, from: f64, to: f64) -> Outline {
     Outline(format!("<path d=\"M{}Z\"", swept(centre, radius, from, to)))
 }
 
-/// An outline from custom path data.
+/// Returns an outline made from custom path data.
 pub fn path(d: &str) -> Outline {
     Outline(format!("<path d=\"{d}\""))
 }

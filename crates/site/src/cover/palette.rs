@@ -26,7 +26,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// CSS class of shapes filled with this colour.
+    /// Returns the CSS class of shapes filled with this colour.
     pub fn fill(self) -> char {
         match self {
             Self::Ground => 'g',
@@ -41,7 +41,7 @@ impl Role {
         }
     }
 
-    /// CSS class of shapes outlined in this colour.
+    /// Returns the CSS class of shapes outlined in this colour.
     pub fn stroke(self) -> char {
         self.fill().to_ascii_uppercase()
     }

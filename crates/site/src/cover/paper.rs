@@ -68,7 +68,7 @@ impl Paper {
         self.body.push_str("/>");
     }
 
-    /// Clips everything that `draw` draws to an outline.
+    /// Calls `draw` and clips everything that it draws to `outline`.
     pub fn within(&mut self, outline: Outline, draw: impl FnOnce(&mut Self)) {
         let id = self.clips;
         self.clips += 1;
@@ -82,7 +82,7 @@ impl Paper {
         self.body.push_str("</g>");
     }
 
-    /// Rotates everything that `draw` draws clockwise around a point.
+    /// Calls `draw` and rotates everything that it draws clockwise around `centre`.
     pub fn turned(&mut self, degrees: f64, centre: Point, draw: impl FnOnce(&mut Self)) {
         let _ = write!(
             self.body,

@@ -1,4 +1,4 @@
-//! Tests the properties of every cover, whatever its key.
+//! Tests the properties that every cover has, whatever its key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,7 @@ fn gallery() -> impl Iterator<Item = (usize, String)> {
     })
 }
 
-/// Published covers must not change by accident. An intended change increases `REVISION`.
+/// Published covers must not change by accident. For an intended change, increase `REVISION`.
 #[test]
 fn published_drawings_do_not_change() {
     let all: String = gallery().map(|(_, svg)| svg).chain(keys(50).map(|key| svg(&key))).collect();

@@ -1,4 +1,4 @@
-//! Atom (RFC 4287), with the full text of every entry.
+//! The Atom feeds (RFC 4287), with the full text of every entry.
 
 use jiff::civil::Date;
 
@@ -34,7 +34,7 @@ pub fn entry(entry: &FeedEntry<'_>) -> AtomEntry {
     AtomEntry { xml: xml.into_part(), updated: entry.updated }
 }
 
-/// Renders the Atom feed of a list.
+/// Renders an Atom feed with these entries. `channel` describes the list that they belong to.
 pub fn feed(site: FeedSite<'_>, channel: &Channel, entries: &[&AtomEntry]) -> Vec<u8> {
     let page = route::absolute(site.base_url, &channel.page);
     let own = route::absolute(site.base_url, &route::feed_of(&channel.page));

@@ -24,6 +24,8 @@ pub struct FeedEntry<'a> {
 }
 
 impl<'a> FeedEntry<'a> {
+    /// Creates the feed entry of a thinkpiece.
+    ///
     /// # Errors
     /// Returns an error if the theme lacks the string that labels the text as machine-written.
     pub fn new(

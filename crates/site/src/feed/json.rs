@@ -1,4 +1,4 @@
-//! JSON Feed 1.1, with the full text of every entry.
+//! The feed in JSON Feed 1.1 format, with the full text of every entry.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! RSS 2.0, with summaries.
+//! The feed in RSS 2.0 format, with a summary of every entry.
 
 use jiff::civil::Date;
 
@@ -50,7 +50,7 @@ pub fn feed(site: FeedSite<'_>, entries: &[FeedEntry<'_>]) -> Vec<u8> {
     xml.finish()
 }
 
-/// The start of a day as an RFC 822 date.
+/// Formats the start of a day, in UTC, as an RFC 822 date.
 fn rfc_822(date: Date) -> String {
     const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     const MONTHS: [&str; 12] =

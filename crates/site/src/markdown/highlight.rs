@@ -10,8 +10,8 @@ use crate::escape;
 /// The supported grammars, loaded only when a site has a code block with a language.
 static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(SyntaxSet::load_defaults_newlines);
 
-/// CSS classes by scope prefix. The innermost matching scope decides. Grammars treat operators as
-/// keywords, but here they get no class.
+/// CSS classes by scope prefix; `None` for no class. The innermost matching scope decides.
+/// Operators get no class, although grammars treat them as keywords.
 static CLASSES: LazyLock<Vec<(Scope, Option<&str>)>> = LazyLock::new(|| {
     let class = |(scope, class)| Scope::new(scope).ok().map(|scope| (scope, class));
     [

@@ -289,7 +289,7 @@ impl OpenImage {
 }
 
 impl Table {
-    /// Collects the text of header cells.
+    /// Adds `run` to the text of the current header cell, if there is one.
     fn read(&mut self, run: &str) {
         if self.in_head
             && let Some(head) = self.heads.last_mut()
@@ -298,8 +298,8 @@ impl Table {
         }
     }
 
-    /// Returns the opening tag of a box that makes wide tables scrollable, including by keyboard. A
-    /// focusable element needs an accessible name: the column headers.
+    /// Returns the opening tag of a box in which wide tables can be scrolled, including by
+    /// keyboard. Since the box can receive focus, it needs an accessible name: the column headers.
     fn open_box(&self) -> String {
         let heads: Vec<&str> =
             self.heads.iter().map(|head| head.trim()).filter(|head| !head.is_empty()).collect();

@@ -39,7 +39,7 @@ pub enum OutputError {
     BadManifest { path: PathBuf },
 }
 
-/// Lists the first few paths, and the number of the rest.
+/// Lists the first few paths and says how many more there are.
 fn list(paths: &[String]) -> String {
     const SHOWN: usize = 5;
     let shown = paths[..paths.len().min(SHOWN)].join(", ");
@@ -84,5 +84,8 @@ pub fn untouched(source: fs::Error) -> Stopped {
 
 /// Wraps an error that occurred when files may already have been replaced.
 pub fn halfway(source: fs::Error) -> Stopped {
-    Stopped { source, state: "some files are updated and some are not, but each is complete; the next build finishes the update" }
+    Stopped {
+        source,
+        state: "some files are updated and some are not, but each is complete; the next build finishes the update",
+    }
 }

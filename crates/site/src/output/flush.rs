@@ -1,5 +1,5 @@
-//! Flushes staged files in the background while others are being made, so that a commit has little
-//! left to flush. This affects speed only: the commit flushes everything in any case.
+//! Flushes staged files in the background while others are still being generated, so that a commit
+//! has little left to flush. This affects speed only: the commit flushes everything in any case.
 
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -19,8 +19,8 @@ pub struct BackgroundFlush {
 }
 
 impl BackgroundFlush {
-    /// Counts bytes written below `dir`. Starts a flush once at least [`ENOUGH`] are waiting and no
-    /// other flush is running.
+    /// Records that `bytes` bytes were written below `dir`. Starts a flush once at least [`ENOUGH`]
+    /// bytes are waiting and no other flush is running.
     pub fn wrote(&mut self, bytes: usize, dir: &Path) {
         self.waiting += bytes;
         let busy = self.running.as_ref().is_some_and(|running| !running.is_finished());

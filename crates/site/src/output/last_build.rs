@@ -19,7 +19,7 @@ pub struct LastBuild {
 }
 
 impl LastBuild {
-    /// Surveys the folder. An unreadable folder counts as empty.
+    /// Surveys the output folder. If it cannot be read, it counts as empty.
     pub fn of(folder: &Path, scratch: &Path) -> Self {
         let staging = StagingArea::of(folder).ok();
         let manifest = staging.and_then(|staging| Manifest::load(&staging.manifest).ok());
@@ -28,7 +28,7 @@ impl LastBuild {
         Self { folder: folder.to_owned(), inputs }
     }
 
-    /// Whether the file at `path` is unchanged since Venti wrote it and was made from this input.
+    /// Whether the file at `path` has this input hash and is unchanged since Venti wrote it.
     pub fn has(&self, path: &str, input: Hash) -> bool {
         self.inputs.get(path) == Some(&input)
     }

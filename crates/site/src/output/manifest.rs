@@ -3,9 +3,9 @@
 //! that it describes, as `output/.venti/manifest`, so the two stay together when the folder is
 //! copied, cached or deleted.
 //!
-//! Before a build changes the first file, it stores an *intent*: a manifest of everything that
-//! Venti has written so far and everything that the build is about to write. After a kill, the next
-//! build therefore knows every file that the killed build may have written.
+//! Before a build changes any file, it stores an *intent*: a manifest of everything that Venti has
+//! written so far and everything that the build is about to write. If the build is killed, the next
+//! build therefore knows every file that may have been written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

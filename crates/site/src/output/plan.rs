@@ -29,9 +29,8 @@ pub struct Write<'a> {
 #[derive(Debug, Default)]
 pub struct CommitPlan<'a> {
     pub write: Vec<Write<'a>>,
-    /// Files in `write` that still have to be staged. They already exist with the same content, but
-    /// on a case-insensitive file system they disappear when the old spelling of their path is
-    /// removed.
+    /// Files in `write` that must be staged although they already exist with the same content: on a
+    /// case-insensitive file system, they disappear when the old spelling of their path is removed.
     pub again: Vec<String>,
     /// Stale files whose path conflicts with a path of the new site: one is a parent folder of the
     /// other, or they differ only in case. These files are removed before anything is written.
@@ -64,7 +63,7 @@ impl CommitPlan<'_> {
     }
 }
 
-/// Plans how to make Venti's files in `output` exactly the `target` files.
+/// Plans the changes that make Venti's files in `output` match `target`.
 ///
 /// # Errors
 /// Returns an error if a file or folder that is not Venti's is in the way, or a file cannot be
@@ -242,7 +241,8 @@ impl DiskState<'_> {
         })
     }
 
-    /// Returns the content hash of a stale file whose path differs from this one only in case.
+    /// Returns the content hash of a stale file whose path differs from `path` only in case, if
+    /// any.
     fn old_spelling(&self, path: &str) -> Option<Hash> {
         let (stale, hash) = self.spellings.get(&paths::folded(path))?;
         (*stale != path).then_some(*hash)

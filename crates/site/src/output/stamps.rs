@@ -1,8 +1,7 @@
-//! Stamps: the size and modification time that each file under `output/` had when Venti wrote it. A
-//! later build compares a file's stamp with its current size and time to see, without reading it,
-//! whether the file has changed. Stamps differ between machines, and nothing under `output/` may
-//! depend on a clock, so stamps are stored in the project's scratch folder. If a stamp is missing
-//! or wrong, its file is made again.
+//! Stamps: the size and modification time that each file under `output/` had when Venti wrote it.
+//! They let a later build detect changed files without reading them. Stamps differ between
+//! machines, and nothing under `output/` may depend on a clock, so stamps are stored in the
+//! project's scratch folder. If a stamp is missing or wrong, its file is generated again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +11,7 @@ use content::fs::{self, Stamp};
 /// Stamps by path under `output/`.
 pub type Stamps = BTreeMap<String, Stamp>;
 
-/// Reads the stamps and skips malformed lines.
+/// Reads the stamps, skipping malformed lines. If the file cannot be read, there are no stamps.
 pub fn load(file: &Path) -> Stamps {
     let bytes = fs::read_if_there(file).ok().flatten().unwrap_or_default();
     let text = String::from_utf8(bytes).unwrap_or_default();

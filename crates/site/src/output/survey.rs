@@ -70,17 +70,18 @@ impl<'a> Survey<'a> {
         Ok(survey)
     }
 
-    /// State of a file that is in the manifest but not part of the new site.
+    /// Returns the state of a file that is in the manifest but not part of the new site.
     pub fn file(&self, path: &str) -> PathState {
         self.files.get(path).copied().unwrap_or(PathState::Absent)
     }
 
-    /// State of a folder of the old or new site.
+    /// Returns the state of a folder of the old or new site.
     pub fn folder(&self, path: &str) -> PathState {
         self.folders.get(path).copied().unwrap_or(PathState::Absent)
     }
 
-    /// Examines a path if its parent is a folder. Otherwise derives the state from the parent's.
+    /// Examines a path if its parent is a folder; otherwise, derives its state from that of the
+    /// parent.
     fn look(&self, output: &Path, path: &str) -> fs::Result<PathState> {
         match path.rsplit_once('/').map(|(folder, _)| self.folder(folder)) {
             None | Some(PathState::Folder) => look(&output.join(path), None),

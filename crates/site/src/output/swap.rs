@@ -21,7 +21,7 @@ pub struct StagingArea {
     /// Venti's folder, `output/.venti`.
     pub folder: PathBuf,
     pub manifest: PathBuf,
-    /// Staging folder if the output folder exists.
+    /// Staging folder that is used if the output folder exists.
     within: PathBuf,
     /// Staging folder of a site's first build, next to the future output folder. It is renamed to
     /// become the output folder.
@@ -49,7 +49,7 @@ impl StagingArea {
         self.new
     }
 
-    /// Stages a file and returns its stamp, which a later move does not change.
+    /// Stages a file and returns its stamp, which stays the same when the file is moved into place.
     pub fn stage(&self, path: &str, bytes: &[u8]) -> fs::Result<Option<Stamp>> {
         fs::create_new(&self.site.join(path), bytes).map(|metadata| Stamp::new(&metadata))
     }
@@ -203,7 +203,7 @@ fn moves<'p>(plan: &CommitPlan<'p>, output: &Path) -> fs::Result<BTreeMap<&'p st
     Ok(moves)
 }
 
-/// Removes the files, then the folders that are empty.
+/// Removes `files`, then those of `folders` that are empty.
 fn remove(files: &[String], folders: &[String], output: &Path) -> fs::Result<()> {
     files.iter().try_for_each(|path| fs::remove_file(&output.join(path)))?;
     folders.iter().try_for_each(|path| fs::remove_empty_dir(&output.join(path)).map(drop))

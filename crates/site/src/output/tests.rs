@@ -47,7 +47,7 @@ impl Scene {
         message
     }
 
-    /// The files on disk, without Venti's own folder.
+    /// Returns the files in the output folder, except those in Venti's own folder.
     fn site(&self) -> BTreeMap<String, String> {
         let mut site = on_disk(&self.output());
         site.retain(|path, _| !path.starts_with(paths::RESERVED));
@@ -55,7 +55,7 @@ impl Scene {
     }
 }
 
-/// Simulates a build that is killed after it has staged all files and run `last`.
+/// Simulates a build that is killed after staging all files and running `last`.
 fn killed<T>(
     scene: &Scene,
     tree: &Tree,
@@ -436,7 +436,8 @@ fn an_unwritable_tree_is_refused_before_anything_is_touched() {
     assert!(!scene.output().exists());
 }
 
-/// Commits `tree` and keeps the files `kept`. The input of each file is the hash of its path.
+/// Commits `tree` together with the files `kept` from the last build. The hash of a file's path
+/// serves as its input hash.
 fn commit_made(scene: &Scene, tree: &Tree, kept: &[&str]) -> Changes {
     let opened = scene.open();
     let kept = kept.iter().map(|path| (*path).to_owned()).collect();
@@ -506,8 +507,8 @@ fn files_behind_a_symbolic_link_count_as_missing() {
     assert!(!has(&scene, "a/index.html"));
 }
 
-/// Puts files into an output and returns their inventory. The input of each file is the hash of its
-/// text.
+/// Adds files to an output, except those that are up to date, and returns the inventory. The hash
+/// of a file's text serves as its input hash.
 fn make(output: &Output, files: &[(&str, &str)]) -> Inventory {
     let mut inventory = Inventory::default();
     for (path, text) in files {

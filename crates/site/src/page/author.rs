@@ -1,4 +1,4 @@
-//! The pages that list the thinkpieces continuing one person's words.
+//! The pages of quoted people, each listing the thinkpieces that continue one person's words.
 
 use serde::Serialize;
 use tera::Context;

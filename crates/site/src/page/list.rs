@@ -32,12 +32,12 @@ impl ListPage {
         (1..=total).map(page).collect()
     }
 
-    /// Path under `output/`.
+    /// Returns the page's path under `output/`.
     pub fn path(&self) -> String {
         route::list_page(&self.prefix, self.number)
     }
 
-    /// Path of the list's first page.
+    /// Returns the path of the list's first page.
     pub fn first_path(&self) -> String {
         route::list_page(&self.prefix, 1)
     }

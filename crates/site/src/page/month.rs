@@ -14,7 +14,7 @@ pub const TEMPLATE: &str = "month.html";
 /// Variables of `month.html`, in addition to `cards`.
 #[derive(Debug, Serialize)]
 struct MonthList<'a> {
-    /// Name as formatted by the theme, such as `November 2026`.
+    /// Name of the month as formatted by the theme, such as `November 2026`.
     name: &'a str,
     /// Number of thinkpieces in this month.
     count: usize,

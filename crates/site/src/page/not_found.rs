@@ -1,4 +1,4 @@
-//! The page for unknown addresses. It shows the newest thinkpieces.
+//! The page for unknown URLs, which shows the newest thinkpieces.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ pub fn pages<'a>(site: &'a SiteData<'a>) -> impl Iterator<Item = impl Page + 'a>
 }
 
 impl NotFoundPage<'_> {
-    /// Catalog indices of the thinkpieces shown.
+    /// Returns the catalog indices of the thinkpieces shown.
     fn newest(&self) -> Range<usize> {
         0..NEWEST.min(self.site.catalog.thinkpieces.len())
     }
@@ -45,7 +45,7 @@ impl Page for NotFoundPage<'_> {
         Ok(self.site.strings.text("not_found", |_| None)?)
     }
 
-    /// Returns an absolute path, since hosts serve this page at any address.
+    /// Returns an absolute path, since a host may serve this page at any URL.
     fn root(&self, _: &str) -> String {
         route::root_of_host(self.site.config.base_url.as_deref())
     }

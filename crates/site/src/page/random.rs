@@ -1,4 +1,5 @@
-//! The page with a sample of thinkpieces. A script opens a single random thinkpiece instead.
+//! The page that shows a random sample of thinkpieces. If scripts are enabled, links to it open a
+//! single random thinkpiece instead.
 
 use tera::Context;
 

@@ -1,4 +1,4 @@
-//! Redirects from a seed's aliases to the page of its first take.
+//! The pages that redirect from a seed's aliases to the page of its first take.
 
 use miette::miette;
 use serde::Serialize;

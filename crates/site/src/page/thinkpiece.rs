@@ -1,4 +1,4 @@
-//! The page of an essay.
+//! The page of a thinkpiece.
 
 use jiff::civil::Date;
 use miette::IntoDiagnostic;
@@ -32,12 +32,12 @@ impl<'a> ThinkpiecePage<'a> {
         &self.site.catalog.thinkpieces[self.at]
     }
 
-    /// Catalog index of the thinkpiece published before this one.
+    /// Returns the catalog index of the thinkpiece published before this one.
     fn previous(&self) -> Option<usize> {
         Some(self.at + 1).filter(|&at| at < self.site.catalog.thinkpieces.len())
     }
 
-    /// Catalog index of the thinkpiece published after this one.
+    /// Returns the catalog index of the thinkpiece published after this one.
     fn next(&self) -> Option<usize> {
         self.at.checked_sub(1)
     }
@@ -125,8 +125,8 @@ pub struct ThinkpieceView<'a> {
     pub provenance: ProvenanceView<'a>,
 }
 
-/// Target of the “write me another” link: the next take of the same seed (the first one after the
-/// last), or a random thinkpiece if the seed has only one take.
+/// Target of the “write me another” link: the next take of the same seed, wrapping around to the
+/// first, or a random thinkpiece if the seed has only one take.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Another {
     pub path: String,
@@ -138,7 +138,7 @@ pub struct Another {
 #[derive(Debug, Serialize)]
 pub struct QuoteSource<'a> {
     pub url: &'a str,
-    /// Host name to show.
+    /// Host name to show, without `www.`.
     pub host: &'a str,
 }
 
@@ -163,6 +163,8 @@ pub struct TakeLink {
 }
 
 impl<'a> ThinkpieceView<'a> {
+    /// Creates the variables for a thinkpiece's page.
+    ///
     /// # Errors
     /// Returns an error if the theme's date strings are invalid.
     pub fn new(

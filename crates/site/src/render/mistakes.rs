@@ -50,8 +50,8 @@ pub fn shown(error: &tera::Error, sources: &Sources) -> Report {
 }
 
 /// Parses Tera's report of unknown filters, functions, tests, components and templates. Tera
-/// reports all of these errors in one text, with two lines for each: `error: …` and `-->
-/// template:line:column`.
+/// reports all of these errors in one message, with two lines for each: `error: …` and
+/// `--> template:line:column`.
 fn unknown(text: &str, sources: &Sources) -> Vec<Problem> {
     let lines: Vec<&str> = text.lines().collect();
     let problem = |pair: &[&str]| {

@@ -22,7 +22,7 @@ pub fn push_postings(postings: &[Posting], out: &mut String) {
     }
 }
 
-/// Appends one number.
+/// Appends one number in encoded form.
 pub fn push_number(number: u32, out: &mut String) {
     let more = SYMBOLS.len() as u32 - LAST;
     let (mut rest, last) = (number / LAST, number % LAST);

@@ -40,7 +40,7 @@ const GROUP: usize = 128;
 /// A word's occurrence in one text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Posting {
-    /// Number of the text.
+    /// Number of the text in the index.
     pub doc: u32,
     /// Weight of the word in the text, below [`LEVELS`].
     pub impact: u8,

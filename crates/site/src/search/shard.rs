@@ -17,18 +17,18 @@ use rayon::prelude::*;
 use super::packed::{SYMBOLS, push_number, push_postings};
 use super::postings::{LEVELS, Posting, Term};
 
-/// Size in bytes from which a file ends before the next boundary word. Boundary words are chosen by
-/// their hash alone, so that a new word moves at most one boundary between files.
+/// Size in bytes that a file must reach before a boundary word starts the next file. Boundary words
+/// are chosen by their hash alone, so that a new word moves at most one boundary between files.
 const USUAL_BYTES: usize = 24 * 1024;
 /// Average number of boundary words in 256 words.
 const PICKED: u8 = 4;
-/// Size in bytes at which a file always ends.
+/// Size in bytes at which a file ends even if no boundary word follows.
 const MAX_BYTES: usize = 40 * 1024;
 
 /// Maximum number of texts listed for one word.
 const MAX_POSTINGS: usize = 4096;
 
-/// One file of words.
+/// A file with a sorted range of the index's words.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Shard {
     /// First word in the file.
@@ -116,7 +116,7 @@ mod tests {
         Term { word: word.to_owned(), postings: postings.iter().map(posting).collect() }
     }
 
-    /// A vocabulary of `count` words, each in three texts.
+    /// Returns a vocabulary of `count` words, each in three texts.
     fn vocabulary(count: usize) -> Vec<Term> {
         let word = |at: usize| term(&format!("word{at:06}"), &[(1, 2), (700, 3), (70_000, 15)]);
         (0..count).map(word).collect()

@@ -7,7 +7,7 @@ use super::super::sample::{self, Sample};
 use super::super::theme::Theme;
 use super::*;
 
-/// Returns the files of the search index of a sample.
+/// Returns the files of a sample site's search index.
 fn index(sample: &Sample) -> BTreeMap<String, String> {
     let input = sample.input();
     let catalog = Catalog::new(&input);
@@ -18,7 +18,8 @@ fn index(sample: &Sample) -> BTreeMap<String, String> {
     files(&entries).unwrap().into_iter().map(text).collect()
 }
 
-/// A site of `count` thinkpieces. `edit` may replace the text of each.
+/// Returns a site of `count` thinkpieces. `edit` receives the number of each and may return a
+/// replacement for its text.
 fn many(count: usize, edit: impl Fn(usize) -> Option<&'static str>) -> Sample {
     let mut sample = sample::site();
     for at in 0..count {

@@ -90,7 +90,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// Texts and their words, also used by the test of `reader.js`.
+    /// Sample texts with their words, shared with the test of `reader.js`.
     const SHARED: &str = include_str!("words.json");
 
     pub fn words(text: &str) -> Vec<String> {

@@ -69,7 +69,7 @@ fn tag_end(template: &str, start: usize, close: &str, comment: bool) -> usize {
     template.len()
 }
 
-/// Length of the string literal at the start of `text`.
+/// Returns the length of the string literal at the start of `text`.
 fn string(text: &str) -> usize {
     let quote = text.chars().next();
     let mut escaped = false;
@@ -147,7 +147,8 @@ impl TemplateTokens {
         self.0.get(at?).and_then(|token| token.name(template))
     }
 
-    /// The first name, such as the keyword of a statement.
+    /// Returns the first name, such as the keyword of a statement, or an empty string if there is
+    /// none.
     pub fn first_word<'t>(&self, template: &'t str) -> &'t str {
         self.0.iter().find_map(|token| token.name(template)).unwrap_or_default()
     }
@@ -164,7 +165,7 @@ impl TemplateTokens {
     }
 }
 
-/// Length of the name at the start of `text`, including its fields and indices.
+/// Returns the length of the name at the start of `text`, including its fields and indices.
 fn name(text: &str) -> usize {
     let mut at = 0;
     let mut open = 0usize;

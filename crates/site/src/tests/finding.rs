@@ -8,7 +8,7 @@ use super::super::Tree;
 use super::super::sample::{self, Sample};
 use super::{full, text};
 
-/// Builds `sample` with `source` as the template `template`.
+/// Builds `sample` with the theme's template `template` replaced by `source`.
 fn shown(sample: &Sample, template: &str, source: &str) -> Tree {
     sample.write(&format!("themes/medium/templates/{template}"), source);
     sample.build().tree

@@ -1,4 +1,4 @@
-//! Tests that text cannot become markup, in any field that a model or a stranger may fill.
+//! Tests that text written by a model or a stranger never becomes markup, whichever field it is in.
 
 use jiff::civil::date;
 
@@ -6,7 +6,7 @@ use super::super::sample;
 use super::{addresses, full, inline_scripts, tags, text};
 use crate::theme::Theme;
 
-/// Text that tries to break out of every context where text is used.
+/// Text that tries to break out of every context in which text is used.
 const HOSTILE: &str =
     "</script><script>alert(1)</script> \"onload=\"x' & ]]> <img src=x> javascript:alert(2) \\*";
 

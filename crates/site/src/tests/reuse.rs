@@ -41,7 +41,7 @@ impl Destination for Disk {
 
 impl Disk {
     /// Returns a disk with only the images (and the web manifest, made together with the icons), so
-    /// that a full build does not spend time redrawing them. Their inputs determine their contents.
+    /// that a full build need not redraw them. Their contents depend only on their inputs.
     fn pictures(&self) -> Self {
         let picture = |path: &str| path.ends_with(".png") || path.ends_with(".ico");
         let mut inputs = self.inputs.clone();
@@ -105,8 +105,8 @@ impl Destination for Counting<'_> {
     }
 }
 
-/// `venti build` renders the site before it writes essays, to find errors early, and again
-/// afterwards.
+/// Tests a build that renders the site twice, as `venti build` does: before it writes essays, to
+/// find errors early, and again afterwards.
 #[test]
 fn a_build_that_writes_essays_draws_nothing_twice() {
     let mut sample = full();

@@ -10,7 +10,7 @@ use crate::page::TEMPLATES;
 use crate::sample::Sample;
 use content::fs;
 
-/// A site in which every template variable has a value on some page.
+/// Returns a site in which every template variable has a value on some page.
 fn everything() -> Sample {
     let mut sample = full();
     sample.project.config.footer = Some("Footer".to_owned());

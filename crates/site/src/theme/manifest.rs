@@ -28,7 +28,7 @@ pub struct ThemeManifest {
     #[serde(rename = "licence")]
     _licence: Option<String>,
     api: u32,
-    /// Name of the theme whose files and strings are used where this theme has none.
+    /// Name of the theme that supplies the files and strings that this theme lacks.
     pub extends: Option<String>,
     /// Style sheets under `static/`, bundled in this order.
     styles: Option<Vec<String>>,
@@ -45,8 +45,10 @@ pub struct ThemeManifest {
 }
 
 impl ThemeManifest {
+    /// Reads a theme's manifest.
+    ///
     /// # Errors
-    /// Returns an error if the file is invalid or for another version of the theme interface.
+    /// Returns an error if the file is invalid or is for another version of the theme interface.
     pub fn read(file: &ThemeFile) -> miette::Result<Self> {
         let text = file.text()?;
         let manifest: Self = serde_yaml::from_str(text)

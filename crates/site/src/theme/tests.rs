@@ -1,4 +1,4 @@
-//! Tests themes in projects.
+//! Tests how a project's themes are loaded, overridden and extended.
 
 use super::*;
 use crate::accent::AA;
@@ -27,8 +27,8 @@ fn style(sample: &Sample) -> String {
     asset(sample, STYLE)
 }
 
-/// A script that contains a template literal, or a backtick in a comment, would be published
-/// unminified.
+/// Tests that every script is minified. A script that contains a template literal, or a backtick in
+/// a comment, would be published unminified.
 #[test]
 fn every_script_of_the_theme_is_minified() {
     let theme = Theme::load(&sample::site().project).unwrap();

@@ -1,5 +1,5 @@
-//! Character-level cleanup: removes invisible characters and sets typographic quotes, dashes and
-//! ellipses.
+//! Character-level cleanup: removes invisible characters and converts quotes, dashes and ellipses to
+//! their typographic forms.
 
 use std::sync::LazyLock;
 
@@ -7,8 +7,8 @@ use regex::Regex;
 
 use generator::END_OF_TEXT;
 
-/// Removes control and zero-width characters, normalises whitespace, and sets quotes, dashes and
-/// ellipses. Keeps line breaks.
+/// Removes control and zero-width characters, normalises whitespace, and converts quotes, dashes and
+/// ellipses to their typographic forms. Keeps line breaks.
 pub fn typeset(text: &str) -> String {
     // Anything after the end-of-text token belongs to another document.
     let text = text.split(END_OF_TEXT).next().unwrap_or_default().replace("\r\n", "\n");

@@ -10,7 +10,7 @@ use crate::words::{is_common, normalised};
 const NEAR: f64 = 0.7;
 /// A sentence says nothing new if more than this fraction of its four-grams occurred before.
 const MAX_REUSED: f64 = 0.4;
-/// Sentences with fewer words repeat an earlier sentence only if they equal it.
+/// Sentences with fewer words than this count as repeats only if they equal an earlier sentence.
 const SHORT: usize = 5;
 /// Words that may occur twice in a row.
 const MAY_DOUBLE: &[&str] = &["had", "that", "very", "really", "no", "so", "many", "long", "far"];

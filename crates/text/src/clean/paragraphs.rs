@@ -2,9 +2,9 @@
 
 use super::{Paragraph, boilerplate, sentences, words};
 
-/// Paragraphs with more words are split.
+/// Maximum number of words in a paragraph; longer paragraphs are split.
 const LONG: usize = 120;
-/// Paragraphs with fewer words join a neighbour.
+/// Minimum number of words in a paragraph; shorter paragraphs are joined with a neighbour if possible.
 const SHORT: usize = 30;
 /// Target length of the parts of a split paragraph, in words.
 const COMFORTABLE: usize = 80;

@@ -1,6 +1,6 @@
 //! Sentence segmentation, tuned for English: it handles the abbreviations, initials and decimals common
-//! in business prose. It also recognises the sentence-ending marks of Chinese and Japanese, which no
-//! space follows.
+//! in business prose. It also recognises the sentence-ending marks of Chinese and Japanese, which are
+//! not followed by a space.
 
 /// Abbreviations whose full stop never ends a sentence.
 const NEVER_LAST: &[&str] = &[
@@ -33,7 +33,7 @@ const OPENERS: &[&str] = &[
 
 const OPENING_MARKS: &[char] = &['“', '‘', '(', '[', '«', '¿', '¡', '"', '\''];
 const CLOSING_MARKS: &[char] = &['”', '’', ')', ']', '»', '"', '\''];
-/// Sentence-ending marks of scripts that write no space after them.
+/// Sentence-ending marks that need not be followed by a space.
 const UNSPACED_STOPS: &[char] = &['。', '！', '？'];
 
 fn is_stop(c: char) -> bool {

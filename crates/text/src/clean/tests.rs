@@ -42,7 +42,8 @@ fn a_web_page_becomes_prose() {
     );
 }
 
-/// Text that exercises every step: words, full stops, marks, boilerplate and arbitrary Unicode.
+/// Generates text that exercises every step: words, full stops, marks, boilerplate and arbitrary
+/// Unicode.
 fn anything() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         8 => "[A-Za-z]{1,7} ",

@@ -14,7 +14,7 @@ use super::*;
 use crate::gpu::Gpu;
 use kernels::sampling::Sampler;
 
-/// Tolerance for a boundary, as a fraction of the total probability.
+/// Rounding tolerance for boundaries between tokens, as a fraction of the total probability.
 const ROUNDING: f64 = 1e-5;
 
 /// One token to sample.
@@ -37,7 +37,7 @@ impl Case {
         Self { settings, logits, unconditional, context, new_tokens, eos, key }
     }
 
-    /// Returns the settings, each within its range.
+    /// Returns the settings, each clamped to its range.
     fn in_range(&self) -> Generation {
         Sampler::new(&self.settings, self.key).generation().clone()
     }
@@ -66,7 +66,7 @@ impl Case {
 }
 
 impl Case {
-    /// Returns the guided logits, from the definition.
+    /// Computes the guided logits from the definition. Returns `None` if the text is not guided.
     fn guided(&self) -> Option<Vec<f32>> {
         let log_softmax = |logits: &[f32]| -> Vec<f64> {
             let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -177,10 +177,11 @@ fn one_on_device(case: &Case) -> SampledToken {
     on_device(BatchLayout::default(), &[(case, case.draw())])[0]
 }
 
-/// A token and its weight, relative to the most likely token's.
+/// A token and its weight relative to that of the most likely token.
 type Weighed = (u32, f64);
 
-/// Returns the tokens that remain under the settings, in draw order.
+/// Returns the tokens that remain candidates after the settings are applied, in the order in which the
+/// draw adds up their weights.
 fn left(case: &Case) -> Vec<Weighed> {
     let Case { logits, context, new_tokens, eos, .. } = case;
     let settings = case.in_range();
@@ -225,7 +226,7 @@ fn left(case: &Case) -> Vec<Weighed> {
     tokens
 }
 
-/// Whether a token could be drawn if each boundary moved by the rounding tolerance.
+/// Whether the token could be drawn if the boundaries were shifted by the rounding tolerance.
 fn is_neighbour(case: &Case, token: u32) -> bool {
     let draw = (case.draw() >> 11) as f64 / (1u64 << 53) as f64;
     [-ROUNDING, 0.0, ROUNDING].iter().any(|moved| {
@@ -293,7 +294,7 @@ fn matches_host(case: &Case, sampled: &SampledToken) -> bool {
     true
 }
 
-/// Kinds of distributions.
+/// The kind of distribution from which logits are generated.
 #[derive(Debug, Clone, Copy)]
 enum LogitsKind {
     /// Similar to a language model's distribution.
@@ -396,8 +397,8 @@ fn any_settings() -> impl Strategy<Value = Generation> {
         )
 }
 
-/// Generates a random case. Contexts use few ids, so n-grams repeat, and some ids are outside the
-/// vocabulary.
+/// Generates random cases. Contexts contain only a few distinct ids, so n-grams repeat; some ids are
+/// outside the vocabulary.
 fn any_case(vocab_size: usize) -> impl Strategy<Value = Case> {
     let context = proptest::collection::vec(0u32..8, 1..40);
     let kind = proptest::sample::select(KINDS.to_vec());
@@ -419,7 +420,8 @@ fn any_case(vocab_size: usize) -> impl Strategy<Value = Case> {
     )
 }
 
-/// Compares `rounds` batches with the host's sampler, and checks that almost all tokens are identical.
+/// Samples `rounds` random batches on the device and asserts that they match the host's sampler, almost
+/// always exactly.
 fn assert_batches_match_host(vocab_size: usize, rounds: u32, rows: usize) {
     use proptest::test_runner::{Config, TestRunner};
     use std::cell::Cell;

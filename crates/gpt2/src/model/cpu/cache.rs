@@ -91,7 +91,8 @@ pub(super) struct SharedLayer<'a, F: Format> {
 }
 
 impl<F: Format> SharedLayer<'_, F> {
-    /// Writes the key and the value (D) of one position. `head` is an index over the heads of all slots.
+    /// Writes the key and the value (D) of one position. `head` is the head's index among the heads of
+    /// all slots.
     ///
     /// # Safety
     /// No other task may read this head's keys and values or write this position in this stage.
@@ -181,8 +182,8 @@ impl<F: Format> KvScratch<F> {
         }
     }
 
-    /// Converts `numbers` (D) to the cache's format in `cached`, padded with zeros, and returns the
-    /// scale.
+    /// Converts `numbers` (D) to the cache's format, stores them in `cached`, padded with zeros, and
+    /// returns their scale.
     fn write(&mut self, level: Level, numbers: &[f32]) -> f32 {
         self.numbers.as_flattened_mut()[..numbers.len()].copy_from_slice(numbers);
         level.run(EncodeKernel::<F> { numbers: &self.numbers, cached: &mut self.cached })

@@ -36,7 +36,7 @@ pub struct Pass<'a, F: Format> {
 }
 
 impl<'a, F: Format> Pass<'a, F> {
-    /// Creates a pass; resizes the cache's scratch memory and `logits` to fit it.
+    /// Creates a pass, and resizes the cache's scratch memory and `logits` to fit.
     pub fn new(
         network: &Network<F>,
         cache: &'a mut Cache,
@@ -77,7 +77,7 @@ pub enum Destination {
     Residual,
     /// Reads the hidden layer and adds to the residual stream.
     ResidualFromHidden,
-    /// Reads `a`, applies the activation, and encodes the result as the next product's input.
+    /// Reads `a`, applies the activation, and encodes the result as the next matrix product's input.
     Hidden,
     /// Reads these rows of `a` and writes the logits.
     Logits(Range<usize>),
@@ -121,13 +121,13 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
         });
     }
 
-    /// Normalises the residual stream as the input of the next product.
+    /// Normalises the residual stream into the input of the next matrix product.
     pub fn norm(&mut self, norm: &LayerNorm) {
         let Self { network, pass, .. } = *self;
         self.worker.stage(pass.tokens.len(), |row| norm_row(network, pass, norm, row, row));
     }
 
-    /// Normalises the rows of the residual stream whose logits are wanted.
+    /// Normalises only the rows of the residual stream whose logits are wanted.
     pub fn norm_of_the_wanted(&mut self, norm: &LayerNorm) {
         let Self { network, pass, .. } = *self;
         self.worker.stage(pass.wanted.len(), |row| {
@@ -135,7 +135,7 @@ impl<'a, 'm, F: Format> Thread<'a, 'm, F> {
         });
     }
 
-    /// Encodes the attention output as the input of the next product.
+    /// Encodes the attention output as the input of the next matrix product.
     pub fn encode(&mut self) {
         let Self { network, pass, .. } = *self;
         let groups = network.groups;
@@ -242,7 +242,7 @@ fn rows(rows: Range<usize>, stride: usize) -> Range<usize> {
     rows.start * stride..rows.end * stride
 }
 
-/// Normalises row `from` of the residual stream into row `to` of the next product's input.
+/// Normalises row `from` of the residual stream into row `to` of the next matrix product's input.
 fn norm_row<F: Format>(
     network: &Network<F>,
     pass: &Pass<'_, F>,

@@ -1,4 +1,4 @@
-//! Compares the network with the reference at every SIMD level that this CPU supports.
+//! Compares the network with the reference implementation at every SIMD level that this CPU supports.
 
 use std::path::Path;
 

@@ -59,7 +59,7 @@ pub struct BatchState {
 
 /// Inputs, outputs and intermediate results of a pass.
 pub struct Scratch {
-    /// Capacity in token rows.
+    /// Capacity in rows, each of which holds one token.
     rows: usize,
     /// Maximum number of rows whose next tokens can be sampled.
     wanted: usize,
@@ -75,7 +75,7 @@ pub struct Scratch {
     pub hidden: Buffer,
     /// Logits (W, V).
     pub logits: Buffer,
-    /// Inputs of the pass, arranged by a [`Layout`].
+    /// Inputs of the pass, laid out as a [`Layout`] describes.
     pub inputs: Buffer,
     /// Sampled tokens (W).
     pub sampled: Buffer,
@@ -119,7 +119,7 @@ pub struct Layout {
     pub tokens: usize,
     /// Number of rows whose logits are wanted (W).
     pub wanted: usize,
-    /// Number of tokens to sample: W or 0.
+    /// Number of sampling requests: W, or 0 if no tokens are sampled.
     pub requests: usize,
 }
 
@@ -132,7 +132,7 @@ pub struct InputAddresses {
     pub ids: u64,
     /// Indices of the wanted rows (W).
     pub wanted: u64,
-    /// Tokens to sample (W).
+    /// Sampling requests (W).
     pub requests: u64,
     /// Sampling settings (W).
     pub rules: u64,
@@ -218,8 +218,8 @@ fn write<T: Pod>(to: &mut [u8], from: impl Iterator<Item = T>) {
 }
 
 impl Cache {
-    /// Ensures that the scratch memory is large enough for a pass and uploads the tokens and wanted
-    /// rows.
+    /// Ensures that the scratch memory is large enough for a pass, and uploads the tokens and the
+    /// indices of the wanted rows.
     pub fn upload(
         &mut self,
         gpu: &Gpu,
@@ -249,7 +249,7 @@ impl NetworkSizes {
 }
 
 impl Scratch {
-    /// Allocates scratch memory for `rows` rows, `wanted` of which may be sampled.
+    /// Allocates scratch memory for `rows` rows; tokens can be sampled from up to `wanted` of them.
     fn new(gpu: &Gpu, sizes: &NetworkSizes, rows: usize, wanted: usize) -> Result<Self> {
         let [x, q, a, hidden, logits, inputs, sampled] = Self::parts(sizes, rows, wanted);
         Ok(Self {

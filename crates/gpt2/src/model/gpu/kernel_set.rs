@@ -5,7 +5,7 @@ use crate::dtype::Dtype;
 use crate::error::Result;
 use crate::gpu::{Gpu, KernelHandle};
 
-/// The kernels for one number format and head width.
+/// The kernels for one number format and head dimension.
 pub struct Kernels {
     pub embed: KernelHandle,
     pub layer_norm: KernelHandle,

@@ -8,11 +8,11 @@ use crate::gpu::arguments::{
 };
 use crate::gpu::{Buffer, Launch};
 
-/// Threads per block of all kernels except those of linear layers.
+/// Threads per block for all kernels except those of the linear layers.
 const THREADS: u32 = 128;
 const ROWS_OF_A_NORM: usize = THREADS as usize / 32;
 
-/// Launches the kernels of one pass.
+/// One forward pass, whose methods launch its kernels.
 pub struct Pass<'a> {
     pub network: &'a Network,
     pub cache: &'a Cache,

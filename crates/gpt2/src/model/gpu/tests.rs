@@ -1,4 +1,4 @@
-//! Compares the tiles of the linear layers with each other, on the emulated GPU.
+//! Compares the results of the linear layers' tiles with each other, on the emulated GPU.
 
 use half::{bf16, f16};
 
@@ -40,8 +40,8 @@ fn numbers(count: usize, seed: usize, dtype: Dtype) -> (Vec<f32>, Vec<u8>) {
     (rounded.clone(), bytes.collect())
 }
 
-/// Computes the first `rows` rows of a product with the kernel of index `tile`. Memory that the kernel
-/// must not write stays NaN.
+/// Computes the first `rows` rows of a product, using the kernel with index `tile`. Memory that the
+/// kernel must not write stays NaN.
 fn product(gpu: &Gpu, kernels: &Kernels, tile: usize, dtype: Dtype, rows: usize) -> Vec<f32> {
     let (m, n, k) = SHAPE;
     // The padding to whole tiles has nonzero values, which must not affect the result.

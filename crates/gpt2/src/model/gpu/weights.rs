@@ -67,7 +67,8 @@ impl<'a> Loader<'a> {
         })
     }
 
-    /// Uploads a matrix whose rows `fill` produces, in the model's number format.
+    /// Converts a matrix to the model's number format and uploads it. `fill` writes one row of the
+    /// matrix.
     fn upload(
         &self,
         rows: usize,

@@ -1,9 +1,9 @@
 //! Causal self-attention and its gradient.
 //!
-//! A head's scores are computed in tiles of [`GROUP`] queries by [`GROUP`] keys. The forward pass does
-//! not keep the tiles. The backward pass computes them again twice: with queries as rows for the
-//! gradient of the queries, and with keys as rows for the gradients of keys and values (as in
-//! FlashAttention-2, Dao 2023, arXiv:2307.08691). This way no tile has to be transposed.
+//! A head's scores are computed in tiles of [`GROUP`] queries by [`GROUP`] keys. The forward pass
+//! discards the tiles. The backward pass recomputes them twice: with queries as rows for the gradient of
+//! the queries, and with keys as rows for the gradients of keys and values (as in FlashAttention-2, Dao
+//! 2023, arXiv:2307.08691). This way, no tile has to be transposed.
 
 mod softmax;
 
@@ -24,7 +24,7 @@ use softmax::{KeyGradientKernel, QueryGradientKernel, SoftmaxKernel};
 // numbers).
 const _: () = assert!(COLUMNS == GROUP);
 
-/// Scores of up to GROUP queries by GROUP keys, or of up to GROUP keys by GROUP queries.
+/// A tile of scores: up to GROUP queries by GROUP keys, or up to GROUP keys by GROUP queries.
 type Tile = [Results; GROUP];
 
 /// Sizes of a batch and of its attention heads.
@@ -35,7 +35,7 @@ pub struct AttentionShape {
     /// Number of tokens per row (T).
     length: usize,
     heads: usize,
-    /// Width of a head (D).
+    /// Head dimension (D).
     head: usize,
 }
 
@@ -49,13 +49,13 @@ impl AttentionShape {
         Ok(Self { rows, length: tokens / rows, heads, head: width / 3 / heads })
     }
 
-    /// Width of the model (C).
+    /// Returns the width of the model (C).
     fn width(&self) -> usize {
         self.heads * self.head
     }
 
-    /// Returns one part of one head, (T, D), from `numbers` (N, `parts` · C). `of` is row · heads +
-    /// head.
+    /// Returns a view (T, D) of one part of one head, such as its keys, in `numbers` (N, `parts` · C).
+    /// `of` is row · heads + head.
     fn view<'a>(&self, numbers: &'a [f32], parts: usize, part: usize, of: usize) -> MatrixView<'a> {
         let (row, head) = (of / self.heads, of % self.heads);
         let stride = parts * self.width();
@@ -281,7 +281,8 @@ impl<F: Format> PackedColumns<F> {
         &self.blocks[panel * self.groups..][..self.groups]
     }
 
-    /// Multiplies `x` (rows, groups) by the matrix rows that `groups` covers, into `y` (rows, `width`).
+    /// Multiplies `x` (rows, groups) by the rows of this matrix in `groups` and writes the product to `y`
+    /// (rows, `width`).
     fn product(
         &self,
         level: Level,
@@ -307,7 +308,8 @@ impl<F: Format> PackedColumns<F> {
 
 const NO_BIAS: [f32; PANEL] = [0.0; PANEL];
 
-/// Multiplies a block of rows by several blocks of columns. Each block of columns gives one tile.
+/// Multiplies a block of rows by each of several blocks of columns, which gives one tile per block of
+/// columns.
 fn scores<F: Format>(
     level: Level,
     rows: &EncodedRows<F>,

@@ -10,10 +10,11 @@ use kernels::simd::{Kernel, LANES, Level, Simd};
 /// Number of rows per task.
 const ROWS: usize = 64;
 
-/// Normalises each row of x (N, C) to mean 0 and variance 1, then applies a weight (C) and a bias (C).
+/// The operation that normalises each row of x (N, C) to mean 0 and variance 1, then applies a weight (C)
+/// and a bias (C).
 pub struct LayerNorm {
     pub level: Level,
-    /// Number added to the variance.
+    /// Small number added to the variance, for numerical stability.
     pub epsilon: f32,
 }
 

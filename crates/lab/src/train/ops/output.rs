@@ -20,7 +20,7 @@ const TOGETHER: usize = 1024;
 /// Mean cross entropy of the targets, given the logits x Wᵀ: x (N, C), W (V, C).
 pub struct OutputLoss<F> {
     level: Level,
-    /// The correct next token of each row of x, (N).
+    /// Target token of each row of x, (N).
     targets: Vec<u32>,
     /// Gradients of x and W, computed in the forward pass if requested.
     gradients: Option<Mutex<[Vec<f32>; 2]>>,

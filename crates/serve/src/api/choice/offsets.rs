@@ -11,7 +11,7 @@ pub struct Offsets {
 }
 
 impl Offsets {
-    /// Creates the offsets of a text that starts after this many characters.
+    /// Creates the offsets for a text that starts after this many characters.
     pub fn after(characters: usize) -> Self {
         Self { characters, pending: Vec::new() }
     }
@@ -36,7 +36,7 @@ fn characters(bytes: &[u8]) -> usize {
     String::from_utf8_lossy(bytes).chars().count()
 }
 
-/// Returns the number of bytes at the end of `bytes` that begin an incomplete character.
+/// Returns the length in bytes of the incomplete character at the end of `bytes`; 0 if there is none.
 fn broken_off(bytes: &[u8]) -> usize {
     let last = bytes.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
     match std::str::from_utf8(last) {

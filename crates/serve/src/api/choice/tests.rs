@@ -52,9 +52,21 @@ fn the_sampled_token_is_listed_and_infinity_is_replaced() {
     let mut text = text(&[0], false, true);
     let none = f32::NEG_INFINITY;
     for (position, top_logprobs) in [(1, vec![(5, -0.1)]), (2, vec![(0, -0.7), (5, none)])] {
-        text.token(Token { position, id: 0, log_prob: -0.7, unconditional_log_prob: None, top_logprobs });
+        text.token(Token {
+            position,
+            id: 0,
+            log_prob: -0.7,
+            unconditional_log_prob: None,
+            top_logprobs,
+        });
     }
-    text.token(Token { position: 3, id: 5, log_prob: none, unconditional_log_prob: None, top_logprobs: vec![] });
+    text.token(Token {
+        position: 3,
+        id: 5,
+        log_prob: none,
+        unconditional_log_prob: None,
+        top_logprobs: vec![],
+    });
     let logprobs = text.done(FinishReason::Length).logprobs.unwrap();
     let top = serde_json::to_string(&logprobs.top_logprobs).unwrap();
     assert_eq!(top, r#"[{" moat":-0.1,"a":-0.7},{"a":-0.7," moat":-9999.0},{" moat":-9999.0}]"#);

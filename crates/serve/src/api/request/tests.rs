@@ -37,7 +37,7 @@ fn missing_and_null_fields_get_openais_defaults() {
     assert_eq!(nulls.unwrap(), request);
 }
 
-/// The settings that change the distribution.
+/// Returns the settings that change the distribution.
 fn gpt2_settings(g: &Generation) -> (f64, usize, f64, f64, f64, f64, usize, usize) {
     let ngram = g.no_repeat_ngram_size;
     let penalty = g.repetition_penalty;

@@ -6,7 +6,7 @@ use super::*;
 use crate::engine::fake::{END_OF_TEXT, SENTENCE};
 use write::key::candidate_key;
 
-/// The text that the fake model writes for a seed and a choice.
+/// Returns the text that the fake model writes for a seed and a choice.
 fn sentence(seed: u64, choice: u32, tokens: usize) -> String {
     let start = usize::from(candidate_key(seed, 1, 1, choice + 1)[0]);
     let bytes: Vec<u8> = SENTENCE.bytes().cycle().skip(start).take(tokens).collect();

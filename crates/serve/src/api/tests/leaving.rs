@@ -6,7 +6,8 @@ use futures_util::StreamExt;
 
 use super::*;
 
-/// A model with one slot and room for endless texts, and the sender that makes the model step.
+/// Returns a model with one slot and room for endless texts, and a sender whose messages make the model
+/// step.
 fn slow() -> (Fake, Sender<()>) {
     let (step, steps) = channel();
     (Fake { batch_size: 1, n_positions: 1 << 40, steps: Some(steps), ..Fake::default() }, step)

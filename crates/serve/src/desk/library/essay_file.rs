@@ -1,5 +1,5 @@
-//! Opens and saves essays at the desk. The title, the text and the review mark can be changed, but not
-//! the record of how the text was generated.
+//! Opens and saves essays at the desk. The title, the text and the `reviewed` flag can be changed, but
+//! not the record of how the text was generated.
 
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +53,7 @@ pub fn essay(project: &Project, id: &EssayId) -> Result<EssayFile, Refusal> {
     Ok(opened(project, &stored(project, id)?))
 }
 
-/// Saves an essay. The recorded hash of the original text stays, so the essay counts as edited if and
+/// Saves an essay. Keeps the recorded hash of the original text, so the essay counts as edited if and
 /// only if its title or text differs from the original.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ pub enum Refusal {
     #[error("this file was changed elsewhere since it was opened here")]
     #[diagnostic(help("load the current version, or save again to overwrite it"))]
     Conflict(Box<Now>),
-    /// The file or the edit is invalid. Mistakes at a known position in the file are shown as in a
+    /// The file or the edit is invalid. Errors at a known position in the file are formatted as in a
     /// terminal.
     #[error("{text}")]
     Invalid {
@@ -46,7 +46,7 @@ pub enum Now {
 }
 
 impl Refusal {
-    /// Creates the error for mistakes in a file.
+    /// Creates the error for an invalid file.
     pub(super) fn invalid(problems: impl Into<Problems>) -> Self {
         let mut problems = problems.into();
         // A single problem is shown without a list, as in a terminal.
@@ -57,12 +57,12 @@ impl Refusal {
         Self::Invalid { text: plain_text(&report), help: None }
     }
 
-    /// Creates the error for a mistake without a position in the file.
+    /// Creates an error from a message and a hint, without a position in the file.
     pub(super) fn text(message: &str, hint: &str) -> Self {
         Self::Invalid { text: message.to_owned(), help: Some(hint.to_owned()) }
     }
 
-    /// The error for a lock that could not be taken.
+    /// Creates the error for a lock that could not be taken.
     pub(super) fn unlocked(report: Report) -> Self {
         match report.downcast::<LockHeld>() {
             Ok(held) => Self::Busy(held),

@@ -14,7 +14,7 @@ use content::{self, seed};
 /// A seed file opened for editing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SeedFile {
-    /// Path of the file within the folder of seeds.
+    /// Path of the file within the seeds folder.
     pub file: String,
     pub text: String,
     /// BLAKE3 hash of the file, in hex.
@@ -36,7 +36,7 @@ pub struct Saved {
     pub version: String,
 }
 
-/// Opens a seed file, even if it has mistakes.
+/// Opens a seed file, even if it is invalid.
 ///
 /// # Errors
 /// Returns an error if the seed does not exist or its file is not valid UTF-8.
@@ -44,11 +44,11 @@ pub fn seed(project: &Project, file: &str) -> Result<SeedFile, Refusal> {
     read(project, file).map(|(_, seed)| seed)
 }
 
-/// Saves a seed file. Text that would make the next build fail is not written.
+/// Saves a seed file. Refuses text that would make the next build fail.
 ///
 /// # Errors
-/// Returns an error if the seed does not exist or was changed elsewhere, the text has a mistake,
-/// another Venti process holds the lock, or the file cannot be written.
+/// Returns an error if the seed does not exist or was changed elsewhere, the text is invalid, another
+/// Venti process holds the lock, or the file cannot be written.
 pub fn save_seed(project: &Project, lock: &ProjectLock, edit: &SeedEdit) -> Result<Saved, Refusal> {
     if edit.text.len() > MAX_BYTES {
         return Err(Refusal::text("this text is larger than 1 MiB", "shorten it"));
@@ -73,7 +73,7 @@ pub fn save_seed(project: &Project, lock: &ProjectLock, edit: &SeedEdit) -> Resu
 }
 
 /// Returns a seed file and its path in the project. The file is looked up in the list of seeds, so no
-/// name can escape the folder.
+/// name can refer to a file outside the seeds folder.
 fn read(project: &Project, file: &str) -> Result<(PathBuf, SeedFile), Refusal> {
     let files = seed::files(&project.root, &project.config.seeds);
     let path = files.into_iter().find(|path| name_of(project, path).as_deref() == Some(file));
@@ -87,7 +87,7 @@ fn version(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
-/// Returns `text` with the line endings of `other`, because browsers turn all line endings into LF.
+/// Converts `text` to the line endings of `other`. Browsers turn all line endings into LF.
 fn with_line_ends_of(other: &str, text: &str) -> String {
     let lf = text.replace("\r\n", "\n").replace('\r', "\n");
     if other.contains("\r\n") { lf.replace('\n', "\r\n") } else { lf }

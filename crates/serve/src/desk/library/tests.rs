@@ -64,7 +64,7 @@ fn id(slug: &str, take: u32) -> EssayId {
     EssayId { slug: slug.into(), take }
 }
 
-/// An edit that changes nothing.
+/// Returns an edit that changes nothing.
 fn as_it_is(essay: &EssayFile) -> EssayEdit {
     EssayEdit {
         slug: essay.slug.clone(),

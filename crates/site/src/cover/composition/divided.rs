@@ -20,7 +20,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     }
 }
 
-/// One target between two small discs.
+/// Draws one target between two small discs.
 fn one(paper: &mut Paper, stream: &mut Stream, border: f64, colours: [Role; 3]) {
     let middle = at(border, [400.0, 400.0, 440.0][stream.below(3)]);
     let outer = stream.between(265.0, 320.0);
@@ -41,7 +41,7 @@ fn one(paper: &mut Paper, stream: &mut Stream, border: f64, colours: [Role; 3]) 
     paper.fill(circle(right, size * 0.382), Role::Ground);
 }
 
-/// One target whose halves are shifted along the border in opposite directions.
+/// Draws one target whose halves are shifted along the border in opposite directions.
 fn sliding(paper: &mut Paper, stream: &mut Stream, border: f64, colours: [Role; 3]) {
     let outer = stream.between(285.0, 330.0);
     let slip = outer * [0.236, 0.382][stream.below(2)];
@@ -57,7 +57,7 @@ fn sliding(paper: &mut Paper, stream: &mut Stream, border: f64, colours: [Role; 
     paper.stroke(line(at(0.0, near.y), at(near.x - small * PHI, near.y)), 3.0, Role::Ink);
 }
 
-/// Stacked targets, each touching the next, sized by the golden section.
+/// Draws stacked targets, each touching the next, sized by the golden section.
 fn column(paper: &mut Paper, stream: &mut Stream, border: f64, colours: [Role; 3]) {
     // Together, the targets fill the height between the margins.
     let whole = 2.0 * (1.0 + PHI + 0.382);

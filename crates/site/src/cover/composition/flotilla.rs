@@ -32,7 +32,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     paper.fill(circle(lone, stream.between(28.0, 46.0)), other);
 }
 
-/// Bars stacked above and below a large bar.
+/// Draws bars stacked above and below a large bar.
 fn column(paper: &mut Paper, stream: &mut Stream, heavy: Role, other: Role) {
     let width = stream.between(540.0, 640.0);
     let height = stream.between(170.0, 215.0);
@@ -69,7 +69,7 @@ fn column(paper: &mut Paper, stream: &mut Stream, heavy: Role, other: Role) {
     paper.stroke(line(at(left + width + 60.0, top), at(left + width + 460.0, top)), 3.0, Role::Ink);
 }
 
-/// Two large bars at right angles, and small rectangles in the corners between them.
+/// Draws two large bars at right angles, and small rectangles in the corners between them.
 fn cross(paper: &mut Paper, stream: &mut Stream, heavy: Role, other: Role) {
     let thick = stream.between(120.0, 165.0);
     let x = 600.0 - stream.between(80.0, 150.0);
@@ -99,8 +99,8 @@ fn cross(paper: &mut Paper, stream: &mut Stream, heavy: Role, other: Role) {
     );
 }
 
-/// Vertical bars side by side on one edge, each shorter and narrower than the previous one. Either
-/// all bars stand on the edge, or they stand and hang alternately.
+/// Draws vertical bars side by side on one edge, each shorter and narrower than the previous one.
+/// Either all bars stand on the edge, or they stand and hang alternately.
 fn organ(paper: &mut Paper, stream: &mut Stream, heavy: Role, other: Role) {
     let hanging = stream.chance(0.5);
     let (edge, gap) = (if hanging { 470.0 } else { 600.0 }, 20.0);

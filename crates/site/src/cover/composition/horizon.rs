@@ -13,7 +13,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     }
 }
 
-/// A sun over water, reflected as bars, beside hills.
+/// Draws a sun over water, reflected as bars, beside hills.
 fn bay(paper: &mut Paper, stream: &mut Stream) {
     let level = [470.0, 494.0, 540.0][stream.below(3)];
     let x = stream.between(430.0, 520.0);
@@ -49,7 +49,7 @@ fn bay(paper: &mut Paper, stream: &mut Stream) {
     paper.stroke(line(at(0.0, level), at(1200.0, level)), 4.0, Role::Ink);
 }
 
-/// A large disc, with rings above the horizon and stripes below it.
+/// Draws a large disc, with rings above the horizon and stripes below it.
 fn halves(paper: &mut Paper, stream: &mut Stream) {
     let level = stream.between(380.0, 450.0);
     let centre = at(stream.between(450.0, 520.0), level);
@@ -85,7 +85,7 @@ fn halves(paper: &mut Paper, stream: &mut Stream) {
     paper.fill(circle(moon, 20.0), Role::Ink);
 }
 
-/// A high horizon with a small sun above it and large rings below it.
+/// Draws a high horizon with a small sun above it and large rings below it.
 fn deep(paper: &mut Paper, stream: &mut Stream) {
     let level = stream.between(255.0, 320.0);
     let x = stream.between(458.0, 560.0);

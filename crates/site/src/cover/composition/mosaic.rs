@@ -1,5 +1,5 @@
-//! A grid of unequal cells from cool to warm colours, after Klee. Some cells are split diagonally,
-//! and a moon occupies the only large cell.
+//! A grid of unequal cells, coloured from cool to warm, after Klee. Some cells are split
+//! diagonally, and a moon occupies the only large cell.
 
 use crate::cover::geometry::{at, circle, polygon, rect};
 use crate::cover::palette::Role;

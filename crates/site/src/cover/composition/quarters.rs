@@ -87,8 +87,8 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     paper.fill(circle(at(1000.0, y), 20.0), Role::Ink);
 }
 
-/// Draws a quarter disc in a square cell, centred on one of the cell's corners. `turn` numbers the
-/// corners clockwise from 0, the top left.
+/// Draws a quarter disc in a square cell, centred on one of the cell's corners. `turn` is the
+/// number of that corner, counting clockwise from 0 at the top left.
 fn quarter(paper: &mut Paper, corner: Point, size: f64, turn: usize, paint: Role) {
     let centre = match turn {
         0 => corner,

@@ -1,5 +1,5 @@
-//! Discs cut in two, with the halves shifted along the cut, after Taeuber-Arp. Their sizes follow
-//! the golden section, and each touches the next.
+//! Discs cut in two, with the halves shifted along the cut, after Taeuber-Arp. The sizes of the
+//! discs follow the golden section, and each disc touches the next.
 
 use crate::cover::geometry::{PHI, at, circle, line, rect, segment};
 use crate::cover::palette::Role;

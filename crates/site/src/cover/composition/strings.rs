@@ -1,5 +1,5 @@
-//! Straight strings between two edges, after Gabo, above discs and a second background. Together,
-//! the strings outline a curve.
+//! Straight strings between two edges, after Gabo, in front of discs and a second background.
+//! Together, the strings outline a curve.
 
 use crate::cover::geometry::{Outline, PHI, Point, at, circle, joined, lines, path, polygon, rect};
 use crate::cover::palette::Role;
@@ -10,7 +10,7 @@ pub fn draw(paper: &mut Paper, stream: &mut Stream) {
     if stream.chance(0.6) { bridge(paper, stream) } else { corners(paper, stream) }
 }
 
-/// Two sets of strings on a zigzag of three edges. Both sets use the middle edge.
+/// Draws two sets of strings on a zigzag of three edges. Both sets use the middle edge.
 fn bridge(paper: &mut Paper, stream: &mut Stream) {
     let colours = stream.shuffled([Role::Lead, Role::Reply]);
     let foot = at(stream.between(400.0, 470.0), stream.between(690.0, 740.0));
@@ -63,7 +63,7 @@ fn bridge(paper: &mut Paper, stream: &mut Stream) {
     }
 }
 
-/// Two L-shaped frames in opposite corners, with a disc between their curves.
+/// Draws two L-shaped frames in opposite corners, with a disc between their curves.
 fn corners(paper: &mut Paper, stream: &mut Stream) {
     let colours = stream.shuffled([Role::Lead, Role::Reply]);
     let corner = at(stream.between(130.0, 180.0), stream.between(660.0, 700.0));
@@ -107,8 +107,8 @@ fn corners(paper: &mut Paper, stream: &mut Stream) {
     }
 }
 
-/// Strings between two edges that meet at `corner`. Each string joins the points at the same
-/// fraction of both edges.
+/// Returns strings between two edges that meet at `corner`. Each string joins the points at the
+/// same fraction of both edges.
 fn strung([from, corner, to]: [Point; 3], count: usize) -> Outline {
     let all: Vec<(Point, Point)> = (0..=count)
         .map(|step| step as f64 / count as f64)

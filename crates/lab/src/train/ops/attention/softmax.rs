@@ -36,7 +36,7 @@ impl<F: Format> Kernel for SoftmaxKernel<'_, F> {
     }
 }
 
-/// Returns the log-sum-exp of score · `scale` over the keys that a query sees: the keys of all tiles
+/// Returns the log-sum-exp of score · `scale` over the keys visible to a query: the keys of all tiles
 /// except the last, and the first `row` + 1 keys of the last tile. Overwrites the scores of all other
 /// keys with -∞.
 #[inline(always)]
@@ -130,14 +130,14 @@ impl<F: Format> Kernel for QueryGradientKernel<'_, F> {
     }
 }
 
-/// Computes the same gradient as [`QueryGradientKernel`], but with keys as rows and the queries that see
-/// these keys as columns. The first tile is on the diagonal.
+/// Computes the same gradient as [`QueryGradientKernel`], but with keys as rows and the queries that can
+/// see them as columns. The first tile is on the diagonal.
 pub struct KeyGradientKernel<'a, F: Format> {
     pub tiles: &'a mut [Tile],
     pub of_weights: &'a mut [Tile],
     pub rows: usize,
     pub scale: f32,
-    /// Log-sum-exp of the scores of each query in the tiles.
+    /// Log-sum-exp of each query's scores, for the queries in the tiles.
     pub log_sums: &'a [f32],
     pub deltas: &'a [f32],
     /// The encoded attention weights, (rows, tiles).
