@@ -46,7 +46,7 @@ mod cuda {
         "NVCC_CCBIN",
     ];
 
-    /// Minimum compute capability that the kernels require.
+    /// Minimum compute capability supported by the kernels; 80 stands for 8.0.
     const LEAST: u32 = 80;
 
     /// Compute capabilities compiled to machine code: A100, RTX 30, RTX 40 and L4, H100, B200, and RTX
@@ -129,8 +129,8 @@ mod cuda {
         wanted.split(';').map(card).collect()
     }
 
-    /// Runs a program and returns its standard output. If the program fails, ends the build and shows
-    /// the program's output as the error.
+    /// Runs a program and returns its standard output. If the program fails, stops the build and
+    /// reports the program's output as the error.
     fn output_of(command: &mut Command) -> String {
         let output = command.output().unwrap_or_else(|error| {
             stop(&format!("cannot run {}: {error}", command.get_program().display()))
@@ -143,7 +143,7 @@ mod cuda {
         out
     }
 
-    /// Ends the build with an error message.
+    /// Stops the build with an error message.
     fn stop(message: &str) -> ! {
         for line in message.lines() {
             println!("cargo::error={line}");

@@ -1,5 +1,4 @@
-//! The configuration in `venti.yaml`. Optional keys have defaults, and mistakes are reported with their
-//! line.
+//! The configuration in `venti.yaml`. Optional keys have defaults, and errors include the line number.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,12 +19,12 @@ pub use read::model_name;
 pub struct Config {
     pub title: String,
     pub tagline: String,
-    /// Absolute `http(s)` URL without a trailing slash, required for feeds, the sitemap, canonical
-    /// links and cards.
+    /// Absolute `http(s)` URL of the site, without a trailing slash. Required for feeds, the sitemap,
+    /// canonical links and social cards.
     pub base_url: Option<String>,
     /// BCP 47 language tag.
     pub language: String,
-    /// The pen name that signs the essays.
+    /// The author under whose name the essays are published.
     pub author: Author,
     pub theme: String,
     /// A CSS colour (`#rrggbb`) that replaces the theme's accent colour.
@@ -34,20 +33,22 @@ pub struct Config {
     pub fonts: Fonts,
     pub nav: Vec<NavEntry>,
     pub footer: Option<String>,
-    /// Interface strings, by name, that replace those of the theme.
+    /// Interface strings that override the theme's, keyed by name.
     pub strings: BTreeMap<String, String>,
 
-    /// Folder of the seeds. Like the three folders below, it is relative to the project's root.
+    /// Folder that contains the seeds. Like the three folders below, it is relative to the project's
+    /// root.
     pub seeds: PathBuf,
     pub essays: PathBuf,
     pub pages: PathBuf,
     pub output: PathBuf,
 
-    /// Alias (`venti-mini`, `gpt2`, …), directory, or `owner/name[@revision]` on the hub.
+    /// Name of the model: an alias (`venti-mini`, `gpt2`, …), a directory, or `owner/name[@revision]`
+    /// on the hub.
     pub model: String,
     pub device: DevicePreference,
     pub dtype: DtypePreference,
-    /// Number of texts to write at once; `None` lets the engine choose.
+    /// Number of completions to generate at once; `None` lets the engine choose.
     pub batch_size: Option<usize>,
     /// Number of CPU threads; `None` means one per core.
     pub threads: Option<usize>,
@@ -62,7 +63,7 @@ pub struct Config {
     /// Maximum number of entries per feed.
     pub feed_limit: usize,
     pub words_per_minute: usize,
-    /// Whether to draw a preview image for each page, shown where links to the page are shared.
+    /// Whether to draw a social card for each page: the preview image shown when the page is shared.
     pub social_cards: bool,
     pub minify: bool,
     /// Whether to ask search engines not to index the site.

@@ -26,7 +26,7 @@ use crate::slug;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EssayId {
     pub slug: String,
-    /// Number of the take, from 1.
+    /// Number of the take, starting at 1.
     pub take: u32,
 }
 
@@ -39,7 +39,7 @@ impl EssayId {
         }
     }
 
-    /// Parses a file name; `None` if it is not the name of an essay's file.
+    /// Parses a file name; returns `None` if it is not the name of an essay file.
     pub fn of_file_name(name: &str) -> Option<Self> {
         let stem = name.strip_suffix(".md")?;
         let (slug, take) = match stem.split_once(".take-") {
@@ -64,8 +64,8 @@ impl std::fmt::Display for EssayId {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Essay {
     pub front: FrontMatter,
-    /// The text in CommonMark. The model's words are escaped so that none of their characters become
-    /// markup.
+    /// The essay's text in CommonMark. The model's output is escaped, so that none of it is interpreted
+    /// as markup.
     pub body: String,
 }
 
@@ -73,20 +73,20 @@ pub struct Essay {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FrontMatter {
     pub title: String,
-    /// A sentence of the body to highlight.
+    /// A sentence from the body to display as a pull quote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull_quote: Option<String>,
     /// Whether a person has reviewed the essay; see `publish: reviewed` in `venti.yaml`.
     #[serde(default)]
     pub reviewed: bool,
-    /// Reason why the essay failed the quality checks; `None` if it passed.
+    /// Why the essay failed the quality checks; `None` if it passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flagged: Option<String>,
 
     /// The seed's slug.
     pub seed: String,
     pub take: u32,
-    /// The seed's quote when the essay was written.
+    /// The seed's quote at the time the essay was written.
     pub quote: String,
     /// The date on which the essay was written.
     pub written: Date,
@@ -97,13 +97,14 @@ pub struct FrontMatter {
     pub weights: String,
     pub generation: Generation,
     pub rng_seed: u64,
-    /// Round in which the kept candidate was generated, from 1.
+    /// Round that produced the kept candidate, starting at 1.
     pub round: u32,
-    /// Number of the kept candidate within its round, from 1.
+    /// Number of the kept candidate within its round, starting at 1.
     pub candidate: u32,
-    /// Version of the generation algorithm, raised when the same inputs would give a different text.
+    /// Version of the generation algorithm, incremented when the same inputs would produce a different
+    /// text.
     pub revision: u32,
-    /// Program and version, such as `venti 0.1.0`.
+    /// Name and version of the program that wrote the essay, such as `venti 0.1.0`.
     pub engine: String,
     pub device: String,
     pub dtype: String,
@@ -116,10 +117,11 @@ pub struct FrontMatter {
     /// BLAKE3 hash of everything that determines the text. While this key is unchanged, the essay is up
     /// to date.
     pub key: String,
-    /// BLAKE3 hash of the inputs that the seed provides. If the hash differs, the seed has changed.
+    /// BLAKE3 hash of the inputs that come from the seed. If the seed's current hash differs, the seed
+    /// has changed since the essay was written.
     pub seed_hash: String,
-    /// The [`Essay::content_hash`] at the time the essay was sealed. If the current hash differs, a
-    /// person has edited the essay.
+    /// The [`Essay::content_hash`] recorded by [`Essay::seal`]. If the current hash differs, a person
+    /// has edited the essay.
     pub hash: String,
 }
 
@@ -141,9 +143,9 @@ impl Essay {
         hasher.finalize().to_hex().to_string()
     }
 
-    /// Replaces the title and the body with a person's versions. The title becomes one line, the body
-    /// is normalised as if it were read from a file, and control characters are removed. A part that
-    /// the person did not change is left as it is.
+    /// Replaces the title and the body with a person's edited versions. The title is collapsed to one
+    /// line, the body is normalised as if it were read from a file, and control characters are removed.
+    /// If the person left the title or the body unchanged, that part is not touched.
     #[must_use]
     pub fn rewritten(mut self, title: &str, body: &str) -> Self {
         let seen = |text: &str, kept: &[char]| -> String {
@@ -167,7 +169,7 @@ impl Essay {
         self
     }
 
-    /// Whether a person steered the text or has changed it since.
+    /// Whether a person steered the essay or has changed it since it was sealed.
     pub fn is_edited(&self) -> bool {
         self.is_steered() || self.is_changed()
     }

@@ -13,7 +13,7 @@ pub struct Parts {
     pub body: Range<usize>,
 }
 
-/// Splits `text` into front matter and body; `path` is where the text was read from. A byte order mark
+/// Splits `text`, the contents of the file at `path`, into front matter and body. A byte order mark
 /// and blank lines may precede the front matter. Line endings may be LF or CRLF.
 pub fn split(path: &Path, text: &str) -> Result<Parts, Problem> {
     let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };

@@ -1,5 +1,5 @@
-//! File functions whose errors name the path. `clippy.toml` bans `std::fs` elsewhere, so add missing
-//! functions here.
+//! Wrappers around `std::fs` whose errors name the path. `clippy.toml` bans `std::fs` elsewhere, so
+//! add missing functions here.
 #![expect(clippy::disallowed_methods, reason = "these are the wrappers the ban points to")]
 
 use std::collections::BTreeSet;
@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// An I/O error and the path it occurred at.
+/// An I/O error, with the action that failed and the path.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}", path.display())]
 pub struct Error {
-    /// The verb after "cannot": `read`, `write`, `create`, …
+    /// The verb that follows "cannot" in the message: `read`, `write`, `create`, …
     pub action: &'static str,
     /// The path that was passed to the function.
     pub path: PathBuf,
@@ -28,7 +28,8 @@ impl miette::Diagnostic for Error {}
 /// The result of a file operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Adds the action and the path to an I/O error: `.map_err(fs::error("read", path))`.
+/// Returns a closure that adds the action and the path to an I/O error:
+/// `.map_err(fs::error("read", path))`.
 pub fn error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error { action, path, source }
@@ -63,15 +64,15 @@ pub fn open(path: &Path) -> Result<Opened> {
 }
 
 impl Opened {
-    /// Reads the file. Errors name `path`, the path that the file was opened with.
+    /// Reads the file. `path` is the path that the file was opened with, for error messages.
     pub fn read(self, path: &Path) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.read_into(path, &mut bytes)?;
         Ok(bytes)
     }
 
-    /// Appends the content of the file to `bytes`. Errors name `path`, the path that the file was
-    /// opened with.
+    /// Appends the file's contents to `bytes`. `path` is the path that the file was opened with, for
+    /// error messages.
     pub fn read_into(self, path: &Path, bytes: &mut Vec<u8>) -> Result<()> {
         bytes.reserve(usize::try_from(self.metadata.len()).unwrap_or_default());
         // `take` keeps `read_to_end` from querying the size again. It sets no limit, because the file
@@ -86,12 +87,13 @@ pub fn metadata(path: &Path) -> Result<Metadata> {
     std::fs::metadata(path).map_err(error("read", path))
 }
 
-/// A file's size and modification time. If the stamp differs, the content may have changed.
+/// A file's size and modification time. If a file's stamp has changed, its contents may have changed
+/// too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// Size in bytes.
     pub size: u64,
-    /// Modification time in nanoseconds since 1970.
+    /// Modification time, in nanoseconds since the Unix epoch.
     pub modified: u64,
 }
 
@@ -106,7 +108,8 @@ impl Stamp {
     /// Returns the current stamp of a file.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be accessed, or its modification time is not recorded.
+    /// Returns an error if the file cannot be accessed or the file system does not record its
+    /// modification time.
     pub fn of(path: &Path) -> Result<Self> {
         let no_time =
             || error("read the modification time of", path)(ErrorKind::Unsupported.into());
@@ -147,9 +150,9 @@ pub fn file_names(dir: &Path) -> Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// Returns the files under a folder, at any depth: the `/`-separated path within the folder, which is
-/// the sort key, and the path on disk. Skips hidden files and folders. Empty if the folder does not
-/// exist.
+/// Returns all files under a folder, at any depth, as pairs of the `/`-separated path relative to the
+/// folder and the path on disk. Sorted by relative path. Skips hidden files and folders. Empty if the
+/// folder does not exist.
 pub fn files_under(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
     let mut folders = vec![(String::new(), dir.to_owned())];
@@ -222,8 +225,8 @@ fn write_beside(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
-/// Whether `name` is that of a temporary file from [`write_atomic`]. If no process is writing, the file
-/// was left behind by a killed process.
+/// Whether `name` is that of a temporary file from [`write_atomic`]. If no process is writing, such a
+/// file was left behind by a killed process.
 pub fn is_temporary(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(TEMPORARY_START.as_bytes()) && name.ends_with(TEMPORARY_END.as_bytes())
@@ -330,7 +333,8 @@ fn flush_file_system(any: &Path) -> Result<()> {
     rustix::fs::syncfs(file).map_err(|e| error("sync", any)(e.into()))
 }
 
-/// Starts a thread that flushes the file system holding `dir`; `None` if the platform has no such call.
+/// Starts a thread that flushes the file system containing `dir`; returns `None` if the platform
+/// cannot flush a single file system.
 pub fn start_flush(dir: &Path) -> Option<std::thread::JoinHandle<()>> {
     let dir = dir.to_owned();
     // The error is ignored here. Code that depends on the flush repeats it and handles the error.

@@ -11,7 +11,7 @@ use miette::Diagnostic;
 
 use crate::fs;
 
-/// Interval between attempts to take the lock.
+/// Interval between attempts to acquire the lock.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A held lock, released on drop.
@@ -20,17 +20,17 @@ pub struct ProcessLock {
     _file: File,
 }
 
-/// Another process holds the lock.
+/// The error returned if another process holds the lock.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("another venti process is using this site: {holder}")]
 #[diagnostic(help("wait for it to finish or stop it, then try again"))]
 pub struct LockHeld {
-    /// The process that holds the lock and its purpose, as read from the lock file.
+    /// The process that holds the lock, and its purpose, as read from the lock file.
     pub holder: String,
 }
 
 impl ProcessLock {
-    /// Takes the lock, waiting up to `patience` for it.
+    /// Acquires the lock, waiting for it up to `patience`.
     ///
     /// `purpose`, such as "writing the site", appears in the messages of other processes. If the lock
     /// is not free, `waiting` is called once with the name of its holder.
@@ -74,8 +74,8 @@ impl ProcessLock {
     }
 }
 
-/// Returns the holder named in the lock file. The holder is unknown if a locked file cannot be read, as
-/// on Windows, or if the holder has not written its name yet.
+/// Returns the name of the holder from the lock file, or "an unknown process" if the locked file
+/// cannot be read, as on Windows, or the holder has not written its name yet.
 fn holder(file: &mut File) -> String {
     let mut name = String::new();
     match file.rewind().and_then(|()| file.read_to_string(&mut name)) {

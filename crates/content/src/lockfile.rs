@@ -1,8 +1,8 @@
 //! `venti.lock`: pins the models of a site. A build that writes no essays therefore needs neither the
 //! weights nor the network.
 //!
-//! The file is committed, like Cargo.lock. Modification times of files differ between checkouts, so
-//! they are kept in `.venti/models.json` instead.
+//! The file is meant to be committed, like Cargo.lock. File modification times differ between
+//! checkouts, so they are kept in `.venti/models.json` instead.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::fs;
 use crate::problem::{Problem, read_text};
 
-/// Name of the file with the pinned models, in the project's root.
+/// Name of the file in the project's root that pins the models.
 pub const LOCKFILE: &str = "venti.lock";
 
 const HEADER: &str = "\
@@ -21,10 +21,10 @@ const HEADER: &str = "\
 # machine can identify them without their weights. `venti model update` updates a pin.
 ";
 
-/// Format version, raised when older versions of Venti can no longer read the file.
+/// Format version, incremented when older versions of Venti can no longer read the file.
 const VERSION: u32 = 1;
 
-/// The pinned models, by the name used in seeds and the configuration.
+/// The pinned models, keyed by the name used in seeds and the configuration.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lockfile {
     pub models: BTreeMap<String, Pin>,
@@ -42,7 +42,7 @@ pub struct Pin {
     /// The model's own settings, from its generation_config.json.
     #[serde(default, skip_serializing_if = "GenerationOverrides::is_empty")]
     pub generation: GenerationOverrides,
-    /// The files of the checkpoint by name; empty for the embedded model.
+    /// Files of the checkpoint, keyed by name; empty for the embedded model.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, PinnedFile>,
 }

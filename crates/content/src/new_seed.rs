@@ -59,7 +59,7 @@ impl NewSeed {
     /// Returns the text of the seed file: front matter without a body.
     ///
     /// # Errors
-    /// Returns an error if a value cannot be serialised, which does not happen for these types.
+    /// Never fails for this data; returns a `Result` only because `serde_yaml` does.
     pub fn to_markdown(&self) -> miette::Result<String> {
         let yaml = serde_yaml::to_string(self)
             .map_err(|e| miette::miette!("cannot write the front matter of {}: {e}", self.slug))?;
@@ -77,8 +77,8 @@ impl NewSeed {
 /// that is neither in `taken` nor reserved by the site.
 ///
 /// # Errors
-/// Returns an error if a slug is invalid or already in use, or the problems of all invalid seeds,
-/// located in the files that would have been written.
+/// Returns an error if a slug is invalid or already in use. Otherwise, returns the problems in all
+/// invalid seeds, located in the files that would have been written.
 pub fn checked(
     seeds: Vec<NewSeed>,
     folder: &Path,

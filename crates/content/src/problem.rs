@@ -1,5 +1,6 @@
-//! A problem in a file that the user wrote: where it is, what it is, and how to fix it. All files are
-//! read before any problem is shown, so one run reports at least the first problem in each file.
+//! Errors and warnings about the user's files: where the problem is, what it is, and how to fix it.
+//! All files are read before anything is reported, so one run reports at least the first problem in
+//! each file.
 
 mod report;
 
@@ -16,11 +17,11 @@ pub use report::{plain_text, text};
 
 use crate::fs;
 
-/// A problem at a place in a file, or with a whole file.
+/// An error or warning about a place in a file, or about the whole file.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct Problem {
-    /// Description of the problem. Starts in lower case and has no full stop.
+    /// Description of the problem. Starts with a lower-case letter and does not end with a full stop.
     pub message: String,
     /// Advice on how to fix the problem.
     pub hint: Option<String>,
@@ -35,7 +36,7 @@ pub struct Problem {
 const MAX_UNDERLINE: usize = 80;
 
 impl Problem {
-    /// Creates a problem that concerns the whole file, for example an unreadable one.
+    /// Creates a problem with the whole file, for example that it cannot be read.
     pub fn in_file(path: impl Into<PathBuf>, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -86,8 +87,8 @@ impl Problem {
         &self.code.name
     }
 
-    /// Returns the line and the column in characters, both counted from 1; `None` for a problem with
-    /// the whole file.
+    /// Returns the problem's line and column, both counted from 1, with columns in characters; `None`
+    /// for a problem with the whole file.
     pub fn place(&self) -> Option<(usize, usize)> {
         let (offset, _) = self.span?;
         Some((self.code.text[..offset].matches('\n').count() + 1, self.code.column(offset) + 1))
@@ -155,7 +156,7 @@ impl SourceCode for Code {
     }
 }
 
-/// Reads a text file. `path` is relative to `root` and is shown in problems.
+/// Reads a text file. `path` is relative to `root` and appears in error messages.
 pub fn read_text(root: &Path, path: &Path) -> Result<String, Problem> {
     text_of(open(root, path)?, path)
 }
@@ -175,7 +176,8 @@ pub fn open(root: &Path, path: &Path) -> Result<fs::Opened, Problem> {
     fs::open(&root.join(path)).map_err(|error| unreadable(path, &error))
 }
 
-/// Reads the text of a file that was opened as `path`.
+/// Reads the text of an open file. `path` is the path that the file was opened with, for error
+/// messages.
 pub fn text_of(file: fs::Opened, path: &Path) -> Result<String, Problem> {
     let bytes = file.read(path).map_err(|error| unreadable(path, &error))?;
     String::from_utf8(bytes).map_err(|error| {

@@ -1,4 +1,5 @@
-//! A project: the folder that contains `venti.yaml`, and everything in it that a command works on.
+//! A project: the folder that contains `venti.yaml`, and everything in that folder that commands work
+//! on.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub struct Project {
     pub config: Config,
 }
 
-/// No `venti.yaml` was found.
+/// The error returned if no `venti.yaml` is found.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[error("no site found: there is no venti.yaml in {} or any folder above it", start.display())]
 #[diagnostic(help(
@@ -43,8 +44,8 @@ impl Project {
         found.map(Path::to_owned).ok_or_else(|| NoSite { start: start.to_owned() })
     }
 
-    /// Opens the project in `root`. `config`, absolute or relative to `root`, is read instead of
-    /// `venti.yaml`.
+    /// Opens the project in `root`. If `config` is given, it is read instead of `venti.yaml`; it may be
+    /// absolute or relative to `root`.
     ///
     /// # Errors
     /// Returns [`NoSite`] if there is no `venti.yaml`, or the first problem in the configuration.
@@ -62,13 +63,13 @@ impl Project {
         self.root.join(SCRATCH)
     }
 
-    /// Takes the project's lock, because only one process may write to a project. If another process
-    /// holds the lock, `waiting` is called once with the name of that process. `command` is the command
-    /// line of this process.
+    /// Acquires the project's lock; only one process at a time may write to a project. If another
+    /// process holds the lock, `waiting` is called once with the name of that process. `command` is the
+    /// command line of this process.
     ///
     /// # Errors
     /// Returns [`crate::lock::LockHeld`] if another process still holds the lock after `patience`, or
-    /// another error if the lock file cannot be created.
+    /// another error if the lock file cannot be created or locked.
     pub fn lock(
         &self,
         command: &str,

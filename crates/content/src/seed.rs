@@ -32,9 +32,9 @@ pub struct Seed {
     pub tags: Vec<Tag>,
     pub date: Option<Date>,
     pub draft: bool,
-    /// The essays to write from this seed, at least one.
+    /// The essays to write from this seed; at least one.
     pub takes: Vec<Take>,
-    /// Random seed from the front matter, otherwise a hash of the slug.
+    /// Random seed from the front matter, or a hash of the slug if the front matter has none.
     pub rng_seed: u64,
     /// Site-absolute paths that redirect to this seed's page.
     pub aliases: Vec<String>,
@@ -42,17 +42,17 @@ pub struct Seed {
     pub file_hash: String,
 }
 
-/// A request for one essay from a seed. Its model and settings are the seed's, with the take's
-/// overrides.
+/// A request for one essay from a seed. The model and settings are those of the seed, with this take's
+/// overrides applied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Take {
-    /// Number of the take, from 1.
+    /// Number of the take, starting at 1.
     pub number: u32,
     pub model: Option<String>,
     pub generation: GenerationOverrides,
 }
 
-/// A tag's name and its slug in URLs.
+/// A tag: its name, and the slug that identifies it in URLs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tag {
     pub name: String,

@@ -49,13 +49,13 @@ pub const RESERVED: [&str; 41] = [
     "lpt9",
 ];
 
-/// Converts text to a slug: transliterated, in lower case, and cut to whole words within [`MAX_LEN`]
-/// bytes. Empty if the text has neither letters nor digits.
+/// Converts text to a slug: transliterates it, lower-cases it, and truncates it to whole words within
+/// [`MAX_LEN`] bytes. Empty if the text has neither letters nor digits.
 pub fn of(text: &str) -> String {
     shortened(&slug::slugify(text), MAX_LEN)
 }
 
-/// Cuts a slug after its last whole word within `max_len` bytes.
+/// Truncates a slug after the last whole word that fits within `max_len` bytes.
 pub fn shortened(slug: &str, max_len: usize) -> String {
     if slug.len() <= max_len {
         return slug.to_owned();

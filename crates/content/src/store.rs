@@ -18,7 +18,7 @@ pub struct Store {
     dir: PathBuf,
 }
 
-/// An essay and its file.
+/// An essay and the file that it is stored in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stored {
     pub essay: Essay,
@@ -31,7 +31,7 @@ pub struct Stored {
 }
 
 impl Store {
-    /// Creates a store for the folder `root/dir`. The folder itself is created at the first write.
+    /// Creates a store for the folder `root/dir`. The folder itself is created on the first write.
     pub fn new(root: impl Into<PathBuf>, dir: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), dir: dir.into() }
     }
@@ -44,14 +44,14 @@ impl Store {
     /// Loads all essays; see [`Self::survey`].
     ///
     /// # Errors
-    /// Returns the problems of all files named like an essay that do not hold that essay.
+    /// Returns the problems in all files that are named like an essay but do not contain that essay.
     pub fn load(&self) -> Result<BTreeMap<EssayId, Stored>, Problems> {
         let (essays, problems) = self.survey();
         Problems::none_or(essays, problems)
     }
 
-    /// Loads the valid essays and returns the problems of the invalid ones. Ignores files that are not
-    /// named like an essay (`README.md`, `notes.txt`, folders).
+    /// Returns the valid essays, and the problems in the invalid ones. Ignores files that are not named
+    /// like an essay (`README.md`, `notes.txt`, folders).
     pub fn survey(&self) -> (BTreeMap<EssayId, Stored>, Vec<Problem>) {
         let names = match fs::file_names(&self.root.join(&self.dir)) {
             Ok(names) => names,
@@ -109,11 +109,11 @@ impl Store {
         Ok(Stored { edited: essay.is_edited(), essay, path, file_hash })
     }
 
-    /// Writes an essay atomically. If its file already exists, keeps the front matter keys that a
+    /// Writes an essay atomically. If the file already exists, keeps the front matter keys that a
     /// person added to it.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be written, and leaves it unchanged.
+    /// Returns an error if the file cannot be written; an existing file is then left unchanged.
     pub fn write(&self, essay: &Essay) -> fs::Result<()> {
         let path = self.path(&essay.id());
         let file = self.root.join(&path);

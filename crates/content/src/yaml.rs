@@ -1,8 +1,8 @@
-//! YAML documents that record the position of every key and value, so that errors can point to them.
+//! YAML documents in which every key and value can be located, so that errors can point to them.
 //!
 //! serde's data model has no positions, but the parser reports its position when a visitor fails. The
-//! first pass therefore numbers all nodes. To locate a node, a second pass fails deliberately at its
-//! number.
+//! first pass therefore numbers all nodes. To locate a node, a second pass deliberately fails at the
+//! node with that number.
 
 mod field;
 mod node;
@@ -25,11 +25,12 @@ pub struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// Parses the YAML in the byte range `yaml` of `file`; `path` is where the file was read from.
-    /// Aliases are expanded up to a limit.
+    /// Parses the YAML in the byte range `yaml` of `file`, the contents of the file at `path`. Aliases
+    /// are expanded up to a limit.
     ///
     /// # Errors
-    /// Returns an error if the YAML is invalid or too large, or has a duplicate key or a tag (`!x`).
+    /// Returns an error if the YAML is invalid or too large, or contains a duplicate key or a tag
+    /// (`!x`).
     pub fn parse(path: &'a Path, file: &'a str, yaml: Range<usize>) -> Result<Self, Problem> {
         let text = &file[yaml.clone()];
         if let Some((at, c)) = text.char_indices().find(|&(_, c)| !allowed(c)) {
@@ -52,7 +53,7 @@ impl<'a> Document<'a> {
         Field::new(self, String::new(), &self.root)
     }
 
-    /// Creates a problem at a node of this document.
+    /// Creates a [`Problem`] located at a node of this document.
     fn problem(&self, id: node::Id, message: String) -> Problem {
         // An empty document has no node to locate.
         let at =
@@ -68,7 +69,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Converts an error from a derived serde implementation into a problem at its position.
+/// Converts an error from a derived serde implementation into a [`Problem`] at the error's position.
 pub fn problem(path: &Path, file: &str, yaml: &Range<usize>, error: &serde_yaml::Error) -> Problem {
     node_problem(path, file, yaml, node::ParseError::of_parser(&file[yaml.clone()], error))
 }

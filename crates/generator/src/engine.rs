@@ -32,7 +32,7 @@ impl DevicePreference {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DtypePreference {
-    /// The fastest format with verified text quality on the device.
+    /// The fastest format on the device whose text quality has been verified.
     #[default]
     Auto,
     F32,

@@ -21,7 +21,7 @@ pub const EMBEDDED_MODEL: &str = "venti-mini";
 /// Name of the token that separates documents in GPT-2's training data.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
 
-/// A request to generate one text.
+/// A request to generate one completion.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// Id chosen by the caller and passed to the callbacks of [`Work`].
@@ -29,11 +29,11 @@ pub struct Request {
     /// Prompt tokens: at least one, and fewer than `n_positions`. If no new token is requested, up to
     /// `n_positions + 1` are allowed.
     pub prompt: Vec<u32>,
-    /// Prompt of the unconditional context for guidance, from one to `prompt.len()` tokens; usually the
-    /// end-of-text token. Unused if `guidance_scale` is 1.
+    /// Prompt of the unconditional context used for guidance: one to `prompt.len()` tokens, usually
+    /// just the end-of-text token. Unused if `guidance_scale` is 1.
     pub unconditional_prompt: Vec<u32>,
     pub generation: Generation,
-    /// Key of the text's ChaCha random stream.
+    /// Key of the ChaCha random stream used to sample the completion.
     pub rng_key: [u8; 32],
     /// Number of top alternatives returned with each [`Token`].
     pub top_logprobs: usize,
@@ -42,12 +42,12 @@ pub struct Request {
 }
 
 impl Request {
-    /// Whether the text is computed in a second, unconditional context.
+    /// Whether the request also needs a second, unconditional context.
     pub fn is_guided(&self) -> bool {
         self.generation.guidance_scale > 1.0 && self.generation.max_new_tokens != Some(0)
     }
 
-    /// Number of batch slots that the text takes, one per context.
+    /// Number of batch slots that the request occupies, one per context.
     pub fn slots(&self) -> usize {
         if self.is_guided() { 2 } else { 1 }
     }
@@ -59,9 +59,9 @@ pub struct Token {
     /// Index of the token, counted from the start of the prompt.
     pub position: usize,
     pub id: u32,
-    /// Natural-log probability in the raw distribution (temperature 1).
+    /// Natural logarithm of the token's probability in the raw distribution (temperature 1).
     pub log_prob: f32,
-    /// The same in the unconditional context, if the text is guided.
+    /// Log probability of the token in the unconditional context, if the request is guided.
     pub unconditional_log_prob: Option<f32>,
     /// The most likely tokens of the raw distribution and their log probabilities, best first.
     pub top_logprobs: Vec<(u32, f32)>,
@@ -76,9 +76,11 @@ pub struct Completion {
     /// The new tokens, without the end-of-text token. After [`FinishReason::Stop`], they include the
     /// stop string.
     pub token_ids: Vec<u32>,
-    /// Natural-log probability of each of `token_ids` in the raw distribution (temperature 1).
+    /// Natural logarithm of the probability of each of `token_ids` in the raw distribution (temperature
+    /// 1).
     pub log_probs: Vec<f32>,
-    /// The same in the unconditional context; empty if the text is not guided.
+    /// Log probabilities of `token_ids` in the unconditional context; empty if the request is not
+    /// guided.
     pub unconditional_log_probs: Vec<f32>,
     pub finish_reason: FinishReason,
 }
@@ -87,11 +89,11 @@ pub struct Completion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
-    /// The model ended the text.
+    /// The model generated the end-of-text token.
     EndOfText,
     /// The text contains a stop string.
     Stop,
-    /// `max_new_tokens` were generated.
+    /// The limit `max_new_tokens` was reached.
     Length,
     /// The prompt and the completion fill the context (`n_positions`).
     ContextFull,
@@ -102,11 +104,11 @@ pub enum FinishReason {
 /// A source of requests and a sink for results. The generator asks for the next request whenever a
 /// batch slot is free, so requests that become available during [`Work::done`] keep the batch full.
 pub trait Work {
-    /// Returns the next request, if one is waiting.
+    /// Returns the next request, if there is one.
     fn next(&mut self) -> Option<Request>;
 
-    /// Receives a sampled token, or a scored token of the prompt. The text that the token completes
-    /// follows in [`Work::text`].
+    /// Receives a sampled token or a scored prompt token. The text that the token completes follows in
+    /// [`Work::text`].
     fn token(&mut self, _id: u64, _token: Token) {}
 
     /// Receives text that no later token can change: whole UTF-8 characters that cannot be part of a
@@ -121,17 +123,16 @@ pub trait Work {
 
 /// Converts between text and tokens. Can be used from any thread while the model runs.
 pub trait Tokenizer: Send + Sync {
-    /// Returns the token ids of a text.
+    /// Converts a string to token ids.
     fn tokenize(&self, text: &str) -> miette::Result<Vec<u32>>;
-    /// Returns the bytes of a token, which may be only a part of a character; empty for a special
-    /// token.
+    /// Returns the bytes of a token, which may be only part of a character; empty for a special token.
     fn bytes(&self, id: u32) -> &[u8];
-    /// Returns the size of the vocabulary, which exceeds every token id.
+    /// Returns the size of the vocabulary. Every token id is below it.
     fn vocab_size(&self) -> usize;
     /// Returns the id of the end-of-text token, if there is one.
     fn end_of_text(&self) -> Option<u32>;
-    /// Returns the unconditional prompt for guiding a text: the end-of-text token or, if there is none,
-    /// the last token of the text's prompt, as in transformers.
+    /// Returns the unconditional prompt to use for guidance with `prompt`: the end-of-text token or, if
+    /// there is none, the last token of `prompt`, as in transformers.
     fn unconditional_prompt(&self, prompt: &[u32]) -> Vec<u32> {
         self.end_of_text().or(prompt.last().copied()).into_iter().collect()
     }
@@ -145,24 +146,24 @@ pub trait Generator: Send {
     /// Returns the context length: the maximum number of tokens in the prompt and the completion
     /// together.
     fn n_positions(&self) -> usize;
-    /// Returns the maximum number of texts generated at once.
+    /// Returns the maximum number of completions generated at once.
     fn batch_size(&self) -> usize;
-    /// Runs until `work` has no more requests and every text is finished.
+    /// Runs until `work` has no more requests and every completion is finished.
     ///
     /// # Errors
     /// Returns an error if the model fails, a prompt is invalid, or [`Work::done`] returns an error.
     fn run(&mut self, work: &mut dyn Work) -> miette::Result<()>;
 }
 
-/// Device and number format used to generate a text; recorded with each essay.
+/// Device and number format used for generation; recorded with each essay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
     pub device: String,
     pub dtype: String,
 }
 
-/// The identity of a model. Its hashes are part of every essay's key. For a pinned model, it is known
-/// without opening the weights.
+/// The identity of a model. Its hashes are part of every essay's key. The identity of a pinned model
+/// is known without opening the weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
     /// The model's id as written in the lock file and in essays (`venti-mini`,
@@ -187,7 +188,8 @@ impl Identity {
 
 /// The models available to a run.
 pub trait Models {
-    /// Returns a model's identity from `venti.lock`, or determines it. Never opens pinned weights.
+    /// Returns a model's identity, from `venti.lock` if the model is pinned there, otherwise by
+    /// examining the model. Never opens pinned weights.
     fn identity(&mut self, model: &str) -> miette::Result<Identity>;
     /// Opens a model; fails if its weights differ from those that [`Models::identity`] describes.
     fn load(&mut self, model: &str) -> miette::Result<Box<dyn Generator>>;

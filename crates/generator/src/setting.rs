@@ -3,11 +3,12 @@
 /// The aspect of generation that a setting controls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Sampling of each token. Applies to a single completion, so the API accepts it as well.
+    /// Sampling of individual tokens. These settings apply to a single completion, so the API accepts
+    /// them as well.
     Sampling,
-    /// Length of a text.
+    /// Length of the generated text.
     Length,
-    /// Choice among several texts.
+    /// Choice among several completions.
     Selection,
 }
 
@@ -102,7 +103,7 @@ pub struct InvalidSetting {
     pub rule: String,
 }
 
-/// The type of a resolved setting. `Given` is the type of its explicit values.
+/// The type of a setting's resolved value. `Given` is the type of its explicit values.
 pub trait Resolved: Sized + PartialEq {
     type Given: Clone;
     const KIND: Kind;

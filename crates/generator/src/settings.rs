@@ -36,7 +36,7 @@ macro_rules! settings {
             }
         }
 
-        /// Explicitly given settings; the others keep their values.
+        /// Settings that were given explicitly; all others keep their values.
         #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct GenerationOverrides {
@@ -97,7 +97,7 @@ macro_rules! settings {
             /// Sets one setting by name.
             ///
             /// # Panics
-            /// Panics if there is no such setting, or the value is of another [`Kind`].
+            /// Panics if there is no such setting, or if the value is not of the setting's [`Kind`].
             pub fn set(&mut self, name: &str, value: Value) {
                 match name {
                     $(stringify!($name) => {
@@ -215,7 +215,7 @@ impl GenerationOverrides {
     /// Validates all given values.
     ///
     /// # Errors
-    /// Returns an error for the first value out of range, or if a minimum exceeds its maximum.
+    /// Returns an error for the first value that is out of range, or if a minimum exceeds its maximum.
     pub fn check(&self) -> Result<(), InvalidSetting> {
         self.values().try_for_each(|(setting, value)| setting.check(&value))?;
         ordered("min_words", self.min_words, "max_words", self.max_words)?;

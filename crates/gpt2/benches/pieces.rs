@@ -4,7 +4,7 @@
 //! cargo bench -p gpt2
 //! ```
 //!
-//! To measure the generation of whole texts, use `venti bench`.
+//! To measure end-to-end generation, use `venti bench`.
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
@@ -25,7 +25,7 @@ fn main() {
     divan::main();
 }
 
-/// Returns test number `i`. Like weights, the numbers are small and distinct.
+/// Returns the `i`-th test value. Like weights, the values are small and distinct.
 fn number(i: usize) -> f32 {
     (i as f32 * 0.618_034).fract() - 0.5
 }
@@ -55,7 +55,7 @@ fn layer<F: Format>(inputs: usize, outputs: usize) -> Linear<F> {
     Linear::new(inputs, outputs, OwnedOrMapped::Owned(blocks), &numbers(outputs))
 }
 
-/// Runs the MLP's first layer on one thread; throughput is in multiply-adds.
+/// Runs the MLP's first layer on one thread; throughput is measured in multiply-adds.
 #[divan::bench(types = [F32, Bf16, Int8], args = [1, 8, 50, 512])]
 fn linear<F: Format>(bencher: Bencher, rows: usize) {
     let (inputs, outputs) = (WIDTH, 4 * WIDTH);
@@ -70,7 +70,8 @@ fn linear<F: Format>(bencher: Bencher, rows: usize) {
     });
 }
 
-/// Runs one attention head for one token on one thread; throughput is in bytes of keys and values.
+/// Runs one attention head for one token on one thread; throughput is measured in bytes of keys and
+/// values.
 #[divan::bench(types = [F32, Bf16, Int8], args = [64, 256, 1024])]
 fn attention<F: Format>(bencher: Bencher, length: usize) {
     let shape = Shape::new(length, HEAD_DIM);

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, Result};
 
-/// Optional file with the model's own sampling settings.
+/// Name of the optional file with the model's own sampling settings.
 pub(crate) const GENERATION_CONFIG: &str = "generation_config.json";
 
 /// Names of the weights file, in order of preference. A sharded checkpoint has an index file instead
@@ -36,9 +36,9 @@ pub struct CheckpointFiles {
 }
 
 impl CheckpointFiles {
-    /// Finds the files in a directory. The weights are the first that exists of `model.safetensors`,
-    /// its sharded form, `pytorch_model.bin`, and its sharded form. The tokenizer is `tokenizer.json`
-    /// if it exists, otherwise `vocab.json` and `merges.txt`.
+    /// Finds the files in a directory. The weights are those of `model.safetensors` or, failing that,
+    /// of `pytorch_model.bin`; in either format, a single file takes precedence over shards. The
+    /// tokenizer is `tokenizer.json` if it exists, otherwise `vocab.json` and `merges.txt`.
     ///
     /// # Errors
     /// Returns an error if a file or a shard is missing.
@@ -83,10 +83,11 @@ impl CheckpointFiles {
         hash_files(&self.generation)
     }
 
-    /// Reads the model's own sampling settings from generation_config.json.
+    /// Reads the model's own sampling settings from generation_config.json; empty if there is no such
+    /// file.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read, is not JSON, or holds an invalid value.
+    /// Returns an error if the file cannot be read, is not JSON, or contains an invalid value.
     pub fn settings(&self) -> Result<GenerationOverrides> {
         let Some(file) = &self.generation else { return Ok(GenerationOverrides::default()) };
         settings_from_json(&read(file)?, &shown(file))
@@ -102,7 +103,7 @@ impl CheckpointFiles {
 }
 
 /// Reads sampling settings from the contents of a generation_config.json. Other keys, such as
-/// `bos_token_id` or `do_sample`, are ignored. `origin` names the file in errors.
+/// `bos_token_id` or `do_sample`, are ignored. `origin` is the file name to show in error messages.
 ///
 /// # Errors
 /// Returns an error if `json` is not a JSON object or a setting has an invalid value.

@@ -1,7 +1,7 @@
 //! `config.json`: the sizes and architecture options of a GPT-2 model.
 //!
-//! The keys and their defaults are those of transformers' `GPT2Config`. An unsupported value is an error
-//! that names the key.
+//! The keys and their defaults are those of transformers' `GPT2Config`. An unsupported value results
+//! in an error that names the key.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -27,9 +27,9 @@ pub struct Config {
     pub n_inner: usize,
     /// The MLP's nonlinearity.
     pub activation: Activation,
-    /// Number added to the variance in every layer normalisation.
+    /// Constant added to the variance in every layer normalisation.
     pub layer_norm_epsilon: f64,
-    /// Whether attention scores are divided by the square root of the head width.
+    /// Whether attention scores are divided by the square root of the head dimension.
     pub scale_attn_weights: bool,
     /// Whether attention scores are also divided by the block's number, counted from 1.
     pub scale_attn_by_inverse_layer_idx: bool,
@@ -39,7 +39,7 @@ pub struct Config {
     pub eos_token_id: Option<u32>,
 }
 
-/// config.json before validation.
+/// The contents of config.json, before validation.
 #[derive(Deserialize)]
 #[serde(default)]
 struct RawConfig {
@@ -82,14 +82,15 @@ impl Default for RawConfig {
 }
 
 impl Config {
-    /// Parses and validates the contents of a config.json; `origin` names the file in errors.
+    /// Parses and validates the contents of a config.json. `origin` is the file name to show in error
+    /// messages.
     pub fn from_json(json: &[u8], origin: &str) -> Result<Self> {
         let raw: RawConfig = serde_json::from_slice(json)
             .map_err(|source| Error::Json { origin: origin.into(), source })?;
         raw.check(origin)
     }
 
-    /// Width of one attention head (D).
+    /// Dimension of each attention head (D).
     pub fn head_dim(&self) -> usize {
         self.n_embd / self.n_head
     }
@@ -104,14 +105,14 @@ impl Config {
         linear + norms_and_biases + (tokens + self.n_positions) * width
     }
 
-    /// Returns `(inputs, outputs)` of every linear layer, with the output layer last.
+    /// Returns the size of every linear layer as `(inputs, outputs)`, ending with the output layer.
     pub fn linear_layers(&self) -> impl Iterator<Item = (usize, usize)> {
         let (c, i) = (self.n_embd, self.n_inner);
         let block = [(c, 3 * c), (c, c), (c, i), (i, c)];
         (0..self.n_layer).flat_map(move |_| block).chain([(c, self.vocab_size)])
     }
 
-    /// Returns the factor applied to a block's attention scores.
+    /// Returns the factor by which a block's attention scores are multiplied.
     pub fn attention_scale(&self, layer: usize) -> f64 {
         let mut scale = 1.0;
         if self.scale_attn_weights {

@@ -42,14 +42,14 @@ impl Device {
         device.map(Self::Metal).map_err(|reason| Error::NoGpu { kind: "Metal", reason })
     }
 
-    /// Creates an emulated GPU with `memory` bytes of memory. Its kernels run on the CPU, slowly.
+    /// Creates an emulated GPU with `memory` bytes of memory. Its kernels run on the CPU and are slow.
     #[cfg(feature = "emulated-gpu")]
     pub fn emulated(memory: usize) -> Self {
         Self::Gpu(Gpu::emulated(memory))
     }
 
-    /// Opens the machine's GPU if it is usable, otherwise returns the CPU. The error says why the GPU
-    /// that the program was built for is not used.
+    /// Opens the machine's GPU if it is usable, otherwise returns the CPU. The error says why the
+    /// program, though built for a GPU, does not use one.
     pub fn best() -> (Self, Option<Error>) {
         let unusable = match cfg!(feature = "cuda").then(Self::cuda) {
             Some(Ok(device)) => return (device, None),

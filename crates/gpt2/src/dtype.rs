@@ -30,7 +30,7 @@ impl Dtype {
     /// Checks that the device supports this format.
     ///
     /// # Errors
-    /// Returns an error that lists the supported formats, if it does not.
+    /// Returns an error that lists the supported formats if this one is not among them.
     pub fn check(self, device: &Device) -> Result<()> {
         match self {
             Self::F16 if device.is_cpu() => Err(self.refused(device)),

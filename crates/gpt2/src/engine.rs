@@ -8,12 +8,12 @@ use miette::{IntoDiagnostic, miette};
 
 use crate::{Checkpoint, Device, Dtype, Error, Gpt2};
 
-/// Maximum default batch size on the CPU. A pass reads the weights once for all texts; beyond this
-/// size, adding texts gains little.
+/// Maximum default batch size on the CPU. A pass reads the weights once for the whole batch; beyond
+/// this size, a larger batch gains little.
 const MAX_BATCH_SIZE: usize = 64;
 /// Maximum default batch size on a GPU.
 const MAX_BATCH_SIZE_ON_GPU: usize = 1024;
-/// Minimum default batch size on the CPU. Fewer texts would underuse the vector units.
+/// Minimum default batch size on the CPU. A smaller batch would underuse the vector units.
 const MIN_BATCH_SIZE: usize = 16;
 /// Assumed size of the CPU cache, in bytes. If a model's weights fit into it, the KV cache should fit
 /// as well.
@@ -26,7 +26,8 @@ const CACHE_BYTES: usize = 2 << 30;
 pub struct Engine {
     pub device: DevicePreference,
     pub dtype: DtypePreference,
-    /// Number of texts decoded together. By default, the fastest number that fits in memory.
+    /// Number of texts decoded together. By default, the number that gives the highest throughput
+    /// within the available memory.
     pub batch_size: Option<usize>,
     /// Number of concurrent clients. By default, the batch has a slot for each client if memory allows.
     pub clients: usize,
@@ -60,8 +61,8 @@ impl Engine {
         Ok((device, None))
     }
 
-    /// Returns the number format to use on a device. `auto` selects the fastest format of proven
-    /// quality; see `docs/performance.md`.
+    /// Returns the number format to use on a device. `auto` selects the fastest format whose text
+    /// quality has been verified; see `docs/performance.md`.
     pub fn dtype(self, device: &Device) -> Dtype {
         match self.dtype {
             DtypePreference::Auto => match device {
@@ -81,7 +82,7 @@ impl Engine {
     /// Checks that the device supports the number format.
     ///
     /// # Errors
-    /// Returns an error that lists the supported formats, if it does not.
+    /// Returns an error that lists the supported formats if the selected one is not among them.
     pub fn check(self, device: &Device) -> miette::Result<()> {
         self.dtype(device).check(device).map_err(|error| {
             miette!(help = "`dtype: auto` selects the fastest format for the device", "{error}")
@@ -110,8 +111,8 @@ impl Engine {
     }
 }
 
-/// Returns the default batch size: the fastest one, or `clients` if that is larger, but no more than
-/// fits in memory.
+/// Returns the default batch size: the one with the highest throughput, or `clients` if that is
+/// larger, but no more than fits in memory.
 fn default_batch_size(model: &Gpt2, clients: usize) -> usize {
     if let Some(slots) = model.slots_in_memory() {
         return slots.min(MAX_BATCH_SIZE_ON_GPU.max(clients));

@@ -108,7 +108,7 @@ pub enum Error {
     )]
     PromptTooLong { id: u64, tokens: usize, most: usize, n_positions: usize },
 
-    /// A guided text has no unconditional prompt, or one longer than its own prompt.
+    /// A guided request has no unconditional prompt, or one that is longer than its prompt.
     #[error("the unconditional prompt of text {id} has {got} tokens, expected 1 to {most}")]
     UnconditionalPrompt { id: u64, got: usize, most: usize },
 
@@ -134,7 +134,7 @@ pub enum Error {
     #[error("logits requested for token {index} in a pass of {tokens} tokens")]
     WantedOutOfRange { index: u32, tokens: usize },
 
-    /// The cache was made by an incompatible model.
+    /// The cache was created for an incompatible model.
     #[error("the cache belongs to a model with different sizes or a different number format")]
     ForeignCache,
 

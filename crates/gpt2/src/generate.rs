@@ -1,13 +1,13 @@
-//! Batched generation: which texts are in the batch, what each forward pass computes, and when a text
-//! ends.
+//! Batched generation: decides which texts are in the batch, what each forward pass computes, and when
+//! a text ends.
 //!
 //! Batching is continuous. When a text finishes, its batch slot goes to the next waiting prompt, which
 //! is prefilled in the same passes that decode the other texts. A long prompt is split over several
-//! passes, so the size of a pass is bounded; the split does not change the result.
+//! passes to bound the size of a pass; the split does not change the result.
 //!
-//! A GPU samples tokens itself. The next pass is queued while the current one is still running, and uses
-//! the current pass's tokens before the CPU has seen them. If one of these tokens ends a text, that
-//! text's work in the queued pass is discarded.
+//! A GPU samples the tokens itself. The next pass is queued while the current one is still running,
+//! and uses the current pass's tokens before the CPU has seen them. If one of these tokens ends a
+//! text, that text's work in the queued pass is discarded.
 
 mod active_text;
 mod batch;
@@ -26,16 +26,16 @@ use active_text::ActiveText;
 use batch::Batch;
 use queue::PassQueue;
 
-/// Maximum number of tokens per pass from a scored prompt. Each of these tokens needs a row of logits.
+/// Maximum number of tokens of a scored prompt per pass. Each of these tokens needs a row of logits.
 const SCORED_TOKENS_PER_PASS: usize = 64;
 
-/// Generates texts, at most `batch_size` (but at least one) at a time, until `work` has no more requests
-/// and every text is finished. If a GPU has too little memory, the batch size is halved until the batch
-/// fits.
+/// Generates completions, at most `batch_size` (but at least one) at a time, until `work` has no more
+/// requests and every completion is finished. If a GPU has too little memory, the batch size is halved
+/// until the batch fits.
 ///
 /// # Errors
-/// Returns an error if a prompt is empty, too long or outside the vocabulary, the model fails, or
-/// [`Work::done`] returns an error.
+/// Returns an error if a prompt is empty, too long or contains a token outside the vocabulary, the
+/// model fails, or [`Work::done`] returns an error.
 pub fn generate(
     model: &Gpt2,
     tokenizer: &Tokenizer,
@@ -71,7 +71,7 @@ pub fn generate(
     }
 }
 
-/// Each text's wanted positions, with the token after each position.
+/// For each text, the positions whose next tokens were wanted, and those tokens.
 type NextTokens = Vec<(WantedLogits, Vec<Token>)>;
 
 /// Appends the tokens to their texts and delivers the texts that end.
@@ -149,7 +149,7 @@ impl Admission {
 struct PlannedPass {
     tokens: Vec<InputToken>,
     wanted: Vec<WantedLogits>,
-    /// Indices in `tokens` of the wanted positions.
+    /// Indices into `tokens` of the positions whose logits are wanted.
     wanted_indices: Vec<u32>,
 }
 
@@ -160,7 +160,7 @@ struct WantedLogits {
     serial: u64,
     positions: Range<usize>,
     /// Slot and position of the last token of the unconditional context, if this pass samples a guided
-    /// token. Its row of logits follows those of `positions`.
+    /// token. The corresponding row of logits follows those of `positions`.
     unconditional: Option<(usize, usize)>,
 }
 
@@ -174,8 +174,9 @@ struct Passes {
 
 impl Passes {
     /// Plans the next pass. It contains the last token of every text being decoded, and prompt tokens
-    /// up to a limit that all prompts share. Guided texts come first, so that the two rows of logits of
-    /// each start at an even row: a device processes even numbers of rows together.
+    /// up to a limit shared by all prompts. Guided texts come first, so that the pair of logit rows of
+    /// each one starts at an even index; a device computes an even number of rows together, so no pair
+    /// is split.
     fn plan(model: &Gpt2, batch: &mut Batch) -> Self {
         let mut passes = Self::default();
         let mut room = model.prompt_tokens_per_pass();

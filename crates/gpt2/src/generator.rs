@@ -8,7 +8,7 @@ use miette::IntoDiagnostic;
 
 use crate::{Checkpoint, Device, Engine, Gpt2, generate};
 
-/// A loaded GPT-2.
+/// A loaded GPT-2 model with its checkpoint and batch size.
 pub struct Gpt2Generator {
     checkpoint: Arc<Checkpoint>,
     model: Gpt2,

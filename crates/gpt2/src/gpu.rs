@@ -37,7 +37,7 @@ pub struct Launch {
     pub shared: u32,
 }
 
-/// Handle of a kernel on a [`Gpu`].
+/// Handle to a kernel on a [`Gpu`].
 #[derive(Debug, Clone, Copy)]
 pub struct KernelHandle(usize);
 
@@ -56,7 +56,7 @@ trait Backend: Send + Sync {
     /// Allocates device memory, filled with zeros.
     fn allocate(&self, bytes: usize) -> Result<u64>;
     unsafe fn free(&self, address: u64);
-    /// Allocates host memory for copies from and to the device, filled with zeros.
+    /// Allocates host memory for copies to and from the device, filled with zeros.
     fn allocate_host(&self, bytes: usize) -> Result<NonNull<u8>>;
     unsafe fn free_host(&self, memory: NonNull<u8>);
 
@@ -66,8 +66,8 @@ trait Backend: Send + Sync {
 
     unsafe fn upload(&self, to: u64, from: *const u8, bytes: usize) -> Result<()>;
     unsafe fn download(&self, to: *mut u8, from: u64, bytes: usize) -> Result<()>;
-    /// Queues a kernel launch. `arguments` points to the kernel's only parameter, of `bytes` bytes,
-    /// which is copied.
+    /// Queues a kernel launch. `arguments` points to the kernel's only parameter, which is `bytes`
+    /// bytes long and is copied.
     unsafe fn launch(
         &self,
         kernel: KernelHandle,
@@ -144,14 +144,14 @@ impl Gpu {
     /// Copies `numbers` to a new buffer and waits until the copy has completed.
     ///
     /// # Errors
-    /// Returns an error if there is too little memory, or the device fails.
+    /// Returns an error if there is too little memory or the device fails.
     pub fn buffer_from<T: Pod>(&self, numbers: &[T]) -> Result<Buffer> {
         let buffer = self.buffer(size_of_val(numbers))?;
         buffer.write(0, numbers)?;
         Ok(buffer)
     }
 
-    /// Allocates host memory for copies from and to the device.
+    /// Allocates host memory for copies to and from the device.
     ///
     /// # Errors
     /// Returns an error if there is too little memory.
@@ -188,7 +188,7 @@ impl Gpu {
         }
     }
 
-    /// Adds a mark to the queue. [`Mark::wait`] waits for it.
+    /// Adds a mark to the queue; use [`Mark::wait`] to wait for it.
     ///
     /// # Errors
     /// Returns an error if the device fails.
@@ -196,7 +196,7 @@ impl Gpu {
         Ok(Mark { gpu: self.clone(), mark: Some(self.0.mark()?) })
     }
 
-    /// Records the kernel launches that `launches` makes. Replaying them costs less than launching each
+    /// Records the kernel launches made by `launches`. Replaying them costs less than launching each
     /// kernel again.
     ///
     /// # Errors
@@ -229,7 +229,8 @@ impl Buffer {
         self.bytes
     }
 
-    /// Writes `numbers` at byte `offset` and waits until the copy has completed.
+    /// Writes `numbers` to the buffer, starting at byte `offset`, and waits until the copy has
+    /// completed.
     ///
     /// # Errors
     /// Returns an error if the device fails.
@@ -261,7 +262,7 @@ impl Buffer {
         Ok(numbers)
     }
 
-    /// Queues a copy of the first `bytes` bytes of `from` to this buffer. `from` must not be written
+    /// Queues a copy of the first `bytes` bytes of `from` to this buffer. `from` must not be modified
     /// until the copy has completed.
     ///
     /// # Errors
@@ -297,7 +298,7 @@ impl Drop for Buffer {
     }
 }
 
-/// Host memory that the GPU can copy from and to asynchronously.
+/// Host memory for asynchronous copies to and from the GPU.
 pub struct HostBuffer {
     gpu: Gpu,
     memory: NonNull<u8>,
@@ -310,7 +311,7 @@ unsafe impl Send for HostBuffer {}
 unsafe impl Sync for HostBuffer {}
 
 impl HostBuffer {
-    /// Returns the contents as numbers. No copy to this buffer may be in flight.
+    /// Returns the contents as a slice of numbers. No copy to this buffer may be in flight.
     pub fn numbers<T: Pod>(&self) -> &[T] {
         // SAFETY: at least this many bytes were allocated and zeroed.
         bytemuck::cast_slice(unsafe {
@@ -318,7 +319,8 @@ impl HostBuffer {
         })
     }
 
-    /// Returns the contents as mutable numbers. No copy from or to this buffer may be in flight.
+    /// Returns the contents as a mutable slice of numbers. No copy to or from this buffer may be in
+    /// flight.
     pub fn numbers_mut<T: Pod>(&mut self) -> &mut [T] {
         // SAFETY: at least this many bytes were allocated and zeroed.
         bytemuck::cast_slice_mut(unsafe {
@@ -381,7 +383,7 @@ impl Recording {
     /// Returns an error if the device fails.
     ///
     /// # Safety
-    /// The memory that the arguments of the launches refer to must still be allocated.
+    /// The memory that the recorded arguments refer to must still be allocated.
     pub unsafe fn replay(&self) -> Result<()> {
         // SAFETY: guaranteed by the caller.
         unsafe { self.gpu.0.replay(self.recording) }

@@ -1,21 +1,21 @@
 //! Downloads checkpoints by name from the Hugging Face hub into the cache shared by all of the hub's
 //! clients.
 //!
-//! A name is an alias or `owner/name[@revision]` ([`ModelName`]). The result is a cache folder with the
-//! configuration, the tokenizer and the weights ([`Snapshot`]). The network is used only by
+//! A name is an alias or `owner/name[@revision]` ([`ModelName`]). The result is a cache folder with
+//! the configuration, the tokenizer and the weights ([`Snapshot`]). The network is used only by
 //! [`Hub::update`] and for files that the cache lacks.
 //!
-//! The cache layout ([`hf_hub::Cache`], [`hf_hub::CacheRepo`]), the hub's addresses ([`hf_hub::Repo`]),
-//! its listing ([`hf_hub::api::RepoInfo`]) and the [`Progress`] trait come from hf-hub, so they match
-//! the official tools. The transfer is implemented here, because hf-hub 0.5 verifies no hashes,
-//! corrupts a resumed file if the server ignores ranges, and has neither an offline mode nor
+//! The cache layout ([`hf_hub::Cache`], [`hf_hub::CacheRepo`]), the hub's URLs ([`hf_hub::Repo`]), its
+//! file listing ([`hf_hub::api::RepoInfo`]) and the [`Progress`] trait come from hf-hub, so they match
+//! the official tools. Downloading is implemented here, because hf-hub 0.5 verifies no hashes,
+//! corrupts a resumed file if the server ignores ranges, and supports neither an offline mode nor
 //! `HF_HUB_CACHE`. (hf-hub 1.0 would add an async runtime and some two hundred crates for the same
 //! result.)
 //!
 //! The hub identifies an LFS file by its SHA-256 hash and any other file by its git blob hash (SHA-1);
 //! both are verified before a file enters the cache. If a server identifies files differently, only
-//! sizes are checked. Files already in the cache are trusted, as by every tool that shares it; a site's
-//! `venti.lock` is checked when weights are loaded.
+//! sizes are checked. Like every tool that shares the cache, this one trusts the files already in it;
+//! a site's `venti.lock` is checked when weights are loaded.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -79,14 +79,14 @@ impl HubConfig {
     }
 }
 
-/// Retry policy for failed or interrupted connections and for status 429 and 5xx.
+/// Retry policy for failed or interrupted connections and for HTTP status codes 429 and 5xx.
 #[derive(Debug, Clone, Copy)]
 pub struct Retry {
     /// Maximum number of attempts.
     pub attempts: u32,
     /// Pause before the second attempt; doubled for each further attempt.
     pub pause: Duration,
-    /// Longest `Retry-After` time to wait for.
+    /// Longest `Retry-After` delay to wait for.
     pub longest_wait: Duration,
 }
 
@@ -146,8 +146,8 @@ impl Hub {
     /// Returns the cached snapshot, or downloads it.
     ///
     /// # Errors
-    /// Returns [`Error::NotCached`] in offline mode, otherwise the error of the download. The next call
-    /// resumes an interrupted download.
+    /// Returns [`Error::NotCached`] in offline mode, otherwise any error from the download. The next
+    /// call resumes an interrupted download.
     pub fn snapshot(&self, name: &ModelName, progress: &mut dyn Progress) -> Result<Snapshot> {
         match self.cached(name) {
             Err(Error::NotCached { .. }) if !self.config.offline => self.update(name, progress),
@@ -158,7 +158,7 @@ impl Hub {
     /// Asks the hub for the revision's current commit and downloads the files that the cache lacks.
     ///
     /// # Errors
-    /// Returns [`Error::Offline`] in offline mode, otherwise the error of the download.
+    /// Returns [`Error::Offline`] in offline mode, otherwise any error from the download.
     pub fn update(&self, name: &ModelName, progress: &mut dyn Progress) -> Result<Snapshot> {
         if self.config.offline {
             return Err(Error::Offline { repo: name.repo.clone() });

@@ -5,9 +5,9 @@
 //!          \_ Tokenizer              \_________________ generate _________________/
 //! ```
 //!
-//! On the CPU, the weights, the number format, the prompt, the settings and the random key determine a
-//! text bit for bit. The batch and the number of threads do not affect it; see `kernels`. On a CUDA GPU
-//! the same holds for one GPU model and one build (see `gpu`).
+//! On the CPU, the generated text is determined, bit for bit, by the weights, the number format, the
+//! prompt, the settings and the random key. The batch and the number of threads do not affect it; see
+//! `kernels`. On a CUDA GPU the same holds for one GPU model and one build (see `gpu`).
 
 mod checkpoint_files;
 mod config;

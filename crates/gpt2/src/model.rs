@@ -42,7 +42,7 @@ pub struct WeightFootprint {
     pub is_mapped: bool,
 }
 
-/// A loaded GPT-2, ready to run.
+/// A loaded GPT-2 model, ready to run.
 pub struct Gpt2 {
     config: Arc<Config>,
     device: Device,
@@ -60,7 +60,7 @@ enum Network {
 }
 
 impl Gpt2 {
-    /// Converts a checkpoint's weights to `dtype` on `device`.
+    /// Loads a checkpoint's weights onto `device`, converted to `dtype`.
     ///
     /// # Errors
     /// Returns an error if the device does not support the format, or a tensor is missing or has the
@@ -157,8 +157,8 @@ impl Gpt2 {
         tokens * self.config.n_layer * 2 * self.config.n_head * head
     }
 
-    /// Number of batch slots that fit in half of the GPU's free memory; `None` on a device that uses the
-    /// machine's own memory.
+    /// Number of batch slots that fit in half of the GPU's free memory; `None` on a device that uses
+    /// system memory.
     pub fn slots_in_memory(&self) -> Option<usize> {
         match &self.network {
             #[cfg(feature = "gpu")]
@@ -184,12 +184,12 @@ impl Gpt2 {
         Ok(KvCache { slots, config: Arc::clone(&self.config), dtype: self.dtype, layers })
     }
 
-    /// Adds `tokens` (N) to `cache` and fills `logits` (W, V) with the f32 logits after each of the W
-    /// tokens whose indices are in `wanted`.
+    /// Adds `tokens` (N) to `cache` and fills `logits` (W, V) with the f32 logits that follow each of
+    /// the W tokens whose indices are in `wanted`.
     ///
     /// # Errors
-    /// Returns an error if a token, position or slot is out of range, the cache was made by an
-    /// incompatible model, or the device fails.
+    /// Returns an error if a token, position, slot or index is out of range, the cache was created for
+    /// an incompatible model, or the device fails.
     pub fn forward(
         &self,
         cache: &mut KvCache,

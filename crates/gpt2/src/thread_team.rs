@@ -87,7 +87,7 @@ impl Worker<'_> {
 /// Value of `done` that marks a stage in which a thread panicked.
 const PANICKED: usize = usize::MAX / 2;
 
-/// If a task panics, releases all waiting threads and makes them panic as well.
+/// A guard that, if a task panics, releases all waiting threads and makes them panic as well.
 struct ReleaseOnPanic<'a>(&'a [StageCounters]);
 
 impl Drop for ReleaseOnPanic<'_> {
@@ -137,7 +137,7 @@ impl<'a, T> SharedSlice<'a, T> {
         unsafe { *cell = value };
     }
 
-    /// Returns the elements from `start` on for reading.
+    /// Returns the elements from `start` onwards, for reading.
     ///
     /// # Safety
     /// No task may write any of these elements in this stage.

@@ -1,7 +1,7 @@
 //! Byte-level BPE tokenizer, compatible with transformers.
 //!
-//! `<|endoftext|>` in a text is encoded as the end-of-text token, as in transformers; a prompt uses it
-//! to mark the start of a document. Encoding adds no special tokens: the post-processor in
+//! As in transformers, the string `<|endoftext|>` is encoded as the end-of-text token; a prompt uses
+//! it to mark the start of a document. Encoding adds no special tokens: the post-processor in
 //! tokenizer.json is ignored.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,8 @@ use generator::END_OF_TEXT;
 use crate::error::{Error, Result};
 use kernels::detokenizer::TokenBytes;
 
-/// The tokenizer's decoder is not byte-level, so tokens cannot be decoded individually.
+/// The error for a tokenizer whose decoder is not byte-level, so that tokens cannot be decoded
+/// individually.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the tokenizer's decoder is {got}, expected ByteLevel: this is not a GPT-2 tokenizer; \
@@ -41,7 +42,8 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Builds a tokenizer from the contents of a tokenizer.json; `origin` names the file in errors.
+    /// Builds a tokenizer from the contents of a tokenizer.json. `origin` is the file name to show in
+    /// error messages.
     ///
     /// # Errors
     /// Returns an error if `json` cannot be parsed or the tokenizer is not byte-level BPE.
@@ -51,7 +53,8 @@ impl Tokenizer {
         Self::new(inner, origin)
     }
 
-    /// Builds a tokenizer from GPT-2's vocab.json and merges.txt; `origin` names the files in errors.
+    /// Builds a tokenizer from GPT-2's vocab.json and merges.txt. `origin` is the file name to show in
+    /// error messages.
     ///
     /// # Errors
     /// Returns an error if the files cannot be parsed or do not match each other.
@@ -114,10 +117,10 @@ impl Tokenizer {
         self.inner.token_to_id(END_OF_TEXT)
     }
 
-    /// Encodes a text. See the module documentation for `<|endoftext|>`.
+    /// Encodes a string. See the module documentation for how `<|endoftext|>` is handled.
     ///
     /// # Errors
-    /// Returns an error if the tokenizer fails. Byte-level BPE accepts every text.
+    /// Returns an error if the tokenizer fails. Byte-level BPE accepts every string.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.inner.encode_fast(text, false);
         Ok(encoding.map_err(|source| Error::Tokenize { source })?.get_ids().to_vec())

@@ -1,4 +1,4 @@
-//! An open checkpoint: configuration, tokenizer and tensors of one GPT-2.
+//! An open checkpoint: the configuration, tokenizer and tensors of a GPT-2 model.
 //!
 //! Weights are memory-mapped (safetensors) or read tensor by tensor (pickle). Opening is cheap, and
 //! every tensor is converted once, directly to the model's device and number format.
@@ -142,7 +142,7 @@ impl Weights<'_> {
 
 /// Named tensors in one or more files.
 struct Tensors {
-    /// Name of the source in errors.
+    /// Name of the source to show in error messages.
     origin: String,
     files: TensorFiles,
 }
@@ -204,7 +204,7 @@ impl Tensors {
         }
     }
 
-    /// Loads an existing tensor to the CPU in its stored number format.
+    /// Loads an existing tensor onto the CPU in its stored number format.
     fn load(&self, name: &str) -> Result<Tensor> {
         let tensor = match &self.files {
             TensorFiles::Mapped(files) => files.load(name, &Device::Cpu),

@@ -24,7 +24,8 @@ fn families(field: &Field) -> Result<String, Problem> {
     }
 }
 
-/// Splits the list at commas outside quotation marks; `None` if a quotation mark is never closed.
+/// Splits the list at commas outside quotation marks; returns `None` if a quotation mark is never
+/// closed.
 fn split(list: &str) -> Option<Vec<&str>> {
     let mut families = Vec::new();
     let mut start = 0;
@@ -44,7 +45,7 @@ fn split(list: &str) -> Option<Vec<&str>> {
     open.is_none().then_some(families)
 }
 
-/// Whether `family` is a quoted name, or consists of words that need no quotes.
+/// Whether `family` is a quoted name or consists of words that need no quotes.
 fn is_family(family: &str) -> bool {
     let quoted = ['"', '\'']
         .iter()

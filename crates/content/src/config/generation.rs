@@ -1,11 +1,11 @@
-//! Reads the `generation:` mapping of `venti.yaml`, a seed or a take.
+//! Reads a `generation:` mapping from `venti.yaml`, a seed or a take.
 
 use generator::{GenerationOverrides, Kind, SETTINGS, Value};
 
 use crate::problem::Problem;
 use crate::yaml::Field;
 
-/// Reads a `generation:` mapping and merges it over `under`.
+/// Reads a `generation:` mapping. Settings that it does not contain are taken from `under`.
 ///
 /// # Errors
 /// Returns an error if a key is unknown, or a value has the wrong type or is out of range.

@@ -43,10 +43,10 @@ const KEYS: [&str; 29] = [
 ];
 
 impl Config {
-    /// Parses the text of `venti.yaml`; `path` is the path to show in problems.
+    /// Parses the text of `venti.yaml`. `path` is the path to show in error messages.
     ///
     /// # Errors
-    /// Returns the first mistake in the text.
+    /// Returns the first error in the text.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Problem> {
         let start = text.len() - text.strip_prefix('\u{feff}').unwrap_or(text).len();
         let document = Document::parse(path, text, start..text.len())?;

@@ -48,8 +48,9 @@ mod tests {
     use super::super::plain_text;
     use super::*;
 
-    /// Returns the text that a page shows for `markdown`. `options` must not include smart punctuation
-    /// or the extensions that give `$`, `^` or `~` a meaning, because those change plain text.
+    /// Returns the text that a page displays for `markdown`. `options` must not include smart
+    /// punctuation or the extensions that give `$`, `^` or `~` a meaning, because those change plain
+    /// text.
     fn shown(markdown: &str, options: Options) -> String {
         let mut text = String::new();
         for event in Parser::new_ext(markdown, options) {

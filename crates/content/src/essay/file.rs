@@ -42,8 +42,8 @@ const KEYS: [&str; 23] = [
 ];
 
 impl Essay {
-    /// Parses the text of an essay's file; `path` is the path to show in problems. Line endings become
-    /// LF.
+    /// Parses the text of an essay file. `path` is the path to show in error messages. Line endings in
+    /// the body are converted to LF.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Problem> {
         Self::parse_with_extra(path, text).map(|(essay, _)| essay)
     }
@@ -99,8 +99,8 @@ fn only_known_keys(yaml: &str) -> bool {
     keys.all(|key| key.is_some_and(|key| KEYS.contains(&key)))
 }
 
-/// Returns the unknown keys. A key that resembles a known one is reported as a problem, because it is
-/// probably a typo: `reviwed: true` would otherwise be kept and have no effect.
+/// Returns the unknown keys and their values. A key that resembles a known one is an error, because it
+/// is probably a typo: `reviwed: true` would otherwise be kept and have no effect.
 fn extra(path: &Path, text: &str, range: &Range<usize>) -> Result<Extra, Problem> {
     if only_known_keys(&text[range.clone()]) {
         return Ok(Extra::new());

@@ -31,7 +31,7 @@ impl PlainText {
         }
     }
 
-    /// Takes the non-empty blocks collected so far.
+    /// Takes the non-empty blocks collected so far, leaving the collector empty.
     pub fn take(&mut self) -> Vec<String> {
         self.end_block();
         std::mem::take(&mut self.blocks)

@@ -1,11 +1,11 @@
-//! A step in steering a text at the desk. In each step after the first, a person let the model continue
-//! from a token in the text so far, possibly after choosing a different next token.
+//! A step in steering a text at the desk. In every step after the first, a person keeps the text up to
+//! some token, optionally chooses a different next token, and lets the model continue from there.
 
 use serde::{Deserialize, Serialize};
 
 use generator::{FinishReason, GenerationOverrides};
 
-/// One step in writing a text at the desk. The first step keeps no tokens.
+/// One step in steering a text at the desk. The first step keeps no tokens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
@@ -16,7 +16,7 @@ pub struct Step {
     pub chosen: Option<String>,
     /// Number of tokens that the model wrote in this step.
     pub wrote: usize,
-    /// Reason why the model stopped.
+    /// Why the model stopped.
     pub ended: FinishReason,
     /// Settings of this step that differ from the essay's settings.
     #[serde(default, skip_serializing_if = "GenerationOverrides::is_empty")]

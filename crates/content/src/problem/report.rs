@@ -9,7 +9,7 @@ use super::{Problem, Problems};
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
-/// Width of plain text, in columns.
+/// Line width for [`plain_text`], in columns.
 const WIDTH: usize = 100;
 
 /// Formats a report for a terminal `width` columns wide.

@@ -8,7 +8,7 @@ use super::{Seed, Tag};
 use crate::problem::Problem;
 use crate::slug;
 
-/// A function that creates a problem at a location in a seed's file.
+/// A function that creates a [`Problem`] at a location in a seed's file.
 pub type Show<'s> = &'s dyn Fn(&Seed, KeyLocation<'_>, String) -> Problem;
 
 /// Finds conflicts between seeds, and between seeds and other pages of the site. A conflict between two

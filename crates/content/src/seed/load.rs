@@ -10,7 +10,7 @@ use super::read::{KeyLocation, problem_at};
 use crate::fs::Opened;
 use crate::problem::{Problem, Problems, read_all, read_text, text_of};
 
-/// Maximum size of a seed file.
+/// Maximum size of a seed file, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// The files in a folder of seeds, and the result of reading them.
@@ -57,11 +57,11 @@ pub fn load_all(root: &Path, dir: &Path, routes: &[String]) -> Result<Vec<Seed>,
     Problems::none_or(folder.seeds, folder.problems)
 }
 
-/// Checks new text for the seed at `path` against all other seeds.
+/// Checks `text`, the new contents of the seed file at `path`, against all other seeds.
 ///
 /// # Errors
-/// Returns the problems that the text would introduce: a mistake in the text, or new conflicts with
-/// other files.
+/// Returns the problems that the text would introduce: an error in the text itself, or new conflicts
+/// with other files.
 pub fn check(
     root: &Path,
     dir: &Path,
@@ -97,8 +97,8 @@ pub fn check(
     Problems::none_or((), problems)
 }
 
-/// Creates a problem at a location in a seed's file. Reads the file again to find the position;
-/// conflicts are too rare to keep every text in memory for this.
+/// Creates a [`Problem`] at a location in a seed's file. Rereads the file to find the position:
+/// conflicts are too rare to justify keeping every file in memory.
 fn problem_on_disk(
     root: &Path,
     seed: &Seed,

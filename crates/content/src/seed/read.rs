@@ -33,11 +33,11 @@ const MAX_TAKES: usize = 20;
 const MAX_TAGS: usize = 30;
 
 impl Seed {
-    /// Parses the text of a seed's file. `path` is relative to the project's root; it is shown in
-    /// problems and provides the default slug.
+    /// Parses the text of a seed's file. `path` is relative to the project's root; it appears in error
+    /// messages and provides the default slug.
     ///
     /// # Errors
-    /// Returns the first mistake in the text.
+    /// Returns the first error in the text.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Problem> {
         let parts = front_matter::split(path, text)?;
         let start = parts.body.start;
@@ -191,7 +191,7 @@ fn tags(field: Field) -> Result<Vec<Tag>, Problem> {
     Ok(tags)
 }
 
-/// Returns the message for two tags that would share a URL.
+/// Returns the error message for two tags that would share a URL.
 pub fn same_tag(name: &str, other: &Tag) -> String {
     format!("the tags {name:?} and {:?} would share the URL tags/{}", other.name, other.slug)
 }
@@ -273,7 +273,8 @@ fn alias_fault(alias: &str) -> Option<&'static str> {
     None
 }
 
-/// Returns the page that an alias refers to, in lower case because some file systems ignore case.
+/// Returns the path of the page that an alias refers to, in lower case because some file systems
+/// ignore case.
 pub fn alias_page(alias: &str) -> String {
     let path = alias.trim_matches('/').to_lowercase();
     let path =
@@ -292,7 +293,7 @@ pub enum KeyLocation<'a> {
     Alias(usize),
 }
 
-/// Creates a problem at a location in a file that [`Seed::parse`] has accepted.
+/// Creates a [`Problem`] at a location in a file that [`Seed::parse`] has accepted.
 pub fn problem_at(path: &Path, text: &str, location: KeyLocation, message: String) -> Problem {
     let in_file = |message: String| Problem::at(PathBuf::from(path), text, 0, 0, message);
     let Ok(parts) = front_matter::split(path, text) else { return in_file(message) };

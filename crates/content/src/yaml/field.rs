@@ -1,5 +1,5 @@
-//! Typed access to a document. A field knows its name (`generation.temperature`) and its position. If a
-//! getter fails, its problem states both, and the expected type.
+//! Typed access to a document. A field knows its name (`generation.temperature`) and its position.
+//! Errors from the getters state both, along with the expected type.
 
 use std::ops::RangeInclusive;
 
@@ -20,12 +20,12 @@ impl<'d> Field<'d> {
         Self { document, name, node }
     }
 
-    /// Creates a problem at this value.
+    /// Creates a [`Problem`] located at this value.
     pub fn problem(&self, message: impl Into<String>) -> Problem {
         self.document.problem(self.node.id, message.into())
     }
 
-    /// Creates a problem that starts with the field's name: "`date` must …".
+    /// Creates a [`Problem`] whose message starts with the field's name: "`date` must …".
     pub fn must(&self, rest: &str) -> Problem {
         self.problem(format!("{} must {rest}", self.named()))
     }
@@ -61,7 +61,7 @@ impl<'d> Field<'d> {
         }
     }
 
-    /// Returns the unmodified text.
+    /// Returns the text unmodified.
     pub fn raw_text(&self) -> Result<String, Problem> {
         match &self.node.value {
             NodeValue::Text(text) => Ok(text.clone()),
@@ -92,7 +92,7 @@ impl<'d> Field<'d> {
         }
     }
 
-    /// Returns a whole number; fails if it is out of range.
+    /// Returns the value as a whole number; fails if it is not in `range`.
     pub fn whole(&self, range: RangeInclusive<u64>) -> Result<u64, Problem> {
         let (low, high) = (*range.start(), *range.end());
         let expected = match high {
@@ -108,14 +108,14 @@ impl<'d> Field<'d> {
         }
     }
 
-    /// Returns a count; fails if it is out of range.
+    /// Returns the value as a `usize`; fails if it is not in `range`.
     pub fn count(&self, range: RangeInclusive<usize>) -> Result<usize, Problem> {
         // The conversions are lossless: `usize` is at most 64 bits wide, and the result is within the
         // range.
         self.whole(*range.start() as u64..=*range.end() as u64).map(|number| number as usize)
     }
 
-    /// Returns a finite number.
+    /// Returns the value as a finite number.
     pub fn number(&self) -> Result<f64, Problem> {
         match &self.node.value {
             NodeValue::Integer(number) => Ok(*number as f64),
@@ -124,7 +124,7 @@ impl<'d> Field<'d> {
         }
     }
 
-    /// Returns the value that `choices` assigns to the text; fails for any other text.
+    /// Returns the value that `choices` maps the text to; fails if the text is not one of the choices.
     pub fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, Problem> {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let expected = format!("one of {}", words.join(", "));
@@ -141,7 +141,7 @@ impl<'d> Field<'d> {
         })
     }
 
-    /// Returns an `http(s)` URL.
+    /// Returns the text; fails if it is not an `http(s)` URL.
     pub fn http_address(&self) -> Result<String, Problem> {
         let text = self.some_text()?;
         match http_address(&text) {
@@ -152,7 +152,7 @@ impl<'d> Field<'d> {
         }
     }
 
-    /// Returns the entries of a list.
+    /// Returns the entries of the list.
     pub fn list(&self) -> Result<Vec<Field<'d>>, Problem> {
         let NodeValue::List(nodes) = &self.node.value else {
             return Err(self.wrong_type("a list"));
@@ -169,7 +169,7 @@ impl<'d> Field<'d> {
         matches!(self.node.value, NodeValue::List(_))
     }
 
-    /// Returns a mapping; fails if it has a key that is not in `known`.
+    /// Returns the mapping; fails if it has a key that is not in `known`.
     pub fn fields(&self, known: &[&str]) -> Result<Fields<'d>, Problem> {
         let fields = self.any_fields()?;
         for (key, _) in fields.entries {
@@ -185,7 +185,7 @@ impl<'d> Field<'d> {
         Ok(fields)
     }
 
-    /// Returns a mapping with any keys. An empty document counts as an empty mapping.
+    /// Returns the mapping without checking its keys. An empty document counts as an empty mapping.
     pub fn any_fields(&self) -> Result<Fields<'d>, Problem> {
         let entries = match &self.node.value {
             NodeValue::Map(entries) => entries.as_slice(),
@@ -215,7 +215,7 @@ impl<'d> Fields<'d> {
         self.entries.iter().any(|(k, node)| k.name == key && node.is_null())
     }
 
-    /// Returns the keys that have a value, with their fields, in file order.
+    /// Iterates over the keys that have a value, with their fields, in file order.
     pub fn iter(&self) -> impl Iterator<Item = (&'d str, Field<'d>)> {
         let (document, prefix) = (self.document, self.name.clone());
         self.entries.iter().filter(|(_, node)| !node.is_null()).map(move |(key, node)| {
@@ -225,14 +225,14 @@ impl<'d> Fields<'d> {
         })
     }
 
-    /// Creates a problem at a key, or at the start of the document if the key is missing.
+    /// Creates a [`Problem`] located at a key, or at the start of the document if the key is missing.
     pub fn problem(&self, key: &str, message: impl Into<String>) -> Problem {
         let id = self.entries.iter().find(|(k, _)| k.name == key).map_or(0, |(k, _)| k.id);
         self.document.problem(id, message.into())
     }
 }
 
-/// Returns the word in `among` that `word` is probably a misspelling of, if any.
+/// Returns the entry of `among` that `word` is probably a misspelling of, if any.
 pub fn closest<'w>(word: &str, among: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     let word = word.to_lowercase();
     among
@@ -247,7 +247,7 @@ pub fn closest<'w>(word: &str, among: impl Iterator<Item = &'w str>) -> Option<&
 /// Checks that `text` is an absolute `http(s)` URL.
 ///
 /// # Errors
-/// Returns the reason, worded as the end of a sentence.
+/// Returns the reason why it is not, as a phrase such as "has no host".
 pub fn http_address(text: &str) -> Result<(), &'static str> {
     let lower = text.to_ascii_lowercase();
     let Some(rest) = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"))

@@ -54,7 +54,7 @@ pub struct ParseError {
     pub hint: Option<&'static str>,
 }
 
-/// Parses a document. An empty document is null.
+/// Parses a document. An empty document is read as a null value.
 pub fn read(text: &str) -> Result<Node, ParseError> {
     let walk = Walk::default();
     let result = Reader { walk: &walk }.deserialize(serde_yaml::Deserializer::from_str(text));
@@ -145,8 +145,8 @@ impl Walk {
         self.seen.replace(self.seen.get() + 1)
     }
 
-    /// Fails at the node to locate, or if there are too many nodes. Every visitor calls this first,
-    /// because the parser adds the node's position only to errors that a visitor returns.
+    /// Fails if this is the node to locate, or if there are too many nodes. Every visitor calls this
+    /// first, because the parser adds the node's position only to errors that a visitor returns.
     fn check<E: de::Error>(&self, id: Id) -> Result<(), E> {
         if self.stop == Some(id) {
             return Err(E::custom("here"));

@@ -1,14 +1,14 @@
-//! Builds the requests that the checks use and generates their texts in batches.
+//! Builds the requests for the checks and generates their completions in batches.
 
 use std::collections::BTreeMap;
 
 use generator::{Completion, Generation, Request, Work};
 use gpt2::{Checkpoint, Gpt2, generate};
 
-/// Completions by request id.
+/// Completions, keyed by request id.
 pub type Completions = BTreeMap<u64, Completion>;
 
-/// Returns the sampling settings of most texts in the checks.
+/// Returns the sampling settings used for most completions in the checks.
 pub fn lively() -> Generation {
     Generation {
         temperature: 0.9,
@@ -43,7 +43,7 @@ pub fn request(
     }
 }
 
-/// Generates texts, `batch_size` at a time.
+/// Generates the completions for `requests`, `batch_size` at a time.
 pub fn write(
     model: &Gpt2,
     checkpoint: &Checkpoint,

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! If the device is the CPU, the reference is the network implemented with candle's operations.
-//! `--small` uses fewer and shorter texts; `--cold-start` only measures the time to the first token. The
-//! exit status is 1 if a check failed.
+//! `--small` uses fewer and shorter completions; `--cold-start` only measures the time to the first
+//! token. The exit status is 1 if a check failed.
 
 mod batch;
 mod numbers;
@@ -22,10 +22,10 @@ use std::time::Instant;
 
 use gpt2::{Checkpoint, Device, Dtype, Error, Gpt2};
 
-/// Text that prompts are taken from, so the model has a realistic context.
+/// Source text for the prompts, so that the model has a realistic context.
 const PROSE: &str = include_str!("../../tests/fixtures/prose.txt");
 
-/// Memory of the emulated GPU, in bytes.
+/// Memory size of the emulated GPU, in bytes.
 #[cfg(feature = "emulated-gpu")]
 const EMULATED_MEMORY: usize = 1 << 30;
 
@@ -43,16 +43,16 @@ fn main() -> ExitCode {
 /// Amount of work in each check.
 #[derive(Debug, Clone, Copy)]
 struct CheckSizes {
-    /// Length in tokens of the text whose logits are compared.
+    /// Length, in tokens, of the text whose logits are compared.
     logits: usize,
-    /// Number of greedy texts, in f32, and their length in tokens.
+    /// Number of greedy completions, generated only in f32, and their length in tokens.
     greedy: (usize, usize),
-    /// Number of sampled texts, and their approximate length in tokens.
+    /// Number of sampled completions, and their approximate length in tokens.
     texts: (usize, usize),
-    /// Batch sizes to compare. The reference texts are generated with the first one, and only a few
-    /// texts with the last one.
+    /// Batch sizes to compare. The first one is used for the reference completions. The last one is
+    /// used for only a few completions.
     batch_sizes: [usize; 3],
-    /// Number of tokens per setting to compare with the host's sampler.
+    /// Number of tokens to compare with the host's sampler for each group of settings.
     draws: usize,
 }
 
@@ -83,7 +83,7 @@ struct Subject<'a> {
     sizes: CheckSizes,
 }
 
-/// Runs all checks and returns whether they passed.
+/// Runs all checks and returns whether all of them passed.
 fn run(started: Instant) -> Result<bool, Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -186,7 +186,7 @@ fn check(report: &mut CheckReport, subject: &Subject) {
     }
 }
 
-/// Whether a check passed, and its result as text.
+/// Whether a check passed, and a description of the result.
 type CheckResult = Result<(bool, String), Box<dyn std::error::Error>>;
 
 /// Prints and counts the results of the checks.

@@ -8,11 +8,12 @@ use super::{CheckResult, Subject};
 /// cover every tile size, with and without padding rows.
 const TOGETHER: [usize; 7] = [1, 16, 17, 64, 65, 200, 512];
 
-/// Number of texts processed together in one pass, large enough to use the tiles for many rows.
+/// Number of texts processed together in one pass, large enough that the kernels use their large
+/// tiles.
 const SIDE_BY_SIDE: usize = 8;
 
-/// Returns the maximum error of a logit, relative to the largest logit. The same limit applies to the
-/// relative error of all logits in the Euclidean norm.
+/// Returns the maximum allowed error of a logit, relative to the largest logit. The same limit applies
+/// to the relative error of all logits, measured with the Euclidean norm.
 fn tolerance(dtype: Dtype) -> f64 {
     match dtype {
         Dtype::F32 => 1e-4,
@@ -21,7 +22,7 @@ fn tolerance(dtype: Dtype) -> f64 {
     }
 }
 
-/// Compares the logits after every token of a text with the reference's.
+/// Compares the logits after every token of a text with those of the reference.
 pub fn logits(subject: &Subject) -> CheckResult {
     let text = text(subject);
     let ours = of_one_text(subject.model, &text, text.len())?;
@@ -46,8 +47,8 @@ pub fn logits(subject: &Subject) -> CheckResult {
     Ok((ours.len() == theirs.len() && relative <= allowed && share <= allowed, figure))
 }
 
-/// Compares the logits bit for bit, for several numbers of tokens per pass and in a batch with other
-/// texts.
+/// Checks that the logits are bit-identical for several numbers of tokens per pass, and in a batch
+/// with other texts.
 pub fn tiles(subject: &Subject) -> CheckResult {
     let text = text(subject);
     let alone = of_one_text(subject.model, &text, 1)?;

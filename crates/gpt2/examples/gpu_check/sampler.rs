@@ -1,4 +1,4 @@
-//! Compares the tokens sampled on the device with those that the host's sampler chooses.
+//! Compares the tokens sampled on the device with those chosen by the host's sampler.
 
 use generator::{FinishReason, Generation};
 use kernels::sampling::Sampler;
@@ -7,11 +7,11 @@ use super::batch::{lively, request, write};
 use super::{CheckResult, Subject};
 use crate::numbers::of_one_text;
 
-/// Number of tokens per text.
+/// Maximum number of tokens per completion.
 const TOKENS: usize = 50;
 
-/// Minimum fraction of identical tokens. The device rounds differently from the host, so a draw at a
-/// boundary may give a neighbouring token.
+/// Minimum fraction of identical tokens. The device rounds differently from the host, so a draw close
+/// to a boundary may pick the neighbouring token.
 const LEAST_SAME: f64 = 0.98;
 
 /// Maximum error of a token's log probability.
@@ -33,7 +33,7 @@ pub fn settings() -> [(&'static str, Generation); 6] {
     ]
 }
 
-/// Generates texts on the device and samples each of their tokens again on the host.
+/// Generates completions on the device and samples each of their tokens again on the host.
 pub fn check(subject: &Subject, settings: &Generation) -> CheckResult {
     let texts = subject.sizes.draws.div_ceil(TOKENS);
     let requests: Vec<_> = (0..texts)

@@ -1,4 +1,4 @@
-//! Checks that texts do not depend on the batch or on the available memory.
+//! Checks that completions do not depend on the batch or on the available memory.
 
 use std::time::Instant;
 
@@ -8,13 +8,13 @@ use gpt2::Error;
 use super::batch::{Completions, lively, request, write};
 use super::{CheckResult, Subject};
 
-/// Number of texts in slow checks.
+/// Number of completions in slow checks.
 const FEW: usize = 24;
 
 /// Batch size for which no GPU has enough memory.
 const ABSURD: usize = 1 << 17;
 
-/// Compares greedy texts with the reference's.
+/// Compares greedy completions with those of the reference.
 pub fn greedy(subject: &Subject) -> CheckResult {
     let (texts, tokens) = subject.sizes.greedy;
     let settings =
@@ -33,7 +33,7 @@ pub fn greedy(subject: &Subject) -> CheckResult {
     Ok((true, format!("{texts} texts of {tokens} tokens match the reference")))
 }
 
-/// Texts generated in the largest batch; all other runs are compared with them.
+/// Completions generated with the largest batch size; those of all other runs are compared with them.
 pub struct ReferenceTexts {
     requests: Vec<Request>,
     texts: Completions,
@@ -81,7 +81,7 @@ impl ReferenceTexts {
         Ok((Self { requests, texts }, (length > 0 && stop > 0 && full > 0, figure)))
     }
 
-    /// Generates the texts again with another batch size and compares them.
+    /// Generates the completions again with another batch size and compares them with the reference.
     pub fn in_batches(&self, subject: &Subject, batch_size: usize) -> CheckResult {
         let count = if batch_size == 1 { FEW } else { self.requests.len() };
         self.compare(subject, count, batch_size)
@@ -110,8 +110,8 @@ impl ReferenceTexts {
         }
     }
 
-    /// Generates the first `count` texts again with `batch_size` and compares them with the reference
-    /// texts.
+    /// Generates the first `count` completions again with `batch_size` and compares them with the
+    /// reference.
     fn compare(&self, subject: &Subject, count: usize, batch_size: usize) -> CheckResult {
         let requests = &self.requests[..count];
         let started = Instant::now();
@@ -125,7 +125,7 @@ impl ReferenceTexts {
         })
     }
 
-    /// Describes the first difference from the reference texts, if there is one.
+    /// Describes the first difference from the reference completions, if there is one.
     fn difference(&self, texts: &Completions, requests: &[Request]) -> Option<String> {
         requests.iter().find_map(|Request { id, .. }| {
             let Some(text) = texts.get(id) else { return Some(format!("text {id} never ended")) };

@@ -104,7 +104,7 @@ impl ActiveText {
         self.max_new_tokens > 0 || self.score_prompt && self.tokens.len() > 1
     }
 
-    /// Whether the text is still scoring its prompt.
+    /// Whether the text's prompt is still being scored.
     pub fn is_scored(&self) -> bool {
         self.score_prompt && self.cached < self.prompt_tokens
     }
@@ -133,8 +133,8 @@ impl ActiveText {
         1 + usize::from(self.unconditional.is_some())
     }
 
-    /// Returns the slot of the unconditional context and the positions that it needs in a pass with
-    /// these `positions` of the text; `None` if the pass samples no guided token.
+    /// Returns the slot of the unconditional context, and the positions that must be processed there in
+    /// a pass with these `positions` of the text; `None` if the pass samples no guided token.
     pub fn unconditional_positions(
         &mut self,
         positions: &Range<usize>,
@@ -155,9 +155,9 @@ impl ActiveText {
         }
     }
 
-    /// Returns the tokens after `positions`: prompt tokens, then perhaps a sampled one. `logits` has a
-    /// row of `vocab_size` logits per position, then one for the unconditional context if the sampled
-    /// token is guided.
+    /// Returns the tokens that follow `positions`: prompt tokens, then possibly a sampled one. `logits`
+    /// has a row of `vocab_size` logits per position, then one for the unconditional context if the
+    /// sampled token is guided.
     pub fn next_tokens(
         &mut self,
         positions: Range<usize>,
@@ -230,7 +230,7 @@ impl ActiveText {
         (self.log_probs.len() == self.max_new_tokens).then_some(FinishReason::Length)
     }
 
-    /// Delivers the text that was held back, then the completion.
+    /// Delivers any text that was held back, then the completion.
     pub fn finish(
         mut self,
         finish_reason: FinishReason,

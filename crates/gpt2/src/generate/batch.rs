@@ -18,7 +18,7 @@ enum Slot {
 }
 
 impl Batch {
-    /// Creates an empty batch of at most `size` slots. There are always enough slots for one text.
+    /// Creates an empty batch of `size` slots, or as many as one text needs if that is more.
     pub fn new(size: usize) -> Self {
         let slots = size.max(SLOTS_OF_A_TEXT);
         Self { slots: (0..slots).map(|_| Slot::Free).collect(), limit: size }

@@ -101,8 +101,8 @@ unsafe impl Send for Driver {}
 unsafe impl Sync for Driver {}
 
 impl Driver {
-    /// Opens the GPU, or returns the open one. Creating a context is slow and takes a few hundred
-    /// megabytes of GPU memory, so all users share it.
+    /// Opens the GPU, or returns it if it is already open. Creating a context is slow and takes a few
+    /// hundred megabytes of GPU memory, so all users share it.
     ///
     /// # Errors
     /// See [`Driver::open`].
@@ -511,7 +511,7 @@ mod tests {
     use super::*;
     use crate::gpu::Gpu;
 
-    /// On a machine that has the driver, this test does nothing.
+    /// Does nothing on a machine that has the driver.
     #[cfg(not(feature = "cuda-linked"))]
     #[test]
     fn a_missing_driver_is_an_error_that_says_so() {

@@ -1,8 +1,8 @@
 //! An emulated GPU. The kernels are compiled for the CPU (see `kernels/emulator.h`) and use this
 //! process's memory. All operations are synchronous.
 //!
-//! The emulator is slow and strict: guard bytes follow every allocation, shared memory is initialised to
-//! NaN, and the program aborts if not all threads reach a barrier.
+//! The emulator is slow and strict: guard bytes follow every allocation, shared memory is initialised
+//! to NaN, and the program aborts if some threads never reach a barrier.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::collections::HashMap;
