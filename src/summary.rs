@@ -189,7 +189,7 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// Returns the first few names and the number of the remaining ones.
+/// Returns the first few names and how many more there are.
 fn names(ids: &[EssayId]) -> String {
     const SHOWN: usize = 8;
     let shown: Vec<String> = ids.iter().take(SHOWN).map(ToString::to_string).collect();

@@ -133,7 +133,7 @@ fn external_asked(_: &Check) -> bool {
     false
 }
 
-/// Checks the external links and returns their number as text for the summary.
+/// Checks the external links and returns their count, as text for the summary.
 #[cfg(feature = "external-links")]
 fn check_external(report: &mut CheckReport, terminal: &Terminal) -> String {
     let links = std::mem::take(&mut report.external);

@@ -119,8 +119,8 @@ pub fn path(models: &mut Gpt2Models, model: &str, out: &mut dyn Write) -> Result
     Ok(())
 }
 
-/// Lists the embedded model, the hub's aliases and all pinned models. Opens no weights and does not
-/// use the network.
+/// Lists the embedded model, the hub's aliases and all pinned models. Opens no weight
+/// files and does not use the network.
 pub fn list(models: &mut Gpt2Models, out: &mut dyn Write) -> Result<()> {
     let pins = models.lock().models.clone();
     let embedded = cfg!(feature = "embedded-model").then_some(EMBEDDED);

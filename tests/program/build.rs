@@ -210,7 +210,7 @@ fn offline_the_error_names_the_missing_hub_model() {
 
 #[test]
 fn an_unsupported_format_is_refused_with_the_supported_ones() {
-    let expected = "error: f16 is not supported on the CPU, expected f32, bf16 or int8\n   \
+    let expected = "error: f16 is not supported on the CPU; use f32, bf16 or int8\n   \
                     hint: `dtype: auto` selects the fastest format for the device\n";
     let project = Project::with_quotes(&["One team is a product."]);
     for args in [&["build"][..], &["generate", "--text", "One team is a product."]] {

@@ -23,7 +23,7 @@ pub struct ProcessLock {
 /// The error returned if another process holds the lock.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("another venti process is using this site: {holder}")]
-#[diagnostic(help("wait for it to finish or stop it, then try again"))]
+#[diagnostic(help("wait for it to finish, or stop it, and then try again"))]
 pub struct LockHeld {
     /// The process that holds the lock, and its purpose, as read from the lock file.
     pub holder: String,

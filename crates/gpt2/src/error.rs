@@ -93,7 +93,7 @@ pub enum Error {
     Vocabulary { origin: String, token: u32, vocab_size: usize },
 
     /// The device does not support the number format.
-    #[error("{dtype} is not supported on the {device}, expected {expected}")]
+    #[error("{dtype} is not supported on the {device}; use {expected}")]
     DType { dtype: &'static str, device: &'static str, expected: &'static str },
 
     /// A prompt has no tokens.

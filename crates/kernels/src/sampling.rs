@@ -130,7 +130,7 @@ impl Sampler {
 
     /// Samples the token that follows `prompt_and_new`, whose last `new_tokens` tokens are new.
     ///
-    /// `logits` (V) are the logits of the last position. In `logits`, NaN is replaced with `-inf`, and
+    /// `logits` (V) holds the logits of the last position. In `logits`, NaN is replaced with `-inf`, and
     /// `+inf` with the largest finite number. `eos` is the end-of-text token. The result includes the
     /// `top_logprobs` most likely tokens of the raw distribution.
     ///
@@ -153,8 +153,8 @@ impl Sampler {
         Token { position, id, log_prob, unconditional_log_prob: None, top_logprobs }
     }
 
-    /// Like [`Sampler::sample`], with guidance. `unconditional` (V) are the logits of the unconditional
-    /// context.
+    /// Like [`Sampler::sample`], with guidance. `unconditional` (V) holds the logits of the
+    /// unconditional context.
     ///
     /// # Panics
     /// Panics if `logits` is empty or differs in length from `unconditional`.

@@ -69,7 +69,7 @@ impl Sheet<'_> {
         let scheme = name.split('/').next().unwrap_or_default().split_once(':');
         if scheme.is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("data")) {
             return Err(self
-                .problem(at, "the site's policy blocks `data:` addresses")
+                .problem(at, "the site's policy blocks `data:` URLs")
                 .hint("put the data into a file under static/ and refer to that"));
         }
         if scheme.is_some() || name.starts_with("//") {
@@ -78,8 +78,9 @@ impl Sheet<'_> {
             ));
         }
         let published = resolve(name).ok_or_else(|| {
-            self.problem(at, format!("the theme has no static file `{name}` at this address"))
-                .hint("addresses are relative to the style sheet's folder: url(../fonts/x.woff2)")
+            self.problem(at, format!("the theme has no static file `{name}` at this URL")).hint(
+                "URLs are relative to the style sheet's folder, for example url(../fonts/x.woff2)",
+            )
         })?;
         Ok(format!("{published}{}", &address[name.len()..]))
     }
@@ -256,7 +257,7 @@ mod tests {
             ("\n a{b:url(c.svg)}", "2:6: the theme has no static file `c.svg` at this address"),
             ("a{b:url('https://c.example/d')}", "1:5: `https://c.example/d` is on another host"),
             ("a{b:url(//c.example/d)}", "1:5: `//c.example/d` is on another host"),
-            ("a{b:url(DATA:image/png,x)}", "1:5: the site's policy blocks `data:` addresses"),
+            ("a{b:url(DATA:image/png,x)}", "1:5: the site's policy blocks `data:` URLs"),
             ("@IMPORT 'b.css';", "1:1: a style sheet may not import another"),
         ] {
             let line = publish(source, true).unwrap_err().to_line();

@@ -375,7 +375,7 @@ fn essays_waiting_for_review_are_noted() {
     assert!(!built.tree.contains_key("piece-1/index.html"));
     assert_eq!(
         built.notes,
-        ["13 essays await `reviewed: true` in their front matter: \
+        ["13 essays need `reviewed: true` in their front matter: \
           content/essays/piece-1.md, content/essays/piece-2.md, content/essays/piece-3.md, \
           content/essays/piece-4.md, content/essays/piece-5.md, content/essays/piece-6.md, \
           content/essays/piece-7.md, content/essays/piece-8.md, content/essays/piece-9.md, \

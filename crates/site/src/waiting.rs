@@ -11,7 +11,7 @@ const SHOWN: usize = 10;
 /// The essays and seeds that are not published yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Waiting {
-    /// Files of the essays that await `reviewed: true`, sorted by path.
+    /// Files of the essays that need `reviewed: true`, sorted by path.
     pub review: Vec<PathBuf>,
     /// Seeds dated after today, earliest first.
     pub scheduled: Vec<Scheduled>,
@@ -44,8 +44,8 @@ impl Waiting {
             notes.push(format!(
                 "{} front matter: {}{more}",
                 match self.review.len() {
-                    1 => "1 essay awaits `reviewed: true` in its".to_owned(),
-                    n => format!("{n} essays await `reviewed: true` in their"),
+                    1 => "1 essay needs `reviewed: true` in its".to_owned(),
+                    n => format!("{n} essays need `reviewed: true` in their"),
                 },
                 files.collect::<Vec<_>>().join(", ")
             ));
@@ -76,10 +76,10 @@ mod tests {
             Waiting { review, ..Waiting::default() }.notes()
         };
         assert_eq!(of(0), Vec::<String>::new());
-        assert_eq!(of(1), ["1 essay awaits `reviewed: true` in its front matter: e/1.md"]);
+        assert_eq!(of(1), ["1 essay needs `reviewed: true` in its front matter: e/1.md"]);
         assert!(of(10)[0].ends_with("e/9.md, e/10.md"), "{:?}", of(10));
         assert!(of(12)[0].ends_with("e/9.md, e/10.md and 2 more"), "{:?}", of(12));
-        assert!(of(12)[0].starts_with("12 essays await `reviewed: true` in their front matter"));
+        assert!(of(12)[0].starts_with("12 essays need `reviewed: true` in their front matter"));
     }
 
     #[test]

@@ -75,7 +75,7 @@ fn text(subject: &Subject) -> Vec<u32> {
     subject.prose.iter().copied().cycle().take(tokens).collect()
 }
 
-/// Returns the logits (N, V) after each token of a text, with `together` tokens per pass.
+/// Returns the logits (N, V) after each token of a text, processing `together` tokens per pass.
 pub fn of_one_text(model: &Gpt2, text: &[u32], together: usize) -> Result<Vec<f32>, Error> {
     let mut cache = model.new_cache(1)?;
     let (mut logits, mut all) = (Vec::new(), Vec::new());

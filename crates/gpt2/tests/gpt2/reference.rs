@@ -152,7 +152,7 @@ fn invalid_inputs_are_errors() {
     assert_eq!(refuse(1, 0, 1), "the cache has no slot 1, expected one below 1");
     let checkpoint = Checkpoint::from_dir(&folder(DEEP)).unwrap();
     let f16 = Gpt2::load(&checkpoint, &Device::Cpu, Dtype::F16).err().unwrap();
-    assert_eq!(f16.to_string(), "f16 is not supported on the CPU, expected f32, bf16 or int8");
+    assert_eq!(f16.to_string(), "f16 is not supported on the CPU; use f32, bf16 or int8");
     let tokens = tokens(0, 0, &[1, 2]);
     let refuse = |cache: &mut KvCache, tokens: &[InputToken], wanted: &[u32]| {
         model.forward(cache, tokens, wanted, &mut Vec::new()).unwrap_err().to_string()

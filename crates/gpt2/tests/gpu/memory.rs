@@ -52,5 +52,5 @@ fn too_little_memory_is_an_error_with_the_size() {
 fn an_unsupported_number_format_is_an_error() {
     let checkpoint = Checkpoint::from_dir(&folder(DEEP)).unwrap();
     let int8 = Gpt2::load(&checkpoint, &Device::emulated(1 << 30), Dtype::Int8).err().unwrap();
-    assert_eq!(int8.to_string(), "int8 is not supported on the GPU, expected f32, f16 or bf16");
+    assert_eq!(int8.to_string(), "int8 is not supported on the GPU; use f32, f16 or bf16");
 }

@@ -173,8 +173,9 @@ fn peak_multiply_adds_of_cpu(dtype: Dtype) -> Option<f64> {
     }))
 }
 
-/// Returns the rate, in units per second, of all threads together. Every thread repeatedly calls `pass`
-/// with its index and the number of threads; one call by each thread processes `units` units in total.
+/// Returns the combined rate of all threads, in units per second. Each thread calls `pass` repeatedly,
+/// with its index and the number of threads. Once every thread has made one call, `units` units have
+/// been processed in total.
 fn rate(units: usize, pass: impl Fn(usize, usize) + Sync) -> f64 {
     let time = |passes: usize| {
         let start = Instant::now();
