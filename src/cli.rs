@@ -250,7 +250,7 @@ pub struct Writing {
     /// Rewrite essays whose model or site-wide settings changed: all, or those of the given seeds
     #[arg(long, value_name = "SEED", num_args = 0.., value_delimiter = ',')]
     pub refresh: Option<Vec<String>>,
-    /// Also overwrite edited essays that are named or whose seed changed
+    /// Also overwrite edited essays that the command names or whose seed changed
     #[arg(long)]
     pub force: bool,
 }

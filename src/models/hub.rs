@@ -19,7 +19,7 @@ pub enum Reach {
     Cache,
     /// In the cache, then on the hub for missing files.
     Missing,
-    /// On the hub, for the latest commit.
+    /// On the hub, in the latest commit.
     Latest,
 }
 

@@ -155,7 +155,7 @@ pub enum Error {
     GpuMemory { bytes: usize },
 
     /// A driver call failed, or the GPU reported a fault.
-    #[error("the GPU failed ({call}): {reason}")]
+    #[error("the GPU call {call} failed: {reason}")]
     Gpu { call: &'static str, reason: String },
 
     /// A training window is too short or too long.

@@ -18,7 +18,6 @@
 //! A draw consumes exactly one `u64` of the ChaCha stream, and the order of all computations is fixed,
 //! so a text depends only on logits, settings and key.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
@@ -29,6 +28,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::distribution;
 use crate::simd::Level;
 
+mod candidates;
 mod guidance;
 mod scores;
 #[cfg(test)]
@@ -36,6 +36,7 @@ mod tests;
 
 pub use scores::score;
 
+use candidates::Candidates;
 use guidance::guide;
 use scores::LogSoftmax;
 
@@ -83,22 +84,6 @@ pub struct SampleParams {
     pub generation: Arc<Generation>,
 }
 
-/// A token that can still be drawn.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Candidate {
-    id: u32,
-    /// (logit - largest logit) / temperature, after steps 1 to 3.
-    logit: f64,
-    /// `exp(logit)`, proportional to the probability; 1 for the most likely candidate.
-    weight: f64,
-}
-
-impl Candidate {
-    fn new(id: u32, logit: f32) -> Self {
-        Self { id, logit: logit.into(), weight: 0.0 }
-    }
-}
-
 /// Samples the tokens of one text.
 #[derive(Debug)]
 pub struct Sampler {
@@ -109,7 +94,7 @@ pub struct Sampler {
     changed: Vec<(u32, f32)>,
     /// One bit per token id: whether the context contains it.
     seen: Vec<u64>,
-    candidates: Vec<Candidate>,
+    candidates: Candidates,
     /// Guided logits (V).
     guided: Vec<f32>,
 }
@@ -117,13 +102,14 @@ pub struct Sampler {
 impl Sampler {
     /// Creates a sampler that draws from the ChaCha20 stream of `rng_key`.
     pub fn new(generation: &Generation, rng_key: [u8; 32]) -> Self {
+        let (generation, level) = (Arc::new(in_range(generation)), Level::best());
         Self {
-            generation: Arc::new(in_range(generation)),
+            candidates: Candidates::new(Arc::clone(&generation), level),
+            generation,
             rng: ChaCha20Rng::from_seed(rng_key),
-            level: Level::best(),
+            level,
             changed: Vec::new(),
             seen: Vec::new(),
-            candidates: Vec::new(),
             guided: Vec::new(),
         }
     }
@@ -208,10 +194,7 @@ impl Sampler {
             greatest(self.level, logits)
         } else {
             let draw = uniform(self.rng.next_u64());
-            self.select_candidates(logits);
-            self.keep_min_p();
-            self.keep_typical();
-            pick(&self.candidates, draw)
+            self.candidates.draw(logits, draw)
         };
         for &(id, logit) in self.changed.iter().rev() {
             logits[id as usize] = logit;
@@ -275,170 +258,12 @@ impl Sampler {
             }
         }
     }
-
-    /// Selects the tokens that top-k and top-p keep and computes their weights. The tokens are sorted
-    /// by likelihood if top-k or top-p is on, otherwise by id.
-    fn select_candidates(&mut self, logits: &[f32]) {
-        let Generation { temperature, top_k, top_p, min_p, typical_p, .. } = *self.generation;
-        let likeliest = self.largest(logits);
-        self.candidates.clear();
-        if likeliest == f32::NEG_INFINITY {
-            return;
-        }
-        if top_k > 0 && top_k < logits.len() {
-            self.keep_top_k(logits, top_k);
-            self.weigh(likeliest);
-            if top_p < 1.0 {
-                let mass = top_p * total(&self.candidates);
-                keep_until(&mut self.candidates, mass);
-            }
-        } else if top_p < 1.0 {
-            self.keep_top_p(logits, likeliest);
-        } else if min_p > 0.0 && typical_p >= 1.0 {
-            // Skip tokens that are far too unlikely for min-p.
-            let distance = -min_p.min(1.0).ln() * temperature;
-            self.take_above(logits, bar(likeliest, distance));
-            self.weigh(likeliest);
-        } else {
-            self.take_above(logits, f32::NEG_INFINITY);
-            self.weigh(likeliest);
-        }
-    }
-
-    /// Selects the `k` most likely tokens, most likely first.
-    fn keep_top_k(&mut self, logits: &[f32], k: usize) {
-        // Whenever the buffer reaches 2k tokens it is cut to the best k. This avoids sorting the
-        // vocabulary, and soon almost every token fails the comparison with the bar. A tie with the bar
-        // fails as well, because the k tokens kept have lower ids.
-        let candidates = &mut self.candidates;
-        let mut bar = f32::NEG_INFINITY;
-        distribution::above(self.level, logits, bar, |id, logit| {
-            candidates.push(Candidate::new(id, logit));
-            if candidates.len() >= k.saturating_mul(2) {
-                cut_to_likeliest(candidates, k);
-                bar = candidates[k - 1].logit as f32;
-            }
-            bar
-        });
-        cut_to_likeliest(candidates, k);
-        candidates.sort_unstable_by(likelier_first);
-    }
-
-    /// Nucleus sampling: keeps a token if the total probability of all more likely tokens is below
-    /// `top_p`. A threshold is lowered until enough tokens are above it, and only they are sorted.
-    fn keep_top_p(&mut self, logits: &[f32], likeliest: f32) {
-        let Generation { temperature, top_p, .. } = *self.generation;
-        let inverse = (1.0 / temperature) as f32;
-        let everything = distribution::sum_of_exponentials(self.level, logits, likeliest, inverse);
-        let mass = top_p * everything;
-        for distance in [4.0, 8.0, 12.0, f64::INFINITY] {
-            self.candidates.clear();
-            self.take_above(logits, bar(likeliest, distance * temperature));
-            self.weigh(likeliest);
-            if total(&self.candidates) >= mass || distance.is_infinite() {
-                break;
-            }
-        }
-        self.candidates.sort_unstable_by(likelier_first);
-        keep_until(&mut self.candidates, mass);
-    }
-
-    /// Selects every token whose logit is above `bar`, in id order.
-    fn take_above(&mut self, logits: &[f32], bar: f32) {
-        let candidates = &mut self.candidates;
-        distribution::above(self.level, logits, bar, |id, logit| {
-            candidates.push(Candidate::new(id, logit));
-            bar
-        });
-    }
-
-    /// Applies the temperature to the candidates' logits and computes their weights.
-    fn weigh(&mut self, likeliest: f32) {
-        for candidate in &mut self.candidates {
-            // Subtract before dividing, so a tiny temperature does not overflow.
-            candidate.logit =
-                (candidate.logit - f64::from(likeliest)) / self.generation.temperature;
-            candidate.weight = candidate.logit.exp();
-        }
-    }
-
-    fn largest(&self, logits: &[f32]) -> f32 {
-        let mut largest = f32::NEG_INFINITY;
-        distribution::above(self.level, logits, largest, |_, logit| {
-            largest = logit;
-            logit
-        });
-        largest
-    }
-
-    fn keep_min_p(&mut self) {
-        // The most likely candidate has weight 1, and no earlier filter removes it.
-        let floor = self.generation.min_p.min(1.0);
-        self.candidates.retain(|candidate| candidate.weight >= floor);
-    }
-
-    fn keep_typical(&mut self) {
-        if self.generation.typical_p >= 1.0 || self.candidates.is_empty() {
-            return;
-        }
-        let sum = total(&self.candidates);
-        let log_sum = sum.ln();
-        let information = |candidate: &Candidate| log_sum - candidate.logit;
-        let entropy: f64 = self
-            .candidates
-            .iter()
-            .filter(|candidate| candidate.weight > 0.0)
-            .map(|candidate| candidate.weight / sum * information(candidate))
-            .sum();
-        let atypicality = |candidate: &Candidate| (information(candidate) - entropy).abs();
-        self.candidates.sort_unstable_by(|a, b| {
-            atypicality(a).total_cmp(&atypicality(b)).then(a.id.cmp(&b.id))
-        });
-        keep_until(&mut self.candidates, self.generation.typical_p * sum);
-    }
 }
 
 /// Replaces NaN with `-inf`, and caps `+inf`, which would turn every probability into NaN.
 fn tame(logit: f32) -> f32 {
     // Adding zero turns -0 into +0, so both rank the same.
     if logit.is_nan() { f32::NEG_INFINITY } else { logit.min(f32::MAX) + 0.0 }
-}
-
-fn likelier_first(a: &Candidate, b: &Candidate) -> Ordering {
-    b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id))
-}
-
-/// Keeps the `k` most likely candidates, with the least likely of them last and the others in any order.
-fn cut_to_likeliest(candidates: &mut Vec<Candidate>, k: usize) {
-    if candidates.len() > k {
-        candidates.select_nth_unstable_by(k - 1, likelier_first);
-        candidates.truncate(k);
-    }
-}
-
-/// Keeps the shortest prefix whose total weight reaches `mass`, but at least one candidate.
-fn keep_until(candidates: &mut Vec<Candidate>, mass: f64) {
-    let mut before = 0.0;
-    let kept = candidates
-        .iter()
-        .take_while(|candidate| {
-            let stays = before < mass;
-            before += candidate.weight;
-            stays
-        })
-        .count();
-    candidates.truncate(kept.max(1));
-}
-
-fn total(candidates: &[Candidate]) -> f64 {
-    candidates.iter().map(|candidate| candidate.weight).sum()
-}
-
-/// Returns a threshold slightly more than `distance` below the largest logit, so that logits at exactly
-/// this distance are above it.
-fn bar(likeliest: f32, distance: f64) -> f32 {
-    let bar = f64::from(likeliest) - distance;
-    (bar - 1e-3 - bar.abs() * 1e-6) as f32
 }
 
 /// Returns the most likely token: the lowest id on ties, and `None` if every logit is `-inf`.
@@ -455,19 +280,4 @@ fn greatest(level: Level, logits: &[f32]) -> Option<u32> {
 /// mapping.
 fn uniform(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1u64 << 53) as f64
-}
-
-/// Returns the first candidate at which the cumulative weight exceeds the fraction `draw`, in `[0, 1)`,
-/// of the total weight.
-fn pick(candidates: &[Candidate], draw: f64) -> Option<u32> {
-    let target = draw * total(candidates);
-    let mut through = 0.0;
-    for candidate in candidates {
-        through += candidate.weight;
-        if target < through {
-            return Some(candidate.id);
-        }
-    }
-    // Reached only through rounding, if `draw` is close to 1.
-    candidates.iter().rev().find(|candidate| candidate.weight > 0.0).map(|candidate| candidate.id)
 }

@@ -109,8 +109,8 @@ fn finished(mut child: Child) {
     assert!(child.wait().unwrap().success(), "the child's own assertions failed, see above");
 }
 
-/// Kills builds at 50 moments, spread over the duration of a few builds. After each kill, every
-/// file is complete, and the next build gives exactly the result of a build into an empty folder.
+/// Kills the build at 50 different points, spread over the duration of a few builds. After each kill,
+/// every file is complete, and the next build produces the same output as a build into an empty folder.
 #[test]
 fn a_killed_build_leaves_complete_files_and_the_next_build_repairs_the_site() {
     let dir = fast_folder();

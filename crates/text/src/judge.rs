@@ -9,7 +9,7 @@
 //! - **Score**: picks the best candidate among those that pass the gate or, if none passes, among those
 //!   that are not blocked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use regex::RegexSet;
 
@@ -105,7 +105,7 @@ impl Blocklist {
 /// Measures the cleaned `text` of a completion. The caller sets `rounds`.
 pub fn figures(text: &str, completion: &Completion) -> Figures {
     let normalised: Vec<String> = normalised(text);
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let sentences = text.split("\n\n").flat_map(clean::sentences);
     let repeated = sentences.filter(|s| !seen.insert(super::words::normalised(s))).count();
     let mean = |log_probs: &[f32]| {
@@ -174,6 +174,15 @@ fn overused(text: &str) -> Option<(String, f64)> {
     }
     let most = times.into_values().max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(a.1)))?;
     (most.0 > 7).then(|| (most.1.clone(), most.0 as f64 / words.len() as f64))
+}
+
+/// Returns the share of sentences that do not begin with the same two words as an earlier sentence.
+/// Small models fall into loops of sentences such as "It was a …".
+fn distinct_openings(text: &str) -> f64 {
+    let sentences: Vec<&str> = text.split("\n\n").flat_map(clean::sentences).collect();
+    let opening = |sentence: &&str| -> Vec<String> { normalised(sentence).into_iter().take(2).collect() };
+    let distinct: HashSet<Vec<String>> = sentences.iter().map(opening).collect();
+    distinct.len() as f64 / sentences.len().max(1) as f64
 }
 
 /// Returns the share of words in `text` that are names not found in `quote`. Small models invent facts

@@ -194,7 +194,7 @@ fn each_mistake_has_its_place() {
         ),
         (
             "title: x\nstrings: {a: {b: [}}\n",
-            "venti.yaml:2:19: invalid YAML: did not find expected node content (indent all keys of a mapping by the same amount, and put text with quotation marks in double quotes, with \\\" inside)",
+            "venti.yaml:2:19: invalid YAML: did not find expected node content (indent all keys of a mapping by the same amount; put text that contains quotation marks in double quotes, and write each double quote inside it as \\\")",
         ),
         (
             "title: x\nmodel: --help\n",

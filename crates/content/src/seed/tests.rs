@@ -45,7 +45,7 @@ fn each_mistake_has_its_place() {
         ),
         (
             "---\nquote: \"A\" he said\n---\n",
-            "content/seeds/a-seed.md:2:12: invalid YAML: did not find expected key (indent all keys of a mapping by the same amount, and put text with quotation marks in double quotes, with \\\" inside)",
+            "content/seeds/a-seed.md:2:12: invalid YAML: did not find expected key (indent all keys of a mapping by the same amount; put text that contains quotation marks in double quotes, and write each double quote inside it as \\\")",
         ),
         (
             "---\nquote: a\ntags: startups\n---\n",

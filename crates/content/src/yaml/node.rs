@@ -114,7 +114,7 @@ const KNOWN_MESSAGES: [(&str, &str, &str); 9] = [
     (
         "did not find expected",
         "",
-        "indent all keys of a mapping by the same amount, and put text with quotation marks in double quotes, with \\\" inside",
+        "indent all keys of a mapping by the same amount; put text that contains quotation marks in double quotes, and write each double quote inside it as \\\"",
     ),
     ("cannot start any token", "", "put text that starts with this character in double quotes"),
     (

@@ -20,9 +20,10 @@ fn logits_of(probabilities: &[f64]) -> Vec<f32> {
 fn distribution(settings: Generation, logits: &[f32], context: &[u32]) -> Vec<f64> {
     let mut sampler = Sampler::new(&settings, KEY);
     sampler.sample(&mut logits.to_vec(), context, context.len(), Some(0), 0);
-    let sum = total(&sampler.candidates);
+    let candidates = sampler.candidates.list();
+    let sum = candidates::total(candidates);
     let mut distribution = vec![0.0; logits.len()];
-    for candidate in &sampler.candidates {
+    for candidate in candidates {
         distribution[candidate.id as usize] = candidate.weight / sum;
     }
     distribution
@@ -360,7 +361,7 @@ proptest! {
         let settings = Generation { top_k, ..Generation::unmodified() };
         let mut sampler = Sampler::new(&settings, KEY);
         sampler.sample(&mut logits.clone(), &[], 0, None, 0);
-        let mut got: Vec<u32> = sampler.candidates.iter().map(|candidate| candidate.id).collect();
+        let mut got: Vec<u32> = sampler.candidates.list().iter().map(|candidate| candidate.id).collect();
         let mut expected: Vec<u32> = (0..logits.len() as u32).collect();
         expected.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]));
         if top_k < logits.len() {

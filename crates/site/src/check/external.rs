@@ -1,4 +1,4 @@
-//! Checks external links over the network. Each distinct URL is checked once, a few at a time.
+//! Checks external links over the network. Each distinct URL is checked only once, a few of them at the same time.
 //! Permanent failures are errors; failures that may be temporary are warnings.
 
 use std::collections::BTreeMap;
