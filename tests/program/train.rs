@@ -79,7 +79,7 @@ fn a_model_from_scratch_is_written_with_card_record_and_curve() {
     let card = project.read("tuned/README.md");
     assert!(card.contains("grown to 3 layers |") && card.contains("GPT-2: 3 layers"), "{card}");
     let refused = ["train", "texts", "--from", "tuned", "--out", "less", "--grow", "2"];
-    let output = project.run(&refused);
+    let output = project.venti(&refused).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("the model already has 3 layers"), "{}", text(&output));
 }

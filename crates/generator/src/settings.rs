@@ -20,6 +20,7 @@ macro_rules! off {
 
 macro_rules! settings {
     ($(
+        $(#[$attribute:meta])?
         $name:ident: $type:ty = $default:expr,
         $role:ident, $low:literal to $high:literal, $(off at $off:literal,)?
         $placeholder:literal, $label:literal, $help:literal;
@@ -27,7 +28,11 @@ macro_rules! settings {
         /// The resolved value of every setting.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         pub struct Generation {
-            $(#[doc = $help] pub $name: $type,)*
+            $(
+                #[doc = $help]
+                $(#[$attribute])?
+                pub $name: $type,
+            )*
         }
 
         impl Default for Generation {
@@ -118,7 +123,8 @@ macro_rules! settings {
     };
 }
 
-// Append only: the keys of published essays depend on the order of the first 14 settings.
+// Append only: the keys of published essays depend on the order of the first 14 settings. Essays written
+// before a setting existed lack it, so each later setting has a serde default: its value when off.
 settings! {
     temperature: f64 = 1.0, Sampling, 0 to 100,
         "X", "Temperature", "Sampling temperature; 0 always takes the most likely token";
@@ -148,8 +154,13 @@ settings! {
         "N", "Candidates", "Completions per round; the best one is kept";
     max_rounds: usize = 3, Selection, 1 to 100,
         "N", "Rounds", "Rounds of candidates to try; then the best is kept and flagged";
+    #[serde(default = "no_guidance")]
     guidance_scale: f64 = 1.0, Sampling, 1 to 100, off at 1.0,
         "X", "Guidance scale", "Weight of the prompt against what the model writes without it; 1 is off";
+}
+
+fn no_guidance() -> f64 {
+    1.0
 }
 
 impl Generation {

@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn unpublished_addresses_and_imports_are_errors_with_their_place() {
         for (source, message) in [
-            ("\n a{b:url(c.svg)}", "2:6: the theme has no static file `c.svg` at this address"),
+            ("\n a{b:url(c.svg)}", "2:6: the theme has no static file `c.svg` at this URL"),
             ("a{b:url('https://c.example/d')}", "1:5: `https://c.example/d` is on another host"),
             ("a{b:url(//c.example/d)}", "1:5: `//c.example/d` is on another host"),
             ("a{b:url(DATA:image/png,x)}", "1:5: the site's policy blocks `data:` URLs"),

@@ -264,7 +264,7 @@ mod tests {
             "venti generate --text 'Don'\\''t.' --title 'Title of a' --model venti-mini --rng-seed 7 --take 2 \
              --temperature 1 --top-k 0 --top-p 1 --min-p 0.15 --typical-p 1 \
              --repetition-penalty 1.25 --no-repeat-ngram-size 0 --stop '\n\n' \
-             --min-new-tokens 0 --min-words 220 --max-words 500 --candidates 4 --max-rounds 3"
+             --min-new-tokens 0 --min-words 220 --max-words 500 --candidates 4 --max-rounds 3 --guidance-scale 1"
         );
     }
 }

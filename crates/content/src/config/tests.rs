@@ -345,6 +345,7 @@ noindex: true
             max_words: None,
             candidates: None,
             max_rounds: None,
+            guidance_scale: None,
         },
         blocklist: [
             "\\bfoo\\b",

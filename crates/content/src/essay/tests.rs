@@ -48,6 +48,7 @@ fn the_file_is_readable() {
       max_words: 500
       candidates: 4
       max_rounds: 3
+      guidance_scale: 1.0
     rng_seed: 9007199254740992
     round: 1
     candidate: 3
@@ -213,8 +214,8 @@ fn each_mistake_has_its_place() {
     content/essays/a.md:3:1: unknown key `reviwed` (did you mean `reviewed`? if the key is your own, rename it to look less like one of Venti's)
     content/essays/a.md:3:11: reviewed: invalid type: string "maybe", expected a boolean (restore this line, or delete the file to have the essay rewritten)
     content/essays/a.md:2:1: missing field `round` (restore this line, or delete the file to have the essay rewritten)
-    content/essays/a.md:33:8: round: invalid type: integer `-1`, expected u32 (restore this line, or delete the file to have the essay rewritten)
-    content/essays/a.md:34:1: the key `round` is given twice (keep one of them)
+    content/essays/a.md:34:8: round: invalid type: integer `-1`, expected u32 (restore this line, or delete the file to have the essay rewritten)
+    content/essays/a.md:35:1: the key `round` is given twice (keep one of them)
     content/essays/a.md:10:10: written: failed to parse four digit integer as year: invalid digit, expected 0-9 but got t (restore this line, or delete the file to have the essay rewritten)
     content/essays/a.md:16:8: invalid YAML: did not find expected ',' or ']' (close the list with `]`, and put its entries in double quotes)
     content/essays/a.md:14:16: generation.temperature: invalid type: string "hot", expected f64 (restore this line, or delete the file to have the essay rewritten)
@@ -222,6 +223,15 @@ fn each_mistake_has_its_place() {
     content/essays/a.md:2:1: missing field `figures` (restore this line, or delete the file to have the essay rewritten)
     content/essays/a.md:1:1: the front matter is not closed (add a `---` line after it)
     "#);
+}
+
+/// Essays written before a setting existed do not mention it.
+#[test]
+fn a_later_setting_is_off_in_an_older_essay() {
+    let essay = essay("a", 1);
+    let older = markdown(&essay).replace("  guidance_scale: 1.0\n", "");
+    assert!(!older.contains("guidance"));
+    assert_eq!(parse(&older), Ok(essay));
 }
 
 #[test]

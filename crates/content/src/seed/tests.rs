@@ -249,6 +249,7 @@ aliases: [/old/path/, /older.html]
                     ),
                     candidates: None,
                     max_rounds: None,
+                    guidance_scale: None,
                 },
             },
             Take {
@@ -275,6 +276,7 @@ aliases: [/old/path/, /older.html]
                     ),
                     candidates: None,
                     max_rounds: None,
+                    guidance_scale: None,
                 },
             },
         ],
