@@ -206,7 +206,7 @@ pub fn seed(slug: &str) -> Planned {
             distinct: [0.512, 0.9, 0.99, 0.998],
             repeated_sentences: 0,
             mean_log_likelihood: -2.3456,
-            prompt_gain: None,
+            prompt_gain: Some(0.4321),
             rounds: 1,
         },
         key: "key".to_owned(),
