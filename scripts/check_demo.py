@@ -11,8 +11,8 @@ import json
 import pathlib
 import sys
 
-WORDS = range(220, 501)
-LEAST_DISTINCT_4 = 0.97
+WORDS = range(140, 351)
+LEAST_DISTINCT_4 = 0.95
 SENTENCE_ENDS = tuple('.!?”’)')
 
 

@@ -3,7 +3,7 @@
 //! A cleaned candidate gets three results:
 //!
 //! - **Blocked**: whether it matches a pattern of the `blocklist`. Such a candidate is never published.
-//! - **Gate**: whether it has the requested number of words, no repeated sentence, at least 97%
+//! - **Gate**: whether it has the requested number of words, no repeated sentence, at least 95%
 //!   distinct four-word phrases, no overused word, a mean log-likelihood that suggests neither a loop
 //!   nor noise, and a word in common with its quote.
 //! - **Score**: picks the best candidate among those that pass the gate or, if none passes, among those
@@ -16,49 +16,51 @@ use regex::RegexSet;
 use super::clean;
 use super::words::{content_stems, distinct, is_common, normalised, stem, topic_overlap, words};
 use crate::Figures;
-use generator::Completion;
-use generator::Generation;
+use generator::{Completion, FinishReason, Generation};
 
 /// Minimum share of distinct word four-grams.
-pub const MIN_DISTINCT_4: f64 = 0.97;
+pub const MIN_DISTINCT_4: f64 = 0.95;
 
 /// Accepted range of the mean log-likelihood in nats per token. Above it, the model is reciting or
 /// looping; below it, the model is rambling. Text sampled from small and large GPT-2 models lies
 /// between -3.5 and -1.5.
 pub const LIKELIHOOD_BAND: (f64, f64) = (-4.5, -1.0);
 
-/// Maximum share of a text that a single content word may make up. 2% of human essays exceed it.
-pub const MAX_OVERUSE: f64 = 0.05;
+/// Maximum share of a text that a single content word may make up. Short essays about one thing that people
+/// wrote reach 6%.
+pub const MAX_OVERUSE: f64 = 0.07;
 
 /// Quotes with fewer content words need not share a word with the essay, because a text can be about a
 /// subject without naming it.
 const MIN_CONTENT_WORDS: usize = 3;
-
-/// Share of words that are names at which `weight::NAMES` stops contributing to the score.
-const MANY_NAMES: f64 = 0.04;
 
 /// Share of made-up words at which `weight::MADE_UP_WORDS` stops contributing to the score. Made-up
 /// words do not fail the gate, because languages with long compounds have many real words that look
 /// made up.
 const MANY_MADE_UP_WORDS: f64 = 0.005;
 
+/// Mean sentence lengths, in words, at which `weight::SENTENCES` contributes fully and not at all.
+const SENTENCE_LENGTHS: (f64, f64) = (9.0, 17.0);
+
 /// Weights of the components of a score. Each component is between 0 and 1. The weights sum to 20, the
 /// best possible score.
+///
+/// In a blind reading of 70 texts, likelihood, short sentences and the quote's words went with sentences
+/// that follow from each other and with a subject that readers could name. Variety of words and the
+/// absence of names, which were components before, did not.
 mod weight {
-    /// Mean of distinct-2, -3 and -4, rescaled so that 0.5 counts as 0.
-    pub const VARIETY: f64 = 4.0;
-    /// Number of words: 1 within the requested range, proportionally less outside it.
-    pub const LENGTH: f64 = 3.0;
+    /// Share of paragraphs that use a content word of the quote.
+    pub const TOPIC: f64 = 4.0;
     /// Position of the mean log-likelihood within [`super::LIKELIHOOD_BAND`]; 0 outside it.
-    pub const LIKELIHOOD: f64 = 2.0;
-    /// Share of the quote's content words that the text uses.
-    pub const TOPIC: f64 = 2.0;
-    /// Share of the most frequent content word: 0 at [`super::MAX_OVERUSE`], 1 at half of that or less.
-    pub const OVERUSE: f64 = 2.0;
-    /// Names that are not in the quote: 1 if there are none, 0 at [`super::MANY_NAMES`].
-    pub const NAMES: f64 = 2.0;
+    pub const LIKELIHOOD: f64 = 4.0;
+    /// Mean sentence length within [`super::SENTENCE_LENGTHS`].
+    pub const SENTENCES: f64 = 3.0;
+    /// Whether the model ended the text.
+    pub const ENDED: f64 = 3.0;
     /// Made-up words: 1 if there are none, 0 at [`super::MANY_MADE_UP_WORDS`].
-    pub const MADE_UP_WORDS: f64 = 4.0;
+    pub const MADE_UP_WORDS: f64 = 3.0;
+    /// Number of words: 1 within the requested range, proportionally less outside it.
+    pub const LENGTH: f64 = 2.0;
     /// Share of the generated words that cleaning kept.
     pub const KEPT: f64 = 1.0;
 }
@@ -141,24 +143,22 @@ pub fn judge(
     generation: &Generation,
     blocklist: &Blocklist,
 ) -> Verdict {
-    let topic_overlap = topic_overlap(quote, text);
-    let overused = overused(text);
     let mut faults = faults(figures, generation);
-    if let Some((word, share)) = overused.as_ref().filter(|(_, share)| *share > MAX_OVERUSE) {
+    if let Some((word, share)) = overused(text).filter(|(_, share)| *share > MAX_OVERUSE) {
         faults.push(format!("“{word}” makes up {:.0}% of the words", share * 100.0));
     }
-    if topic_overlap == 0.0 && content_stems(quote).len() >= MIN_CONTENT_WORDS {
+    if topic_overlap(quote, text) == 0.0 && content_stems(quote).len() >= MIN_CONTENT_WORDS {
         faults.push("the essay uses no word from the quote".to_owned());
     }
     let mut score = 0.0;
     if figures.words > 0 {
-        let overused = overused.map_or(0.0, |(_, share)| share);
+        let made_up = made_up_words as f64 / figures.words as f64;
+        let has_ended = completion.finish_reason == FinishReason::EndOfText;
         score = of_figures(figures, words(&completion.text).count(), generation)
-            + weight::TOPIC * topic_overlap
-            + weight::OVERUSE * (2.0 - 2.0 * overused / MAX_OVERUSE).clamp(0.0, 1.0)
-            + weight::MADE_UP_WORDS
-                * (1.0 - made_up_words as f64 / figures.words as f64 / MANY_MADE_UP_WORDS).max(0.0)
-            + weight::NAMES * (1.0 - share_of_names(quote, text) / MANY_NAMES).max(0.0);
+            + weight::TOPIC * paragraphs_on_topic(quote, text)
+            + weight::SENTENCES * short_sentences(text, figures.words)
+            + weight::ENDED * f64::from(u8::from(has_ended))
+            + weight::MADE_UP_WORDS * (1.0 - made_up / MANY_MADE_UP_WORDS).max(0.0);
     }
     Verdict { score, blocked: blocklist.first_match(text), faults }
 }
@@ -176,27 +176,19 @@ fn overused(text: &str) -> Option<(String, f64)> {
     (most.0 > 7).then(|| (most.1.clone(), most.0 as f64 / words.len() as f64))
 }
 
-/// Returns the share of sentences that do not begin with the same two words as an earlier sentence.
-/// Small models fall into loops of sentences such as "It was a …".
-fn distinct_openings(text: &str) -> f64 {
-    let sentences: Vec<&str> = text.split("\n\n").flat_map(clean::sentences).collect();
-    let opening = |sentence: &&str| -> Vec<String> { normalised(sentence).into_iter().take(2).collect() };
-    let distinct: HashSet<Vec<String>> = sentences.iter().map(opening).collect();
-    distinct.len() as f64 / sentences.len().max(1) as f64
+/// Returns the share of paragraphs that use a content word of the quote, or 1 if the quote has none.
+fn paragraphs_on_topic(quote: &str, text: &str) -> f64 {
+    let paragraphs: Vec<&str> = text.split("\n\n").collect();
+    let on_topic = paragraphs.iter().filter(|paragraph| topic_overlap(quote, paragraph) > 0.0);
+    on_topic.count() as f64 / paragraphs.len() as f64
 }
 
-/// Returns the share of words in `text` that are names not found in `quote`. Small models invent facts
-/// about people and companies, often including the names.
-///
-/// A name is a capitalised word that does not begin its sentence or a quotation.
-fn share_of_names(quote: &str, text: &str) -> f64 {
-    let bare = |word: String| word.trim_end_matches("'s").trim_end_matches('s').to_owned();
-    let mentioned: Vec<String> = normalised(quote).into_iter().map(bare).collect();
-    let inside = text.split("\n\n").flat_map(clean::sentences).flat_map(|s| words(s).skip(1));
-    let capital = inside.filter(|word| word.starts_with(char::is_uppercase));
-    let names = capital.flat_map(normalised).filter(|word| word != "i" && !word.starts_with("i'"));
-    let beyond = names.map(bare).filter(|name| !mentioned.contains(name)).count();
-    beyond as f64 / words(text).count().max(1) as f64
+/// Returns 1 if the sentences are short on average, and 0 if they are long.
+fn short_sentences(text: &str, words: usize) -> f64 {
+    let sentences: usize = text.split("\n\n").map(|p| clean::sentences(p).len()).sum();
+    let length = words as f64 / sentences.max(1) as f64;
+    let (short, long) = SENTENCE_LENGTHS;
+    ((long - length) / (long - short)).clamp(0.0, 1.0)
 }
 
 fn faults(figures: &Figures, generation: &Generation) -> Vec<String> {
@@ -221,10 +213,8 @@ fn faults(figures: &Figures, generation: &Generation) -> Vec<String> {
     faults
 }
 
-/// Returns the part of the score for variety, length, likelihood and the share of words kept.
+/// Returns the part of the score for length, likelihood and the share of words kept.
 fn of_figures(figures: &Figures, words_written: usize, generation: &Generation) -> f64 {
-    let [_, two, three, four] = figures.distinct;
-    let variety = ((two + three + four) / 3.0 - 0.5) / 0.5;
     let (words, least, most) =
         (figures.words as f64, generation.min_words as f64, generation.max_words as f64);
     let length = if words < least {
@@ -240,16 +230,12 @@ fn of_figures(figures: &Figures, words_written: usize, generation: &Generation) 
         _ => 0.0,
     };
     let kept = words / (words_written.max(1) as f64);
-    weight::VARIETY * variety.clamp(0.0, 1.0)
-        + weight::LENGTH * length
-        + weight::LIKELIHOOD * likelihood
-        + weight::KEPT * kept.min(1.0)
+    weight::LENGTH * length + weight::LIKELIHOOD * likelihood + weight::KEPT * kept.min(1.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use generator::FinishReason;
 
     fn completion(text: &str, log_prob: f32) -> Completion {
         let tokens = words(text).count();
@@ -318,7 +304,7 @@ mod tests {
         );
         assert_eq!(
             fault("We ship it now. We ship it now.", -2.5),
-            "repeated sentences: 1; distinct-4 of 0.800, below 0.97"
+            "repeated sentences: 1; distinct-4 of 0.800, below 0.95"
         );
         assert_eq!(
             fault("We ship it today and wait.", -0.5),
@@ -345,11 +331,9 @@ mod tests {
     }
 
     #[test]
-    fn repetition_shortness_and_unlikelihood_lower_the_score() {
+    fn shortness_and_unlikelihood_lower_the_score() {
         let good = verdict("We ship it today and wait for no one.", -2.5, &[]).score;
-        assert!(good > verdict("We ship it and we ship it and ship it.", -2.5, &[]).score);
         assert!(good > verdict("We ship it.", -2.5, &[]).score);
-        assert!(good > verdict("We sell it today and wait for no one.", -2.5, &[]).score);
         assert!(good > verdict("We ship it today and wait for no one.", -4.0, &[]).score);
         assert!(good > verdict("We ship it today and wait for no one.", -0.2, &[]).score);
         assert_eq!(verdict("", -9.0, &[]).score, 0.0);
@@ -357,8 +341,25 @@ mod tests {
     }
 
     #[test]
-    fn an_overused_word_is_a_fault_and_half_as_often_lowers_the_score() {
-        // The word occurs eight times in texts of 100, 200 and 400 words.
+    fn a_text_on_its_subject_in_short_sentences_with_an_end_scores_higher() {
+        let none = Blocklist::default();
+        let score = |text: &str, finish_reason| {
+            let completion = Completion { finish_reason, ..completion(text, -2.5) };
+            judge_all("Who ships it?", text, &completion, 0, &settings(), &none).score
+        };
+        let cut = |text| score(text, FinishReason::Length);
+        let good = cut("We ship it today.\n\nNobody ships more.");
+        assert!(good > cut("We ship it today.\n\nNobody has more."), "a paragraph off the subject");
+        assert!(good < score("We ship it today.\n\nNobody ships more.", FinishReason::EndOfText));
+        let words = |n: usize| format!("ship {}", "a ".repeat(n)).trim().to_owned();
+        assert_eq!(short_sentences(&words(8), 9), 1.0);
+        assert_eq!(short_sentences(&words(12), 13), 0.5);
+        assert_eq!(short_sentences(&words(30), 31), 0.0);
+    }
+
+    #[test]
+    fn an_overused_word_is_a_fault() {
+        // The word occurs eight times in texts of 100 and 200 words.
         let test = |others: usize| {
             let word = |n: usize| match n % 12 {
                 0 if n < 96 => "test ".to_owned(),
@@ -374,21 +375,8 @@ mod tests {
         };
         assert_eq!(verdict(&test(92)).faults, ["“test” makes up 8% of the words"]);
         assert!(verdict(&test(192)).passes());
-        assert!(verdict(&test(192)).score < verdict(&test(392)).score);
         assert_eq!(overused("Test, test, test, test, test, test, test."), None);
         assert_eq!(overused(&"The one and the one. ".repeat(40)), None, "too short or common");
-    }
-
-    #[test]
-    fn names_not_in_the_quote_lower_the_score() {
-        let good = verdict("We ship it today and wait for no one.", -2.5, &[]).score;
-        assert!(good > verdict("We ship it today and wait for Ada.", -2.5, &[]).score);
-        assert_eq!(share_of_names("Ada’s plan", "Plans are what I’d ask Ada for. “We ask.”"), 0.0);
-        assert_eq!(
-            share_of_names("A plan", "Ask Ada’s friend. Ada\n\nPlans, for Zed and GSA, I said."),
-            3.0 / 11.0
-        );
-        assert_eq!(share_of_names("Ada", ""), 0.0);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use generator::{Generation, GenerationOverrides, Identity, Kind, SETTINGS, Setti
 
 /// Revision of the generator. Increment it only when the same inputs would produce a different text
 /// because sampling, cleaning, judging or the prompt format changed.
-pub const REVISION: u32 = 2;
+pub const REVISION: u32 = 3;
 
 /// Number of settings in the first version of the key. These are always included, even when off; later
 /// settings only when on.
