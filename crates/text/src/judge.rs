@@ -26,8 +26,8 @@ pub const MIN_DISTINCT_4: f64 = 0.95;
 /// between -3.5 and -1.5.
 pub const LIKELIHOOD_BAND: (f64, f64) = (-4.5, -1.0);
 
-/// Maximum share of a text that a single content word may make up. Short essays about one thing that people
-/// wrote reach 6%.
+/// Maximum share of a text that a single content word may make up. Short essays that people wrote about
+/// one thing reach 6%.
 pub const MAX_OVERUSE: f64 = 0.07;
 
 /// Quotes with fewer content words need not share a word with the essay, because a text can be about a
