@@ -97,7 +97,7 @@ fn append(
 struct Admission {
     /// Texts waiting for slots, because the batch had to shrink to fit in memory or a guided text found
     /// only one free slot.
-    waiting: VecDeque<ActiveText>,
+    waiting: VecDeque<Box<ActiveText>>,
     admitted: u64,
 }
 
@@ -127,7 +127,7 @@ impl Admission {
         model: &Gpt2,
         tokenizer: &Tokenizer,
         work: &mut dyn Work,
-    ) -> miette::Result<Option<ActiveText>> {
+    ) -> miette::Result<Option<Box<ActiveText>>> {
         if let Some(text) = self.waiting.pop_front() {
             return Ok(Some(text));
         }
@@ -136,7 +136,7 @@ impl Admission {
             let text =
                 ActiveText::new(request, self.admitted, model, tokenizer).into_diagnostic()?;
             if text.needs_model() {
-                return Ok(Some(text));
+                return Ok(Some(Box::new(text)));
             }
             text.finish(FinishReason::Length, work)?;
         }

@@ -91,7 +91,11 @@ impl ActiveText {
             top_logprobs,
             score_prompt,
             sampler,
-            unconditional: is_guided.then(|| Unconditional { prompt: without, slot: 0, cached: 0 }),
+            unconditional: is_guided.then_some(Unconditional {
+                prompt: without,
+                slot: 0,
+                cached: 0,
+            }),
             stream: TextStream::new(tokenizer.table().clone(), generation.stop),
             text: String::new(),
             log_probs: Vec::new(),

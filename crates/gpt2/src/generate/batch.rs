@@ -1,6 +1,8 @@
 //! The batch: which text is in which slot of the KV cache. A guided text has a second slot for its
 //! unconditional context.
 
+use std::collections::VecDeque;
+
 use super::active_text::ActiveText;
 
 /// The slots of the batch.
@@ -40,14 +42,14 @@ impl Batch {
     }
 
     /// Inserts a text. Returns it if there are too few free slots.
-    pub fn insert(&mut self, mut text: ActiveText) -> Result<(), ActiveText> {
+    pub fn insert(&mut self, mut text: Box<ActiveText>) -> Result<(), Box<ActiveText>> {
         if !self.fits(text.slots()) {
             return Err(text);
         }
         if let Some(unconditional) = &mut text.unconditional {
             unconditional.slot = self.take_free(Slot::Unconditional);
         }
-        self.take_free(Slot::Text(Box::new(text)));
+        self.take_free(Slot::Text(text));
         Ok(())
     }
 
@@ -81,19 +83,19 @@ impl Batch {
     }
 
     /// Removes the text in a slot.
-    pub fn remove(&mut self, slot: usize) -> Option<ActiveText> {
+    pub fn remove(&mut self, slot: usize) -> Option<Box<ActiveText>> {
         let Slot::Text(text) = std::mem::replace(&mut self.slots[slot], Slot::Free) else {
             return None;
         };
         if let Some(unconditional) = &text.unconditional {
             self.slots[unconditional.slot] = Slot::Free;
         }
-        Some(*text)
+        Some(text)
     }
 
     /// Halves the number of slots. Returns the texts that lost a slot, or `None` if the batch cannot
     /// shrink further.
-    pub fn halve(&mut self) -> Option<Vec<ActiveText>> {
+    pub fn halve(&mut self) -> Option<VecDeque<Box<ActiveText>>> {
         let fewer = self.len().div_ceil(2).max(SLOTS_OF_A_TEXT);
         if fewer == self.len() {
             return None;

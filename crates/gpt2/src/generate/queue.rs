@@ -28,8 +28,8 @@ pub struct PassQueue<'a> {
 impl<'a> PassQueue<'a> {
     /// Allocates the KV cache. If the device has too little memory, removes slots until the cache fits,
     /// and returns the texts that lost their slots.
-    pub fn new(model: &'a Gpt2, batch: &mut Batch) -> Result<(Self, Vec<ActiveText>)> {
-        let mut displaced = Vec::new();
+    pub fn new(model: &'a Gpt2, batch: &mut Batch) -> Result<(Self, VecDeque<Box<ActiveText>>)> {
+        let mut displaced = VecDeque::new();
         let cache = loop {
             match model.new_cache(batch.len()) {
                 Err(error @ Error::GpuMemory { .. }) => {
