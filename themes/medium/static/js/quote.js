@@ -7,7 +7,12 @@
   const share = bar.querySelector("[data-quote=share]");
   share.hidden = !venti.share;
 
-  const words = () => getSelection().toString().replace(/\s+/g, " ").trim();
+  // The text of the page, not of the selection: Chromium's selection loses the space after a drop cap.
+  const words = () => {
+    const selection = getSelection();
+    const text = selection.rangeCount ? selection.getRangeAt(0).toString() : "";
+    return text.replace(/\s+/g, " ").trim();
+  };
 
   // Returns a link with a text fragment (https://wicg.github.io/scroll-to-text-fragment/). For a long
   // text, the fragment consists of its first and last words.
