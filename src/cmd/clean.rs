@@ -7,7 +7,7 @@ use content::project::LOCK_FILE;
 use site::output;
 use write::plan::orphans;
 
-/// Removes the files that can be rebuilt, or orphaned essays.
+/// Removes files that can be rebuilt or, with `--orphans`, removes orphaned essays.
 pub fn run(site: &Workspace, args: &Clean, terminal: &Terminal) -> miette::Result<()> {
     if args.orphans {
         return remove_orphans(site, args.force, terminal);

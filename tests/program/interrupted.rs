@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::project::{Project, SMALL};
+use crate::project::Project;
 
 const QUOTES: [&str; 4] = [
     "A meeting is a place where decisions go to be photographed.",
@@ -39,35 +39,6 @@ fn a_killed_build_is_completed_by_the_next() {
     project.run(&["build"]);
     assert_eq!(project.tree("content/essays"), essays);
     assert_eq!(project.tree("output"), output);
-}
-
-#[test]
-fn a_killed_render_leaves_each_file_old_or_new() {
-    let configs = [SMALL.to_owned(), SMALL.replace("A Site", "Another Site")];
-    let project = Project::with_quotes(&QUOTES);
-    project.run(&["build"]);
-    let old = project.tree("output");
-    project.write("venti.yaml", &configs[1]);
-    project.run(&["build", "--frozen"]);
-    let new = project.tree("output");
-    assert_ne!(old, new);
-    for moment in 0..50 {
-        project.write("venti.yaml", &configs[moment as usize % 2]);
-        let mut child = project.venti(&["build", "--frozen", "--quiet"]).spawn().unwrap();
-        std::thread::sleep(Duration::from_micros(700 * moment));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        for (name, bytes) in whole_files(&project) {
-            let either = [old.get(&name), new.get(&name)];
-            assert!(
-                either.contains(&Some(&bytes)),
-                "{name} at moment {moment} is neither old nor new"
-            );
-        }
-    }
-    project.write("venti.yaml", &configs[0]);
-    project.run(&["build", "--frozen"]);
-    assert_eq!(project.tree("output"), old);
 }
 
 /// Returns the site's files without Venti's own records, which a kill may leave incomplete.

@@ -149,7 +149,7 @@ impl<'a, T> SharedSlice<'a, T> {
     /// Returns a part of the memory for reading.
     ///
     /// # Safety
-    /// No task may write this part in this stage.
+    /// No task may write to this part during this stage.
     pub unsafe fn read(&self, part: Range<usize>) -> &[T] {
         let cells = &self.cells[part];
         // SAFETY: slicing checked the range, and the caller guarantees that no task writes to it.

@@ -179,7 +179,7 @@ pub fn text(
 }
 
 /// Returns the raw completions of a verbatim prompt, one per candidate, for `venti generate --raw`.
-/// `on_piece` receives a candidate's number, from 1, and a piece of its text.
+/// `on_piece` receives a candidate's number (counted from 1) and a piece of its text.
 ///
 /// # Errors
 /// See [`rounds::write_all`].

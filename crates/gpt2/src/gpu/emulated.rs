@@ -83,7 +83,7 @@ impl Emulated {
     /// Frees memory and returns its size.
     unsafe fn give_back(&self, memory: *mut u8) -> usize {
         let bytes = self.state().allocated.remove(&(memory as usize));
-        let Some(bytes) = bytes else { panic!("freed memory that is not allocated") };
+        let Some(bytes) = bytes else { panic!("tried to free memory that is not allocated") };
         // SAFETY: `take` allocated it with this layout.
         unsafe {
             let guard = std::slice::from_raw_parts(memory.add(bytes), GUARD.len());

@@ -24,7 +24,7 @@ impl Candidate {
     }
 }
 
-/// The tokens that the filters leave.
+/// The tokens that remain after filtering.
 #[derive(Debug)]
 pub(super) struct Candidates {
     list: Vec<Candidate>,

@@ -15,7 +15,7 @@ use super::response::{Choice, LogProbs, TopLogprobs};
 use generator::{END_OF_TEXT, FinishReason, Token, Tokenizer};
 use offsets::Offsets;
 
-/// Smallest reported log probability, because JSON cannot represent minus infinity.
+/// Lower bound of reported log probabilities. JSON cannot represent minus infinity.
 const LEAST: f32 = -9999.0;
 
 /// A choice that is being generated.

@@ -420,8 +420,8 @@ fn any_case(vocab_size: usize) -> impl Strategy<Value = Case> {
     )
 }
 
-/// Samples `rounds` random batches on the device and asserts that they match the host's sampler, almost
-/// always exactly.
+/// Samples `rounds` random batches on the device and asserts that the tokens are those of the host's
+/// sampler, except for a few at a boundary.
 fn assert_batches_match_host(vocab_size: usize, rounds: u32, rows: usize) {
     use proptest::test_runner::{Config, TestRunner};
     use std::cell::Cell;
