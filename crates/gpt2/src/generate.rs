@@ -198,10 +198,13 @@ impl Passes {
         let on_device = text.device_can_sample && model.samples_tokens();
         let pass = if on_device { &mut self.device } else { &mut self.host };
         let pending = text.end() - text.cached;
-        let limit = if text.is_scored() { (*room).min(SCORED_TOKENS_PER_PASS) } else { *room };
+        // A guided text has as many tokens in its second context, at most.
+        let room_here = *room / text.slots();
+        let limit =
+            if text.is_scored() { room_here.min(SCORED_TOKENS_PER_PASS) } else { room_here };
         let count = if pending == 1 { 1 } else { pending.min(limit) };
         if pending > 1 {
-            *room -= count;
+            *room -= count * text.slots();
         }
         let positions = text.cached..text.cached + count;
         let wanted = text.wanted(&positions);
@@ -210,13 +213,16 @@ impl Passes {
             pass.push(slot, position, id, wanted.contains(&position));
         }
         text.cached = positions.end;
-        let unconditional = text.unconditional_positions(&positions).map(|(slot, positions)| {
-            let last = positions.end - 1;
-            for position in positions {
-                pass.push(slot, position, text.unconditional_token(position), position == last);
-            }
-            (slot, last)
-        });
+        let samples = positions.end == text.end();
+        let unconditional =
+            text.unconditional_positions(&positions).and_then(|(slot, positions)| {
+                let last = positions.end.checked_sub(1).filter(|_| samples);
+                for position in positions {
+                    let is_wanted = Some(position) == last;
+                    pass.push(slot, position, text.unconditional_token(position), is_wanted);
+                }
+                Some((slot, last?))
+            });
         if !wanted.is_empty() {
             let serial = text.serial;
             pass.wanted.push(WantedLogits { slot, serial, positions: wanted, unconditional });

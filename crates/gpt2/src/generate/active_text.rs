@@ -137,16 +137,19 @@ impl ActiveText {
         1 + usize::from(self.unconditional.is_some())
     }
 
-    /// Returns the slot of the unconditional context, and the positions that must be processed there in
-    /// a pass with these `positions` of the text; `None` if the pass samples no guided token.
+    /// Returns the slot of the unconditional context and its positions in a pass with these `positions` of
+    /// the text; at most as many. Both contexts reach their last token in the same pass: the unconditional
+    /// prompt is not longer than the text's own, and its last token waits.
     pub fn unconditional_positions(
         &mut self,
         positions: &Range<usize>,
     ) -> Option<(usize, Range<usize>)> {
         let end = self.end();
-        let context = self.unconditional.as_mut().filter(|_| positions.end == end)?;
-        let end = context.prompt.len() + end - self.prompt_tokens;
-        let positions = std::mem::replace(&mut context.cached, end)..end;
+        let context = self.unconditional.as_mut()?;
+        let ready = context.prompt.len() + end - self.prompt_tokens;
+        let ready = ready - usize::from(positions.end < end);
+        let next = ready.min(context.cached + positions.len());
+        let positions = std::mem::replace(&mut context.cached, next)..next;
         Some((context.slot, positions))
     }
 

@@ -127,8 +127,9 @@ pub fn varied() -> Vec<Request> {
                 max_new_tokens: Some([300, 40, 7][i / 2 % 3]),
                 ..Generation::unmodified()
             };
-            // Some unconditional prompts are longer than a single token.
-            let unconditional_prompt = prompt[..prompt.len().min(1 + i % 4)].to_vec();
+            // Some unconditional prompts are as long as the prompt, and split over several passes.
+            let length = if i % 6 == 4 { prompt.len() } else { prompt.len().min(1 + i % 4) };
+            let unconditional_prompt = prompt.iter().rev().take(length).copied().collect();
             Request {
                 generation,
                 unconditional_prompt,
