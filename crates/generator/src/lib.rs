@@ -41,18 +41,6 @@ pub struct Request {
     pub score_prompt: bool,
 }
 
-impl Request {
-    /// Whether the request also needs a second, unconditional context.
-    pub fn is_guided(&self) -> bool {
-        self.generation.guidance_scale > 1.0 && self.generation.max_new_tokens != Some(0)
-    }
-
-    /// Number of batch slots that the request occupies, one per context.
-    pub fn slots(&self) -> usize {
-        if self.is_guided() { 2 } else { 1 }
-    }
-}
-
 /// A token with its position and its probability in the raw distribution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Token {

@@ -179,6 +179,16 @@ impl Generation {
         Self::default().with(&off)
     }
 
+    /// Whether a text with these settings also needs a second, unconditional context.
+    pub fn is_guided(&self) -> bool {
+        self.guidance_scale > 1.0 && self.max_new_tokens != Some(0)
+    }
+
+    /// Number of batch slots that such a text occupies, one per context.
+    pub fn slots(&self) -> usize {
+        if self.is_guided() { 2 } else { 1 }
+    }
+
     /// Applies overrides.
     ///
     /// If `overrides` sets only one end of a range and moves it past the other end (`max_words: 150`

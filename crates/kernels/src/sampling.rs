@@ -131,12 +131,8 @@ impl Sampler {
         top_logprobs: usize,
     ) -> Token {
         let raw = LogSoftmax::new(self.level, logits);
-        let top_logprobs = raw.top(logits, top_logprobs);
         let token = self.choose(logits, prompt_and_new, new_tokens, eos);
-        let id = token.or_else(|| greatest(self.level, logits)).unwrap_or(0);
-        let log_prob = raw.log_prob(logits[id as usize]);
-        let position = prompt_and_new.len();
-        Token { position, id, log_prob, unconditional_log_prob: None, top_logprobs }
+        self.chosen(token, logits, &raw, prompt_and_new.len(), top_logprobs)
     }
 
     /// Like [`Sampler::sample`], with guidance. `unconditional` (V) holds the logits of the
@@ -155,20 +151,33 @@ impl Sampler {
     ) -> Token {
         assert_eq!(logits.len(), unconditional.len(), "both are logits of one vocabulary");
         let raw = LogSoftmax::new(self.level, logits);
-        let top_logprobs = raw.top(logits, top_logprobs);
         let without = LogSoftmax::new(self.level, unconditional);
         let scale = self.generation.guidance_scale as f32;
         let mut guided = std::mem::take(&mut self.guided);
         guide(scale, (logits, &raw), (unconditional, &without), &mut guided);
         let token = self.choose(&mut guided, prompt_and_new, new_tokens, eos);
         self.guided = guided;
+        let token = self.chosen(token, logits, &raw, prompt_and_new.len(), top_logprobs);
+        let log_prob = without.log_prob(unconditional[token.id as usize]);
+        Token { unconditional_log_prob: Some(log_prob), ..token }
+    }
+
+    /// Returns the chosen token, or the most likely one of the raw `logits` (V) if there is none.
+    fn chosen(
+        &self,
+        token: Option<u32>,
+        logits: &[f32],
+        raw: &LogSoftmax,
+        position: usize,
+        top_logprobs: usize,
+    ) -> Token {
         let id = token.or_else(|| greatest(self.level, logits)).unwrap_or(0);
         Token {
-            position: prompt_and_new.len(),
+            position,
             id,
             log_prob: raw.log_prob(logits[id as usize]),
-            unconditional_log_prob: Some(without.log_prob(unconditional[id as usize])),
-            top_logprobs,
+            unconditional_log_prob: None,
+            top_logprobs: raw.top(logits, top_logprobs),
         }
     }
 

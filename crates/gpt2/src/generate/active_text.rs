@@ -45,7 +45,7 @@ pub struct Unconditional {
 
 impl ActiveText {
     pub fn new(request: Request, serial: u64, model: &Gpt2, tokenizer: &Tokenizer) -> Result<Self> {
-        let is_guided = request.is_guided();
+        let is_guided = request.generation.is_guided();
         let Request {
             id,
             prompt,

@@ -22,7 +22,7 @@ pub struct TextBatch {
 
 /// Number of batch rows that a text with this guidance scale occupies.
 pub fn rows_of_a_text(guidance_scale: f64) -> usize {
-    if guidance_scale > 1.0 { 2 } else { 1 }
+    Generation { guidance_scale, ..Generation::unmodified() }.slots()
 }
 
 /// Timings of one batch, in seconds.

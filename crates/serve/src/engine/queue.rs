@@ -148,7 +148,7 @@ impl Queue {
         let may = |client: &ClientQueue| {
             let next = client.waiting.front();
             next.is_some_and(|next| {
-                client.running == 0 || client.running + next.request.slots() <= share
+                client.running == 0 || client.running + next.request.generation.slots() <= share
             })
         };
         let after = state.clients.range(state.last + 1..).find(|(_, client)| may(client));
@@ -156,7 +156,7 @@ impl Queue {
         state.last = id;
         let client = state.clients.get_mut(&id)?;
         let queued = client.waiting.pop_front()?;
-        client.running += queued.request.slots();
+        client.running += queued.request.generation.slots();
         Some((id, queued))
     }
 
@@ -225,7 +225,7 @@ impl Work for SharedBatch<'_> {
     fn next(&mut self) -> Option<Request> {
         loop {
             let (client, QueuedRequest { request, mut subscriber }) = self.queue.next()?;
-            let slots = request.slots();
+            let slots = request.generation.slots();
             if subscriber(Event::Begun).is_break() {
                 self.queue.ended(client, slots);
                 continue;
