@@ -9,7 +9,7 @@ mod int8;
 
 use bytemuck::Pod;
 
-use super::simd::{LANES, Lanes, Simd};
+use super::simd::{Amx, LANES, Lanes, Simd};
 
 pub use self::bf16::Bf16;
 pub use self::f32::F32;
@@ -51,6 +51,20 @@ pub trait Format: Copy + Send + Sync + 'static {
         block: &Self::Block,
         first: usize,
     ) -> [[S::F32; ACROSS]; ROWS];
+
+    /// Multiplies `x` (rows, groups) by the blocks of a panel (groups) with AMX, starting from `bias`, and
+    /// writes the sums to columns `first..` of `results` (rows). Returns `false` if the format has no such
+    /// product.
+    fn multiply_with_amx<const WIDTH: usize>(
+        _amx: Amx,
+        _x: &[Self::Group],
+        _panel: &[Self::Block],
+        _bias: &[Lanes<f32>; PANEL / LANES],
+        _results: &mut [[f32; WIDTH]],
+        _first: usize,
+    ) -> bool {
+        false
+    }
 
     /// Converts cached numbers to f32 without applying their scale.
     fn load<S: Simd>(simd: S, from: &Lanes<Self::Cached>) -> S::F32;

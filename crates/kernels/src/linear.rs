@@ -135,6 +135,11 @@ pub fn multiply<F: Format>(
 ) {
     let (groups, rows) = (panel.len(), results.len());
     assert_eq!(x.len(), rows * groups);
+    if let (Some(amx), Some(bias)) = (level.amx(), bias.as_chunks().0.first_chunk())
+        && F::multiply_with_amx(amx, x, panel, bias, results, part * PANEL)
+    {
+        return;
+    }
     let tiles = rows.div_ceil(level.run(MostRows::<F>(PhantomData)));
     let mut row = 0;
     for tile in 0..tiles {

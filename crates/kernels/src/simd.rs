@@ -13,6 +13,8 @@
 //! proof. Second, memory is accessed only through references to arrays of exactly the size that is read
 //! or written; the interface has no pointers.
 
+#[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux")), path = "simd/no_amx.rs")]
+mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -21,6 +23,7 @@ mod portable;
 
 use half::bf16;
 
+pub use amx::Amx;
 use portable::Portable;
 
 /// Number of lanes in a vector.
@@ -125,6 +128,8 @@ pub struct Level(Set);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Set {
     #[cfg(target_arch = "x86_64")]
+    Amx,
+    #[cfg(target_arch = "x86_64")]
     Avx512Bf16,
     #[cfg(target_arch = "x86_64")]
     Avx512,
@@ -145,6 +150,8 @@ impl Level {
     pub fn available() -> impl Iterator<Item = Self> {
         let all = [
             #[cfg(target_arch = "x86_64")]
+            Set::Amx,
+            #[cfg(target_arch = "x86_64")]
             Set::Avx512Bf16,
             #[cfg(target_arch = "x86_64")]
             Set::Avx512,
@@ -161,6 +168,8 @@ impl Level {
     pub fn name(self) -> &'static str {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
+            Set::Amx => "AVX-512 with VNNI, BF16 and AMX",
+            #[cfg(target_arch = "x86_64")]
             Set::Avx512Bf16 => "AVX-512 with VNNI and BF16",
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => "AVX-512 with VNNI",
@@ -175,9 +184,18 @@ impl Level {
     /// Whether the instruction set has a bf16 dot product instruction.
     pub fn multiplies_bf16(self) -> bool {
         #[cfg(target_arch = "x86_64")]
-        return self.0 == Set::Avx512Bf16;
+        return matches!(self.0, Set::Amx | Set::Avx512Bf16);
         #[cfg(not(target_arch = "x86_64"))]
         false
+    }
+
+    /// Returns the proof of AMX, which multiplies whole tiles, if the level has it.
+    pub fn amx(self) -> Option<Amx> {
+        #[cfg(target_arch = "x86_64")]
+        if self.0 == Set::Amx {
+            return Amx::get();
+        }
+        None
     }
 
     /// Runs the version of a kernel that is compiled for this level.
@@ -186,7 +204,7 @@ impl Level {
         // SAFETY: a level exists only if the CPU supports it.
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512Bf16 => unsafe { avx512::run_bf16(kernel) },
+            Set::Amx | Set::Avx512Bf16 => unsafe { avx512::run_bf16(kernel) },
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => unsafe { avx512::run(kernel) },
             #[cfg(target_arch = "x86_64")]
@@ -202,6 +220,8 @@ impl Set {
     /// Whether this CPU supports the instruction set.
     fn is_available(self) -> bool {
         match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx => Self::Avx512Bf16.is_available() && Amx::get().is_some(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Bf16 => {
                 Self::Avx512.is_available() && is_x86_feature_detected!("avx512bf16")

@@ -1,10 +1,10 @@
 //! bf16: 16 bits, with the exponent range of f32 and two to three decimal digits of precision.
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::{Pod, Zeroable, cast_slice};
 use half::bf16;
 
 use super::{Format, GROUP, PANEL};
-use crate::simd::{LANES, Lanes, Pairs, Simd};
+use crate::simd::{Amx, LANES, Lanes, Pairs, Simd};
 
 /// Weights, inputs and cache in bf16; sums in f32.
 #[derive(Clone, Copy)]
@@ -69,6 +69,18 @@ impl Format for Bf16 {
             }
         }
         sums
+    }
+
+    fn multiply_with_amx<const WIDTH: usize>(
+        amx: Amx,
+        x: &[Self::Group],
+        panel: &[Bf16Block],
+        bias: &[Lanes<f32>; PANEL / LANES],
+        results: &mut [[f32; WIDTH]],
+        first: usize,
+    ) -> bool {
+        amx.multiply_bf16(x.as_flattened(), cast_slice(panel), bias, results, first);
+        true
     }
 
     #[inline(always)]
