@@ -5,8 +5,8 @@
 //!                                    forward, backward, AdamW
 //! ```
 //!
-//! `network` defines the network once, over operations that `ops` implements twice: as CPU kernels and
-//! with candle's operations. In both cases, candle records the computation graph. All random numbers
+//! `network` defines the network once, over the operations of `tape`: kernels on the CPU, whose gradients
+//! the tape computes in reverse, and candle's operations on other devices. All random numbers
 //! come from ChaCha, keyed by the random seed and the step, so a resumed run gives the same results as
 //! an uninterrupted one.
 
@@ -22,6 +22,7 @@ mod vocabulary;
 
 mod network;
 mod ops;
+mod tape;
 
 mod matmul;
 mod optimizer;

@@ -35,12 +35,15 @@ impl Format for Bf16 {
     #[inline(always)]
     fn pack<S: Simd>(simd: S, weights: &[[f32; PANEL]; GROUP]) -> Bf16Block {
         let mut block = Bf16Block::zeroed();
-        for (i, row) in weights.iter().enumerate() {
-            for (row, to) in row.as_chunks().0.iter().zip(&mut block.0[i / 2]) {
-                let mut rounded = [bf16::ZERO; LANES];
-                simd.store_bf16(&mut rounded, simd.load(row));
-                for (lane, number) in rounded.into_iter().enumerate() {
-                    to[2 * lane + i % 2] = number;
+        let mut rounded = [[bf16::ZERO; LANES]; 2];
+        for (rows, pair) in weights.as_chunks::<2>().0.iter().zip(&mut block.0) {
+            for (v, to) in pair.iter_mut().enumerate() {
+                for (row, rounded) in rows.iter().zip(&mut rounded) {
+                    simd.store_bf16(rounded, simd.load(&row.as_chunks().0[v]));
+                }
+                for lane in 0..LANES {
+                    to[2 * lane] = rounded[0][lane];
+                    to[2 * lane + 1] = rounded[1][lane];
                 }
             }
         }

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::ops::Backend;
+use super::tape::{Tape, WeightAndBias};
 use gpt2::{Activation, Config};
 
 /// Name, shape and initialisation of a parameter.
@@ -106,6 +107,8 @@ pub struct TrainingNetwork {
     h: Vec<TransformerBlock>,
     ln_f: WeightAndBias,
     lm_head: Tensor,
+    /// All weights, in the order of [`ParameterSpec::all`].
+    weights: Vec<Tensor>,
 }
 
 struct TransformerBlock {
@@ -119,14 +122,12 @@ struct TransformerBlock {
     scale: f64,
 }
 
-type WeightAndBias = (Tensor, Tensor);
-
 impl TrainingNetwork {
     /// Builds the network from `weights`, which must be in the order of [`ParameterSpec::all`].
     pub fn new(config: &Config, backend: Backend, weights: &[Tensor]) -> Self {
-        let mut weights = weights.iter().cloned();
+        let mut each = weights.iter().cloned();
         // The caller passes one tensor per weight.
-        let mut next = || weights.next().expect("a weight for each parameter");
+        let mut next = || each.next().expect("a weight for each parameter");
         let (wte, wpe) = (next(), next());
         let h = (0..config.n_layer)
             .map(|layer| TransformerBlock {
@@ -151,6 +152,7 @@ impl TrainingNetwork {
             h,
             ln_f,
             lm_head,
+            weights: weights.to_vec(),
         }
     }
 
@@ -158,40 +160,59 @@ impl TrainingNetwork {
         self.wte.device()
     }
 
-    /// Returns the mean cross entropy of `targets` (B, T) given `tokens` (B, T), in nats. Pass `dropout`
-    /// only for training. The loss can be differentiated only if `with_gradient` is set.
-    pub fn loss(
+    /// Returns the mean cross entropy of `targets` (B, T) given `tokens` (B, T), in nats.
+    pub fn loss(&self, (tokens, targets): (&[u32], &[u32]), rows: usize) -> Result<f64> {
+        let mut tape = Tape::new(self.backend, false);
+        let x = self.forward(&mut tape, tokens, rows, None)?;
+        tape.loss(&x, &self.lm_head, targets)
+    }
+
+    /// Returns the loss, and `share` times its gradients, in the order of the weights.
+    pub fn loss_and_gradients(
         &self,
         (tokens, targets): (&[u32], &[u32]),
         rows: usize,
+        dropout: Option<&mut Dropout>,
+        share: f64,
+    ) -> Result<(f64, Vec<Tensor>)> {
+        let mut tape = Tape::new(self.backend, true);
+        let x = self.forward(&mut tape, tokens, rows, dropout)?;
+        tape.gradients((&x, &self.lm_head), targets, share, &self.weights)
+    }
+
+    /// Returns the input of the output layer, (N, C).
+    fn forward(
+        &self,
+        tape: &mut Tape,
+        tokens: &[u32],
+        rows: usize,
         mut dropout: Option<&mut Dropout>,
-        with_gradient: bool,
     ) -> Result<Tensor> {
-        let Self { backend, heads, epsilon, .. } = *self;
-        let (length, c) = (tokens.len() / rows, self.wte.dim(1)?);
-        let mut dropped = |x: Tensor| match &mut dropout {
-            Some(dropout) => dropout.apply(&x),
+        let Self { heads, epsilon, .. } = *self;
+        let mut dropped = |tape: &mut Tape, x: Tensor| match &mut dropout {
+            Some(dropout) => tape.mask(&x, dropout.mask(&x)?),
             None => Ok(x),
         };
-        let linear = |x: &Tensor, (weight, bias): &WeightAndBias| backend.linear(x, weight, bias);
-        let norm = |x: &Tensor, (weight, bias): &WeightAndBias| {
-            backend.layer_norm(x, weight, bias, epsilon)
-        };
-
-        let ids = Tensor::new(tokens, self.wte.device())?;
-        let wte = self.wte.index_select(&ids, 0)?.reshape((rows, length, c))?; // (B, T, C)
-        let x = wte.broadcast_add(&self.wpe.narrow(0, 0, length)?)?; // (B, T, C)
-        let mut x = dropped(x.reshape((rows * length, c))?)?; // (N, C)
+        let x = tape.embed((&self.wte, &self.wpe), tokens, rows)?; // (N, C)
+        let mut x = dropped(tape, x)?;
         for block in &self.h {
-            let qkv = linear(&norm(&x, &block.ln_1)?, &block.c_attn)?; // (N, 3C)
-            let y = backend.attention(&qkv, rows, heads, block.scale)?; // (N, C)
-            x = backend.add(&x, &dropped(linear(&y, &block.attn_c_proj)?)?)?; // (N, C)
-            let y = linear(&norm(&x, &block.ln_2)?, &block.c_fc)?; // (N, I)
-            let y = backend.activate(&y, self.activation)?; // (N, I)
-            x = backend.add(&x, &dropped(linear(&y, &block.mlp_c_proj)?)?)?; // (N, C)
+            tape.fork();
+            let y = tape.layer_norm(&x, &block.ln_1, epsilon)?;
+            let y = tape.linear(&y, &block.c_attn)?; // (N, 3C)
+            let y = tape.attention(&y, rows, heads, block.scale)?; // (N, C)
+            let y = tape.linear(&y, &block.attn_c_proj)?;
+            let y = dropped(tape, y)?;
+            x = tape.join(&x, &y)?;
+
+            tape.fork();
+            let y = tape.layer_norm(&x, &block.ln_2, epsilon)?;
+            let y = tape.linear(&y, &block.c_fc)?; // (N, I)
+            let y = tape.activate(&y, self.activation)?;
+            let y = tape.linear(&y, &block.mlp_c_proj)?; // (N, C)
+            let y = dropped(tape, y)?;
+            x = tape.join(&x, &y)?;
         }
-        let x = norm(&x, &self.ln_f)?; // (N, C)
-        backend.cross_entropy(&x, &self.lm_head, targets, with_gradient)
+        tape.layer_norm(&x, &self.ln_f, epsilon)
     }
 }
 
@@ -207,7 +228,8 @@ impl Dropout {
         (rate > 0.0).then(|| Self { rate, rng: ChaCha20Rng::from_seed(key) })
     }
 
-    pub(super) fn apply(&mut self, x: &Tensor) -> Result<Tensor> {
+    /// Draws a mask of the shape of `x`: each element is 0 or what keeps the mean at 1.
+    pub(super) fn mask(&mut self, x: &Tensor) -> Result<Tensor> {
         let (least, kept) = ((self.rate * 65536.0) as u32, (1.0 / (1.0 - self.rate)) as f32);
         let mut draws = vec![0u8; 2 * x.elem_count()];
         self.rng.fill_bytes(&mut draws);
@@ -217,6 +239,6 @@ impl Dropout {
             .iter()
             .map(|draw| if u32::from(u16::from_le_bytes(*draw)) < least { 0.0 } else { kept })
             .collect();
-        x * Tensor::from_vec(mask, x.shape(), &Device::Cpu)?.to_device(x.device())?
+        Tensor::from_vec(mask, x.shape(), &Device::Cpu)?.to_device(x.device())
     }
 }

@@ -70,11 +70,9 @@ fn gradients(
     let tensors: Vec<Tensor> = weights.iter().map(|weight| weight.as_tensor().clone()).collect();
     let network = TrainingNetwork::new(config, backend, &tensors);
     let (read, targets) = batch.inputs_and_targets();
-    let loss = network.loss((&read, &targets), batch.rows, None, true).unwrap();
-    let all = loss.backward().unwrap();
-    let flat =
-        |weight: &Var| all.get(weight).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    (loss.to_scalar().unwrap(), weights.iter().map(flat).collect())
+    let (loss, all) =
+        network.loss_and_gradients((&read, &targets), batch.rows, None, 1.0).unwrap();
+    (loss as f32, all.iter().map(flat).collect())
 }
 
 /// Returns the norm of a - b relative to the norm of b.
@@ -190,10 +188,10 @@ fn ten_steps_match_torch() {
                 Trainer::from_checkpoint(&checkpoint, layers, settings, cpu, precision).unwrap()
             };
             let mut trainer = from(&settings);
-            let ours = trainer.gradients(&[batch(0), batch(1)]).unwrap();
+            let ours = trainer.loss_and_gradients(&[batch(0), batch(1)]).unwrap().1;
             for (weight, gradient) in ParameterSpec::all(trainer.config()).iter().zip(&ours) {
                 let torchs = flat(&golden[&format!("gradient.{}", weight.checkpoint_name())]);
-                let apart = distance(&flat(gradient.as_ref().unwrap()), &torchs);
+                let apart = distance(&flat(gradient), &torchs);
                 assert!(apart < 4.0 * within, "{name} {precision:?} {}: {apart}", weight.name);
             }
             for step in 0..settings.steps {
@@ -385,10 +383,10 @@ fn an_exported_model_can_be_loaded() {
             assert_eq!(again.config().n_layer, layers);
             assert_eq!(again.loss(&windows).unwrap(), loss);
             let specs = ParameterSpec::all(again.config());
-            let gradients = again.gradients(&[batch(0)]).unwrap();
+            let gradients = again.loss_and_gradients(&[batch(0)]).unwrap().1;
             for (spec, gradient) in specs.iter().zip(gradients) {
                 let is_output = spec.name.contains("c_proj.weight");
-                let gradient = flat(&gradient.unwrap());
+                let gradient = flat(&gradient);
                 assert!(!is_output || gradient.iter().any(|x| *x != 0.0), "{}", spec.name);
             }
         }
@@ -415,7 +413,7 @@ fn dropout_zeroes_its_share_and_keeps_the_mean() {
     let ones = Tensor::ones((1000, 100), DType::F32, &Device::Cpu).unwrap();
     let dropped = |seed| {
         let mut dropout = Dropout::new(0.3, [seed; 32]).unwrap();
-        dropout.apply(&ones).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        dropout.mask(&ones).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap()
     };
     let numbers = dropped(1);
     let zeros = numbers.iter().filter(|x| **x == 0.0).count() as f64 / 1e5;

@@ -138,8 +138,12 @@ impl Trainer {
             .iter()
             .map(|tensor| TrainedParameter::new(tensor, &settings))
             .collect::<candle_core::Result<Vec<_>>>()?;
-        let now: Vec<Tensor> =
-            parameters.iter().map(|parameter| parameter.weight.as_tensor().clone()).collect();
+        let now = |parameter: &TrainedParameter| match backend {
+            Backend::Kernels(..) => parameter.weight.detach(),
+            // candle records operations on variables only.
+            Backend::Candle(_) => parameter.weight.as_tensor().clone(),
+        };
+        let now: Vec<Tensor> = parameters.iter().map(now).collect();
         // Detach the exported weights, because no gradients flow through them.
         let exported: Vec<Tensor> =
             parameters.iter().map(|parameter| parameter.exported().detach()).collect();
@@ -180,10 +184,14 @@ impl Trainer {
     /// ([`Error::Diverged`]), or the device fails. The weights are then unchanged, unless the device
     /// failed.
     pub fn step(&mut self, batches: &[Batch]) -> Result<StepMetrics> {
-        let mut loss = 0.0;
-        let gradients = self.gradients_and(batches, |part| loss += part)?;
+        // On a thread of the pool, a parallel operation wakes only the other threads.
+        rayon::scope(|_| self.step_on_pool(batches))
+    }
+
+    fn step_on_pool(&mut self, batches: &[Batch]) -> Result<StepMetrics> {
+        let (loss, gradients) = self.loss_and_gradients(batches)?;
         let mut squares = 0.0;
-        for gradient in gradients.iter().flatten() {
+        for gradient in &gradients {
             squares += sum_of_squares(self.backend, gradient)?;
         }
         let gradient_norm = squares.sqrt();
@@ -196,47 +204,39 @@ impl Trainer {
             settings.schedule.learning_rate(step, settings.steps, settings.learning_rate);
         let scale = if gradient_norm > settings.clip { settings.clip / gradient_norm } else { 1.0 };
         for (parameter, gradient) in self.parameters.iter().zip(&gradients) {
-            if let Some(gradient) = gradient {
-                parameter.step(self.backend, settings, step, learning_rate, gradient, scale)?;
-            }
+            parameter.step(self.backend, settings, step, learning_rate, gradient, scale)?;
         }
         self.steps_done += 1;
         let tokens = batches.iter().map(|batch| batch.tokens.len() - batch.rows).sum();
         Ok(StepMetrics { loss, learning_rate, gradient_norm, tokens })
     }
 
-    /// Returns the mean gradient of `batches`, in the order of [`ParameterSpec::all`].
-    #[cfg(test)]
-    pub(super) fn gradients(&self, batches: &[Batch]) -> Result<Vec<Option<Tensor>>> {
-        self.gradients_and(batches, |_| ())
-    }
-
-    /// Returns the mean gradient of `batches`. Passes each batch's share of the mean loss to `lost`.
-    fn gradients_and(
-        &self,
-        batches: &[Batch],
-        mut lost: impl FnMut(f64),
-    ) -> Result<Vec<Option<Tensor>>> {
+    /// Returns the mean loss of `batches` and its gradients, in the order of [`ParameterSpec::all`].
+    pub(super) fn loss_and_gradients(&self, batches: &[Batch]) -> Result<(f64, Vec<Tensor>)> {
         let share = 1.0 / batches.len().max(1) as f64;
-        let mut gradients: Vec<Option<Tensor>> = vec![None; self.parameters.len()];
+        let mut mean = 0.0;
+        let mut gradients: Vec<Tensor> = Vec::new();
         let dropout_key = stream_key(&self.settings, "dropout", self.steps_done as u64);
         let mut dropout = Dropout::new(self.settings.dropout, dropout_key);
         for batch in batches {
             batch.check(&self.config)?;
             let (inputs, targets) = batch.inputs_and_targets();
-            let loss =
-                self.network.loss((&inputs, &targets), batch.rows, dropout.as_mut(), true)?;
-            lost(f64::from(loss.to_scalar::<f32>()?) * share);
-            let all = loss.affine(share, 0.0)?.backward()?;
-            for (sum, parameter) in gradients.iter_mut().zip(&self.parameters) {
-                let Some(new) = all.get(&parameter.weight) else { continue };
-                *sum = Some(match sum.take() {
-                    Some(sum) => self.backend.add(&sum.detach(), &new.detach())?,
-                    None => new.contiguous()?,
-                });
+            let (loss, new) = self.network.loss_and_gradients(
+                (&inputs, &targets),
+                batch.rows,
+                dropout.as_mut(),
+                share,
+            )?;
+            mean += loss * share;
+            if gradients.is_empty() {
+                gradients = new;
+            } else {
+                for (sum, new) in gradients.iter_mut().zip(&new) {
+                    *sum = self.backend.add(sum, new)?;
+                }
             }
         }
-        Ok(gradients)
+        Ok((mean, gradients))
     }
 
     /// Evaluates the weights to be exported by [`Trainer::export`] on windows of 2 to `n_positions` + 1
@@ -252,8 +252,8 @@ impl Trainer {
                 let batch = Batch { tokens: rows.concat(), rows: rows.len() };
                 batch.check(&self.config)?;
                 let (inputs, targets) = batch.inputs_and_targets();
-                let loss = self.exported.loss((&inputs, &targets), batch.rows, None, false)?;
-                sum += f64::from(loss.to_scalar::<f32>()?) * inputs.len() as f64;
+                let loss = self.exported.loss((&inputs, &targets), batch.rows)?;
+                sum += loss * inputs.len() as f64;
                 tokens += inputs.len();
             }
         }

@@ -7,13 +7,12 @@
 
 mod softmax;
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 use rayon::prelude::*;
 
-use super::{contiguous, gradient, result};
+use super::compute;
 use crate::train::matmul::{MatrixView, encode_serially, pack_serially};
 use kernels::format::{Format, GROUP, PANEL};
 use kernels::linear::{COLUMNS, Results, multiply};
@@ -99,56 +98,46 @@ pub fn with_candle(qkv: &Tensor, sizes: AttentionShape, scale: f64) -> Result<Te
     y.reshape((rows * length, width))?.to_dtype(DType::F32)
 }
 
-/// The operation softmax(q kᵀ · scale) v with a causal mask.
-pub struct Attention<F> {
+/// Computes softmax(q kᵀ · scale) v with a causal mask: `qkv` (N, 3C) -> (N, C).
+pub fn forward<F: Format>(
     level: Level,
     sizes: AttentionShape,
     scale: f32,
-    format: PhantomData<F>,
-}
-
-impl<F> Attention<F> {
-    pub fn new(level: Level, sizes: AttentionShape, scale: f64) -> Self {
-        Self { level, sizes, scale: scale as f32, format: PhantomData }
-    }
-}
-
-impl<F: Format> CustomOp1 for Attention<F> {
-    fn name(&self) -> &'static str {
-        "attention"
-    }
-
-    fn cpu_fwd(&self, qkv: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let qkv = contiguous(qkv, layout)?;
-        let Self { level, sizes, scale, .. } = *self;
+    qkv: &Tensor,
+) -> Result<Tensor> {
+    compute([qkv], (sizes.rows * sizes.length, sizes.width()), |[qkv]| {
         let mut y = vec![0.0; qkv.len() / 3];
         y.par_chunks_mut(sizes.length * sizes.head).enumerate().for_each(|(of, y)| {
             let part = |part| sizes.view(qkv, 3, part, of);
-            forward::<F>(level, sizes, scale, [part(0), part(1), part(2)], y);
+            head_forward::<F>(level, sizes, scale, [part(0), part(1), part(2)], y);
         });
-        result(sizes.gather_heads(&y, 1), (sizes.rows * sizes.length, sizes.width()))
-    }
+        sizes.gather_heads(&y, 1)
+    })
+}
 
-    /// Returns the gradients of queries, keys and values side by side, (N, 3C).
-    fn bwd(&self, qkv: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let Self { level, sizes, scale, .. } = *self;
-        gradient([qkv, &dy.contiguous()?], qkv.shape(), |[qkv, dy]| {
-            let mut of_heads = vec![0.0; qkv.len()];
-            of_heads.par_chunks_mut(3 * sizes.length * sizes.head).enumerate().for_each(
-                |(of, of_head)| {
-                    let part = |part| sizes.view(qkv, 3, part, of);
-                    let of_y = sizes.view(dy, 1, 0, of);
-                    backward::<F>(level, sizes, scale, [part(0), part(1), part(2), of_y], of_head);
-                },
-            );
-            sizes.gather_heads(&of_heads, 3)
-        })
-        .map(Some)
-    }
+/// Returns the gradients of queries, keys and values side by side, (N, 3C).
+pub fn backward<F: Format>(
+    level: Level,
+    sizes: AttentionShape,
+    scale: f32,
+    qkv: &Tensor,
+    dy: &Tensor,
+) -> Result<Tensor> {
+    compute([qkv, dy], qkv.shape(), |[qkv, dy]| {
+        let mut of_heads = vec![0.0; qkv.len()];
+        of_heads.par_chunks_mut(3 * sizes.length * sizes.head).enumerate().for_each(
+            |(of, of_head)| {
+                let part = |part| sizes.view(qkv, 3, part, of);
+                let views = [part(0), part(1), part(2), sizes.view(dy, 1, 0, of)];
+                head_backward::<F>(level, sizes, scale, views, of_head);
+            },
+        );
+        sizes.gather_heads(&of_heads, 3)
+    })
 }
 
 /// Computes the attention of one head: `q`, `k`, `v` (T, D) -> `y` (T, D).
-fn forward<F: Format>(
+fn head_forward<F: Format>(
     level: Level,
     sizes: AttentionShape,
     scale: f32,
@@ -170,7 +159,7 @@ fn forward<F: Format>(
 }
 
 /// Computes the gradients of one head: `q`, `k`, `v` and `dy`, each (T, D) -> (3, T, D).
-fn backward<F: Format>(
+fn head_backward<F: Format>(
     level: Level,
     sizes: AttentionShape,
     scale: f32,

@@ -1,54 +1,47 @@
 //! GELU with the tanh approximation, and its derivative.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
-use super::add::CHUNK;
-use super::{contiguous, gradient, result};
+use super::compute;
+use super::elementwise::CHUNK;
 use gpt2::Activation;
 use kernels::exp::exp;
 use kernels::gelu::activate;
 use kernels::simd::{Kernel, LANES, Lanes, Level, Simd};
 
-/// The operation x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))), elementwise.
-pub struct Gelu {
-    pub level: Level,
-}
-
-impl CustomOp1 for Gelu {
-    fn name(&self) -> &'static str {
-        "gelu"
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let mut y = contiguous(x, layout)?.to_vec();
-        y.par_chunks_mut(CHUNK).for_each(|y| {
+/// Computes x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))), elementwise.
+pub fn forward(level: Level, x: &Tensor) -> Result<Tensor> {
+    compute([x], x.shape(), |[x]| {
+        let mut y = vec![0.0; x.len()];
+        y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(y, x)| {
+            y.copy_from_slice(x);
             let (whole, tail) = y.as_chunks_mut();
-            activate(self.level, Activation::GeluTanh, whole);
+            activate(level, Activation::GeluTanh, whole);
             let mut last = padded(tail);
-            activate(self.level, Activation::GeluTanh, std::slice::from_mut(&mut last));
+            activate(level, Activation::GeluTanh, std::slice::from_mut(&mut last));
             tail.copy_from_slice(&last[..tail.len()]);
         });
-        result(y, layout.shape().clone())
-    }
+        y
+    })
+}
 
-    fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        gradient([x, &dy.contiguous()?], x.shape(), |[x, dy]| {
-            let mut dx = vec![0.0; x.len()];
-            let parts = x.par_chunks(CHUNK).zip(dy.par_chunks(CHUNK));
-            dx.par_chunks_mut(CHUNK).zip(parts).for_each(|(dx, (x, dy))| {
-                let (x, x_tail) = x.as_chunks();
-                let (dy, dy_tail) = dy.as_chunks();
-                let (dx, dx_tail) = dx.as_chunks_mut();
-                self.level.run(GeluGradientKernel { x, dy, dx });
-                let (x, dy, mut last) = ([padded(x_tail)], [padded(dy_tail)], [[0.0; LANES]]);
-                self.level.run(GeluGradientKernel { x: &x, dy: &dy, dx: &mut last });
-                dx_tail.copy_from_slice(&last[0][..dx_tail.len()]);
-            });
-            dx
-        })
-        .map(Some)
-    }
+/// Returns the gradient of x.
+pub fn backward(level: Level, x: &Tensor, dy: &Tensor) -> Result<Tensor> {
+    compute([x, dy], x.shape(), |[x, dy]| {
+        let mut dx = vec![0.0; x.len()];
+        let parts = x.par_chunks(CHUNK).zip(dy.par_chunks(CHUNK));
+        dx.par_chunks_mut(CHUNK).zip(parts).for_each(|(dx, (x, dy))| {
+            let (x, x_tail) = x.as_chunks();
+            let (dy, dy_tail) = dy.as_chunks();
+            let (dx, dx_tail) = dx.as_chunks_mut();
+            level.run(GeluGradientKernel { x, dy, dx });
+            let (x, dy, mut last) = ([padded(x_tail)], [padded(dy_tail)], [[0.0; LANES]]);
+            level.run(GeluGradientKernel { x: &x, dy: &dy, dx: &mut last });
+            dx_tail.copy_from_slice(&last[0][..dx_tail.len()]);
+        });
+        dx
+    })
 }
 
 fn padded(tail: &[f32]) -> Lanes<f32> {

@@ -1,58 +1,41 @@
 //! Layer norm (Ba et al. 2016, arXiv:1607.06450) and its gradients.
 
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
+use super::compute;
 use super::linear::sum_of_rows;
-use super::{contiguous, gradient, result};
 use kernels::simd::{Kernel, LANES, Level, Simd};
 
 /// Number of rows per task.
 const ROWS: usize = 64;
 
-/// The operation that normalises each row of x (N, C) to mean 0 and variance 1, then applies a weight (C)
-/// and a bias (C).
+/// Normalises each row of x (N, C) to mean 0 and variance 1, then applies a weight (C) and a bias (C).
+#[derive(Debug, Clone, Copy)]
 pub struct LayerNorm {
     pub level: Level,
     /// Small number added to the variance, for numerical stability.
     pub epsilon: f32,
 }
 
-impl CustomOp3 for LayerNorm {
-    fn name(&self) -> &'static str {
-        "layer norm"
+impl LayerNorm {
+    /// Returns the normalised rows.
+    pub fn forward(&self, x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+        let c = weight.elem_count();
+        compute([x, weight, bias], x.shape(), |[x, weight, bias]| {
+            let mut y = vec![0.0; x.len()];
+            y.par_chunks_mut(ROWS * c).zip(x.par_chunks(ROWS * c)).for_each(|(y, x)| {
+                self.level.run(LayerNormKernel { x, weight, bias, epsilon: self.epsilon, y });
+            });
+            y
+        })
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (_, c) = x_layout.shape().dims2()?;
-        let x = contiguous(x, x_layout)?;
-        let (weight, bias) = (contiguous(weight, weight_layout)?, contiguous(bias, bias_layout)?);
-        let mut y = vec![0.0; x.len()];
-        y.par_chunks_mut(ROWS * c).zip(x.par_chunks(ROWS * c)).for_each(|(y, x)| {
-            self.level.run(LayerNormKernel { x, weight, bias, epsilon: self.epsilon, y });
-        });
-        result(y, x_layout.shape().clone())
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _bias: &Tensor,
-        _y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    /// Returns the gradients of x, the weight and the bias.
+    pub fn backward(&self, x: &Tensor, weight: &Tensor, dy: &Tensor) -> Result<[Tensor; 3]> {
         let &Self { level, epsilon } = self;
-        let (c, dy) = (weight.elem_count(), &dy.contiguous()?);
-        let of_x = gradient([x, weight, dy], x.shape(), |[x, weight, dy]| {
+        let c = weight.elem_count();
+        let of_x = compute([x, weight, dy], x.shape(), |[x, weight, dy]| {
             let mut dx = vec![0.0; x.len()];
             let rows = x.par_chunks(ROWS * c).zip(dy.par_chunks(ROWS * c));
             dx.par_chunks_mut(ROWS * c).zip(rows).for_each(|(dx, (x, dy))| {
@@ -60,21 +43,23 @@ impl CustomOp3 for LayerNorm {
             });
             dx
         })?;
-        let of_both = gradient([x, dy], (2, c), |[x, dy]| {
-            let mut of_both = vec![0.0; 2 * c];
-            let (of_weight, of_bias) = of_both.split_at_mut(c);
+        let of_weight = compute([x, dy], c, |[x, dy]| {
             // The products of dy and the normalised input.
-            let mut products = dy.to_vec();
-            products.par_chunks_mut(ROWS * c).zip(x.par_chunks(ROWS * c)).for_each(
-                |(products, x)| {
-                    level.run(NormalizedProductKernel { x, width: c, epsilon, products });
-                },
-            );
-            sum_of_rows(level, &products, c, of_weight);
-            sum_of_rows(level, dy, c, of_bias);
-            of_both
+            let mut products = vec![0.0; dy.len()];
+            let rows = x.par_chunks(ROWS * c).zip(dy.par_chunks(ROWS * c));
+            products.par_chunks_mut(ROWS * c).zip(rows).for_each(|(products, (x, dy))| {
+                level.run(NormalizedProductKernel { x, dy, width: c, epsilon, products });
+            });
+            let mut of_weight = vec![0.0; c];
+            sum_of_rows(level, &products, c, &mut of_weight);
+            of_weight
         })?;
-        Ok((Some(of_x), Some(of_both.get(0)?), Some(of_both.get(1)?)))
+        let of_bias = compute([dy], c, |[dy]| {
+            let mut of_bias = vec![0.0; c];
+            sum_of_rows(level, dy, c, &mut of_bias);
+            of_bias
+        })?;
+        Ok([of_x, of_weight, of_bias])
     }
 }
 
@@ -165,6 +150,7 @@ impl Kernel for InputGradientKernel<'_> {
 
 struct NormalizedProductKernel<'a> {
     x: &'a [f32],
+    dy: &'a [f32],
     width: usize,
     epsilon: f32,
     products: &'a mut [f32],
@@ -175,11 +161,11 @@ impl Kernel for NormalizedProductKernel<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { x, width, epsilon, products } = self;
-        let mut n = vec![0.0; width];
-        for (x, products) in x.chunks_exact(width).zip(products.chunks_exact_mut(width)) {
-            normalize(simd, x, epsilon, &mut n);
-            products.iter_mut().zip(&n).for_each(|(product, n)| *product *= n);
+        let Self { x, dy, width, epsilon, products } = self;
+        let rows = x.chunks_exact(width).zip(dy.chunks_exact(width));
+        for ((x, dy), products) in rows.zip(products.chunks_exact_mut(width)) {
+            normalize(simd, x, epsilon, products);
+            products.iter_mut().zip(dy).for_each(|(product, dy)| *product *= dy);
         }
     }
 }

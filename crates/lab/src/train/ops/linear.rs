@@ -1,78 +1,57 @@
-//! The linear layer and its gradients: three matrix products.
+//! The linear layer y = x W + b and its gradients: three matrix products. x (N, K), W (K, M), b (M).
 
-use std::marker::PhantomData;
-
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
-use super::{contiguous, gradient, result};
+use super::compute;
 use crate::train::matmul::{Epilogue, MatrixView, matmul};
 use kernels::format::Format;
 use kernels::simd::{Kernel, Level, Simd};
 
-/// The operation y = x W + b: x (N, K), W (K, M), b (M).
-pub struct Linear<F> {
+/// Returns y.
+pub fn forward<F: Format>(
     level: Level,
-    format: PhantomData<F>,
-}
-
-impl<F> Linear<F> {
-    pub fn new(level: Level) -> Self {
-        Self { level, format: PhantomData }
-    }
-}
-
-impl<F: Format> CustomOp3 for Linear<F> {
-    fn name(&self) -> &'static str {
-        "linear"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let ((n, k), m) = (x_layout.shape().dims2()?, weight_layout.shape().dims2()?.1);
-        let x = MatrixView::of(contiguous(x, x_layout)?, n, k);
-        let weight = MatrixView::of(contiguous(weight, weight_layout)?, k, m);
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+) -> Result<Tensor> {
+    let ((n, k), m) = (x.dims2()?, weight.dim(1)?);
+    compute([x, weight, bias], (n, m), |[x, weight, bias]| {
         let mut y = vec![0.0; n * m];
-        let bias = Epilogue::Bias(contiguous(bias, bias_layout)?);
-        matmul::<F>(self.level, x, weight, bias, &mut y);
-        result(y, (n, m))
-    }
+        let (x, weight) = (MatrixView::of(x, n, k), MatrixView::of(weight, k, m));
+        matmul::<F>(level, x, weight, Epilogue::Bias(bias), &mut y);
+        y
+    })
+}
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _bias: &Tensor,
-        _y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (level, dy) = (self.level, &dy.contiguous()?);
-        let ((n, k), m) = (x.dims2()?, dy.dim(1)?);
-        // dx = dy Wᵀ.
-        let of_x = gradient([dy, weight], (n, k), |[dy, weight]| {
-            let mut dx = vec![0.0; n * k];
-            let weight = MatrixView::of(weight, k, m).transposed();
-            matmul::<F>(level, MatrixView::of(dy, n, m), weight, Epilogue::Overwrite, &mut dx);
-            dx
-        })?;
-        // (K + 1, M): dW = xᵀ dy, followed by db, the sum of the rows of dy, as an additional last row.
-        let of_both = gradient([x, dy], (k + 1, m), |[x, dy]| {
-            let mut of_both = vec![0.0; (k + 1) * m];
-            let (of_weight, of_bias) = of_both.split_at_mut(k * m);
-            let x = MatrixView::of(x, n, k).transposed();
-            matmul::<F>(level, x, MatrixView::of(dy, n, m), Epilogue::Overwrite, of_weight);
-            sum_of_rows(level, dy, m, of_bias);
-            of_both
-        })?;
-        Ok((Some(of_x), Some(of_both.narrow(0, 0, k)?), Some(of_both.get(k)?)))
-    }
+/// Returns the gradients of x, W and b.
+pub fn backward<F: Format>(
+    level: Level,
+    x: &Tensor,
+    weight: &Tensor,
+    dy: &Tensor,
+) -> Result<[Tensor; 3]> {
+    let ((n, k), m) = (x.dims2()?, weight.dim(1)?);
+    // dx = dy Wᵀ.
+    let of_x = compute([dy, weight], (n, k), |[dy, weight]| {
+        let mut dx = vec![0.0; n * k];
+        let weight = MatrixView::of(weight, k, m).transposed();
+        matmul::<F>(level, MatrixView::of(dy, n, m), weight, Epilogue::Overwrite, &mut dx);
+        dx
+    })?;
+    // dW = xᵀ dy.
+    let of_weight = compute([x, dy], (k, m), |[x, dy]| {
+        let mut of_weight = vec![0.0; k * m];
+        let x = MatrixView::of(x, n, k).transposed();
+        matmul::<F>(level, x, MatrixView::of(dy, n, m), Epilogue::Overwrite, &mut of_weight);
+        of_weight
+    })?;
+    let of_bias = compute([dy], m, |[dy]| {
+        let mut of_bias = vec![0.0; m];
+        sum_of_rows(level, dy, m, &mut of_bias);
+        of_bias
+    })?;
+    Ok([of_x, of_weight, of_bias])
 }
 
 /// Number of rows per partial sum.

@@ -1,13 +1,10 @@
 //! Fused output layer and loss. The logits of a whole batch would be the largest tensor in memory, so
 //! the logits and the gradients are computed for one chunk of tokens at a time.
 
-use std::marker::PhantomData;
-use std::sync::Mutex;
-
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Device, Result, Tensor, bail};
 use rayon::prelude::*;
 
-use super::{contiguous, result};
+use super::read;
 use crate::train::matmul::{Epilogue, MatrixView, encode, multiply_packed, pack};
 use kernels::distribution::sum_of_exponentials;
 use kernels::exp::exp;
@@ -17,128 +14,81 @@ use kernels::simd::{Kernel, LANES, Level, Simd};
 /// Number of tokens per chunk.
 const TOGETHER: usize = 1024;
 
-/// Mean cross entropy of the targets, given the logits x Wᵀ: x (N, C), W (V, C).
-pub struct OutputLoss<F> {
+/// Returns the mean cross entropy of `targets` (N), given the logits x Wᵀ: `x` (N, C), `weight` (V, C).
+pub fn loss<F: Format>(level: Level, x: &Tensor, weight: &Tensor, targets: &[u32]) -> Result<f64> {
+    read([x, weight], |numbers| {
+        Ok(compute::<F>(level, numbers, (x.dims2()?, weight.dim(0)?), targets, None)?.0)
+    })
+}
+
+/// Returns the loss, and `share` times its gradients of `x` and `weight`.
+pub fn loss_and_gradients<F: Format>(
     level: Level,
-    /// Target token of each row of x, (N).
-    targets: Vec<u32>,
-    /// Gradients of x and W, computed in the forward pass if requested.
-    gradients: Option<Mutex<[Vec<f32>; 2]>>,
-    format: PhantomData<F>,
+    x: &Tensor,
+    weight: &Tensor,
+    targets: &[u32],
+    share: f32,
+) -> Result<(f64, Tensor, Tensor)> {
+    read([x, weight], |numbers| {
+        let sizes = (x.dims2()?, weight.dim(0)?);
+        let (loss, of_x, of_weight) =
+            compute::<F>(level, numbers, sizes, targets, Some(share / targets.len() as f32))?;
+        let of_x = Tensor::from_vec(of_x, x.shape(), &Device::Cpu)?;
+        Ok((loss, of_x, Tensor::from_vec(of_weight, weight.shape(), &Device::Cpu)?))
+    })
 }
 
-impl<F> OutputLoss<F> {
-    pub fn new(level: Level, targets: &[u32], with_gradient: bool) -> Self {
-        let gradients = with_gradient.then(|| Mutex::new([Vec::new(), Vec::new()]));
-        Self { level, targets: targets.to_vec(), gradients, format: PhantomData }
+/// Returns the mean loss and, if `share` is given, `share` times the gradients of the sum of the losses.
+fn compute<F: Format>(
+    level: Level,
+    [x, weight]: [&[f32]; 2],
+    ((n, c), v): ((usize, usize), usize),
+    targets: &[u32],
+    share: Option<f32>,
+) -> Result<(f64, Vec<f32>, Vec<f32>)> {
+    if let Some(token) = targets.iter().find(|token| **token as usize >= v) {
+        bail!("token {token} is outside the vocabulary of {v} tokens");
     }
-}
-
-impl<F: Format> CustomOp2 for OutputLoss<F> {
-    fn name(&self) -> &'static str {
-        "output layer and cross entropy"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let ((n, c), (v, _)) = (x_layout.shape().dims2()?, weight_layout.shape().dims2()?);
-        let (x, weight) = (contiguous(x, x_layout)?, contiguous(weight, weight_layout)?);
-        if let Some(token) = self.targets.iter().find(|token| **token as usize >= v) {
-            bail!("token {token} is outside the vocabulary of {v} tokens");
+    let with_gradient = share.is_some();
+    let by_token = MatrixView::of(weight, v, c);
+    let columns = pack::<F>(level, by_token.transposed());
+    let rows = if with_gradient { pack::<F>(level, by_token) } else { Vec::new() };
+    let mut of_x = vec![0.0; if with_gradient { n * c } else { 0 }];
+    // The shape is (C, V), so x is transposed and not the much larger gradient of the logits.
+    let mut of_weight = vec![0.0; if with_gradient { c * v } else { 0 }];
+    let mut logits = vec![0.0; n.min(TOGETHER) * v];
+    let mut total = 0.0;
+    for (i, (x, targets)) in x.chunks(TOGETHER * c).zip(targets.chunks(TOGETHER)).enumerate() {
+        let count = targets.len();
+        let logits = &mut logits[..count * v];
+        let view = MatrixView::of(x, count, c);
+        let by_row = encode::<F>(level, view);
+        multiply_packed::<F>(level, &by_row, &columns, v, Epilogue::Overwrite, logits);
+        let losses: Vec<f64> = logits
+            .par_chunks_exact_mut(v)
+            .zip(targets)
+            .map(|(logits, targets)| cross_entropy(level, logits, *targets as usize, share))
+            .collect();
+        total += losses.iter().sum::<f64>();
+        if with_gradient {
+            let of_logits = MatrixView::of(logits, count, v);
+            let of_x = &mut of_x[i * TOGETHER * c..][..count * c];
+            let by_row = encode::<F>(level, of_logits);
+            multiply_packed::<F>(level, &by_row, &rows, c, Epilogue::Overwrite, of_x);
+            let x = encode::<F>(level, view.transposed());
+            let of_logits = pack::<F>(level, of_logits);
+            multiply_packed::<F>(level, &x, &of_logits, v, Epilogue::Accumulate, &mut of_weight);
         }
-        let level = self.level;
-        let with_gradient = self.gradients.is_some();
-        let by_token = MatrixView::of(weight, v, c);
-        let columns = pack::<F>(level, by_token.transposed());
-        let rows = if with_gradient { pack::<F>(level, by_token) } else { Vec::new() };
-        let mut of_x = vec![0.0; if with_gradient { n * c } else { 0 }];
-        // The shape is (C, V), so x is transposed and not the much larger gradient of the logits.
-        let mut of_weight = vec![0.0; if with_gradient { c * v } else { 0 }];
-        let mut logits = vec![0.0; n.min(TOGETHER) * v];
-        let mut total = 0.0;
-        for (i, (x, targets)) in
-            x.chunks(TOGETHER * c).zip(self.targets.chunks(TOGETHER)).enumerate()
-        {
-            let count = targets.len();
-            let logits = &mut logits[..count * v];
-            let view = MatrixView::of(x, count, c);
-            multiply_packed::<F>(
-                level,
-                &encode::<F>(level, view),
-                &columns,
-                v,
-                Epilogue::Overwrite,
-                logits,
-            );
-            let share = with_gradient.then_some(1.0 / n as f32);
-            let losses: Vec<f64> = logits
-                .par_chunks_exact_mut(v)
-                .zip(targets)
-                .map(|(logits, targets)| cross_entropy(level, logits, *targets as usize, share))
-                .collect();
-            total += losses.iter().sum::<f64>();
-            if with_gradient {
-                let of_logits = MatrixView::of(logits, count, v);
-                let of_x = &mut of_x[i * TOGETHER * c..][..count * c];
-                let by_row = encode::<F>(level, of_logits);
-                multiply_packed::<F>(level, &by_row, &rows, c, Epilogue::Overwrite, of_x);
-                let x = encode::<F>(level, view.transposed());
-                let of_logits = pack::<F>(level, of_logits);
-                multiply_packed::<F>(
-                    level,
-                    &x,
-                    &of_logits,
-                    v,
-                    Epilogue::Accumulate,
-                    &mut of_weight,
-                );
+    }
+    let mut by_token = vec![0.0; of_weight.len()];
+    by_token.par_chunks_mut(LANES * c).enumerate().for_each(|(lane, by_token)| {
+        for (column, row) in of_weight.chunks_exact(v).enumerate() {
+            for (by_token, of_weight) in by_token.chunks_exact_mut(c).zip(&row[lane * LANES..]) {
+                by_token[column] = *of_weight;
             }
         }
-        if let Some(gradients) = &self.gradients {
-            let mut by_token = vec![0.0; of_weight.len()];
-            by_token.par_chunks_mut(LANES * c).enumerate().for_each(|(lane, by_token)| {
-                for (column, row) in of_weight.chunks_exact(v).enumerate() {
-                    for (by_token, of_weight) in
-                        by_token.chunks_exact_mut(c).zip(&row[lane * LANES..])
-                    {
-                        by_token[column] = *of_weight;
-                    }
-                }
-            });
-            if let Ok(mut gradients) = gradients.lock() {
-                *gradients = [of_x, by_token];
-            }
-        }
-        result(vec![(total / n as f64) as f32], ())
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _loss: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let Some(gradients) = &self.gradients else {
-            bail!("this loss was computed without a gradient");
-        };
-        let Ok(mut gradients) = gradients.lock() else { bail!("a thread has panicked") };
-        let [of_x, of_weight] = std::mem::take(&mut *gradients);
-        if of_x.is_empty() {
-            bail!("the gradient of this loss was already taken");
-        }
-        let scale = f64::from(gradient.to_scalar::<f32>()?);
-        let tensor = |numbers: Vec<f32>, like: &Tensor| {
-            let tensor = Tensor::from_vec(numbers, like.shape(), like.device())?;
-            if scale == 1.0 { Ok(tensor) } else { tensor.affine(scale, 0.0) }
-        };
-        Ok((Some(tensor(of_x, x)?), Some(tensor(of_weight, weight)?)))
-    }
+    });
+    Ok((total / n as f64, of_x, by_token))
 }
 
 /// Returns the cross entropy of one token. If `share` is given, also replaces the logits with their
