@@ -289,6 +289,9 @@ pub struct Clean {
     /// Instead, remove the essays whose seed is gone
     #[arg(long)]
     pub orphans: bool,
+    /// Instead, remove the earlier versions of replaced and removed texts
+    #[arg(long, conflicts_with = "orphans")]
+    pub replaced: bool,
     /// With --orphans: also remove edited essays
     #[arg(long, requires = "orphans")]
     pub force: bool,

@@ -1,5 +1,6 @@
 //! The summary printed at the end of a run: as text, or as JSON.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use serde_json::{Value, json};
 use crate::cmd::writing::WriteOutcome;
 use crate::terminal::Terminal;
 use content::essay::EssayId;
+use content::project::SCRATCH;
+use content::replaced::REPLACED;
 use site::output::Changes;
 use site::{Built, Waiting};
 use text::numbers::{count, thousands};
@@ -116,8 +119,43 @@ impl<'a> Summary<'a> {
                 names(&report.refused)
             ));
         }
+        if !report.overtaken.is_empty() {
+            terminal.warn(format_args!(
+                "not written, because somebody changed the file in the meantime: {}",
+                names(&report.overtaken)
+            ));
+        }
+        if report.replaced() > 0 {
+            terminal.did(
+                "replaced",
+                format_args!(
+                    "{}; the earlier texts are in {SCRATCH}/{REPLACED}/ until `venti clean --replaced`",
+                    count(report.replaced(), "essay")
+                ),
+            );
+        }
         if !plan.edited.is_empty() {
             terminal.did("kept", format_args!("edited by hand: {}", names(&plan.edited)));
+        }
+        if !plan.requoted.is_empty() {
+            terminal.did(
+                "note",
+                format_args!(
+                    "edited texts now stand under another quote: {}; to write them anew: \
+                     `venti build --force`",
+                    names(&plan.requoted)
+                ),
+            );
+        }
+        if !plan.retitled.is_empty() {
+            terminal.did(
+                "note",
+                format_args!(
+                    "texts written under another title: {}; to write them anew: `venti build --refresh {}`",
+                    names(&plan.retitled),
+                    slugs(&plan.retitled)
+                ),
+            );
         }
         if !plan.stale.is_empty() {
             terminal.did(
@@ -163,7 +201,11 @@ impl<'a> Summary<'a> {
                 "fresh": plan.fresh.len(),
                 "stale": ids(&plan.stale),
                 "edited": ids(&plan.edited),
+                "retitled": ids(&plan.retitled),
+                "requoted": ids(&plan.requoted),
                 "orphans": ids(&plan.orphans),
+                "overtaken": ids(&report.overtaken),
+                "replaced": report.replaced(),
             },
             "written": written,
             "candidates": report.candidates,
@@ -187,6 +229,12 @@ impl<'a> Summary<'a> {
         }
         summary
     }
+}
+
+/// Returns the distinct slugs of the essays, as arguments.
+fn slugs(ids: &[EssayId]) -> String {
+    let slugs: BTreeSet<&str> = ids.iter().map(|id| id.slug.as_str()).collect();
+    slugs.into_iter().collect::<Vec<_>>().join(" ")
 }
 
 /// Returns the first few names and how many more there are.

@@ -1,25 +1,40 @@
-//! `venti clean`: removes the built site and the caches; with `--orphans`, essays without a seed.
+//! `venti clean`: removes the built site and the caches; with `--orphans`, essays without a seed; with
+//! `--replaced`, the earlier versions of texts.
+
+use std::path::PathBuf;
 
 use super::workspace::Workspace;
 use crate::cli::Clean;
 use crate::terminal::Terminal;
 use content::project::LOCK_FILE;
+use content::replaced;
 use site::output;
+use text::numbers::count;
 use write::plan::orphans;
 
-/// Removes files that can be rebuilt or, with `--orphans`, removes orphaned essays.
+/// Removes files that can be rebuilt, orphaned essays, or earlier versions of texts.
 pub fn run(site: &Workspace, args: &Clean, terminal: &Terminal) -> miette::Result<()> {
     if args.orphans {
         return remove_orphans(site, args.force, terminal);
     }
     let project = &site.project;
+    let replaced = replaced::folder(&project.root);
+    if args.replaced {
+        let files = content::fs::files_under(&replaced)?.len();
+        if files > 0 {
+            content::fs::remove_dir_all(&replaced)?;
+        }
+        terminal.did("removed", count(files, "earlier version"));
+        return Ok(());
+    }
     let scratch = project.scratch();
     let changes = output::clear(&project.path(&project.config.output), &scratch)?;
     for name in &changes.released {
         terminal.did("kept", format_args!("{name}: edited by hand"));
     }
-    // Remove all working files except the lock file, which this process has locked.
-    for path in content::fs::list(&scratch)?.iter().filter(|path| !path.ends_with(LOCK_FILE)) {
+    // Keep the lock file, which this process has locked, and what only `--replaced` removes.
+    let is_cache = |path: &&PathBuf| !path.ends_with(LOCK_FILE) && **path != replaced;
+    for path in content::fs::list(&scratch)?.iter().filter(is_cache) {
         if path.is_dir() {
             content::fs::remove_dir_all(path)?;
         } else {

@@ -13,11 +13,10 @@ use content::config::Config;
 use content::essay::EssayId;
 use content::lock::ProcessLock;
 use content::new_seed::{self, NewSeed};
-use content::page_names;
 use content::project::{CONFIG_FILE, NoSite, Project};
 use content::seed::Seed;
 use content::store::{Store, Stored};
-use content::{load_seeds, store};
+use content::{load_seeds, store, taken_slugs};
 
 /// Maximum time to wait for another venti process to release the site.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -63,7 +62,7 @@ impl Workspace {
         Ok(store.load()?)
     }
 
-    /// Checks new seeds, then writes them. Returns their paths, relative to the current folder where
+    /// Checks new seeds, then creates their files: all of them or none. Returns their paths, relative to the current folder where
     /// possible. A seed without a slug gets one from its title or quote.
     pub fn add_seeds(
         &self,
@@ -72,16 +71,16 @@ impl Workspace {
         dry_run: bool,
     ) -> miette::Result<Vec<PathBuf>> {
         let folder = &self.project.config.seeds;
-        let taken = existing.iter().map(|seed| seed.slug.clone()).chain(page_names(&self.project)?);
-        let mut paths = Vec::new();
-        for (name, text) in new_seed::checked(new, folder, taken.collect())? {
-            let path = folder.join(name);
-            if !dry_run {
-                content::fs::write_atomic(&self.project.path(&path), text.as_bytes())?;
-            }
-            paths.push(self.shown(&path)?);
+        let taken = taken_slugs(&self.project, existing)?;
+        let files = new_seed::checked(new, folder, taken)?;
+        let whole = |name: &PathBuf| self.project.path(&folder.join(name));
+        if !dry_run {
+            let bytes = |text: &String| text.clone().into_bytes();
+            let files: Vec<_> =
+                files.iter().map(|(name, text)| (whole(name), bytes(text))).collect();
+            content::fs::create_all_new(&files)?;
         }
-        Ok(paths)
+        files.iter().map(|(name, _)| self.shown(&folder.join(name))).collect()
     }
 
     /// Returns the path of a file in the site, relative to the current folder if the file is inside

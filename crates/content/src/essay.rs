@@ -73,6 +73,9 @@ pub struct Essay {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FrontMatter {
     pub title: String,
+    /// The title in the prompt. It is part of the key. `None` in essays older than this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_title: Option<String>,
     /// A sentence from the body to display as a pull quote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull_quote: Option<String>,
@@ -129,6 +132,19 @@ impl Essay {
     /// Returns the essay's id.
     pub fn id(&self) -> EssayId {
         EssayId { slug: self.front.seed.clone(), take: self.front.take }
+    }
+
+    /// Returns the title in the prompt, as far as it is known.
+    pub fn prompt_title(&self) -> &str {
+        self.front.prompt_title.as_deref().unwrap_or(&self.front.title)
+    }
+
+    /// Whether a person gave the essay a title of its own.
+    pub fn has_own_title(&self) -> bool {
+        match &self.front.prompt_title {
+            Some(title) => *title != self.front.title,
+            None => self.is_changed(),
+        }
     }
 
     /// Returns the BLAKE3 hash of the title and the body, in hex. Line endings and trailing whitespace

@@ -215,6 +215,13 @@ pub fn write_cache(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Like [`write_atomic`], but fails if the file exists.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    let file = write_beside(path, bytes)?;
+    file.as_file().sync_all().map_err(error("write", path))?;
+    rename_new(&file.into_temp_path(), path)
+}
+
 fn write_beside(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
     let dir = path.parent().unwrap_or(Path::new("."));
     create_dir_all(dir)?;
@@ -285,6 +292,21 @@ pub fn create_new(path: &Path, bytes: &[u8]) -> Result<Metadata> {
         file.metadata()
     };
     created.and_then(write).map_err(error("write", path))
+}
+
+/// Creates files and their missing parent folders. If one of them exists or cannot be written, none is
+/// left behind.
+pub fn create_all_new(files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
+    for (created, (path, bytes)) in files.iter().enumerate() {
+        if let Err(error) = create_new(path, bytes) {
+            // A file that existed is not ours to remove.
+            let ours =
+                if error.source.kind() == ErrorKind::AlreadyExists { created } else { created + 1 };
+            files[..ours].iter().try_for_each(|(path, _)| remove_file(path))?;
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 /// Flushes the content of a folder to disk. `count` is the approximate number of files in the folder.

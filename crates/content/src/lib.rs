@@ -17,11 +17,16 @@ pub mod essay;
 pub mod front_matter;
 pub mod lockfile;
 pub mod new_seed;
+pub mod replaced;
 pub mod seed;
 pub mod slug;
 pub mod store;
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use crate::project::Project;
+use essay::EssayId;
 use seed::Seed;
 use store::Store;
 
@@ -46,4 +51,30 @@ pub fn page_names(project: &Project) -> fs::Result<Vec<String>> {
         .filter_map(|path| path.file_stem())
         .map(|stem| stem.to_string_lossy().into_owned())
         .collect())
+}
+
+/// Returns the slugs that no new seed may have, in lower case: those of seeds, pages and essays, and the
+/// names of files in the seeds folder. A file's name and its slug may differ.
+pub fn taken_slugs(project: &Project, seeds: &[Seed]) -> fs::Result<BTreeSet<String>> {
+    let config = &project.config;
+    let mut taken: BTreeSet<String> = seeds.iter().map(|seed| seed.slug.clone()).collect();
+    taken.extend(page_names(project)?.iter().map(|name| name.to_lowercase()));
+    for file in fs::list(&project.path(&config.seeds))? {
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        taken.insert(stem.to_lowercase());
+    }
+    for name in fs::file_names(&project.path(&config.essays))? {
+        taken.extend(name.to_str().and_then(EssayId::of_file_name).map(|id| id.slug));
+    }
+    Ok(taken)
+}
+
+/// Replaces a file in the project's content. Keeps its earlier version; see [`replaced`]. `path` is
+/// relative to the project's root.
+pub fn replace(project: &Project, path: &Path, bytes: &[u8]) -> fs::Result<()> {
+    let file = project.path(path);
+    if let Some(before) = fs::read_if_there(&file)? {
+        replaced::keep(&project.root, path, &before)?;
+    }
+    fs::write_atomic(&file, bytes)
 }

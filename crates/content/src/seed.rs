@@ -25,6 +25,8 @@ pub struct Seed {
     /// The quote in plain text, with one blank line between paragraphs.
     pub quote: String,
     pub title: Option<String>,
+    /// `title` or, if there is none, a title made from the quote.
+    pub shown_title: String,
     /// Author of the quote.
     pub author: Option<String>,
     /// Source of the quote, an `http(s)` URL.

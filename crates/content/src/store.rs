@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::essay::{Essay, EssayId, Extra};
 use crate::fs::{self, Opened};
 use crate::problem::{self, Problem, Problems, text_of};
+use crate::replaced;
 
 /// Reads and writes the essays in a folder.
 #[derive(Debug, Clone)]
@@ -105,33 +107,48 @@ impl Store {
             );
             return Err(Problem::at(&path, &text, 0, 0, message).hint(hint));
         }
-        let file_hash = blake3::hash(text.as_bytes()).to_hex().to_string();
+        let file_hash = file_hash(text.as_bytes());
         Ok(Stored { edited: essay.is_edited(), essay, path, file_hash })
     }
 
-    /// Writes an essay atomically. If the file already exists, keeps the front matter keys that a
-    /// person added to it.
+    /// Writes an essay atomically, if its file is still as it was: `before` is the [`Stored::file_hash`]
+    /// that the writer saw, or `None` if there was no file. Returns whether the essay was written.
+    ///
+    /// Keeps the earlier version in [`replaced`], and in the new file the front matter keys that a person
+    /// added.
     ///
     /// # Errors
     /// Returns an error if the file cannot be written; an existing file is then left unchanged.
-    pub fn write(&self, essay: &Essay) -> fs::Result<()> {
+    pub fn write(&self, essay: &Essay, before: Option<&str>) -> fs::Result<bool> {
         let path = self.path(&essay.id());
         let file = self.root.join(&path);
+        let there = fs::read_if_there(&file)?;
+        if there.as_deref().map(file_hash).as_deref() != before {
+            return Ok(false);
+        }
+        let extra = there.as_deref().map(|bytes| extra(&path, bytes)).unwrap_or_default();
         let markdown = essay
-            .to_markdown(&self.extra(&path, &file)?)
+            .to_markdown(&extra)
             .map_err(|error| fs::error("write", &file)(std::io::Error::other(error)))?;
-        fs::write_atomic(&file, markdown.as_bytes())
+        let Some(there) = there else {
+            return match fs::write_new(&file, markdown.as_bytes()) {
+                Err(error) if error.source.kind() == ErrorKind::AlreadyExists => Ok(false),
+                written => written.map(|()| true),
+            };
+        };
+        replaced::keep(&self.root, &path, &there)?;
+        fs::write_atomic(&file, markdown.as_bytes())?;
+        Ok(true)
     }
 
-    fn extra(&self, path: &Path, file: &Path) -> fs::Result<Extra> {
-        let Some(bytes) = fs::read_if_there(file)? else { return Ok(Extra::new()) };
-        let text = String::from_utf8_lossy(&bytes);
-        Ok(Essay::parse_with_extra(path, &text).map(|(_, extra)| extra).unwrap_or_default())
-    }
-
-    /// Removes an essay. A missing file is not an error.
+    /// Removes an essay and keeps its text in [`replaced`]. A missing file is not an error.
     pub fn remove(&self, id: &EssayId) -> fs::Result<()> {
-        fs::remove_file(&self.root.join(self.path(id)))
+        let path = self.path(id);
+        let file = self.root.join(&path);
+        if let Some(there) = fs::read_if_there(&file)? {
+            replaced::keep(&self.root, &path, &there)?;
+        }
+        fs::remove_file(&file)
     }
 
     /// Removes temporary files that a killed process left behind, and returns their number. The caller
@@ -147,8 +164,20 @@ impl Store {
     }
 }
 
+fn file_hash(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
+/// Returns the front matter keys that a person added to an essay's file.
+fn extra(path: &Path, bytes: &[u8]) -> Extra {
+    let text = String::from_utf8_lossy(bytes);
+    Essay::parse_with_extra(path, &text).map(|(_, extra)| extra).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::essay::sample::essay;
 
@@ -182,7 +211,7 @@ mod tests {
     fn essays_are_written_read_and_removed() {
         let (root, store) = store();
         for essay in [essay("b", 1), essay("a", 2), essay("a", 1)] {
-            store.write(&essay).expect("written");
+            assert!(store.write(&essay, None).expect("written"));
         }
         assert_eq!(names(root.path()), ["a.md", "a.take-2.md", "b.md"]);
         let loaded = store.load().expect("good essays");
@@ -200,7 +229,7 @@ mod tests {
     #[test]
     fn edits_are_detected_and_added_keys_are_kept() {
         let (root, store) = store();
-        store.write(&essay("a", 1)).expect("written");
+        assert!(store.write(&essay("a", 1), None).expect("written"));
         let file = root.path().join("content/essays/a.md");
         let text = String::from_utf8(fs::read(&file).expect("there")).expect("text");
         let edited =
@@ -208,16 +237,40 @@ mod tests {
         fs::write_atomic(&file, edited.as_bytes()).expect("written");
         assert!(store.load().expect("a good essay")[&id("a", 1)].edited);
 
-        store.write(&essay("a", 1)).expect("written");
+        let before = store.find(&id("a", 1)).expect("a good essay").expect("there").file_hash;
+        assert!(store.write(&essay("a", 1), Some(&before)).expect("written"));
         assert!(!store.load().expect("a good essay")[&id("a", 1)].edited);
         let again = String::from_utf8(fs::read(&file).expect("there")).expect("text");
         assert_eq!(again, text.replacen("---\n\n", "mood: dry\n---\n\n", 1));
     }
 
     #[test]
+    fn a_file_that_has_changed_is_not_overwritten_and_earlier_versions_are_kept() {
+        let (root, store) = store();
+        let file = root.path().join("content/essays/a.md");
+        let version = || store.find(&id("a", 1)).expect("a good essay").map(|it| it.file_hash);
+        assert!(store.write(&essay("a", 1), None).expect("written"));
+        let planned = version();
+        let first = fs::read(&file).expect("there");
+        let edited = String::from_utf8(first.clone()).expect("text").replace("Second", "Last");
+        fs::write_atomic(&file, edited.as_bytes()).expect("written");
+        for before in [planned.as_deref(), None] {
+            assert!(!store.write(&essay("a", 1), before).expect("looked"), "{before:?}");
+        }
+        assert_eq!(fs::read(&file).expect("there"), edited.as_bytes());
+        assert!(store.write(&essay("a", 1), version().as_deref()).expect("written"));
+        assert_eq!(fs::read(&file).expect("there"), first);
+        store.remove(&id("a", 1)).expect("removed");
+        let kept = fs::list(&replaced::folder(root.path()).join("content/essays")).expect("kept");
+        let kept: BTreeSet<Vec<u8>> =
+            kept.iter().map(|file| fs::read(file).expect("kept")).collect();
+        assert_eq!(kept, BTreeSet::from([edited.into_bytes(), first]));
+    }
+
+    #[test]
     fn invalid_essays_are_problems_and_other_files_are_ignored() {
         let (root, store) = store();
-        store.write(&essay("a", 1)).expect("written");
+        assert!(store.write(&essay("a", 1), None).expect("written"));
         let dir = root.path().join("content/essays");
         let good = fs::read(&dir.join("a.md")).expect("there");
         for name in ["README.md", "notes.txt", "b.md~", ".hidden.md", "folder.md/a.md"] {
@@ -239,7 +292,7 @@ mod tests {
     #[test]
     fn temporary_files_are_swept() {
         let (root, store) = store();
-        store.write(&essay("a", 1)).expect("written");
+        assert!(store.write(&essay("a", 1), None).expect("written"));
         fs::write_atomic(&root.path().join("content/essays/.venti-x1.tmp"), b"half")
             .expect("written");
         fs::write_atomic(&root.path().join("content/essays/mine.tmp"), b"mine").expect("written");
@@ -252,7 +305,7 @@ mod tests {
     fn an_essay_has_the_usual_file_permissions() {
         use std::os::unix::fs::PermissionsExt;
         let (root, store) = store();
-        store.write(&essay("a", 1)).expect("written");
+        assert!(store.write(&essay("a", 1), None).expect("written"));
         let plain = root.path().join("plain");
         fs::open_or_create(&plain).expect("made");
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode();

@@ -17,6 +17,8 @@ use content::slug;
 pub struct Thinkpiece<'a> {
     pub seed: &'a Seed,
     pub essay: &'a Essay,
+    /// The title to show: the seed's, unless a person gave the essay a title of its own.
+    pub title: &'a str,
     /// Hash of the essay's file.
     pub essay_hash: &'a str,
     /// Whether a person steered or edited the text.
@@ -101,6 +103,10 @@ impl<'a> Catalog<'a> {
                 thinkpieces.push(Thinkpiece {
                     seed,
                     essay: &stored.essay,
+                    title: match stored.essay.has_own_title() {
+                        true => &front.title,
+                        false => &seed.shown_title,
+                    },
                     essay_hash: &stored.file_hash,
                     edited: stored.edited,
                     date: seed.date.unwrap_or(front.written),

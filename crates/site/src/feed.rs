@@ -127,9 +127,8 @@ fn lists<'c>(
         let takes = catalog.takes_of(thinkpiece);
         let mut newest = takes.to_vec();
         newest.sort_unstable();
-        (takes.len() > 1 && takes.first() == Some(&at)).then(|| {
-            channel(&thinkpiece.essay.front.title, route::takes(&thinkpiece.seed.slug), &newest)
-        })
+        (takes.len() > 1 && takes.first() == Some(&at))
+            .then(|| channel(thinkpiece.title, route::takes(&thinkpiece.seed.slug), &newest))
     });
     tags.chain(people).chain(galleries)
 }

@@ -91,7 +91,7 @@ pub fn of(
     let json = serde_json::to_string(&ArticleLd {
         context: "https://schema.org",
         kind: "Article",
-        headline: &front.title,
+        headline: thinkpiece.title,
         description: &article.summary,
         url: config.base_url.as_ref().map(|base| route::absolute(base, &thinkpiece.path)),
         image,
@@ -110,7 +110,7 @@ pub fn of(
         is_part_of: site("WebSite"),
         citation: QuotationLd {
             kind: "Quotation",
-            text: &front.quote,
+            text: &thinkpiece.seed.quote,
             creator: thinkpiece.seed.author.as_deref().map(|name| named("Person", name)),
             url: source,
         },

@@ -71,7 +71,7 @@ pub fn cards<'a>(
     let thinkpieces = catalog.thinkpieces.iter().map(|thinkpiece| {
         let front = &thinkpiece.essay.front;
         let byline = thinkpiece.seed.author.as_deref().unwrap_or(&config.author.name);
-        add(&front.title, byline, &config.title, &front.key)
+        add(thinkpiece.title, byline, &config.title, &front.key)
     });
     let thinkpieces = thinkpieces.collect();
     Ok((SocialCards { thinkpieces, site: Some(site) }, files))

@@ -191,7 +191,7 @@ pub fn command(front: &FrontMatter) -> Vec<String> {
     let mut command = vec![
         "venti generate".to_owned(),
         format!("--text {}", quoted(&front.quote)),
-        format!("--title {}", quoted(&front.title)),
+        format!("--title {}", quoted(front.prompt_title.as_ref().unwrap_or(&front.title))),
         format!("--model {}", quoted(&front.model)),
         format!("--rng-seed {}", front.rng_seed),
     ];

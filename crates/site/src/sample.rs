@@ -168,7 +168,8 @@ pub fn seed(slug: &str) -> Planned {
         path: PathBuf::from(format!("content/seeds/{slug}.md")),
         slug: slug.to_owned(),
         quote: quote.clone(),
-        title: None,
+        title: Some(format!("Title of {slug}")),
+        shown_title: format!("Title of {slug}"),
         author: None,
         source: None,
         tags: Vec::new(),
@@ -181,6 +182,7 @@ pub fn seed(slug: &str) -> Planned {
     };
     let front = FrontMatter {
         title: format!("Title of {slug}"),
+        prompt_title: None,
         pull_quote: None,
         reviewed: false,
         flagged: None,
@@ -266,6 +268,8 @@ impl Planned {
     }
 
     pub fn title(mut self, title: &str) -> Self {
+        self.seed.title = Some(title.to_owned());
+        self.seed.shown_title = title.to_owned();
         self.essay.front.title = title.to_owned();
         self
     }

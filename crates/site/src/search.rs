@@ -87,8 +87,8 @@ impl<'a> SearchEntry<'a> {
         Ok(Self {
             id: (&thinkpiece.seed.slug, front.take),
             path: route::href(&thinkpiece.path),
-            title: &front.title,
-            quote: &front.quote,
+            title: thinkpiece.title,
+            quote: &thinkpiece.seed.quote,
             author: thinkpiece.seed.author.as_deref(),
             tags: thinkpiece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
             text: &articles[at].text,

@@ -176,8 +176,8 @@ impl<'a> Card<'a> {
         let tag = |tag: &'a content::seed::Tag| Link::to_list(&tag.name, &route::tag(&tag.slug));
         Ok(Self {
             path: route::href(&thinkpiece.path),
-            title: &front.title,
-            quote: front.quote.split_whitespace().collect::<Vec<_>>().join(" "),
+            title: thinkpiece.title,
+            quote: thinkpiece.seed.quote.split_whitespace().collect::<Vec<_>>().join(" "),
             quote_author: quoted(thinkpiece, catalog),
             cover: cover::path(&front.key),
             date: Day::new(thinkpiece.date, strings)?,

@@ -105,9 +105,13 @@ impl Inputs<'_> {
 }
 
 /// The part of an essay's inputs that the seed itself provides.
+#[derive(Clone, Copy)]
 pub struct SeedInputs<'a> {
     pub quote: &'a str,
-    /// The title given in the seed; `None` if the title is derived from the quote.
+    /// The seed's title, in the hashes of essays written before [`Essay::prompt_title`] was recorded;
+    /// otherwise `None`.
+    ///
+    /// [`Essay::prompt_title`]: content::essay::Essay::prompt_title
     pub title: Option<&'a str>,
     /// The model that the seed names, if any.
     pub model: Option<&'a str>,
@@ -117,9 +121,9 @@ pub struct SeedInputs<'a> {
     pub take: u32,
 }
 
-/// Returns a hexadecimal hash of the inputs that the seed itself provides: quote, title, model,
-/// settings, `rng_seed` and take. Author, source, tags, date and aliases belong to the page, so
-/// changing them does not rewrite the essay.
+/// Returns a hexadecimal hash of the inputs that the seed itself provides: quote, model, settings,
+/// `rng_seed` and take. Title, author, source, tags, date and aliases are what people correct, so changing
+/// them does not rewrite the essay.
 pub fn seed_hash(seed: &SeedInputs) -> String {
     let mut fields = Fields::new("venti seed")
         .with("quote", seed.quote)

@@ -17,7 +17,7 @@ use text::prompt::Prompt;
 use text::pull_quote;
 
 pub use plan::{Job, Plan, PlanOptions, Reason, Refresh, SiteSettings, plan};
-pub use report::{RunReport, WrittenEssay};
+pub use report::{Ending, RunReport, WrittenEssay};
 pub use rounds::{Candidate, CandidateEvent, EssayRequest, Outcome};
 
 use content::essay::{Essay, EssayId, FrontMatter, escape_markdown};
@@ -39,6 +39,8 @@ pub enum WriteEvent<'a> {
     Candidate { id: &'a EssayId, new_tokens: usize },
     /// An essay has been stored.
     Written { id: &'a EssayId, flagged: bool },
+    /// Nothing was stored, because somebody changed the essay's file while the essay was written.
+    Overtaken { id: &'a EssayId },
     /// Nothing was stored, because every candidate of the essay is empty or matches the blocklist.
     Refused { id: &'a EssayId },
 }
@@ -67,6 +69,7 @@ pub fn run(
     // Essays finish in any order, but the report lists them in plan order.
     let place = |id: &EssayId| plan.jobs.iter().position(|job| job.id == *id);
     report.written.sort_by_key(|written| place(&written.id));
+    report.overtaken.sort_by_key(place);
     report.refused.sort_by_key(place);
     Ok(report)
 }
@@ -109,13 +112,19 @@ fn run_model(
     let mut finished = |index: usize, outcome: Outcome| {
         let job = jobs[index];
         let essay = compose(job, &outcome, &provenance, today);
-        if let Some(essay) = &essay {
-            store.write(essay)?;
-            emit(WriteEvent::Written { id: &job.id, flagged: essay.front.flagged.is_some() });
-        } else {
-            emit(WriteEvent::Refused { id: &job.id });
-        }
-        report.add(job, &outcome, essay.as_ref());
+        let ending = match &essay {
+            None => Ending::Refused,
+            Some(essay) if store.write(essay, job.replaces.as_deref())? => Ending::Written(essay),
+            Some(_) => Ending::Overtaken,
+        };
+        emit(match ending {
+            Ending::Written(essay) => {
+                WriteEvent::Written { id: &job.id, flagged: essay.front.flagged.is_some() }
+            }
+            Ending::Overtaken => WriteEvent::Overtaken { id: &job.id },
+            Ending::Refused => WriteEvent::Refused { id: &job.id },
+        });
+        report.add(job, &outcome, ending);
         Ok(())
     };
     rounds::write_all(generator, &requests, blocklist, &mut progress, &mut finished)
@@ -134,6 +143,7 @@ pub fn compose(
     figures.rounds = outcome.candidates.last().map_or(best.round, |last| last.round);
     let front = FrontMatter {
         title: job.request.prompt.title.clone(),
+        prompt_title: Some(job.request.prompt.title.clone()),
         pull_quote: pull_quote::pull_quote(&best.text).map(str::to_owned),
         reviewed: false,
         flagged: outcome.flagged(),

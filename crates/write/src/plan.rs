@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::key::{Inputs, SeedInputs, seed_hash};
 use super::rounds::EssayRequest;
 use content::config::Config;
-use content::essay::EssayId;
+use content::essay::{Essay, EssayId};
 use content::seed::{Seed, Take};
 use content::store::Stored;
 use generator::{GenerationOverrides, Identity, Models};
@@ -106,6 +106,10 @@ pub struct Plan {
     pub stale: Vec<EssayId>,
     /// Essays kept because a person edited them; see [`PlanOptions::force`].
     pub edited: Vec<EssayId>,
+    /// Essays in the lists above, except `jobs`, whose seed got another title since they were written.
+    pub retitled: Vec<EssayId>,
+    /// Essays in `edited` whose seed got another quote since they were written.
+    pub requoted: Vec<EssayId>,
     /// Stored essays without a seed, regardless of which seeds were requested.
     pub orphans: Vec<EssayId>,
 }
@@ -116,6 +120,8 @@ pub struct Job {
     pub id: EssayId,
     pub reason: Reason,
     pub quote: String,
+    /// [`Stored::file_hash`] of the essay to replace; `None` if there is none.
+    pub replaces: Option<String>,
     /// Model name as given by the seed, the site or the command line.
     pub model: String,
     pub identity: Identity,
@@ -129,7 +135,7 @@ pub struct Job {
 pub enum Reason {
     /// The essay is not in the store.
     Missing,
-    /// The seed's quote, title, model, settings or takes changed.
+    /// The seed's quote, model, settings or takes changed.
     SeedChanged,
     /// The essay was stale, and [`PlanOptions::refresh`] includes its seed.
     Refreshed,
@@ -185,11 +191,26 @@ pub fn plan(
         .collect();
     let mut plan = Plan::default();
     for (planned, decision) in decided {
+        let id = planned.id();
+        let stored = stored.get(&id);
+        if let (Some(Stored { essay, .. }), false) =
+            (stored, matches!(decision, Decision::Write(_)))
+        {
+            let quote_is_new = essay.front.quote != planned.seed.quote;
+            if quote_is_new && matches!(decision, Decision::Edited) {
+                plan.requoted.push(id.clone());
+            } else if !quote_is_new
+                && (essay.front.prompt_title.is_some() || !essay.is_changed())
+                && essay.prompt_title() != planned.seed.shown_title
+            {
+                plan.retitled.push(id.clone());
+            }
+        }
         match decision {
-            Decision::Write(reason) => plan.jobs.push(planned.job(reason)),
-            Decision::Fresh => plan.fresh.push(planned.id()),
-            Decision::Stale => plan.stale.push(planned.id()),
-            Decision::Edited => plan.edited.push(planned.id()),
+            Decision::Write(reason) => plan.jobs.push(planned.job(reason, stored)),
+            Decision::Fresh => plan.fresh.push(id),
+            Decision::Stale => plan.stale.push(id),
+            Decision::Edited => plan.edited.push(id),
         }
     }
     plan.orphans = orphans(seeds, stored);
@@ -215,15 +236,16 @@ fn decide(planned: &PlannedTake<'_>, stored: Option<&Stored>, options: &PlanOpti
     let Some(stored) = stored else {
         return Decision::Write(Reason::Missing);
     };
-    let front = &stored.essay.front;
+    let (essay, front) = (&stored.essay, &stored.essay.front);
     let refresh = options.refresh.includes(&planned.seed.slug);
     let named = options.only.is_some();
-    // Evaluated lazily, because computing the key requires building the prompt.
-    let is_stale = || front.key != planned.key();
-    let reason = if front.seed_hash != planned.seed_hash() {
+    // Evaluated lazily, because computing the key requires building the prompt. A new title makes no essay
+    // stale, but a refresh uses it.
+    let is_stale = |title: &str| front.key != planned.key(title);
+    let reason = if !planned.has_seed_hash(essay) {
         Some(Reason::SeedChanged)
     } else {
-        (refresh && is_stale()).then_some(Reason::Refreshed)
+        (refresh && is_stale(&planned.seed.shown_title)).then_some(Reason::Refreshed)
     };
     if stored.edited {
         // `--force` alone must not discard the edits of a whole site. It overwrites an edited essay
@@ -237,7 +259,7 @@ fn decide(planned: &PlannedTake<'_>, stored: Option<&Stored>, options: &PlanOpti
     }
     match reason {
         Some(reason) => Decision::Write(reason),
-        None if is_stale() => Decision::Stale,
+        None if is_stale(essay.prompt_title()) => Decision::Stale,
         None => Decision::Fresh,
     }
 }
@@ -256,10 +278,10 @@ impl PlannedTake<'_> {
         EssayId { slug: self.seed.slug.clone(), take: self.take.number }
     }
 
-    fn request(&self) -> EssayRequest {
+    fn request(&self, title: &str) -> EssayRequest {
         let flags = self.site.generation_flags;
         EssayRequest {
-            prompt: Prompt::new(self.seed.title.as_deref(), &self.seed.quote),
+            prompt: Prompt::new(Some(title), &self.seed.quote),
             generation: self
                 .identity
                 .settings(self.site.generation)
@@ -269,8 +291,9 @@ impl PlannedTake<'_> {
         }
     }
 
-    fn key(&self) -> String {
-        self.key_of(&self.request())
+    /// Returns the key of an essay with this title in its prompt.
+    fn key(&self, title: &str) -> String {
+        self.key_of(&self.request(title))
     }
 
     fn key_of(&self, request: &EssayRequest) -> String {
@@ -286,22 +309,34 @@ impl PlannedTake<'_> {
     }
 
     fn seed_hash(&self) -> String {
-        seed_hash(&SeedInputs {
+        seed_hash(&self.seed_inputs())
+    }
+
+    fn seed_inputs(&self) -> SeedInputs<'_> {
+        SeedInputs {
             quote: &self.seed.quote,
-            title: self.seed.title.as_deref(),
+            title: None,
             model: self.take.model.as_deref(),
             generation: &self.take.generation,
             rng_seed: self.seed.rng_seed,
             take: self.take.number,
-        })
+        }
     }
 
-    fn job(&self, reason: Reason) -> Job {
-        let request = self.request();
+    /// Whether nothing that the seed provides has changed since the essay was written, except the title.
+    fn has_seed_hash(&self, essay: &Essay) -> bool {
+        let titles = [None, Some(essay.prompt_title()), self.seed.title.as_deref()];
+        let with = |title| seed_hash(&SeedInputs { title, ..self.seed_inputs() });
+        titles.into_iter().any(|title| with(title) == essay.front.seed_hash)
+    }
+
+    fn job(&self, reason: Reason, stored: Option<&Stored>) -> Job {
+        let request = self.request(&self.seed.shown_title);
         Job {
             id: self.id(),
             reason,
             quote: self.seed.quote.clone(),
+            replaces: stored.map(|stored| stored.file_hash.clone()),
             model: self.model.to_owned(),
             identity: self.identity.clone(),
             key: self.key_of(&request),

@@ -12,6 +12,8 @@ pub struct RunReport {
     pub written: Vec<WrittenEssay>,
     /// Essays that were not stored because every candidate is empty or matches the blocklist.
     pub refused: Vec<EssayId>,
+    /// Essays that were not stored because somebody changed their files in the meantime.
+    pub overtaken: Vec<EssayId>,
     /// Number of candidates generated.
     pub candidates: usize,
     /// Number of tokens generated in all candidates.
@@ -28,20 +30,36 @@ pub struct WrittenEssay {
     pub figures: Figures,
 }
 
+/// How the writing of an essay ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Ending<'a> {
+    Written(&'a Essay),
+    /// Somebody changed the essay's file while the essay was written.
+    Overtaken,
+    /// Every candidate is empty or matches the blocklist.
+    Refused,
+}
+
 impl RunReport {
-    pub(super) fn add(&mut self, job: &Job, outcome: &Outcome, essay: Option<&Essay>) {
+    pub(super) fn add(&mut self, job: &Job, outcome: &Outcome, ending: Ending<'_>) {
         self.candidates += outcome.candidates.len();
         self.new_tokens +=
             outcome.candidates.iter().map(|c| c.completion.token_ids.len()).sum::<usize>();
-        match essay {
-            Some(Essay { front, .. }) => self.written.push(WrittenEssay {
+        match ending {
+            Ending::Written(Essay { front, .. }) => self.written.push(WrittenEssay {
                 id: job.id.clone(),
                 reason: job.reason,
                 flagged: front.flagged.clone(),
                 figures: front.figures.clone(),
             }),
-            None => self.refused.push(job.id.clone()),
+            Ending::Overtaken => self.overtaken.push(job.id.clone()),
+            Ending::Refused => self.refused.push(job.id.clone()),
         }
+    }
+
+    /// Returns the number of earlier essays that were replaced.
+    pub fn replaced(&self) -> usize {
+        self.written.iter().filter(|written| written.reason != Reason::Missing).count()
     }
 
     /// Returns the essays that did not pass the gate.

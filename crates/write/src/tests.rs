@@ -13,6 +13,7 @@ use content::seed::{Seed, Take};
 use content::store::Stored;
 use generator::{FinishReason, GenerationOverrides, Identity, Request, Tokenizer, Work};
 use text::clean::{capitalised, clean};
+use text::prompt::title_of;
 
 /// The fake model's answer to a request.
 type Answer = fn(&Request) -> String;
@@ -208,10 +209,19 @@ impl TestSite {
 
     fn write(&mut self, options: &PlanOptions) -> RunReport {
         let plan = self.plan(options);
+        self.run(&plan)
+    }
+
+    fn run(&mut self, plan: &Plan) -> RunReport {
         let blocklist = Blocklist::new(&self.blocklist).unwrap();
         let store = self.store();
-        run(&plan, &blocklist, &mut self.models, &store, date(2026, 11, 22), &mut |_| ())
+        run(plan, &blocklist, &mut self.models, &store, date(2026, 11, 22), &mut |_| ())
             .expect("the run succeeds")
+    }
+
+    fn retitle(&mut self, seed: usize, title: &str) {
+        self.seeds[seed].title = Some(title.into());
+        self.seeds[seed].shown_title = title.into();
     }
 
     fn edit(&self, slug: &str) {
@@ -228,6 +238,7 @@ fn seed(slug: &str) -> Seed {
         slug: slug.into(),
         quote: format!("The quote of {slug} is a quote."),
         title: None,
+        shown_title: title_of(&format!("The quote of {slug} is a quote.")),
         author: None,
         source: None,
         tags: vec![],
@@ -306,14 +317,83 @@ fn a_changed_seed_is_rewritten_unless_only_its_metadata_changed() {
     site.seeds[0].author = Some("Ada".into());
     site.seeds[0].date = Some(date(2026, 1, 1));
     site.seeds[1].quote = "Another quote.".into();
-    site.seeds[2].title = Some("Another Title".into());
     site.seeds[3].takes[0].generation.temperature = Some(0.5);
     site.seeds[4].rng_seed += 1;
+    site.retitle(2, "Another Title");
     let plan = site.plan(&defaults());
-    assert_eq!(names(&plan.fresh), ["a.md"]);
-    let changed =
-        ["b.md", "c.md", "d.md", "e.md"].map(|name| (name.to_owned(), Reason::SeedChanged));
+    assert_eq!(names(&plan.fresh), ["a.md", "c.md"]);
+    assert_eq!(names(&plan.retitled), ["c.md"]);
+    let changed = ["b.md", "d.md", "e.md"].map(|name| (name.to_owned(), Reason::SeedChanged));
     assert_eq!(jobs(&plan), changed);
+}
+
+#[test]
+fn a_new_title_is_used_when_the_essay_is_written_anew() {
+    let mut site = TestSite::new(&["a", "b"], prose);
+    site.write(&defaults());
+    site.retitle(0, "Another Title");
+    let anew = PlanOptions { refresh: Refresh::All, ..defaults() };
+    assert_eq!(jobs(&site.plan(&anew)), [("a.md".into(), Reason::Refreshed)]);
+    site.write(&anew);
+    let essay = &site.stored().into_values().next().expect("an essay").essay;
+    assert_eq!(
+        (essay.front.title.as_str(), essay.prompt_title()),
+        ("Another Title", "Another Title")
+    );
+    let plan = site.plan(&defaults());
+    assert_eq!((plan.fresh.len(), plan.retitled.len()), (2, 0));
+}
+
+/// Essays of version 0.1 do not record the title in the prompt, and their seed hash depends on the seed's
+/// title.
+#[test]
+fn essays_of_earlier_versions_stay_fresh_when_their_title_changes() {
+    let mut site = TestSite::new(&["a", "b"], prose);
+    site.retitle(0, "A Title");
+    site.write(&defaults());
+    for (id, Stored { mut essay, file_hash, .. }) in site.stored() {
+        let seed = site.seeds.iter().find(|seed| seed.slug == id.slug).expect("a seed");
+        essay.front.prompt_title = None;
+        essay.front.seed_hash = key::seed_hash(&key::SeedInputs {
+            quote: &seed.quote,
+            title: seed.title.as_deref(),
+            model: None,
+            generation: &seed.takes[0].generation,
+            rng_seed: seed.rng_seed,
+            take: 1,
+        });
+        assert!(site.store().write(&essay, Some(&file_hash)).expect("written"));
+    }
+    assert_eq!(site.plan(&defaults()).fresh.len(), 2);
+    site.retitle(0, "Corrected");
+    site.retitle(1, "Given Later");
+    let plan = site.plan(&defaults());
+    assert_eq!((plan.fresh.len(), plan.retitled.len()), (2, 2));
+}
+
+#[test]
+fn an_edited_essay_under_another_quote_is_named() {
+    let mut site = TestSite::new(&["a", "b"], prose);
+    site.write(&defaults());
+    site.edit("a");
+    site.seeds[0].quote = "Another quote.".into();
+    let plan = site.plan(&defaults());
+    assert_eq!(
+        (names(&plan.edited), names(&plan.requoted)),
+        (vec!["a.md".into()], vec!["a.md".into()])
+    );
+}
+
+#[test]
+fn an_essay_changed_while_it_is_written_is_kept() {
+    let mut site = TestSite::new(&["a", "b"], prose);
+    site.write(&defaults());
+    site.seeds.iter_mut().for_each(|seed| seed.rng_seed += 1);
+    let plan = site.plan(&defaults());
+    site.edit("a");
+    let report = site.run(&plan);
+    assert_eq!((names(&report.overtaken), report.replaced()), (vec!["a.md".into()], 1));
+    assert!(site.stored().values().next().expect("an essay").edited);
 }
 
 #[test]
@@ -375,7 +455,8 @@ fn steered_essays_count_as_edited_until_rewritten() {
         ended: FinishReason::Cancelled,
         generation: GenerationOverrides::default(),
     }];
-    site.store().write(&essay).expect("the store can be written");
+    let before = site.stored().into_values().next().expect("an essay").file_hash;
+    assert!(site.store().write(&essay, Some(&before)).expect("the store can be written"));
     let refreshed = PlanOptions { refresh: Refresh::All, ..defaults() };
     assert_eq!(names(&site.plan(&refreshed).edited), ["a.md"]);
     let named = PlanOptions { only: Some(["a".to_owned()].into()), force: true, ..defaults() };
@@ -626,6 +707,7 @@ fn events_are_reported_in_order() {
             WriteEvent::Piece { .. } => "token".into(),
             WriteEvent::Candidate { new_tokens, .. } => format!("candidate of {new_tokens}"),
             WriteEvent::Written { id, flagged } => format!("written {id} {flagged}"),
+            WriteEvent::Overtaken { id } => format!("overtaken {id}"),
             WriteEvent::Refused { id } => format!("refused {id}"),
         });
     })

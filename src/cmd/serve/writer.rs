@@ -78,13 +78,17 @@ impl Writer {
         let mut models = SharedModels { models: environment.models(project)?, engines };
         let mut plan = write::plan(seeds, essays, rules, &mut models, &choice)?;
         plan.jobs.retain(|job| !hopeless.contains(&job.key));
-        let all = plan.jobs.len();
-        if all == 0 {
+        if plan.jobs.is_empty() {
             return Ok(());
         }
         let _lock = lock.take(project, PATIENCE, &mut |holder| {
             reporter.work(Some(format!("waiting for {holder}")));
         })?;
+        // Plan again: another process may have written essays before it released the lock.
+        let essays = content::store(project).load()?;
+        let mut plan = write::plan(seeds, &essays, rules, &mut models, &choice)?;
+        plan.jobs.retain(|job| !hopeless.contains(&job.key));
+        let all = plan.jobs.len();
         plan.jobs.truncate(AT_ONCE);
         let mut done = 0;
         let mut events = |event: WriteEvent<'_>| match event {
@@ -97,6 +101,10 @@ impl Writer {
                 done += 1;
                 reporter.work(Some(progress(done, all)));
                 self.terminal.did("written", id);
+            }
+            WriteEvent::Overtaken { id } => {
+                done += 1;
+                self.terminal.did("kept", format_args!("{id}: changed while it was being written"));
             }
             WriteEvent::Refused { id } => {
                 done += 1;

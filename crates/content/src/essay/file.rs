@@ -15,8 +15,9 @@ use crate::yaml::{self, Document, closest};
 pub type Extra = Mapping;
 
 /// The keys of [`FrontMatter`].
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "title",
+    "prompt_title",
     "pull_quote",
     "reviewed",
     "flagged",

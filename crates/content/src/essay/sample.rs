@@ -8,6 +8,7 @@ use text::Figures;
 pub fn essay(slug: &str, take: u32) -> Essay {
     let front = FrontMatter {
         title: "Return to: \"Sender\"".into(),
+        prompt_title: None,
         pull_quote: None,
         reviewed: false,
         flagged: None,

@@ -10,6 +10,7 @@ use crate::problem::Problem;
 use crate::yaml::{Document, Field, Fields};
 use crate::{front_matter, slug};
 use generator::GenerationOverrides;
+use text::prompt::title_of;
 
 const KEYS: [&str; 13] = [
     "quote",
@@ -55,10 +56,12 @@ impl Seed {
                 None => GenerationOverrides::default(),
             },
         };
+        let title = get("title").map(|f| f.some_text()).transpose()?;
         Ok(Self {
             path: path.to_owned(),
+            shown_title: title.clone().unwrap_or_else(|| title_of(&quote)),
             quote,
-            title: get("title").map(|f| f.some_text()).transpose()?,
+            title,
             author: get("author").map(author).transpose()?,
             source: get("source").map(|f| f.http_address()).transpose()?,
             tags: get("tags").map(tags).transpose()?.unwrap_or_default(),

@@ -204,6 +204,7 @@ aliases: [/old/path/, /older.html]
         title: Some(
             "Return to Sender",
         ),
+        shown_title: "Return to Sender",
         author: Some(
             "Ada Runway",
         ),

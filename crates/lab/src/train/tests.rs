@@ -70,8 +70,7 @@ fn gradients(
     let tensors: Vec<Tensor> = weights.iter().map(|weight| weight.as_tensor().clone()).collect();
     let network = TrainingNetwork::new(config, backend, &tensors);
     let (read, targets) = batch.inputs_and_targets();
-    let (loss, all) =
-        network.loss_and_gradients((&read, &targets), batch.rows, None, 1.0).unwrap();
+    let (loss, all) = network.loss_and_gradients((&read, &targets), batch.rows, None, 1.0).unwrap();
     (loss as f32, all.iter().map(flat).collect())
 }
 

@@ -4,7 +4,7 @@
 //! `venti generate` writes the same essay, so a build has nothing left to write. The essay of a steered
 //! draft records its steps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
 use jiff::civil::Date;
@@ -15,12 +15,12 @@ use super::draft::{Draft, DraftRequest};
 use super::library;
 use super::rejection::Rejection;
 use crate::project_lock::ProjectLock;
-use content::essay::{EssayId, Step};
+use content::essay::Step;
 use content::fs;
 use content::new_seed::{self, NewSeed};
 use content::project::Project;
 use content::seed::Seed;
-use content::{load_seeds, page_names, store};
+use content::{load_seeds, store, taken_slugs};
 use generator::{GenerationOverrides, Generator, Identity, Models};
 use write::{self, Candidate, Job, Outcome, PlanOptions};
 
@@ -99,7 +99,9 @@ pub fn keep(
     }
     let config = &project.config;
     let _lock = lock.take(project, library::PATIENCE, &mut |_| {})?;
-    let taken = taken(project)?;
+    // If any seed has a mistake, slugs that differ from their file names remain unknown.
+    let seeds = load_seeds(project).unwrap_or_default();
+    let taken = taken_slugs(project, &seeds).map_err(miette::Report::from)?;
     if taken.contains(details.slug.trim()) {
         let why = format!("the address {:?} is already in use", details.slug.trim());
         let taken = Rejection::new(StatusCode::CONFLICT, why).field("slug");
@@ -121,8 +123,11 @@ pub fn keep(
     // The essay is written before the seed. Otherwise the preview would find a seed without an essay,
     // and start to write one.
     let store = store(project);
-    store.write(&essay).map_err(miette::Report::from)?;
-    fs::write_atomic(&project.path(&path), text.as_bytes()).map_err(miette::Report::from)?;
+    if !store.write(&essay, None).map_err(miette::Report::from)? {
+        let why = format!("{} exists already", store.path(&job.id).display());
+        return Err(Rejection::new(StatusCode::CONFLICT, why).field("slug"));
+    }
+    fs::create_new(&project.path(&path), text.as_bytes()).map_err(miette::Report::from)?;
     let command = (!edited).then(|| site::command(&essay.front).join(" "));
     Ok(Kept {
         url: library::url(project, &job.id),
@@ -132,25 +137,6 @@ pub fn keep(
         edited,
         command,
     })
-}
-
-/// Returns the slugs used by seeds, pages and essays, including essays without a seed.
-fn taken(project: &Project) -> miette::Result<BTreeSet<String>> {
-    let config = &project.config;
-    let stems = |folder| -> miette::Result<Vec<String>> {
-        let names = fs::file_names(&project.path(folder))?;
-        let names = names.iter().filter_map(|name| name.to_str());
-        Ok(names.filter_map(|name| name.strip_suffix(".md")).map(str::to_owned).collect())
-    };
-    let mut taken: BTreeSet<String> = stems(&config.seeds)?.into_iter().collect();
-    taken.extend(page_names(project)?);
-    // A seed's slug may differ from its file name. If any seed has a mistake, such slugs remain unknown.
-    taken.extend(load_seeds(project).into_iter().flatten().map(|seed| seed.slug));
-    let essays = stems(&config.essays)?;
-    taken.extend(
-        essays.iter().filter_map(|stem| Some(EssayId::of_file_name(&format!("{stem}.md"))?.slug)),
-    );
-    Ok(taken)
 }
 
 fn new_seed(request: &DraftRequest, details: Details, project: &Project, today: Date) -> NewSeed {

@@ -46,7 +46,7 @@ impl<'a> FeedEntry<'a> {
             _ => None,
         })?;
         let mut html = String::from("<blockquote>");
-        for paragraph in front.quote.split("\n\n") {
+        for paragraph in thinkpiece.seed.quote.split("\n\n") {
             html.push_str(&format!("<p>{}</p>", escape::content(paragraph)));
         }
         if let Some(author) = &thinkpiece.seed.author {
@@ -56,7 +56,7 @@ impl<'a> FeedEntry<'a> {
         html.push_str(&article.standalone(&thinkpiece.essay.body, site.base_url, &thinkpiece.path));
         html.push_str(&format!("<p><small>{}</small></p>\n", escape::content(&label)));
         Ok(Self {
-            title: &front.title,
+            title: thinkpiece.title,
             permalink: route::absolute(site.base_url, &thinkpiece.path),
             summary: &article.summary,
             html,

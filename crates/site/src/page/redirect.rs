@@ -76,12 +76,12 @@ impl Page for RedirectPage<'_> {
 
     fn context(&self, root: &str) -> miette::Result<(&'static str, Context)> {
         let target = format!("{root}{}", route::href(&self.target().path));
-        let title = &self.target().essay.front.title;
+        let title = self.target().title;
         Ok((TEMPLATE, context(&RedirectView { title, target })?))
     }
 
     fn headline(&self) -> miette::Result<String> {
-        Ok(self.target().essay.front.title.clone())
+        Ok(self.target().title.to_owned())
     }
 
     fn picture<'p>(&'p self, _: Option<&'p str>) -> Option<&'p str> {

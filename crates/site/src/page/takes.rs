@@ -53,8 +53,8 @@ impl Page for TakesPage<'_> {
     }
 
     fn headline(&self) -> miette::Result<String> {
-        let title = &self.first().essay.front.title;
-        let fill = |name: &str| (name == "title").then(|| title.clone());
+        let title = self.first().title;
+        let fill = |name: &str| (name == "title").then(|| title.to_owned());
         Ok(self.site.strings.text("takes_title", fill)?)
     }
 
@@ -65,7 +65,7 @@ impl Page for TakesPage<'_> {
     fn describe(&self, head: &mut Head) -> miette::Result<()> {
         head.description.clone_from(&self.site.articles[self.first].summary);
         head.noindex |= self.first().seed.draft;
-        head.feed = self.site.feed(&self.path(), &self.first().essay.front.title);
+        head.feed = self.site.feed(&self.path(), self.first().title);
         Ok(())
     }
 }
@@ -116,8 +116,8 @@ impl<'a> Gallery<'a> {
             Column { card: cards[at].clone(), body_html, settings }
         };
         Self {
-            title: &shown.essay.front.title,
-            quote: paragraphs(&shown.essay.front.quote),
+            title: shown.title,
+            quote: paragraphs(&shown.seed.quote),
             quote_author: quoted(shown, catalog),
             first: route::href(&shown.path),
             columns: takes.iter().zip(differences(fronts)).map(column).collect(),

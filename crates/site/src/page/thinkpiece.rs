@@ -72,7 +72,7 @@ impl Page for ThinkpiecePage<'_> {
     }
 
     fn headline(&self) -> miette::Result<String> {
-        Ok(self.thinkpiece().essay.front.title.clone())
+        Ok(self.thinkpiece().title.to_owned())
     }
 
     fn picture<'p>(&'p self, of_site: Option<&'p str>) -> Option<&'p str> {
@@ -178,7 +178,7 @@ impl<'a> ThinkpieceView<'a> {
         let several = siblings.len() > 1;
         let takes = siblings.iter().filter(|_| several);
         Ok(Self {
-            quote: paragraphs(&front.quote),
+            quote: paragraphs(&thinkpiece.seed.quote),
             source: thinkpiece.seed.source.as_deref().and_then(QuoteSource::new),
             before: &article.before,
             after: &article.after,

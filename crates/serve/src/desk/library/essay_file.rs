@@ -84,7 +84,10 @@ pub fn save_essay(
         ));
     }
     essay.front.reviewed = edit.reviewed;
-    content::store(project).write(&essay)?;
+    if !content::store(project).write(&essay, Some(&edit.version))? {
+        let now = opened(project, &stored(project, &id)?);
+        return Err(Refusal::Conflict(Box::new(Now::Essay(now))));
+    }
     self::essay(project, &id)
 }
 

@@ -68,7 +68,7 @@ pub fn save_seed(project: &Project, lock: &ProjectLock, edit: &SeedEdit) -> Resu
     let routes = content::page_names(project)?;
     seed::check(&project.root, &project.config.seeds, &routes, &path, &text)
         .map_err(Refusal::invalid)?;
-    fs::write_atomic(&project.path(&path), text.as_bytes())?;
+    content::replace(project, &path, text.as_bytes())?;
     Ok(Saved { version: version(&text) })
 }
 

@@ -41,7 +41,9 @@ impl Scene {
     }
 
     fn keep(&self, essay: &Essay) {
-        content::store(&self.project).write(essay).unwrap();
+        let store = content::store(&self.project);
+        let before = store.find(&essay.id()).unwrap().map(|stored| stored.file_hash);
+        assert!(store.write(essay, before.as_deref()).unwrap());
     }
 
     fn list(&self) -> serde_json::Value {
