@@ -115,7 +115,7 @@ pub struct Init {
 /// `venti new`
 #[derive(Debug, Args)]
 pub struct New {
-    /// Quote to continue
+    /// Quote to continue; `-` reads it from standard input
     pub quote: String,
     /// Author of the quote
     #[arg(long)]

@@ -80,7 +80,7 @@ fn read(paths: &[PathBuf]) -> Result<Option<Corpus>> {
 fn essay_options(args: &Eval, config: &Config) -> Result<EssayOptions> {
     let quotes = match &args.prompts {
         Some(file) => {
-            let items = import::read(file, None)?.into_iter();
+            let items = import::read(file, None)?.items.into_iter();
             items.map(|item| Quote { title: item.title, text: item.quote }).collect()
         }
         None => eval::default_quotes(),

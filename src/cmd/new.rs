@@ -1,6 +1,9 @@
 //! `venti new "quote"`: adds a seed.
 
+use std::io;
+
 use jiff::civil::Date;
+use miette::miette;
 
 use super::workspace::Workspace;
 use crate::cli::New;
@@ -10,6 +13,12 @@ use content::new_seed::NewSeed;
 /// Writes the seed and prints its path.
 pub fn run(site: &Workspace, args: New, terminal: &Terminal, today: Date) -> miette::Result<()> {
     let seeds = site.load_seeds()?;
+    let quote = if args.quote == "-" {
+        io::read_to_string(io::stdin())
+            .map_err(|e| miette!("cannot read the quote from standard input: {e}"))?
+    } else {
+        args.quote
+    };
     let seed = NewSeed {
         title: args.title,
         author: args.author,
@@ -17,7 +26,7 @@ pub fn run(site: &Workspace, args: New, terminal: &Terminal, today: Date) -> mie
         tags: args.tags,
         draft: args.draft,
         slug: args.slug.unwrap_or_default(),
-        ..NewSeed::new(args.quote.trim().to_owned(), today)
+        ..NewSeed::new(quote.trim().to_owned(), today)
     };
     for path in site.add_seeds(&seeds, vec![seed], false)? {
         terminal.did("wrote", path.display());

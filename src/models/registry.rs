@@ -13,6 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gpt2::CheckpointFiles;
 
@@ -21,7 +22,9 @@ use super::hub_settings::HubSettings;
 use super::resolved::{ResolvedModel, stamps};
 use super::stamps::KnownStamps;
 use crate::progress::Downloads;
+use content::lock::ProcessLock;
 use content::lockfile::{Lockfile, Pin, Source};
+use content::project::SCRATCH;
 use generator::{Generator, Identity, Models};
 use gpt2::{Engine, Gpt2Generator};
 
@@ -29,6 +32,9 @@ use gpt2::{Engine, Gpt2Generator};
 mod tests;
 
 pub use generator::EMBEDDED_MODEL as EMBEDDED;
+
+/// Maximum time to wait for another process that is pinning a model.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The models of one project.
 pub struct Gpt2Models {
@@ -211,7 +217,21 @@ impl Gpt2Models {
         if self.without_lock {
             return Ok(());
         }
-        if let Source::Directory = found.pin.source {
+        let is_directory = matches!(found.pin.source, Source::Directory);
+        let has_stamps = !is_directory || self.known_stamps.get(model) == Some(&found.stamps);
+        if has_stamps && self.lock.models.get(model) == Some(&found.pin) {
+            return Ok(());
+        }
+        // Other processes may have pinned other models since both files were read.
+        let _lock = ProcessLock::take(
+            &self.root.join(SCRATCH).join("pins"),
+            "pinning a model",
+            PATIENCE,
+            &mut |_| {},
+        )?;
+        self.lock = Lockfile::read(&self.root)?;
+        self.known_stamps = KnownStamps::read(&self.root)?;
+        if is_directory {
             self.known_stamps.set(model, found.stamps.clone())?;
         }
         self.lock.models.insert(model.to_owned(), found.pin.clone());

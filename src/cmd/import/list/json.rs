@@ -1,0 +1,127 @@
+//! Lists of quotes in JSON: a list, an object of named quotes, or a single quote as an object.
+
+use std::fmt;
+
+use miette::{Context, IntoDiagnostic};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::List;
+
+pub fn parse(text: &str) -> miette::Result<List> {
+    let mut list = List::default();
+    if text.trim_start().starts_with('{') {
+        let expected = "expected a JSON object of strings, or of objects with a \"quote\"";
+        let Entries(entries) = serde_json::from_str(text).into_diagnostic().wrap_err(expected)?;
+        let mut entries: Vec<(Natural, &RawValue)> =
+            entries.into_iter().map(|(name, value)| (Natural::new(name), value)).collect();
+        if entries.iter().any(|(name, value)| name.is_quote() && value.get().starts_with('"')) {
+            add_object(&mut list, line_of(text, text.trim_start()), text);
+            return Ok(list);
+        }
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        entries.iter().for_each(|(_, value)| add(&mut list, text, value));
+    } else {
+        let expected = "expected a JSON list of strings, or of objects with a \"quote\"";
+        let entries: Vec<&RawValue> =
+            serde_json::from_str(text).into_diagnostic().wrap_err(expected)?;
+        entries.iter().for_each(|value| add(&mut list, text, value));
+    }
+    Ok(list)
+}
+
+/// Adds an entry: a quote as a string or as an object.
+fn add(list: &mut List, text: &str, value: &RawValue) {
+    let line = line_of(text, value.get());
+    match serde_json::from_str(value.get()) {
+        Ok(Value::String(quote)) => {
+            list.add(line, std::iter::once(("quote".to_owned(), vec![quote])));
+        }
+        Ok(Value::Object(_)) => add_object(list, line, value.get()),
+        _ => list.note(line, format!("not imported: {} is not a quote", shown(value.get()))),
+    }
+}
+
+/// Adds a quote as an object with metadata.
+fn add_object(list: &mut List, line: usize, object: &str) {
+    let Ok(Entries(entries)) = serde_json::from_str(object) else { return };
+    let fields = entries.into_iter().filter_map(|(name, value)| {
+        let values = match serde_json::from_str(value.get()).ok()? {
+            Value::Null => Vec::new(),
+            Value::String(text) => vec![text],
+            Value::Array(all) => all.iter().map(in_words).collect(),
+            other => vec![in_words(&other)],
+        };
+        Some((name, values))
+    });
+    list.add(line, fields);
+}
+
+fn in_words(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Returns the line, counted from 1, on which `part` begins. `part` is a slice of `text`.
+fn line_of(text: &str, part: &str) -> usize {
+    let before = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+    1 + text.as_bytes()[..before.min(text.len())].iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// Shortens a value for a message.
+fn shown(value: &str) -> String {
+    const SHOWN: usize = 40;
+    match value.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
+    }
+}
+
+/// The entries of a JSON object, in the order of the file. Names may occur more than once.
+struct Entries<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EntriesVisitor;
+
+        impl<'de> Visitor<'de> for EntriesVisitor {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
+
+/// A name that sorts in natural order: `phrase_2` before `phrase_10`.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Natural {
+    stem: String,
+    /// Number of digits, without leading zeros.
+    digits: usize,
+    number: String,
+}
+
+impl Natural {
+    fn new(name: String) -> Self {
+        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        let number = name[stem..].trim_start_matches('0').to_owned();
+        Self { digits: number.len(), number, stem: name[..stem].to_owned() }
+    }
+
+    fn is_quote(&self) -> bool {
+        self.digits == 0 && ["quote", "text"].contains(&self.stem.to_lowercase().as_str())
+    }
+}
