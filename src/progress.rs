@@ -41,6 +41,10 @@ impl<'t> EssayProgress<'t> {
                 self.line(id, if flagged { "written, flagged" } else { "written" });
                 self.draw();
             }
+            WriteEvent::Failed { id } => {
+                self.bar.inc(1);
+                self.line(id, "failed");
+            }
             WriteEvent::Overtaken { id } => {
                 self.bar.inc(1);
                 self.line(id, "changed in the meantime, kept");

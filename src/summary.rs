@@ -1,7 +1,7 @@
 //! The summary printed at the end of a run: as text, or as JSON.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ pub struct Summary<'a> {
 struct Rendered<'a> {
     files: usize,
     notes: &'a [String],
+    skipped: &'a [PathBuf],
     waiting: &'a Waiting,
     changes: Changes,
     output: &'a Path,
@@ -41,13 +42,15 @@ impl<'a> Summary<'a> {
     pub fn with_site(
         self,
         built: &'a Built,
+        skipped: &'a [PathBuf],
         changes: Changes,
         output: &'a Path,
         took: Duration,
     ) -> Self {
         let Built { files, notes, waiting } = built;
         let files = files.count();
-        Self { site: Some(Rendered { files, notes, waiting, changes, output, took }), ..self }
+        let site = Rendered { files, notes, skipped, waiting, changes, output, took };
+        Self { site: Some(site), ..self }
     }
 
     /// Prints the summary as text.
@@ -56,6 +59,11 @@ impl<'a> Summary<'a> {
         let Some(site) = &self.site else { return };
         for note in site.notes {
             terminal.did("note", note);
+        }
+        if !site.skipped.is_empty() {
+            let names = site.skipped.iter().map(|path| path.display().to_string());
+            let files = count(site.skipped.len(), "file");
+            terminal.did("skipped", format_args!("{files}: {}", first_few(names)));
         }
         for name in &site.changes.restored {
             terminal.did("restored", format_args!("{name}, which had been edited"));
@@ -205,6 +213,7 @@ impl<'a> Summary<'a> {
                 "requoted": ids(&plan.requoted),
                 "orphans": ids(&plan.orphans),
                 "overtaken": ids(&report.overtaken),
+                "failed": report.failed.iter().map(|failure| failure.id.to_string()).collect::<Vec<_>>(),
                 "replaced": report.replaced(),
             },
             "written": written,
@@ -225,6 +234,7 @@ impl<'a> Summary<'a> {
                 "seconds": site.took.as_secs_f64(),
             });
             summary["notes"] = json!(site.notes);
+            summary["skipped"] = json!(site.skipped);
             summary["waiting"] = json!(site.waiting);
         }
         summary
@@ -239,9 +249,13 @@ fn slugs(ids: &[EssayId]) -> String {
 
 /// Returns the first few names and how many more there are.
 fn names(ids: &[EssayId]) -> String {
+    first_few(ids.iter().map(ToString::to_string))
+}
+
+fn first_few(names: impl ExactSizeIterator<Item = String>) -> String {
     const SHOWN: usize = 8;
-    let shown: Vec<String> = ids.iter().take(SHOWN).map(ToString::to_string).collect();
-    let more = ids.len().saturating_sub(SHOWN);
+    let more = names.len().saturating_sub(SHOWN);
+    let shown: Vec<String> = names.take(SHOWN).collect();
     if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
 }
 

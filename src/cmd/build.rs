@@ -57,8 +57,10 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
     let started = Instant::now();
     let built = build(&written.essays, &output)?;
     let changes = output.commit(&built.files)?;
+    let skipped = content::skipped(project);
     let summary = Summary::new(&written).with_site(
         &built,
+        &skipped,
         changes,
         &project.config.output,
         started.elapsed(),
@@ -68,6 +70,7 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
     } else {
         summary.say(terminal);
     }
+    written.report.check()?;
     // The process is about to exit, so skip freeing the texts one by one, which would take a while.
     std::mem::forget((seeds, written, built));
     Ok(())

@@ -37,10 +37,11 @@ pub fn run(global: &Global, args: Generate, terminal: &Terminal) -> miette::Resu
     let written = writing::write(&site, &seeds, essays, &request, terminal, |_| Ok(()))?;
     let summary = Summary::new(&written);
     if args.json {
-        return print(format_args!("{}\n", summary.to_json()));
+        print(format_args!("{}\n", summary.to_json()))?;
+        return Ok(written.report.check()?);
     }
     summary.say(terminal);
-    Ok(())
+    Ok(written.report.check()?)
 }
 
 /// Writes one text, with the site's settings if there is a site.
@@ -148,13 +149,14 @@ fn raw(
     let completions = write::raw(generator, prompt, generation, rng_seed, &mut on_piece)?;
     broken?;
     if as_json {
-        let line = |completion: &Completion| {
+        let line = |(at, completion): (usize, &Completion)| {
             let mut line = completion_json(completion, generation);
+            line["candidate"] = json!(at + 1);
             line["rng_seed"] = json!(rng_seed);
             line["figures"] = json!(text::judge::figures(&completion.text, completion));
             format!("{line}\n")
         };
-        return print(completions.iter().map(line).collect::<String>());
+        return print(completions.iter().enumerate().map(line).collect::<String>());
     }
     if alone {
         return print("\n");

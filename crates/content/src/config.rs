@@ -14,6 +14,9 @@ use generator::{DevicePreference, DtypePreference, GenerationOverrides};
 
 pub use read::model_name;
 
+/// Default folder of the seeds, relative to the project's root.
+pub const DEFAULT_SEEDS: &str = "content/seeds";
+
 /// The resolved configuration of a project.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {

@@ -41,6 +41,78 @@ pub fn split(path: &Path, text: &str) -> Result<Parts, Problem> {
     }
 }
 
+/// Like [`split`], for a file of the site. Text that was probably meant as front matter is an error, so
+/// that nothing it holds back is published.
+pub fn of_content(path: &Path, text: &str) -> Result<Parts, Problem> {
+    let parts = split(path, text)?;
+    match parts.yaml {
+        Some(_) => Ok(parts),
+        None => mistaken(path, text, false).map_or(Ok(parts), Err),
+    }
+}
+
+/// Finds front matter that [`split`] does not recognise. If `with_key` is set, only if a line such as
+/// `key: value` follows, because a training text may begin with a horizontal rule.
+pub fn mistaken(path: &Path, text: &str, with_key: bool) -> Option<Problem> {
+    let content = text.trim_start_matches('\u{feff}');
+    let marks = text.len() - content.len();
+    let mut lines = content.split_inclusive('\n').scan(marks, |at, line| {
+        let start = *at;
+        *at += line.len();
+        Some((start, line))
+    });
+    let (start, line) = lines.find(|(_, line)| !line.trim().is_empty())?;
+    let rest = lines.map(|(_, line)| line).filter(|line| !line.trim().is_empty());
+    let (what, hint) = mistake(line, marks, rest.clone())?;
+    if with_key && !rest.take(2).any(is_key) {
+        return None;
+    }
+    let at = start + line.len() - line.trim_start().len();
+    Some(Problem::at(path, text, at, line.trim().len(), what).hint(hint))
+}
+
+/// Returns what is wrong with the first line of front matter, and advice.
+fn mistake<'t>(
+    line: &str,
+    marks: usize,
+    rest: impl Iterator<Item = &'t str>,
+) -> Option<(&'static str, &'static str)> {
+    const AS_YAML: &str = "write it as YAML between two lines `---`";
+    let (word, is_indented) = (line.trim(), line.starts_with([' ', '\t']));
+    let is_dash = |c: char| matches!(c, '-' | '—' | '–' | '―' | '−');
+    let is_comment = ["<!--", "#", "//", "%"].iter().any(|mark| word.starts_with(mark));
+    Some(if word == "---" && marks > '\u{feff}'.len_utf8() {
+        ("this file begins with two byte order marks", "save it as UTF-8 without a byte order mark")
+    } else if word == "---" && is_indented {
+        ("this looks like front matter, but is indented", "remove the spaces before each line")
+    } else if word == "+++" {
+        ("this front matter is TOML", AS_YAML)
+    } else if word == "{" || word.starts_with("{\"") {
+        ("this front matter is JSON", AS_YAML)
+    } else if word.chars().all(is_dash) && (word.chars().count() > 2 || !word.contains('-')) {
+        ("this looks like front matter, but is not recognised", "write this line as exactly `---`")
+    } else if word.strip_prefix("---").is_some_and(|rest| rest.starts_with([' ', '\t'])) {
+        ("this looks like front matter, but is not recognised", "end this line after `---`")
+    } else if is_comment {
+        // A heading and a horizontal rule are Markdown, unless a key follows.
+        let mut after = rest.skip_while(|line| !line.trim_start().starts_with("---")).skip(1);
+        return after.next().is_some_and(is_key).then_some((
+            "this comment keeps the front matter below it from being recognised",
+            "move it below the front matter, or into it as a line that begins with `#`",
+        ));
+    } else {
+        return None;
+    })
+}
+
+/// Whether a line begins with a key of YAML, TOML or JSON.
+fn is_key(line: &str) -> bool {
+    let line = line.trim().trim_start_matches('"');
+    let end = line.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').unwrap_or(0);
+    let rest = line[end..].trim_start_matches('"').trim_start();
+    end > 0 && (rest.starts_with(": ") || rest == ":" || rest.starts_with('='))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +143,45 @@ mod tests {
             problem.to_line(),
             "a.md:2:1: the front matter is not closed (add a `---` line after it)"
         );
+    }
+
+    #[test]
+    fn text_that_was_meant_as_front_matter_is_a_problem() {
+        let found = |text: &str, with_key| {
+            mistaken(Path::new("a.md"), text, with_key).map(|problem| problem.to_line())
+        };
+        for (text, expected) in [
+            ("+++\ntitle = \"x\"\n+++\nBody", "a.md:1:1: this front matter is TOML"),
+            ("\n{\n\"draft\": true }\n", "a.md:2:1: this front matter is JSON"),
+            ("{\"draft\": true}\nBody", "a.md:1:1: this front matter is JSON"),
+            ("----\ndraft: true\n----\n", "a.md:1:1: this looks like front matter, but is not rec"),
+            ("—\ndraft: true\n—\n", "a.md:1:1: this looks like front matter, but is not rec"),
+            (" ---\n draft: true\n ---\n", "a.md:1:2: this looks like front matter, but is inde"),
+            ("--- # x\ndraft: true\n---\n", "a.md:1:1: this looks like front matter, but is not"),
+            ("<!-- licence -->\n\n---\ndraft: true\n---\n", "a.md:1:1: this comment keeps the fr"),
+            ("# mine\n---\ndraft: true\n---\n", "a.md:1:1: this comment keeps the front matter"),
+            ("\u{feff}\u{feff}---\ndraft: true\n---\n", "a.md:1:1: this file begins with two byt"),
+        ] {
+            let line = found(text, false).expect(text);
+            assert!(line.starts_with(expected), "{line}");
+            // A JSON object on one line shows no key on a line of its own.
+            let on_one_line = text.starts_with("{\"");
+            assert_eq!(found(text, true).is_some(), !on_one_line, "{text}");
+        }
+        for text in [
+            "",
+            "Body",
+            "- a\n- b\n",
+            "-- so it goes",
+            "# Heading\n\n---\n\nText.",
+            "{braces} first",
+            "— Are we done? he asked.",
+            "***\nText",
+            "Title\n---\nkey: value",
+            "<!-- note -->\nText: x",
+        ] {
+            assert_eq!(found(text, false), None, "{text}");
+        }
+        assert_eq!(found("----\nA text that begins with a rule.", true), None);
     }
 }

@@ -151,22 +151,26 @@ pub fn file_names(dir: &Path) -> Result<Vec<OsString>> {
 }
 
 /// Returns all files under a folder, at any depth, as pairs of the `/`-separated path relative to the
-/// folder and the path on disk. Sorted by relative path. Skips hidden files and folders. Empty if the
-/// folder does not exist.
+/// folder and the path on disk. Sorted by relative path. Skips hidden files and folders, and fails at a
+/// loop of symbolic links. Empty if the folder does not exist.
 pub fn files_under(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
-    let mut folders = vec![(String::new(), dir.to_owned())];
-    while let Some((prefix, folder)) = folders.pop() {
-        for path in list(&folder)? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name.starts_with('.') {
-                continue;
-            }
-            if path.is_dir() {
-                folders.push((format!("{prefix}{name}/"), path));
-            } else {
-                files.push((format!("{prefix}{name}"), path));
-            }
+    if !dir.exists() {
+        return Ok(files);
+    }
+    let is_visible = |entry: &walkdir::DirEntry| {
+        entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
+    };
+    for entry in walkdir::WalkDir::new(dir).follow_links(true).into_iter().filter_entry(is_visible)
+    {
+        let entry = entry.map_err(|e| {
+            let path = e.path().unwrap_or(dir).to_owned();
+            error("list", &path)(e.into())
+        })?;
+        if !entry.file_type().is_dir() {
+            let parts = entry.path().strip_prefix(dir).unwrap_or(entry.path()).iter();
+            let parts: Vec<_> = parts.map(OsStr::to_string_lossy).collect();
+            files.push((parts.join("/"), entry.into_path()));
         }
     }
     files.sort();

@@ -20,14 +20,16 @@ pub mod new_seed;
 pub mod replaced;
 pub mod seed;
 pub mod slug;
+pub mod sources;
 pub mod store;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::project::Project;
 use essay::EssayId;
 use seed::Seed;
+use sources::markdown_stem;
 use store::Store;
 
 /// Loads and checks all seeds of a project.
@@ -35,7 +37,7 @@ use store::Store;
 /// # Errors
 /// Returns the first problem in each file, and conflicts between files.
 pub fn load_seeds(project: &Project) -> miette::Result<Vec<Seed>> {
-    Ok(seed::load_all(&project.root, &project.config.seeds, &page_names(project)?)?)
+    Ok(seed::load_all(&project.root, &project.config.seeds, &page_names(project))?)
 }
 
 /// Returns the store of a project's essays.
@@ -43,14 +45,12 @@ pub fn store(project: &Project) -> Store {
     Store::new(&project.root, &project.config.essays)
 }
 
-/// Returns the names of a project's pages, which no seed may use as its slug.
-pub fn page_names(project: &Project) -> fs::Result<Vec<String>> {
-    let files = fs::list(&project.path(&project.config.pages))?;
-    let pages = files.iter().filter(|path| path.extension().is_some_and(|e| e == "md"));
-    Ok(pages
-        .filter_map(|path| path.file_stem())
-        .map(|stem| stem.to_string_lossy().into_owned())
-        .collect())
+/// Returns the paths that a project's pages and their files have in the site, without `.md`. No seed may
+/// have one as its slug or alias.
+pub fn page_names(project: &Project) -> Vec<String> {
+    let files = sources::find(&project.root, &project.config.pages).files;
+    let path = |name: String| markdown_stem(&name).map(str::to_owned).unwrap_or(name);
+    files.into_iter().map(|file| path(file.name)).collect()
 }
 
 /// Returns the slugs that no new seed may have, in lower case: those of seeds, pages and essays, and the
@@ -58,7 +58,7 @@ pub fn page_names(project: &Project) -> fs::Result<Vec<String>> {
 pub fn taken_slugs(project: &Project, seeds: &[Seed]) -> fs::Result<BTreeSet<String>> {
     let config = &project.config;
     let mut taken: BTreeSet<String> = seeds.iter().map(|seed| seed.slug.clone()).collect();
-    taken.extend(page_names(project)?.iter().map(|name| name.to_lowercase()));
+    taken.extend(page_names(project).iter().map(|name| name.to_lowercase()));
     for file in fs::list(&project.path(&config.seeds))? {
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
         taken.insert(stem.to_lowercase());
@@ -77,4 +77,17 @@ pub fn replace(project: &Project, path: &Path, bytes: &[u8]) -> fs::Result<()> {
         replaced::keep(&project.root, path, &before)?;
     }
     fs::write_atomic(&file, bytes)
+}
+
+/// Returns the files in the project's content and themes that Venti does not read, relative to its root:
+/// editors' backups, and files in the seeds folder that are no seeds.
+pub fn skipped(project: &Project) -> Vec<PathBuf> {
+    let config = &project.config;
+    let seeds = sources::find(&project.root, &config.seeds);
+    let others = seeds.files.into_iter().filter(|file| !seed::is_seed(&file.name));
+    let mut skipped: Vec<PathBuf> = others.map(|file| file.path).chain(seeds.skipped).collect();
+    for folder in [&config.pages, Path::new("themes")] {
+        skipped.extend(sources::find(&project.root, folder).skipped);
+    }
+    skipped
 }

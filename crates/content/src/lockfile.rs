@@ -11,7 +11,7 @@ use generator::GenerationOverrides;
 use serde::{Deserialize, Serialize};
 
 use crate::fs;
-use crate::problem::{Problem, read_text};
+use crate::problem::{Problem, check_merged, read_text};
 
 /// Name of the file in the project's root that pins the models.
 pub const LOCKFILE: &str = "venti.lock";
@@ -89,6 +89,7 @@ impl Lockfile {
     }
 
     fn parse(text: &str) -> Result<Self, Problem> {
+        check_merged(Path::new(LOCKFILE), text)?;
         let problem = |at: usize, message: String| {
             Problem::at(LOCKFILE, text, at, 0, message)
                 .hint("restore it from git, or delete it: the next build pins the models again")

@@ -114,7 +114,7 @@ pub fn checked(
 }
 
 fn is_free(slug: &str, taken: &BTreeSet<String>) -> bool {
-    !taken.contains(slug) && !slug::RESERVED.contains(&slug)
+    !taken.contains(slug) && !slug::RESERVED.contains(&slug) && !slug::is_device(slug)
 }
 
 /// Returns `slug`, or `slug-2`, `slug-3`, … if it is taken.

@@ -196,6 +196,29 @@ pub fn text_of(file: fs::Opened, path: &Path) -> Result<String, Problem> {
     })
 }
 
+/// Checks that a merge has left no conflict in a file.
+///
+/// # Errors
+/// Returns a problem at the first conflict.
+pub fn check_merged(path: &Path, text: &str) -> Result<(), Problem> {
+    let mark = |mark: char| move |line: &str| line.starts_with(&mark.to_string().repeat(7));
+    let at = |mark: &dyn Fn(&str) -> bool, from: usize| {
+        let mut at = from;
+        text[from..].split_inclusive('\n').find_map(|line| {
+            let start = at;
+            at += line.len();
+            mark(line).then_some(start)
+        })
+    };
+    let Some(start) = at(&mark('<'), 0) else { return Ok(()) };
+    let end = at(&mark('='), start).and_then(|middle| at(&mark('>'), middle));
+    match end {
+        Some(_) => Err(Problem::at(path, text, start, 7, "this file has an unresolved merge conflict")
+            .hint("choose one of the two versions, and delete the lines `<<<<<<<`, `=======` and `>>>>>>>`")),
+        None => Ok(()),
+    }
+}
+
 fn unreadable(path: &Path, error: &fs::Error) -> Problem {
     Problem::in_file(path, format!("this file cannot be read: {}", error.source))
 }
@@ -285,6 +308,16 @@ impl Diagnostic for Problems {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn merge_conflicts_are_found() {
+        let text = "a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> main\n";
+        let problem = check_merged(Path::new("a.md"), text).expect_err("a conflict");
+        assert!(problem.to_line().starts_with("a.md:2:1: this file has an unresolved merge"));
+        for text in ["", "<<<<<<< a\n", "Title\n=======\nText\n>>>>>>> x\n"] {
+            assert!(check_merged(Path::new("a.md"), text).is_ok(), "{text}");
+        }
+    }
 
     #[test]
     fn columns_count_characters() {

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_SEEDS};
 use crate::lock::ProcessLock;
-use crate::problem::read_text;
+use crate::problem::{Problems, read_text};
+use crate::seed;
 
 /// Folder in a project for Venti's working files (lock, caches). It is not committed and is safe to
 /// delete.
@@ -48,13 +49,22 @@ impl Project {
     /// absolute or relative to `root`.
     ///
     /// # Errors
-    /// Returns [`NoSite`] if there is no `venti.yaml`, or the first problem in the configuration.
+    /// Returns [`NoSite`] if there is no `venti.yaml`. If the configuration has a problem, returns the first
+    /// one and those in the seeds, as far as the seeds are in the default folder.
     pub fn open(root: &Path, config: Option<&Path>) -> miette::Result<Self> {
         let path = config.unwrap_or(Path::new(CONFIG_FILE));
         if config.is_none() && !root.join(path).is_file() {
             return Err(NoSite { start: root.to_owned() }.into());
         }
-        let config = read_text(root, path).and_then(|text| Config::parse(&text, path))?;
+        let config = read_text(root, path).and_then(|text| Config::parse(&text, path));
+        let config = config.map_err(|problem| {
+            let seeds = Path::new(DEFAULT_SEEDS);
+            let has_seeds = root.join(seeds).is_dir();
+            let in_seeds = has_seeds.then(|| seed::survey(root, seeds, &[]).problems);
+            let mut all = vec![problem];
+            all.extend(in_seeds.into_iter().flatten());
+            Problems(all)
+        })?;
         Ok(Self { root: root.to_owned(), config })
     }
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-pub use load::{Folder, check, files, load_all, survey};
+pub use load::{Folder, check, files, is_seed, load_all, survey};
 
 use generator::GenerationOverrides;
 use text::whitespace::collapse;

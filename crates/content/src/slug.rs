@@ -4,8 +4,8 @@
 /// Maximum length of a slug, in bytes. File names are limited to 255 bytes, and takes add a suffix.
 pub const MAX_LEN: usize = 100;
 
-/// Names reserved by the site's own routes or by Windows.
-pub const RESERVED: [&str; 41] = [
+/// Names of the site's own pages and folders.
+pub const RESERVED: [&str; 19] = [
     "404",
     "about",
     "archive",
@@ -25,29 +25,20 @@ pub const RESERVED: [&str; 41] = [
     "static",
     "tags",
     "thinkpieces",
-    "aux",
-    "con",
-    "nul",
-    "prn",
-    "com1",
-    "com2",
-    "com3",
-    "com4",
-    "com5",
-    "com6",
-    "com7",
-    "com8",
-    "com9",
-    "lpt1",
-    "lpt2",
-    "lpt3",
-    "lpt4",
-    "lpt5",
-    "lpt6",
-    "lpt7",
-    "lpt8",
-    "lpt9",
 ];
+
+/// Files in the root of the site.
+pub const FILES: [&str; 6] =
+    ["atom.xml", "rss.xml", "feed.json", "sitemap.xml", "robots.txt", "thinkpieces.json"];
+
+/// Whether Windows reserves the name for a device. No file or folder can have it there.
+pub fn is_device(name: &str) -> bool {
+    let numbered = |prefix| {
+        let number = name.strip_prefix(prefix).map(str::as_bytes);
+        matches!(number, Some([b'1'..=b'9']))
+    };
+    matches!(name, "aux" | "con" | "nul" | "prn") || numbered("com") || numbered("lpt")
+}
 
 /// Converts text to a slug: transliterates it, lower-cases it, and truncates it to whole words within
 /// [`MAX_LEN`] bytes. Empty if the text has neither letters nor digits.

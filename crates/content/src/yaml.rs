@@ -53,12 +53,46 @@ impl<'a> Document<'a> {
         Field::new(self, String::new(), &self.root)
     }
 
-    /// Creates a [`Problem`] located at a node of this document.
-    fn problem(&self, id: node::Id, message: String) -> Problem {
+    /// Returns the offset in the file of a node of this document.
+    fn offset(&self, id: node::Id) -> usize {
         // An empty document has no node to locate.
         let at =
             if self.root.is_null() { 0 } else { node::place(&self.file[self.yaml.clone()], id) };
-        let offset = self.yaml.start + at;
+        self.yaml.start + at
+    }
+
+    /// Returns the text of the document from a node on.
+    fn from(&self, id: node::Id) -> &str {
+        &self.file[self.offset(id)..self.yaml.end]
+    }
+
+    /// Whether any text of the document could be taken away by a comment, an anchor or an alias.
+    fn has_marks(&self) -> bool {
+        self.file[self.yaml.clone()].contains(['#', '&', '*'])
+    }
+
+    /// Returns the line before a node, and the text from the node on.
+    fn around(&self, id: node::Id) -> (&str, &str) {
+        let offset = self.offset(id);
+        let before = &self.file[self.yaml.start..offset];
+        (&before[before.rfind('\n').map_or(0, |at| at + 1)..], &self.file[offset..self.yaml.end])
+    }
+
+    /// Returns the comment that stands where the value of a key should, if it was probably meant as one.
+    fn comment_instead(&self, key: node::Id, value: &Node) -> Option<&str> {
+        let is_missing = value.is_null() && self.has_marks();
+        is_missing.then(|| hidden_text(self.from(key))).flatten()
+    }
+
+    /// Returns a node as it is written.
+    fn source(&self, id: node::Id) -> &str {
+        let rest = self.from(id);
+        &rest[..extent(rest)]
+    }
+
+    /// Creates a [`Problem`] located at a node of this document.
+    fn problem(&self, id: node::Id, message: String) -> Problem {
+        let offset = self.offset(id);
         Problem::at(
             self.path,
             self.file,
@@ -91,6 +125,15 @@ const MAX_BRACKETS: usize = 10_000;
 fn allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{85}')
         || !(c.is_control() || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}'))
+}
+
+/// Returns the comment that cuts a line short, if it has no space after its `#` and so was probably meant
+/// as text: `title: #1 reason`. `line` begins with a key or an unquoted value.
+fn hidden_text(line: &str) -> Option<&str> {
+    let line = line.lines().next().unwrap_or_default();
+    let at = line.find(" #")? + 1;
+    let comment = &line[at..];
+    comment[1..].starts_with(|c: char| !c.is_whitespace() && c != '#').then_some(comment)
 }
 
 /// Returns the number of bytes to underline in `rest`, which starts with a key or a value. Quoted text

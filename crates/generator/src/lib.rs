@@ -107,6 +107,11 @@ pub trait Work {
 
     /// Receives the finished completion. Returning an error ends the run.
     fn done(&mut self, id: u64, completion: Completion) -> miette::Result<()>;
+
+    /// Receives the error of a request that failed. Returning an error ends the run.
+    fn failed(&mut self, _id: u64, error: miette::Report) -> miette::Result<()> {
+        Err(error)
+    }
 }
 
 /// Converts between text and tokens. Can be used from any thread while the model runs.

@@ -12,6 +12,7 @@ use serde_yaml::Value;
 use content::essay::PlainText;
 use content::front_matter;
 use content::fs;
+use content::sources::markdown_stem;
 use generator::END_OF_TEXT;
 use text::words::words;
 
@@ -72,6 +73,9 @@ impl Corpus {
         self.files += 1;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         if is_markdown(path) {
+            if let Some(problem) = front_matter::mistaken(path, text, true) {
+                return Err(problem.into());
+            }
             self.keep(&of_markdown(path, text));
         } else {
             let mut document = String::new();
@@ -115,7 +119,7 @@ impl Corpus {
 }
 
 fn is_markdown(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == "md" || end == "markdown")
+    path.to_str().is_some_and(|path| markdown_stem(path).is_some())
 }
 
 fn is_text(path: &Path) -> bool {

@@ -27,7 +27,8 @@ pub use queue::{QueuedRequest, SubmitError};
 
 use generator::{Generator, Identity, Models, Provenance, Tokenizer};
 
-/// Maximum number of requests waiting for a slot in the batch, across all clients.
+/// Number of requests that may wait for a slot in the batch, across all clients. For a large batch, twice
+/// its size may wait.
 const MAX_WAITING: usize = 512;
 
 /// A model running on its own thread. The thread ends when the engine is dropped.
@@ -56,7 +57,8 @@ impl Engine {
             n_positions: generator.n_positions(),
             batch_size: generator.batch_size(),
         };
-        let queue = Arc::new(Queue::new(model.batch_size, MAX_WAITING));
+        let max_waiting = MAX_WAITING.max(2 * model.batch_size);
+        let queue = Arc::new(Queue::new(model.batch_size, max_waiting));
         let served = Arc::clone(&queue);
         let thread = std::thread::Builder::new().name("model".to_owned());
         thread.spawn(move || served.serve(generator.as_mut())).into_diagnostic()?;

@@ -101,6 +101,8 @@ impl LinkResolver for EssayLinks<'_> {
         self.followed.set(true);
         match target {
             Target::External(url) => Some(url.to_owned()),
+            // The model may have made up the address.
+            Target::Contact(_) => None,
             Target::Fragment(address) | Target::Relative(address) => {
                 Some(format!("{}{address}", self.here))
             }

@@ -145,6 +145,7 @@ mod tests {
         fn link(&self, target: Target<'_>) -> Option<String> {
             match target {
                 Target::External(a)
+                | Target::Contact(a)
                 | Target::Fragment(a)
                 | Target::Site(a)
                 | Target::Relative(a) => Some(a.to_owned()),

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -12,8 +12,9 @@ use super::markdown::{self, Dialect, Image, LinkResolver};
 use super::route::{self, Target};
 use content::front_matter;
 use content::fs;
-use content::problem::read_text;
+use content::problem::{Problems, read_text};
 use content::project::Project;
+use content::sources::{self, SourceFile, markdown_stem};
 use content::yaml;
 
 /// A rendered plain page.
@@ -52,22 +53,20 @@ impl Plain {
         let folder = &project.config.pages;
         let mut plain = Self::default();
         let mut sources = Vec::new();
-        for (name, path) in fs::files_under(&project.path(folder))? {
-            match name.strip_suffix(".md") {
-                Some(stem) => {
-                    let text = read_text(&project.root, &folder.join(&name))?;
-                    let source = PageSource::read(&folder.join(&name), stem, text)?;
-                    if drafts || !source.page.draft {
-                        sources.push(source);
-                    }
-                }
-                None => {
-                    plain.files.insert(name, fs::read(&path)?);
-                }
+        let found = sources::find(&project.root, folder);
+        Problems::none_or((), found.problems)?;
+        for SourceFile { name, path } in found.files {
+            let Some(stem) = markdown_stem(&name) else {
+                plain.files.insert(name, fs::read(&project.path(&path))?);
+                continue;
+            };
+            let source = PageSource::read(&path, stem, read_text(&project.root, &path)?)?;
+            if drafts || !source.page.draft {
+                sources.push(source);
             }
         }
         let stems: BTreeSet<String> = sources.iter().map(|source| source.stem.clone()).collect();
-        for PageSource { stem, text, body, mut page } in sources {
+        for PageSource { file, stem, text, body, mut page } in sources {
             let links = PlainPageLinks {
                 root: route::root_from(&page.path),
                 folder: stem.rsplit_once('/').map_or("", |(folder, _)| folder),
@@ -78,7 +77,6 @@ impl Plain {
             let blocks = markdown::render(&text[body], Dialect::Page { taken_ids }, &links);
             page.body = markdown::html_of(&blocks);
             plain.pages.push(page);
-            let file = folder.join(format!("{stem}.md"));
             let note = |note| format!("{}: {note}", file.display());
             plain.notes.extend(links.notes.into_inner().into_iter().map(note));
         }
@@ -88,7 +86,9 @@ impl Plain {
 
 /// A page that has not been rendered yet.
 struct PageSource {
-    /// Path in the folder of plain pages, without `.md`.
+    /// Path relative to the project's root.
+    file: PathBuf,
+    /// Path in the folder of plain pages, without the extension.
     stem: String,
     text: String,
     /// Range of the Markdown in `text`.
@@ -98,7 +98,7 @@ struct PageSource {
 
 impl PageSource {
     fn read(file: &Path, stem: &str, text: String) -> miette::Result<Self> {
-        let parts = front_matter::split(file, &text)?;
+        let parts = front_matter::of_content(file, &text)?;
         let start = parts.body.start;
         let document = yaml::Document::parse(file, &text, parts.yaml.unwrap_or(start..start))?;
         let fields = document.root().fields(&["title", "description", "draft", "nav"])?;
@@ -112,7 +112,7 @@ impl PageSource {
             draft: flag("draft")?.unwrap_or(false),
             in_menu: flag("nav")?.unwrap_or(true),
         };
-        Ok(Self { stem: stem.to_owned(), body: parts.body, page, text })
+        Ok(Self { file: file.to_owned(), stem: stem.to_owned(), body: parts.body, page, text })
     }
 }
 
@@ -140,7 +140,7 @@ impl PlainPageLinks<'_> {
     fn resolve<'b>(&self, address: &'b str) -> Option<(String, &'b str)> {
         let (name, rest) = address.split_at(address.find(['#', '?']).unwrap_or(address.len()));
         let source = route::joined(self.folder, name)?;
-        let path = match source.strip_suffix(".md") {
+        let path = match markdown_stem(&source) {
             Some(stem) if self.stems.contains(stem) => route::plain(stem),
             _ if self.files.contains_key(&source) => source,
             _ => return None,
@@ -160,7 +160,7 @@ impl PlainPageLinks<'_> {
 impl LinkResolver for PlainPageLinks<'_> {
     fn link(&self, target: Target<'_>) -> Option<String> {
         match target {
-            Target::External(url) => Some(url.to_owned()),
+            Target::External(url) | Target::Contact(url) => Some(url.to_owned()),
             Target::Fragment(fragment) => Some(fragment.to_owned()),
             Target::Site(address) => {
                 let path = route::from_site(address)?;
@@ -174,7 +174,7 @@ impl LinkResolver for PlainPageLinks<'_> {
         let path = match target {
             Target::Relative(address) => self.resolve(address).map(|(path, _)| path),
             Target::Site(address) => route::from_site(address),
-            Target::External(_) | Target::Fragment(_) => None,
+            Target::External(_) | Target::Contact(_) | Target::Fragment(_) => None,
         };
         let size = path.and_then(|path| markdown::image_size(self.files.get(&path)?));
         Some(Image { src: self.link(target)?, size })
@@ -225,6 +225,33 @@ mod tests {
             "<p><a href=\"../../about/index.html\">a</a> <img src=\"../../img/me.png\" alt=\"me\" loading=\"lazy\" decoding=\"async\"></p>\n"
         );
         assert_eq!(plain.files.keys().collect::<Vec<_>>(), ["img/me.png"]);
+    }
+
+    #[test]
+    fn addresses_of_people_are_links_and_other_schemes_are_reported() {
+        let plain = read(&[(
+            "about.md",
+            "[a](mailto:a@b.example) [b](tel:+49301) [c](XMPP:a@b.example) <a@b.example> [d](data:,x)",
+        )]);
+        assert_eq!(
+            plain.pages[0].body,
+            "<p><a href=\"mailto:a@b.example\">a</a> <a href=\"tel:+49301\">b</a> \
+             <a href=\"XMPP:a@b.example\">c</a> <a href=\"mailto:a@b.example\">a@b.example</a> d</p>\n"
+        );
+        assert_eq!(
+            plain.notes,
+            [
+                "content/pages/about.md: `data:,x` is no link: use a path, or http, https, mailto, tel or xmpp"
+            ]
+        );
+    }
+
+    #[test]
+    fn encoded_addresses_name_files() {
+        let plain =
+            read(&[("über uns.md", "x"), ("a.md", "[x](%C3%BCber%20uns.md) [y](<über uns.md>)")]);
+        assert!(plain.notes.is_empty(), "{:?}", plain.notes);
+        assert_eq!(plain.pages[0].body.matches("%C3%BCber%20uns/index.html").count(), 2);
     }
 
     #[test]

@@ -5,7 +5,10 @@
 //! system. Its absolute URL has no file name (`https://example.com/tags/`), since hosts serve the
 //! index of a folder.
 
+use std::borrow::Cow;
+
 use jiff::civil::Date;
+use percent_encoding::percent_decode_str;
 
 /// The file that hosts serve for a folder.
 const INDEX: &str = "index.html";
@@ -79,9 +82,9 @@ pub fn plain(stem: &str) -> String {
 /// invalid, for example because it contains `..`.
 pub fn from_site(address: &str) -> Option<String> {
     let address = address.split(['?', '#']).next().unwrap_or_default();
-    let segments: Vec<&str> = address.split('/').filter(|s| !s.is_empty()).collect();
-    let climbs = segments.iter().any(|s| matches!(*s, "." | ".."));
-    if climbs || address.contains(['\\', '\0']) {
+    let segments = address.split('/').filter(|s| !s.is_empty()).map(decoded);
+    let segments: Vec<Cow<'_, str>> = segments.collect::<Option<_>>()?;
+    if segments.iter().any(|s| matches!(&**s, "." | "..")) {
         return None;
     }
     let names_file =
@@ -96,17 +99,24 @@ pub fn from_site(address: &str) -> Option<String> {
 /// Resolves `address`, a relative URL in a file in `folder`. Returns `None` if the URL leads above
 /// the root.
 pub fn joined(folder: &str, address: &str) -> Option<String> {
-    let mut segments: Vec<&str> = folder.split('/').filter(|s| !s.is_empty()).collect();
-    for segment in address.split('/') {
-        match segment {
-            "" | "." => {}
-            ".." => {
+    let mut segments: Vec<Cow<'_, str>> =
+        folder.split('/').filter(|s| !s.is_empty()).map(Cow::from).collect();
+    for segment in address.split('/').map(decoded) {
+        match segment? {
+            segment if matches!(&*segment, "" | ".") => {}
+            segment if segment == ".." => {
                 segments.pop()?;
             }
             segment => segments.push(segment),
         }
     }
     Some(segments.join("/"))
+}
+
+/// Decodes a percent-encoded segment of a path. Returns `None` if it cannot name a file.
+fn decoded(segment: &str) -> Option<Cow<'_, str>> {
+    let name = percent_decode_str(segment).decode_utf8().ok()?;
+    (!name.contains(['/', '\\', '\0'])).then_some(name)
 }
 
 /// Returns the relative path from the page at `path` to the root: `../` for each folder.
@@ -155,6 +165,8 @@ pub fn absolute(base_url: &str, path: &str) -> String {
 pub enum Target<'a> {
     /// An absolute URL: `http://…` or `https://…`.
     External(&'a str),
+    /// A way to reach somebody: `mailto:…`, `tel:…` or `xmpp:…`.
+    Contact(&'a str),
     /// A fragment on the same page: `#there`.
     Fragment(&'a str),
     /// A path relative to the site's root: `/tags/`.
@@ -185,8 +197,11 @@ impl<'a> Target<'a> {
         match first_segment.split_once(':') {
             None => Some(Self::Relative(address)),
             Some((scheme, _)) => {
-                let web = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
-                (web && address[scheme.len()..].starts_with("://"))
+                let is = |known: &[&str]| known.iter().any(|it| scheme.eq_ignore_ascii_case(it));
+                if is(&["mailto", "tel", "xmpp"]) {
+                    return Some(Self::Contact(address));
+                }
+                (is(&["http", "https"]) && address[scheme.len()..].starts_with("://"))
                     .then_some(Self::External(address))
             }
         }

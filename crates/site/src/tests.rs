@@ -450,6 +450,9 @@ fn folders_of_the_site_are_reserved_slugs() {
         let reserved = content::slug::RESERVED.contains(&folder);
         assert!(reserved, "{folder}");
     }
+    for file in tree.keys().filter(|path| !path.contains('/') && !path.ends_with(".html")) {
+        assert!(content::slug::FILES.contains(&file.as_str()), "{file}");
+    }
 }
 
 #[test]

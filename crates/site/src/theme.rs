@@ -18,8 +18,9 @@ use super::strings::Strings;
 use super::theme_file::ThemeFile;
 use super::{fonts, icons, js, policy};
 use content::fs;
-use content::problem::Problem;
+use content::problem::{Problem, Problems};
 use content::project::Project;
+use content::sources::{self, SourceFile};
 use manifest::{MANIFEST, ThemeManifest, ThemeSettings};
 
 #[derive(Embed)]
@@ -197,9 +198,11 @@ fn own_folder(theme: &str) -> PathBuf {
 fn of_project(project: &Project, theme: &str) -> miette::Result<ThemeFiles> {
     let own = own_folder(theme);
     let mut files = ThemeFiles::new();
-    for (name, path) in fs::files_under(&project.path(&own))? {
-        let origin = own.join(&name);
-        files.insert(name, ThemeFile { origin, bytes: fs::read(&path)? });
+    let found = sources::find(&project.root, &own);
+    Problems::none_or((), found.problems)?;
+    for SourceFile { name, path: origin } in found.files {
+        let bytes = fs::read(&project.path(&origin))?;
+        files.insert(name, ThemeFile { origin, bytes });
     }
     Ok(files)
 }

@@ -257,6 +257,7 @@ impl NavItem {
     fn new(entry: &content::config::NavEntry) -> Option<Self> {
         let (href, external) = match Target::parse(&entry.url)? {
             Target::External(url) => (url.to_owned(), true),
+            Target::Contact(address) => (address.to_owned(), false),
             Target::Site(address) | Target::Relative(address) => {
                 (route::href(&route::from_site(address)?), false)
             }

@@ -109,11 +109,25 @@ pub fn title_of(quote: &str) -> String {
     let sentence = sentences(paragraph).first().copied().unwrap_or_default();
     let words: Vec<&str> = sentence.split_whitespace().collect();
     let shortened = shorten(&words);
+    if let (true, Some(word)) = (shortened.is_empty(), words.first()) {
+        return cut(word);
+    }
     let title = if is_english(&words) { title_case(shortened) } else { shortened.join(" ") };
     // Limit the length again, because capitalising some letters (ß, ﬁ, ﬓ) adds letters.
     let title: String = capitalised(bare(&title)).graphemes(true).take(TITLE_LENGTH).collect();
     let title = bare(&title);
     if title.contains(char::is_alphanumeric) { title.to_owned() } else { "Untitled".to_owned() }
+}
+
+/// Cuts a word that is longer than a title, such as an address or a sentence in a script without spaces,
+/// at a punctuation mark if possible.
+fn cut(word: &str) -> String {
+    const KEPT: usize = TITLE_LENGTH * 2 / 3;
+    let head: String = word.graphemes(true).take(KEPT).collect();
+    let mark = head.rfind(|c: char| "，、；：。,;:/-_".contains(c));
+    let end = mark.filter(|mark| *mark > head.len() / 3).unwrap_or(head.len());
+    let head = bare(&head[..end]);
+    if head.contains(char::is_alphanumeric) { format!("{head}…") } else { "Untitled".to_owned() }
 }
 
 /// Strips punctuation from both ends.
@@ -187,6 +201,26 @@ mod tests {
         assert_eq!(prompt.text, "<|endoftext|>Return to Sender\n\nA roadmap is a letter.");
         assert_eq!(prompt.quote(), "A roadmap is a letter.");
         assert_eq!((prompt.title.as_str(), prompt.lead), ("Return to Sender", None));
+    }
+
+    #[test]
+    fn a_title_is_made_from_text_without_spaces() {
+        for (quote, title) in [
+            (
+                "https://example.com/a-very-long-address-that-somebody-pasted-into-the-quote says.",
+                "https://example.com/a-very-long-address…",
+            ),
+            (
+                "当一个团队把所有时间都花在讨论如何节省时间的时候，他们就已经没有时间去做任何真正需要时间的事情了而日历却永远显示下周还有空闲只要大家都愿意再开一次会议",
+                "当一个团队把所有时间都花在讨论如何节省时间的时候…",
+            ),
+            (
+                "เมื่อทีมใช้เวลาทั้งหมดไปกับการประชุมเพื่อหาวิธีประหยัดเวลาพวกเขาก็ไม่มีเวลาเหลือให้ทำงานจริงอีกต่อไปแล้ว",
+                "เมื่อทีมใช้เวลาทั้งหมดไปกับการประชุมเพื่อหาวิธีประหยั…",
+            ),
+        ] {
+            assert_eq!(title_of(quote), title);
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use text::prompt::Prompt;
 use text::pull_quote;
 
 pub use plan::{Job, Plan, PlanOptions, Reason, Refresh, SiteSettings, plan};
-pub use report::{Ending, RunReport, WrittenEssay};
+pub use report::{Ending, Failure, RunReport, WrittenEssay};
 pub use rounds::{Candidate, CandidateEvent, EssayRequest, Outcome};
 
 use content::essay::{Essay, EssayId, FrontMatter, escape_markdown};
@@ -39,6 +39,8 @@ pub enum WriteEvent<'a> {
     Candidate { id: &'a EssayId, new_tokens: usize },
     /// An essay has been stored.
     Written { id: &'a EssayId, flagged: bool },
+    /// Nothing was stored, because the prompt does not fit the model or the file cannot be written.
+    Failed { id: &'a EssayId },
     /// Nothing was stored, because somebody changed the essay's file while the essay was written.
     Overtaken { id: &'a EssayId },
     /// Nothing was stored, because every candidate of the essay is empty or matches the blocklist.
@@ -50,8 +52,9 @@ pub enum WriteEvent<'a> {
 /// Models are loaded one at a time, each once and only if it has essays to write.
 ///
 /// # Errors
-/// Returns an error if a model cannot be loaded, or the generator or the store fails. Essays finished
-/// before the error stay in the store.
+/// Returns an error if a model cannot be loaded or the generator fails. Essays finished before the error
+/// stay in the store. If an essay's prompt does not fit the model or its file cannot be written, the
+/// others are written; see [`RunReport::failed`].
 pub fn run(
     plan: &Plan,
     blocklist: &Blocklist,
@@ -109,13 +112,28 @@ fn run_model(
             emit(WriteEvent::Candidate { id: &jobs[essay].id, new_tokens });
         }
     };
-    let mut finished = |index: usize, outcome: Outcome| {
+    let mut finished = |index: usize, outcome: Result<Outcome>| {
         let job = jobs[index];
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                emit(WriteEvent::Failed { id: &job.id });
+                report.failed.push(Failure::new(job, &error, false));
+                return Ok(());
+            }
+        };
         let essay = compose(job, &outcome, &provenance, today);
         let ending = match &essay {
             None => Ending::Refused,
-            Some(essay) if store.write(essay, job.replaces.as_deref())? => Ending::Written(essay),
-            Some(_) => Ending::Overtaken,
+            Some(essay) => match store.write(essay, job.replaces.as_deref()) {
+                Ok(true) => Ending::Written(essay),
+                Ok(false) => Ending::Overtaken,
+                Err(error) => {
+                    emit(WriteEvent::Failed { id: &job.id });
+                    report.failed.push(Failure::new(job, &error.into(), true));
+                    return Ok(());
+                }
+            },
         };
         emit(match ending {
             Ending::Written(essay) => {
@@ -182,7 +200,7 @@ pub fn text(
 ) -> Result<Outcome> {
     let mut outcome = Outcome { candidates: Vec::new(), best: None };
     rounds::write_all(generator, &[essay], blocklist, progress, &mut |_, finished| {
-        outcome = finished;
+        outcome = finished?;
         Ok(())
     })?;
     Ok(outcome)

@@ -1,6 +1,7 @@
 //! The plan: which essays to write, and why the others are skipped.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
 
 use miette::{Diagnostic, Result};
 use rayon::prelude::*;
@@ -120,6 +121,8 @@ pub struct Job {
     pub id: EssayId,
     pub reason: Reason,
     pub quote: String,
+    /// Path of the seed's file, relative to the project's root.
+    pub seed_path: PathBuf,
     /// [`Stored::file_hash`] of the essay to replace; `None` if there is none.
     pub replaces: Option<String>,
     /// Model name as given by the seed, the site or the command line.
@@ -336,6 +339,7 @@ impl PlannedTake<'_> {
             id: self.id(),
             reason,
             quote: self.seed.quote.clone(),
+            seed_path: self.seed.path.clone(),
             replaces: stored.map(|stored| stored.file_hash.clone()),
             model: self.model.to_owned(),
             identity: self.identity.clone(),

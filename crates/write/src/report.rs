@@ -3,10 +3,11 @@
 use super::plan::{Job, Reason};
 use super::rounds::Outcome;
 use content::essay::{Essay, EssayId};
+use content::problem::{Problem, Problems};
 use text::Figures;
 
 /// Results of a run, without timings, which the caller measures.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct RunReport {
     /// Essays that were stored, in the order of the plan.
     pub written: Vec<WrittenEssay>,
@@ -14,6 +15,8 @@ pub struct RunReport {
     pub refused: Vec<EssayId>,
     /// Essays that were not stored because somebody changed their files in the meantime.
     pub overtaken: Vec<EssayId>,
+    /// Essays whose prompt does not fit the model or whose file cannot be written.
+    pub failed: Vec<Failure>,
     /// Number of candidates generated.
     pub candidates: usize,
     /// Number of tokens generated in all candidates.
@@ -28,6 +31,28 @@ pub struct WrittenEssay {
     /// Reasons why the essay did not pass the gate; `None` if it passed.
     pub flagged: Option<String>,
     pub figures: Figures,
+}
+
+/// Why an essay was not written.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    pub id: EssayId,
+    /// The problem, located in the seed's file.
+    pub problem: Problem,
+    /// Whether another attempt may succeed.
+    pub is_passing: bool,
+}
+
+impl Failure {
+    pub(super) fn new(job: &Job, error: &miette::Report, is_passing: bool) -> Self {
+        let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+        let problem = Problem::in_file(&job.seed_path, causes.join(": "));
+        let problem = match error.help() {
+            Some(help) => problem.hint(help.to_string()),
+            None => problem,
+        };
+        Self { id: job.id.clone(), problem, is_passing }
+    }
 }
 
 /// How the writing of an essay ended.
@@ -55,6 +80,14 @@ impl RunReport {
             Ending::Overtaken => self.overtaken.push(job.id.clone()),
             Ending::Refused => self.refused.push(job.id.clone()),
         }
+    }
+
+    /// Returns an error if an essay has failed.
+    ///
+    /// # Errors
+    /// Returns the problems of all failed essays.
+    pub fn check(&self) -> Result<(), Problems> {
+        Problems::none_or((), self.failed.iter().map(|failure| failure.problem.clone()).collect())
     }
 
     /// Returns the number of earlier essays that were replaced.

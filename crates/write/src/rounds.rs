@@ -1,11 +1,11 @@
 //! Generates candidates in rounds: several completions of each prompt, of which the best is kept. If
 //! none is good enough, another round follows. All essays share the generator's batch.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use miette::{Result, miette};
+use miette::{Report, Result, miette};
 
 use super::key::candidate_key;
 use generator::{Completion, Generation, Generator, Request, Tokenizer, Work};
@@ -54,8 +54,7 @@ impl EssayRequest {
         if left == 0 {
             return Err(miette!(
                 help = "shorten the quote, or choose a model with a longer context",
-                "the prompt {:?} is {} tokens long, but the model has only {n_positions} positions",
-                self.prompt.title,
+                "the prompt is {} tokens long, but the model has only {n_positions} positions",
                 prompt.len(),
             ));
         }
@@ -94,8 +93,7 @@ impl EssayRequest {
         let mut figures = figures(&text, &completion);
         figures.rounds = round;
         let quote = self.prompt.quote();
-        let mut made_up_words = made_up_words(&completion, tokenizer);
-        made_up_words.retain(|word| text.contains(word.as_str()));
+        let made_up_words = kept_words(made_up_words(&completion, tokenizer), &text);
         let verdict = judge(
             quote,
             &text,
@@ -113,6 +111,23 @@ impl EssayRequest {
     fn max_rounds(&self) -> u32 {
         if self.generation.temperature == 0.0 { 1 } else { self.generation.max_rounds as u32 }
     }
+}
+
+/// Returns those words of a completion that are left in its cleaned text, each at most as often as it
+/// occurs there.
+fn kept_words(mut words: Vec<String>, text: &str) -> Vec<String> {
+    let mut left: HashMap<&str, usize> = HashMap::new();
+    for word in text.split(|c: char| !c.is_ascii_alphabetic()) {
+        *left.entry(word).or_default() += 1;
+    }
+    words.retain(|word| match left.get_mut(word.as_str()) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            true
+        }
+        _ => false,
+    });
+    words
 }
 
 /// A cleaned and judged completion. Rounds and candidates are numbered from 1.
@@ -162,24 +177,31 @@ pub enum CandidateEvent<'a> {
     Finished { essay: usize, new_tokens: usize },
 }
 
-/// Writes all essays and passes each to `finished` as soon as its last round is complete.
+/// Writes all essays and passes each to `finished` as soon as its last round is complete. An essay whose
+/// prompt does not fit the model, or for which the generator fails, is passed as an error, and the others
+/// are written.
 ///
 /// Each result depends only on the essay's request and the blocklist, not on other essays or the order
 /// in which the generator finishes candidates.
 ///
 /// # Errors
-/// Returns an error if a prompt fills all of the model's positions, or the generator or `finished`
-/// fails.
+/// Returns an error if the generator or `finished` fails.
 pub fn write_all(
     generator: &mut dyn Generator,
     essays: &[&EssayRequest],
     blocklist: &Blocklist,
     progress: &mut dyn FnMut(CandidateEvent),
-    finished: &mut dyn FnMut(usize, Outcome) -> Result<()>,
+    finished: &mut dyn FnMut(usize, Result<Outcome>) -> Result<()>,
 ) -> Result<()> {
-    let sets = essays.iter().map(|essay| CandidateSet::new(generator, essay));
+    let mut sets = Vec::with_capacity(essays.len());
+    for (index, essay) in essays.iter().enumerate() {
+        match CandidateSet::new(generator, index, essay) {
+            Ok(set) => sets.push(set),
+            Err(error) => finished(index, Err(error))?,
+        }
+    }
     let mut rounds = Rounds {
-        sets: sets.collect::<Result<_>>()?,
+        sets,
         tokenizer: generator.tokenizer(),
         queue: VecDeque::new(),
         started: Vec::new(),
@@ -189,26 +211,30 @@ pub fn write_all(
     };
     // Start the longest texts first, so the batch does not end up waiting for a long text that started
     // late. The sort is stable.
-    let mut order: Vec<usize> = (0..essays.len()).collect();
-    order.sort_by_key(|&essay| std::cmp::Reverse(rounds.sets[essay].max_new_tokens()));
-    for essay in order {
-        rounds.enqueue(essay, 1);
+    let mut order: Vec<usize> = (0..rounds.sets.len()).collect();
+    order.sort_by_key(|&set| std::cmp::Reverse(rounds.sets[set].max_new_tokens()));
+    for set in order {
+        rounds.enqueue(set, 1);
     }
     generator.run(&mut rounds)
 }
 
 /// An essay and its finished candidates.
 struct CandidateSet<'a> {
+    /// Index of the essay in the list passed to [`write_all`].
+    index: usize,
     essay: &'a EssayRequest,
     /// Request for the first candidate; the requests for the others differ in `id` and `rng_key`.
     request: Request,
     candidates: Vec<Candidate>,
+    /// Whether a candidate failed, so that the essay is not written.
+    has_failed: bool,
 }
 
 impl<'a> CandidateSet<'a> {
-    fn new(generator: &dyn Generator, essay: &'a EssayRequest) -> Result<Self> {
+    fn new(generator: &dyn Generator, index: usize, essay: &'a EssayRequest) -> Result<Self> {
         let request = essay.request(generator.tokenizer().as_ref(), generator.n_positions())?;
-        Ok(Self { essay, request, candidates: Vec::new() })
+        Ok(Self { index, essay, request, candidates: Vec::new(), has_failed: false })
     }
 
     fn max_new_tokens(&self) -> usize {
@@ -218,8 +244,8 @@ impl<'a> CandidateSet<'a> {
 
 #[derive(Clone, Copy)]
 struct CandidateId {
-    /// Index of the essay.
-    essay: usize,
+    /// Index of the essay's set.
+    set: usize,
     round: u32,
     candidate: u32,
 }
@@ -233,15 +259,15 @@ struct Rounds<'a> {
     started: Vec<CandidateId>,
     blocklist: &'a Blocklist,
     progress: &'a mut dyn FnMut(CandidateEvent),
-    finished: &'a mut dyn FnMut(usize, Outcome) -> Result<()>,
+    finished: &'a mut dyn FnMut(usize, Result<Outcome>) -> Result<()>,
 }
 
 impl Rounds<'_> {
     /// Queues a round of candidates. Later rounds go to the front of the queue, so essays already
     /// started finish first.
-    fn enqueue(&mut self, essay: usize, round: u32) {
-        let candidates = self.sets[essay].essay.candidates();
-        let ids = (1..=candidates).map(|candidate| CandidateId { essay, round, candidate });
+    fn enqueue(&mut self, set: usize, round: u32) {
+        let candidates = self.sets[set].essay.candidates();
+        let ids = (1..=candidates).map(|candidate| CandidateId { set, round, candidate });
         if round == 1 {
             self.queue.extend(ids);
         } else {
@@ -253,11 +279,11 @@ impl Rounds<'_> {
 impl Work for Rounds<'_> {
     fn next(&mut self) -> Option<Request> {
         let candidate_id = self.queue.pop_front()?;
-        let CandidateId { essay, round, candidate } = candidate_id;
+        let CandidateId { set, round, candidate } = candidate_id;
+        let CandidateSet { index, essay, request, .. } = &self.sets[set];
         if round == 1 && candidate == 1 {
-            (self.progress)(CandidateEvent::Begun { essay });
+            (self.progress)(CandidateEvent::Begun { essay: *index });
         }
-        let CandidateSet { essay, request, .. } = &self.sets[essay];
         let id = self.started.len() as u64;
         self.started.push(candidate_id);
         Some(Request {
@@ -268,20 +294,26 @@ impl Work for Rounds<'_> {
     }
 
     fn text(&mut self, id: u64, piece: &str) -> ControlFlow<()> {
-        if let Some(&CandidateId { essay, round, candidate }) = self.started.get(id as usize) {
+        if let Some(&CandidateId { set, round, candidate }) = self.started.get(id as usize) {
+            let essay = self.sets[set].index;
             (self.progress)(CandidateEvent::Piece { essay, round, candidate, piece });
         }
         ControlFlow::Continue(())
     }
 
     fn done(&mut self, id: u64, completion: Completion) -> Result<()> {
-        let CandidateId { essay, round, candidate } = *self
+        let CandidateId { set, round, candidate } = *self
             .started
             .get(id as usize)
             .ok_or_else(|| miette!("the generator finished an unknown request: {id}"))?;
         let new_tokens = completion.token_ids.len();
+        let CandidateSet { index, essay: request, candidates, has_failed, .. } =
+            &mut self.sets[set];
+        if *has_failed {
+            return Ok(());
+        }
+        let essay = *index;
         (self.progress)(CandidateEvent::Finished { essay, new_tokens });
-        let CandidateSet { essay: request, candidates, .. } = &mut self.sets[essay];
         let tokenizer = self.tokenizer.as_ref();
         let number = (round, candidate);
         candidates.push(request.judged(completion, tokenizer, self.blocklist, number));
@@ -290,11 +322,23 @@ impl Work for Rounds<'_> {
         }
         let passed = candidates.iter().any(|candidate| candidate.verdict.passes());
         if !passed && round < request.max_rounds() {
-            self.enqueue(essay, round + 1);
+            self.enqueue(set, round + 1);
             return Ok(());
         }
         let outcome = outcome(std::mem::take(candidates));
-        (self.finished)(essay, outcome)
+        (self.finished)(essay, Ok(outcome))
+    }
+
+    fn failed(&mut self, id: u64, error: Report) -> Result<()> {
+        let Some(&CandidateId { set, .. }) = self.started.get(id as usize) else {
+            return Err(error);
+        };
+        self.queue.retain(|candidate| candidate.set != set);
+        let set = &mut self.sets[set];
+        match std::mem::replace(&mut set.has_failed, true) {
+            true => Ok(()),
+            false => (self.finished)(set.index, Err(error)),
+        }
     }
 }
 
@@ -312,4 +356,15 @@ fn outcome(mut candidates: Vec<Candidate>) -> Outcome {
         })
         .map(|(i, _)| i);
     Outcome { candidates, best }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kept_words;
+
+    #[test]
+    fn made_up_words_are_counted_as_whole_words_of_the_text() {
+        let words = ["ing", "yarden", "yarden", "Sip"].map(str::to_owned).to_vec();
+        assert_eq!(kept_words(words, "Waiting in the yarden. A gossip."), ["yarden"]);
+    }
 }

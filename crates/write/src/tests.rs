@@ -279,7 +279,7 @@ fn fresh_essays_are_not_rewritten() {
     site.models.opened.clear();
     let plan = site.plan(&defaults());
     assert_eq!(names(&plan.fresh), ["a.md", "b.md", "b.take-2.md"]);
-    assert_eq!(site.write(&defaults()), RunReport::default());
+    assert!(site.write(&defaults()).written.is_empty());
     assert!(site.models.opened.is_empty(), "weights were opened with nothing to write");
 }
 
@@ -684,14 +684,33 @@ fn token_limits_follow_word_limits_and_positions() {
 }
 
 #[test]
-fn a_prompt_longer_than_the_positions_is_an_error() {
-    let mut site = TestSite::new(&["a"], prose);
-    site.seeds[0].quote = format!("A {}quote.", "very long ".repeat(400));
+fn a_prompt_longer_than_the_positions_is_reported_and_the_others_are_written() {
+    let mut site = TestSite::new(&["a", "b", "c"], prose);
+    site.seeds[1].quote = format!("A {}quote.", "very long ".repeat(400));
+    let report = site.write(&defaults());
+    let written: Vec<EssayId> = report.written.iter().map(|written| written.id.clone()).collect();
+    assert_eq!(names(&written), ["a.md", "c.md"]);
+    let [Failure { problem, is_passing: false, .. }] = report.failed.as_slice() else {
+        panic!("{:?}", report.failed)
+    };
+    let line = problem.to_line();
+    assert!(
+        line.starts_with("seeds/b.md: the prompt is ") && line.contains("(shorten the"),
+        "{line}"
+    );
+    assert!(report.check().is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_essay_that_cannot_be_stored_is_reported_and_may_succeed_later() {
+    let mut site = TestSite::new(&["a", "b"], prose);
     let plan = site.plan(&defaults());
-    let (store, blocklist) = (site.store(), Blocklist::default());
-    let error = run(&plan, &blocklist, &mut site.models, &store, date(2026, 1, 1), &mut |_| ());
-    let error = error.unwrap_err().to_string();
-    assert!(error.contains("tokens long, but the model has only 768 positions"), "{error}");
+    // A folder has the name of the essay's file.
+    content::fs::create_dir_all(&site.dir.path().join("essays/a.md")).expect("made");
+    let report = site.run(&plan);
+    assert_eq!((report.written.len(), report.failed.len()), (1, 1));
+    assert!(report.failed[0].is_passing);
 }
 
 #[test]
@@ -707,6 +726,7 @@ fn events_are_reported_in_order() {
             WriteEvent::Piece { .. } => "token".into(),
             WriteEvent::Candidate { new_tokens, .. } => format!("candidate of {new_tokens}"),
             WriteEvent::Written { id, flagged } => format!("written {id} {flagged}"),
+            WriteEvent::Failed { id } => format!("failed {id}"),
             WriteEvent::Overtaken { id } => format!("overtaken {id}"),
             WriteEvent::Refused { id } => format!("refused {id}"),
         });

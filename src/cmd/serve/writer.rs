@@ -2,12 +2,13 @@
 //! are picked up.
 
 use std::collections::BTreeSet;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::sources::Content;
 use crate::cmd::writing;
 use crate::terminal::Terminal;
+use content::essay::EssayId;
 use generator::GenerationOverrides;
 use serve::{EssayStage, ProgressReporter, ServerState, SharedModels};
 use site::page_of;
@@ -15,6 +16,9 @@ use write::{self, PlanOptions, WriteEvent};
 
 /// Maximum number of essays to write after each build.
 const AT_ONCE: usize = 16;
+
+/// Time after which essays that failed are tried again.
+const RETRY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Maximum time to wait for another venti process to release the project.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -34,14 +38,27 @@ impl Writer {
         let mut hopeless: BTreeSet<String> = BTreeSet::new();
         let mut reported = None;
         let mut wrote_until = None;
-        while let Ok(content) = built.recv() {
-            // Only the latest build matters.
-            let content = built.try_iter().last().unwrap_or(content);
-            let Ok(content) = self.current(content, wrote_until) else {
+        let mut patience = None;
+        loop {
+            let content = match patience {
+                None => built.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(patience) => built.recv_timeout(patience),
+            };
+            let content = match content {
+                // Only the latest build matters.
+                Ok(content) => self.current(built.try_iter().last().unwrap_or(content), wrote_until),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.server.environment.project().and_then(Content::load)
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let Ok(content) = content else {
                 // The builder hits the same error and reports it.
                 continue;
             };
             let fault = self.write(&content, &mut hopeless, reporter).err();
+            // What failed and is not hopeless may succeed later, for example once the disk has room.
+            patience = fault.is_some().then_some(RETRY_INTERVAL);
             wrote_until = Some(Instant::now());
             reporter.work(fault.as_ref().map(|_| "cannot write essays: see the terminal".into()));
             let new = fault.as_ref().map(ToString::to_string);
@@ -102,6 +119,10 @@ impl Writer {
                 reporter.work(Some(progress(done, all)));
                 self.terminal.did("written", id);
             }
+            WriteEvent::Failed { id } => {
+                done += 1;
+                reporter.ended(&page_of(id), EssayStage::Failed);
+            }
             WriteEvent::Overtaken { id } => {
                 done += 1;
                 self.terminal.did("kept", format_args!("{id}: changed while it was being written"));
@@ -116,9 +137,12 @@ impl Writer {
         let (store, today) = (content::store(project), environment.today()?);
         match write::run(&plan, &blocklist, &mut models, &store, today, &mut events) {
             Ok(report) => {
-                let refused = plan.jobs.iter().filter(|job| report.refused.contains(&job.id));
-                hopeless.extend(refused.map(|job| job.key.clone()));
-                Ok(())
+                let failed = report.failed.iter().filter(|failure| !failure.is_passing);
+                let hopeless_ids: BTreeSet<&EssayId> =
+                    failed.map(|failure| &failure.id).chain(&report.refused).collect();
+                let jobs = plan.jobs.iter().filter(|job| hopeless_ids.contains(&job.id));
+                hopeless.extend(jobs.map(|job| job.key.clone()));
+                Ok(report.check()?)
             }
             Err(error) => {
                 plan.jobs

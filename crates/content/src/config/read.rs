@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{
-    Author, Config, DevicePreference, DtypePreference, Fonts, GenerationOverrides, NavEntry,
-    Publish,
+    Author, Config, DEFAULT_SEEDS, DevicePreference, DtypePreference, Fonts, GenerationOverrides,
+    NavEntry, Publish,
 };
-use crate::problem::Problem;
+use crate::problem::{Problem, check_merged};
 use crate::yaml::{Document, Field, Fields};
 
 const KEYS: [&str; 29] = [
@@ -48,6 +48,7 @@ impl Config {
     /// # Errors
     /// Returns the first error in the text.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Problem> {
+        check_merged(path, text)?;
         let start = text.len() - text.strip_prefix('\u{feff}').unwrap_or(text).len();
         let document = Document::parse(path, text, start..text.len())?;
         let fields = document.root().fields(&KEYS)?;
@@ -69,7 +70,7 @@ impl Config {
             nav: get("nav").map(nav).transpose()?.unwrap_or_default(),
             footer: get("footer").map(|f| f.some_text()).transpose()?,
             strings: get("strings").map(strings).transpose()?.unwrap_or_default(),
-            seeds: folder(&fields, "seeds", "content/seeds")?,
+            seeds: folder(&fields, "seeds", DEFAULT_SEEDS)?,
             essays: folder(&fields, "essays", "content/essays")?,
             pages: folder(&fields, "pages", "content/pages")?,
             output: folder(&fields, "output", "output")?,
@@ -196,9 +197,6 @@ fn theme(field: Field) -> Result<String, Problem> {
 fn accent(fields: &Fields) -> Result<Option<String>, Problem> {
     const HINT: &str =
         "write six hexadecimal digits in quotes, because `#` starts a comment: accent: \"#1a8917\"";
-    if fields.is_empty("accent") {
-        return Err(fields.problem("accent", "`accent` is empty").hint(HINT));
-    }
     let Some(field) = fields.get("accent") else { return Ok(None) };
     let colour = field.some_text()?.to_ascii_lowercase();
     let digits =

@@ -8,7 +8,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::{Essay, FrontMatter};
 use crate::front_matter;
-use crate::problem::Problem;
+use crate::problem::{Problem, check_merged};
 use crate::yaml::{self, Document, closest};
 
 /// Front matter keys that a person added. Venti keeps them but does not use them.
@@ -51,6 +51,7 @@ impl Essay {
 
     /// Like [`Self::parse`], but also returns the front matter keys that a person added.
     pub fn parse_with_extra(path: &Path, text: &str) -> Result<(Self, Extra), Problem> {
+        check_merged(path, text)?;
         let parts = front_matter::split(path, text)?;
         let Some(range) = parts.yaml else {
             return Err(Problem::at(
@@ -67,6 +68,20 @@ impl Essay {
             yaml::problem(path, text, &range, &error)
                 .hint("restore this line, or delete the file to have the essay rewritten")
         })?;
+        if is_doubtful(&text[range.clone()]) {
+            let document = Document::parse(path, text, range)?;
+            let fields = document.root().any_fields()?;
+            fields.check_values()?;
+            let title = fields.get("title").ok_or_else(|| {
+                fields
+                    .problem("title", "the title is missing")
+                    .hint("write it in double quotes after `title:`")
+            })?;
+            if title.raw_text()?.trim().is_empty() {
+                return Err(title.must("not be empty"));
+            }
+            title.check_whole()?;
+        }
         let body = with_lf(&text[parts.body]);
         let body = body.trim_start_matches('\n').trim_end().to_owned();
         Ok((Self { front, body }, extra))
@@ -81,6 +96,16 @@ impl Essay {
         }
         Ok(format!("---\n{yaml}---\n\n{}\n", self.body))
     }
+}
+
+/// Whether a person may have written a title that YAML reads as something else: a comment, a tag, an
+/// anchor, a number or nothing. Venti writes such titles in quotes.
+fn is_doubtful(yaml: &str) -> bool {
+    let mut titles = yaml.lines().filter_map(|line| line.strip_prefix("title:"));
+    titles.next().is_none_or(|title| {
+        let title = title.trim();
+        title.contains('#') || !title.starts_with(char::is_alphabetic)
+    })
 }
 
 /// Converts line endings to LF.

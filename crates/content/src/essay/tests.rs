@@ -261,6 +261,7 @@ fn file_names() {
 proptest! {
     #[test]
     fn any_title_and_any_text_read_back(title in any::<String>(), quote in any::<String>(), stop in any::<String>(), plain in any::<String>()) {
+        prop_assume!(!title.trim().is_empty());
         let mut essay = essay("a", 1);
         (essay.front.title, essay.front.quote, essay.front.generation.stop) = (title, quote, vec![stop]);
         essay.body = escape_markdown(&plain);
@@ -277,4 +278,40 @@ proptest! {
         text.splice(at..end, with.chars());
         let _ = parse(&text.into_iter().collect::<String>());
     }
+}
+
+#[test]
+fn a_title_is_read_as_strictly_as_in_a_seed() {
+    let written = markdown(&essay("a", 1));
+    let title = written.lines().nth(1).expect("a title");
+    assert!(title.starts_with("title:"), "{title}");
+    let told = |title: &str| {
+        let text = written.replace(written.lines().nth(1).unwrap_or_default(), title);
+        let essay = Essay::parse(Path::new("a.md"), &text);
+        essay.map_or_else(|problem| problem.to_line(), |essay| essay.front.title)
+    };
+    insta::assert_snapshot!(
+        [
+            "title:",
+            "title: #1 letter",
+            "title: !important rule",
+            "title: &c more",
+            "title: Rule #1",
+            "title: 'Rule #1'",
+            "title: 1984",
+            "title: Plain",
+        ]
+        .map(told)
+        .join("\n"),
+        @r#"
+        a.md:2:1: the title is missing (write it in double quotes after `title:`)
+        a.md:2:1: `title` has no value: `#1 letter` is a comment (put the text in double quotes)
+        a.md:2:8: YAML tags (`!…`) are not supported (put text that starts with `!` in double quotes)
+        a.md:2:8: `title` must not begin with `&c` (put the text in double quotes)
+        a.md:2:8: `title` ends before `#1`, which is a comment (put the text in double quotes)
+        Rule #1
+        a.md:2:8: `title` must be text, not the number 1984 (put it in quotes if it is text: "1984")
+        Plain
+        "#
+    );
 }

@@ -27,7 +27,12 @@ fn compare_slugs(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: &m
     for seed in seeds {
         let slug = seed.slug.as_str();
         let problem = |message| show(seed, KeyLocation::Slug, message);
-        if is_route(slug, routes) {
+        if slug::is_device(slug) {
+            problems.push(
+                problem(format!("the slug `{slug}` is the name of a device on Windows"))
+                    .hint("rename the file, or set a different `slug:`"),
+            );
+        } else if is_route(slug, routes) {
             problems.push(
                 problem(format!("the slug `{slug}` is already used by another page of the site"))
                     .hint("rename the file, or set a different `slug:`"),
@@ -106,6 +111,9 @@ fn compare_aliases(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: 
                 (Some(owner), _) => Some(format!("already an alias of {}", owner.path.display())),
                 (_, Some(owner)) => Some(format!("already the URL of {}", owner.path.display())),
                 _ if is_route(head, routes) => Some(format!("reserved: the site uses /{head}")),
+                _ if is_route(&page, routes) || slug::FILES.contains(&page.as_str()) => {
+                    Some(format!("reserved: the site has a file /{page}"))
+                }
                 _ => None,
             };
             match clash {

@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use walkdir::{DirEntry, WalkDir};
-
 use super::Seed;
 use super::compare::compare;
 use super::read::{KeyLocation, problem_at};
 use crate::fs::Opened;
 use crate::problem::{Problem, Problems, read_all, read_text, text_of};
+use crate::sources::{self, SourceFile, markdown_stem};
 
 /// Maximum size of a seed file, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -16,8 +15,7 @@ const MAX_BYTES: u64 = 1 << 20;
 /// The files in a folder of seeds, and the result of reading them.
 #[derive(Debug)]
 pub struct Folder {
-    /// Every `.md` file at any depth, relative to the project's root, sorted. Hidden files and folders
-    /// are skipped.
+    /// Every seed file at any depth, relative to the project's root, sorted.
     pub files: Vec<PathBuf>,
     /// The valid seeds, in the order of `files`.
     pub seeds: Vec<Seed>,
@@ -116,31 +114,19 @@ pub fn files(root: &Path, dir: &Path) -> Vec<PathBuf> {
     seed_files(root, dir, &mut Vec::new())
 }
 
+/// Finds the seed files: Markdown files, except for `README.md` and names that begin with `_`.
 fn seed_files(root: &Path, dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
-    let relative = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_owned();
-    let mut paths = Vec::new();
-    let visible = |entry: &DirEntry| {
-        entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
-    };
-    for entry in WalkDir::new(root.join(dir))
-        .follow_links(true)
-        .sort_by_file_name()
-        .into_iter()
-        .filter_entry(visible)
-    {
-        match entry {
-            Ok(entry) if entry.file_type().is_dir() || !is_markdown(entry.path()) => {}
-            Ok(entry) if !entry.file_type().is_file() => {
-                problems
-                    .push(Problem::in_file(relative(entry.path()), "this is not a regular file"));
-            }
-            Ok(entry) => paths.push(relative(entry.path())),
-            Err(error) => {
-                problems.extend(walk_problem(&relative(error.path().unwrap_or(dir)), &error))
-            }
-        }
-    }
-    paths
+    let sources = sources::find(root, dir);
+    problems.extend(sources.problems);
+    let is_seed = |file: &SourceFile| is_seed(&file.name);
+    sources.files.into_iter().filter(is_seed).map(|file| file.path).collect()
+}
+
+/// Whether a file in the seeds folder is a seed. `name` is its path in that folder, separated by `/`.
+pub fn is_seed(name: &str) -> bool {
+    let name = name.rsplit('/').next().unwrap_or(name);
+    markdown_stem(name)
+        .is_some_and(|stem| !stem.starts_with('_') && !stem.eq_ignore_ascii_case("readme"))
 }
 
 fn read(path: &Path, file: Opened) -> Result<Seed, Problem> {
@@ -153,26 +139,6 @@ fn read(path: &Path, file: Opened) -> Result<Seed, Problem> {
 fn too_large(path: &Path) -> Problem {
     Problem::in_file(path, "this file is larger than 1 MiB")
         .hint("shorten the quote, or move the file out of the seeds folder")
-}
-
-fn walk_problem(path: &Path, error: &walkdir::Error) -> Option<Problem> {
-    // An editor's lock file may be a hidden, dangling link. The walk fails at such a link before it can
-    // skip the hidden file.
-    if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
-        return None;
-    }
-    if error.loop_ancestor().is_some() {
-        return Some(
-            Problem::in_file(path, "this symbolic link points to a folder that contains it")
-                .hint("remove the link"),
-        );
-    }
-    let why = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-    Some(Problem::in_file(path, format!("this path cannot be read: {why}")))
-}
-
-fn is_markdown(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("md"))
 }
 
 #[cfg(test)]
@@ -202,6 +168,9 @@ mod tests {
             ("b.md~", b"\xff"),
             (".b.md.swp", b"\xff"),
             (".hidden/c.md", b"\xff"),
+            ("README.md", b"\xff"),
+            ("a/_template.md", b"\xff"),
+            ("c.markdown", b"c"),
             ("folder.md/d.md", b"d"),
         ];
         let seeds = load(files).expect("good seeds");
@@ -211,7 +180,12 @@ mod tests {
             .collect();
         assert_eq!(
             found,
-            [("seeds/a/Z é.MD", "z-e"), ("seeds/b.md", "b"), ("seeds/folder.md/d.md", "d")]
+            [
+                ("seeds/a/Z é.MD", "z-e"),
+                ("seeds/b.md", "b"),
+                ("seeds/c.markdown", "c"),
+                ("seeds/folder.md/d.md", "d")
+            ]
         );
     }
 

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use super::{MAX_RNG_SEED, Seed, Tag, Take, default_rng_seed, plain_quote};
 use crate::config::{generation, model_name};
-use crate::problem::Problem;
+use crate::problem::{Problem, check_merged};
 use crate::yaml::{Document, Field, Fields};
 use crate::{front_matter, slug};
 use generator::GenerationOverrides;
@@ -40,7 +40,8 @@ impl Seed {
     /// # Errors
     /// Returns the first error in the text.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Problem> {
-        let parts = front_matter::split(path, text)?;
+        check_merged(path, text)?;
+        let parts = front_matter::of_content(path, text)?;
         let start = parts.body.start;
         let document = Document::parse(path, text, parts.yaml.unwrap_or(start..start))?;
         let fields = document.root().fields(&KEYS)?;
@@ -167,8 +168,12 @@ fn slug_of(path: &Path, fields: &Fields) -> Result<String, Problem> {
 
 fn author(field: Field) -> Result<String, Problem> {
     let name = field.some_text()?;
-    if slug::of(&name).is_empty() {
+    let slug = slug::of(&name);
+    if slug.is_empty() {
         return Err(field.must("contain a letter or digit to form its URL"));
+    }
+    if slug::is_device(&slug) {
+        return Err(field.must("not be the name of a device on Windows"));
     }
     Ok(name)
 }
@@ -184,6 +189,9 @@ fn tags(field: Field) -> Result<Vec<Tag>, Problem> {
         let slug = slug::of(&name);
         if slug.is_empty() {
             return Err(entry.must("contain a letter or digit to form its URL"));
+        }
+        if slug::is_device(&slug) {
+            return Err(entry.must("not be the name of a device on Windows"));
         }
         match tags.iter().find(|tag| tag.slug == slug) {
             Some(same) if same.name == name => {}

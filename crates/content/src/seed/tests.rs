@@ -334,3 +334,45 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn values_that_yaml_takes_away_are_reported() {
+    let told = |front: &str| {
+        let text = format!("---\n{front}\n---\nA quote.");
+        parse(&text).map_or_else(|problem| problem, |seed| format!("{:?}", seed.title))
+    };
+    insta::assert_snapshot!(
+        [
+            "title: #NoEstimates",
+            "title: # to be found",
+            "title: The #1 reason",
+            "title: The reason # as I see it",
+            "title: \"The #1 reason\"",
+            "title: C#",
+            "title: &c more",
+            "title: [a] #b",
+            "author: #1 fan",
+            "tags: [python, 3.10]",
+            "tags: [1e10]",
+            "tags: [yes, No]",
+            "tags:\n\t- a",
+        ]
+        .map(told)
+        .join("\n"),
+        @r#"
+        content/seeds/a-seed.md:2:1: `title` has no value: `#NoEstimates` is a comment (put the text in double quotes)
+        None
+        content/seeds/a-seed.md:2:8: `title` ends before `#1 reason`, which is a comment (put the text in double quotes)
+        Some("The reason")
+        Some("The #1 reason")
+        Some("C#")
+        content/seeds/a-seed.md:2:8: `title` must not begin with `&c` (put the text in double quotes)
+        content/seeds/a-seed.md:2:8: `title` must be text, not a list
+        content/seeds/a-seed.md:2:1: `author` has no value: `#1 fan` is a comment (put the text in double quotes)
+        content/seeds/a-seed.md:2:16: `tags[2]` must be text, not the number 3.10 (put it in quotes if it is text: "3.10")
+        content/seeds/a-seed.md:2:8: `tags[1]` must be text, not the number 1e10 (put it in quotes if it is text: "1e10")
+        None
+        content/seeds/a-seed.md:3:1: invalid YAML: a tab character (indent with spaces; YAML does not allow tabs here)
+        "#
+    );
+}

@@ -7,6 +7,9 @@ use super::Document;
 use super::node::{Key, Node, NodeValue};
 use crate::problem::Problem;
 
+/// Advice for text that YAML reads as something else.
+const IN_QUOTES: &str = "put the text in double quotes";
+
 /// A value in a document, with its name.
 #[derive(Debug, Clone)]
 pub struct Field<'d> {
@@ -38,18 +41,10 @@ impl<'d> Field<'d> {
     fn wrong_type(&self, expected: &str) -> Problem {
         let (found, hint) = match &self.node.value {
             NodeValue::Null => ("an empty value".to_owned(), None),
-            NodeValue::Bool(value) => (
-                format!("the boolean {value}"),
-                Some(format!("put it in quotes if it is text: \"{value}\"")),
-            ),
-            NodeValue::Integer(value) => (
-                format!("the number {value}"),
-                Some(format!("put it in quotes if it is text: \"{value}\"")),
-            ),
-            NodeValue::Float(value) => (
-                format!("the number {value}"),
-                Some(format!("put it in quotes if it is text: \"{value}\"")),
-            ),
+            NodeValue::Bool(_) => (format!("the boolean {}", self.source()), Some(self.quoted())),
+            NodeValue::Integer(_) | NodeValue::Float(_) => {
+                (format!("the number {}", self.source()), Some(self.quoted()))
+            }
             NodeValue::Text(value) => (format!("the text {:?}", shortened(value)), None),
             NodeValue::List(_) => ("a list".to_owned(), None),
             NodeValue::Map(_) => ("a mapping of keys to values".to_owned(), None),
@@ -61,6 +56,15 @@ impl<'d> Field<'d> {
         }
     }
 
+    /// Returns the value as it is written in the file.
+    fn source(&self) -> &'d str {
+        self.document.source(self.node.id)
+    }
+
+    fn quoted(&self) -> String {
+        format!("put it in quotes if it is text: \"{}\"", self.source())
+    }
+
     /// Returns the text unmodified.
     pub fn raw_text(&self) -> Result<String, Problem> {
         match &self.node.value {
@@ -69,9 +73,34 @@ impl<'d> Field<'d> {
         }
     }
 
+    /// Fails if a comment, an anchor or an alias takes away a part of the text.
+    pub fn check_whole(&self) -> Result<(), Problem> {
+        // Reading the file again to find the value is slow, so look first whether it can be needed.
+        if !self.document.has_marks() {
+            return Ok(());
+        }
+        let (before, rest) = self.document.around(self.node.id);
+        let marks =
+            before.split_whitespace().last().into_iter().chain(rest.split_whitespace().next());
+        if let Some(mark) = marks.into_iter().find(|word| word.starts_with(['&', '*'])) {
+            return Err(self.must(&format!("not begin with `{mark}`")).hint(IN_QUOTES));
+        }
+        let is_plain = !rest.starts_with(['"', '\'', '|', '>', '[', '{']);
+        match super::hidden_text(rest).filter(|_| is_plain) {
+            Some(comment) => Err(self.cut_by(comment)),
+            None => Ok(()),
+        }
+    }
+
+    fn cut_by(&self, comment: &str) -> Problem {
+        let message = format!("{} ends before `{comment}`, which is a comment", self.named());
+        self.problem(message).hint(IN_QUOTES)
+    }
+
     /// Returns the text as one line, trimmed, with runs of whitespace collapsed to one space.
     pub fn text(&self) -> Result<String, Problem> {
         let text = self.raw_text()?;
+        self.check_whole()?;
         if let Some(c) = text.chars().find(|c| c.is_control() && !c.is_whitespace()) {
             return Err(self.must(&format!("not contain the control character U+{:04X}", c as u32)));
         }
@@ -172,6 +201,7 @@ impl<'d> Field<'d> {
     /// Returns the mapping; fails if it has a key that is not in `known`.
     pub fn fields(&self, known: &[&str]) -> Result<Fields<'d>, Problem> {
         let fields = self.any_fields()?;
+        fields.check_values()?;
         for (key, _) in fields.entries {
             if !known.contains(&key.name.as_str()) {
                 let problem =
@@ -210,9 +240,15 @@ impl<'d> Fields<'d> {
         self.iter().find(|(name, _)| *name == key).map(|(_, field)| field)
     }
 
-    /// Whether a key is present but has no value.
-    pub fn is_empty(&self, key: &str) -> bool {
-        self.entries.iter().any(|(k, node)| k.name == key && node.is_null())
+    /// Fails if a key has a comment where its value should be: `title: #1 reason`.
+    pub fn check_values(&self) -> Result<(), Problem> {
+        for (key, value) in self.entries {
+            if let Some(comment) = self.document.comment_instead(key.id, value) {
+                let message = format!("`{}` has no value: `{comment}` is a comment", key.name);
+                return Err(self.document.problem(key.id, message).hint(IN_QUOTES));
+            }
+        }
+        Ok(())
     }
 
     /// Iterates over the keys that have a value, with their fields, in file order.

@@ -80,6 +80,15 @@ impl ParseError {
         let cut = [" at line ", " at position "].iter().filter_map(|cut| full.find(cut)).min();
         let message = &full[..cut.unwrap_or(full.len())];
         let at = offset(text, error);
+        let message = match message {
+            // The parser finds no token, because the token would begin with a tab.
+            message
+                if message.contains("cannot start any token") && text[at..].starts_with('\t') =>
+            {
+                "a tab character"
+            }
+            message => message,
+        };
         let known = KNOWN_MESSAGES.iter().find(|(part, ..)| message.contains(part));
         match known {
             Some((_, "", hint)) => {

@@ -57,7 +57,8 @@ pub fn write(
 ) -> Result<Vec<Outcome>> {
     progress.begin("writing", requests.len());
     let mut outcomes = vec![Outcome { candidates: Vec::new(), best: None }; requests.len()];
-    let mut finished = |text: usize, outcome: Outcome| {
+    let mut finished = |text: usize, outcome: Result<Outcome>| {
+        let outcome = outcome?;
         outcomes[text] = outcome;
         progress.step();
         Ok(())

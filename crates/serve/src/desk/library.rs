@@ -93,16 +93,10 @@ pub fn list(project: &Project) -> Library {
     let store = content::store(project);
     let routes = content::page_names(project);
     let (folder, (essays, problems)) = rayon::join(
-        || {
-            let routes = routes.as_deref().unwrap_or_default();
-            seed::survey(&project.root, &project.config.seeds, routes)
-        },
+        || seed::survey(&project.root, &project.config.seeds, &routes),
         || store.survey(),
     );
-    let mut problems: Vec<_> = folder.problems.into_iter().chain(problems).collect();
-    if let Err(error) = &routes {
-        problems.push(problem::Problem::in_file(&project.config.pages, error.to_string()));
-    }
+    let problems: Vec<_> = folder.problems.into_iter().chain(problems).collect();
     let mut listing = LibraryListing { project, store: &store, essays: by_slug(essays) };
     let seeds: BTreeMap<&Path, &Seed> =
         folder.seeds.iter().map(|seed| (seed.path.as_path(), seed)).collect();

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use miette::{IntoDiagnostic, Result, miette};
 
 use super::{Engine, Event, QueuedRequest, SubmitError, Subscriber};
-use generator::{Generator, Provenance, Tokenizer, Work};
+use generator::{Generator, Provenance, Request, Tokenizer, Work};
 
 /// A client of an engine. Dropping it removes its waiting requests from the queue.
 pub struct Client {
@@ -77,9 +78,11 @@ impl Generator for Client {
     fn run(&mut self, work: &mut dyn Work) -> Result<()> {
         let (sender, events) = channel();
         let mut running: HashMap<u64, Arc<AtomicBool>> = HashMap::new();
+        // A request that the full queue refused.
+        let mut refused: Option<Request> = None;
         loop {
             while running.len() < self.batch_size() {
-                let Some(request) = work.next() else { break };
+                let Some(request) = refused.take().or_else(|| work.next()) else { break };
                 let id = request.id;
                 let cancelled = Arc::new(AtomicBool::new(false));
                 running.insert(id, Arc::clone(&cancelled));
@@ -93,15 +96,30 @@ impl Generator for Client {
                         false => ControlFlow::Break(()),
                     }
                 });
-                self.submit(vec![QueuedRequest { request, subscriber }]).into_diagnostic()?;
+                let queued = QueuedRequest { request: request.clone(), subscriber };
+                match self.submit(vec![queued]) {
+                    Err(SubmitError::Full { .. }) => {
+                        running.remove(&id);
+                        refused = Some(request);
+                        break;
+                    }
+                    submitted => submitted.into_diagnostic()?,
+                };
             }
             if running.is_empty() {
-                return Ok(());
+                if refused.is_none() {
+                    return Ok(());
+                }
+                std::thread::sleep(RETRY_INTERVAL);
+                continue;
             }
             handle(&events, &mut running, work)?;
         }
     }
 }
+
+/// Time to wait before offering a request again to a full queue.
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Waits for the next event and handles it.
 fn handle(
@@ -122,7 +140,10 @@ fn handle(
         }
         Event::Done(completion) => {
             running.remove(&id);
-            work.done(id, completion.map_err(|why| miette!("{why}"))?)?;
+            match completion {
+                Ok(completion) => work.done(id, completion)?,
+                Err(why) => work.failed(id, miette!("{why}"))?,
+            }
         }
     }
     Ok(())

@@ -126,8 +126,16 @@ impl<'a> HtmlWriter<'a> {
                 self.events.push(Event::Start(Tag::Heading { level, id: None, classes, attrs }));
             }
             Tag::Link { link_type, dest_url, title, id } => {
-                let href = Target::parse(&dest_url).filter(|_| link_type != LinkType::Email);
-                let href = href.and_then(|target| self.links.link(target));
+                let target = match link_type {
+                    LinkType::Email => Some(Target::Contact(&dest_url)),
+                    _ => Target::parse(&dest_url),
+                };
+                if target.is_none() && !dest_url.is_empty() {
+                    self.links.note(format!(
+                        "`{dest_url}` is no link: use a path, or http, https, mailto, tel or xmpp"
+                    ));
+                }
+                let href = target.and_then(|target| self.links.link(target));
                 self.kept.push(href.is_some());
                 if let Some(href) = href {
                     let dest_url = CowStr::from(href);

@@ -65,7 +65,7 @@ pub fn save_seed(project: &Project, lock: &ProjectLock, edit: &SeedEdit) -> Resu
         ));
     }
     let text = with_line_ends_of(&there.text, &edit.text);
-    let routes = content::page_names(project)?;
+    let routes = content::page_names(project);
     seed::check(&project.root, &project.config.seeds, &routes, &path, &text)
         .map_err(Refusal::invalid)?;
     content::replace(project, &path, text.as_bytes())?;
