@@ -80,6 +80,8 @@ pub enum Command {
     Generate(Generate),
     /// Write the missing essays and render the site
     Build(Build),
+    /// Write essays again with new random seeds, which are recorded in their seeds
+    Reroll(Reroll),
     /// Preview the site in a browser and rebuild it on every change
     #[cfg(feature = "serve")]
     Serve(Serve),
@@ -99,6 +101,20 @@ pub enum Command {
     Completions(Completions),
     /// Print the manual page, or write one page per command to a folder
     Man(Man),
+}
+
+impl Command {
+    /// Whether the command was asked to print JSON.
+    pub fn prints_json(&self) -> bool {
+        match self {
+            Self::Generate(args) => args.json,
+            Self::Build(args) => args.json,
+            Self::Check(args) => args.json,
+            Self::Bench(args) => args.json,
+            Self::Eval(args) => args.json,
+            _ => false,
+        }
+    }
 }
 
 /// `venti init`
@@ -180,6 +196,9 @@ pub struct Generate {
     /// With --text: use the text as the exact prompt and print the unedited completion
     #[arg(long, requires = "text")]
     pub raw: bool,
+    /// With --text: pattern that no text may match, instead of the site's blocklist; may be repeated
+    #[arg(long, value_name = "PATTERN", requires = "text")]
+    pub blocklist: Vec<String>,
     /// Print JSON: with --text one line per candidate, otherwise the summary
     #[arg(long)]
     pub json: bool,
@@ -209,6 +228,19 @@ pub struct Build {
     pub model: ModelFlags,
     #[command(flatten)]
     pub generation: GenerationFlags,
+}
+
+/// `venti reroll`
+#[derive(Debug, Args)]
+pub struct Reroll {
+    /// Slugs of the seeds; `SLUG.take-2` names one take
+    #[arg(value_name = "SEED", required = true)]
+    pub essays: Vec<String>,
+    /// Also replace edited essays
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub model: ModelFlags,
 }
 
 /// `venti serve`

@@ -12,6 +12,7 @@ mod init;
 
 mod model;
 mod new;
+mod reroll;
 #[cfg(feature = "serve")]
 mod serve;
 mod train;
@@ -25,7 +26,9 @@ use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command};
 use crate::environment;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, print};
+use content::problem::{Problem, Problems};
+use serde_json::{Value, json};
 use workspace::Workspace;
 
 /// Parses the command line of this process and runs the command. The exit code is 0 on success, 1 on
@@ -34,13 +37,48 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     check(&cli.command);
     let terminal = Terminal::new(&cli.global);
+    let as_json = cli.command.prints_json();
     match run(cli, &terminal) {
         Ok(()) => ExitCode::SUCCESS,
         Err(report) => {
+            // A command that has printed its summary has named its problems there.
+            if as_json && !report.is::<Incomplete>() {
+                // If standard output is closed, nobody reads the object.
+                let _ = print(format_args!("{}\n", problems_json(&report)));
+            }
             terminal.error(&report);
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error of a run that has printed a summary although some essays are missing.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("{0}")]
+pub struct Incomplete(pub String, #[help] pub Option<String>);
+
+/// Returns a failure as JSON: its message, and the problems in files with their places.
+fn problems_json(report: &miette::Report) -> Value {
+    let problem = report.downcast_ref::<Problem>().map(std::slice::from_ref);
+    let problems = report.downcast_ref::<Problems>().map(|all| all.0.as_slice());
+    let causes: Vec<String> = report.chain().skip(1).map(ToString::to_string).collect();
+    json!({
+        "error": report.to_string(),
+        "causes": causes,
+        "hint": report.help().map(|help| help.to_string()),
+        "problems": problem.or(problems).unwrap_or_default().iter().map(problem_json).collect::<Vec<_>>(),
+    })
+}
+
+/// Returns a problem as JSON.
+pub fn problem_json(problem: &Problem) -> Value {
+    json!({
+        "file": problem.file(),
+        "line": problem.place().map(|(line, _)| line),
+        "column": problem.place().map(|(_, column)| column),
+        "message": problem.message,
+        "hint": problem.hint,
+    })
 }
 
 /// Exits with a usage error if a setting is out of range or flags conflict.
@@ -83,6 +121,7 @@ fn run(cli: Cli, terminal: &Terminal) -> miette::Result<()> {
         }
         Command::Generate(args) => generate::run(global, args, terminal),
         Command::Build(args) => build::run(global, &args, terminal),
+        Command::Reroll(args) => reroll::run(&Workspace::open(global, terminal)?, &args, terminal),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(global, &args, terminal),
         Command::Check(args) => check::run(&Workspace::open(global, terminal)?, &args, terminal),

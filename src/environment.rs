@@ -1,6 +1,7 @@
 //! Reads the clock and the environment for the commands, which pass the values down. No stage of a
 //! build reads the clock or the environment itself.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use miette::miette;
 
 use crate::cli::Engine;
 use content::config::Config;
+use content::seed::MAX_RNG_SEED;
 
 /// Returns the date to record in new essays; seeds dated after it are not published yet. It is today's
 /// local date, or `SOURCE_DATE_EPOCH` for reproducible builds.
@@ -26,6 +28,12 @@ pub fn today() -> miette::Result<Date> {
             epoch.display()
         )
     })
+}
+
+/// Returns a random seed for an essay that a person wants written anew.
+pub fn random_seed() -> u64 {
+    // The standard library seeds its hashers from the operating system.
+    RandomState::new().build_hasher().finish() % MAX_RNG_SEED
 }
 
 /// Returns the time zone that `TZ` names, or else the system's.

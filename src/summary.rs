@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::cmd::problem_json;
 use crate::cmd::writing::WriteOutcome;
 use crate::terminal::Terminal;
 use content::essay::EssayId;
@@ -202,6 +203,14 @@ impl<'a> Summary<'a> {
                 })
             })
             .collect();
+        let failed: Vec<Value> = report
+            .failed
+            .iter()
+            .map(|failure| {
+                let id = failure.id.to_string();
+                json!({ "essay": id, "problem": problem_json(&failure.problem) })
+            })
+            .collect();
         let mut summary = json!({
             "essays": {
                 "written": report.written.len(),
@@ -213,7 +222,7 @@ impl<'a> Summary<'a> {
                 "requoted": ids(&plan.requoted),
                 "orphans": ids(&plan.orphans),
                 "overtaken": ids(&report.overtaken),
-                "failed": report.failed.iter().map(|failure| failure.id.to_string()).collect::<Vec<_>>(),
+                "failed": failed,
                 "replaced": report.replaced(),
             },
             "written": written,

@@ -70,7 +70,7 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
     } else {
         summary.say(terminal);
     }
-    written.report.check()?;
+    writing::check_complete(&written, args.json)?;
     // The process is about to exit, so skip freeing the texts one by one, which would take a while.
     std::mem::forget((seeds, written, built));
     Ok(())

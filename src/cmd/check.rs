@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use miette::miette;
 use serde_json::json;
 
+use super::Incomplete;
 use super::workspace::Workspace;
 use crate::cli::Check;
 use crate::terminal::{Terminal, print};
@@ -53,7 +53,7 @@ pub fn run(site: &Workspace, args: &Check, terminal: &Terminal) -> miette::Resul
         show(&project.root, &findings, args.strict, terminal);
     }
     if errors > 0 || (args.strict && warnings > 0) {
-        return Err(miette!("checked {summary}: {verdict}"));
+        return Err(Incomplete(format!("checked {summary}: {verdict}"), None).into());
     }
     if !args.json {
         terminal.did("checked", format_args!("{summary}: {verdict}"));

@@ -88,7 +88,7 @@ fn essay_options(args: &Eval, config: &Config) -> Result<EssayOptions> {
     Ok(EssayOptions {
         quotes,
         rng_seed: args.generation.rng_seed,
-        blocklist: writing::blocklist(config)?,
+        blocklist: writing::blocklist(&config.blocklist)?,
         against: read(&args.against)?,
     })
 }

@@ -38,10 +38,10 @@ pub fn run(global: &Global, args: Generate, terminal: &Terminal) -> miette::Resu
     let summary = Summary::new(&written);
     if args.json {
         print(format_args!("{}\n", summary.to_json()))?;
-        return Ok(written.report.check()?);
+        return writing::check_complete(&written, true);
     }
     summary.say(terminal);
-    Ok(written.report.check()?)
+    writing::check_complete(&written, false)
 }
 
 /// Writes one text, with the site's settings if there is a site.
@@ -56,7 +56,8 @@ fn one_text(
     }
     let (project, pins) = workspace::find_or_nowhere(global)?;
     let config = &project.config;
-    let blocklist = writing::blocklist(config)?;
+    let patterns = if args.blocklist.is_empty() { &config.blocklist } else { &args.blocklist };
+    let blocklist = writing::blocklist(patterns)?;
     let rng_seed = args.generation.rng_seed.unwrap_or_else(|| default_rng_seed(&slug::of(quote)));
     let mut models = models::open(&project, &args.model.engine, pins, terminal)?;
     let model = args.model.model.as_deref().unwrap_or(&config.model);

@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use miette::miette;
 
+use super::Incomplete;
 use super::workspace::Workspace;
 use crate::cli::{GenerationFlags, ModelFlags, Writing};
 use crate::environment;
 use crate::models::{self, Pins, Unopened};
 use crate::progress::EssayProgress;
 use crate::terminal::Terminal;
-use content::config::Config;
 use content::essay::EssayId;
 use content::seed::Seed;
 use content::store::Stored;
 use text::judge::Blocklist;
+use text::numbers::count;
 use write::{self, Plan, PlanOptions, Refresh, RunReport};
 
 /// The plan, the result and the duration of a run.
@@ -66,7 +67,7 @@ pub fn write(
     terminal: &Terminal,
     first_build: impl FnOnce(&Essays) -> miette::Result<()>,
 ) -> miette::Result<WriteOutcome> {
-    let blocklist = blocklist(&site.project.config)?;
+    let blocklist = blocklist(&site.project.config.blocklist)?;
     let mut models = models::open(&site.project, &request.model.engine, Pins::Lockfile, terminal)?;
     let settings = site_settings(site, request, &blocklist);
     let plan = write::plan(seeds, &stored, settings, &mut models, &request.options())?;
@@ -96,7 +97,7 @@ pub fn check_frozen(
     stored: Essays,
     request: &WriteRequest,
 ) -> miette::Result<WriteOutcome> {
-    let blocklist = blocklist(&site.project.config)?;
+    let blocklist = blocklist(&site.project.config.blocklist)?;
     let settings = site_settings(site, request, &blocklist);
     let mut plan = write::plan(seeds, &stored, settings, &mut Unopened, &request.options())?;
     if !plan.jobs.is_empty() {
@@ -116,9 +117,29 @@ pub fn check_frozen(
     Ok(WriteOutcome { plan, report: RunReport::default(), took: Duration::ZERO, essays: stored })
 }
 
-/// Compiles the site's blocklist.
-pub fn blocklist(config: &Config) -> miette::Result<Blocklist> {
-    Blocklist::new(&config.blocklist)
+/// Fails if an essay could not be written, or if all that were to be written were refused. Call it last:
+/// the run is otherwise complete.
+///
+/// # Errors
+/// Returns the problems, or [`Incomplete`] if a summary in JSON has named them.
+pub fn check_complete(written: &WriteOutcome, as_json: bool) -> miette::Result<()> {
+    let RunReport { failed, refused, .. } = &written.report;
+    if as_json && !failed.is_empty() {
+        let message = format!("not written: {}", count(failed.len(), "essay"));
+        return Err(Incomplete(message, None).into());
+    }
+    written.report.check()?;
+    if !refused.is_empty() && refused.len() == written.plan.jobs.len() {
+        let message = "every essay was refused: each candidate is empty or matches the blocklist";
+        let hint = "change the quotes or the blocklist, or give the seeds another `rng_seed`";
+        return Err(Incomplete(message.to_owned(), Some(hint.to_owned())).into());
+    }
+    Ok(())
+}
+
+/// Compiles a blocklist.
+pub fn blocklist(patterns: &[String]) -> miette::Result<Blocklist> {
+    Blocklist::new(patterns)
         .map_err(|error| miette!("invalid pattern in the blocklist: {error}"))
 }
 

@@ -3,6 +3,7 @@
 mod compare;
 mod load;
 mod read;
+mod reroll;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 pub use load::{Folder, check, files, is_seed, load_all, survey};
+pub use reroll::with_rng_seeds;
 
 use generator::GenerationOverrides;
 use text::whitespace::collapse;
@@ -36,8 +38,6 @@ pub struct Seed {
     pub draft: bool,
     /// The essays to write from this seed; at least one.
     pub takes: Vec<Take>,
-    /// Random seed from the front matter, or a hash of the slug if the front matter has none.
-    pub rng_seed: u64,
     /// Site-absolute paths that redirect to this seed's page.
     pub aliases: Vec<String>,
     /// BLAKE3 hash of the file, in hex. Seeds with the same `path` and `file_hash` are equal.
@@ -52,6 +52,8 @@ pub struct Take {
     pub number: u32,
     pub model: Option<String>,
     pub generation: GenerationOverrides,
+    /// Random seed from the front matter, or a hash of the slug if the front matter has none.
+    pub rng_seed: u64,
 }
 
 /// A tag: its name, and the slug that identifies it in URLs.

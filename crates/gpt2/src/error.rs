@@ -70,6 +70,22 @@ pub enum Error {
     #[error("{origin}: tensor `{name}` holds {got}, expected f32, f16, bf16 or f64")]
     TensorType { origin: String, name: String, got: String },
 
+    /// A tensor has a number that is NaN or infinite.
+    #[error(
+        "{origin}: tensor `{name}` has numbers that are not finite: the file is damaged, or training diverged"
+    )]
+    NotFinite { origin: String, name: String },
+
+    /// A tensor is stored in a form that cannot be read.
+    #[error(
+        "{origin}: tensor `{name}` is not stored contiguously; save it again from Python, after `.contiguous()`"
+    )]
+    Strided { origin: String, name: String },
+
+    /// A weights file has another format.
+    #[error("{origin} {what}")]
+    WeightsFormat { origin: String, what: &'static str },
+
     /// The checkpoint has more layers than config.json declares.
     #[error("{origin} has a tensor `{name}`, but `n_layer` is {n_layer} in config.json")]
     ExtraLayer { origin: String, name: String, n_layer: usize },

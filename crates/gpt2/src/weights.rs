@@ -3,10 +3,12 @@
 //! Weights are memory-mapped (safetensors) or read tensor by tensor (pickle). Opening is cheap, and
 //! every tensor is converted once, directly to the model's device and number format.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use candle_core::safetensors::{MmapedSafetensors, SliceSafetensors};
 use candle_core::{DType, Device, Tensor, pickle::PthTensors};
+use rayon::prelude::*;
 
 use crate::checkpoint_files::{CheckpointFiles, missing, read, shown};
 use crate::config::Config;
@@ -136,8 +138,17 @@ impl Weights<'_> {
             return Err(Error::TensorShape { origin: origin(), name, expected, got });
         }
         let tensor = self.tensors.load(&name)?;
+        if !is_finite(&tensor)? {
+            return Err(Error::NotFinite { origin: origin(), name });
+        }
         Ok(tensor.to_dtype(self.dtype)?.to_device(&self.device)?.contiguous()?)
     }
+}
+
+/// Whether no number of a tensor is NaN or infinite.
+fn is_finite(tensor: &Tensor) -> Result<bool> {
+    let numbers = tensor.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+    Ok(numbers.par_chunks(1 << 16).all(|part| part.iter().all(|number| number.is_finite())))
 }
 
 /// Named tensors in one or more files.
@@ -161,6 +172,11 @@ impl Tensors {
             [path, ..] => path.parent().map_or_else(|| shown(path), shown),
             [] => return missing(Path::new("the checkpoint"), "weights"),
         };
+        for path in paths {
+            if let Some(what) = foreign_format(path)? {
+                return Err(Error::WeightsFormat { origin: shown(path), what });
+            }
+        }
         let pickled = paths.iter().any(|path| path.extension().is_some_and(|end| end == "bin"));
         let files = if pickled {
             let open =
@@ -206,6 +222,12 @@ impl Tensors {
 
     /// Loads an existing tensor onto the CPU in its stored number format.
     fn load(&self, name: &str) -> Result<Tensor> {
+        if let TensorFiles::Pickled(files) = &self.files
+            && let Some(info) = files.iter().find_map(|file| file.tensor_infos().get(name))
+            && !info.layout.is_contiguous()
+        {
+            return Err(Error::Strided { origin: self.origin.clone(), name: name.to_owned() });
+        }
         let tensor = match &self.files {
             TensorFiles::Mapped(files) => files.load(name, &Device::Cpu),
             TensorFiles::Slice(file) => file.load(name, &Device::Cpu),
@@ -216,6 +238,21 @@ impl Tensors {
         };
         tensor.map_err(unreadable(&self.origin))
     }
+}
+
+/// Recognises files that are not weights, or not in a form that can be read.
+fn foreign_format(path: &Path) -> Result<Option<&'static str>> {
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).map_err(Error::read(path))?;
+    file.take(64).read_to_end(&mut start).map_err(Error::read(path))?;
+    if start.starts_with(b"version https://git-lfs") {
+        return Ok(Some("is a Git LFS pointer, not the weights; run `git lfs pull` in its folder"));
+    }
+    let is_pickled = path.extension().is_some_and(|end| end == "bin");
+    Ok((is_pickled && !start.starts_with(b"PK")).then_some(
+        "was not saved by torch 1.6 or later; convert it in Python: \
+         torch.save(torch.load(FILE, map_location=\"cpu\"), FILE)",
+    ))
 }
 
 fn unreadable(origin: &str) -> impl FnOnce(candle_core::Error) -> Error {

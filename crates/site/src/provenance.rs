@@ -85,7 +85,11 @@ pub struct FiguresView {
 impl<'a> ProvenanceView<'a> {
     /// # Errors
     /// Returns an error if the theme's date strings are invalid.
-    pub fn new(thinkpiece: &Thinkpiece<'a>, strings: &Strings) -> Result<Self, Missing> {
+    pub fn new(
+        thinkpiece: &Thinkpiece<'a>,
+        blocklist: &[String],
+        strings: &Strings,
+    ) -> Result<Self, Missing> {
         let front = &thinkpiece.essay.front;
         let settings = settings(&front.generation);
         Ok(Self {
@@ -117,7 +121,7 @@ impl<'a> ProvenanceView<'a> {
             flagged: front.flagged.as_deref(),
             command: match thinkpiece.essay.is_steered() {
                 true => Vec::new(),
-                false => command(front),
+                false => command(front, blocklist),
             },
             settings,
         })
@@ -185,24 +189,31 @@ impl SettingView {
     }
 }
 
-/// Returns the command that reproduces a text. The command names every setting that is not
-/// automatic, so that neither a project's configuration nor later defaults affect the result.
-pub fn command(front: &FrontMatter) -> Vec<String> {
+/// Returns the command that reproduces a text. The command names the site's blocklist and every setting
+/// that is not automatic, so that neither a project's configuration nor later defaults affect the result.
+pub fn command(front: &FrontMatter, blocklist: &[String]) -> Vec<String> {
     let mut command = vec![
         "venti generate".to_owned(),
-        format!("--text {}", quoted(&front.quote)),
-        format!("--title {}", quoted(front.prompt_title.as_ref().unwrap_or(&front.title))),
-        format!("--model {}", quoted(&front.model)),
-        format!("--rng-seed {}", front.rng_seed),
+        flag("text", &front.quote),
+        flag("title", front.prompt_title.as_ref().unwrap_or(&front.title)),
+        flag("model", &front.model),
+        flag("rng-seed", &front.rng_seed.to_string()),
     ];
     if front.take > 1 {
-        command.push(format!("--take {}", front.take));
+        command.push(flag("take", &front.take.to_string()));
     }
     for setting in settings(&front.generation) {
-        let flag = setting.name.replace('_', "-");
-        command.extend(setting.flags.iter().map(|value| format!("--{flag} {}", quoted(value))));
+        let name = setting.name.replace('_', "-");
+        command.extend(setting.flags.iter().map(|value| flag(&name, value)));
     }
+    command.extend(blocklist.iter().map(|pattern| flag("blocklist", pattern)));
     command
+}
+
+/// Returns a flag and its value. A value that begins with a dash must not look like a flag itself.
+fn flag(name: &str, value: &str) -> String {
+    let between = if value.starts_with('-') { '=' } else { ' ' };
+    format!("--{name}{between}{}", quoted(value))
 }
 
 /// Quotes a word for a POSIX shell.
@@ -254,17 +265,17 @@ mod tests {
         let mut sample = sample::site();
         sample.add(sample::seed("a").quote("Don't.").takes(2));
         for stored in sample.essays.values_mut() {
-            stored.essay.front.generation.stop = vec!["\n\n".to_owned()];
+            stored.essay.front.generation.stop = vec!["\n\n".to_owned(), "---".to_owned()];
         }
         let input = sample.input();
         let catalog = Catalog::new(&input);
         let front = &catalog.thinkpieces[1].essay.front;
         assert_eq!(
-            command(front).join(" "),
+            command(front, &["-x|y".to_owned()]).join(" "),
             "venti generate --text 'Don'\\''t.' --title 'Title of a' --model venti-mini --rng-seed 7 --take 2 \
              --temperature 1 --top-k 0 --top-p 1 --min-p 0.15 --typical-p 1 \
-             --repetition-penalty 1.25 --no-repeat-ngram-size 0 --stop '\n\n' \
-             --min-new-tokens 0 --min-words 220 --max-words 500 --candidates 4 --max-rounds 3 --guidance-scale 1"
+             --repetition-penalty 1.25 --no-repeat-ngram-size 0 --stop '\n\n' --stop=--- \
+             --min-new-tokens 0 --min-words 220 --max-words 500 --candidates 4 --max-rounds 3 --guidance-scale 1 --blocklist='-x|y'"
         );
     }
 }

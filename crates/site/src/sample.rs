@@ -176,7 +176,6 @@ pub fn seed(slug: &str) -> Planned {
         date: None,
         draft: false,
         takes: Vec::new(),
-        rng_seed: 7,
         aliases: Vec::new(),
         file_hash: String::new(),
     };
@@ -222,7 +221,7 @@ pub fn seed(slug: &str) -> Planned {
 impl Planned {
     pub fn takes(mut self, count: u32) -> Self {
         let take =
-            |number| Take { number, model: None, generation: GenerationOverrides::default() };
+            |number| Take { number, model: None, generation: GenerationOverrides::default(), rng_seed: 7 };
         self.seed.takes = (1..=count).map(take).collect();
         self
     }

@@ -21,6 +21,7 @@ use content::fs;
 use content::problem::{Problem, Problems};
 use content::project::Project;
 use content::sources::{self, SourceFile};
+use content::yaml;
 use manifest::{MANIFEST, ThemeManifest, ThemeSettings};
 
 #[derive(Embed)]
@@ -48,6 +49,9 @@ pub struct Colours {
     pub accent: Colour,
     pub paper: Backgrounds,
 }
+
+/// The folder of translated strings in a theme.
+const STRINGS: &str = "strings/";
 
 /// The static file that icons are drawn from.
 const MARK: &str = "favicon.svg";
@@ -160,12 +164,15 @@ fn gather(
         return Err(unknown_theme(name, settings));
     }
     let mut manifests = Vec::new();
+    let mut translations = Vec::new();
     for layer in &mut layers {
-        if let Some(file) = layer.remove(MANIFEST) {
-            manifests.push((ThemeManifest::read(&file)?, file.origin));
+        let translation = translation(layer, &project.config.language)?;
+        match layer.remove(MANIFEST) {
+            Some(file) => manifests.push((ThemeManifest::read(&file)?, file.origin, translation)),
+            None => translations.push(translation),
         }
     }
-    let Some((last, origin)) = manifests.last() else {
+    let Some((last, origin, _)) = manifests.last() else {
         let file = own_folder(name).join(MANIFEST);
         return Err(miette!(
             help = "start from a copy of `medium`'s, or write one with `extends: medium`",
@@ -183,11 +190,35 @@ fn gather(
         }
         gather(project, base, above, files, settings)?;
     }
-    for (manifest, origin) in manifests {
+    for (manifest, origin, translation) in manifests {
         settings.lay_over(manifest, &origin);
+        settings.strings.extend(translation);
     }
+    settings.strings.extend(translations.into_iter().flatten());
     layers.into_iter().for_each(|layer| files.extend(layer));
     Ok(())
+}
+
+/// Takes the translations of the strings, `strings/<language>.yaml`, out of a theme's files. Returns the
+/// one for `language`, or else the one for its primary language: `pt` for `pt-BR`.
+fn translation(
+    files: &mut ThemeFiles,
+    language: &str,
+) -> Result<BTreeMap<String, String>, Problem> {
+    let language = language.to_ascii_lowercase();
+    let primary = language.split('-').next().unwrap_or_default();
+    let named = |language: &str| format!("{STRINGS}{language}.yaml");
+    let file = [&language, primary].into_iter().find_map(|name| files.get(&named(name)));
+    let translation = match file {
+        None => BTreeMap::new(),
+        Some(file) => {
+            let text = file.text()?;
+            serde_yaml::from_str(text)
+                .map_err(|error| yaml::problem(&file.origin, text, &(0..text.len()), &error))?
+        }
+    };
+    files.retain(|name, _| !name.starts_with(STRINGS));
+    Ok(translation)
 }
 
 /// Returns the folder of a theme in a project.

@@ -24,6 +24,8 @@ pub struct SiteView<'a> {
     pub title: &'a str,
     pub tagline: &'a str,
     pub language: &'a str,
+    /// Whether the language is written from right to left.
+    pub rtl: bool,
     pub author: AuthorView<'a>,
     pub nav: Vec<NavItem>,
     pub footer: Option<&'a str>,
@@ -217,6 +219,7 @@ impl<'a> SiteView<'a> {
             title: &config.title,
             tagline: &config.tagline,
             language: &config.language,
+            rtl: is_rtl(&config.language),
             author: AuthorView {
                 name: &author.name,
                 initial: author.name.chars().take(1).collect(),
@@ -264,5 +267,33 @@ impl NavItem {
             Target::Fragment(_) => return None,
         };
         Some(Self { name: entry.name.clone(), href, external })
+    }
+}
+/// Whether a language, a BCP 47 tag, is written from right to left.
+fn is_rtl(language: &str) -> bool {
+    const LANGUAGES: [&str; 13] =
+        ["ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "syr", "ug", "ur", "yi"];
+    const SCRIPTS: [&str; 6] = ["arab", "hebr", "nkoo", "rohg", "syrc", "thaa"];
+    let tag = language.to_ascii_lowercase();
+    let mut parts = tag.split('-');
+    let primary = parts.next().unwrap_or_default();
+    // A script is the only part of four letters.
+    match parts.find(|part| part.len() == 4 && part.bytes().all(|b| b.is_ascii_alphabetic())) {
+        Some(script) => SCRIPTS.contains(&script),
+        None => LANGUAGES.contains(&primary),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_rtl;
+
+    #[test]
+    fn scripts_have_a_direction() {
+        for (language, rtl) in
+            [("ar", true), ("he-IL", true), ("az-Arab-IR", true), ("ar-Latn", false), ("en", false)]
+        {
+            assert_eq!(is_rtl(language), rtl, "{language}");
+        }
     }
 }

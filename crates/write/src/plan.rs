@@ -289,7 +289,7 @@ impl PlannedTake<'_> {
                 .identity
                 .settings(self.site.generation)
                 .with(&flags.over(&self.take.generation)),
-            rng_seed: self.site.rng_seed.unwrap_or(self.seed.rng_seed),
+            rng_seed: self.site.rng_seed.unwrap_or(self.take.rng_seed),
             take: self.take.number,
         }
     }
@@ -321,7 +321,7 @@ impl PlannedTake<'_> {
             title: None,
             model: self.take.model.as_deref(),
             generation: &self.take.generation,
-            rng_seed: self.seed.rng_seed,
+            rng_seed: self.take.rng_seed,
             take: self.take.number,
         }
     }

@@ -244,15 +244,17 @@ fn seed(slug: &str) -> Seed {
         tags: vec![],
         date: None,
         draft: false,
-        takes: vec![take(1)],
-        rng_seed: u64::from(blake3::hash(slug.as_bytes()).as_bytes()[0]),
+        takes: vec![Take {
+            rng_seed: u64::from(blake3::hash(slug.as_bytes()).as_bytes()[0]),
+            ..take(1)
+        }],
         aliases: vec![],
         file_hash: String::new(),
     }
 }
 
 fn take(number: u32) -> Take {
-    Take { number, model: None, generation: GenerationOverrides::default() }
+    Take { number, model: None, generation: GenerationOverrides::default(), rng_seed: 7 }
 }
 
 fn names(ids: &[EssayId]) -> Vec<String> {
@@ -318,7 +320,7 @@ fn a_changed_seed_is_rewritten_unless_only_its_metadata_changed() {
     site.seeds[0].date = Some(date(2026, 1, 1));
     site.seeds[1].quote = "Another quote.".into();
     site.seeds[3].takes[0].generation.temperature = Some(0.5);
-    site.seeds[4].rng_seed += 1;
+    site.seeds[4].takes[0].rng_seed += 1;
     site.retitle(2, "Another Title");
     let plan = site.plan(&defaults());
     assert_eq!(names(&plan.fresh), ["a.md", "c.md"]);
@@ -359,7 +361,7 @@ fn essays_of_earlier_versions_stay_fresh_when_their_title_changes() {
             title: seed.title.as_deref(),
             model: None,
             generation: &seed.takes[0].generation,
-            rng_seed: seed.rng_seed,
+            rng_seed: seed.takes[0].rng_seed,
             take: 1,
         });
         assert!(site.store().write(&essay, Some(&file_hash)).expect("written"));
@@ -388,7 +390,7 @@ fn an_edited_essay_under_another_quote_is_named() {
 fn an_essay_changed_while_it_is_written_is_kept() {
     let mut site = TestSite::new(&["a", "b"], prose);
     site.write(&defaults());
-    site.seeds.iter_mut().for_each(|seed| seed.rng_seed += 1);
+    site.seeds.iter_mut().for_each(|seed| seed.takes[0].rng_seed += 1);
     let plan = site.plan(&defaults());
     site.edit("a");
     let report = site.run(&plan);

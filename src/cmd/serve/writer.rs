@@ -87,7 +87,7 @@ impl Writer {
         reporter: &mut ProgressReporter,
     ) -> miette::Result<()> {
         let config = &project.config;
-        let blocklist = writing::blocklist(config)?;
+        let blocklist = writing::blocklist(&config.blocklist)?;
         let flags = GenerationOverrides::default();
         let rules = write::SiteSettings::of(config, &flags, &blocklist);
         let choice = PlanOptions { drafts: self.drafts, ..PlanOptions::default() };

@@ -51,6 +51,7 @@ impl Seed {
         let slug = slug_of(path, &fields)?;
         let seed_wide = Take {
             number: 1,
+            rng_seed: default_rng_seed(&slug),
             model: get("model").map(|f| model_name(&f)).transpose()?,
             generation: match get("generation") {
                 Some(field) => generation::read(&field, &GenerationOverrides::default())?,
@@ -68,14 +69,16 @@ impl Seed {
             tags: get("tags").map(tags).transpose()?.unwrap_or_default(),
             date: get("date").map(date).transpose()?,
             draft: get("draft").map(|f| f.flag()).transpose()?.unwrap_or(false),
-            takes: get("takes")
-                .map(|f| takes(&f, &seed_wide))
-                .transpose()?
-                .unwrap_or_else(|| vec![seed_wide]),
-            rng_seed: get("rng_seed")
-                .map(|f| f.whole(0..=MAX_RNG_SEED))
-                .transpose()?
-                .unwrap_or_else(|| default_rng_seed(&slug)),
+            takes: {
+                let mut takes = match get("takes") {
+                    Some(field) => takes(&field, &seed_wide)?,
+                    None => vec![seed_wide],
+                };
+                if let Some(field) = get("rng_seed") {
+                    rng_seeds(&field, &mut takes)?;
+                }
+                takes
+            },
             aliases: get("aliases").map(aliases).transpose()?.unwrap_or_default(),
             slug,
             file_hash: blake3::hash(text.as_bytes()).to_hex().to_string(),
@@ -245,7 +248,26 @@ fn take(number: u32, entry: &Field, seed_wide: &Take) -> Result<Take, Problem> {
         Some(field) => generation::read(&field, &seed_wide.generation)?,
         None => seed_wide.generation.clone(),
     };
-    Ok(Take { number, model: model.or_else(|| seed_wide.model.clone()), generation })
+    let model = model.or_else(|| seed_wide.model.clone());
+    Ok(Take { number, model, generation, rng_seed: seed_wide.rng_seed })
+}
+
+/// Reads the random seeds: a number for all takes, or a list with one number per take.
+fn rng_seeds(field: &Field, takes: &mut [Take]) -> Result<(), Problem> {
+    if !field.is_list() {
+        let rng_seed = field.whole(0..=MAX_RNG_SEED)?;
+        takes.iter_mut().for_each(|take| take.rng_seed = rng_seed);
+        return Ok(());
+    }
+    let entries = field.list()?;
+    if entries.len() != takes.len() {
+        let (given, takes) = (entries.len(), takes.len());
+        return Err(field.must(&format!("have one entry for each of {takes} takes, not {given}")));
+    }
+    for (take, entry) in takes.iter_mut().zip(&entries) {
+        take.rng_seed = entry.whole(0..=MAX_RNG_SEED)?;
+    }
+    Ok(())
 }
 
 fn aliases(field: Field) -> Result<Vec<String>, Problem> {

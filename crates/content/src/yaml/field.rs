@@ -1,7 +1,7 @@
 //! Typed access to a document. A field knows its name (`generation.temperature`) and its position.
 //! Errors from the getters state both, along with the expected type.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use super::Document;
 use super::node::{Key, Node, NodeValue};
@@ -21,6 +21,14 @@ pub struct Field<'d> {
 impl<'d> Field<'d> {
     pub(super) fn new(document: &'d Document<'d>, name: String, node: &'d Node) -> Self {
         Self { document, name, node }
+    }
+
+    /// Returns the range of the value in the file, if it is on one line.
+    pub fn range(&self) -> Range<usize> {
+        let start = self.document.offset(self.node.id);
+        let rest = self.document.from(self.node.id);
+        let flow = rest.starts_with('[').then(|| rest.find(']').map(|end| end + 1)).flatten();
+        start..start + flow.unwrap_or_else(|| self.source().len())
     }
 
     /// Creates a [`Problem`] located at this value.

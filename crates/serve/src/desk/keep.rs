@@ -128,7 +128,7 @@ pub fn keep(
         return Err(Rejection::new(StatusCode::CONFLICT, why).field("slug"));
     }
     fs::create_new(&project.path(&path), text.as_bytes()).map_err(miette::Report::from)?;
-    let command = (!edited).then(|| site::command(&essay.front).join(" "));
+    let command = (!edited).then(|| site::command(&essay.front, &config.blocklist).join(" "));
     Ok(Kept {
         url: library::url(project, &job.id),
         seed: path.display().to_string(),

@@ -60,7 +60,9 @@ impl Page for ThinkpiecePage<'_> {
 
     fn context(&self, _: &str) -> miette::Result<(&'static str, Context)> {
         let SiteData { articles, cards, catalog, strings, related, .. } = self.site;
-        let view = ThinkpieceView::new(self.thinkpiece(), &articles[self.at], catalog, strings)?;
+        let blocklist = &self.site.config.blocklist;
+        let article = &articles[self.at];
+        let view = ThinkpieceView::new(self.thinkpiece(), article, catalog, blocklist, strings)?;
         let mut context = context(&view)?;
         let card = |at: Option<usize>| at.map_or_else(Value::none, |at| cards[at].clone());
         context.insert_value("card", card(Some(self.at)));
@@ -171,6 +173,7 @@ impl<'a> ThinkpieceView<'a> {
         thinkpiece: &Thinkpiece<'a>,
         article: &'a Article,
         catalog: &Catalog<'a>,
+        blocklist: &[String],
         strings: &Strings,
     ) -> Result<Self, Missing> {
         let front = &thinkpiece.essay.front;
@@ -187,7 +190,7 @@ impl<'a> ThinkpieceView<'a> {
             takes: takes.map(|&at| TakeLink::new(&catalog.thinkpieces[at], thinkpiece)).collect(),
             gallery: several.then(|| route::href(&route::takes(&thinkpiece.seed.slug))),
             another: Another::after(thinkpiece, catalog),
-            provenance: ProvenanceView::new(thinkpiece, strings)?,
+            provenance: ProvenanceView::new(thinkpiece, blocklist, strings)?,
         })
     }
 }

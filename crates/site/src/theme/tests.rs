@@ -178,3 +178,49 @@ fn ids_in_templates_are_found() {
     assert!(ids.contains(&"lost".to_owned()) && ids.contains(&"content".to_owned()), "{ids:?}");
     assert!(!ids.iter().any(|id| id == "x" || id.contains('{')), "{ids:?}");
 }
+
+#[test]
+fn every_translation_has_every_string_and_its_placeholders() {
+    let placeholders = |text: &str| {
+        let parts = text.split('{').skip(1).filter_map(|part| part.split_once('}'));
+        let mut names: Vec<String> = parts.map(|(name, _)| name.to_owned()).collect();
+        names.sort();
+        names
+    };
+    let base = serde_yaml::from_slice::<serde_yaml::Value>(
+        &BuiltIn::get("medium/theme.yaml").unwrap().data,
+    );
+    let base: BTreeMap<String, String> =
+        serde_yaml::from_value(base.unwrap()["strings"].clone()).unwrap();
+    let mut languages = 0;
+    for path in BuiltIn::iter().filter(|path| path.starts_with("medium/strings/")) {
+        let language = path.trim_start_matches("medium/strings/").trim_end_matches(".yaml");
+        let mut files = built_in("medium");
+        let translated = translation(&mut files, language).unwrap();
+        assert!(translated.keys().eq(base.keys()), "{path}: other strings than theme.yaml");
+        for (name, text) in &translated {
+            assert_eq!(placeholders(text), placeholders(&base[name]), "{path}: {name}");
+        }
+        Strings::new(translated, &BTreeMap::new()).unwrap();
+        languages += 1;
+    }
+    assert_eq!(languages, 14);
+}
+
+#[test]
+fn strings_are_those_of_the_language_unless_the_site_has_its_own() {
+    let mut sample = sample::site();
+    let archive = |sample: &sample::Sample| {
+        Theme::load(&sample.project).unwrap().strings.text("archive", |_| None).unwrap()
+    };
+    assert_eq!(archive(&sample), "Archive");
+    sample.project.config.language = "de-AT".to_owned();
+    assert_eq!(archive(&sample), "Archiv");
+    sample.write("themes/medium/strings/de-at.yaml", "archive: Ablage");
+    assert_eq!(archive(&sample), "Ablage");
+    sample.project.config.strings = BTreeMap::from([("archive".to_owned(), "Keller".to_owned())]);
+    assert_eq!(archive(&sample), "Keller");
+    sample.project.config.language = "eo".to_owned();
+    sample.project.config.strings.clear();
+    assert_eq!(archive(&sample), "Archive");
+}
