@@ -76,6 +76,12 @@ pub enum Error {
     )]
     NotFinite { origin: String, name: String },
 
+    /// The model computes something other than numbers.
+    #[error(
+        "the model's results are no longer finite numbers: its weights are damaged, or too large for this number format (try --dtype f32)"
+    )]
+    NotFiniteLogits,
+
     /// A tensor is stored in a form that cannot be read.
     #[error(
         "{origin}: tensor `{name}` is not stored contiguously; save it again from Python, after `.contiguous()`"

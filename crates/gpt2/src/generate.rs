@@ -19,6 +19,7 @@ use std::ops::Range;
 use generator::{FinishReason, Token, Work};
 use miette::IntoDiagnostic;
 
+use crate::error::Error;
 use crate::model::{Gpt2, InputToken};
 use crate::tokenizer::Tokenizer;
 
@@ -83,6 +84,13 @@ fn append(
 ) -> miette::Result<()> {
     for (WantedLogits { slot, serial, .. }, tokens) in next_tokens {
         let Some(text) = batch.text(slot, serial) else { continue };
+        // The raw distribution has no finite probability left if the logits are not numbers.
+        if tokens.iter().any(|token| !token.log_prob.is_finite()) {
+            if let Some(text) = batch.remove(slot) {
+                work.failed(text.id(), miette::Report::from_err(Error::NotFiniteLogits))?;
+            }
+            continue;
+        }
         if let Some(reason) = text.append(model, tokens, work)
             && let Some(text) = batch.remove(slot)
         {

@@ -237,6 +237,11 @@ impl ActiveText {
         (self.log_probs.len() == self.max_new_tokens).then_some(FinishReason::Length)
     }
 
+    /// Returns the id of the text's request.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Delivers any text that was held back, then the completion.
     pub fn finish(
         mut self,

@@ -257,4 +257,12 @@ impl Work for SharedBatch<'_> {
         }
         Ok(())
     }
+
+    fn failed(&mut self, id: u64, error: miette::Report) -> miette::Result<()> {
+        if let Some(mut text) = self.running.remove(&id) {
+            self.queue.ended(text.client, text.slots);
+            end(&mut text.subscriber, Err(error.to_string()));
+        }
+        Ok(())
+    }
 }
