@@ -75,7 +75,8 @@ impl<'a> Named<'a> {
             None => (name, None),
         };
         let seed = seeds.iter().find(|seed| seed.slug == slug);
-        let has_take = |seed: &&Seed| take.is_none_or(|take| (1..=seed.takes.len() as u32).contains(&take));
+        let has_take =
+            |seed: &&Seed| take.is_none_or(|take| (1..=seed.takes.len() as u32).contains(&take));
         match seed.filter(has_take) {
             Some(seed) => Ok(Self { seed, take }),
             None => Err(miette!(
@@ -90,13 +91,16 @@ impl<'a> Named<'a> {
 fn refuse_edited(named: &[Named<'_>], essays: &BTreeMap<EssayId, Stored>) -> miette::Result<()> {
     let takes = named.iter().flat_map(|Named { seed, take }| {
         let numbers = seed.takes.iter().map(|take| take.number);
-        numbers.filter(move |number| take.is_none_or(|take| take == *number)).map(|number| (*seed, number))
+        numbers
+            .filter(move |number| take.is_none_or(|take| take == *number))
+            .map(|number| (*seed, number))
     });
     for (seed, take) in takes {
         let id = EssayId { slug: seed.slug.clone(), take };
         if essays.get(&id).is_some_and(|stored| stored.edited) {
             return Err(miette!(
-                help = "use --force to have it replaced; the edited text is kept in .venti/replaced/",
+                help =
+                    "use --force to have it replaced; the edited text is kept in .venti/replaced/",
                 "{id} was edited by hand"
             ));
         }

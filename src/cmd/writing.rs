@@ -139,8 +139,7 @@ pub fn check_complete(written: &WriteOutcome, as_json: bool) -> miette::Result<(
 
 /// Compiles a blocklist.
 pub fn blocklist(patterns: &[String]) -> miette::Result<Blocklist> {
-    Blocklist::new(patterns)
-        .map_err(|error| miette!("invalid pattern in the blocklist: {error}"))
+    Blocklist::new(patterns).map_err(|error| miette!("invalid pattern in the blocklist: {error}"))
 }
 
 fn site_settings<'a>(

@@ -18,6 +18,8 @@ mod generate;
 mod hub;
 #[cfg(all(unix, feature = "embedded-model"))]
 mod interrupted;
+#[cfg(feature = "embedded-model")]
+mod kept;
 mod malformed;
 mod seeds;
 #[cfg(feature = "embedded-model")]

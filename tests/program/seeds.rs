@@ -63,7 +63,7 @@ fn import_reads_every_format_and_skips_existing_quotes() {
     }
     assert_eq!(seeds(&project).len(), 6);
     let output = project.run(&["import", "list.txt"]);
-    assert!(stderr(&output).contains("that already exist"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("this quote exists already"), "{}", stderr(&output));
     assert!(project.read("content/seeds/three-is-a-board.md").contains("author: Chip"));
     project.fails(&["build", "--frozen"], 1);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::{Config, DEFAULT_SEEDS};
 use crate::lock::ProcessLock;
-use crate::problem::{Problems, read_text};
+use crate::problem::{Problem, Problems, read_text};
 use crate::seed;
 
 /// Folder in a project for Venti's working files (lock, caches). It is not committed and is safe to
@@ -57,15 +57,10 @@ impl Project {
             return Err(NoSite { start: root.to_owned() }.into());
         }
         let config = read_text(root, path).and_then(|text| Config::parse(&text, path));
-        let config = config.map_err(|problem| {
-            let seeds = Path::new(DEFAULT_SEEDS);
-            let has_seeds = root.join(seeds).is_dir();
-            let in_seeds = has_seeds.then(|| seed::survey(root, seeds, &[]).problems);
-            let mut all = vec![problem];
-            all.extend(in_seeds.into_iter().flatten());
-            Problems(all)
-        })?;
-        Ok(Self { root: root.to_owned(), config })
+        match config {
+            Ok(config) => Ok(Self { root: root.to_owned(), config }),
+            Err(problem) => Err(with_problems_in_seeds(root, problem)),
+        }
     }
 
     /// Returns the path of the project's [`SCRATCH`] folder.
@@ -95,6 +90,20 @@ impl Project {
     }
 }
 
+/// Adds the problems in the default folder of seeds to a problem in the configuration.
+fn with_problems_in_seeds(root: &Path, problem: Problem) -> miette::Report {
+    let folder = Path::new(DEFAULT_SEEDS);
+    let mut others = match root.join(folder).is_dir() {
+        true => seed::survey(root, folder, &[]).problems,
+        false => Vec::new(),
+    };
+    if others.is_empty() {
+        return problem.into();
+    }
+    others.insert(0, problem);
+    Problems(others).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,5 +131,16 @@ mod tests {
         let error =
             Project::open(dir.path(), Some(Path::new("none.yaml"))).expect_err("no such file");
         assert!(error.to_string().starts_with("this file cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn a_mistake_in_the_configuration_does_not_hide_those_in_seeds() {
+        let dir = tempfile::tempdir().expect("a folder");
+        crate::fs::write_atomic(&dir.path().join(CONFIG_FILE), b"titel: T").expect("written");
+        crate::fs::write_atomic(&dir.path().join("content/seeds/a.md"), b"---\n").expect("written");
+        let error = Project::open(dir.path(), None).expect_err("two problems");
+        let Problems(problems) = error.downcast_ref::<Problems>().expect("problems");
+        let files: Vec<&str> = problems.iter().map(Problem::file).collect();
+        assert_eq!(files, ["venti.yaml", "content/seeds/a.md"]);
     }
 }

@@ -187,7 +187,10 @@ mod tests {
             assert_eq!(html(&format!("[a *b*]({refused})")), "<p>a <em>b</em></p>\n", "{refused}");
         }
         assert_eq!(html("<javascript:alert(1)>"), "<p>javascript:alert(1)</p>\n");
-        assert_eq!(html("<ada@a.example>"), "<p>ada@a.example</p>\n");
+        assert_eq!(
+            html("<ada@a.example>"),
+            "<p><a href=\"mailto:ada@a.example\">ada@a.example</a></p>\n"
+        );
         assert_eq!(html("[a](<java&#10;script:x>)"), "<p>a</p>\n");
     }
 

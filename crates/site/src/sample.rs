@@ -220,8 +220,12 @@ pub fn seed(slug: &str) -> Planned {
 
 impl Planned {
     pub fn takes(mut self, count: u32) -> Self {
-        let take =
-            |number| Take { number, model: None, generation: GenerationOverrides::default(), rng_seed: 7 };
+        let take = |number| Take {
+            number,
+            model: None,
+            generation: GenerationOverrides::default(),
+            rng_seed: 7,
+        };
         self.seed.takes = (1..=count).map(take).collect();
         self
     }

@@ -603,7 +603,7 @@ fn another_round_follows_if_no_candidate_passes() {
         }
     }
     let mut site = TestSite::new(&["a"], in_round_two);
-    site.seeds[0].rng_seed = 9;
+    site.seeds[0].takes[0].rng_seed = 9;
     let report = site.write(&defaults());
     assert_eq!((report.candidates, report.flagged().count()), (6, 0));
     assert_eq!(report.written[0].figures.rounds, 2);
@@ -633,7 +633,7 @@ fn a_blocked_candidate_is_never_kept() {
         prose(request) + if first { "" } else { " We dig a wide Moat around it." }
     }
     let mut site = TestSite::new(&["a"], says_moat);
-    site.seeds[0].rng_seed = 9;
+    site.seeds[0].takes[0].rng_seed = 9;
     site.blocklist = vec![r"\bmoat\b".into()];
     site.generation.max_words = Some(200);
     site.write(&defaults());

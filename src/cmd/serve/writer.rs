@@ -46,7 +46,9 @@ impl Writer {
             };
             let content = match content {
                 // Only the latest build matters.
-                Ok(content) => self.current(built.try_iter().last().unwrap_or(content), wrote_until),
+                Ok(content) => {
+                    self.current(built.try_iter().last().unwrap_or(content), wrote_until)
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     self.server.environment.project().and_then(Content::load)
                 }

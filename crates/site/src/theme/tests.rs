@@ -210,7 +210,7 @@ fn every_translation_has_every_string_and_its_placeholders() {
 #[test]
 fn strings_are_those_of_the_language_unless_the_site_has_its_own() {
     let mut sample = sample::site();
-    let archive = |sample: &sample::Sample| {
+    let archive = |sample: &Sample| {
         Theme::load(&sample.project).unwrap().strings.text("archive", |_| None).unwrap()
     };
     assert_eq!(archive(&sample), "Archive");
