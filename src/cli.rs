@@ -87,6 +87,8 @@ pub enum Command {
     Serve(Serve),
     /// Check the built site: links, anchors, ids, headings, images, unreachable pages
     Check(Check),
+    /// Write essays again from their provenance, and compare
+    Verify(Verify),
     /// Remove the built site and caches; essays with a seed are always kept
     Clean(Clean),
     /// Show models and update their pins in venti.lock
@@ -313,6 +315,16 @@ pub struct Check {
     /// Print the findings as JSON, with every location
     #[arg(long)]
     pub json: bool,
+}
+
+/// `venti verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Essays, as `SLUG` or `SLUG.take-2` [default: all]
+    #[arg(value_name = "ESSAY")]
+    pub essays: Vec<String>,
+    #[command(flatten)]
+    pub engine: Engine,
 }
 
 /// `venti clean`

@@ -16,6 +16,7 @@ mod reroll;
 #[cfg(feature = "serve")]
 mod serve;
 mod train;
+mod verify;
 mod workspace;
 pub mod writing;
 
@@ -124,6 +125,7 @@ fn run(cli: Cli, terminal: &Terminal) -> miette::Result<()> {
         Command::Reroll(args) => reroll::run(&Workspace::open(global, terminal)?, &args, terminal),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(global, &args, terminal),
+        Command::Verify(args) => verify::run(global, &args, terminal),
         Command::Check(args) => check::run(&Workspace::open(global, terminal)?, &args, terminal),
         Command::Clean(args) => clean::run(&Workspace::open(global, terminal)?, &args, terminal),
 

@@ -70,7 +70,8 @@ fn reroll_records_its_random_seed_and_writes_another_text() {
     assert_eq!(after["a.md"], before["a.md"]);
     assert_ne!(after["a.take-2.md"], before["a.take-2.md"]);
     let changed = project.read("content/seeds/a.md");
-    let lines: Vec<&str> = changed.lines().filter(|line| !line.starts_with("rng_seed: [")).collect();
+    let lines: Vec<&str> =
+        changed.lines().filter(|line| !line.starts_with("rng_seed: [")).collect();
     assert_eq!(lines.join("\n") + "\n", seed);
     // A refresh does not undo it.
     project.run(&["build", "--refresh"]);
@@ -166,4 +167,36 @@ fn a_build_whose_essays_are_all_refused_fails() {
     project.seed("a", "One team is a product.");
     let said = project.fails(&["build"], 1);
     assert!(said.contains("every essay was refused") && said.contains("blocklist"), "{said}");
+}
+
+#[test]
+fn verify_tells_which_essays_have_the_same_words() {
+    let project = Project::with_quotes(&["One team is a product.", "The future of work is"]);
+    project.write("content/seeds/c.md", "---\ntakes: 2\ntitle: C\n---\nTwo teams are a meeting.");
+    project.run(&["build"]);
+    let lock = project.read("venti.lock");
+    let said = stderr(&project.run(&["verify"]));
+    assert_eq!(said.matches("same content/essays/").count(), 4, "{said}");
+    let essay = project.read("content/essays/c.md");
+    project.write(
+        "content/essays/c.md",
+        essay.replace("candidate: 1", "candidate: 3").replace("candidate: 2", "candidate: 3"),
+    );
+    project
+        .write("content/essays/seed-1.md", project.read("content/essays/seed-1.md") + "\nMore.\n");
+    let second = project.read("content/essays/seed-2.md");
+    project.write("content/essays/seed-2.md", second.replace("dtype: int8", "dtype: f32"));
+    let said = project.fails(&["verify"], 1);
+    for line in [
+        "different content/essays/c.md: ",
+        "same content/essays/c.take-2.md",
+        "edited content/essays/seed-1.md: ",
+        "unchecked content/essays/seed-2.md: it needs `--device cpu --dtype f32`",
+        "1 of 4 essays verified",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    project.run(&["verify", "c.take-2"]);
+    assert!(project.fails(&["verify", "d"], 1).contains("there is no essay \"d\""));
+    assert_eq!(project.read("venti.lock"), lock);
 }

@@ -28,8 +28,20 @@ pub const RESERVED: [&str; 19] = [
 ];
 
 /// Files in the root of the site.
-pub const FILES: [&str; 6] =
-    ["atom.xml", "rss.xml", "feed.json", "sitemap.xml", "robots.txt", "thinkpieces.json"];
+pub const FILES: [&str; 12] = [
+    "_headers",
+    "apple-touch-icon.png",
+    "atom.xml",
+    "favicon.ico",
+    "feed.json",
+    "icon-192.png",
+    "icon-512.png",
+    "robots.txt",
+    "rss.xml",
+    "site.webmanifest",
+    "sitemap.xml",
+    "thinkpieces.json",
+];
 
 /// Whether Windows reserves the name for a device. No file or folder can have it there.
 pub fn is_device(name: &str) -> bool {

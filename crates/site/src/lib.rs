@@ -65,6 +65,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use miette::IntoDiagnostic;
+use percent_encoding::percent_decode_str;
 use rayon::prelude::*;
 use tera::Value;
 
@@ -248,7 +249,11 @@ fn cards<'a>(
 
 /// Returns notes about menu entries that link to missing files.
 fn menu_notes(site: &SiteView<'_>, files: &FileRegistry<'_>) -> Vec<String> {
-    let lost = site.nav.iter().filter(|item| !item.external && !files.contains(&item.href));
+    let exists = |item: &view::NavItem| {
+        let path = percent_decode_str(&item.href).decode_utf8_lossy();
+        item.external || path.contains(':') || files.contains(&path)
+    };
+    let lost = site.nav.iter().filter(|item| !exists(item));
     lost.map(|item| format!("menu entry `{}` links to a missing file: {}", item.name, item.href))
         .collect()
 }

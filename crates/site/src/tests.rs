@@ -452,7 +452,9 @@ fn folders_of_the_site_are_reserved_slugs() {
     }
     let is_file = |path: &&String| !path.contains('/') && !path.ends_with(".html");
     let files: Vec<&str> = tree.keys().filter(is_file).map(String::as_str).collect();
-    assert_eq!(files, content::slug::FILES);
+    let unknown: Vec<_> =
+        files.iter().filter(|file| !content::slug::FILES.contains(file)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
 }
 
 #[test]

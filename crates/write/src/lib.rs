@@ -8,6 +8,7 @@ pub mod key;
 pub mod plan;
 pub mod report;
 pub mod rounds;
+pub mod verify;
 
 use generator::{Completion, Generation, Generator, Models, Provenance};
 use jiff::civil::Date;

@@ -43,8 +43,14 @@ fn fold(c: char, word: &mut Word, each: &mut impl FnMut(&str)) {
         'ł' => word.push('l'),
         'ı' => word.push('i'),
         'ς' => word.push('σ'),
-        // Scripts without spaces: each character is a word.
-        '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}' => {
+        // Scripts without spaces (Thai and Lao, Burmese, Khmer, Japanese, Chinese): each character is a
+        // word.
+        '\u{e00}'..='\u{eff}'
+        | '\u{1000}'..='\u{109f}'
+        | '\u{1780}'..='\u{17ff}'
+        | '\u{3040}'..='\u{30ff}'
+        | '\u{3400}'..='\u{9fff}'
+        | '\u{20000}'..='\u{3ffff}' => {
             word.end(each);
             if c.is_alphanumeric() {
                 word.push(c);
