@@ -9,6 +9,7 @@ mod tests;
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ pub struct Seed {
     pub source: Option<String>,
     pub tags: Vec<Tag>,
     pub date: Option<Date>,
+    /// The moment, if `date` was given with a time.
+    pub time: Option<Timestamp>,
     pub draft: bool,
     /// The essays to write from this seed; at least one.
     pub takes: Vec<Take>,

@@ -39,15 +39,19 @@ pub struct Config {
     pub eos_token_id: Option<u32>,
 }
 
-/// The contents of config.json, before validation.
+/// The contents of config.json, before validation. The aliases are those of transformers.
 #[derive(Deserialize)]
 #[serde(default)]
 struct RawConfig {
     model_type: Option<String>,
     vocab_size: usize,
+    #[serde(alias = "max_position_embeddings")]
     n_positions: usize,
+    #[serde(alias = "hidden_size")]
     n_embd: usize,
+    #[serde(alias = "num_hidden_layers")]
     n_layer: usize,
+    #[serde(alias = "num_attention_heads")]
     n_head: usize,
     n_inner: Option<usize>,
     activation_function: String,
@@ -215,6 +219,14 @@ mod tests {
         assert_eq!((config.vocab_size, config.n_positions, config.n_inner), (50257, 1024, 3072));
         assert_eq!(config.eos_token_id, Some(50256));
         assert!(config.tie_word_embeddings && config.scale_attn_weights);
+    }
+
+    #[test]
+    fn sizes_may_have_their_general_names() {
+        let general = r#"{"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4,
+            "max_position_embeddings": 128}"#;
+        let own = r#"{"n_embd": 64, "n_layer": 3, "n_head": 4, "n_positions": 128}"#;
+        assert_eq!(parse(general).unwrap(), parse(own).unwrap());
     }
 
     #[test]

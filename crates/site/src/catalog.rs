@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::waiting::{Scheduled, Waiting};
 use super::{Input, route};
@@ -25,6 +27,8 @@ pub struct Thinkpiece<'a> {
     pub edited: bool,
     /// The seed's date, or else the day the essay was written.
     pub date: Date,
+    /// The moment, if the seed's date has a time.
+    time: Option<Timestamp>,
     /// Path of the thinkpiece's page under `output/`.
     pub path: String,
 }
@@ -37,10 +41,26 @@ impl Thinkpiece<'_> {
         self.edited && (!self.essay.is_steered() || self.essay.is_changed())
     }
 
+    /// Returns the moment of publication: the start of its day, in UTC, unless the seed has a time.
+    pub fn published(&self) -> Timestamp {
+        self.time.unwrap_or_else(|| start_of(self.date))
+    }
+
+    /// Returns the moment of the last change.
+    pub fn updated(&self) -> Timestamp {
+        self.published().max(start_of(self.essay.front.written))
+    }
+
     /// Returns the date of the last change: the day of writing or `date`, whichever is later.
     pub fn changed(&self) -> Date {
         self.essay.front.written.max(self.date)
     }
+}
+
+/// Returns the start of a day, in UTC.
+pub fn start_of(date: Date) -> Timestamp {
+    let start = date.to_zoned(TimeZone::UTC).map(|start| start.timestamp());
+    start.unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// A tag and its thinkpieces.
@@ -110,6 +130,7 @@ impl<'a> Catalog<'a> {
                     essay_hash: &stored.file_hash,
                     edited: stored.edited,
                     date: seed.date.unwrap_or(front.written),
+                    time: seed.time,
                     path: route::thinkpiece(&seed.slug, take.number),
                 });
             }
@@ -118,7 +139,8 @@ impl<'a> Catalog<'a> {
         thinkpieces.sort_by(|a, b| {
             let key =
                 |thinkpiece: &Thinkpiece<'a>| (&thinkpiece.seed.slug, thinkpiece.essay.front.take);
-            b.date.cmp(&a.date).then_with(|| key(a).cmp(&key(b)))
+            let newest_first = (b.date, b.time).cmp(&(a.date, a.time));
+            newest_first.then_with(|| key(a).cmp(&key(b)))
         });
 
         let mut tags: BTreeMap<&str, TagIndex<'_>> = BTreeMap::new();

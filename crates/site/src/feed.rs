@@ -7,7 +7,7 @@ mod entry;
 mod json;
 mod rss;
 
-use jiff::civil::Date;
+use jiff::Timestamp;
 use miette::IntoDiagnostic;
 
 use super::article::Article;
@@ -133,12 +133,7 @@ fn lists<'c>(
     tags.chain(people).chain(galleries)
 }
 
-/// Returns the date of the latest change to an entry, or 1970-01-01 for an empty feed.
-fn updated(entries: impl Iterator<Item = Date>) -> Date {
-    entries.max().unwrap_or(jiff::civil::date(1970, 1, 1))
-}
-
-/// Returns the start of a day, in UTC, as an RFC 3339 timestamp.
-fn timestamp(date: Date) -> String {
-    format!("{date}T00:00:00Z")
+/// Returns the moment of the latest change to an entry, or 1970-01-01 for an empty feed.
+fn updated(entries: impl Iterator<Item = Timestamp>) -> Timestamp {
+    entries.max().unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -174,6 +174,7 @@ pub fn seed(slug: &str) -> Planned {
         source: None,
         tags: Vec::new(),
         date: None,
+        time: None,
         draft: false,
         takes: Vec::new(),
         aliases: Vec::new(),

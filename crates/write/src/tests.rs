@@ -243,6 +243,7 @@ fn seed(slug: &str) -> Seed {
         source: None,
         tags: vec![],
         date: None,
+        time: None,
         draft: false,
         takes: vec![Take {
             rng_seed: u64::from(blake3::hash(slug.as_bytes()).as_bytes()[0]),

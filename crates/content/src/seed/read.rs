@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{MAX_RNG_SEED, Seed, Tag, Take, default_rng_seed, plain_quote};
@@ -59,6 +60,7 @@ impl Seed {
             },
         };
         let title = get("title").map(|f| f.some_text()).transpose()?;
+        let date = get("date").map(date).transpose()?;
         Ok(Self {
             path: path.to_owned(),
             shown_title: title.clone().unwrap_or_else(|| title_of(&quote)),
@@ -67,7 +69,8 @@ impl Seed {
             author: get("author").map(author).transpose()?,
             source: get("source").map(|f| f.http_address()).transpose()?,
             tags: get("tags").map(tags).transpose()?.unwrap_or_default(),
-            date: get("date").map(date).transpose()?,
+            date: date.map(|(date, _)| date),
+            time: date.and_then(|(_, time)| time),
             draft: get("draft").map(|f| f.flag()).transpose()?.unwrap_or(false),
             takes: {
                 let mut takes = match get("takes") {
@@ -210,19 +213,33 @@ pub fn same_tag(name: &str, other: &Tag) -> String {
     format!("the tags {name:?} and {:?} would share the URL tags/{}", other.name, other.slug)
 }
 
-fn date(field: Field) -> Result<Date, Problem> {
-    const HINT: &str = "year, month and day, such as 2026-11-22";
+/// Reads a date, or a date with a time and an offset (RFC 3339). The date is the one at that offset.
+fn date(field: Field) -> Result<(Date, Option<Timestamp>), Problem> {
+    const HINT: &str =
+        "year, month and day, such as 2026-11-22; with a time, such as 2026-11-22T18:30:00+01:00";
     let text = field.text().map_err(|_| field.must("be a date").hint(HINT))?;
-    // Check the format first, because jiff also accepts dates with a time, a week or a sign.
-    let shape = text.len() == 10
-        && text
-            .bytes()
-            .enumerate()
-            .all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
-    if !shape {
-        return Err(field.must("be a date").hint(HINT));
+    let wrong = |what: &str| field.must(what).hint(HINT);
+    // Check the format first, because jiff also accepts weeks and signs.
+    let is_like = |text: &str, pattern: &str| {
+        text.len() == pattern.len()
+            && text.bytes().zip(pattern.bytes()).all(|(byte, like)| match like {
+                b'0' => byte.is_ascii_digit(),
+                b'T' => matches!(byte, b'T' | b't' | b' '),
+                b'+' => matches!(byte, b'+' | b'-'),
+                like => byte == like,
+            })
+    };
+    if is_like(&text, "0000-00-00") {
+        return Ok((text.parse().map_err(|_| wrong("be a valid date"))?, None));
     }
-    text.parse().map_err(|_| field.must("be a valid date").hint(HINT))
+    let moment = text.replace('Z', "+00:00").replace('z', "+00:00");
+    let forms = ["0000-00-00T00:00+00:00", "0000-00-00T00:00:00+00:00"];
+    if !forms.iter().any(|form| is_like(&moment, form)) {
+        return Err(wrong("be a date"));
+    }
+    let time: Timestamp = moment.parse().map_err(|_| wrong("be a valid date and time"))?;
+    let date = moment[..10].parse().map_err(|_| wrong("be a valid date"))?;
+    Ok((date, Some(time)))
 }
 
 fn takes(field: &Field, seed_wide: &Take) -> Result<Vec<Take>, Problem> {

@@ -229,6 +229,7 @@ aliases: [/old/path/, /older.html]
         date: Some(
             2026-11-22,
         ),
+        time: None,
         draft: true,
         takes: [
             Take {
@@ -381,4 +382,20 @@ fn values_that_yaml_takes_away_are_reported() {
         content/seeds/a-seed.md:3:1: invalid YAML: a tab character (indent with spaces; YAML does not allow tabs here)
         "#
     );
+}
+
+#[test]
+fn a_date_may_have_a_time() {
+    let read = |date: &str| {
+        let seed = parse(&format!("---\ndate: {date}\n---\nA quote."));
+        seed.map(|seed| (seed.date.map(|it| it.to_string()), seed.time.map(|it| it.to_string())))
+    };
+    let both = |date: &str, time: &str| Ok((Some(date.to_owned()), Some(time.to_owned())));
+    assert_eq!(read("2026-11-22T01:30:00+02:00"), both("2026-11-22", "2026-11-21T23:30:00Z"));
+    assert_eq!(read("2026-11-22 18:30Z"), both("2026-11-22", "2026-11-22T18:30:00Z"));
+    assert_eq!(read("2026-11-22").map(|it| it.1), Ok(None));
+    for wrong in ["2026-11-22T18:30", "2026-11-22T25:00Z", "2026-11-22T18:30:00.5Z", "tomorrow"] {
+        let line = read(wrong).expect_err(wrong);
+        assert!(line.contains("a date") || line.contains("a valid date"), "{line}");
+    }
 }

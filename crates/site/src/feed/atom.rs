@@ -1,9 +1,9 @@
 //! The Atom feeds (RFC 4287), with the full text of every entry.
 
-use jiff::civil::Date;
+use jiff::Timestamp;
 
 use super::entry::FeedEntry;
-use super::{Channel, FeedSite, timestamp, updated};
+use super::{Channel, FeedSite, updated};
 use crate::route;
 use crate::xml::Xml;
 
@@ -13,7 +13,7 @@ const FEED: &str = "feed";
 /// A rendered entry, shared by all feeds that contain it.
 pub struct AtomEntry {
     xml: String,
-    updated: Date,
+    updated: Timestamp,
 }
 
 /// Renders an Atom entry.
@@ -23,8 +23,8 @@ pub fn entry(entry: &FeedEntry<'_>) -> AtomEntry {
     xml.text("title", entry.title);
     xml.text("id", &entry.permalink);
     xml.empty("link", &[("rel", "alternate"), ("href", &entry.permalink)]);
-    xml.text("published", &timestamp(entry.published));
-    xml.text("updated", &timestamp(entry.updated));
+    xml.text("published", &entry.published.to_string());
+    xml.text("updated", &entry.updated.to_string());
     for tag in &entry.tags {
         xml.empty("category", &[("term", tag)]);
     }
@@ -50,7 +50,7 @@ pub fn feed(site: FeedSite<'_>, channel: &Channel, entries: &[&AtomEntry]) -> Ve
     xml.text("id", &page);
     xml.empty("link", &[("rel", "alternate"), ("type", "text/html"), ("href", &page)]);
     xml.empty("link", &[("rel", "self"), ("type", "application/atom+xml"), ("href", &own)]);
-    xml.text("updated", &timestamp(updated(entries.iter().map(|entry| entry.updated))));
+    xml.text("updated", &updated(entries.iter().map(|entry| entry.updated)).to_string());
     xml.open("author", &[]).text("name", &site.config.author.name).close();
     xml.text("generator", site.generator);
     for entry in entries {

@@ -1,6 +1,6 @@
 //! A feed entry, independent of the feed format.
 
-use jiff::civil::Date;
+use jiff::Timestamp;
 
 use super::FeedSite;
 use crate::article::Article;
@@ -19,8 +19,8 @@ pub struct FeedEntry<'a> {
     /// Quote, essay and label as HTML with absolute URLs.
     pub html: String,
     pub tags: Vec<&'a str>,
-    pub published: Date,
-    pub updated: Date,
+    pub published: Timestamp,
+    pub updated: Timestamp,
 }
 
 impl<'a> FeedEntry<'a> {
@@ -61,8 +61,8 @@ impl<'a> FeedEntry<'a> {
             summary: &article.summary,
             html,
             tags: thinkpiece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
-            published: thinkpiece.date,
-            updated: thinkpiece.changed(),
+            published: thinkpiece.published(),
+            updated: thinkpiece.updated(),
         })
     }
 }

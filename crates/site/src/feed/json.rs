@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::entry::FeedEntry;
-use super::{FeedSite, timestamp};
+use super::FeedSite;
 use crate::json;
 use crate::route;
 
@@ -16,8 +16,8 @@ pub fn feed(site: FeedSite<'_>, entries: &[FeedEntry<'_>]) -> serde_json::Result
         title: entry.title,
         summary: entry.summary,
         content_html: &entry.html,
-        date_published: timestamp(entry.published),
-        date_modified: timestamp(entry.updated),
+        date_published: entry.published.to_string(),
+        date_modified: entry.updated.to_string(),
         tags: &entry.tags,
     });
     let feed = JsonFeed {

@@ -1,6 +1,7 @@
 //! The feed in RSS 2.0 format, with a summary of every entry.
 
-use jiff::civil::Date;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::entry::FeedEntry;
 use super::{FeedSite, updated};
@@ -50,28 +51,22 @@ pub fn feed(site: FeedSite<'_>, entries: &[FeedEntry<'_>]) -> Vec<u8> {
     xml.finish()
 }
 
-/// Formats the start of a day, in UTC, as an RFC 822 date.
-fn rfc_822(date: Date) -> String {
-    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let at = |number: i8| usize::from(number.unsigned_abs());
-    let day = DAYS[at(date.weekday().to_monday_zero_offset())];
-    let month = MONTHS[at(date.month()) - 1];
-    format!("{day}, {:02} {month} {:04} 00:00:00 +0000", date.day(), date.year())
+/// Formats a moment as an RFC 822 date, in UTC.
+fn rfc_822(moment: Timestamp) -> String {
+    moment.to_zoned(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
 
-    use super::super::timestamp;
     use super::*;
+    use crate::catalog::start_of;
 
     #[test]
-    fn dates_are_formatted_as_the_start_of_the_day() {
-        assert_eq!(timestamp(date(2026, 11, 2)), "2026-11-02T00:00:00Z");
-        assert_eq!(rfc_822(date(2026, 11, 2)), "Mon, 02 Nov 2026 00:00:00 +0000");
-        assert_eq!(rfc_822(date(2000, 1, 1)), "Sat, 01 Jan 2000 00:00:00 +0000");
+    fn moments_are_formatted_in_utc() {
+        assert_eq!(rfc_822(start_of(date(2026, 11, 2))), "Mon, 02 Nov 2026 00:00:00 +0000");
+        let moment: Timestamp = "2000-01-01T01:30:05+02:00".parse().unwrap();
+        assert_eq!(rfc_822(moment), "Fri, 31 Dec 1999 23:30:05 +0000");
     }
 }
