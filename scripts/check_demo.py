@@ -11,7 +11,7 @@ import json
 import pathlib
 import sys
 
-WORDS = range(140, 351)
+WORDS = range(130, 351)
 LEAST_DISTINCT_4 = 0.95
 SENTENCE_ENDS = tuple('.!?”’)')
 

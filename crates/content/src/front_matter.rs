@@ -89,6 +89,8 @@ fn mistake<'t>(
         ("this front matter is TOML", AS_YAML)
     } else if word == "{" || word.starts_with("{\"") {
         ("this front matter is JSON", AS_YAML)
+    } else if word == "---" {
+        return None;
     } else if word.chars().all(is_dash) && (word.chars().count() > 2 || !word.contains('-')) {
         ("this looks like front matter, but is not recognised", "write this line as exactly `---`")
     } else if word.strip_prefix("---").is_some_and(|rest| rest.starts_with([' ', '\t'])) {

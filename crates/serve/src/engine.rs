@@ -17,6 +17,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use miette::IntoDiagnostic;
 
@@ -35,6 +36,7 @@ const MAX_WAITING: usize = 512;
 pub struct Engine {
     queue: Arc<Queue>,
     model: ModelProperties,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// Properties of the model that can be read from any thread.
@@ -61,12 +63,22 @@ impl Engine {
         let queue = Arc::new(Queue::new(model.batch_size, max_waiting));
         let served = Arc::clone(&queue);
         let thread = std::thread::Builder::new().name("model".to_owned());
-        thread.spawn(move || served.serve(generator.as_mut())).into_diagnostic()?;
-        Ok(Self { queue, model })
+        let thread = thread.spawn(move || served.serve(generator.as_mut())).into_diagnostic()?;
+        Ok(Self { queue, model, thread: Some(thread) })
     }
 
     pub fn client(self: &Arc<Self>) -> Client {
         Client::new(Arc::clone(self))
+    }
+
+    /// Frees the model. If it has clients, they keep it until they are dropped.
+    fn stop(self: Arc<Self>) {
+        let Some(mut engine) = Arc::into_inner(self) else { return };
+        engine.queue.close();
+        if let Some(thread) = engine.thread.take() {
+            // A panic has been reported to the clients.
+            let _ = thread.join();
+        }
     }
 
     /// Returns the device and the number format to record in essays.
@@ -121,12 +133,28 @@ impl Engines {
             Some((known, engine)) if *known == identity && !engine.queue.is_closed() => {}
             _ => {
                 // Free the old model's memory before loading the new one.
-                *loaded = None;
+                if let Some((_, engine)) = loaded.take() {
+                    engine.stop();
+                }
+                self.free_idle();
                 *loaded = Some((identity, Arc::new(Engine::start(models.load(model)?)?)));
             }
         }
         let (identity, engine) = loaded.as_ref().expect("set above");
         Ok((identity.clone(), Arc::clone(engine)))
+    }
+
+    /// Frees the models that have no clients.
+    fn free_idle(&self) {
+        let all = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        // A locked slot is being loaded.
+        for mut slot in all.values().filter_map(|slot| slot.try_lock().ok()) {
+            let is_idle =
+                |(_, engine): &mut (Identity, Arc<Engine>)| Arc::strong_count(engine) == 1;
+            if let Some((_, engine)) = slot.take_if(is_idle) {
+                engine.stop();
+            }
+        }
     }
 }
 

@@ -73,15 +73,15 @@ fn each_mistake_has_its_place() {
         ),
         (
             "---\nquote: a\ndate: 22.11.2026\n---\n",
-            "content/seeds/a-seed.md:3:7: `date` must be a date (year, month and day, such as 2026-11-22)",
+            "content/seeds/a-seed.md:3:7: `date` must be a date (year, month and day, such as 2026-11-22; with a time, such as 2026-11-22T18:30:00+01:00)",
         ),
         (
             "---\nquote: a\ndate: 20261122\n---\n",
-            "content/seeds/a-seed.md:3:7: `date` must be a date (year, month and day, such as 2026-11-22)",
+            "content/seeds/a-seed.md:3:7: `date` must be a date (year, month and day, such as 2026-11-22; with a time, such as 2026-11-22T18:30:00+01:00)",
         ),
         (
             "---\nquote: a\ndate: 2026-02-30\n---\n",
-            "content/seeds/a-seed.md:3:7: `date` must be a valid date (year, month and day, such as 2026-11-22)",
+            "content/seeds/a-seed.md:3:7: `date` must be a valid date (year, month and day, such as 2026-11-22; with a time, such as 2026-11-22T18:30:00+01:00)",
         ),
         (
             "---\nquote: a\nslug: Return to Sender\n---\n",

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::entry::FeedEntry;
 use super::FeedSite;
+use super::entry::FeedEntry;
 use crate::json;
 use crate::route;
 
