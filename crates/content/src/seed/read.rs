@@ -232,7 +232,7 @@ fn date(field: Field) -> Result<(Date, Option<Timestamp>), Problem> {
     if is_like(&text, "0000-00-00") {
         return Ok((text.parse().map_err(|_| wrong("be a valid date"))?, None));
     }
-    let moment = text.replace('Z', "+00:00").replace('z', "+00:00");
+    let moment = text.replace(['Z', 'z'], "+00:00");
     let forms = ["0000-00-00T00:00+00:00", "0000-00-00T00:00:00+00:00"];
     if !forms.iter().any(|form| is_like(&moment, form)) {
         return Err(wrong("be a date"));
