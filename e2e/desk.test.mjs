@@ -178,8 +178,10 @@ desk('everything works with the keyboard only', {}, async (page) => {
 desk('a candidate can be stopped and continued', {}, async (page) => {
   // Request so many candidates that at least one is still unfinished when the test stops it.
   for (const seed of ['3', '4']) await write(page, { candidates: 8, words: 800, seed, wait: false });
-  await words(candidate(page)).nth(4).waitFor();
-  await page.getByRole('button', { name: 'Stop', exact: true }).first().press('Enter');
+  // The first candidate may be finished by then, and the next one still waiting.
+  const stop = page.getByRole('button', { name: 'Stop', exact: true });
+  const begun = page.locator('.candidate').filter({ has: page.locator('.word ~ .word ~ .word ~ .word') });
+  await begun.filter({ has: stop }).first().getByRole('button', { name: 'Stop', exact: true }).press('Enter');
   await state(page, 'stopped').waitFor();
   const id = await state(page, 'stopped').locator('h3').getAttribute('id');
   const one = page.locator(`.candidate[aria-labelledby=${id}]`);
