@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Writes the reference fixtures of crates/gpt2 with transformers.
 
-The fixtures are two tiny GPT-2 checkpoints with random weights, the results of transformers for them,
-and the token ids of difficult strings under GPT-2's real vocabulary. The Rust tests compare with them. To
-add a string, add it to gpt2-tokenizer/golden.json with any ids.
+The fixtures are two tiny GPT-2 checkpoints with random weights, a third whose files are unusual in every
+way that matters, the results of transformers for them, and the token ids of difficult strings under GPT-2's
+real vocabulary. The Rust tests compare with them. To add a string, add it to gpt2-tokenizer/golden.json with
+any ids.
 
     python3 -m venv venv && venv/bin/pip install torch transformers
     venv/bin/python scripts/golden_logits.py
@@ -156,6 +157,57 @@ def write_checkpoint(name: str, seed: int, config: dict) -> None:
     save_file(golden | variants, folder / "golden.safetensors")
 
 
+# Strings for the unusual checkpoint.
+ODD_TEXTS = [
+    "", "Hello", " Hello", "the <speaker1> says", "Kubernetes", "Kubernetes!", "aKubernetes b", "a  <pad>b",
+    "<s>one</s> two", "<|endoftext|>", "two words of it", "twowords", "a <mask> b", "a<mask>b", "über naïve 東",
+]
+
+
+def write_odd_checkpoint() -> None:
+    """Writes a checkpoint with added tokens in three files, a begin token that differs from its two end
+    tokens, general names for its sizes, and an output layer of its own although the configuration ties it."""
+    folder = FIXTURES / "odd"
+    folder.mkdir(parents=True, exist_ok=True)
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {"<s>": 0, "</s>": 1, "<pad>": 2, "<mask>": 262} | {c: i + 3 for i, c in enumerate(alphabet)}
+    vocab |= {"Ġw": 259, "or": 260, "Ġwor": 261}
+    added = {"<speaker1>": 263, "Kubernetes": 264, "two words": 265}
+    special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "</s>", "pad_token": {"content": "<pad>"},
+               "mask_token": {"content": "<mask>", "lstrip": True, "rstrip": False, "single_word": False}}
+
+    def write(name: str, value) -> None:
+        (folder / name).write_text(json.dumps(value, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    write("vocab.json", vocab)
+    (folder / "merges.txt").write_text("#version: 0.2\nĠ w\no r\nĠw or\n", encoding="utf-8")
+    write("added_tokens.json", added)
+    write("special_tokens_map.json", special)
+    write("tokenizer_config.json", {"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": True,
+                                    "model_max_length": 64})
+    sizes = {"max_position_embeddings": 64, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    write("config.json", {"model_type": "gpt2", "vocab_size": 266, "bos_token_id": 1, "eos_token_id": 1} | sizes)
+    write("generation_config.json", {"bos_token_id": 0, "eos_token_id": [1, 264], "max_length": 64})
+
+    # Saved without the ties, so that both tensors are in the file.
+    model = GPT2LMHeadModel(GPT2Config.from_pretrained(folder, tie_word_embeddings=False)).eval()
+    scale_weights(model, seed=3)
+    tensors = {key: tensor.clone().contiguous() for key, tensor in model.state_dict().items()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+    loaded = GPT2LMHeadModel.from_pretrained(folder).eval()
+    tokenizer = GPT2Tokenizer.from_pretrained(folder)
+    cases = [{"text": text, "ids": tokenizer(text)["input_ids"]} for text in ODD_TEXTS]
+    write("golden.json", {"bos": loaded.generation_config.bos_token_id,
+                          "eos": loaded.generation_config.eos_token_id, "texts": cases})
+    prompt = [loaded.generation_config.bos_token_id, *tokenizer("the <speaker1> says Kubernetes")["input_ids"]]
+    with torch.no_grad():
+        logits = loaded(torch.tensor([prompt])).logits[0]
+        own = model(torch.tensor([prompt])).logits[0]
+    print(f"odd: {len(cases)} strings; the output layer is its own: {torch.allclose(logits, own)}")
+    save_file({"prompt": torch.tensor(prompt), "logits": logits}, folder / "golden.safetensors")
+
+
 def write_token_ids() -> None:
     """Writes the token ids of the strings in golden.json under GPT-2's real vocabulary."""
     folder = FIXTURES / "gpt2-tokenizer"
@@ -172,4 +224,5 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     for name, spec in CHECKPOINTS.items():
         write_checkpoint(name, **spec)
+    write_odd_checkpoint()
     write_token_ids()

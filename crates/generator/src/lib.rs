@@ -30,7 +30,7 @@ pub struct Request {
     /// `n_positions + 1` are allowed.
     pub prompt: Vec<u32>,
     /// Prompt of the unconditional context used for guidance: one to `prompt.len()` tokens, usually
-    /// just the end-of-text token. Unused if `guidance_scale` is 1.
+    /// just the token that begins a document. Unused if `guidance_scale` is 1.
     pub unconditional_prompt: Vec<u32>,
     pub generation: Generation,
     /// Key of the ChaCha random stream used to sample the completion.
@@ -122,12 +122,26 @@ pub trait Tokenizer: Send + Sync {
     fn bytes(&self, id: u32) -> &[u8];
     /// Returns the size of the vocabulary. Every token id is below it.
     fn vocab_size(&self) -> usize;
-    /// Returns the id of the end-of-text token, if there is one.
-    fn end_of_text(&self) -> Option<u32>;
-    /// Returns the unconditional prompt to use for guidance with `prompt`: the end-of-text token or, if
-    /// there is none, the last token of `prompt`, as in transformers.
+    /// Returns the id of the token that begins a document, if there is one.
+    fn bos(&self) -> Option<u32> {
+        None
+    }
+    /// Returns the ids of the tokens that end a document.
+    fn eos(&self) -> &[u32] {
+        &[]
+    }
+    /// Returns how a special token is written, such as `<|endoftext|>`.
+    fn special_token(&self, _id: u32) -> Option<&str> {
+        None
+    }
+    /// Converts the beginning of a document to token ids, the first of which is [`Tokenizer::bos`].
+    fn tokenize_document(&self, text: &str) -> miette::Result<Vec<u32>> {
+        Ok(self.bos().into_iter().chain(self.tokenize(text)?).collect())
+    }
+    /// Returns the unconditional prompt to use for guidance with `prompt`: the token that begins a
+    /// document or, if there is none, the last token of `prompt`, as in transformers.
     fn unconditional_prompt(&self, prompt: &[u32]) -> Vec<u32> {
-        self.end_of_text().or(prompt.last().copied()).into_iter().collect()
+        self.bos().or(prompt.last().copied()).into_iter().collect()
     }
 }
 

@@ -10,6 +10,7 @@ use generator::{GenerationOverrides, Setting};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::tokenizer::added_tokens;
 
 /// Name of the optional file with the model's own sampling settings.
 pub(crate) const GENERATION_CONFIG: &str = "generation_config.json";
@@ -29,6 +30,8 @@ pub struct CheckpointFiles {
     pub config: PathBuf,
     /// `tokenizer.json`, or `vocab.json` and `merges.txt`.
     pub tokenizer: Vec<PathBuf>,
+    /// Files that name tokens beyond those of `vocab.json`, if they exist.
+    pub added_tokens: Vec<PathBuf>,
     /// One file, or the shards sorted by name.
     pub weights: Vec<PathBuf>,
     /// `generation_config.json`, which holds the model's own sampling settings, if it exists.
@@ -51,17 +54,22 @@ impl CheckpointFiles {
                 _ => return missing(dir, "tokenizer.json and no vocab.json with merges.txt"),
             },
         };
+        let added_tokens = match tokenizer.len() {
+            1 => Vec::new(),
+            _ => added_tokens::FILES.iter().filter_map(|name| existing(dir, name).ok()).collect(),
+        };
         let generation = existing(dir, GENERATION_CONFIG).ok();
+        let files = |weights| Self { config, tokenizer, added_tokens, weights, generation };
         for name in WEIGHTS {
             if let Ok(weights) = existing(dir, name) {
-                return Ok(Self { config, tokenizer, weights: vec![weights], generation });
+                return Ok(files(vec![weights]));
             }
             if let Ok(index) = existing(dir, &index_of(name)) {
                 let shards = shard_names(&read(&index)?)
                     .map_err(|source| Error::Json { origin: shown(&index), source })?;
-                let weights =
-                    shards.iter().map(|name| existing(dir, name)).collect::<Result<_>>()?;
-                return Ok(Self { config, tokenizer, weights, generation });
+                return Ok(files(
+                    shards.iter().map(|name| existing(dir, name)).collect::<Result<_>>()?,
+                ));
             }
         }
         missing(dir, "model.safetensors and no pytorch_model.bin")
@@ -93,7 +101,8 @@ impl CheckpointFiles {
         settings_from_json(&read(file)?, &shown(file))
     }
 
-    /// Returns the BLAKE3 hashes of the tokenizer files.
+    /// Returns the BLAKE3 hashes of the tokenizer files. Those of `added_tokens` are left out, because
+    /// the hash is part of every essay's key, and earlier versions did not read them.
     ///
     /// # Errors
     /// Returns an error if a file cannot be read.
@@ -103,7 +112,7 @@ impl CheckpointFiles {
 }
 
 /// Reads sampling settings from the contents of a generation_config.json. Other keys, such as
-/// `bos_token_id` or `do_sample`, are ignored. `origin` is the file name to show in error messages.
+/// `do_sample`, are ignored. `origin` is the file name to show in error messages.
 ///
 /// # Errors
 /// Returns an error if `json` is not a JSON object or a setting has an invalid value.

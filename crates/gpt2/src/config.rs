@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use kernels::gelu::Activation;
+use kernels::sampling::EndTokens;
 
 use crate::error::{Error, Result};
 
@@ -34,9 +35,12 @@ pub struct Config {
     /// Whether attention scores are also divided by the block's number, counted from 1.
     pub scale_attn_by_inverse_layer_idx: bool,
     /// Whether the output layer reuses the token embeddings; otherwise its weight is `lm_head.weight`.
+    /// In an open checkpoint, this says whether the weights do.
     pub tie_word_embeddings: bool,
-    /// Id of the end-of-text token.
-    pub eos_token_id: Option<u32>,
+    /// Id of the token that begins a document.
+    pub bos_token_id: Option<u32>,
+    /// Ids of the tokens that end a document.
+    pub eos_token_ids: EndTokens,
 }
 
 /// The contents of config.json, before validation. The aliases are those of transformers.
@@ -60,6 +64,7 @@ struct RawConfig {
     scale_attn_by_inverse_layer_idx: bool,
     add_cross_attention: bool,
     tie_word_embeddings: bool,
+    bos_token_id: Value,
     eos_token_id: Value,
 }
 
@@ -80,6 +85,7 @@ impl Default for RawConfig {
             scale_attn_by_inverse_layer_idx: false,
             add_cross_attention: false,
             tie_word_embeddings: true,
+            bos_token_id: Value::Null,
             eos_token_id: 50256.into(),
         }
     }
@@ -92,6 +98,29 @@ impl Config {
         let raw: RawConfig = serde_json::from_slice(json)
             .map_err(|source| Error::Json { origin: origin.into(), source })?;
         raw.check(origin)
+    }
+
+    /// Applies the begin and end tokens in the contents of a generation_config.json, which take
+    /// precedence over those of config.json. `origin` is the file name to show in error messages.
+    ///
+    /// # Errors
+    /// Returns an error if `json` is not JSON, or a token id is not in the vocabulary.
+    pub fn with_generation_config(self, json: &[u8], origin: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Tokens {
+            #[serde(default)]
+            bos_token_id: Value,
+            #[serde(default)]
+            eos_token_id: Value,
+        }
+        let tokens: Tokens = serde_json::from_slice(json)
+            .map_err(|source| Error::Json { origin: origin.into(), source })?;
+        let bos_token_id = begin_token(&tokens.bos_token_id, self.vocab_size, origin)?;
+        let eos_token_ids = match &tokens.eos_token_id {
+            Value::Null => self.eos_token_ids,
+            ids => end_tokens(ids, self.vocab_size, origin)?,
+        };
+        Ok(Self { bos_token_id: bos_token_id.or(self.bos_token_id), eos_token_ids, ..self })
     }
 
     /// Dimension of each attention head (D).
@@ -171,22 +200,8 @@ impl RawConfig {
         if self.add_cross_attention {
             return refuse("add_cross_attention", "true".into(), "false");
         }
-        let eos_token_id = match &self.eos_token_id {
-            Value::Null => None,
-            Value::Array(ids) if ids.is_empty() => None,
-            Value::Array(ids) if ids.len() == 1 => Some(&ids[0]),
-            id => Some(id),
-        };
-        let eos_token_id = match eos_token_id {
-            None => None,
-            Some(id) => match id.as_u64() {
-                Some(id) if id < self.vocab_size as u64 => Some(id as u32),
-                _ => {
-                    let expected = format!("one token id below {}", self.vocab_size);
-                    return refuse("eos_token_id", id.to_string(), &expected);
-                }
-            },
-        };
+        let eos_token_ids = end_tokens(&self.eos_token_id, self.vocab_size, origin)?;
+        let bos_token_id = begin_token(&self.bos_token_id, self.vocab_size, origin)?;
         Ok(Config {
             vocab_size: self.vocab_size,
             n_positions: self.n_positions,
@@ -199,9 +214,44 @@ impl RawConfig {
             scale_attn_weights: self.scale_attn_weights,
             scale_attn_by_inverse_layer_idx: self.scale_attn_by_inverse_layer_idx,
             tie_word_embeddings: self.tie_word_embeddings,
-            eos_token_id,
+            bos_token_id: bos_token_id.or(eos_token_ids.as_slice().first().copied()),
+            eos_token_ids,
         })
     }
+}
+
+/// Returns the token ids of `bos_token_id`.
+fn begin_token(value: &Value, vocab_size: usize, origin: &str) -> Result<Option<u32>> {
+    let id = token_id(value, vocab_size);
+    if id.is_none() && !value.is_null() {
+        return Err(Error::Config {
+            origin: origin.into(),
+            key: "bos_token_id",
+            expected: format!("a token id below {vocab_size}"),
+            got: value.to_string(),
+        });
+    }
+    Ok(id)
+}
+
+/// Returns the token ids of `eos_token_id`: one, several or none.
+fn end_tokens(value: &Value, vocab_size: usize, origin: &str) -> Result<EndTokens> {
+    let ids: Option<Vec<u32>> = match value {
+        Value::Null => Some(Vec::new()),
+        Value::Array(ids) => ids.iter().map(|id| token_id(id, vocab_size)).collect(),
+        id => token_id(id, vocab_size).map(|id| vec![id]),
+    };
+    ids.and_then(|ids| EndTokens::new(&ids)).ok_or_else(|| Error::Config {
+        origin: origin.into(),
+        key: "eos_token_id",
+        expected: format!("up to {} token ids below {vocab_size}", EndTokens::MAX),
+        got: value.to_string(),
+    })
+}
+
+fn token_id(value: &Value, vocab_size: usize) -> Option<u32> {
+    let id = value.as_u64().filter(|id| *id < vocab_size as u64)?;
+    u32::try_from(id).ok()
 }
 
 #[cfg(test)]
@@ -217,7 +267,10 @@ mod tests {
         let config = parse("{}").unwrap();
         assert_eq!((config.n_layer, config.n_head, config.n_embd), (12, 12, 768));
         assert_eq!((config.vocab_size, config.n_positions, config.n_inner), (50257, 1024, 3072));
-        assert_eq!(config.eos_token_id, Some(50256));
+        assert_eq!(
+            (config.bos_token_id, config.eos_token_ids.as_slice()),
+            (Some(50256), &[50256][..])
+        );
         assert!(config.tie_word_embeddings && config.scale_attn_weights);
     }
 
@@ -264,11 +317,17 @@ mod tests {
             ),
             (
                 r#"{"eos_token_id": 50257}"#,
-                "config.json: `eos_token_id` is 50257, expected one token id below 50257",
+                "config.json: `eos_token_id` is 50257, \
+                 expected up to 5 token ids below 50257",
             ),
             (
-                r#"{"eos_token_id": [1, 2]}"#,
-                "config.json: `eos_token_id` is [1,2], expected one token id below 50257",
+                r#"{"eos_token_id": [1, 2, 3, 4, 5, 6]}"#,
+                "config.json: `eos_token_id` is [1,2,3,4,5,6], \
+                 expected up to 5 token ids below 50257",
+            ),
+            (
+                r#"{"bos_token_id": "<s>"}"#,
+                "config.json: `bos_token_id` is \"<s>\", expected a token id below 50257",
             ),
         ] {
             assert_eq!(parse(json).unwrap_err().to_string(), message);
@@ -283,8 +342,31 @@ mod tests {
     }
 
     #[test]
-    fn the_end_token_is_optional() {
-        assert_eq!(parse(r#"{"eos_token_id": null}"#).unwrap().eos_token_id, None);
-        assert_eq!(parse(r#"{"eos_token_id": [7]}"#).unwrap().eos_token_id, Some(7));
+    fn documents_begin_and_end_with_the_tokens_of_the_files() {
+        let tokens =
+            |config: &Config| (config.bos_token_id, config.eos_token_ids.as_slice().to_vec());
+        for (json, expected) in [
+            (r#"{"eos_token_id": null}"#, (None, vec![])),
+            (r#"{"eos_token_id": [7]}"#, (Some(7), vec![7])),
+            (r#"{"eos_token_id": [7, 8], "bos_token_id": null}"#, (Some(7), vec![7, 8])),
+            (r#"{"eos_token_id": 2, "bos_token_id": 1}"#, (Some(1), vec![2])),
+            (r#"{"eos_token_id": null, "bos_token_id": 1}"#, (Some(1), vec![])),
+        ] {
+            assert_eq!(tokens(&parse(json).unwrap()), expected, "{json}");
+        }
+        let config = || parse(r#"{"eos_token_id": 2, "bos_token_id": 1}"#).unwrap();
+        for (json, expected) in [
+            ("{}", (Some(1), vec![2])),
+            (r#"{"eos_token_id": [4, 5]}"#, (Some(1), vec![4, 5])),
+            (r#"{"bos_token_id": 3, "eos_token_id": null}"#, (Some(3), vec![2])),
+        ] {
+            let config = config().with_generation_config(json.as_bytes(), "g.json").unwrap();
+            assert_eq!(tokens(&config), expected, "{json}");
+        }
+        let error = config().with_generation_config(br#"{"eos_token_id": -1}"#, "g.json");
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "g.json: `eos_token_id` is -1, expected up to 5 token ids below 50257"
+        );
     }
 }

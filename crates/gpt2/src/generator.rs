@@ -46,8 +46,16 @@ impl Tokenizer for Checkpoint {
         self.config().vocab_size
     }
 
-    fn end_of_text(&self) -> Option<u32> {
-        self.config().eos_token_id
+    fn bos(&self) -> Option<u32> {
+        self.config().bos_token_id.or(self.tokenizer().end_of_text())
+    }
+
+    fn eos(&self) -> &[u32] {
+        self.config().eos_token_ids.as_slice()
+    }
+
+    fn special_token(&self, id: u32) -> Option<&str> {
+        self.tokenizer().special_token(id)
     }
 }
 

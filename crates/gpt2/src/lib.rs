@@ -40,4 +40,5 @@ pub use generate::generate;
 pub use generator::Gpt2Generator;
 pub use model::{Gpt2, InputToken, KvCache, WeightFootprint};
 pub use tokenizer::Tokenizer;
+pub use tokenizer::added_tokens::AddedTokens;
 pub use weights::Checkpoint;

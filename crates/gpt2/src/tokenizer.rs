@@ -1,19 +1,21 @@
 //! Byte-level BPE tokenizer, compatible with transformers.
 //!
-//! As in transformers, the string `<|endoftext|>` is encoded as the end-of-text token; a prompt uses
-//! it to mark the start of a document. Encoding adds no special tokens: the post-processor in
-//! tokenizer.json is ignored.
+//! As in transformers, the content of an added token, such as `<|endoftext|>`, is encoded as that
+//! token. Encoding adds no special tokens of its own: the post-processor in tokenizer.json is ignored.
+
+pub mod added_tokens;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{AddedToken, DecoderWrapper, ModelWrapper};
+use tokenizers::{DecoderWrapper, ModelWrapper};
 
 use generator::END_OF_TEXT;
 
 use crate::error::{Error, Result};
+use added_tokens::AddedTokens;
 use kernels::detokenizer::TokenBytes;
 
 /// The error for a tokenizer whose decoder is not byte-level, so that tokens cannot be decoded
@@ -38,6 +40,8 @@ fn name_of(decoder: Option<&DecoderWrapper>) -> String {
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     bytes: Arc<TokenBytes>,
+    /// Contents of the special tokens.
+    special: BTreeMap<u32, String>,
     largest_id: Option<u32>,
 }
 
@@ -53,14 +57,27 @@ impl Tokenizer {
         Self::new(inner, origin)
     }
 
-    /// Builds a tokenizer from GPT-2's vocab.json and merges.txt. `origin` is the file name to show in
-    /// error messages.
+    /// Builds a tokenizer from GPT-2's vocab.json and merges.txt and the tokens that other files add.
+    /// `origin` is the file name to show in error messages.
     ///
     /// # Errors
     /// Returns an error if the files cannot be parsed or do not match each other.
-    pub fn from_vocab_and_merges(vocab: &[u8], merges: &[u8], origin: &str) -> Result<Self> {
-        let vocab: BTreeMap<String, u32> = serde_json::from_slice(vocab)
+    pub fn from_vocab_and_merges(
+        vocab: &[u8],
+        merges: &[u8],
+        added: &AddedTokens,
+        origin: &str,
+    ) -> Result<Self> {
+        let mut vocab: BTreeMap<String, u32> = serde_json::from_slice(vocab)
             .map_err(|source| Error::Json { origin: origin.into(), source })?;
+        for (id, content) in added.ids() {
+            let known = *vocab.entry(content.to_owned()).or_insert(id);
+            if known != id {
+                let problem =
+                    format!("the token `{content}` has id {known} here and {id} in another file");
+                return Err(Error::Tokenizer { origin: origin.into(), source: problem.into() });
+            }
+        }
         let refuse = |source| Error::Tokenizer { origin: origin.into(), source };
         let merges = std::str::from_utf8(merges).map_err(|source| refuse(source.into()))?;
         let merges = merges
@@ -72,13 +89,16 @@ impl Tokenizer {
             })
             .collect::<Result<Vec<_>>>()?;
         let bpe = BPE::builder()
-            .vocab_and_merges(Vocab::from_iter(vocab), merges)
+            .vocab_and_merges(Vocab::from_iter(vocab.clone()), merges)
             .build()
             .map_err(refuse)?;
         let mut inner = tokenizers::Tokenizer::new(ModelWrapper::BPE(bpe));
-        inner.with_pre_tokenizer(Some(ByteLevel::default().add_prefix_space(false)));
+        inner.with_pre_tokenizer(Some(
+            ByteLevel::default().add_prefix_space(added.add_prefix_space),
+        ));
         inner.with_decoder(Some(ByteLevel::default()));
-        inner.add_special_tokens([AddedToken::from(END_OF_TEXT, true)]).map_err(refuse)?;
+        let known = added.tokens().filter(|token| vocab.contains_key(&token.content));
+        inner.add_tokens(known).map_err(refuse)?;
         Self::new(inner, origin)
     }
 
@@ -93,10 +113,14 @@ impl Tokenizer {
         }
         let largest_id = inner.get_vocab(true).into_values().max();
         let added = inner.get_added_tokens_decoder();
-        let is_special = |id: u32| added.get(&id).is_some_and(|token| token.special);
-        let token = |id| inner.id_to_token(id).filter(|_| !is_special(id));
+        let special: BTreeMap<u32, String> = added
+            .into_iter()
+            .filter(|(_, token)| token.special)
+            .map(|(id, token)| (id, token.content))
+            .collect();
+        let token = |id| inner.id_to_token(id).filter(|_| !special.contains_key(&id));
         let bytes = TokenBytes::new((0..largest_id.map_or(0, |id| id + 1)).map(token));
-        Ok(Self { inner, bytes: Arc::new(bytes), largest_id })
+        Ok(Self { inner, bytes: Arc::new(bytes), special, largest_id })
     }
 
     /// Serialises the tokenizer to the tokenizer.json format.
@@ -112,12 +136,12 @@ impl Tokenizer {
         self.largest_id.map_or(0, |largest| largest as usize + 1)
     }
 
-    /// Id of the end-of-text token.
+    /// Id of `<|endoftext|>`.
     pub fn end_of_text(&self) -> Option<u32> {
         self.inner.token_to_id(END_OF_TEXT)
     }
 
-    /// Encodes a string. See the module documentation for how `<|endoftext|>` is handled.
+    /// Encodes a string. See the module documentation for how added tokens are handled.
     ///
     /// # Errors
     /// Returns an error if the tokenizer fails. Byte-level BPE accepts every string.
@@ -135,6 +159,11 @@ impl Tokenizer {
     /// Returns the bytes of a token, which may be part of a character; empty for a special token.
     pub fn bytes_of(&self, id: u32) -> &[u8] {
         self.bytes.of(id)
+    }
+
+    /// Returns the content of a special token, such as `<|endoftext|>`.
+    pub fn special_token(&self, id: u32) -> Option<&str> {
+        self.special.get(&id).map(String::as_str)
     }
 
     /// Bytes of every token.

@@ -14,6 +14,7 @@ use crate::checkpoint_files::{CheckpointFiles, missing, read, shown};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
+use crate::tokenizer::added_tokens::AddedTokens;
 
 /// An open checkpoint: configuration, tokenizer and tensors.
 pub struct Checkpoint {
@@ -36,11 +37,24 @@ impl Checkpoint {
     /// # Errors
     /// See [`Checkpoint::from_dir`].
     pub fn from_files(files: &CheckpointFiles) -> Result<Self> {
-        let config = Config::from_json(&read(&files.config)?, &shown(&files.config))?;
+        let mut config = Config::from_json(&read(&files.config)?, &shown(&files.config))?;
+        if let Some(file) = &files.generation {
+            config = config.with_generation_config(&read(file)?, &shown(file))?;
+        }
+        let mut added = AddedTokens::default();
+        for file in &files.added_tokens {
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            added
+                .read(name, &read(file)?)
+                .map_err(|source| Error::Json { origin: shown(file), source })?;
+        }
         let tokenizer = match files.tokenizer.as_slice() {
-            [vocab, merges] => {
-                Tokenizer::from_vocab_and_merges(&read(vocab)?, &read(merges)?, &shown(vocab))?
-            }
+            [vocab, merges] => Tokenizer::from_vocab_and_merges(
+                &read(vocab)?,
+                &read(merges)?,
+                &added,
+                &shown(vocab),
+            )?,
             [json, ..] => Tokenizer::from_json(&read(json)?, &shown(json))?,
             [] => return missing(&files.config, "tokenizer files"),
         };
@@ -71,6 +85,8 @@ impl Checkpoint {
             let (origin, vocab_size) = (tensors.origin, config.vocab_size);
             return Err(Error::Vocabulary { origin, token, vocab_size });
         }
+        let tie_word_embeddings = config.tie_word_embeddings && !tensors.has_own_lm_head()?;
+        let config = Config { tie_word_embeddings, ..config };
         Ok(Self { config, tokenizer, tensors })
     }
 
@@ -85,11 +101,9 @@ impl Checkpoint {
     /// Returns the tensors at the model's root. A `transformer.` prefix in the checkpoint is skipped, so
     /// the token embedding is always `wte.weight`.
     pub fn weights(&self, device: &Device, dtype: DType) -> Result<Weights<'_>> {
-        let names = self.tensors.names();
-        let prefixed = names.iter().any(|name| name == "transformer.wte.weight");
-        let prefix = if prefixed { "transformer." } else { "" };
+        let prefix = self.tensors.prefix();
         let n_layer = self.config.n_layer;
-        for name in &names {
+        for name in &self.tensors.names() {
             let layer = name.strip_prefix(prefix).and_then(|name| name.strip_prefix("h."));
             let layer = layer.and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
             if layer.is_some_and(|layer| layer >= n_layer) {
@@ -203,6 +217,30 @@ impl Tensors {
         };
         names.sort_unstable();
         names
+    }
+
+    /// Prefix of the names of all tensors except the output layer's: `transformer.` or none.
+    fn prefix(&self) -> &'static str {
+        let prefix = "transformer.";
+        if self.kind(&format!("{prefix}wte.weight")).is_some() { prefix } else { "" }
+    }
+
+    /// Whether the output layer differs from the token embeddings. As in transformers, it is then used
+    /// even if the configuration ties the two. Most checkpoints of tied models have no `lm_head.weight`,
+    /// or a copy of the embeddings.
+    fn has_own_lm_head(&self) -> Result<bool> {
+        let (lm_head, wte) = ("lm_head.weight", format!("{}wte.weight", self.prefix()));
+        let kind = self.kind(lm_head);
+        if kind.is_none() || self.kind(&wte).is_none() {
+            return Ok(false);
+        }
+        if kind != self.kind(&wte) {
+            return Ok(true);
+        }
+        let numbers = |name| -> Result<Vec<f32>> {
+            Ok(self.load(name)?.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?)
+        };
+        Ok(numbers(lm_head)? != numbers(&wte)?)
     }
 
     /// Number format and shape of a tensor, if it exists.

@@ -6,7 +6,7 @@
 //! 0. guidance: combines the distribution with that of the unconditional context (see `guidance`)
 //! 1. repetition penalty over prompt and new tokens
 //! 2. no-repeat n-gram over prompt and new tokens
-//! 3. minimum number of new tokens (the end-of-text token is banned until then)
+//! 3. minimum number of new tokens (the end tokens are banned until then)
 //! 4. temperature; at 0 the most likely token is returned and the remaining steps are skipped
 //! 5. top-k, 6. top-p, 7. min-p, 8. typical-p, each on the distribution left by the previous step
 //!
@@ -29,11 +29,13 @@ use crate::distribution;
 use crate::simd::Level;
 
 mod candidates;
+mod end_tokens;
 mod guidance;
 mod scores;
 #[cfg(test)]
 mod tests;
 
+pub use end_tokens::EndTokens;
 pub use scores::score;
 
 use candidates::Candidates;
@@ -77,7 +79,7 @@ pub struct SampleParams {
     /// For a guided text, the slot of the unconditional context and the position of that context's last
     /// token. The context's row of logits follows the text's own row.
     pub unconditional: Option<(usize, usize)>,
-    pub eos: Option<u32>,
+    pub eos: EndTokens,
     /// Next 64 bits of the text's random stream.
     pub draw: u64,
     /// Settings, each within its range.
@@ -117,7 +119,7 @@ impl Sampler {
     /// Samples the token that follows `prompt_and_new`, whose last `new_tokens` tokens are new.
     ///
     /// `logits` (V) holds the logits of the last position. In `logits`, NaN is replaced with `-inf`, and
-    /// `+inf` with the largest finite number. `eos` is the end-of-text token. The result includes the
+    /// `+inf` with the largest finite number. `eos` holds the end tokens. The result includes the
     /// `top_logprobs` most likely tokens of the raw distribution.
     ///
     /// # Panics
@@ -127,7 +129,7 @@ impl Sampler {
         logits: &mut [f32],
         prompt_and_new: &[u32],
         new_tokens: usize,
-        eos: Option<u32>,
+        eos: &[u32],
         top_logprobs: usize,
     ) -> Token {
         let raw = LogSoftmax::new(self.level, logits);
@@ -146,7 +148,7 @@ impl Sampler {
         unconditional: &mut [f32],
         prompt_and_new: &[u32],
         new_tokens: usize,
-        eos: Option<u32>,
+        eos: &[u32],
         top_logprobs: usize,
     ) -> Token {
         assert_eq!(logits.len(), unconditional.len(), "both are logits of one vocabulary");
@@ -188,16 +190,18 @@ impl Sampler {
         logits: &mut [f32],
         prompt_and_new: &[u32],
         new_tokens: usize,
-        eos: Option<u32>,
+        eos: &[u32],
     ) -> Option<u32> {
         assert!(!logits.is_empty(), "cannot sample from an empty vocabulary");
         self.changed.clear();
         self.penalise_repetition(logits, prompt_and_new);
         self.ban_repeated_ngrams(logits, prompt_and_new);
-        if new_tokens < self.generation.min_new_tokens
-            && let Some(eos) = eos.filter(|eos| (*eos as usize) < logits.len())
-        {
-            self.change(logits, eos, f32::NEG_INFINITY);
+        if new_tokens < self.generation.min_new_tokens {
+            for &id in eos {
+                if (id as usize) < logits.len() {
+                    self.change(logits, id, f32::NEG_INFINITY);
+                }
+            }
         }
         let token = if self.generation.temperature == 0.0 {
             greatest(self.level, logits)
@@ -223,7 +227,7 @@ impl Sampler {
         position: usize,
         prompt_tokens: usize,
         unconditional: Option<(usize, usize)>,
-        eos: Option<u32>,
+        eos: EndTokens,
     ) -> SampleParams {
         let generation = Arc::clone(&self.generation);
         let draw = if generation.temperature == 0.0 { 0 } else { self.rng.next_u64() };

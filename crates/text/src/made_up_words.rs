@@ -62,10 +62,6 @@ mod tests {
         fn vocab_size(&self) -> usize {
             self.0.len()
         }
-
-        fn end_of_text(&self) -> Option<u32> {
-            None
-        }
     }
 
     fn of(tokens: &'static [&'static str], log_probs: &[f32]) -> Vec<String> {

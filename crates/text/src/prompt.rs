@@ -49,6 +49,11 @@ impl Prompt {
 }
 
 impl Prompt {
+    /// Returns the beginning of the document: the title and the quote.
+    pub fn document(&self) -> &str {
+        self.text.strip_prefix(END_OF_TEXT).unwrap_or(&self.text)
+    }
+
     /// Returns the quote as the model reads it: everything after the title.
     pub fn quote(&self) -> &str {
         self.text.split_once("\n\n").map_or(&self.text, |(_, quote)| quote)

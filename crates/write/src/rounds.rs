@@ -49,7 +49,7 @@ impl EssayRequest {
     /// # Errors
     /// Returns an error if the prompt fills all positions or cannot be tokenised.
     pub fn request(&self, tokenizer: &dyn Tokenizer, n_positions: usize) -> Result<Request> {
-        let prompt = tokenizer.tokenize(&self.prompt.text)?;
+        let prompt = tokenizer.tokenize_document(self.prompt.document())?;
         let left = n_positions.saturating_sub(prompt.len());
         if left == 0 {
             return Err(miette!(

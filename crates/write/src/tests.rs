@@ -87,10 +87,6 @@ impl Tokenizer for Characters {
     fn vocab_size(&self) -> usize {
         0x11_0000
     }
-
-    fn end_of_text(&self) -> Option<u32> {
-        None
-    }
 }
 
 /// Returns the prompt text of a request.

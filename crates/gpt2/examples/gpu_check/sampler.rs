@@ -47,7 +47,7 @@ pub fn check(subject: &Subject, settings: &Generation) -> CheckResult {
         let mut context = request.prompt;
         let mut expected = completion.token_ids.clone();
         if completion.finish_reason == FinishReason::EndOfText {
-            expected.extend(config.eos_token_id);
+            expected.extend(config.eos_token_ids.as_slice().first());
         }
         let prompt_tokens = context.len();
         context.extend(&expected);
@@ -59,7 +59,7 @@ pub fn check(subject: &Subject, settings: &Generation) -> CheckResult {
         for (new, token) in expected.iter().enumerate() {
             let length = prompt_tokens + new;
             let row = &mut logits[(length - 1) * config.vocab_size..][..config.vocab_size];
-            let eos = config.eos_token_id;
+            let eos = config.eos_token_ids.as_slice();
             let here = if is_guided {
                 let last = request.unconditional_prompt.len() - 1 + new;
                 let other = &mut unconditional[last * config.vocab_size..][..config.vocab_size];

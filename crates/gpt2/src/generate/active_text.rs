@@ -170,7 +170,7 @@ impl ActiveText {
         positions: Range<usize>,
         logits: &mut [f32],
         vocab_size: usize,
-        eos: Option<u32>,
+        eos: &[u32],
     ) -> Vec<Token> {
         let (rows, unconditional) = logits.split_at_mut(positions.len() * vocab_size);
         let each = positions.zip(rows.chunks_exact_mut(vocab_size));
@@ -216,7 +216,7 @@ impl ActiveText {
     ) -> Option<FinishReason> {
         let (config, id, log_prob) = (model.config(), token.id, token.log_prob);
         let unconditional = token.unconditional_log_prob;
-        if Some(id) == config.eos_token_id {
+        if config.eos_token_ids.as_slice().contains(&id) {
             return Some(FinishReason::EndOfText);
         }
         work.token(self.id, token);

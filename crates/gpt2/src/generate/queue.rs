@@ -68,7 +68,7 @@ impl<'a> PassQueue<'a> {
             return Ok(());
         }
         let PlannedPass { tokens, wanted, wanted_indices } = pass;
-        let eos = self.model.config().eos_token_id;
+        let eos = self.model.config().eos_token_ids;
         let params = wanted.iter().filter_map(|wanted| {
             let text = batch.text(wanted.slot, wanted.serial)?;
             text.in_flight += 1;
@@ -115,7 +115,7 @@ fn sample(
     wanted: &[WantedLogits],
     logits: &mut [f32],
 ) -> Vec<Vec<Token>> {
-    let (vocab_size, eos) = (model.config().vocab_size, model.config().eos_token_id);
+    let (vocab_size, eos) = (model.config().vocab_size, model.config().eos_token_ids);
     let mut texts: HashMap<usize, &mut ActiveText> = batch.texts().collect();
     let mut rest = logits;
     let mut jobs = Vec::with_capacity(wanted.len());
@@ -126,6 +126,8 @@ fn sample(
         jobs.extend(texts.remove(slot).map(|text| (text, positions.clone(), own)));
     }
     jobs.into_par_iter()
-        .map(|(text, positions, logits)| text.next_tokens(positions, logits, vocab_size, eos))
+        .map(|(text, positions, logits)| {
+            text.next_tokens(positions, logits, vocab_size, eos.as_slice())
+        })
         .collect()
 }

@@ -9,7 +9,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::Launch;
 use generator::Generation;
-use kernels::sampling::SampledToken;
+use kernels::sampling::{EndTokens, SampledToken};
 
 #[cfg(test)]
 #[cfg(feature = "emulated-gpu")]
@@ -33,8 +33,8 @@ pub struct SamplingRules {
     no_repeat_ngram_size: u32,
     min_new_tokens: u32,
     prompt_tokens: u32,
-    eos: u32,
     guidance_scale: f32,
+    eos: [u32; EndTokens::MAX],
 }
 
 /// A request for one token, in the kernel's memory layout.
@@ -65,7 +65,7 @@ pub struct SampleArguments {
 }
 
 const _: () = assert!(
-    size_of::<SamplingRules>() == 48
+    size_of::<SamplingRules>() == 64
         && size_of::<SampleRequest>() == 24
         && size_of::<SampledToken>() == 8
         && size_of::<SampleArguments>() == 56,
@@ -83,14 +83,14 @@ impl SamplingRules {
         no_repeat_ngram_size: 0,
         min_new_tokens: 0,
         prompt_tokens: 0,
-        eos: u32::MAX,
         guidance_scale: 1.0,
+        eos: [u32::MAX; EndTokens::MAX],
     };
 
     /// Returns the settings of a text with `prompt_tokens` prompt tokens. Each setting must be within
-    /// its range (see [`SampleParams`](kernels::sampling::SampleParams)). `eos` is the end-of-text
-    /// token.
-    pub fn new(generation: &Generation, prompt_tokens: usize, eos: Option<u32>) -> Self {
+    /// its range (see [`SampleParams`](kernels::sampling::SampleParams)). `eos` holds the end
+    /// tokens.
+    pub fn new(generation: &Generation, prompt_tokens: usize, eos: EndTokens) -> Self {
         Self {
             min_p: generation.min_p,
             top_p: generation.top_p,
@@ -100,8 +100,8 @@ impl SamplingRules {
             no_repeat_ngram_size: saturated(generation.no_repeat_ngram_size),
             min_new_tokens: saturated(generation.min_new_tokens),
             prompt_tokens: saturated(prompt_tokens),
-            eos: eos.unwrap_or(u32::MAX),
             guidance_scale: generation.guidance_scale as f32,
+            eos: eos.padded(),
         }
     }
 }

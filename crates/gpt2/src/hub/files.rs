@@ -6,6 +6,7 @@ use std::path::Path;
 use super::name::is_path;
 use super::{Error, Result};
 use crate::checkpoint_files::{GENERATION_CONFIG, WEIGHTS, index_of, shard_names};
+use crate::tokenizer::added_tokens;
 
 /// The usual files of a checkpoint, listed in error messages when nothing is known about the
 /// checkpoint.
@@ -26,6 +27,7 @@ pub(super) fn needed(has: impl Fn(&str) -> bool, dir: &Path) -> Result<Vec<Strin
     }
     if !has("tokenizer.json") && (has("vocab.json") || has("merges.txt")) {
         needed.extend(["vocab.json".to_owned(), "merges.txt".to_owned()]);
+        needed.extend(added_tokens::FILES.iter().filter(|file| has(file)).map(ToString::to_string));
     } else {
         needed.push("tokenizer.json".to_owned());
     }
@@ -79,6 +81,10 @@ mod tests {
         assert_eq!(
             needed_of(&["config.json", "vocab.json", "merges.txt", "pytorch_model.bin"]),
             ["config.json", "vocab.json", "merges.txt", "pytorch_model.bin"],
+        );
+        assert_eq!(
+            needed_of(&["tokenizer_config.json", "vocab.json", "added_tokens.json"])[1..5],
+            ["vocab.json", "merges.txt", "tokenizer_config.json", "added_tokens.json"],
         );
     }
 

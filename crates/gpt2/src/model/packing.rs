@@ -28,8 +28,8 @@ use kernels::simd::Level;
 /// Minimum duration of a conversion whose result is worth caching.
 const WORTH_CACHING: Duration = Duration::from_millis(100);
 
-/// Format version; incremented when the layout of blocks changes.
-const VERSION: u8 = 1;
+/// Format version; incremented when the layout of blocks changes, or which tensors they hold.
+const VERSION: u8 = 2;
 
 /// Size of the header in bytes; a whole cache line, so blocks are aligned.
 const HEADER: usize = 64;

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::fixture::{DEEP, Golden, WIDE, bits, folder, load, logits, model};
+use crate::fixture::{
+    DEEP, DTYPES, Golden, WIDE, bits, device, distance, folder, load, logits, model,
+};
 use candle_core::{DType, Device as On, Tensor, safetensors};
 use gpt2::{Checkpoint, CheckpointFiles, Device, Dtype, Gpt2};
 use tempfile::TempDir;
@@ -219,7 +221,7 @@ fn a_tokenizer_with_too_many_tokens_is_an_error() {
     let config = std::fs::read_to_string(dir.path().join("config.json")).unwrap();
     let config = config
         .replace("\"vocab_size\": 257", "\"vocab_size\": 100")
-        .replace("\"eos_token_id\": 256", "\"eos_token_id\": 0");
+        .replace("os_token_id\": 256", "os_token_id\": 0");
     std::fs::write(dir.path().join("config.json"), config).unwrap();
     assert_eq!(
         refusal(&dir),
@@ -250,4 +252,50 @@ fn hashes_depend_on_the_contents() {
     let config = config.replace("gelu_new", "gelu");
     std::fs::write(other.path().join("config.json"), config).unwrap();
     assert_ne!(hash(other.path()), before);
+}
+
+/// A checkpoint whose files are unusual: added tokens in several files, a begin token that is not an end
+/// token, two end tokens, general names for the sizes, and an output layer of its own although the
+/// configuration ties it to the embeddings.
+#[test]
+fn an_unusual_checkpoint_is_read_as_by_transformers() {
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        bos: u32,
+        eos: Vec<u32>,
+        texts: Vec<Case>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Case {
+        text: String,
+        ids: Vec<u32>,
+    }
+    let folder = folder("odd");
+    let checkpoint = Checkpoint::from_dir(&folder).unwrap();
+    let golden: Golden =
+        serde_json::from_slice(&std::fs::read(folder.join("golden.json")).unwrap()).unwrap();
+    let config = checkpoint.config();
+    assert_eq!(config.bos_token_id, Some(golden.bos));
+    assert_eq!(config.eos_token_ids.as_slice(), golden.eos);
+    assert!(!config.tie_word_embeddings);
+    assert!(golden.texts.len() >= 15);
+    for Case { text, ids } in golden.texts {
+        assert_eq!(checkpoint.tokenizer().encode(&text).unwrap(), ids, "{text:?}");
+    }
+    // Added words are text; special tokens are not.
+    assert_eq!(checkpoint.tokenizer().decode(&[263, 264, 1, 265]), "<speaker1>Kubernetestwo words");
+    assert_eq!(checkpoint.tokenizer().special_token(0), Some("<s>"));
+    assert_eq!(checkpoint.tokenizer().special_token(264), None);
+
+    let tensors = safetensors::load(folder.join("golden.safetensors"), &On::Cpu).unwrap();
+    let prompt: Vec<u32> =
+        tensors["prompt"].to_vec1::<i64>().unwrap().into_iter().map(|id| id as u32).collect();
+    let document = "the <speaker1> says Kubernetes";
+    assert_eq!(generator::Tokenizer::tokenize_document(&checkpoint, document).unwrap(), prompt);
+    let spread = distance(&tensors["logits"], &tensors["logits"].zeros_like().unwrap());
+    for (dtype, tolerance) in DTYPES {
+        let model = Gpt2::load(&checkpoint, &device(), dtype).unwrap();
+        let off = distance(&logits(&model, &prompt), &tensors["logits"]);
+        assert!(off < tolerance * spread, "{dtype:?}: {off} of {spread}");
+    }
 }

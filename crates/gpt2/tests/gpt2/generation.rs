@@ -340,7 +340,7 @@ fn max_new_tokens_limits_the_length() {
 #[test]
 fn the_end_of_text_token_ends_a_text_and_is_not_part_of_it() {
     let writer = LoadedModel::new(DEEP);
-    let eos = writer.model.config().eos_token_id.unwrap();
+    let eos = writer.model.config().eos_token_ids.as_slice()[0];
     let hot = |id| Request {
         generation: Generation { temperature: 30.0, ..Generation::unmodified() },
         ..greedy(id, &[65])
@@ -363,6 +363,27 @@ fn the_end_of_text_token_ends_a_text_and_is_not_part_of_it() {
         8,
     );
     assert!(recorder.completions.values().all(|completion| completion.token_ids.len() >= 50));
+}
+
+#[test]
+fn any_of_several_end_tokens_ends_a_text() {
+    // Its end tokens are 1 and 264.
+    let writer = LoadedModel::new("odd");
+    let hot = |id, min_new_tokens| {
+        let temperature = 100.0;
+        let generation = Generation { temperature, min_new_tokens, ..Generation::unmodified() };
+        Request { generation, unconditional_prompt: vec![0], ..greedy(id, &[0]) }
+    };
+    let ended = |min_new_tokens| {
+        let texts = writer.write((0..200).map(|id| hot(id, min_new_tokens)), 8).completions;
+        assert!(texts.values().all(|text| !text.token_ids.iter().any(|id| [1, 264].contains(id))));
+        texts.values().map(|text| text.token_ids.len()).collect::<Vec<_>>()
+    };
+    let lengths = ended(0);
+    // Each token is drawn with a probability of about 2 in 266; the text would be 63 tokens long.
+    let early = lengths.iter().filter(|length| **length < 63).count();
+    assert!((50..110).contains(&early), "{early} of 200 ended");
+    assert!(ended(60).iter().all(|length| *length >= 60));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Compares token ids with those of the reference tokenizer, using GPT-2's vocabulary.
 
-use gpt2::Tokenizer;
+use gpt2::{AddedTokens, Tokenizer};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -11,7 +11,8 @@ struct Case {
 
 fn gpt2() -> Tokenizer {
     let read = |name| std::fs::read(crate::fixture::folder("gpt2-tokenizer").join(name)).unwrap();
-    Tokenizer::from_vocab_and_merges(&read("vocab.json"), &read("merges.txt"), "vocab.json")
+    let (vocab, merges) = (read("vocab.json"), read("merges.txt"));
+    Tokenizer::from_vocab_and_merges(&vocab, &merges, &AddedTokens::default(), "vocab.json")
         .unwrap()
 }
 
@@ -32,10 +33,15 @@ fn unusual_strings_match_the_reference() {
 #[test]
 fn invalid_tokenizer_files_are_errors() {
     let error = |vocab: &str, merges: &str| {
-        Tokenizer::from_vocab_and_merges(vocab.as_bytes(), merges.as_bytes(), "vocab.json")
-            .err()
-            .unwrap()
-            .to_string()
+        Tokenizer::from_vocab_and_merges(
+            vocab.as_bytes(),
+            merges.as_bytes(),
+            &AddedTokens::default(),
+            "vocab.json",
+        )
+        .err()
+        .unwrap()
+        .to_string()
     };
     assert_eq!(error("[]", ""), "vocab.json is not valid");
     assert_eq!(error(r#"{"a": 0}"#, "#version: 0.2\nab\n"), "vocab.json is not a usable tokenizer");

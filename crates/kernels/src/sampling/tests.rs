@@ -19,7 +19,7 @@ fn logits_of(probabilities: &[f64]) -> Vec<f32> {
 /// new.
 fn distribution(settings: Generation, logits: &[f32], context: &[u32]) -> Vec<f64> {
     let mut sampler = Sampler::new(&settings, KEY);
-    sampler.sample(&mut logits.to_vec(), context, context.len(), Some(0), 0);
+    sampler.sample(&mut logits.to_vec(), context, context.len(), &[0], 0);
     let candidates = sampler.candidates.list();
     let sum = candidates::total(candidates);
     let mut distribution = vec![0.0; logits.len()];
@@ -37,7 +37,7 @@ fn assert_close(got: &[f64], expected: &[f64]) {
 }
 
 fn first_token(settings: Generation, logits: &[f32], context: &[u32]) -> u32 {
-    Sampler::new(&settings, KEY).sample(&mut logits.to_vec(), context, context.len(), Some(0), 0).id
+    Sampler::new(&settings, KEY).sample(&mut logits.to_vec(), context, context.len(), &[0], 0).id
 }
 
 fn greedy() -> Generation {
@@ -152,7 +152,7 @@ fn repetition_penalty_applies_once_per_token() {
     assert_eq!(logits, [1.5, 2.0, -2.0, 1.0, 0.0]);
     // The caller's logits are restored.
     let mut logits = [3.0, 2.0, -1.0, 1.0, 0.0];
-    Sampler::new(&settings, KEY).sample(&mut logits, &[0, 0, 2, 4, 0], 2, None, 0);
+    Sampler::new(&settings, KEY).sample(&mut logits, &[0, 0, 2, 4, 0], 2, &[], 0);
     assert_eq!(logits, [3.0, 2.0, -1.0, 1.0, 0.0]);
 }
 
@@ -171,17 +171,18 @@ fn no_repeat_ngram_bans_repeated_ngrams() {
 }
 
 #[test]
-fn min_new_tokens_bans_the_end_of_text_token() {
+fn min_new_tokens_bans_the_end_tokens() {
     let settings = Generation { min_new_tokens: 2, ..greedy() };
-    let token = |new_tokens, eos| {
+    let token = |new_tokens, eos: &[u32]| {
         Sampler::new(&settings, KEY).sample(&mut [9.0, 1.0], &[1, 1, 1], new_tokens, eos, 0).id
     };
-    assert_eq!(token(0, Some(0)), 1);
-    assert_eq!(token(1, Some(0)), 1);
-    assert_eq!(token(2, Some(0)), 0);
-    assert_eq!(token(0, None), 0);
-    // An end-of-text token outside the vocabulary bans nothing.
-    assert_eq!(token(0, Some(2)), 0);
+    assert_eq!(token(0, &[0]), 1);
+    assert_eq!(token(1, &[0]), 1);
+    assert_eq!(token(2, &[0]), 0);
+    assert_eq!(token(0, &[]), 0);
+    // An end token outside the vocabulary bans nothing.
+    assert_eq!(token(0, &[2]), 0);
+    assert_eq!(token(0, &[2, 0]), 1);
 }
 
 #[test]
@@ -201,7 +202,7 @@ fn nan_is_impossible_and_infinity_is_certain() {
         let settings = Generation { temperature, ..Generation::unmodified() };
         assert_eq!(first_token(settings.clone(), &[nan, 1.0, -inf], &[]), 1);
         assert_eq!(first_token(settings.clone(), &[0.0, inf, 1.0], &[]), 1);
-        let sampled = Sampler::new(&settings, KEY).sample(&mut [nan, -inf], &[], 0, None, 0);
+        let sampled = Sampler::new(&settings, KEY).sample(&mut [nan, -inf], &[], 0, &[], 0);
         assert_eq!((sampled.id, sampled.log_prob), (0, -inf));
     }
     let settings = Generation::unmodified();
@@ -237,7 +238,7 @@ fn log_probabilities_do_not_depend_on_the_settings() {
     };
     // Tokens 3 and 2 are banned, so 1 or 0 is taken.
     let mut sampler = Sampler::new(&settings, KEY);
-    let sampled = sampler.sample(&mut logits_of(&p), &[3, 2], 2, None, 0);
+    let sampled = sampler.sample(&mut logits_of(&p), &[3, 2], 2, &[], 0);
     assert!(sampled.id < 2);
     assert!((sampled.log_prob - (p[sampled.id as usize].ln() as f32)).abs() < 1e-6);
 }
@@ -250,7 +251,7 @@ fn draws_have_the_frequencies_of_the_distribution() {
     let mut sampler = Sampler::new(&Generation::unmodified(), KEY);
     let mut counts = [0.0; 4];
     for _ in 0..DRAWS {
-        counts[sampler.sample(&mut logits.clone(), &[], 0, None, 0).id as usize] += 1.0;
+        counts[sampler.sample(&mut logits.clone(), &[], 0, &[], 0).id as usize] += 1.0;
     }
     // Pearson's chi-squared with 3 degrees of freedom; 16.27 is its 99.9th percentile.
     let chi_squared: f64 = counts
@@ -279,7 +280,7 @@ fn each_token_takes_one_draw_and_greedy_none() {
     let next_word = |settings| {
         let mut sampler = Sampler::new(&settings, KEY);
         for _ in 0..5 {
-            sampler.sample(&mut logits.clone(), &[], 0, None, 0);
+            sampler.sample(&mut logits.clone(), &[], 0, &[], 0);
         }
         sampler.rng.next_u64()
     };
@@ -360,7 +361,7 @@ proptest! {
     ) {
         let settings = Generation { top_k, ..Generation::unmodified() };
         let mut sampler = Sampler::new(&settings, KEY);
-        sampler.sample(&mut logits.clone(), &[], 0, None, 0);
+        sampler.sample(&mut logits.clone(), &[], 0, &[], 0);
         let mut got: Vec<u32> = sampler.candidates.list().iter().map(|candidate| candidate.id).collect();
         let mut expected: Vec<u32> = (0..logits.len() as u32).collect();
         expected.sort_by(|&a, &b| logits[b as usize].total_cmp(&logits[a as usize]));
@@ -413,7 +414,7 @@ proptest! {
         let vocabulary = logits.len() as u32;
         let mut sampler = Sampler::new(&settings, KEY);
         for _ in 0..3 {
-            let sampled = sampler.sample(&mut logits.clone(), &context, 0, context.first().copied(), 0);
+            let sampled = sampler.sample(&mut logits.clone(), &context, 0, context.get(..1).unwrap_or_default(), 0);
             prop_assert!(sampled.id < vocabulary);
             prop_assert!(!sampled.log_prob.is_nan());
         }
@@ -445,7 +446,7 @@ proptest! {
         let (mut logits, mut unconditional): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
         let settings = Generation { guidance_scale: scale, temperature: 0.0, ..Generation::unmodified() };
         let token = Sampler::new(&settings, key)
-            .sample_guided(&mut logits, &mut unconditional, &[0], 0, None, 2);
+            .sample_guided(&mut logits, &mut unconditional, &[0], 0, &[], 2);
         let expected = guided(&logits, &unconditional, scale);
         let largest = expected.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         prop_assert!(expected[token.id as usize] > largest - 1e-4);
@@ -465,7 +466,7 @@ fn rules_apply_to_the_guided_logits() {
         let settings = Generation { guidance_scale: 2.0, temperature: 0.0, ..settings };
         let mut sampler = Sampler::new(&settings, KEY);
         let (mut logits, mut unconditional) = (logits, unconditional);
-        sampler.sample_guided(&mut logits, &mut unconditional, &[1], new_tokens, Some(1), 0).id
+        sampler.sample_guided(&mut logits, &mut unconditional, &[1], new_tokens, &[1], 0).id
     };
     let plain = Generation::unmodified();
     assert_eq!(first(plain.clone(), 0), 1, "token 3 gains most, but is implausible");
@@ -486,7 +487,7 @@ fn guidance_is_defined_for_infinite_logits_and_nan() {
     ] {
         let (mut own, mut other) = (logits, unconditional);
         let token =
-            Sampler::new(&settings, KEY).sample_guided(&mut own, &mut other, &[], 0, None, 0);
+            Sampler::new(&settings, KEY).sample_guided(&mut own, &mut other, &[], 0, &[], 0);
         let expected = score(&mut logits.clone(), 0, token.id, 0).log_prob;
         assert!(!token.log_prob.is_nan() && token.log_prob == expected, "{logits:?}");
     }

@@ -158,12 +158,11 @@ pub fn probe(generator: &mut dyn Generator, progress: &dyn EvalProgress) -> Resu
 /// Returns the tokens of a document that begins with the sentence, and the index of the first token to
 /// score.
 fn tokens(tokenizer: &dyn Tokenizer, (given, scored): &Sentence) -> Result<(Vec<u32>, usize)> {
-    let end = tokenizer.end_of_text().ok_or_else(|| {
-        miette!("the model has no end-of-text token to mark the start of a document")
-    })?;
+    let begin =
+        tokenizer.bos().ok_or_else(|| miette!("the model has no token that begins a document"))?;
     // The tokenizer splits text before spaces, so the two parts give the same tokens as the whole
     // sentence.
-    let given = [vec![end], tokenizer.tokenize(given)?].concat();
+    let given = [vec![begin], tokenizer.tokenize(given)?].concat();
     let start = given.len();
     Ok(([given, tokenizer.tokenize(scored)?].concat(), start))
 }

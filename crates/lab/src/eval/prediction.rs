@@ -42,12 +42,11 @@ pub fn predict(
     progress: &dyn EvalProgress,
 ) -> Result<Prediction> {
     let tokenizer = generator.tokenizer();
-    let end = tokenizer.end_of_text().ok_or_else(|| {
-        miette!("the model has no end-of-text token to mark the start of a document")
-    })?;
+    let begin =
+        tokenizer.bos().ok_or_else(|| miette!("the model has no token that begins a document"))?;
     let documents: Result<Vec<_>> =
         corpus.documents.par_iter().map(|document| tokenizer.tokenize(document)).collect();
-    let windows = windows(&documents?, end, context);
+    let windows = windows(&documents?, begin, context);
     progress.begin("predicting", windows.len());
     let scored = scores(generator, &windows, TOP_K, progress)?;
 

@@ -1,6 +1,6 @@
 //! Training text: tokenised documents, the held-out set and the order of the documents.
 //!
-//! An end-of-text token precedes every document, and another one follows the last document. An epoch
+//! A separator token precedes every document, and another one follows the last document. An epoch
 //! concatenates all documents in random order and cuts the result into windows. The windows of a step
 //! depend only on the random seed, the step number, the context length and the batch sizes, so a run can
 //! be resumed without saving its position in the text.
@@ -12,7 +12,7 @@ use super::TrainingSettings;
 use super::error::{Error, Result};
 use super::trainer::{Batch, stream_key};
 
-/// Training and held-out documents, without end-of-text tokens.
+/// Training and held-out documents, without separators.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Split {
     /// Training set.
@@ -58,10 +58,10 @@ pub fn split(documents: Vec<Vec<u32>>, share: f64, seed: u64) -> Split {
 
 /// Cuts documents into windows of at most `context` + 1 tokens that overlap by one token, for
 /// [`Trainer::loss`](super::Trainer::loss).
-pub fn windows(documents: &[Vec<u32>], end: u32, context: usize) -> Vec<Vec<u32>> {
+pub fn windows(documents: &[Vec<u32>], separator: u32, context: usize) -> Vec<Vec<u32>> {
     let mut windows = Vec::new();
     for document in documents {
-        let whole: Vec<u32> = [&[end], document.as_slice(), &[end]].concat();
+        let whole: Vec<u32> = [&[separator], document.as_slice(), &[separator]].concat();
         let last = whole.len() - 1;
         let starts = (0..last).step_by(context);
         windows.extend(starts.map(|start| whole[start..=last.min(start + context)].to_vec()));
@@ -75,8 +75,8 @@ pub fn windows(documents: &[Vec<u32>], end: u32, context: usize) -> Vec<Vec<u32>
 #[derive(Debug)]
 pub struct Dataset {
     documents: Vec<Vec<u32>>,
-    end: u32,
-    /// Number of tokens per epoch, including the final end-of-text token.
+    separator: u32,
+    /// Number of tokens per epoch, including the final separator.
     tokens: usize,
     epoch: Option<(u64, Vec<u32>)>,
 }
@@ -86,12 +86,12 @@ impl Dataset {
     ///
     /// # Errors
     /// Returns [`Error::TextTooShort`] if the documents are too short for one row.
-    pub fn new(documents: Vec<Vec<u32>>, end: u32, context: usize) -> Result<Self> {
+    pub fn new(documents: Vec<Vec<u32>>, separator: u32, context: usize) -> Result<Self> {
         let tokens = documents.iter().map(|document| document.len() + 1).sum::<usize>() + 1;
         if tokens <= context {
             return Err(Error::TextTooShort { tokens: tokens - 1, context });
         }
-        Ok(Self { documents, end, tokens, epoch: None })
+        Ok(Self { documents, separator, tokens, epoch: None })
     }
 
     /// Returns the number of tokens to predict per epoch.
@@ -137,10 +137,10 @@ impl Dataset {
         }
         let mut all = Vec::with_capacity(self.tokens);
         for document in order {
-            all.push(self.end);
+            all.push(self.separator);
             all.extend(&self.documents[document]);
         }
-        all.push(self.end);
+        all.push(self.separator);
         all
     }
 }

@@ -1,6 +1,7 @@
 //! The base model and the options of a training run.
 
 use gpt2::{Activation, Checkpoint, Config, Tokenizer};
+use kernels::sampling::EndTokens;
 use miette::{Result, miette};
 use text::numbers::thousands;
 
@@ -52,7 +53,8 @@ impl ModelSize {
             scale_attn_weights: true,
             scale_attn_by_inverse_layer_idx: false,
             tie_word_embeddings: true,
-            eos_token_id: tokenizer.end_of_text(),
+            bos_token_id: tokenizer.end_of_text(),
+            eos_token_ids: EndTokens::new(tokenizer.end_of_text().as_slice()).unwrap_or_default(),
         })
     }
 }

@@ -92,22 +92,25 @@ impl TrainingRun {
                 (checkpoint.config().clone(), checkpoint.tokenizer())
             }
         };
-        let end = tokenizer.end_of_text().or(config.eos_token_id).ok_or_else(|| {
-            miette!("the model has no end-of-text token, which training requires")
+        let begin = config.bos_token_id.or(tokenizer.end_of_text()).ok_or_else(|| {
+            miette!("the model has no token that begins a document, which training requires")
         })?;
-        let documents = encode_all(tokenizer, &corpus.documents)?;
+        // Where the same token begins and ends a document, one separates two.
+        let end = config.eos_token_ids.as_slice().first().filter(|end| **end != begin).copied();
+        let encode = |documents| encode_all(tokenizer, documents, end);
+        let documents = encode(&corpus.documents)?;
         let Split { training, held_out } = match &options.held_out {
             HeldOut::Documents(held_out) => {
-                Split { training: documents, held_out: encode_all(tokenizer, held_out)? }
+                Split { training: documents, held_out: encode(held_out)? }
             }
             HeldOut::Share(share) => dataset::split(documents, *share, options.seed),
         };
         let context = options.context(&config)?;
-        let dataset = Dataset::new(training, end, context)
+        let dataset = Dataset::new(training, begin, context)
             .into_diagnostic()
             .wrap_err("not enough text")
             .map_err(|error| with_help(error, "add more text, or use a smaller --context"))?;
-        let windows = dataset::windows(&held_out, end, context);
+        let windows = dataset::windows(&held_out, begin, context);
         let held_out = HeldOutSize {
             documents: held_out.len(),
             tokens: windows.iter().map(|window| window.len() - 1).sum(),
@@ -313,8 +316,17 @@ fn with_help(report: Report, help: &str) -> Report {
     miette!(help = help, "{}", causes.join(": "))
 }
 
-fn encode_all(tokenizer: &Tokenizer, documents: &[String]) -> Result<Vec<Vec<u32>>> {
-    let encoded: gpt2::Result<_> =
-        documents.par_iter().map(|document| tokenizer.encode(document)).collect();
+/// Encodes the documents, each followed by `end`.
+fn encode_all(
+    tokenizer: &Tokenizer,
+    documents: &[String],
+    end: Option<u32>,
+) -> Result<Vec<Vec<u32>>> {
+    let encode = |document: &String| {
+        let mut tokens = tokenizer.encode(document)?;
+        tokens.extend(end);
+        Ok(tokens)
+    };
+    let encoded: gpt2::Result<_> = documents.par_iter().map(encode).collect();
     encoded.into_diagnostic()
 }

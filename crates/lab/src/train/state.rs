@@ -69,8 +69,11 @@ pub fn export(dir: &Path, config: &Config, tensors: Vec<(String, Tensor)>) -> Re
         "scale_attn_weights": config.scale_attn_weights,
         "scale_attn_by_inverse_layer_idx": config.scale_attn_by_inverse_layer_idx,
         "tie_word_embeddings": config.tie_word_embeddings,
-        "bos_token_id": config.eos_token_id,
-        "eos_token_id": config.eos_token_id,
+        "bos_token_id": config.bos_token_id,
+        "eos_token_id": match config.eos_token_ids.as_slice() {
+            [id] => serde_json::json!(id),
+            ids => serde_json::json!(ids),
+        },
     });
     fs::write_atomic(&dir.join("config.json"), format!("{json:#}\n").as_bytes())?;
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);

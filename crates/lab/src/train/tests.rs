@@ -9,6 +9,7 @@ use super::network::{Dropout, ParameterSpec, TrainingNetwork};
 use super::ops::Backend;
 use super::*;
 use gpt2::{Activation, Checkpoint, CheckpointFiles, Config};
+use kernels::sampling::EndTokens;
 use kernels::simd::Level;
 
 /// Returns the configuration of a small network whose sizes are not multiples of the vector width.
@@ -25,7 +26,8 @@ fn config() -> Config {
         scale_attn_weights: true,
         scale_attn_by_inverse_layer_idx: false,
         tie_word_embeddings: true,
-        eos_token_id: Some(0),
+        bos_token_id: Some(0),
+        eos_token_ids: EndTokens::new(&[0]).unwrap(),
     }
 }
 

@@ -13,7 +13,7 @@ use super::error::ApiError;
 use super::request::{CompletionRequest, PromptInput};
 use super::response::{Choice, Heading, Usage};
 use crate::engine::{Client, Engine, Event, QueuedRequest, SubmitError, Subscriber};
-use generator::{END_OF_TEXT, Identity, Request, Tokenizer};
+use generator::{Identity, Request, Tokenizer};
 use write::key::candidate_key;
 
 /// An answer in progress. Dropping it stops generation.
@@ -152,15 +152,14 @@ fn subscriber(index: usize, sender: &UnboundedSender<(usize, Event)>) -> Subscri
     })
 }
 
-/// Returns the tokens of a prompt. An empty string becomes the end-of-text token, after which the model
-/// starts a new document.
+/// Returns the tokens of a prompt. An empty string becomes the token that begins a document.
 fn tokens(prompt: &PromptInput, tokenizer: &dyn Tokenizer) -> Result<Vec<u32>, ApiError> {
     match prompt {
         PromptInput::Tokens(tokens) => Ok(tokens.clone()),
         PromptInput::Text(text) if text.is_empty() => {
-            let end = tokenizer.end_of_text().map(|end| vec![end]);
-            let message = format!("the prompt is empty, and the model has no {END_OF_TEXT} token");
-            end.ok_or_else(|| ApiError::invalid("prompt", message))
+            let begin = tokenizer.bos().map(|begin| vec![begin]);
+            let message = "the prompt is empty, and the model has no token that begins a document";
+            begin.ok_or_else(|| ApiError::invalid("prompt", message))
         }
         PromptInput::Text(text) => {
             tokenizer.tokenize(text).map_err(|report| ApiError::internal(report.to_string()))

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::response::{Choice, LogProbs, TopLogprobs};
-use generator::{END_OF_TEXT, FinishReason, Token, Tokenizer};
+use generator::{FinishReason, Token, Tokenizer};
 use offsets::Offsets;
 
 /// Lower bound of reported log probabilities. JSON cannot represent minus infinity.
@@ -167,7 +167,7 @@ impl ChoiceStream {
     fn name(&self, id: u32) -> String {
         let bytes = self.bytes(id);
         match std::str::from_utf8(bytes) {
-            // Special tokens and unused ids have no text.
+            // Unused ids have no text.
             Ok("") => format!("token_id:{id}"),
             Ok(text) => text.to_owned(),
             Err(_) => format!("bytes:{}", bytes.escape_ascii()),
@@ -176,8 +176,5 @@ impl ChoiceStream {
 }
 
 fn bytes_of(tokenizer: &dyn Tokenizer, id: u32) -> &[u8] {
-    if tokenizer.end_of_text() == Some(id) {
-        return END_OF_TEXT.as_bytes();
-    }
-    tokenizer.bytes(id)
+    tokenizer.special_token(id).map_or_else(|| tokenizer.bytes(id), str::as_bytes)
 }

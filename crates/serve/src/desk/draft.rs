@@ -168,8 +168,7 @@ impl Draft {
 
     fn draft_token(&mut self, token: Token) -> DraftToken {
         let Token { id, log_prob, unconditional_log_prob, top_logprobs, .. } = token;
-        let end_of_text = self.tokenizer.end_of_text();
-        let text = |id: u32| (Some(id) != end_of_text).then(|| self.spelled(id));
+        let text = |id: u32| (!self.tokenizer.eos().contains(&id)).then(|| self.spelled(id));
         let top_logprobs =
             top_logprobs.into_iter().map(|(id, log_prob)| (id, text(id), log_prob)).collect();
         let text = self.decoder.push(self.tokenizer.bytes(id));
@@ -234,7 +233,7 @@ impl Draft {
         let prompt = self.first.prompt.len();
         let left = self.n_positions - prompt;
         let before = kept + usize::from(chosen.is_some());
-        let ends = chosen.is_some() && chosen == self.tokenizer.end_of_text();
+        let ends = chosen.is_some_and(|id| self.tokenizer.eos().contains(&id));
         if before >= left && !ends {
             return Err(format!("the text has reached the model's limit of {left} tokens"));
         }

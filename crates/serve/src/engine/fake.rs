@@ -61,8 +61,16 @@ impl Tokenizer for Bytes {
         257
     }
 
-    fn end_of_text(&self) -> Option<u32> {
+    fn bos(&self) -> Option<u32> {
         Some(END_OF_TEXT)
+    }
+
+    fn eos(&self) -> &[u32] {
+        &[END_OF_TEXT]
+    }
+
+    fn special_token(&self, id: u32) -> Option<&str> {
+        (id == END_OF_TEXT).then_some(generator::END_OF_TEXT)
     }
 }
 

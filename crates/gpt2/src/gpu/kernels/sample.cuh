@@ -38,12 +38,12 @@ struct SamplingRules {
     uint32_t no_repeat_ngram_size;
     uint32_t min_new_tokens;
     uint32_t prompt_tokens;
-    // The end-of-text token; may be outside the vocabulary.
-    uint32_t eos;
     // 1 is off.
     float guidance_scale;
+    // The end tokens; an id may be outside the vocabulary.
+    uint32_t eos[5];
 };
-static_assert(sizeof(SamplingRules) == 48, "as in sampling.rs");
+static_assert(sizeof(SamplingRules) == 64, "as in sampling.rs");
 
 // A token to sample.
 struct SampleRequest {
@@ -740,7 +740,7 @@ FN void mark(const Row& r, const SamplingRules& rules, const uint32_t* history, 
         }
     }
     uint32_t new_tokens = length > rules.prompt_tokens ? length - rules.prompt_tokens : 0;
-    if (thread() == 0 && new_tokens < rules.min_new_tokens) ban(rules.eos);
+    if (thread() < 5 && new_tokens < rules.min_new_tokens) ban(rules.eos[thread()]);
 }
 
 // Samples tokens, with one block per token.

@@ -12,6 +12,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::gpu::Gpu;
+use kernels::sampling::EndTokens;
 use kernels::sampling::Sampler;
 
 /// Rounding tolerance for boundaries between tokens, as a fraction of the total probability.
@@ -26,14 +27,14 @@ struct Case {
     unconditional: Option<Vec<f32>>,
     context: Vec<u32>,
     new_tokens: usize,
-    eos: Option<u32>,
+    eos: EndTokens,
     key: [u8; 32],
 }
 
 impl Case {
     fn new(settings: Generation, logits: Vec<f32>) -> Self {
         let unconditional = None;
-        let (context, new_tokens, eos, key) = (vec![0], 0, None, [7; 32]);
+        let (context, new_tokens, eos, key) = (vec![0], 0, EndTokens::default(), [7; 32]);
         Self { settings, logits, unconditional, context, new_tokens, eos, key }
     }
 
@@ -51,13 +52,13 @@ impl Case {
         let Self { logits, unconditional, context, new_tokens, eos, .. } = self;
         let mut logits = logits.clone();
         let token = match unconditional {
-            None => sampler.sample(&mut logits, context, *new_tokens, *eos, 0),
+            None => sampler.sample(&mut logits, context, *new_tokens, eos.as_slice(), 0),
             Some(other) => sampler.sample_guided(
                 &mut logits,
                 &mut other.clone(),
                 context,
                 *new_tokens,
-                *eos,
+                eos.as_slice(),
                 0,
             ),
         };
@@ -192,7 +193,7 @@ fn left(case: &Case) -> Vec<Weighed> {
     let ngrams = context.windows(n.max(1)).filter(|ngram| n > 0 && ngram[..n - 1] == *tail);
     let mut banned: HashSet<u32> = ngrams.map(|ngram| ngram[n - 1]).collect();
     if *new_tokens < settings.min_new_tokens {
-        banned.extend(eos);
+        banned.extend(eos.as_slice());
     }
     let penalty = settings.repetition_penalty as f32;
     let ruled = |(id, &logit): (u32, &f32)| {
@@ -410,7 +411,8 @@ fn any_case(vocab_size: usize) -> impl Strategy<Value = Case> {
             let context: Vec<u32> =
                 context.iter().map(|near| (best as u32 + near).saturating_sub(4)).collect();
             let new_tokens = number as usize % (context.len() + 1);
-            let eos = [None, Some(best as u32), Some(number)][number as usize % 3];
+            let eos = [&[][..], &[best as u32], &[number], &[number, best as u32]];
+            let eos = EndTokens::new(eos[number as usize % 4]).unwrap();
             let is_guided = settings.guidance_scale > 1.0
                 && !matches!(kind, LogitsKind::Wild | LogitsKind::Huge | LogitsKind::Nothing);
             let unconditional =

@@ -16,8 +16,8 @@ impl Tokenizer for Tokens {
         self.0.len()
     }
 
-    fn end_of_text(&self) -> Option<u32> {
-        Some(self.0.len() as u32 - 1)
+    fn special_token(&self, id: u32) -> Option<&str> {
+        (id as usize + 1 == self.0.len()).then_some(generator::END_OF_TEXT)
     }
 }
 
