@@ -128,11 +128,19 @@ impl Hub {
     /// Returns the cached snapshot without opening a connection.
     ///
     /// # Errors
-    /// Returns [`Error::NotCached`], which lists the missing files, or an error if the shard index is
-    /// invalid.
+    /// Returns [`Error::NotCached`], which lists the missing files, [`Error::NoRef`], which lists the
+    /// commits that the cache has, or an error if the shard index is invalid.
     pub fn cached(&self, name: &ModelName) -> Result<Snapshot> {
         let cached = self.cached_repo(name);
-        let commit = cached.commit().ok_or_else(|| self.not_cached(name, Vec::new()))?;
+        let commit = cached.commit().ok_or_else(|| match cached.commits() {
+            commits if commits.is_empty() => self.not_cached(name, Vec::new()),
+            commits => Error::NoRef {
+                repo: name.repo.clone(),
+                revision: name.revision.clone(),
+                cache: self.config.cache.clone(),
+                commits,
+            },
+        })?;
         let dir = cached.snapshot_dir(&commit);
         let files = files::needed(|file| dir.join(file).is_file(), &dir)?;
         let (present, missing): (Vec<_>, Vec<_>) =
@@ -146,11 +154,13 @@ impl Hub {
     /// Returns the cached snapshot, or downloads it.
     ///
     /// # Errors
-    /// Returns [`Error::NotCached`] in offline mode, otherwise any error from the download. The next
+    /// Returns [`Error::NotCached`] or [`Error::NoRef`] in offline mode, otherwise any error from the download. The next
     /// call resumes an interrupted download.
     pub fn snapshot(&self, name: &ModelName, progress: &mut dyn Progress) -> Result<Snapshot> {
         match self.cached(name) {
-            Err(Error::NotCached { .. }) if !self.config.offline => self.update(name, progress),
+            Err(Error::NotCached { .. } | Error::NoRef { .. }) if !self.config.offline => {
+                self.update(name, progress)
+            }
             answer => answer,
         }
     }

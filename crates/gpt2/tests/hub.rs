@@ -110,6 +110,26 @@ fn offline_the_missing_files_are_named() {
 }
 
 #[test]
+fn offline_a_revision_without_a_record_names_the_commits() {
+    let fixture = HubFixture::new();
+    let commit = fixture.fetch().unwrap().commit;
+    fs::remove_dir_all(fixture.repo_dir().join("refs")).unwrap();
+    let hub = Hub::new(HubConfig { offline: true, ..fixture.config() });
+    let short = commit[..7].to_owned();
+    for revision in ["main", &short] {
+        let error = hub.snapshot(&tiny().at(revision), &mut ()).unwrap_err().to_string();
+        let expected = format!(
+            "has commit {commit} of `ada/tiny`, but no record of which commit `{revision}` is; \
+             write one as `ada/tiny@{commit}`"
+        );
+        assert!(error.contains(&expected), "{error}");
+    }
+    assert_whole(&hub.snapshot(&tiny().at(&commit), &mut ()).unwrap());
+    // With a connection, the hub says which commit it is.
+    assert_whole(&fixture.fetch().unwrap());
+}
+
+#[test]
 fn an_update_moves_the_branch_and_keeps_the_old_commit() {
     let fixture = HubFixture::new();
     let old = fixture.fetch().unwrap();

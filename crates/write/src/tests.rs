@@ -660,10 +660,7 @@ fn token_limits_follow_word_limits_and_positions() {
     assert_eq!(requests[0].generation.max_new_tokens, Some(144));
     // 40 words at 1.25 tokens per word.
     assert_eq!(requests[0].generation.min_new_tokens, 50);
-    assert!(
-        text_of(&requests[0])
-            .starts_with("<|endoftext|>The Quote of a Is a Quote\n\nThe quote of a is")
-    );
+    assert!(text_of(&requests[0]).starts_with("The Quote of a Is a Quote\n\nThe quote of a is"));
 
     let mut site = TestSite::new(&["a"], prose);
     (site.generation.max_words, site.generation.min_words) = (Some(5000), Some(0));

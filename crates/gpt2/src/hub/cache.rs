@@ -43,6 +43,23 @@ impl CachedRepo {
         is_commit(commit).then(|| commit.to_owned())
     }
 
+    /// Returns the commits that the cache has files of, sorted. If the revision is the beginning of some
+    /// of them, returns only those.
+    pub fn commits(&self) -> Vec<String> {
+        let snapshots = std::fs::read_dir(self.root().join("snapshots"));
+        let names = snapshots.into_iter().flatten().flatten().map(|entry| entry.file_name());
+        let mut commits: Vec<String> = names
+            .filter_map(|name| name.into_string().ok())
+            .filter(|name| is_commit(name))
+            .collect();
+        commits.sort_unstable();
+        let begins = |commit: &String| commit.starts_with(self.repo.revision());
+        if commits.iter().any(begins) {
+            commits.retain(begins);
+        }
+        commits
+    }
+
     /// Records `commit` as the revision's commit, unless the revision is itself a commit.
     pub fn point_revision_to(&self, commit: &str) -> Result<()> {
         if is_commit(self.repo.revision()) || self.commit().as_deref() == Some(commit) {

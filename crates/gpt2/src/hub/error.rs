@@ -19,6 +19,14 @@ pub enum Error {
     )]
     NotCached { name: String, cache: PathBuf, missing: Vec<String> },
 
+    /// The cache has the repository, but no record of which commit the revision is, and downloading was
+    /// not allowed or not requested.
+    #[error(
+        "the cache {} has {} of `{repo}`, but no record of which commit `{revision}` is; write one as `{repo}@{}`, or build once without --offline or HF_HUB_OFFLINE",
+        cache.display(), listed(commits), commits.first().map_or("COMMIT", String::as_str)
+    )]
+    NoRef { repo: String, revision: String, cache: PathBuf, commits: Vec<String> },
+
     /// A request to the hub was needed in offline mode.
     #[error("cannot query the hub for `{repo}` offline; omit --offline and unset HF_HUB_OFFLINE")]
     Offline { repo: String },
@@ -96,6 +104,12 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+}
+
+/// Lists commits for a message.
+fn listed(commits: &[String]) -> String {
+    let noun = if commits.len() == 1 { "commit" } else { "commits" };
+    format!("{noun} {}", commits.join(", "))
 }
 
 impl Error {
