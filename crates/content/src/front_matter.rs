@@ -51,6 +51,26 @@ pub fn of_content(path: &Path, text: &str) -> Result<Parts, Problem> {
     }
 }
 
+/// Keys that occur in the front matter of seeds and pages, here or in other generators.
+const KEYS: [&str; 16] = [
+    "title",
+    "quote",
+    "text",
+    "author",
+    "source",
+    "tags",
+    "date",
+    "slug",
+    "draft",
+    "takes",
+    "aliases",
+    "description",
+    "nav",
+    "rng_seed",
+    "published",
+    "layout",
+];
+
 /// Finds front matter that [`split`] does not recognise. If `with_key` is set, only if a line such as
 /// `key: value` follows, because a training text may begin with a horizontal rule.
 pub fn mistaken(path: &Path, text: &str, with_key: bool) -> Option<Problem> {
@@ -63,10 +83,11 @@ pub fn mistaken(path: &Path, text: &str, with_key: bool) -> Option<Problem> {
     });
     let (start, line) = lines.find(|(_, line)| !line.trim().is_empty())?;
     let rest = lines.map(|(_, line)| line).filter(|line| !line.trim().is_empty());
-    let (what, hint) = mistake(line, marks, rest.clone())?;
-    if with_key && !rest.take(2).any(is_key) {
-        return None;
-    }
+    let (what, hint) = match mistake(line, marks, rest.clone()) {
+        Some(_) if with_key && !rest.clone().take(2).any(is_key) => None,
+        Some(found) => Some(found),
+        None => unopened(line, rest),
+    }?;
     let at = start + line.len() - line.trim_start().len();
     Some(Problem::at(path, text, at, line.trim().len(), what).hint(hint))
 }
@@ -75,26 +96,44 @@ pub fn mistaken(path: &Path, text: &str, with_key: bool) -> Option<Problem> {
 fn mistake<'t>(
     line: &str,
     marks: usize,
-    rest: impl Iterator<Item = &'t str>,
+    rest: impl Iterator<Item = &'t str> + Clone,
 ) -> Option<(&'static str, &'static str)> {
     const AS_YAML: &str = "write it as YAML between two lines `---`";
-    let (word, is_indented) = (line.trim(), line.starts_with([' ', '\t']));
+    const NOT_RECOGNISED: &str = "this looks like front matter, but is not recognised";
+    let (word, is_indented) = (line.trim(), line.starts_with(char::is_whitespace));
+    let seen: String = line.chars().filter(|c| !is_invisible(*c)).collect();
     let is_dash = |c: char| matches!(c, '-' | '—' | '–' | '―' | '−');
     let is_comment = ["<!--", "#", "//", "%"].iter().any(|mark| word.starts_with(mark));
-    Some(if word == "---" && marks > '\u{feff}'.len_utf8() {
+    let begins_with_key = || rest.clone().next().is_some_and(is_known_key);
+    Some(if seen == "---" && word != "---" {
+        (NOT_RECOGNISED, "an invisible character is on this line; delete the line and type `---`")
+    } else if word.strip_prefix("---").is_some_and(|rest| rest.starts_with(LINE_ENDS)) {
+        (
+            "the lines of this front matter do not end with a line feed",
+            "save the file with line endings LF or CRLF",
+        )
+    } else if word == "---" && marks > '\u{feff}'.len_utf8() {
         ("this file begins with two byte order marks", "save it as UTF-8 without a byte order mark")
     } else if word == "---" && is_indented {
         ("this looks like front matter, but is indented", "remove the spaces before each line")
     } else if word == "+++" {
         ("this front matter is TOML", AS_YAML)
-    } else if word == "{" || word.starts_with("{\"") {
+    } else if word.strip_prefix('{').is_some_and(|rest| {
+        let rest = rest.trim_start();
+        rest.is_empty() || rest.starts_with('"')
+    }) {
         ("this front matter is JSON", AS_YAML)
     } else if word == "---" {
         return None;
     } else if word.chars().all(is_dash) && (word.chars().count() > 2 || !word.contains('-')) {
-        ("this looks like front matter, but is not recognised", "write this line as exactly `---`")
+        (NOT_RECOGNISED, "write this line as exactly `---`")
     } else if word.strip_prefix("---").is_some_and(|rest| rest.starts_with([' ', '\t'])) {
-        ("this looks like front matter, but is not recognised", "end this line after `---`")
+        (NOT_RECOGNISED, "end this line after `---`")
+    } else if is_fence(word) && begins_with_key() {
+        (
+            NOT_RECOGNISED,
+            "write this line as exactly `---`, and another such line after the last key",
+        )
     } else if is_comment {
         // A heading and a horizontal rule are Markdown, unless a key follows.
         let mut after = rest.skip_while(|line| !line.trim_start().starts_with("---")).skip(1);
@@ -105,6 +144,57 @@ fn mistake<'t>(
     } else {
         return None;
     })
+}
+
+/// Finds front matter whose first `---` line is missing: keys, of which at least one is known, and then
+/// a line `---`. Without a known key, it may be a heading underlined in Markdown.
+fn unopened<'t>(
+    line: &'t str,
+    rest: impl Iterator<Item = &'t str>,
+) -> Option<(&'static str, &'static str)> {
+    let mut known = false;
+    for line in std::iter::once(line).chain(rest) {
+        if line.trim_end() == "---" {
+            return known.then_some((
+                "this looks like front matter, but its first `---` line is missing",
+                "add a line `---` above this one",
+            ));
+        }
+        let continues = line.starts_with([' ', '\t', '#', '-']);
+        known |= is_known_key(line);
+        if !continues && !is_key(line) {
+            return None;
+        }
+    }
+    None
+}
+
+/// Ends of lines other than LF and CRLF.
+const LINE_ENDS: [char; 5] = ['\r', '\u{b}', '\u{85}', '\u{2028}', '\u{2029}'];
+
+/// Whether a character cannot be seen on its line.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Whether a line fences front matter in some format, or looks like it: `***`, `- - -`, `---yaml`,
+/// `` ```yaml ``.
+fn is_fence(word: &str) -> bool {
+    let marks = word.trim_end_matches(|c: char| c.is_ascii_alphanumeric());
+    let format = &word[marks.len()..];
+    let is_format = ["", "yaml", "yml", "toml", "json"].contains(&format.to_lowercase().as_str());
+    let marks: String = marks.chars().filter(|c| !c.is_whitespace()).collect();
+    let mark = marks.chars().next().filter(|mark| "-+*_=~`;%".contains(*mark));
+    is_format && marks.len() >= 3 && mark.is_some_and(|mark| marks.chars().all(|c| c == mark))
+}
+
+/// Whether a line begins with one of [`KEYS`].
+fn is_known_key(line: &str) -> bool {
+    let key = line.trim().trim_start_matches('"');
+    let end = key.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(key.len());
+    is_key(line) && KEYS.contains(&&key[..end])
 }
 
 /// Whether a line begins with a key of YAML, TOML or JSON.
@@ -163,6 +253,18 @@ mod tests {
             ("<!-- licence -->\n\n---\ndraft: true\n---\n", "a.md:1:1: this comment keeps the fr"),
             ("# mine\n---\ndraft: true\n---\n", "a.md:1:1: this comment keeps the front matter"),
             ("\u{feff}\u{feff}---\ndraft: true\n---\n", "a.md:1:1: this file begins with two byt"),
+            (
+                "\u{a0}---\ndraft: true\n---\n",
+                "a.md:1:2: this looks like front matter, but is inde",
+            ),
+            ("\u{200b}---\ndraft: true\n---\n", "a.md:1:1: this looks like front matter, but is"),
+            ("--\u{ad}-\ndraft: true\n---\n", "a.md:1:1: this looks like front matter, but is"),
+            ("- - -\ndraft: true\n- - -\n", "a.md:1:1: this looks like front matter, but is not"),
+            ("***\ndraft: true\n***\n", "a.md:1:1: this looks like front matter, but is not"),
+            ("---yaml\ntitle: x\n---\n", "a.md:1:1: this looks like front matter, but is not"),
+            ("```yaml\ntitle: x\n```\n", "a.md:1:1: this looks like front matter, but is not"),
+            ("title: x\ndraft: true\n---\nText", "a.md:1:1: this looks like front matter, but its"),
+            ("tags:\n- a\n- b\n---\nText", "a.md:1:1: this looks like front matter, but its"),
         ] {
             let line = found(text, false).expect(text);
             assert!(line.starts_with(expected), "{line}");
@@ -170,6 +272,11 @@ mod tests {
             let on_one_line = text.starts_with("{\"");
             assert_eq!(found(text, true).is_some(), !on_one_line, "{text}");
         }
+        for text in ["---\rdraft: true\r---\rText\r", "---\u{2028}draft: true\u{2028}---\u{2028}"] {
+            let line = found(text, false).expect(text);
+            assert!(line.contains("do not end with a line feed"), "{line}");
+        }
+        assert!(found("{ \"draft\": true }\nBody", false).is_some());
         for text in [
             "",
             "Body",
@@ -181,6 +288,10 @@ mod tests {
             "***\nText",
             "Title\n---\nkey: value",
             "<!-- note -->\nText: x",
+            "Warning: wet paint\n---\nText",
+            "***\nThe end: it came.",
+            "title: a word\n\nIt is a good word.\n\n---\n",
+            "~~~\ncode\n~~~\n",
         ] {
             assert_eq!(found(text, false), None, "{text}");
         }

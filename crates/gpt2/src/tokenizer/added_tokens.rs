@@ -91,7 +91,7 @@ struct TokenizerConfig {
 }
 
 impl AddedTokens {
-    /// Reads one of [`FILES`], which must be read in their order.
+    /// Reads the file named `file`, one of `FILES`. They must be read in the order given there.
     ///
     /// # Errors
     /// Returns an error if `json` does not have the file's format.
