@@ -120,15 +120,18 @@ impl LinkResolver for EssayLinks<'_> {
 
 /// Returns the index of the block that comes after the pull quote. The quote goes into the gap
 /// between two paragraphs that is nearest to the middle. Gaps next to a paragraph that contains the
-/// quoted sentence are skipped, since a pull quote beside its source looks like a mistake.
+/// quoted sentence are skipped, since a pull quote beside its source looks like a mistake. There is no
+/// place for a sentence that a person has removed from the essay.
 fn place_for(quote: &str, blocks: &[MarkdownBlock]) -> Option<usize> {
     let paragraphs = blocks.iter().filter(|block| block.is_paragraph).count();
     if paragraphs < PARAGRAPHS_FOR_PULL_QUOTE {
         return None;
     }
-    let free = |block: &MarkdownBlock| {
-        block.is_paragraph && !block.text.replace('\n', " ").contains(quote)
-    };
+    let quoted = |block: &MarkdownBlock| block.text.replace('\n', " ").contains(quote);
+    if !blocks.iter().any(quoted) {
+        return None;
+    }
+    let free = |block: &MarkdownBlock| block.is_paragraph && !quoted(block);
     (1..blocks.len())
         .filter(|&gap| free(&blocks[gap - 1]) && free(&blocks[gap]))
         .min_by_key(|&gap| (gap * 2).abs_diff(blocks.len()))
@@ -192,6 +195,13 @@ mod tests {
         let opened = article("One.\n\nTwo.\n\nThree.", Some("Two."));
         assert_eq!(opened.after, "");
         assert_eq!(article("One.\n\nTwo.\n\nThree.\n\nFour.\n\nFive.", None).after, "");
+    }
+
+    #[test]
+    fn a_sentence_that_is_no_longer_in_the_text_is_not_quoted() {
+        let body = "One.\n\nTwo.\n\nThree.\n\nFour.\n\nFive.";
+        assert_ne!(article(body, Some("Five.")).after, "");
+        assert_eq!(article(body, Some("Removed.")).after, "");
     }
 
     #[test]

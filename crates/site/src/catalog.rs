@@ -21,6 +21,9 @@ pub struct Thinkpiece<'a> {
     pub essay: &'a Essay,
     /// The title to show: the seed's, unless a person gave the essay a title of its own.
     pub title: &'a str,
+    /// The quote that the text continues. If the seed has got another one, a text that a person edited
+    /// belongs to the new quote. A text that could not be written anew keeps the old one.
+    pub quote: &'a str,
     /// Hash of the essay's file.
     pub essay_hash: &'a str,
     /// Whether a person steered or edited the text.
@@ -127,6 +130,10 @@ impl<'a> Catalog<'a> {
                         true => &front.title,
                         false => &seed.shown_title,
                     },
+                    quote: match stored.edited {
+                        true => &seed.quote,
+                        false => &front.quote,
+                    },
                     essay_hash: &stored.file_hash,
                     edited: stored.edited,
                     date: seed.date.unwrap_or(front.written),
@@ -232,6 +239,16 @@ mod tests {
         sample.add(sample::seed("a"));
         let written = sample.essays.values().next().unwrap().essay.front.written;
         assert_eq!(Catalog::new(&sample.input()).thinkpieces[0].date, written);
+    }
+
+    #[test]
+    fn only_an_edited_text_is_shown_under_a_new_quote() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("a").quote("Old."));
+        sample.seeds[0].quote = "New.".to_owned();
+        assert_eq!(Catalog::new(&sample.input()).thinkpieces[0].quote, "Old.");
+        sample.essays.values_mut().for_each(|stored| stored.edited = true);
+        assert_eq!(Catalog::new(&sample.input()).thinkpieces[0].quote, "New.");
     }
 
     #[test]

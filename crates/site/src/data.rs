@@ -1,5 +1,7 @@
 //! `thinkpieces.json` and the files that continue it: all published essays as JSON.
 
+use std::borrow::Cow;
+
 use miette::IntoDiagnostic;
 use serde::Serialize;
 
@@ -46,8 +48,8 @@ struct ThinkpieceData<'a> {
     text: &'a str,
     /// Whether a person steered or edited the text.
     edited: bool,
-    /// The essay's front matter, as stored.
-    provenance: &'a FrontMatter,
+    /// The essay's front matter as stored, but without a pull quote that is no longer in the text.
+    provenance: Cow<'a, FrontMatter>,
 }
 
 /// Returns the data files. They list the oldest essays first, so that a new essay normally changes
@@ -99,7 +101,7 @@ impl<'a> ThinkpieceData<'a> {
             take: thinkpiece.essay.front.take,
             path: format!("{root}{}", route::href(&thinkpiece.path)),
             title: thinkpiece.title,
-            quote: &thinkpiece.seed.quote,
+            quote: thinkpiece.quote,
             author: thinkpiece.seed.author.as_deref(),
             source: thinkpiece.seed.source.as_deref().and_then(route::Target::external),
             tags: thinkpiece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
@@ -107,14 +109,33 @@ impl<'a> ThinkpieceData<'a> {
             minutes: article.minutes,
             text: &article.text,
             edited: thinkpiece.edited,
-            provenance: &thinkpiece.essay.front,
+            provenance: provenance(&thinkpiece.essay.front, &article.text),
         }
+    }
+}
+
+fn provenance<'a>(front: &'a FrontMatter, text: &str) -> Cow<'a, FrontMatter> {
+    match &front.pull_quote {
+        Some(quote) if !text.replace('\n', " ").contains(quote) => {
+            Cow::Owned(FrontMatter { pull_quote: None, ..front.clone() })
+        }
+        _ => Cow::Borrowed(front),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::sample;
+
+    #[test]
+    fn a_pull_quote_that_a_person_removed_is_not_published() {
+        let mut sample = sample::site();
+        sample.add(sample::seed("a"));
+        let mut front = sample.essays.values().next().unwrap().essay.front.clone();
+        front.pull_quote = Some("A slip.".to_owned());
+        assert_eq!(super::provenance(&front, "One. A\nslip. Two.").pull_quote, front.pull_quote);
+        assert_eq!(super::provenance(&front, "One. Two.").pull_quote, None);
+    }
 
     #[test]
     fn large_sites_have_several_linked_files() {

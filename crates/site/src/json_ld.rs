@@ -110,7 +110,7 @@ pub fn of(
         is_part_of: site("WebSite"),
         citation: QuotationLd {
             kind: "Quotation",
-            text: &thinkpiece.seed.quote,
+            text: thinkpiece.quote,
             creator: thinkpiece.seed.author.as_deref().map(|name| named("Person", name)),
             url: source,
         },

@@ -88,7 +88,7 @@ impl<'a> SearchEntry<'a> {
             id: (&thinkpiece.seed.slug, front.take),
             path: route::href(&thinkpiece.path),
             title: thinkpiece.title,
-            quote: &thinkpiece.seed.quote,
+            quote: thinkpiece.quote,
             author: thinkpiece.seed.author.as_deref(),
             tags: thinkpiece.seed.tags.iter().map(|tag| tag.name.as_str()).collect(),
             text: &articles[at].text,

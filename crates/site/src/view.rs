@@ -179,7 +179,7 @@ impl<'a> Card<'a> {
         Ok(Self {
             path: route::href(&thinkpiece.path),
             title: thinkpiece.title,
-            quote: thinkpiece.seed.quote.split_whitespace().collect::<Vec<_>>().join(" "),
+            quote: thinkpiece.quote.split_whitespace().collect::<Vec<_>>().join(" "),
             quote_author: quoted(thinkpiece, catalog),
             cover: cover::path(&front.key),
             date: Day::new(thinkpiece.date, strings)?,

@@ -46,7 +46,7 @@ impl<'a> FeedEntry<'a> {
             _ => None,
         })?;
         let mut html = String::from("<blockquote>");
-        for paragraph in thinkpiece.seed.quote.split("\n\n") {
+        for paragraph in thinkpiece.quote.split("\n\n") {
             html.push_str(&format!("<p>{}</p>", escape::content(paragraph)));
         }
         if let Some(author) = &thinkpiece.seed.author {

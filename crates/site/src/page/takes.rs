@@ -117,7 +117,7 @@ impl<'a> Gallery<'a> {
         };
         Self {
             title: shown.title,
-            quote: paragraphs(&shown.seed.quote),
+            quote: paragraphs(shown.quote),
             quote_author: quoted(shown, catalog),
             first: route::href(&shown.path),
             columns: takes.iter().zip(differences(fronts)).map(column).collect(),

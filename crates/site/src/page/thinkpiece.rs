@@ -181,7 +181,7 @@ impl<'a> ThinkpieceView<'a> {
         let several = siblings.len() > 1;
         let takes = siblings.iter().filter(|_| several);
         Ok(Self {
-            quote: paragraphs(&thinkpiece.seed.quote),
+            quote: paragraphs(thinkpiece.quote),
             source: thinkpiece.seed.source.as_deref().and_then(QuoteSource::new),
             before: &article.before,
             after: &article.after,
