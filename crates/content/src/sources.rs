@@ -26,8 +26,11 @@ pub struct SourceFile {
     pub path: PathBuf,
 }
 
+/// Hidden files and folders that web servers and hosts read.
+const FOR_THE_HOST: [&[u8]; 4] = [b".well-known", b".htaccess", b".nojekyll", b".domains"];
+
 /// Finds the files under `root/dir`, following symbolic links. Hidden files and folders do not count,
-/// except for `.well-known`. Empty if the folder does not exist.
+/// except those that are meant for the host: `.well-known`, `.htaccess` and the like. Empty if the folder does not exist.
 pub fn find(root: &Path, dir: &Path) -> Sources {
     let mut sources = Sources::default();
     let top = root.join(dir);
@@ -80,7 +83,7 @@ pub fn markdown_stem(name: &str) -> Option<&str> {
 
 fn is_hidden(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    name.starts_with(b".") && name != b".well-known"
+    name.starts_with(b".") && !FOR_THE_HOST.contains(&name)
 }
 
 /// Whether a file was left behind by an editor, a merge or the operating system.
@@ -122,6 +125,7 @@ mod tests {
             "b/c.MARKDOWN",
             "b/d.txt",
             ".well-known/security.txt",
+            ".htaccess",
             "_redirects",
             "a.md~",
             "#a.md#",
@@ -137,9 +141,17 @@ mod tests {
         let names: Vec<&str> = found.files.iter().map(|file| file.name.as_str()).collect();
         assert_eq!(
             names,
-            ["#", ".well-known/security.txt", "_redirects", "a.md", "b/c.MARKDOWN", "b/d.txt"]
+            [
+                "#",
+                ".htaccess",
+                ".well-known/security.txt",
+                "_redirects",
+                "a.md",
+                "b/c.MARKDOWN",
+                "b/d.txt"
+            ]
         );
-        assert_eq!(found.files[4].path, Path::new("in/b/c.MARKDOWN"));
+        assert_eq!(found.files[5].path, Path::new("in/b/c.MARKDOWN"));
         assert_eq!(
             found.skipped,
             ["in/#a.md#", "in/Thumbs.db", "in/a.md.orig", "in/a.md~"].map(PathBuf::from)

@@ -1,6 +1,8 @@
-//! Renders Markdown as safe HTML: raw HTML is shown as text, [`LinkResolver`] resolves links,
-//! images load only from the site itself, and headings start one level below the page's title.
+//! Renders Markdown as safe HTML: raw HTML is shown as text, its comments are left out,
+//! [`LinkResolver`] resolves links, images load only from the site itself, and headings start one
+//! level below the page's title.
 
+mod comments;
 mod highlight;
 mod image;
 mod writer;
@@ -67,7 +69,7 @@ pub struct MarkdownBlock {
 
 /// Renders a Markdown text and returns its top-level blocks.
 pub fn render(source: &str, dialect: Dialect<'_>, links: &dyn LinkResolver) -> Vec<MarkdownBlock> {
-    let events: Vec<Event<'_>> = Parser::new_ext(source, dialect.options()).collect();
+    let events = comments::removed(Parser::new_ext(source, dialect.options()));
     let mut writer = HtmlWriter::new(dialect, heading_lift(&events), links);
     let mut blocks = Vec::new();
     let mut text = PlainText::default();
@@ -164,6 +166,17 @@ mod tests {
     fn page(source: &str) -> String {
         let taken_ids = ["content".to_owned()];
         html_of(&render(source, Dialect::Page { taken_ids: &taken_ids }, &Open))
+    }
+
+    #[test]
+    fn comments_are_left_out() {
+        assert_eq!(page("a\n\n<!-- TODO\n\nmore -->\n\nb <!-- c --> d"), "<p>a</p>\n<p>b  d</p>\n");
+        assert_eq!(page("<!-- x --> <b>y</b>"), "<p> &lt;b&gt;y&lt;/b&gt;</p>\n");
+        assert_eq!(page("<div><!-- x\n-->z</div>"), "<p>&lt;div&gt;z&lt;/div&gt;</p>\n");
+        assert_eq!(page("<!-- never closed\n\nz"), "");
+        assert_eq!(page("`<!-- code -->`"), "<p><code>&lt;!-- code --&gt;</code></p>\n");
+        let blocks = render("<!-- x -->\n\nText.", Dialect::Essay, &Open);
+        assert_eq!(text_of(&blocks), "Text.");
     }
 
     #[test]

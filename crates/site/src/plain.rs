@@ -53,6 +53,8 @@ impl Plain {
         let folder = &project.config.pages;
         let mut plain = Self::default();
         let mut sources = Vec::new();
+        // The folders of drafts named `index.md`, whose other files are held back too.
+        let mut held_back: Vec<String> = Vec::new();
         let found = sources::find(&project.root, folder);
         Problems::none_or((), found.problems)?;
         for SourceFile { name, path } in found.files {
@@ -63,8 +65,11 @@ impl Plain {
             let source = PageSource::read(&path, stem, read_text(&project.root, &path)?)?;
             if drafts || !source.page.draft {
                 sources.push(source);
+            } else if let Some(folder) = stem.strip_suffix("index").filter(|name| name.ends_with('/')) {
+                held_back.push(folder.to_owned());
             }
         }
+        plain.files.retain(|name, _| !held_back.iter().any(|folder| name.starts_with(folder)));
         let stems: BTreeSet<String> = sources.iter().map(|source| source.stem.clone()).collect();
         for PageSource { file, stem, text, body, mut page } in sources {
             let links = PlainPageLinks {
@@ -163,8 +168,11 @@ impl LinkResolver for PlainPageLinks<'_> {
             Target::External(url) | Target::Contact(url) => Some(url.to_owned()),
             Target::Fragment(fragment) => Some(fragment.to_owned()),
             Target::Site(address) => {
-                let path = route::from_site(address)?;
-                Some(format!("{}{}", self.root, route::href(&path)))
+                let path = route::from_site(address);
+                if path.is_none() {
+                    self.note(format!("broken link: `{address}` is not a path of this site"));
+                }
+                Some(format!("{}{}", self.root, route::href(&path?)))
             }
             Target::Relative(address) => self.within(address),
         }
@@ -263,6 +271,8 @@ mod tests {
             plain.notes,
             [
                 "content/pages/about.md: broken link: `gone.md` does not exist",
+                "content/pages/about.md: the image `https://a.example/y.png` is not shown, because \
+                 it is not a file of this site: save it in the pages folder",
                 "content/pages/about.md: broken link: `../../z.png` does not exist"
             ]
         );
@@ -299,6 +309,18 @@ mod tests {
             plain.notes,
             ["content/pages/a.md: no syntax highlighting for `none`: unknown language"]
         );
+    }
+
+    #[test]
+    fn a_draft_holds_back_the_files_of_its_folder() {
+        let sample = sample::site();
+        sample.write("content/pages/a/index.md", "---\ndraft: true\n---\nx");
+        for file in ["a/x.pdf", "a/b/y.pdf", "ab/z.pdf"] {
+            sample.write(&format!("content/pages/{file}"), "pdf");
+        }
+        let read = |drafts| Plain::read(&sample.project, drafts, &[]).unwrap().files;
+        assert_eq!(read(false).keys().collect::<Vec<_>>(), ["ab/z.pdf"]);
+        assert_eq!(read(true).len(), 3);
     }
 
     #[test]

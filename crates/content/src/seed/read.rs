@@ -102,6 +102,11 @@ fn quote(
         return Err(Problem::at(path, text, start + at, c.len_utf8(), message)
             .hint("delete it; it is invisible in most editors"));
     }
+    if let Some(at) = body.find("<!--") {
+        let message = "an HTML comment would become part of the quote";
+        return Err(Problem::at(path, text, start + at, "<!--".len(), message)
+            .hint("delete it, or write it as a comment (`# …`) in the front matter"));
+    }
     // Problems with the body are shown on its first line, from the first word.
     let first = start + (body.len() - body.trim_start().len());
     let first_len = text[first..].lines().next().unwrap_or_default().len();

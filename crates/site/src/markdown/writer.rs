@@ -19,7 +19,7 @@ pub struct HtmlWriter<'a> {
     links: &'a dyn LinkResolver,
     heading_lift: i8,
     /// Ids in use. `None` if headings get no ids.
-    ids: Option<BTreeSet<String>>,
+    ids: Option<HeadingIds>,
     /// For each open link, whether it was kept; innermost last.
     kept: Vec<bool>,
     /// Language and text of the open code block.
@@ -56,7 +56,7 @@ impl<'a> HtmlWriter<'a> {
     pub fn new(dialect: Dialect<'_>, heading_lift: i8, links: &'a dyn LinkResolver) -> Self {
         let ids = match dialect {
             Dialect::Essay => None,
-            Dialect::Page { taken_ids } => Some(taken_ids.iter().cloned().collect()),
+            Dialect::Page { taken_ids } => Some(HeadingIds::new(taken_ids)),
         };
         Self {
             events: Vec::new(),
@@ -147,7 +147,13 @@ impl<'a> HtmlWriter<'a> {
                     Some(target @ (Target::Site(_) | Target::Relative(_))) => {
                         self.links.image(target)
                     }
-                    _ => None,
+                    _ => {
+                        self.links.note(format!(
+                            "the image `{dest_url}` is not shown, because it is not a file of this \
+                             site: save it in the pages folder"
+                        ));
+                        None
+                    }
                 };
                 let (title, alt) = (title.into_string(), String::new());
                 self.image = image.map(|image| OpenImage { image, title, alt, depth: 0 });
@@ -195,7 +201,7 @@ impl<'a> HtmlWriter<'a> {
             TagEnd::Heading(level) => {
                 let level = shifted(level, self.heading_lift);
                 if let Some((at, text)) = self.heading.take()
-                    && let Some(name) = self.heading_id(&text)
+                    && let Some(name) = self.ids.as_mut().map(|ids| ids.next(&text))
                     && let Some(Event::Start(Tag::Heading { id, .. })) = self.events.get_mut(at)
                 {
                     *id = Some(name.into());
@@ -262,20 +268,35 @@ impl<'a> HtmlWriter<'a> {
         format!("<pre tabindex=\"0\"><code class=\"language-{language}\">{html}</code></pre>\n")
     }
 
-    /// Returns an unused id for a heading, if headings have ids.
-    fn heading_id(&mut self, text: &str) -> Option<String> {
-        let ids = self.ids.as_mut()?;
-        let name = Some(slug::of(text)).filter(|name| !name.is_empty());
-        let name = name.unwrap_or_else(|| NAMELESS.to_owned());
-        let numbered = (2..).map(|number| format!("{name}-{number}"));
-        let free = std::iter::once(name.clone()).chain(numbered).find(|id| !ids.contains(id))?;
-        ids.insert(free.clone());
-        Some(free)
-    }
-
     fn footnote(&mut self, name: &str) -> usize {
         let next = self.footnotes.len() + 1;
         *self.footnotes.entry(name.to_owned()).or_insert(next)
+    }
+}
+
+/// The ids of a page's headings.
+struct HeadingIds {
+    used: BTreeSet<String>,
+    /// The last number that was appended to an id.
+    numbers: BTreeMap<String, usize>,
+}
+
+impl HeadingIds {
+    fn new(taken: &[String]) -> Self {
+        Self { used: taken.iter().cloned().collect(), numbers: BTreeMap::new() }
+    }
+
+    /// Returns an unused id for a heading with this text.
+    fn next(&mut self, text: &str) -> String {
+        let name = Some(slug::of(text)).filter(|name| !name.is_empty());
+        let name = name.unwrap_or_else(|| NAMELESS.to_owned());
+        let mut id = name.clone();
+        let number = self.numbers.entry(name.clone()).or_insert(1);
+        while !self.used.insert(id.clone()) {
+            *number += 1;
+            id = format!("{name}-{number}");
+        }
+        id
     }
 }
 
