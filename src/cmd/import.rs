@@ -13,8 +13,8 @@ use super::workspace::Workspace;
 use crate::cli::{Import, ImportFormat};
 use crate::terminal::Terminal;
 use content::new_seed::NewSeed;
+use content::seed::plain_quote;
 use list::{List, Note};
-use text::whitespace::collapse;
 
 /// Imports `args.file` into the site's seeds.
 pub fn run(
@@ -24,11 +24,13 @@ pub fn run(
     today: Date,
 ) -> miette::Result<()> {
     let List { items, mut notes } = read(&args.file, args.format)?;
+    let is_empty = items.is_empty();
     let seeds = site.load_seeds()?;
     let mut known: BTreeSet<String> = seeds.iter().map(|seed| comparable(&seed.quote)).collect();
     let mut new = Vec::new();
     for item in items {
-        if !known.insert(comparable(&item.quote)) {
+        let quote = plain_quote(&item.quote);
+        if !known.insert(comparable(&quote)) {
             let message = "not imported: this quote exists already".to_owned();
             notes.push(Note { line: item.line, message });
             continue;
@@ -40,25 +42,31 @@ pub fn run(
             author: item.author,
             source: item.source,
             tags,
-            ..NewSeed::new(collapse(&item.quote), item.date.unwrap_or(today))
+            draft: item.draft,
+            origin: Some(format!("{}:{}", args.file.display(), item.line)),
+            ..NewSeed::new(quote, item.date.unwrap_or(today))
         });
     }
-    let paths = site.add_seeds(&seeds, new, args.dry_run)?;
-    for path in &paths {
+    let added = site.add_seeds(&seeds, new, args.dry_run);
+    for path in added.iter().flatten() {
         terminal.did(if args.dry_run { "would add" } else { "wrote" }, path.display());
     }
     notes.sort_by_key(|note| note.line);
     for Note { line, message } in &notes {
         terminal.did("note", format_args!("{}:{line}: {message}", args.file.display()));
     }
-    Ok(())
+    added?;
+    match is_empty {
+        true => Err(miette!("{} contains no quotes that can be imported", args.file.display())),
+        false => Ok(()),
+    }
 }
 
-/// Reads a list of quotes, which must contain at least one. If `format` is `None`, the file extension
+/// Reads a list of quotes. If `format` is `None`, the file extension
 /// determines the format.
 ///
 /// # Errors
-/// Returns an error if the file cannot be read, does not match the format, or contains no quote.
+/// Returns an error if the file cannot be read or does not match the format.
 pub fn read(file: &Path, format: Option<ImportFormat>) -> miette::Result<List> {
     let text = String::from_utf8(content::fs::read(file)?).map_err(|e| {
         miette!(
@@ -69,19 +77,15 @@ pub fn read(file: &Path, format: Option<ImportFormat>) -> miette::Result<List> {
         )
     })?;
     let format = format.map_or_else(|| format_of(file), Ok)?;
-    let list = List::parse(&text, format)
-        .wrap_err_with(|| format!("cannot import quotes from {}", file.display()))?;
-    if list.items.is_empty() {
-        return Err(miette!("{} contains no quotes", file.display()));
-    }
-    Ok(list)
+    List::parse(&text, format)
+        .wrap_err_with(|| format!("cannot import quotes from {}", file.display()))
 }
 
 /// Determines the format from the file extension.
 fn format_of(path: &Path) -> miette::Result<ImportFormat> {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
-        "txt" | "md" | "text" => Ok(ImportFormat::Txt),
+        "txt" | "md" | "markdown" | "text" => Ok(ImportFormat::Txt),
         "json" => Ok(ImportFormat::Json),
         "csv" => Ok(ImportFormat::Csv),
         _ => Err(miette!(

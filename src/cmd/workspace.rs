@@ -16,7 +16,7 @@ use content::new_seed::{self, NewSeed};
 use content::project::{CONFIG_FILE, NoSite, Project};
 use content::seed::Seed;
 use content::store::{Store, Stored};
-use content::{load_seeds, store, taken_slugs};
+use content::{load_seeds, page_names, store, taken_slugs};
 
 /// Maximum time to wait for another venti process to release the site.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -62,8 +62,8 @@ impl Workspace {
         Ok(store.load()?)
     }
 
-    /// Checks new seeds, then creates their files: all of them or none. Returns their paths, relative to the current folder where
-    /// possible. A seed without a slug gets one from its title or quote.
+    /// Checks new seeds, then creates their files: all of them or none. Returns their paths, relative to
+    /// the current folder where possible. A seed without a slug gets one from its title or quote.
     pub fn add_seeds(
         &self,
         existing: &[Seed],
@@ -72,7 +72,8 @@ impl Workspace {
     ) -> miette::Result<Vec<PathBuf>> {
         let folder = &self.project.config.seeds;
         let taken = taken_slugs(&self.project, existing)?;
-        let files = new_seed::checked(new, folder, taken)?;
+        let routes = page_names(&self.project);
+        let files = new_seed::checked(new, folder, existing, &routes, taken)?;
         let whole = |name: &PathBuf| self.project.path(&folder.join(name));
         if !dry_run {
             let bytes = |text: &String| text.clone().into_bytes();

@@ -53,11 +53,13 @@ pub fn page_names(project: &Project) -> Vec<String> {
     files.into_iter().map(|file| path(file.name)).collect()
 }
 
-/// Returns the slugs that no new seed may have, in lower case: those of seeds, pages and essays, and the
-/// names of files in the seeds folder. A file's name and its slug may differ.
+/// Returns the slugs that no new seed may have, in lower case: those of seeds, pages, essays and aliases,
+/// and the names of files in the seeds folder. A file's name and its slug may differ.
 pub fn taken_slugs(project: &Project, seeds: &[Seed]) -> fs::Result<BTreeSet<String>> {
     let config = &project.config;
     let mut taken: BTreeSet<String> = seeds.iter().map(|seed| seed.slug.clone()).collect();
+    let aliases = seeds.iter().flat_map(|seed| &seed.aliases);
+    taken.extend(aliases.map(|alias| seed::alias_page(alias)));
     taken.extend(page_names(project).iter().map(|name| name.to_lowercase()));
     for file in fs::list(&project.path(&config.seeds))? {
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();

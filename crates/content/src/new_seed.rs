@@ -1,14 +1,14 @@
 //! New seeds that are not on disk yet, from `venti new` and `venti import`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::seed::Seed;
+use super::seed::{KeyLocation, Seed, compare, problem_at};
 use super::slug;
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 use generator::GenerationOverrides;
 
 /// The front matter of a new seed. Empty fields are left out of the file.
@@ -36,6 +36,9 @@ pub struct NewSeed {
     /// or the quote.
     #[serde(skip)]
     pub slug: String,
+    /// Where the seed comes from, such as `quotes.csv:12`. Its problems are reported there.
+    #[serde(skip)]
+    pub origin: Option<String>,
 }
 
 impl NewSeed {
@@ -53,6 +56,7 @@ impl NewSeed {
             model: None,
             generation: GenerationOverrides::default(),
             slug: String::new(),
+            origin: None,
         }
     }
 
@@ -73,22 +77,28 @@ impl NewSeed {
     }
 }
 
-/// Checks new seeds and returns the name and text of each seed's file. A seed without a slug gets one
-/// that is neither in `taken` nor reserved by the site.
+/// Checks new seeds, also against the `existing` ones, and returns the name and text of each seed's
+/// file. A seed without a slug gets one that is neither in `taken` nor reserved by the site.
 ///
 /// # Errors
 /// Returns an error if a slug is invalid or already in use. Otherwise, returns the problems in all
-/// invalid seeds, located in the files that would have been written.
+/// invalid seeds, located at each seed's origin or in the file that would have been written.
 pub fn checked(
-    seeds: Vec<NewSeed>,
+    new: Vec<NewSeed>,
     folder: &Path,
+    existing: &[Seed],
+    routes: &[String],
     mut taken: BTreeSet<String>,
 ) -> miette::Result<Vec<(PathBuf, String)>> {
     let mut files = Vec::new();
     let mut problems = Vec::new();
-    for mut seed in seeds {
+    let mut seeds = existing.to_vec();
+    // Texts and origins of the new seeds, by path.
+    let mut sources: HashMap<PathBuf, (String, Option<String>)> = HashMap::new();
+    let mut numbers: HashMap<String, u64> = HashMap::new();
+    for mut seed in new {
         if seed.slug.is_empty() {
-            seed.slug = free_slug(&seed.suggested_slug(), &taken);
+            seed.slug = free_slug(seed.suggested_slug(), &taken, &mut numbers);
         } else if !slug::is_valid(&seed.slug) {
             return Err(miette::miette!(
                 help = "use lower-case letters, digits and single hyphens",
@@ -105,25 +115,61 @@ pub fn checked(
         taken.insert(seed.slug.clone());
         let name = PathBuf::from(format!("{}.md", seed.slug));
         let text = seed.to_markdown()?;
-        match Seed::parse(&folder.join(&name), &text) {
-            Ok(_) => files.push((name, text)),
-            Err(problem) => problems.push(problem),
+        let path = folder.join(&name);
+        match Seed::parse(&path, &text) {
+            Ok(read) => seeds.push(read),
+            Err(problem) => problems.push(located(problem, seed.origin.as_deref())),
         }
+        sources.insert(path, (text.clone(), seed.origin));
+        files.push((name, text));
     }
+    problems.extend(conflicts(&seeds, routes, &sources));
     Ok(Problems::none_or(files, problems)?)
+}
+
+/// Returns the conflicts of the new seeds, whose texts and origins are in `sources`.
+fn conflicts(
+    seeds: &[Seed],
+    routes: &[String],
+    sources: &HashMap<PathBuf, (String, Option<String>)>,
+) -> Vec<Problem> {
+    let is_new = |problem: &Problem| sources.keys().any(|path| Path::new(problem.file()) == path);
+    let show = |seed: &Seed, location: KeyLocation<'_>, message: String| {
+        let text = sources.get(&seed.path).map_or("", |(text, _)| text);
+        problem_at(&seed.path, text, location, message)
+    };
+    let found = compare(seeds, routes, &show).into_iter().filter(is_new);
+    found
+        .map(|problem| {
+            let origin =
+                sources.get(Path::new(problem.file())).and_then(|(_, from)| from.as_deref());
+            located(problem, origin)
+        })
+        .collect()
+}
+
+/// Moves a problem to the place that a seed came from.
+fn located(problem: Problem, origin: Option<&str>) -> Problem {
+    match origin {
+        Some(origin) => problem.in_place(origin),
+        None => problem,
+    }
 }
 
 fn is_free(slug: &str, taken: &BTreeSet<String>) -> bool {
     !taken.contains(slug) && !slug::RESERVED.contains(&slug) && !slug::is_device(slug)
 }
 
-/// Returns `slug`, or `slug-2`, `slug-3`, … if it is taken.
-fn free_slug(slug: &str, taken: &BTreeSet<String>) -> String {
-    let numbered = (2..).map(|n: u64| format!("{slug}-{n}"));
-    std::iter::once(slug.to_owned())
-        .chain(numbered)
-        .find(|slug| is_free(slug, taken))
-        .expect("numbers do not run out")
+/// Returns `slug`, or `slug-2`, `slug-3`, … if it is taken. `numbers` holds the last number that was
+/// appended to each slug.
+fn free_slug(slug: String, taken: &BTreeSet<String>, numbers: &mut HashMap<String, u64>) -> String {
+    let mut free = slug.clone();
+    let number = numbers.entry(slug.clone()).or_insert(1);
+    while !is_free(&free, taken) {
+        *number += 1;
+        free = format!("{slug}-{number}");
+    }
+    free
 }
 
 #[cfg(test)]
@@ -146,7 +192,7 @@ mod tests {
             "未来",
         ];
         let new = quotes.map(seed).to_vec();
-        let files = checked(new, Path::new("seeds"), BTreeSet::new()).unwrap();
+        let files = checked(new, Path::new("seeds"), &[], &[], BTreeSet::new()).unwrap();
         for ((name, text), quote) in files.iter().zip(quotes) {
             let read = Seed::parse(name, text).unwrap();
             assert_eq!(read.quote, crate::seed::plain_quote(quote), "{text}");
@@ -158,16 +204,36 @@ mod tests {
     fn derived_slugs_are_free() {
         let taken = BTreeSet::from(["plain".to_owned()]);
         let new = vec![seed("Plain."), seed("Plain."), seed("Tags!"), seed("…")];
-        let files = checked(new, Path::new("seeds"), taken).unwrap();
+        let files = checked(new, Path::new("seeds"), &[], &[], taken).unwrap();
         let names: Vec<_> = files.iter().map(|(name, _)| name.display().to_string()).collect();
         assert_eq!(names, ["plain-2.md", "plain-3.md", "tags-2.md", "quote.md"]);
     }
 
     #[test]
+    fn conflicts_with_existing_seeds_are_reported_at_the_origin() {
+        let text = "---\ntags: [C]\nauthor: Ada Runway\naliases: [/old]\n---\nq";
+        let existing = [Seed::parse(Path::new("seeds/a.md"), text).unwrap()];
+        let origin = |line: u32| Some(format!("list.csv:{line}"));
+        let tagged = NewSeed { tags: vec!["C++".into()], origin: origin(2), ..seed("One.") };
+        let named =
+            NewSeed { author: Some("Ada RUNWAY".into()), origin: origin(3), ..seed("Two.") };
+        let bad = NewSeed { source: Some("ftp://x".into()), origin: origin(4), ..seed("Three.") };
+        let new = vec![tagged, named, bad];
+        let error = checked(new, Path::new("seeds"), &existing, &[], BTreeSet::new()).unwrap_err();
+        let Problems(problems) = error.downcast_ref::<Problems>().unwrap();
+        let lines: Vec<String> = problems.iter().map(Problem::to_line).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        list.csv:2: the tags "C++" and "C" would share the URL tags/c (seeds/a.md) (spell them the same way, or rename one)
+        list.csv:3: the authors "Ada RUNWAY" and "Ada Runway" would share the URL authors/ada-runway (seeds/a.md) (spell them the same way, or rename one)
+        list.csv:4: `source` must be an http(s) URL, but does not start with https:// or http:// (write the full URL: https://example.com/page)
+        "#);
+    }
+
+    #[test]
     fn invalid_seeds_are_problems() {
         let bad = NewSeed { source: Some("javascript:x".to_owned()), ..seed("A.") };
-        assert!(checked(vec![bad], Path::new("seeds"), BTreeSet::new()).is_err());
+        assert!(checked(vec![bad], Path::new("seeds"), &[], &[], BTreeSet::new()).is_err());
         let bad = NewSeed { slug: "../up".to_owned(), ..seed("A.") };
-        assert!(checked(vec![bad], Path::new("seeds"), BTreeSet::new()).is_err());
+        assert!(checked(vec![bad], Path::new("seeds"), &[], &[], BTreeSet::new()).is_err());
     }
 }

@@ -75,6 +75,12 @@ impl Problem {
         self
     }
 
+    /// Moves the problem to another place, such as `quotes.csv:12`.
+    #[must_use]
+    pub fn in_place(self, place: &str) -> Self {
+        Self { hint: self.hint, severity: self.severity, ..Self::in_file(place, self.message) }
+    }
+
     /// Turns the problem into a warning.
     #[must_use]
     pub fn as_warning(mut self) -> Self {

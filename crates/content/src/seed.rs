@@ -13,7 +13,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use compare::compare;
 pub use load::{Folder, check, files, is_seed, load_all, survey};
+pub(crate) use read::{KeyLocation, alias_page, problem_at};
 pub use reroll::with_rng_seeds;
 
 use generator::GenerationOverrides;
@@ -77,11 +79,19 @@ pub fn default_rng_seed(slug: &str) -> u64 {
 }
 
 /// Normalises a quote: one line per paragraph, one blank line between paragraphs, runs of whitespace
-/// collapsed to one space. Markdown blockquote markers are removed.
+/// collapsed to one space. Markdown blockquote markers are removed; in `>90%` and `>= 5`, the character
+/// is no marker.
 pub fn plain_quote(text: &str) -> String {
-    if !text.trim_start().starts_with('>') {
+    if without_marker(text.trim_start()).is_none() {
         return collapse(text);
     }
-    let unmarked = text.lines().map(str::trim).map(|line| line.strip_prefix('>').unwrap_or(line));
-    collapse(&unmarked.collect::<Vec<_>>().join("\n"))
+    let lines = text.lines().map(str::trim).map(|line| without_marker(line).unwrap_or(line));
+    collapse(&lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// Removes the blockquote marker at the start of `text`; `None` if there is none.
+fn without_marker(text: &str) -> Option<&str> {
+    let compares =
+        |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit() || "=$€£".contains(c));
+    text.strip_prefix('>').filter(|rest| !compares(rest))
 }

@@ -164,7 +164,6 @@ impl<'a> SiteData<'a> {
         social: SocialCards,
         plain: &'a [PlainPage],
     ) -> miette::Result<Self> {
-        redirect::check_aliases(catalog)?;
         let largest = catalog.tags_by_size().into_iter().take(TOPICS_SHOWN);
         let topics: Vec<Topic<'_>> = largest.map(|tag| Topic::new(&catalog.tags[tag])).collect();
         Ok(Self {

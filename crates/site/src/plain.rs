@@ -65,7 +65,9 @@ impl Plain {
             let source = PageSource::read(&path, stem, read_text(&project.root, &path)?)?;
             if drafts || !source.page.draft {
                 sources.push(source);
-            } else if let Some(folder) = stem.strip_suffix("index").filter(|name| name.ends_with('/')) {
+            } else if let Some(folder) =
+                stem.strip_suffix("index").filter(|name| name.ends_with('/'))
+            {
                 held_back.push(folder.to_owned());
             }
         }

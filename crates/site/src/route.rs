@@ -96,6 +96,16 @@ pub fn from_site(address: &str) -> Option<String> {
     })
 }
 
+/// Returns the path of the page that redirects from an alias. Only `.html` names a file: `/old.php` and
+/// `/release-1.2` are folders, since a host would not serve such files as HTML.
+pub fn alias(alias: &str) -> String {
+    let path = alias.trim_matches('/');
+    match path.to_ascii_lowercase().ends_with(".html") {
+        true => path.to_owned(),
+        false => format!("{path}/{INDEX}"),
+    }
+}
+
 /// Resolves `address`, a relative URL in a file in `folder`. Returns `None` if the URL leads above
 /// the root.
 pub fn joined(folder: &str, address: &str) -> Option<String> {
@@ -219,6 +229,18 @@ impl<'a> Target<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_alias_is_a_folder_unless_it_names_html() {
+        for (address, path) in [
+            ("/old/path/", "old/path/index.html"),
+            ("/2024/release-1.2", "2024/release-1.2/index.html"),
+            ("/old.php", "old.php/index.html"),
+            ("/a/b.HTML", "a/b.HTML"),
+        ] {
+            assert_eq!(alias(address), path);
+        }
+    }
 
     #[test]
     fn paths_name_files_and_absolute_urls_do_not() {

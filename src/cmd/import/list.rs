@@ -2,6 +2,8 @@
 
 mod json;
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use miette::{IntoDiagnostic, miette};
 
@@ -19,7 +21,11 @@ pub struct Item {
     pub source: Option<String>,
     pub tags: Vec<String>,
     pub date: Option<Date>,
+    pub draft: bool,
 }
+
+/// A field of an entry: its name and its lines; `None` if the value is not text.
+pub type Field = (String, Option<Vec<String>>);
 
 /// The contents of a list.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,6 +49,10 @@ impl List {
     pub fn parse(text: &str, format: ImportFormat) -> miette::Result<Self> {
         let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
         match format {
+            ImportFormat::Txt if has_front_matter(&text) => Err(miette!(
+                help = "copy it into content/seeds/; a list has one quote per line or paragraph",
+                "line 1: this file has front matter, so it is a single seed, not a list of quotes"
+            )),
             ImportFormat::Txt => Ok(Self::of_text(&text)),
             ImportFormat::Json => json::parse(&text),
             ImportFormat::Csv => Self::of_csv(&text),
@@ -53,35 +63,62 @@ impl List {
         self.notes.push(Note { line, message: message.into() });
     }
 
-    /// Adds an item with the given fields.
-    fn add(&mut self, line: usize, fields: impl Iterator<Item = (String, Vec<String>)>) {
+    /// Adds an item with the given fields. An entry without a quote, or with a `date` or `draft` that is
+    /// not understood, is not added: it might be published too early.
+    fn add(&mut self, line: usize, fields: impl Iterator<Item = Field>) {
+        let fields: Vec<Field> = fields.collect();
+        let is_given = |values: &Option<Vec<String>>| {
+            values.as_ref().is_none_or(|values| values.iter().any(|text| !text.trim().is_empty()))
+        };
+        let lower = |name: &str| name.trim().to_lowercase();
+        let has_quote =
+            fields.iter().any(|(name, values)| lower(name) == "quote" && is_given(values));
         let mut item = Item { line, ..Item::default() };
-        for (name, values) in fields {
-            let value = || Some(collapse(&values.join(" "))).filter(|value| !value.is_empty());
-            match name.trim().to_lowercase().as_str() {
-                "quote" | "text" => item.quote = values.join("\n"),
-                "title" => item.title = value(),
-                "author" => item.author = value(),
-                "source" => item.source = value(),
+        let mut seen = BTreeSet::new();
+        for (name, values) in fields.into_iter().filter(|(_, values)| is_given(values)) {
+            let mut key = lower(&name);
+            let shown = name.trim();
+            if key == "text" && !has_quote {
+                key = "quote".to_owned();
+            }
+            if !seen.insert(key.clone()) {
+                self.note(line, format!("imported without the second {shown:?}"));
+                continue;
+            }
+            let Some(values) = values else {
+                if key == "quote" {
+                    return self.note(line, format!("not imported: its {shown:?} is not text"));
+                }
+                self.note(line, format!("imported without its {shown:?}, which is not text"));
+                continue;
+            };
+            let value = collapse(&values.join(" "));
+            match key.as_str() {
+                "quote" => item.quote = values.join("\n"),
+                "title" => item.title = Some(value),
+                "author" => item.author = Some(value),
+                "source" => item.source = Some(value),
                 "tags" => {
                     let tags = values.iter().flat_map(|value| value.split([',', ';']));
                     let tags = tags.map(|tag| tag.trim().to_owned());
                     item.tags = tags.filter(|tag| !tag.is_empty()).collect();
                 }
-                "date" => match value().map(|value| (value.parse(), value)) {
-                    Some((Ok(date), _)) => item.date = Some(date),
-                    Some((Err(_), value)) => self.note(
-                        line,
-                        format!(
-                            "imported without its date: {value:?} is not a date like 2026-01-31"
-                        ),
-                    ),
-                    None => {}
+                "date" => match value.parse() {
+                    Ok(date) => item.date = Some(date),
+                    Err(_) => {
+                        let why = format!("{value:?} is not a date like 2026-01-31");
+                        return self.note(line, format!("not imported: {why}"));
+                    }
                 },
-                _ if value().is_none() => {}
-                _ => {
-                    self.note(line, format!("imported without {:?}, an unknown field", name.trim()))
-                }
+                "draft" => match value.to_lowercase().as_str() {
+                    "true" | "yes" | "1" => item.draft = true,
+                    "false" | "no" | "0" => {}
+                    _ => {
+                        let why = format!("its \"draft\" must be true or false, not {value:?}");
+                        return self.note(line, format!("not imported: {why}"));
+                    }
+                },
+                _ => self.note(line, format!("imported without {shown:?}, an unknown field")),
             }
         }
         if item.quote.trim().is_empty() {
@@ -116,7 +153,11 @@ impl List {
             let author = block.last().and_then(|(_, line)| attribution(line));
             let quoted = &block[..block.len() - usize::from(author.is_some())];
             match (quoted.first(), list.items.last_mut()) {
-                (None, Some(before)) => before.author = author,
+                (None, Some(before)) if before.author.is_none() => before.author = author,
+                (None, Some(_)) => {
+                    let (line, name) = block[0];
+                    list.note(line, format!("not imported: {name:?} would be a second author"));
+                }
                 // A list cannot begin with the author of a quote.
                 (None, None) => {
                     let (line, quote) = block[0];
@@ -124,7 +165,7 @@ impl List {
                 }
                 (Some((line, _)), _) => {
                     let quote: Vec<&str> = quoted.iter().map(|(_, line)| *line).collect();
-                    let quote = quote.join(" ");
+                    let quote = quote.join("\n");
                     list.items.push(Item { line: *line, quote, author, ..Item::default() });
                 }
             }
@@ -133,17 +174,32 @@ impl List {
     }
 
     fn of_csv(text: &str) -> miette::Result<Self> {
-        let mut reader = csv::ReaderBuilder::new()
-            .trim(csv::Trim::Headers)
-            .flexible(true)
-            .from_reader(text.as_bytes());
-        let headers = reader.headers().into_diagnostic()?.clone();
         let names_quote = |name: &str| ["quote", "text"].contains(&name.to_lowercase().as_str());
-        if !headers.iter().any(names_quote) {
+        let mut found = None;
+        // Spreadsheets separate columns with semicolons where the comma is the decimal point.
+        for delimiter in [b',', b';', b'\t'] {
+            let mut reader = csv::ReaderBuilder::new()
+                .delimiter(delimiter)
+                .trim(csv::Trim::Headers)
+                .flexible(true)
+                .from_reader(text.as_bytes());
+            let headers = reader.headers().into_diagnostic()?.clone();
+            if headers.iter().any(names_quote) {
+                found = Some((reader, headers, delimiter));
+                break;
+            }
+        }
+        let Some((mut reader, headers, delimiter)) = found else {
             return Err(miette!(
                 help = "name the columns in the first line: quote, and optionally title, author, source, \
-                        tags, date",
+                        tags, date, draft",
                 "line 1: no column named `quote`"
+            ));
+        };
+        if let Some(line) = unclosed_field(text, delimiter as char) {
+            return Err(miette!(
+                help = "close it with another \", or double each \" that belongs to the text",
+                "line {line}: a field begins with a quotation mark that is never closed"
             ));
         }
         let mut list = Self::default();
@@ -152,11 +208,37 @@ impl List {
             let line = row.position().map_or(1, |at| at.line() as usize);
             let named = headers.iter().map(str::to_owned);
             let extra = (headers.len() + 1..).map(|column| format!("column {column}"));
-            let values = row.iter().map(|value| vec![value.to_owned()]);
+            let values = row.iter().map(|value| Some(vec![value.to_owned()]));
             list.add(line, named.chain(extra).zip(values));
         }
         Ok(list)
     }
+}
+
+/// Whether a text begins with front matter.
+fn has_front_matter(text: &str) -> bool {
+    let mut lines = text.lines();
+    lines.next().is_some_and(|line| line.trim_end() == "---")
+        && lines.any(|line| line.trim_end() == "---")
+}
+
+/// Returns the line, counted from 1, of a CSV field whose quotation mark is never closed. The reader
+/// would take the rest of the file for that field.
+fn unclosed_field(text: &str, delimiter: char) -> Option<usize> {
+    let mut open = None;
+    let mut at_start = true;
+    let mut line = 1;
+    for c in text.chars() {
+        match (c, open) {
+            ('"', Some(_)) => open = None,
+            // After a closing mark, this is the second half of a doubled mark.
+            ('"', None) if at_start => open = Some(line),
+            _ => {}
+        }
+        at_start = c == delimiter || c == '\n' || c == '"';
+        line += usize::from(c == '\n');
+    }
+    open
 }
 
 /// Returns the author named in a line such as `— Ada Runway`. Spoken words, which may also follow a dash,
@@ -203,7 +285,7 @@ mod tests {
     #[test]
     fn text_with_blank_lines_is_one_quote_per_paragraph() {
         let text = "One,\nstill one.\n— Ada Runway\n \t\nTwo.\n\n-- Chip Pivotson, Jr.\n\nThree.";
-        assert_eq!(quotes(text, Txt), ["One, still one.", "Two.", "Three."]);
+        assert_eq!(quotes(text, Txt), ["One,\nstill one.", "Two.", "Three."]);
         let authors: Vec<_> = read(text, Txt).items.into_iter().map(|item| item.author).collect();
         let named = |name: &str| Some(name.to_owned());
         assert_eq!(authors, [named("Ada Runway"), named("Chip Pivotson, Jr."), None]);
@@ -258,13 +340,13 @@ mod tests {
 
     #[test]
     fn what_is_not_imported_is_named_with_its_line() {
-        let text = "[\"a\",\n 3,\n {\"quote\": \"b\", \"date\": \"2024-1-5\", \"mood\": \"dry\"},\n {\"author\": \"x\"},\n [\"c\"], \" \"]";
+        let text = "[\"a\",\n 3,\n {\"quote\": \"x\", \"date\": \"2024-1-5\"}, {\"quote\": \"b\", \"mood\": \"dry\"},\n {\"author\": \"x\"},\n [\"c\"], \" \"]";
         assert_eq!(quotes(text, Json), ["a", "b"]);
         assert_eq!(
             notes(text, Json),
             [
                 "2: not imported: 3 is not a quote",
-                "3: imported without its date: \"2024-1-5\" is not a date like 2026-01-31",
+                "3: not imported: \"2024-1-5\" is not a date like 2026-01-31",
                 "3: imported without \"mood\", an unknown field",
                 "4: not imported: there is no quote",
                 "5: not imported: [\"c\"] is not a quote",
@@ -288,6 +370,69 @@ mod tests {
         let items = read(text, Csv).items;
         assert_eq!(quotes(text, Csv), ["One, two.", "Three."]);
         assert_eq!((items[0].tags.join(" "), items[1].author.clone()), ("a b".into(), None));
+    }
+
+    #[test]
+    fn the_first_of_several_fields_counts_and_quote_before_text() {
+        let text = "text,quote,author,author\nnote,One.,Ada,Bea\nTwo.,,Chip,\n";
+        assert_eq!(quotes(text, Csv), ["One.", "Two."]);
+        assert_eq!(read(text, Csv).items[0].author.as_deref(), Some("Ada"));
+        assert_eq!(
+            notes(text, Csv),
+            [
+                "2: imported without \"text\", an unknown field",
+                "2: imported without the second \"author\""
+            ]
+        );
+        let text = "One.\n\n— Ada\n\n— Bea\n";
+        assert_eq!(read(text, Txt).items[0].author.as_deref(), Some("Ada"));
+        assert_eq!(notes(text, Txt), ["5: not imported: \"— Bea\" would be a second author"]);
+    }
+
+    #[test]
+    fn drafts_stay_drafts() {
+        let text = "quote,draft\nOne.,TRUE\nTwo.,no\nThree.,\nFour.,perhaps\n";
+        let drafts: Vec<bool> = read(text, Csv).items.iter().map(|item| item.draft).collect();
+        assert_eq!(drafts, [true, false, false]);
+        assert_eq!(
+            notes(text, Csv),
+            ["5: not imported: its \"draft\" must be true or false, not \"perhaps\""]
+        );
+        assert!(read(r#"[{"quote": "One.", "draft": true}]"#, Json).items[0].draft);
+    }
+
+    #[test]
+    fn nested_values_are_not_text() {
+        let text = r#"[{"quote": {"text": "a"}}, {"quote": "b", "author": {"name": "Ada"}}]"#;
+        assert_eq!(quotes(text, Json), ["b"]);
+        assert_eq!(
+            notes(text, Json),
+            [
+                "1: not imported: its \"quote\" is not text",
+                "1: imported without its \"author\", which is not text"
+            ]
+        );
+    }
+
+    #[test]
+    fn csv_may_have_other_separators_but_no_open_field() {
+        for text in ["quote;author\nOne, two.;Ada\n", "author\tquote\nAda\tOne, two.\n"] {
+            assert_eq!(quotes(text, Csv), ["One, two."]);
+        }
+        let text = "quote,author\n\"A \"\"b\"\"\",x\n5\" pipes,\"\"\n\"open,y\nThree.,z\n";
+        let error = List::parse(text, Csv).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "line 4: a field begins with a quotation mark that is never closed"
+        );
+        assert_eq!(quotes(&text.replace("\"open", "open"), Csv).len(), 4);
+    }
+
+    #[test]
+    fn a_seed_is_not_a_list() {
+        let error = List::parse("---\nauthor: Ada\n---\nOne.\n", Txt).unwrap_err();
+        assert!(error.to_string().contains("front matter"), "{error}");
+        assert_eq!(quotes("---\nOne.\n", Txt), ["---", "One."]);
     }
 
     #[test]

@@ -107,9 +107,11 @@ fn compare_aliases(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: 
         for (index, alias) in seed.aliases.iter().enumerate() {
             let page = alias_page(alias);
             let head = page.split('/').next().unwrap_or_default();
-            let clash = match (taken.get(&page), pages.get(&*page)) {
-                (Some(owner), _) => Some(format!("already an alias of {}", owner.path.display())),
-                (_, Some(owner)) => Some(format!("already the URL of {}", owner.path.display())),
+            let takes = pages.get(head).filter(|_| is_of_takes(&page));
+            let clash = match (taken.get(&page), pages.get(&*page), takes) {
+                (Some(owner), ..) => Some(format!("already an alias of {}", owner.path.display())),
+                (_, Some(owner), _) => Some(format!("already the URL of {}", owner.path.display())),
+                (.., Some(owner)) => Some(format!("reserved for {}", owner.path.display())),
                 _ if is_route(head, routes) => Some(format!("reserved: the site uses /{head}")),
                 _ if is_route(&page, routes) || slug::FILES.contains(&page.as_str()) => {
                     Some(format!("reserved: the site has a file /{page}"))
@@ -131,4 +133,11 @@ fn compare_aliases(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: 
             }
         }
     }
+}
+
+/// Whether a page under a seed's URL belongs to its takes: `slug/take-2`, `slug/takes` or below.
+fn is_of_takes(page: &str) -> bool {
+    let below = page.split('/').nth(1).unwrap_or_default();
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    below == "takes" || below.strip_prefix("take-").is_some_and(is_number)
 }

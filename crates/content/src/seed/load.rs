@@ -217,10 +217,11 @@ mod tests {
             ("d.md", b"---\naliases:\n  - /fine\n  - /OLD.html\n---\nq"),
             ("e.md", b"---\naliases: [/b]\n---\nq"),
             ("f.md", b"---\naliases: [/tags/x]\n---\nq"),
+            ("g.md", b"---\naliases: [/b/take-2/]\n---\nq"),
             ("tags.md", b"q"),
             ("Colophon.md", b"q"),
         ];
-        insta::assert_snapshot!(load(files).expect_err("eight problems").join("\n"), @r#"
+        insta::assert_snapshot!(load(files).expect_err("nine problems").join("\n"), @r#"
         seeds/Colophon.md:1:1: the slug `colophon` is already used by another page of the site (rename the file, or set a different `slug:`)
         seeds/ab.md:3:9: the authors "Ada RUNWAY" and "Ada Runway" would share the URL authors/ada-runway (seeds/a.md) (spell them the same way, or rename one)
         seeds/b.md:2:16: the tags "C++" and "C" would share the URL tags/c (seeds/a.md) (spell them the same way, or rename one)
@@ -228,6 +229,7 @@ mod tests {
         seeds/d.md:4:5: the alias /OLD.html is already an alias of seeds/a.md (remove it, or choose another)
         seeds/e.md:2:11: the alias /b is already the URL of seeds/b.md (remove it, or choose another)
         seeds/f.md:2:11: the alias /tags/x is reserved: the site uses /tags (remove it, or choose another)
+        seeds/g.md:2:11: the alias /b/take-2/ is reserved for seeds/b.md (remove it, or choose another)
         seeds/tags.md:1:1: the slug `tags` is already used by another page of the site (rename the file, or set a different `slug:`)
         "#);
     }

@@ -175,6 +175,10 @@ fn a_file_without_front_matter_is_a_quote() {
 fn blockquote_markers_are_removed() {
     assert_eq!(plain_quote("> a\n> b\n>\n> c\nd\n"), "a b\n\nc d");
     assert_eq!(plain_quote("a > b\n> c"), "a > b > c");
+    assert_eq!(plain_quote(">a\n>90% of b"), "a >90% of b");
+    for text in [">90% of us.", ">= 5 is enough.", ">$5"] {
+        assert_eq!(plain_quote(text), text);
+    }
 }
 
 #[test]

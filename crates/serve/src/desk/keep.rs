@@ -20,7 +20,7 @@ use content::fs;
 use content::new_seed::{self, NewSeed};
 use content::project::Project;
 use content::seed::Seed;
-use content::{load_seeds, store, taken_slugs};
+use content::{load_seeds, page_names, store, taken_slugs};
 use generator::{GenerationOverrides, Generator, Identity, Models};
 use write::{self, Candidate, Job, Outcome, PlanOptions};
 
@@ -107,8 +107,9 @@ pub fn keep(
         let taken = Rejection::new(StatusCode::CONFLICT, why).field("slug");
         return Err(taken.help("choose another, or leave the field empty for a free one"));
     }
-    let files =
-        new_seed::checked(vec![new_seed(&request, details, project, today)], &config.seeds, taken)?;
+    let new = vec![new_seed(&request, details, project, today)];
+    let routes = page_names(project);
+    let files = new_seed::checked(new, &config.seeds, &seeds, &routes, taken)?;
     let [(name, text)] = files.as_slice() else {
         return Err(Rejection::failed("internal error: expected one file for the seed"));
     };
@@ -159,6 +160,7 @@ fn new_seed(request: &DraftRequest, details: Details, project: &Project, today: 
             .generation
             .differences_from(&request.identity.settings(&config.generation)),
         slug: slug.trim().to_owned(),
+        origin: None,
     }
 }
 

@@ -1,6 +1,5 @@
 //! The pages that redirect from a seed's aliases to the page of its first take.
 
-use miette::miette;
 use serde::Serialize;
 use tera::Context;
 
@@ -29,25 +28,11 @@ struct RedirectPage<'a> {
 }
 
 pub fn pages<'a>(site: &'a SiteData<'a>) -> impl Iterator<Item = impl Page + 'a> {
-    aliases(site.catalog).filter_map(move |(to, alias)| {
-        let from = route::from_site(alias)?;
-        Some(RedirectPage { site, from, to })
+    aliases(site.catalog).map(move |(to, alias)| RedirectPage {
+        site,
+        from: route::alias(alias),
+        to,
     })
-}
-
-/// Checks all aliases.
-///
-/// # Errors
-/// Returns an error if an alias is not a path within the site.
-pub fn check_aliases(catalog: &Catalog<'_>) -> miette::Result<()> {
-    match aliases(catalog).find(|(_, alias)| route::from_site(alias).is_none()) {
-        None => Ok(()),
-        Some((to, alias)) => Err(miette!(
-            help = "write a path from the site's root, such as /old/path/",
-            "{}: invalid alias `{alias}`",
-            catalog.thinkpieces[to].seed.path.display()
-        )),
-    }
 }
 
 /// Returns the aliases of all seeds, each with the catalog index of the take that it redirects to.

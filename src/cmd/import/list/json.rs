@@ -37,7 +37,7 @@ fn add(list: &mut List, text: &str, value: &RawValue) {
     let line = line_of(text, value.get());
     match serde_json::from_str(value.get()) {
         Ok(Value::String(quote)) => {
-            list.add(line, std::iter::once(("quote".to_owned(), vec![quote])));
+            list.add(line, std::iter::once(("quote".to_owned(), Some(vec![quote]))));
         }
         Ok(Value::Object(_)) => add_object(list, line, value.get()),
         _ => list.note(line, format!("not imported: {} is not a quote", shown(value.get()))),
@@ -49,18 +49,22 @@ fn add_object(list: &mut List, line: usize, object: &str) {
     let Ok(Entries(entries)) = serde_json::from_str(object) else { return };
     let fields = entries.into_iter().filter_map(|(name, value)| {
         let values = match serde_json::from_str(value.get()).ok()? {
-            Value::Null => Vec::new(),
-            Value::String(text) => vec![text],
+            Value::Null => Some(Vec::new()),
             Value::Array(all) => all.iter().map(in_words).collect(),
-            other => vec![in_words(&other)],
+            other => in_words(&other).map(|text| vec![text]),
         };
         Some((name, values))
     });
     list.add(line, fields);
 }
 
-fn in_words(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+/// Returns a string, a number or a truth value as text.
+fn in_words(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 /// Returns the line, counted from 1, on which `part` begins. `part` is a slice of `text`.
