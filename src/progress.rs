@@ -36,9 +36,10 @@ impl<'t> EssayProgress<'t> {
                     self.draw();
                 }
             }
-            WriteEvent::Written { id, flagged } => {
+            WriteEvent::Written { id, flagged, again } => {
                 self.bar.inc(1);
-                self.line(id, if flagged { "written, flagged" } else { "written" });
+                let what = if again { "rewritten" } else { "written" };
+                self.line(id, &format!("{what}{}", if flagged { ", flagged" } else { "" }));
                 self.draw();
             }
             WriteEvent::Failed { id } => {

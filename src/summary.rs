@@ -179,7 +179,8 @@ impl<'a> Summary<'a> {
             terminal.did(
                 "left out",
                 format_args!(
-                    "essays whose seed is gone: {}; remove them with `venti clean --orphans`",
+                    "essays whose seed is gone: {}; if you renamed a seed, set its old name as `slug:`, \
+                     otherwise remove them with `venti clean --orphans`",
                     names(&plan.orphans)
                 ),
             );

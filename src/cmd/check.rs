@@ -74,7 +74,7 @@ fn project_findings(
     let orphan = |id: EssayId| {
         let path = essays[&id].path.to_string_lossy().replace('\\', "/");
         Finding::in_file(Rule::Orphan, path, "this essay has no seed, so it has no page")
-            .hint("restore its seed, or remove it with `venti clean --orphans`")
+            .hint("restore its seed, set `slug:` if the seed was renamed, or remove it with `venti clean --orphans`")
     };
     let mut findings: Vec<Finding> = orphans(seeds, essays).into_iter().map(orphan).collect();
     if config.base_url.is_none() {

@@ -29,6 +29,12 @@ pub fn run(args: &Init, terminal: &Terminal) -> miette::Result<()> {
         ));
     }
     let title = match &args.title {
+        Some(title) if title.trim().is_empty() => {
+            return Err(miette!(
+                help = "name the site, or omit --title to name it after its folder",
+                "the title is empty"
+            ));
+        }
         Some(title) => title.clone(),
         None => title_of(&args.dir)?,
     };

@@ -32,8 +32,7 @@ impl Workspace {
     /// Finds the site from `--root`, `--config` or the current folder, and locks it.
     pub fn open(global: &Global, terminal: &Terminal) -> miette::Result<Self> {
         let project = find(global)?;
-        let command: Vec<String> = std::env::args().take(2).collect();
-        let lock = project.lock(&command.join(" "), PATIENCE, &mut |holder| {
+        let lock = project.lock(&command_line(), PATIENCE, &mut |holder| {
             terminal.say(format_args!("waiting for {holder}"));
         })?;
         Ok(Self { project, _lock: lock })
@@ -146,6 +145,17 @@ pub fn find_or_nowhere(global: &Global) -> miette::Result<(Project, Pins)> {
             let config = Config::parse("title: Venti\n", Path::new(CONFIG_FILE))?;
             Ok((Project { root: here()?, config }, Pins::Unpinned))
         }
+    }
+}
+
+/// Returns the command line of this process, shortened.
+fn command_line() -> String {
+    const SHOWN: usize = 60;
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let line = std::iter::once("venti".to_owned()).chain(words).collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
     }
 }
 

@@ -17,6 +17,9 @@ pub use read::model_name;
 /// Default folder of the seeds, relative to the project's root.
 pub const DEFAULT_SEEDS: &str = "content/seeds";
 
+/// Default folder of pages. Unlike a configured one, it need not exist.
+pub const DEFAULT_PAGES: &str = "content/pages";
+
 /// The resolved configuration of a project.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {

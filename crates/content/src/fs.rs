@@ -40,12 +40,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(error("read", path))
 }
 
-/// Reads a file; `None` if it does not exist.
+/// Reads a regular file; `None` if it does not exist.
 pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
-    match std::fs::read(path) {
+    match open(path).and_then(|file| file.read(path)) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(source) if source.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(error("read", path)(source)),
+        Err(error) if error.source.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -56,8 +56,13 @@ pub struct Opened {
     pub metadata: Metadata,
 }
 
-/// Opens a file for reading.
+/// Opens a regular file for reading. A pipe is refused, because opening it would wait for a writer.
 pub fn open(path: &Path) -> Result<Opened> {
+    let metadata = metadata(path)?;
+    if !metadata.is_file() && !metadata.is_dir() {
+        let source = std::io::Error::new(ErrorKind::InvalidInput, "this is not a regular file");
+        return Err(error("read", path)(source));
+    }
     let file = File::open(path).map_err(error("read", path))?;
     let metadata = file.metadata().map_err(error("read", path))?;
     Ok(Opened { file, metadata })
@@ -133,6 +138,19 @@ fn entries(dir: &Path) -> Result<Vec<DirEntry>> {
     }
 }
 
+/// Returns the subfolders of a folder, sorted. Follows symbolic links. Empty if the folder does not exist.
+pub fn subfolders(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in entries(dir)? {
+        let kind = entry.file_type().map_err(error("list", dir))?;
+        if kind.is_dir() || kind.is_symlink() && entry.path().is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
 /// Returns the names of the files in a folder, sorted. Follows symbolic links. Empty if the folder does
 /// not exist.
 pub fn file_names(dir: &Path) -> Result<Vec<OsString>> {
@@ -204,11 +222,17 @@ const TEMPORARY_START: &str = ".venti-";
 const TEMPORARY_END: &str = ".tmp";
 
 /// Writes a file atomically: writes a temporary file next to it, calls fsync, and renames the temporary
-/// file into place.
+/// file into place. An existing file keeps its permissions, and a symbolic link its target.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let file = write_beside(path, bytes)?;
+    let existing = std::fs::canonicalize(path).ok();
+    let target = existing.as_deref().unwrap_or(path);
+    let file = write_beside(target, bytes)?;
+    if existing.is_some() {
+        let permissions = metadata(target)?.permissions();
+        file.as_file().set_permissions(permissions).map_err(error("write", path))?;
+    }
     file.as_file().sync_all().map_err(error("write", path))?;
-    file.persist(path).map_err(|e| error("write", path)(e.error))?;
+    file.persist(target).map_err(|e| error("write", path)(e.error))?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 //! the holder. It remains after the lock is released, but its content is then meaningless.
 
 use std::fs::{File, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 /// A held lock, released on drop.
 #[derive(Debug)]
 pub struct ProcessLock {
-    _file: File,
+    /// `None` on a read-only file system.
+    _file: Option<File>,
 }
 
 /// The error returned if another process holds the lock.
@@ -33,7 +34,8 @@ impl ProcessLock {
     /// Acquires the lock, waiting for it up to `patience`.
     ///
     /// `purpose`, such as "writing the site", appears in the messages of other processes. If the lock
-    /// is not free, `waiting` is called once with the name of its holder.
+    /// is not free, `waiting` is called once with the name of its holder. A read-only file system needs no
+    /// lock, because nobody can write to it.
     ///
     /// # Errors
     /// Returns [`LockHeld`] if another process still holds the lock after `patience`, or another error
@@ -44,10 +46,13 @@ impl ProcessLock {
         patience: Duration,
         waiting: &mut dyn FnMut(&str),
     ) -> miette::Result<Self> {
-        if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir)?;
-        }
-        let mut file = fs::open_or_create(path)?;
+        let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+        let mut file = match folder.and_then(|()| fs::open_or_create(path)) {
+            Err(error) if error.source.kind() == ErrorKind::ReadOnlyFilesystem => {
+                return Ok(Self { _file: None });
+            }
+            opened => opened?,
+        };
         let mut waited = Duration::ZERO;
         loop {
             match file.try_lock() {
@@ -70,7 +75,7 @@ impl ProcessLock {
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(name.as_bytes()))
             .map_err(fs::error("write", path))?;
-        Ok(Self { _file: file })
+        Ok(Self { _file: Some(file) })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::essay::{Essay, EssayId, Extra};
 use crate::fs::{self, Opened};
 use crate::problem::{self, Problem, Problems, text_of};
 use crate::replaced;
+use crate::sources::{self, markdown_stem};
 
 /// Reads and writes the essays in a folder.
 #[derive(Debug, Clone)]
@@ -52,8 +53,8 @@ impl Store {
         Problems::none_or(essays, problems)
     }
 
-    /// Returns the valid essays, and the problems in the invalid ones. Ignores files that are not named
-    /// like an essay (`README.md`, `notes.txt`, folders).
+    /// Returns the valid essays, and the problems in the invalid ones. Ignores other files (`README.md`,
+    /// `notes.txt`), but an essay under a name of which Venti would not think is a problem.
     pub fn survey(&self) -> (BTreeMap<EssayId, Stored>, Vec<Problem>) {
         let names = match fs::file_names(&self.root.join(&self.dir)) {
             Ok(names) => names,
@@ -66,7 +67,7 @@ impl Store {
         let paths: Vec<PathBuf> =
             names.par_iter().filter(is_essay).map(|name| self.dir.join(name)).collect();
         let mut essays = BTreeMap::new();
-        let mut problems = Vec::new();
+        let mut problems = self.misplaced(&names);
         for result in problem::read_all(&self.root, &paths, |path, file| self.read(path, file)) {
             match result {
                 Ok(stored) => {
@@ -76,6 +77,36 @@ impl Store {
             }
         }
         (essays, problems)
+    }
+
+    /// Returns a problem for each essay in a subfolder, and for those of the files `names` that contain an
+    /// essay but are not named like one.
+    fn misplaced(&self, names: &[OsString]) -> Vec<Problem> {
+        let is_stray = |name: &&OsString| {
+            let name = name.to_str().unwrap_or_default();
+            markdown_stem(name).is_some() && EssayId::of_file_name(name).is_none()
+        };
+        let mut paths: Vec<PathBuf> =
+            names.iter().filter(is_stray).map(|name| self.dir.join(name)).collect();
+        for folder in fs::subfolders(&self.root.join(&self.dir)).unwrap_or_default() {
+            let folder = folder.strip_prefix(&self.root).unwrap_or(&folder);
+            let files = sources::find(&self.root, folder).files.into_iter();
+            let files = files.filter(|file| markdown_stem(&file.name).is_some());
+            paths.extend(files.map(|file| file.path));
+        }
+        let essay = |path: &PathBuf| {
+            let text = problem::read_text(&self.root, path).ok()?;
+            Some((path.clone(), Essay::parse(path, &text).ok()?.id()))
+        };
+        let found = paths.iter().filter_map(essay);
+        found
+            .map(|(path, id)| {
+                let message =
+                    format!("this file contains the essay {id}, but is not where Venti looks");
+                let hint = format!("move it to {}, or delete it", self.path(&id).display());
+                Problem::in_file(path, message).hint(hint)
+            })
+            .collect()
     }
 
     /// Loads one essay; `None` if it has no file.
@@ -224,6 +255,60 @@ mod tests {
         assert!(loaded.values().all(|stored| !stored.edited));
         store.remove(&id("a", 2)).expect("removed");
         assert_eq!(names(root.path()), ["a.md", "b.md"]);
+    }
+
+    #[test]
+    fn essays_elsewhere_are_problems() {
+        let (root, store) = store();
+        assert!(store.write(&essay("a", 1), None).expect("written"));
+        let dir = root.path().join("content/essays");
+        let text = fs::read(&dir.join("a.md")).expect("there");
+        for name in ["old/a.md", "A.md", "b.markdown"] {
+            fs::write_atomic(&dir.join(name), &text).expect("written");
+        }
+        for name in ["README.md", "old/notes.md", "c.txt"] {
+            fs::write_atomic(&dir.join(name), b"notes").expect("written");
+        }
+        let Problems(problems) = store.load().expect_err("three problems");
+        let lines: Vec<String> = problems.iter().map(Problem::to_line).collect();
+        insta::assert_snapshot!(lines.join("\n"), @"
+        content/essays/A.md: this file contains the essay a, but is not where Venti looks (move it to content/essays/a.md, or delete it)
+        content/essays/b.markdown: this file contains the essay a, but is not where Venti looks (move it to content/essays/a.md, or delete it)
+        content/essays/old/a.md: this file contains the essay a, but is not where Venti looks (move it to content/essays/a.md, or delete it)
+        ");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_a_problem_and_a_link_is_followed() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let (root, store) = store();
+        assert!(store.write(&essay("a", 1), None).expect("written"));
+        let file = root.path().join("content/essays/a.md");
+        let real = root.path().join("real.md");
+        fs::rename(&file, &real).expect("moved");
+        symlink("../../real.md", &file).expect("linked");
+        let before = store.find(&id("a", 1)).expect("a good essay").expect("there").file_hash;
+        let private = PermissionsExt::from_mode(0o640);
+        std::fs::set_permissions(&real, private).expect("allowed");
+        let mut other = essay("a", 1);
+        other.body.push_str(" More.");
+        assert!(store.write(&other, Some(&before)).expect("written"));
+        assert!(std::fs::symlink_metadata(&file).expect("there").is_symlink());
+        let real = std::fs::metadata(&real).expect("there");
+        assert_eq!(real.permissions().mode() & 0o777, 0o640);
+        assert!(store.load().expect("good")[&id("a", 1)].essay.body.ends_with("More."));
+
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            root.path().join("content/essays/b.md"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from(0o644),
+            0,
+        )
+        .expect("made");
+        let Problems(problems) = store.load().expect_err("a pipe");
+        assert_eq!(problems[0].message, "this file cannot be read: this is not a regular file");
     }
 
     #[test]

@@ -63,7 +63,8 @@ impl Thinkpiece<'_> {
 /// Returns the start of a day, in UTC.
 pub fn start_of(date: Date) -> Timestamp {
     let start = date.to_zoned(TimeZone::UTC).map(|start| start.timestamp());
-    start.unwrap_or(Timestamp::UNIX_EPOCH)
+    // Only the last days of the year 9999 are later than the last timestamp.
+    start.unwrap_or(Timestamp::MAX)
 }
 
 /// A tag and its thinkpieces.
@@ -249,6 +250,12 @@ mod tests {
         assert_eq!(Catalog::new(&sample.input()).thinkpieces[0].quote, "Old.");
         sample.essays.values_mut().for_each(|stored| stored.edited = true);
         assert_eq!(Catalog::new(&sample.input()).thinkpieces[0].quote, "New.");
+    }
+
+    #[test]
+    fn every_date_has_a_start() {
+        assert_eq!(start_of(date(2026, 1, 2)).to_string(), "2026-01-02T00:00:00Z");
+        assert!(start_of(Date::MAX).to_string().starts_with("9999-12-30T"));
     }
 
     #[test]

@@ -54,6 +54,8 @@ struct Fresh {
 /// The files registered so far: those to keep and those to make.
 pub struct FileRegistry<'a> {
     destination: &'a dyn Destination,
+    /// Returns what a person wrote that claims a path, for error messages.
+    owners: &'a (dyn Fn(&str) -> Vec<String> + Sync),
     claimed: HashSet<String>,
     kept: BTreeSet<String>,
     work: Vec<Work<'a>>,
@@ -76,9 +78,12 @@ impl Inventory {
 }
 
 impl<'a> FileRegistry<'a> {
-    pub fn new(destination: &'a dyn Destination) -> Self {
+    pub fn new(
+        destination: &'a dyn Destination,
+        owners: &'a (dyn Fn(&str) -> Vec<String> + Sync),
+    ) -> Self {
         let (claimed, kept, work) = Default::default();
-        Self { destination, claimed, kept, work }
+        Self { destination, owners, claimed, kept, work }
     }
 
     /// Registers files that are made independently of each other.
@@ -165,7 +170,11 @@ impl<'a> FileRegistry<'a> {
     }
 
     fn claim(&mut self, path: &str) -> miette::Result<()> {
-        if self.claimed.insert(path.to_owned()) { Ok(()) } else { Err(taken(path)) }
+        if self.claimed.insert(path.to_owned()) {
+            Ok(())
+        } else {
+            Err(taken(path, (self.owners)(path)))
+        }
     }
 
     /// Makes the missing and outdated files. If several fail, returns the error of the file that
@@ -176,12 +185,12 @@ impl<'a> FileRegistry<'a> {
     /// a file fails.
     pub fn make(self) -> miette::Result<Inventory> {
         output::check(self.claimed.iter().map(String::as_str))?;
-        let Self { destination, claimed, mut kept, work } = self;
+        let Self { destination, owners, claimed, mut kept, work } = self;
         let make = |Work { own, make }: Work<'a>| {
             let mut inputs = Vec::with_capacity(own.len());
             for Fresh { path, input, bytes } in make()? {
                 if claimed.contains(&path) && !own.contains(&path) {
-                    return Err(taken(&path));
+                    return Err(taken(&path, owners(&path)));
                 }
                 let stands = destination.has(&path, input);
                 if !stands {
@@ -214,9 +223,13 @@ fn with_inputs(files: Several, input: impl Fn(&str, &[u8]) -> Hash) -> Vec<Fresh
     files.into_iter().map(with_input).collect()
 }
 
-fn taken(path: &str) -> miette::Report {
+fn taken(path: &str, mut owners: Vec<String>) -> miette::Report {
+    if owners.len() < 2 {
+        owners.push("a file that venti generates".to_owned());
+    }
     miette!(
         help = "rename one of the seeds, pages, aliases or files that use it",
-        "two files claim the path {path}"
+        "two files claim the path {path}: {}",
+        owners.join(" and ")
     )
 }

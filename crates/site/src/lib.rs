@@ -61,7 +61,8 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use jiff::civil::Date;
 use miette::IntoDiagnostic;
@@ -156,7 +157,8 @@ pub fn build(input: &Input<'_>, destination: &dyn Destination) -> miette::Result
     let atom_entries = feeds.map(|site| feed::atom_entries(site, &catalog, &articles));
     let icons = pictures::icons(config, &theme);
 
-    let mut files = FileRegistry::new(destination);
+    let owners = |path: &str| owners(path, &catalog, &plain, &config.pages);
+    let mut files = FileRegistry::new(destination, &owners);
     let page_files = pages.par_iter().map(|page| {
         let path = page.path();
         let input = site_data.input(&inputs, &**page, &path);
@@ -198,7 +200,7 @@ pub fn build(input: &Input<'_>, destination: &dyn Destination) -> miette::Result
     let assets = theme.assets.files().iter().chain(&plain.files);
     files.add(assets.map(|(path, bytes)| OutputFile::ready(path, bytes.clone())))?;
 
-    let mut notes = plain.notes;
+    let mut notes = plain.notes.clone();
     notes.extend(menu_notes(&site, &files));
     if config.base_url.is_none() {
         notes.push(
@@ -209,6 +211,19 @@ pub fn build(input: &Input<'_>, destination: &dyn Destination) -> miette::Result
     notes.extend(catalog.waiting.notes());
     let waiting = catalog.waiting.clone();
     Ok(Built { files: files.make()?, notes, waiting })
+}
+
+/// Returns what a person wrote that claims the path `path` under `output/`.
+fn owners(path: &str, catalog: &Catalog<'_>, plain: &Plain, pages: &Path) -> Vec<String> {
+    let seeds = catalog.thinkpieces.iter().filter(|thinkpiece| {
+        let redirects = |alias: &String| route::alias(alias) == path;
+        thinkpiece.path == path || thinkpiece.seed.aliases.iter().any(redirects)
+    });
+    let seeds = seeds.map(|thinkpiece| thinkpiece.seed.path.display().to_string());
+    let sources = plain.pages.iter().filter(|page| page.path == path);
+    let sources = sources.map(|page| page.source.display().to_string());
+    let file = plain.files.contains_key(path).then(|| pages.join(path).display().to_string());
+    seeds.collect::<BTreeSet<_>>().into_iter().chain(sources).chain(file).collect()
 }
 
 /// Returns the path of an essay's page under `output/`.

@@ -142,6 +142,9 @@ impl Output {
             PATIENCE,
             &mut |_| (),
         )?;
+        if fs::stat(folder)?.is_some() && !folder.is_dir() {
+            return Err(OutputError::NoFolder { path: folder.to_owned() }.into());
+        }
         let staging = StagingArea::of(folder)?;
         if fs::stat(&staging.folder)?.is_some_and(|found| !found.is_dir()) {
             return Err(OutputError::Link { path: paths::RESERVED.to_owned() }.into());

@@ -10,9 +10,10 @@ use serde::Serialize;
 use super::Tree;
 use super::markdown::{self, Dialect, Image, LinkResolver};
 use super::route::{self, Target};
+use content::config::DEFAULT_PAGES;
 use content::front_matter;
 use content::fs;
-use content::problem::{Problems, read_text};
+use content::problem::{Problem, Problems, read_text};
 use content::project::Project;
 use content::sources::{self, SourceFile, markdown_stem};
 use content::yaml;
@@ -20,6 +21,9 @@ use content::yaml;
 /// A rendered plain page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlainPage {
+    /// The page's file, relative to the project's root.
+    #[serde(skip)]
+    pub source: PathBuf,
     /// Path under `output/`.
     pub path: String,
     pub title: String,
@@ -43,18 +47,22 @@ pub struct Plain {
 }
 
 impl Plain {
-    /// Reads and renders the project's folder of plain pages. If the folder does not exist, there
-    /// are no pages. The ids of headings never clash with `taken_ids`, which the theme uses.
+    /// Reads and renders the project's folder of plain pages. If the default folder does not exist,
+    /// there are no pages. The ids of headings never clash with `taken_ids`, which the theme uses.
     ///
     /// # Errors
-    /// Returns an error if a file cannot be read, or a page is not UTF-8 or has invalid front
-    /// matter.
+    /// Returns an error if a configured folder does not exist, a file cannot be read, or a page is
+    /// not UTF-8 or has invalid front matter.
     pub fn read(project: &Project, drafts: bool, taken_ids: &[String]) -> miette::Result<Self> {
         let folder = &project.config.pages;
         let mut plain = Self::default();
         let mut sources = Vec::new();
         // The folders of drafts named `index.md`, whose other files are held back too.
         let mut held_back: Vec<String> = Vec::new();
+        if folder != Path::new(DEFAULT_PAGES) && !project.path(folder).is_dir() {
+            let problem = Problem::in_file(folder, "the pages folder does not exist");
+            return Err(problem.hint("create it, or correct `pages:` in venti.yaml").into());
+        }
         let found = sources::find(&project.root, folder);
         Problems::none_or((), found.problems)?;
         for SourceFile { name, path } in found.files {
@@ -73,7 +81,7 @@ impl Plain {
         }
         plain.files.retain(|name, _| !held_back.iter().any(|folder| name.starts_with(folder)));
         let stems: BTreeSet<String> = sources.iter().map(|source| source.stem.clone()).collect();
-        for PageSource { file, stem, text, body, mut page } in sources {
+        for PageSource { stem, text, body, mut page } in sources {
             let links = PlainPageLinks {
                 root: route::root_from(&page.path),
                 folder: stem.rsplit_once('/').map_or("", |(folder, _)| folder),
@@ -83,9 +91,9 @@ impl Plain {
             };
             let blocks = markdown::render(&text[body], Dialect::Page { taken_ids }, &links);
             page.body = markdown::html_of(&blocks);
-            plain.pages.push(page);
-            let note = |note| format!("{}: {note}", file.display());
+            let note = |note| format!("{}: {note}", page.source.display());
             plain.notes.extend(links.notes.into_inner().into_iter().map(note));
+            plain.pages.push(page);
         }
         Ok(plain)
     }
@@ -93,8 +101,6 @@ impl Plain {
 
 /// A page that has not been rendered yet.
 struct PageSource {
-    /// Path relative to the project's root.
-    file: PathBuf,
     /// Path in the folder of plain pages, without the extension.
     stem: String,
     text: String,
@@ -112,6 +118,7 @@ impl PageSource {
         let text_of = |key: &str| fields.get(key).map(|field| field.some_text()).transpose();
         let flag = |key: &str| fields.get(key).map(|field| field.flag()).transpose();
         let page = PlainPage {
+            source: file.to_owned(),
             path: route::plain(stem),
             title: text_of("title")?.unwrap_or_else(|| title_from(stem)),
             description: text_of("description")?,
@@ -119,7 +126,7 @@ impl PageSource {
             draft: flag("draft")?.unwrap_or(false),
             in_menu: flag("nav")?.unwrap_or(true),
         };
-        Ok(Self { file: file.to_owned(), stem: stem.to_owned(), body: parts.body, page, text })
+        Ok(Self { stem: stem.to_owned(), body: parts.body, page, text })
     }
 }
 
@@ -278,6 +285,15 @@ mod tests {
                 "content/pages/about.md: broken link: `../../z.png` does not exist"
             ]
         );
+    }
+
+    #[test]
+    fn only_the_default_folder_may_be_missing() {
+        let mut sample = sample::site();
+        assert!(Plain::read(&sample.project, false, &[]).unwrap().pages.is_empty());
+        sample.project.config.pages = "content/pagse".into();
+        let error = Plain::read(&sample.project, false, &[]).unwrap_err();
+        assert_eq!(error.to_string(), "the pages folder does not exist");
     }
 
     #[test]

@@ -353,16 +353,19 @@ fn conflicting_paths_are_errors() {
     sample.write("content/pages/several.md", "x");
     assert_eq!(
         failure(&sample),
-        "two files claim the path several/index.html \
-         (rename one of the seeds, pages, aliases or files that use it)"
+        "two files claim the path several/index.html: content/seeds/several.md and \
+         content/pages/several.md (rename one of the seeds, pages, aliases or files that use it)"
     );
     let mut sample = full();
     sample.add(sample::seed("a").aliases(&["/img"]));
     sample.write("content/pages/img/index.html/x.png", "x");
     assert!(failure(&sample).starts_with("`img/index.html` is a file on the site, but must be"));
-    let mut sample = full();
-    sample.add(sample::seed("a").aliases(&["/../out/"]));
-    assert!(failure(&sample).starts_with("content/seeds/a.md: invalid alias `/../out/`"));
+    let sample = full();
+    sample.write("content/pages/tags.md", "x");
+    assert!(failure(&sample).starts_with(
+        "two files claim the path tags/index.html: content/pages/tags.md and a file that venti \
+         generates"
+    ));
 }
 
 #[test]

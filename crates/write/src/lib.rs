@@ -38,8 +38,8 @@ pub enum WriteEvent<'a> {
     Piece { id: &'a EssayId, round: u32, candidate: u32, piece: &'a str },
     /// A candidate is finished. `new_tokens` is exact.
     Candidate { id: &'a EssayId, new_tokens: usize },
-    /// An essay has been stored.
-    Written { id: &'a EssayId, flagged: bool },
+    /// An essay has been stored. `again`: it replaces an earlier text.
+    Written { id: &'a EssayId, flagged: bool, again: bool },
     /// Nothing was stored, because the prompt does not fit the model or the file cannot be written.
     Failed { id: &'a EssayId },
     /// Nothing was stored, because somebody changed the essay's file while the essay was written.
@@ -137,9 +137,11 @@ fn run_model(
             },
         };
         emit(match ending {
-            Ending::Written(essay) => {
-                WriteEvent::Written { id: &job.id, flagged: essay.front.flagged.is_some() }
-            }
+            Ending::Written(essay) => WriteEvent::Written {
+                id: &job.id,
+                flagged: essay.front.flagged.is_some(),
+                again: job.replaces.is_some(),
+            },
             Ending::Overtaken => WriteEvent::Overtaken { id: &job.id },
             Ending::Refused => WriteEvent::Refused { id: &job.id },
         });

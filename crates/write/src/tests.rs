@@ -721,7 +721,7 @@ fn events_are_reported_in_order() {
             WriteEvent::Begun { id } => format!("begun {id}"),
             WriteEvent::Piece { .. } => "token".into(),
             WriteEvent::Candidate { new_tokens, .. } => format!("candidate of {new_tokens}"),
-            WriteEvent::Written { id, flagged } => format!("written {id} {flagged}"),
+            WriteEvent::Written { id, flagged, again } => format!("written {id} {flagged} {again}"),
             WriteEvent::Failed { id } => format!("failed {id}"),
             WriteEvent::Overtaken { id } => format!("overtaken {id}"),
             WriteEvent::Refused { id } => format!("refused {id}"),
@@ -729,7 +729,7 @@ fn events_are_reported_in_order() {
     })
     .unwrap();
     assert_eq!(lines[..4], ["loading mini", "begun a", "token", "candidate of 96"]);
-    assert_eq!(lines.last().unwrap(), "written a false");
+    assert_eq!(lines.last().unwrap(), "written a false false");
 }
 
 #[test]

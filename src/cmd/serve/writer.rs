@@ -116,10 +116,10 @@ impl Writer {
                 reporter.piece(page_of(id), round, piece);
             }
             WriteEvent::Begun { .. } => reporter.work(Some(progress(done, all))),
-            WriteEvent::Written { id, .. } => {
+            WriteEvent::Written { id, again, .. } => {
                 done += 1;
                 reporter.work(Some(progress(done, all)));
-                self.terminal.did("written", id);
+                self.terminal.did(if again { "rewritten" } else { "written" }, id);
             }
             WriteEvent::Failed { id } => {
                 done += 1;

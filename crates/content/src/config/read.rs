@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{
-    Author, Config, DEFAULT_SEEDS, DevicePreference, DtypePreference, Fonts, GenerationOverrides,
-    NavEntry, Publish,
+    Author, Config, DEFAULT_PAGES, DEFAULT_SEEDS, DevicePreference, DtypePreference, Fonts,
+    GenerationOverrides, NavEntry, Publish,
 };
 use crate::problem::{Problem, check_merged};
 use crate::yaml::{Document, Field, Fields};
@@ -72,7 +72,7 @@ impl Config {
             strings: get("strings").map(strings).transpose()?.unwrap_or_default(),
             seeds: folder(&fields, "seeds", DEFAULT_SEEDS)?,
             essays: folder(&fields, "essays", "content/essays")?,
-            pages: folder(&fields, "pages", "content/pages")?,
+            pages: folder(&fields, "pages", DEFAULT_PAGES)?,
             output: folder(&fields, "output", "output")?,
             model: get("model")
                 .map(|f| model_name(&f))

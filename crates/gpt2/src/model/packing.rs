@@ -168,7 +168,11 @@ fn write<'b>(
 ) -> std::io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(dir)?;
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    let mut builder = tempfile::Builder::new();
+    // Temporary files are private by default, but a cache may be shared.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(dir)?;
     let mut hasher = blake3::Hasher::new();
     file.write_all(&[0; HEADER])?;
     for blocks in layers {

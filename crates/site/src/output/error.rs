@@ -31,6 +31,10 @@ pub enum OutputError {
     #[diagnostic(help("remove it, or put a real folder in its place"))]
     Link { path: String },
 
+    #[error("{} is not a folder, so the site cannot be written there", path.display())]
+    #[diagnostic(help("remove it, or set `output` in venti.yaml to another folder"))]
+    NoFolder { path: PathBuf },
+
     #[error("cannot tell which files venti wrote: {} is not a manifest that this version can read", path.display())]
     #[diagnostic(help(
         "a newer version of Venti may have written it. Delete the output folder, or only this file; \
