@@ -50,8 +50,9 @@ LATIN_EXT = (
     "U+100-130 U+132-151 U+154-177 U+179-24F U+259 U+2C6-2C7 U+2D8-2DD U+300-304 U+306-308 "
     "U+30A-30C U+323 U+1E00-1EFF U+20A0-20AB U+20AD-20C0"
 )
-# Characters of the cards' fonts. A title may use any of them, and a card cannot load a second file.
-CARD = LATIN + " U+100-130 U+132-151 U+154-177 U+179-17F U+218-21B U+1E9E"
+# Characters of the cards' fonts. A card cannot load a second file. Figtree has no Greek or Cyrillic.
+CARD_LATIN = LATIN + " " + LATIN_EXT
+CARD = CARD_LATIN + " U+370-3FF U+400-52F U+2116 U+20B4 U+20BD"
 
 FEATURES = ["kern", "mark", "mkmk", "ccmp", "locl", "rvrn", "calt", "liga", "onum", "lnum", "tnum"]
 
@@ -62,8 +63,8 @@ FACES = [
     ("figtree", FIGTREE, "Figtree[wght].ttf", "normal", (400, 700)),
 ]
 CARD_FACES = [
-    ("Vollkorn-SemiBold", VOLLKORN, "Vollkorn[wght].ttf", 600),
-    ("Figtree-Medium", FIGTREE, "Figtree[wght].ttf", 500),
+    ("Vollkorn-SemiBold", VOLLKORN, "Vollkorn[wght].ttf", 600, CARD),
+    ("Figtree-Medium", FIGTREE, "Figtree[wght].ttf", 500, CARD_LATIN),
 ]
 
 # System fonts that a reader may have: label, font to measure instead (a package or a DejaVu file), and
@@ -276,9 +277,9 @@ def main():
         for suffix, ranges in (("", LATIN), ("-ext", LATIN_EXT)):
             font = cut(package, name, weights, ranges, features)
             write(STATIC / "fonts" / f"{stem}{suffix}.woff2", font, "woff2")
-    for stem, package, name, weight in CARD_FACES:
-        features = ["kern", "ccmp", "locl", "liga"]
-        font = cut(package, name, weight, CARD, features, lining=package == VOLLKORN)
+    for stem, package, name, weight, ranges in CARD_FACES:
+        features = ["kern", "mark", "mkmk", "ccmp", "locl", "liga"]
+        font = cut(package, name, weight, ranges, features, lining=package == VOLLKORN)
         write(CARDS / f"{stem}.ttf", font)
     for package in (VOLLKORN, FIGTREE):
         licence = (importlib.resources.files(package) / "LICENSE").read_text()

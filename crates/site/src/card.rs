@@ -16,11 +16,11 @@ use resvg::usvg::{self, fontdb};
 
 use super::accent::Colour;
 use super::raster;
-use typeface::{DATABASE, FINGERPRINT, SERIF};
+use typeface::{DATABASE, FINGERPRINT, SERIF, Setting};
 
 /// Revision of the drawing code. Increase it when new code or a new version of resvg draws the same
 /// card differently.
-const REVISION: u32 = 2;
+const REVISION: u32 = 3;
 
 /// Width of a card in pixels.
 pub const WIDTH: u32 = 1200;
@@ -58,17 +58,15 @@ pub fn path(input: Hash) -> String {
 }
 
 impl SocialCard<'_> {
-    /// Draws the card as a PNG. Characters that the fonts lack are left out. If the title would
-    /// lose at least half of its characters, the card shows a larger cover instead of the title.
+    /// Draws the card as a PNG. Symbols that the fonts lack are left out, and so is a whole line that has
+    /// a letter that they lack. Without a title, the card shows a larger cover.
     ///
     /// # Errors
     /// Returns an error if the cover is not valid SVG.
     pub fn png(&self) -> miette::Result<Vec<u8>> {
-        let title = SERIF.drawable(self.title);
-        let (lettering, panel) = if title.mutilated {
-            (layout::strip(self), layout::ABOVE)
-        } else {
-            (layout::column(self, &title), layout::BESIDE)
+        let (lettering, panel) = match Setting::title(self.title) {
+            Some(title) => (layout::column(self, &title), layout::BESIDE),
+            None => (layout::strip(self), layout::ABOVE),
         };
         let mut card = pixels(WIDTH, HEIGHT)?;
         let lettering = String::from_utf8_lossy(&lettering);
@@ -86,6 +84,11 @@ impl SocialCard<'_> {
         raster::parse(svg, &DATABASE)
             .map_err(|error| miette!("cannot draw the social card of “{}”: {error}", self.title))
     }
+}
+
+/// Whether a card can show this text: the fonts have all its letters.
+pub fn can_show(text: &str) -> bool {
+    SERIF.has_letters(text)
 }
 
 /// Returns the embedded fonts, the only ones used in Venti's drawings.

@@ -202,6 +202,7 @@ pub fn build(input: &Input<'_>, destination: &dyn Destination) -> miette::Result
 
     let mut notes = plain.notes.clone();
     notes.extend(menu_notes(&site, &files));
+    notes.extend(pictures::card_note(config, &catalog, strings)?);
     if config.base_url.is_none() {
         notes.push(
             "without `base_url` in venti.yaml the site has no feeds, sitemap or canonical links"

@@ -77,6 +77,45 @@ pub fn cards<'a>(
     Ok((SocialCards { thinkpieces, site: Some(site) }, files))
 }
 
+/// Returns a note about the lines that the social cards leave out, because their fonts lack a letter.
+///
+/// # Errors
+/// Returns an error if the theme lacks the string `machine_written`.
+pub fn card_note(
+    config: &Config,
+    catalog: &Catalog<'_>,
+    strings: &Strings,
+) -> Result<Option<String>, Missing> {
+    if config.base_url.is_none() || !config.social_cards {
+        return Ok(None);
+    }
+    let label = label(strings)?;
+    let of_site = [
+        ("the site's title", &config.title),
+        ("the tagline", &config.tagline),
+        ("the label", &label),
+    ];
+    let lost = |text: &str| !card::can_show(text);
+    let mut left_out: Vec<String> = Vec::new();
+    let mut count = |number: usize, what: &str| match number {
+        0 => {}
+        1 => left_out.push(format!("1 {what}")),
+        n => left_out.push(format!("{n} {what}s")),
+    };
+    let all = &catalog.thinkpieces;
+    count(all.iter().filter(|piece| lost(piece.title)).count(), "title");
+    let authors = all.iter().filter_map(|piece| piece.seed.author.as_deref());
+    count(authors.filter(|name| lost(name)).count(), "name");
+    left_out
+        .extend(of_site.into_iter().filter(|(_, text)| lost(text)).map(|(what, _)| what.into()));
+    Ok((!left_out.is_empty()).then(|| {
+        format!(
+            "the social cards leave out {}: their fonts have only Latin, Greek and Cyrillic letters",
+            left_out.join(", ")
+        )
+    }))
+}
+
 fn label(strings: &Strings) -> Result<String, Missing> {
     strings.text("machine_written", |_| None)
 }

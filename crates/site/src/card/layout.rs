@@ -1,7 +1,7 @@
 //! Card layout: the positions of all elements, and the text as an SVG document.
 
 use super::lines::{self, Frame};
-use super::typeface::{Drawable, SANS, SERIF, Typeface};
+use super::typeface::{SERIF, Setting, Typeface};
 use super::{HEIGHT, SocialCard, WIDTH};
 use crate::xml::Xml;
 
@@ -70,27 +70,29 @@ const STRIP_HALF: f32 = 500.0;
 
 /// Draws the text beside the cover: the site's title, the card's title, the byline and the label,
 /// from top to bottom.
-pub fn column(card: &SocialCard<'_>, title: &Drawable) -> Vec<u8> {
+pub fn column(card: &SocialCard<'_>, title: &Setting) -> Vec<u8> {
     let mut sheet = Sheet::new();
     let site = one_line(card.site, COLUMN - DOT_INDENT, SITE_SIZE);
-    if let Some(site) = &site {
+    if let Some(Setting { face, text }) = &site {
         sheet.dot(card, SITE_BASELINE);
-        sheet.text(site, &SANS, MARGIN + DOT_INDENT, SITE_BASELINE, SITE_SIZE, INK);
+        sheet.text(text, face, MARGIN + DOT_INDENT, SITE_BASELINE, SITE_SIZE, INK);
     }
-    if let Some(label) = one_line(card.label, COLUMN, LABEL_SIZE) {
-        sheet.text(&label, &SANS, MARGIN, LABEL_BASELINE, LABEL_SIZE, INK_SOFT);
+    if let Some(Setting { face, text }) = one_line(card.label, COLUMN, LABEL_SIZE) {
+        sheet.text(&text, face, MARGIN, LABEL_BASELINE, LABEL_SIZE, INK_SOFT);
     }
 
-    let byline = SANS.drawable(card.byline).text;
-    let frame = Frame { width: COLUMN, sizes: &BYLINE_SIZES };
-    let byline = lines::set(&byline, frame, |text| SANS.width(text));
-    let leading = byline.size * BYLINE_LEADING;
-    let mut y = BYLINE_BASELINE;
-    for line in byline.lines.iter().rev() {
-        sheet.text(line, &SANS, MARGIN, y, byline.size, INK);
-        y -= leading;
+    let mut risen = 0.0;
+    if let Some(Setting { face, text }) = Setting::small(card.byline) {
+        let frame = Frame { width: COLUMN, sizes: &BYLINE_SIZES };
+        let byline = lines::set(&text, frame, |text| face.width(text));
+        let leading = byline.size * BYLINE_LEADING;
+        let mut y = BYLINE_BASELINE;
+        for line in byline.lines.iter().rev() {
+            sheet.text(line, face, MARGIN, y, byline.size, INK);
+            y -= leading;
+        }
+        risen = (BYLINE_BASELINE - y - leading).max(0.0);
     }
-    let risen = (BYLINE_BASELINE - y - leading).max(0.0);
 
     let frame = Frame { width: COLUMN, sizes: &TITLE_SIZES };
     let title = lines::set(&title.text, frame, title_width);
@@ -109,12 +111,12 @@ pub fn column(card: &SocialCard<'_>, title: &Drawable) -> Vec<u8> {
 pub fn strip(card: &SocialCard<'_>) -> Vec<u8> {
     let mut sheet = Sheet::new();
     sheet.dot(card, STRIP_BASELINE);
-    if let Some(site) = one_line(card.site, STRIP_HALF, SITE_SIZE) {
-        sheet.text(&site, &SANS, MARGIN + DOT_INDENT, STRIP_BASELINE, SITE_SIZE, INK);
+    if let Some(Setting { face, text }) = one_line(card.site, STRIP_HALF, SITE_SIZE) {
+        sheet.text(&text, face, MARGIN + DOT_INDENT, STRIP_BASELINE, SITE_SIZE, INK);
     }
-    if let Some(label) = one_line(card.label, STRIP_HALF, LABEL_SIZE) {
-        let x = WIDTH as f32 - MARGIN - SANS.width(&label) * LABEL_SIZE;
-        sheet.text(&label, &SANS, x, STRIP_BASELINE, LABEL_SIZE, INK_SOFT);
+    if let Some(Setting { face, text }) = one_line(card.label, STRIP_HALF, LABEL_SIZE) {
+        let x = WIDTH as f32 - MARGIN - face.width(&text) * LABEL_SIZE;
+        sheet.text(&text, face, x, STRIP_BASELINE, LABEL_SIZE, INK_SOFT);
     }
     sheet.finish()
 }
@@ -125,12 +127,12 @@ fn title_width(text: &str) -> f32 {
     SERIF.width(text) + letters
 }
 
-/// Returns the part of `text` that the sans font can draw, cut to one line, or `None` if nothing is
-/// left.
-fn one_line(text: &str, width: f32, size: f32) -> Option<String> {
-    let text = SANS.drawable(text).text;
+/// Sets `text` in small type, cut to one line; `None` if it cannot be drawn.
+fn one_line(text: &str, width: f32, size: f32) -> Option<Setting> {
+    let Setting { face, text } = Setting::small(text)?;
     let frame = Frame { width, sizes: &[(size, 1)] };
-    lines::set(&text, frame, |text| SANS.width(text)).lines.pop()
+    let text = lines::set(&text, frame, |text| face.width(text)).lines.pop()?;
+    Some(Setting { face, text })
 }
 
 /// The SVG document under construction.

@@ -62,18 +62,29 @@ fn hostile_titles_are_drawn_and_undrawable_ones_replaced_by_the_cover() {
     for title in [
         "</text></svg><script>alert(1)</script>",
         "a & b < c \" ' ]]> &amp; \u{0}\u{7}",
-        "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 \u{202e}right to left",
+        "\u{202e}right to left",
         "Launch 🚀",
         &"Donaudampfschifffahrtsgesellschaft".repeat(40),
         &"w ".repeat(4000),
     ] {
         assert!(!inked(&drawn(&card(title)), 620..672, 0..630), "{title} runs into the cover");
     }
-    for title in ["", "東京の展望", "🚀🚀"] {
+    for title in ["", "東京の展望", "The 東京 office", "🚀🚀"] {
         let picture = drawn(&card(title));
         assert_eq!(colour(&picture, 5, 5), "#d8432f", "{title}: the cover fills the card");
         assert!(inked(&picture, 64..300, 540..600), "{title}: the site's title");
     }
+}
+
+#[test]
+fn a_line_with_a_missing_letter_is_left_out_whole() {
+    let cyrillic = card("Будущее — это то, что мы откладываем");
+    let picture = drawn(&cyrillic);
+    assert!(inked(&picture, 64..616, 124..474), "the title");
+    let picture = drawn(&SocialCard { byline: "О цитате Ады", ..cyrillic });
+    assert!(inked(&picture, 64..616, 500..530), "the byline, in the serif font");
+    let picture = drawn(&SocialCard { byline: "Tanaka 田中", ..cyrillic });
+    assert!(!inked(&picture, 64..616, 500..530), "no byline");
 }
 
 #[test]

@@ -1,16 +1,18 @@
 //! The fonts of social cards, made by `scripts/subset_fonts.py` and embedded in the program, so
 //! that a card looks the same on every machine.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use resvg::usvg::fontdb;
 use skrifa::instance::{LocationRef, Size};
 use skrifa::{FontRef, MetadataProvider};
+use unicode_normalization::UnicodeNormalization;
 
 static VOLLKORN: &[u8] = include_bytes!("fonts/Vollkorn-SemiBold.ttf");
 static FIGTREE: &[u8] = include_bytes!("fonts/Figtree-Medium.ttf");
 
-/// Font for titles.
+/// Font for titles. It also has Greek and Cyrillic.
 pub static SERIF: LazyLock<Typeface> = LazyLock::new(|| Typeface::new("Vollkorn", 600, VOLLKORN));
 
 /// Font for all other text.
@@ -43,13 +45,37 @@ pub struct Typeface {
     font: FontRef<'static>,
 }
 
-/// A text without the characters that a font lacks.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Drawable {
-    /// The remaining text on one line, trimmed.
+/// A text on one line, and the font that can draw it.
+pub struct Setting {
+    pub face: &'static Typeface,
+    /// Trimmed, without symbols that the font lacks. Never empty.
     pub text: String,
-    /// Whether at least half of the visible characters are missing.
-    pub mutilated: bool,
+}
+
+impl Setting {
+    /// Sets a title.
+    pub fn title(text: &str) -> Option<Self> {
+        Self::new(text, &[&*SERIF])
+    }
+
+    /// Sets any other text: in the sans font or, if that lacks a letter, in the serif font.
+    pub fn small(text: &str) -> Option<Self> {
+        Self::new(text, &[&*SANS, &*SERIF])
+    }
+
+    /// Returns the setting in the first of `faces` that has every letter of `text`. `None` if there is no
+    /// such font, or nothing to draw: a text without some of its letters would be another text.
+    fn new(text: &str, faces: &[&'static Typeface]) -> Option<Self> {
+        let text = composed(text);
+        let face = faces.iter().find(|face| face.has_letters(&text))?;
+        let drawn = face.drawn(&text);
+        (!drawn.is_empty()).then_some(Self { face, text: drawn })
+    }
+}
+
+/// Returns the text with composed characters: `é` as one, not as `e` and a combining accent.
+fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { text.into() } else { text.nfc().collect::<String>().into() }
 }
 
 impl Typeface {
@@ -66,26 +92,21 @@ impl Typeface {
         text.chars().filter_map(advance).sum()
     }
 
-    /// Returns the part of `text` that this font can draw.
-    pub fn drawable(&self, text: &str) -> Drawable {
+    /// Whether the font has all letters, digits and combining marks of a text.
+    pub fn has_letters(&self, text: &str) -> bool {
+        // The embedded fonts have all of ASCII.
+        let is_mark = |c: char| matches!(c, '\u{300}'..='\u{36f}');
         let glyphs = self.font.charmap();
-        let (mut kept, mut lost) = (0_usize, 0_usize);
-        let mut words = Vec::new();
-        for word in text.split(breaks) {
-            let mut drawn = String::new();
-            for c in word.chars().filter(|c| !is_invisible(*c)) {
-                if glyphs.map(c).is_some() {
-                    drawn.push(c);
-                    kept += 1;
-                } else {
-                    lost += 1;
-                }
-            }
-            if !drawn.is_empty() {
-                words.push(drawn);
-            }
-        }
-        Drawable { text: words.join(" "), mutilated: kept <= lost }
+        let has = |c: char| c.is_ascii() || glyphs.map(c).is_some();
+        text.chars().all(|c| !(c.is_alphanumeric() || is_mark(c)) || has(c))
+    }
+
+    /// Returns the part of `text` that this font can draw, on one line.
+    fn drawn(&self, text: &str) -> String {
+        let glyphs = self.font.charmap();
+        let drawn = |c: &char| !is_invisible(*c) && glyphs.map(*c).is_some();
+        let words = text.split(breaks).map(|word| word.chars().filter(drawn).collect::<String>());
+        words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -105,15 +126,29 @@ fn is_invisible(c: char) -> bool {
 mod tests {
     use super::*;
 
+    fn set(text: &str) -> Option<(&'static str, String)> {
+        Setting::small(text).map(|set| (set.face.family, set.text))
+    }
+
     #[test]
-    fn missing_characters_are_left_out() {
-        let drawable = |text| SERIF.drawable(text);
-        let whole = |text: &str| Drawable { text: text.to_owned(), mutilated: false };
-        assert_eq!(
-            drawable("Größe, Łódź & “naïve” — 1987…"),
-            whole("Größe, Łódź & “naïve” — 1987…")
-        );
-        assert_eq!(drawable(" Ship\n it 🚀 now "), whole("Ship it now"));
-        assert_eq!(drawable("soft\u{ad}\u{200b}ly"), whole("softly"));
+    fn missing_symbols_are_left_out() {
+        let sans = |text: &str| Some(("Figtree", text.to_owned()));
+        assert_eq!(set("Größe, Łódź & “naïve” — 1987…"), sans("Größe, Łódź & “naïve” — 1987…"));
+        assert_eq!(set(" Ship\n it 🚀 now "), sans("Ship it now"));
+        assert_eq!(set("soft\u{ad}\u{200b}ly"), sans("softly"));
+        assert_eq!(set("cafe\u{301}"), sans("café"));
+        assert_eq!(set("🚀"), None);
+    }
+
+    #[test]
+    fn a_line_is_drawn_whole_or_not_at_all() {
+        let serif = |text: &str| Some(("Vollkorn", text.to_owned()));
+        assert_eq!(set("Война и мир"), serif("Война и мир"));
+        assert_eq!(set("Ἀνάγκη"), None, "the fonts have no polytonic Greek");
+        assert_eq!(set("Το μέλλον της εργασίας"), serif("Το μέλλον της εργασίας"));
+        assert_eq!(set("Tiếng Việt"), serif("Tiếng Việt"));
+        for text in ["The 東京 office", "שלום", "العمل", "q\u{30a}\u{35c}"] {
+            assert_eq!(set(text), None, "{text}");
+        }
     }
 }
