@@ -61,7 +61,8 @@ fn one_text(
     let rng_seed = args.generation.rng_seed.unwrap_or_else(|| default_rng_seed(&slug::of(quote)));
     let mut models = models::open(&project, &args.model.engine, pins, terminal)?;
     let model = args.model.model.as_deref().unwrap_or(&config.model);
-    let generation = settings(models.identity(model)?.settings(&config.generation), args);
+    let identity = models.identity(model)?;
+    let generation = settings(identity.settings(&config.generation), args);
     let mut generator = models.load(model)?;
     let generator = generator.as_mut();
 
@@ -88,6 +89,7 @@ fn one_text(
     broken?;
 
     if args.json {
+        let key = essay.key(&identity, &blocklist);
         let lines = outcome.candidates.iter().enumerate().map(|(at, candidate)| {
             let mut line = completion_json(&candidate.completion, &generation);
             line["essay"] = json!(candidate.text);
@@ -95,6 +97,7 @@ fn one_text(
             line["round"] = json!(candidate.round);
             line["candidate"] = json!(candidate.candidate);
             line["rng_seed"] = json!(rng_seed);
+            line["key"] = json!(key);
             line["figures"] = json!(candidate.figures);
             line["faults"] = json!(candidate.verdict.faults);
             line["chosen"] = json!(outcome.best == Some(at));

@@ -109,3 +109,70 @@ fn settings_out_of_range_are_errors_that_name_the_flag() {
         project.fails(&["generate", "--text", QUOTE, "--temperature", "warm"], 2).contains("warm")
     );
 }
+
+/// Reads the command that a page shows for reproducing its text.
+#[cfg(unix)]
+fn command_on(page: &str) -> String {
+    let (_, panel) = page.split_once("id=command").or(page.split_once("id=\"command\"")).unwrap();
+    let (_, code) = panel.split_once("<code>").unwrap();
+    let (code, _) = code.split_once("</code>").unwrap();
+    let mut command = String::new();
+    for part in code.split('<') {
+        command += part.split_once('>').map_or(part, |(_, text)| text);
+    }
+    let entities =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&#39;", "'")];
+    let text = entities.iter().fold(command, |text, (entity, c)| text.replace(entity, c));
+    text.replace("&amp;", "&")
+}
+
+#[cfg(unix)]
+#[test]
+fn the_command_on_each_page_writes_the_same_text() {
+    let project = Project::new(
+        "title: A Site\nblocklist: ['-zz', \"it's a (trap|\\\\$HOME)\"]\n\
+         generation: { min_words: 5, max_words: 40, max_new_tokens: 60, candidates: 2, max_rounds: 2 }\n",
+    );
+    let seeds = [
+        ("plain", "", "A roadmap is a letter."),
+        ("dash", "", "-5 degrees, and the café is full; --help is on the way."),
+        ("shell", "title: -Don't `$HOME`!\n", "It's \"quoted\" & $PATH \\ <b>\n\nTwo paragraphs."),
+        ("unfinished", "takes: 2\n", "The future of work is"),
+        (
+            "settings",
+            "takes:\n  - generation: { temperature: 0.7, stop: ['-x', \"it's\"] }\n  - generation: { top_k: 0, min_p: 0.1 }\n",
+            "Growth is a feeling.",
+        ),
+        ("sorted", "rng_seed: 9007199254740991\nauthor: Ada\n", "一日一善。"),
+    ];
+    for (name, front, quote) in seeds {
+        let seed = format!("---\ndate: 2025-12-31\n{front}---\n{quote}\n");
+        project.write(&format!("content/seeds/{name}.md"), seed);
+    }
+    project.run(&["build"]);
+    let data: serde_json::Value =
+        serde_json::from_str(&project.read("output/thinkpieces.json")).unwrap();
+    let thinkpieces = data["thinkpieces"].as_array().unwrap();
+    assert_eq!(thinkpieces.len(), 8);
+    for thinkpiece in thinkpieces {
+        let page = thinkpiece["path"].as_str().unwrap();
+        let command = command_on(&project.read(&format!("output/{page}")));
+        let venti = env!("CARGO_BIN_EXE_venti");
+        let command = command.replacen("venti", &format!("'{venti}'"), 1) + " --json";
+        // In another folder, so that no configuration plays a part.
+        let nowhere = Project::empty();
+        let shell = std::process::Command::new("sh")
+            .args(["-c", &command])
+            .current_dir(nowhere.path("."))
+            .output()
+            .unwrap();
+        assert!(shell.status.success(), "{command}: {}", crate::project::stderr(&shell));
+        let chosen = stdout(&shell)
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .find(|line| line["chosen"] == true)
+            .unwrap();
+        assert_eq!(chosen["key"], thinkpiece["provenance"]["key"], "{command}");
+        assert_eq!(chosen["essay"], thinkpiece["text"], "{command}");
+    }
+}

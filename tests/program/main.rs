@@ -14,6 +14,8 @@ mod check;
 mod eval;
 #[cfg(feature = "embedded-model")]
 mod generate;
+#[cfg(feature = "embedded-model")]
+mod golden;
 #[cfg(all(feature = "hub", feature = "embedded-model"))]
 mod hub;
 #[cfg(all(unix, feature = "embedded-model"))]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use miette::{Diagnostic, Result};
 use rayon::prelude::*;
 
-use super::key::{Inputs, SeedInputs, seed_hash};
+use super::key::{SeedInputs, seed_hash};
 use super::rounds::EssayRequest;
 use content::config::Config;
 use content::essay::{Essay, EssayId};
@@ -300,15 +300,7 @@ impl PlannedTake<'_> {
     }
 
     fn key_of(&self, request: &EssayRequest) -> String {
-        let inputs = Inputs {
-            identity: self.identity,
-            prompt: &request.prompt.text,
-            generation: &request.generation,
-            blocklist: self.site.blocklist.patterns(),
-            rng_seed: request.rng_seed,
-            take: request.take,
-        };
-        inputs.key()
+        request.key(self.identity, self.site.blocklist)
     }
 
     fn seed_hash(&self) -> String {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use miette::{Report, Result, miette};
 
-use super::key::candidate_key;
-use generator::{Completion, Generation, Generator, Request, Tokenizer, Work};
+use super::key::{Inputs, candidate_key};
+use generator::{Completion, Generation, Generator, Identity, Request, Tokenizer, Work};
 use text::Figures;
 use text::clean::clean;
 use text::judge::{Blocklist, Verdict, figures, judge};
@@ -33,6 +33,19 @@ pub struct EssayRequest {
 }
 
 impl EssayRequest {
+    /// Returns the key of the essay that this request describes; see [`Inputs::key`].
+    pub fn key(&self, identity: &Identity, blocklist: &Blocklist) -> String {
+        let inputs = Inputs {
+            identity,
+            prompt: &self.prompt.text,
+            generation: &self.generation,
+            blocklist: blocklist.patterns(),
+            rng_seed: self.rng_seed,
+            take: self.take,
+        };
+        inputs.key()
+    }
+
     /// Returns the number of candidates per round: one at temperature 0, where all would be identical.
     fn candidates(&self) -> u32 {
         if self.generation.temperature == 0.0 {
