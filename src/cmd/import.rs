@@ -23,7 +23,7 @@ pub fn run(
     terminal: &Terminal,
     today: Date,
 ) -> miette::Result<()> {
-    let List { items, mut notes } = read(&args.file, args.format)?;
+    let List { items, mut notes } = parse(&args.file, args.format)?;
     let is_empty = items.is_empty();
     let seeds = site.load_seeds()?;
     let mut known: BTreeSet<String> = seeds.iter().map(|seed| comparable(&seed.quote)).collect();
@@ -57,9 +57,19 @@ pub fn run(
     }
     added?;
     match is_empty {
-        true => Err(miette!("{} contains no quotes that can be imported", args.file.display())),
+        true => Err(no_quotes(&args.file)),
         false => Ok(()),
     }
+}
+
+/// Reads a list of quotes, which must contain at least one; see [`parse`].
+pub fn read(file: &Path, format: Option<ImportFormat>) -> miette::Result<List> {
+    let list = parse(file, format)?;
+    if list.items.is_empty() { Err(no_quotes(file)) } else { Ok(list) }
+}
+
+fn no_quotes(file: &Path) -> miette::Report {
+    miette!("{} contains no quotes", file.display())
 }
 
 /// Reads a list of quotes. If `format` is `None`, the file extension
@@ -67,7 +77,7 @@ pub fn run(
 ///
 /// # Errors
 /// Returns an error if the file cannot be read or does not match the format.
-pub fn read(file: &Path, format: Option<ImportFormat>) -> miette::Result<List> {
+fn parse(file: &Path, format: Option<ImportFormat>) -> miette::Result<List> {
     let text = String::from_utf8(content::fs::read(file)?).map_err(|e| {
         miette!(
             help = "save the file as UTF-8, then try again",
