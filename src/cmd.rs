@@ -39,7 +39,7 @@ pub fn main() -> ExitCode {
     check(&cli.command);
     let terminal = Terminal::new(&cli.global);
     let as_json = cli.command.prints_json();
-    match run(cli, &terminal) {
+    match environment::choose_instruction_set().and_then(|()| run(cli, &terminal)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(report) => {
             // A command that has printed its summary has named its problems there.

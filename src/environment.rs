@@ -12,6 +12,7 @@ use miette::miette;
 use crate::cli::Engine;
 use content::config::Config;
 use content::seed::MAX_RNG_SEED;
+use kernels::simd::Level;
 
 /// Returns the date to record in new essays; seeds dated after it are not published yet. It is today's
 /// local date, or `SOURCE_DATE_EPOCH` for reproducible builds.
@@ -28,6 +29,25 @@ pub fn today() -> miette::Result<Date> {
             epoch.display()
         )
     })
+}
+
+/// Makes the kernels use the instruction set that `VENTI_CPU` names, to compare it with others on one
+/// machine or to get the words of another processor.
+pub fn choose_instruction_set() -> miette::Result<()> {
+    let Some(name) = std::env::var_os("VENTI_CPU").filter(|name| !name.is_empty()) else {
+        return Ok(());
+    };
+    let level = Level::available().find(|level| name.to_str() == Some(level.id()));
+    let level = level.ok_or_else(|| {
+        let names: Vec<&str> = Level::available().map(Level::id).collect();
+        miette!(
+            help = format!("it has these, best first: {}", names.join(", ")),
+            "this processor has no instruction set {:?}, which VENTI_CPU names",
+            name.display().to_string()
+        )
+    })?;
+    level.choose();
+    Ok(())
 }
 
 /// Returns a random seed for an essay that a person wants written anew.

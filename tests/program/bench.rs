@@ -114,3 +114,17 @@ fn an_unsupported_format_is_refused_before_measuring() {
     let said = project.fails(&["bench", "--device", "cpu", "--dtype", "f32,f16"], 1);
     assert!(said.starts_with("error: f16 is not supported on the CPU"), "{said}");
 }
+
+#[test]
+fn the_instruction_set_can_be_chosen() {
+    let project = Project::empty();
+    let bench =
+        ["bench", "--device", "cpu", "--batch-size", "1", "--new-tokens", "8", "--repeat", "1"];
+    let output = project.venti(&bench).env("VENTI_CPU", "portable").output().unwrap();
+    let said = stdout(&output);
+    assert!(said.contains("cpu, portable"), "{said}");
+    let output = project.venti(&bench).env("VENTI_CPU", "abacus").output().unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("no instruction set \"abacus\"") && said.contains("portable"), "{said}");
+}

@@ -21,6 +21,8 @@ mod avx2;
 mod avx512;
 mod portable;
 
+use std::sync::OnceLock;
+
 use half::bf16;
 
 pub use amx::Amx;
@@ -140,10 +142,24 @@ enum Set {
     Portable,
 }
 
+/// The level that the user chose; see [`Level::choose`].
+static CHOSEN: OnceLock<Level> = OnceLock::new();
+
 impl Level {
-    /// The best level that this CPU supports.
+    /// The level to compute at: the one that the user chose, otherwise [`Self::fastest`].
     pub fn best() -> Self {
+        CHOSEN.get().copied().unwrap_or_else(Self::fastest)
+    }
+
+    /// The fastest level that this CPU supports.
+    pub fn fastest() -> Self {
         Self::available().next().unwrap_or(Self(Set::Portable))
+    }
+
+    /// Makes [`Self::best`] return this level from now on. Call it before anything is computed; only the
+    /// first call has an effect.
+    pub fn choose(self) {
+        let _ = CHOSEN.set(self);
     }
 
     /// All levels that this CPU supports, best first.
@@ -162,6 +178,23 @@ impl Level {
             Set::Portable,
         ];
         all.into_iter().filter(|set| set.is_available()).map(Self)
+    }
+
+    /// Short name of the instruction set, for the command line.
+    pub fn id(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Amx => "amx",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512Bf16 => "avx512-bf16",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2Vnni => "avx2-vnni",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "avx2",
+            Set::Portable => "portable",
+        }
     }
 
     /// Display name of the instruction set.

@@ -21,7 +21,7 @@ pub struct BenchReport {
     /// Product name of the GPU, if the model runs on one.
     pub card: Option<String>,
     /// Instruction set of the CPU, if the model runs on it.
-    pub instruction_set: Option<&'static str>,
+    pub instruction_set: Option<String>,
     pub threads: usize,
     pub prompt_tokens: usize,
     pub new_tokens: usize,
@@ -144,7 +144,7 @@ impl fmt::Display for BenchReport {
         if let Some(card) = &self.card {
             device += &format!(", {card}");
         }
-        if let Some(set) = self.instruction_set {
+        if let Some(set) = &self.instruction_set {
             device += &format!(", {set}, {}", count(self.threads, "thread"));
         }
         let runs = match self.repeat {
@@ -276,7 +276,7 @@ mod tests {
             parameters: 124_439_808,
             device,
             card: (device == "cuda").then(|| "NVIDIA H200".into()),
-            instruction_set: (device == "cpu").then_some("AVX2"),
+            instruction_set: (device == "cpu").then(|| "AVX2".to_owned()),
             threads: 2,
             prompt_tokens: 32,
             new_tokens: 128,

@@ -110,9 +110,14 @@ impl Roofline {
     }
 }
 
-/// Returns the name of the instruction set that the kernels use.
-pub fn instruction_set() -> &'static str {
-    Level::best().name()
+/// Returns the name of the instruction set that the kernels use and, if the processor has a faster one,
+/// the name of that.
+pub fn instruction_set() -> String {
+    let (used, fastest) = (Level::best(), Level::fastest());
+    match used == fastest {
+        true => used.name().to_owned(),
+        false => format!("{} (of {})", used.name(), fastest.name()),
+    }
 }
 
 /// A number of bytes that exceeds the caches of any processor.
