@@ -26,7 +26,6 @@ pub use train::{Sizes, Train, TrainDtype, TrainSchedule};
     after_help = "Start a site with `venti init my-site`, add a quote with `venti new \"…\"`, \
                   then write the essays and render the site with `venti build`.",
     arg_required_else_help = true,
-    disable_help_subcommand = true,
     max_term_width = 100
 )]
 pub struct Cli {
@@ -201,6 +200,9 @@ pub struct Generate {
     /// With --text: pattern that no text may match, instead of the site's blocklist; may be repeated
     #[arg(long, value_name = "PATTERN", requires = "text")]
     pub blocklist: Vec<String>,
+    /// With --text: ignore any venti.yaml, so that only the command line decides
+    #[arg(long, requires = "text", conflicts_with_all = ["root", "config"])]
+    pub no_site: bool,
     /// Print JSON: with --text one line per candidate, otherwise the summary
     #[arg(long)]
     pub json: bool,
@@ -319,6 +321,10 @@ pub struct Check {
 
 /// `venti verify`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 if all have the same words, 1 if one has other words or was edited, 3 if none \
+                  is known to, but some cannot be checked on this machine."
+)]
 pub struct Verify {
     /// Essays, as `SLUG` or `SLUG.take-2` [default: all]
     #[arg(value_name = "ESSAY")]

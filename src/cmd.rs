@@ -30,10 +30,11 @@ use crate::environment;
 use crate::terminal::{Terminal, print};
 use content::problem::{Problem, Problems};
 use serde_json::{Value, json};
+use verify::Unchecked;
 use workspace::Workspace;
 
 /// Parses the command line of this process and runs the command. The exit code is 0 on success, 1 on
-/// failure and 2 on a usage error.
+/// failure, 2 on a usage error, and 3 if `venti verify` could not check an essay.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     check(&cli.command);
@@ -48,7 +49,7 @@ pub fn main() -> ExitCode {
                 let _ = print(format_args!("{}\n", problems_json(&report)));
             }
             terminal.error(&report);
-            ExitCode::FAILURE
+            if report.is::<Unchecked>() { ExitCode::from(3) } else { ExitCode::FAILURE }
         }
     }
 }

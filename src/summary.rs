@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cmd::problem_json;
 use crate::cmd::writing::WriteOutcome;
+use crate::cmd::{Incomplete, problem_json};
 use crate::terminal::Terminal;
 use content::essay::EssayId;
 use content::project::SCRATCH;
@@ -160,9 +160,13 @@ impl<'a> Summary<'a> {
             terminal.did(
                 "note",
                 format_args!(
-                    "texts written under another title: {}; to write them anew: `venti build --refresh {}`",
+                    "texts written under another title: {}; to write them anew: `venti build --refresh={}{}`",
                     names(&plan.retitled),
-                    slugs(&plan.retitled)
+                    slugs(&plan.retitled),
+                    match plan.retitled.iter().any(|id| plan.edited.contains(id)) {
+                        true => " --force",
+                        false => "",
+                    }
                 ),
             );
         }
@@ -247,14 +251,21 @@ impl<'a> Summary<'a> {
             summary["skipped"] = json!(site.skipped);
             summary["waiting"] = json!(site.waiting);
         }
+        // As in the object that a run without a summary prints.
+        if let Some(Incomplete(message, hint)) = self.written.fault() {
+            let failed = report.failed.iter().map(|failure| problem_json(&failure.problem));
+            summary["error"] = json!(message);
+            summary["hint"] = json!(hint);
+            summary["problems"] = failed.collect();
+        }
         summary
     }
 }
 
-/// Returns the distinct slugs of the essays, as arguments.
+/// Returns the distinct slugs of the essays, as one argument.
 fn slugs(ids: &[EssayId]) -> String {
     let slugs: BTreeSet<&str> = ids.iter().map(|id| id.slug.as_str()).collect();
-    slugs.into_iter().collect::<Vec<_>>().join(" ")
+    slugs.into_iter().collect::<Vec<_>>().join(",")
 }
 
 /// Returns the first few names and how many more there are.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::workspace::Workspace;
 use crate::cli::Clean;
 use crate::terminal::Terminal;
-use content::project::LOCK_FILE;
-use content::replaced;
+use content::project::{LOCK_FILE, SCRATCH};
+use content::replaced::{self, REPLACED};
 use site::output;
 use text::numbers::count;
 use write::plan::orphans;
@@ -47,6 +47,7 @@ pub fn run(site: &Workspace, args: &Clean, terminal: &Terminal) -> miette::Resul
 
 fn remove_orphans(site: &Workspace, force: bool, terminal: &Terminal) -> miette::Result<()> {
     let ((seeds, essays), store) = (site.load()?, site.store());
+    let mut removed = 0;
     for id in orphans(&seeds, &essays) {
         let stored = &essays[&id];
         if stored.edited && !force {
@@ -56,8 +57,15 @@ fn remove_orphans(site: &Workspace, force: bool, terminal: &Terminal) -> miette:
             );
         } else {
             store.remove(&id)?;
+            removed += 1;
             terminal.did("removed", stored.path.display());
         }
+    }
+    if removed > 0 {
+        terminal.did(
+            "kept",
+            format_args!("the texts, in {SCRATCH}/{REPLACED}/ until `venti clean --replaced`"),
+        );
     }
     Ok(())
 }

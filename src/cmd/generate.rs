@@ -5,11 +5,13 @@ mod stream;
 use miette::miette;
 use serde_json::{Value, json};
 
+use super::Incomplete;
+
 use super::workspace::{self, Workspace};
 use super::writing::{self, WriteRequest};
 use crate::cli::{Generate, Global};
 use crate::environment;
-use crate::models;
+use crate::models::{self, Pins};
 use crate::summary::Summary;
 use crate::terminal::{Terminal, print};
 use content::seed::default_rng_seed;
@@ -54,7 +56,10 @@ fn one_text(
     if quote.trim().is_empty() {
         return Err(miette!(help = "pass the quote with --text", "the quote is empty"));
     }
-    let (project, pins) = workspace::find_or_nowhere(global)?;
+    let (project, pins) = match args.no_site {
+        true => (workspace::nowhere()?, Pins::Unpinned),
+        false => workspace::find_or_nowhere(global)?,
+    };
     let config = &project.config;
     let patterns = if args.blocklist.is_empty() { &config.blocklist } else { &args.blocklist };
     let blocklist = writing::blocklist(patterns)?;
@@ -67,7 +72,7 @@ fn one_text(
     let generator = generator.as_mut();
 
     if args.raw {
-        return raw(generator, quote, &generation, rng_seed, args.json);
+        return raw(generator, quote, &generation, (rng_seed, args.take), args.json);
     }
     let essay = EssayRequest {
         prompt: Prompt::new(args.title.as_deref(), quote),
@@ -103,14 +108,10 @@ fn one_text(
             line["chosen"] = json!(outcome.best == Some(at));
             line
         });
-        return print(lines.map(|line| format!("{line}\n")).collect::<String>());
+        print(lines.map(|line| format!("{line}\n")).collect::<String>())?;
+        return if outcome.best.is_some() { Ok(()) } else { Err(nothing_kept().into()) };
     }
-    let Some(best) = outcome.best() else {
-        return Err(miette!(
-            help = "try another --rng-seed or more --candidates",
-            "every candidate was empty or matched the blocklist"
-        ));
-    };
+    let Some(best) = outcome.best() else { return Err(nothing_kept().into()) };
     match stream.rest(&best.text) {
         Some(rest) => print(format_args!("{rest}\n"))?,
         None => {
@@ -122,6 +123,13 @@ fn one_text(
         terminal.warn(format_args!("this text would be flagged: {why}"));
     }
     Ok(())
+}
+
+/// The error of a text of which no candidate was kept. With `--json`, the candidates have been printed.
+fn nothing_kept() -> Incomplete {
+    let hint = "try another --rng-seed or more --candidates";
+    let message = "every candidate was empty or matched the blocklist";
+    Incomplete(message.to_owned(), Some(hint.to_owned()))
 }
 
 /// Returns the settings for one text. By default, there is only one candidate, so that the text can be
@@ -140,7 +148,7 @@ fn raw(
     generator: &mut dyn Generator,
     prompt: &str,
     generation: &Generation,
-    rng_seed: u64,
+    (rng_seed, take): (u64, u32),
     as_json: bool,
 ) -> miette::Result<()> {
     let alone = generation.candidates == 1 || generation.temperature == 0.0;
@@ -150,13 +158,13 @@ fn raw(
             broken = print(piece);
         }
     };
-    let completions = write::raw(generator, prompt, generation, rng_seed, &mut on_piece)?;
+    let completions = write::raw(generator, prompt, generation, (rng_seed, take), &mut on_piece)?;
     broken?;
     if as_json {
         let line = |(at, completion): (usize, &Completion)| {
             let mut line = completion_json(completion, generation);
             line["candidate"] = json!(at + 1);
-            line["rng_seed"] = json!(rng_seed);
+            line["rng_seed"] = json!(rng_seed + at as u64);
             line["figures"] = json!(text::judge::figures(&completion.text, completion));
             format!("{line}\n")
         };

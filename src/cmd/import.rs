@@ -1,7 +1,7 @@
 //! `venti import`: turns a list of quotes into seeds. The whole file is read and every seed is checked
 //! before the first is written.
 
-mod list;
+pub mod list;
 
 use std::collections::BTreeSet;
 use std::path::Path;

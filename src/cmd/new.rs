@@ -5,6 +5,7 @@ use std::io;
 use jiff::civil::Date;
 use miette::miette;
 
+use super::import::list::has_front_matter;
 use super::workspace::Workspace;
 use crate::cli::New;
 use crate::terminal::Terminal;
@@ -19,6 +20,12 @@ pub fn run(site: &Workspace, args: New, terminal: &Terminal, today: Date) -> mie
     } else {
         args.quote
     };
+    if has_front_matter(&quote) {
+        return Err(miette!(
+            help = "save it as a file in content/seeds/, or give only the quote",
+            "the text has front matter, so it is a whole seed and not a quote"
+        ));
+    }
     let seed = NewSeed {
         title: args.title,
         author: args.author,

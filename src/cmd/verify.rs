@@ -12,6 +12,11 @@ use content::store::Stored;
 use text::numbers::count;
 use write::verify::{Verification, verify};
 
+/// The error of essays that cannot be checked on this machine, while no other is different or edited.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("{0}")]
+pub struct Unchecked(String);
+
 /// Verifies the named essays, or all. Fails unless all have the same words.
 pub fn run(global: &Global, args: &Verify, terminal: &Terminal) -> miette::Result<()> {
     let project = workspace::find(global)?;
@@ -53,7 +58,13 @@ pub fn run(global: &Global, args: &Verify, terminal: &Terminal) -> miette::Resul
     }
     if same < results.len() {
         let message = format!("{} of {} verified", same, count(results.len(), "essay"));
-        return Err(Incomplete(message, None).into());
+        let known = |result: &Verification| {
+            matches!(result, Verification::Different | Verification::Edited)
+        };
+        return Err(match results.iter().any(known) {
+            true => Incomplete(message, None).into(),
+            false => Unchecked(message).into(),
+        });
     }
     Ok(())
 }

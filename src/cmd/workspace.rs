@@ -13,6 +13,7 @@ use content::config::Config;
 use content::essay::EssayId;
 use content::lock::ProcessLock;
 use content::new_seed::{self, NewSeed};
+use content::problem::Problems;
 use content::project::{CONFIG_FILE, NoSite, Project};
 use content::seed::Seed;
 use content::store::{Store, Stored};
@@ -46,7 +47,19 @@ impl Workspace {
     /// Loads seeds and essays in parallel, because loading either is partly single-threaded.
     pub fn load(&self) -> miette::Result<(Vec<Seed>, BTreeMap<EssayId, Stored>)> {
         let (seeds, essays) = rayon::join(|| self.load_seeds(), || self.load_essays());
-        Ok((seeds?, essays?))
+        match (seeds, essays) {
+            (Ok(seeds), Ok(essays)) => Ok((seeds, essays)),
+            (Err(mut all), Err(others)) => {
+                // Report the problems of both.
+                if let (Some(Problems(all)), Some(Problems(others))) =
+                    (all.downcast_mut::<Problems>(), others.downcast_ref::<Problems>())
+                {
+                    all.extend(others.iter().cloned());
+                }
+                Err(all)
+            }
+            (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+        }
     }
 
     /// Returns the store of the site's essays.
@@ -141,11 +154,14 @@ pub fn find_or_nowhere(global: &Global) -> miette::Result<(Project, Pins)> {
     match find(global) {
         Ok(project) => Ok((project, Pins::Lockfile)),
         Err(error) if named || error.downcast_ref::<NoSite>().is_none() => Err(error),
-        Err(_) => {
-            let config = Config::parse("title: Venti\n", Path::new(CONFIG_FILE))?;
-            Ok((Project { root: here()?, config }, Pins::Unpinned))
-        }
+        Err(_) => Ok((nowhere()?, Pins::Unpinned)),
     }
+}
+
+/// Returns a default project in the current folder.
+pub fn nowhere() -> miette::Result<Project> {
+    let config = Config::parse("title: Venti\n", Path::new(CONFIG_FILE))?;
+    Ok(Project { root: here()?, config })
 }
 
 /// Returns the command line of this process, shortened.

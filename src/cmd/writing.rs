@@ -123,18 +123,33 @@ pub fn check_frozen(
 /// # Errors
 /// Returns the problems, or [`Incomplete`] if a summary in JSON has named them.
 pub fn check_complete(written: &WriteOutcome, as_json: bool) -> miette::Result<()> {
-    let RunReport { failed, refused, .. } = &written.report;
-    if as_json && !failed.is_empty() {
-        let message = format!("not written: {}", count(failed.len(), "essay"));
-        return Err(Incomplete(message, None).into());
+    if !as_json {
+        written.report.check()?;
     }
-    written.report.check()?;
-    if !refused.is_empty() && refused.len() == written.plan.jobs.len() {
-        let message = "every essay was refused: each candidate is empty or matches the blocklist";
-        let hint = "change the quotes or the blocklist, or give the seeds another `rng_seed`";
-        return Err(Incomplete(message.to_owned(), Some(hint.to_owned())).into());
+    written.fault().map_or(Ok(()), |fault| Err(fault.into()))
+}
+
+impl WriteOutcome {
+    /// Returns why the run counts as failed, if it does.
+    pub fn fault(&self) -> Option<Incomplete> {
+        let RunReport { failed, refused, .. } = &self.report;
+        if !failed.is_empty() {
+            let message = format!("not written: {}", count(failed.len(), "essay"));
+            return Some(Incomplete(message, None));
+        }
+        let all_refused = !refused.is_empty() && refused.len() == self.plan.jobs.len();
+        all_refused.then(|| {
+            let message = format!(
+                "{} refused: each candidate is empty or matches the blocklist",
+                match refused.len() {
+                    1 => "1 essay was".to_owned(),
+                    n => format!("all {n} essays were"),
+                }
+            );
+            let hint = "change the quotes or the blocklist, or give the seeds another `rng_seed`";
+            Incomplete(message, Some(hint.to_owned()))
+        })
     }
-    Ok(())
 }
 
 /// Compiles a blocklist.

@@ -159,8 +159,10 @@ fn the_command_on_each_page_writes_the_same_text() {
         let command = command_on(&project.read(&format!("output/{page}")));
         let venti = env!("CARGO_BIN_EXE_venti");
         let command = command.replacen("venti", &format!("'{venti}'"), 1) + " --json";
-        // In another folder, so that no configuration plays a part.
-        let nowhere = Project::empty();
+        // In another site, whose configuration must play no part.
+        let nowhere = Project::new(
+            "title: B\nblocklist: ['.']\ngeneration: { stop: ['a'], max_new_tokens: 9 }\n",
+        );
         let shell = std::process::Command::new("sh")
             .args(["-c", &command])
             .current_dir(nowhere.path("."))

@@ -99,6 +99,9 @@ pub struct FrontMatter {
     /// Hash of the model's weights.
     pub weights: String,
     pub generation: Generation,
+    /// The patterns that no candidate could match. `None` in essays older than this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocklist: Option<Vec<String>>,
     pub rng_seed: u64,
     /// Round that produced the kept candidate, starting at 1.
     pub round: u32,
@@ -111,6 +114,9 @@ pub struct FrontMatter {
     pub engine: String,
     pub device: String,
     pub dtype: String,
+    /// How the processor computes, if not as an x86 processor with AVX2 does in this number type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arithmetic: Option<String>,
     /// The steps in which a person steered the essay at the desk; empty if nobody steered it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,

@@ -46,13 +46,29 @@ pub fn split(path: &Path, text: &str) -> Result<Parts, Problem> {
 pub fn of_content(path: &Path, text: &str) -> Result<Parts, Problem> {
     let parts = split(path, text)?;
     match parts.yaml {
-        Some(_) => Ok(parts),
+        Some(_) => second(path, text, parts.body.start).map_or(Ok(parts), Err),
         None => mistaken(path, text, false).map_or(Ok(parts), Err),
     }
 }
 
+/// Finds a second block of front matter at the start of the body.
+fn second(path: &Path, text: &str, body: usize) -> Option<Problem> {
+    let mut at = body;
+    let mut lines = text[body..].split_inclusive('\n').filter_map(|line| {
+        let start = at;
+        at += line.len();
+        (!line.trim().is_empty()).then_some((start, line))
+    });
+    let (start, _) = lines.next().filter(|(_, line)| line.trim_end() == "---")?;
+    lines.next().filter(|(_, line)| is_known_key(line))?;
+    let message = "this looks like a second block of front matter";
+    Some(Problem::at(path, text, start, 3, message).hint("join the two between one pair of `---`"))
+}
+
 /// Keys that occur in the front matter of seeds and pages, here or in other generators.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 18] = [
+    "status",
+    "category",
     "title",
     "quote",
     "text",
@@ -86,7 +102,8 @@ pub fn mistaken(path: &Path, text: &str, with_key: bool) -> Option<Problem> {
     let (what, hint) = match mistake(line, marks, rest.clone()) {
         Some(_) if with_key && !rest.clone().take(2).any(is_key) => None,
         Some(found) => Some(found),
-        None => unopened(line, rest),
+        None if with_key => unopened(line, rest),
+        None => unopened(line, rest.clone()).or_else(|| bare(line, rest)),
     }?;
     let at = start + line.len() - line.trim_start().len();
     Some(Problem::at(path, text, at, line.trim().len(), what).hint(hint))
@@ -103,8 +120,13 @@ fn mistake<'t>(
     let (word, is_indented) = (line.trim(), line.starts_with(char::is_whitespace));
     let seen: String = line.chars().filter(|c| !is_invisible(*c)).collect();
     let is_dash = |c: char| matches!(c, '-' | '—' | '–' | '―' | '−');
-    let is_comment = ["<!--", "#", "//", "%"].iter().any(|mark| word.starts_with(mark));
-    let begins_with_key = || rest.clone().next().is_some_and(is_known_key);
+    let is_comment =
+        ["<!--", "#", "//", "/*", "%", "[//]:"].iter().any(|mark| word.starts_with(mark));
+    let begins_with_key = || {
+        rest.clone()
+            .next()
+            .is_some_and(|line| is_known_key(line.trim_start().trim_start_matches('{')))
+    };
     Some(if seen == "---" && word != "---" {
         (NOT_RECOGNISED, "an invisible character is on this line; delete the line and type `---`")
     } else if word.strip_prefix("---").is_some_and(|rest| rest.starts_with(LINE_ENDS)) {
@@ -120,12 +142,14 @@ fn mistake<'t>(
         ("this front matter is TOML", AS_YAML)
     } else if word.strip_prefix('{').is_some_and(|rest| {
         let rest = rest.trim_start();
-        rest.is_empty() || rest.starts_with('"')
+        rest.is_empty() || rest.starts_with('"') || is_known_key(rest)
     }) {
         ("this front matter is JSON", AS_YAML)
     } else if word == "---" {
         return None;
-    } else if word.chars().all(is_dash) && (word.chars().count() > 2 || !word.contains('-')) {
+    } else if word.chars().all(is_dash)
+        && (word.chars().count() > 2 || !word.contains('-') || begins_with_key())
+    {
         (NOT_RECOGNISED, "write this line as exactly `---`")
     } else if word.strip_prefix("---").is_some_and(|rest| rest.starts_with([' ', '\t'])) {
         (NOT_RECOGNISED, "end this line after `---`")
@@ -137,7 +161,7 @@ fn mistake<'t>(
     } else if is_comment {
         // A heading and a horizontal rule are Markdown, unless a key follows.
         let mut after = rest.skip_while(|line| !line.trim_start().starts_with("---")).skip(1);
-        return after.next().is_some_and(is_key).then_some((
+        return after.next().is_some_and(is_known_key).then_some((
             "this comment keeps the front matter below it from being recognised",
             "move it below the front matter, or into it as a line that begins with `#`",
         ));
@@ -169,6 +193,19 @@ fn unopened<'t>(
     None
 }
 
+/// Finds front matter without any `---`: two known keys at the start of the text, or `draft`.
+fn bare<'t>(
+    line: &'t str,
+    mut rest: impl Iterator<Item = &'t str>,
+) -> Option<(&'static str, &'static str)> {
+    let is_draft = is_known_key(line) && line.trim().to_lowercase().starts_with("draft");
+    let are_two = is_known_key(line) && rest.next().is_some_and(is_known_key);
+    (is_draft || are_two).then_some((
+        "this looks like front matter without its `---` lines",
+        "add a line `---` above it and another below; if it is text, write it as `quote: |`",
+    ))
+}
+
 /// Ends of lines other than LF and CRLF.
 const LINE_ENDS: [char; 5] = ['\r', '\u{b}', '\u{85}', '\u{2028}', '\u{2029}'];
 
@@ -192,7 +229,7 @@ fn is_fence(word: &str) -> bool {
 
 /// Whether a line begins with one of [`KEYS`].
 fn is_known_key(line: &str) -> bool {
-    let key = line.trim().trim_start_matches('"');
+    let key = line.trim().trim_start_matches('"').to_lowercase();
     let end = key.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(key.len());
     is_key(line) && KEYS.contains(&&key[..end])
 }
@@ -276,13 +313,32 @@ mod tests {
             let line = found(text, false).expect(text);
             assert!(line.contains("do not end with a line feed"), "{line}");
         }
-        assert!(found("{ \"draft\": true }\nBody", false).is_some());
+        for text in [
+            "{ \"draft\": true }\nBody",
+            "{draft: true}\nBody",
+            "title: Foo\ndraft: true\n\nBody",
+            "Title: x\nStatus: draft\n\nBody",
+            "Draft: true\n\nBody",
+            "Title: Foo\nDraft: true\n---\nBody",
+            "--\ndraft: true\n--\nBody",
+            "—-\ndraft: true\n—-\nBody",
+            "---json\n{\"draft\": true}\n---\nBody",
+            "[//]: # (c)\n---\ndraft: true\n---\nBody",
+            "/*\nc\n*/\n---\ndraft: true\n---\nBody",
+        ] {
+            assert!(found(text, false).is_some(), "{text}");
+        }
+        let twice = "---\ntitle: T\n---\n\n---\ndraft: true\n---\nBody";
+        assert!(of_content(Path::new("a.md"), twice).is_err());
+        assert!(of_content(Path::new("a.md"), "---\ntitle: T\n---\n---\n\nBody: x").is_ok());
         for text in [
             "",
             "Body",
             "- a\n- b\n",
             "-- so it goes",
             "# Heading\n\n---\n\nText.",
+            "# About\n---\nNote: x.\n",
+            "Author: unknown.\nIt is a good word.",
             "{braces} first",
             "— Are we done? he asked.",
             "***\nText",

@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use crate::project::Project;
 use essay::EssayId;
 use seed::Seed;
-use sources::markdown_stem;
+use sources::{is_put_aside, markdown_stem};
 use store::Store;
 
 /// Loads and checks all seeds of a project.
@@ -50,7 +50,8 @@ pub fn store(project: &Project) -> Store {
 pub fn page_names(project: &Project) -> Vec<String> {
     let files = sources::find(&project.root, &project.config.pages).files;
     let path = |name: String| markdown_stem(&name).map(str::to_owned).unwrap_or(name);
-    files.into_iter().map(|file| path(file.name)).collect()
+    let used = files.into_iter().filter(|file| !is_put_aside(&file.name));
+    used.map(|file| path(file.name)).collect()
 }
 
 /// Returns the slugs that no new seed may have, in lower case: those of seeds, pages, essays and aliases,
@@ -82,14 +83,15 @@ pub fn replace(project: &Project, path: &Path, bytes: &[u8]) -> fs::Result<()> {
 }
 
 /// Returns the files in the project's content and themes that Venti does not read, relative to its root:
-/// editors' backups, and files in the seeds folder that are no seeds.
+/// editors' backups, Markdown that is put aside, and other files in the seeds folder that are no seeds.
 pub fn skipped(project: &Project) -> Vec<PathBuf> {
     let config = &project.config;
     let seeds = sources::find(&project.root, &config.seeds);
     let others = seeds.files.into_iter().filter(|file| !seed::is_seed(&file.name));
     let mut skipped: Vec<PathBuf> = others.map(|file| file.path).chain(seeds.skipped).collect();
-    for folder in [&config.pages, Path::new("themes")] {
-        skipped.extend(sources::find(&project.root, folder).skipped);
-    }
+    let pages = sources::find(&project.root, &config.pages);
+    let aside = pages.files.into_iter().filter(|file| is_put_aside(&file.name));
+    skipped.extend(aside.map(|file| file.path).chain(pages.skipped));
+    skipped.extend(sources::find(&project.root, Path::new("themes")).skipped);
     skipped
 }

@@ -74,6 +74,12 @@ pub fn find(root: &Path, dir: &Path) -> Sources {
     sources
 }
 
+/// Whether a Markdown file is put aside: its name or that of one of its folders begins with `_`. `name` is
+/// its path in the folder of seeds or pages, separated by `/`.
+pub fn is_put_aside(name: &str) -> bool {
+    markdown_stem(name).is_some() && name.split('/').any(|part| part.starts_with('_'))
+}
+
 /// Returns the name of a Markdown file without its extension: `.md` or `.markdown` in any case.
 pub fn markdown_stem(name: &str) -> Option<&str> {
     let (stem, extension) = name.rsplit_once('.')?;
@@ -86,14 +92,43 @@ fn is_hidden(path: &Path) -> bool {
     name.starts_with(b".") && !FOR_THE_HOST.contains(&name)
 }
 
-/// Whether a file was left behind by an editor, a merge or the operating system.
+/// Whether a file was left behind by an editor, a merge or the operating system. A Markdown file's name
+/// with something after it is a copy, whatever program made it: `a.md.save`, `a.md.old`, `a.md_`.
 fn is_leftover(path: &Path) -> bool {
-    const ENDS: [&str; 9] =
-        [".orig", ".rej", ".bak", ".swp", ".swo", ".tmp", ".temp", ".part", ".crdownload"];
+    const ENDS: [&str; 18] = [
+        ".orig",
+        ".rej",
+        ".bak",
+        ".bk",
+        ".backup",
+        ".old",
+        ".save",
+        ".copy",
+        ".mine",
+        ".autosave",
+        ".swp",
+        ".swo",
+        ".kate-swp",
+        ".tmp",
+        ".temp",
+        ".part",
+        ".crdownload",
+        ".download",
+    ];
+    const OF_MERGE: [&str; 8] =
+        ["_backup_", "_base_", "_local_", "_remote_", ".backup.", ".base.", ".local.", ".remote."];
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     name.ends_with('~')
         || (name.starts_with('#') && name.ends_with('#') && name.len() > 1)
         || ENDS.iter().any(|end| name.ends_with(end))
+        || [".md", ".markdown"].iter().any(|end| {
+            let rest = name.split_once(end).map_or("", |(_, rest)| rest);
+            rest.starts_with(|c: char| !c.is_alphanumeric())
+        })
+        || OF_MERGE.iter().any(|mark| {
+            let rest = name.split_once(mark).map_or("", |(_, rest)| rest);
+            rest.starts_with(|c: char| c.is_ascii_digit())
+        })
         || ["thumbs.db", "desktop.ini"].contains(&name.as_str())
 }
 
@@ -130,6 +165,10 @@ mod tests {
             "a.md~",
             "#a.md#",
             "a.md.orig",
+            "a.md.r5",
+            "a.MD_",
+            "a_LOCAL_123.md",
+            "a.BASE.7.md",
             "b/.a.md.swp",
             ".git/x",
             "Thumbs.db",
@@ -154,7 +193,17 @@ mod tests {
         assert_eq!(found.files[5].path, Path::new("in/b/c.MARKDOWN"));
         assert_eq!(
             found.skipped,
-            ["in/#a.md#", "in/Thumbs.db", "in/a.md.orig", "in/a.md~"].map(PathBuf::from)
+            [
+                "in/#a.md#",
+                "in/Thumbs.db",
+                "in/a.BASE.7.md",
+                "in/a.MD_",
+                "in/a.md.orig",
+                "in/a.md.r5",
+                "in/a.md~",
+                "in/a_LOCAL_123.md"
+            ]
+            .map(PathBuf::from)
         );
         assert!(found.problems.is_empty());
         assert!(find(root.path(), Path::new("none")).files.is_empty());

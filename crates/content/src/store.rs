@@ -56,6 +56,14 @@ impl Store {
     /// Returns the valid essays, and the problems in the invalid ones. Ignores other files (`README.md`,
     /// `notes.txt`), but an essay under a name of which Venti would not think is a problem.
     pub fn survey(&self) -> (BTreeMap<EssayId, Stored>, Vec<Problem>) {
+        let folder = self.root.join(&self.dir);
+        if fs::stat(&folder).is_ok_and(|found| found.is_some()) && !folder.is_dir() {
+            let problem =
+                Problem::in_file(&self.dir, "this is not a folder, or a link to one that is gone");
+            let hint =
+                "the essays belong there; restore the folder, or correct `essays:` in venti.yaml";
+            return (BTreeMap::new(), vec![problem.hint(hint)]);
+        }
         let names = match fs::file_names(&self.root.join(&self.dir)) {
             Ok(names) => names,
             Err(error) => {
@@ -88,25 +96,30 @@ impl Store {
         };
         let mut paths: Vec<PathBuf> =
             names.iter().filter(is_stray).map(|name| self.dir.join(name)).collect();
-        for folder in fs::subfolders(&self.root.join(&self.dir)).unwrap_or_default() {
-            let folder = folder.strip_prefix(&self.root).unwrap_or(&folder);
-            let files = sources::find(&self.root, folder).files.into_iter();
-            let files = files.filter(|file| markdown_stem(&file.name).is_some());
+        let mut problems = Vec::new();
+        if !fs::subfolders(&self.root.join(&self.dir)).unwrap_or_default().is_empty() {
+            let found = sources::find(&self.root, &self.dir);
+            let below = |name: &str| name.contains('/') && markdown_stem(name).is_some();
+            let files = found.files.into_iter().filter(|file| below(&file.name));
             paths.extend(files.map(|file| file.path));
+            problems = found.problems;
         }
         let essay = |path: &PathBuf| {
             let text = problem::read_text(&self.root, path).ok()?;
             Some((path.clone(), Essay::parse(path, &text).ok()?.id()))
         };
-        let found = paths.iter().filter_map(essay);
-        found
-            .map(|(path, id)| {
-                let message =
-                    format!("this file contains the essay {id}, but is not where Venti looks");
-                let hint = format!("move it to {}, or delete it", self.path(&id).display());
-                Problem::in_file(path, message).hint(hint)
+        problems.extend(paths.iter().filter_map(essay).map(|(path, id)| {
+            let message =
+                format!("this file contains the essay {id}, but is not where Venti looks");
+            let place = self.path(&id);
+            let is_there = self.root.join(&place).exists();
+            let place = place.display();
+            Problem::in_file(path, message).hint(match is_there {
+                true => format!("Venti reads {place}; keep the better one there"),
+                false => format!("move it to {place}"),
             })
-            .collect()
+        }));
+        problems
     }
 
     /// Loads one essay; `None` if it has no file.
@@ -125,6 +138,10 @@ impl Store {
         let path = path.to_owned();
         let text = text_of(file, &path)?;
         let essay = Essay::parse(&path, &text)?;
+        if essay.body.is_empty() {
+            return Err(Problem::in_file(path, "the essay has no text")
+                .hint("restore the text, or delete the file to have the essay written anew"));
+        }
         if path != self.path(&essay.id()) {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let id = EssayId::of_file_name(&name).unwrap_or_else(|| essay.id());
@@ -272,9 +289,9 @@ mod tests {
         let Problems(problems) = store.load().expect_err("three problems");
         let lines: Vec<String> = problems.iter().map(Problem::to_line).collect();
         insta::assert_snapshot!(lines.join("\n"), @"
-        content/essays/A.md: this file contains the essay a, but is not where Venti looks (move it to content/essays/a.md, or delete it)
-        content/essays/b.markdown: this file contains the essay a, but is not where Venti looks (move it to content/essays/a.md, or delete it)
-        content/essays/old/a.md: this file contains the essay a, but is not where Venti looks (move it to content/essays/a.md, or delete it)
+        content/essays/A.md: this file contains the essay a, but is not where Venti looks (Venti reads content/essays/a.md; keep the better one there)
+        content/essays/b.markdown: this file contains the essay a, but is not where Venti looks (Venti reads content/essays/a.md; keep the better one there)
+        content/essays/old/a.md: this file contains the essay a, but is not where Venti looks (Venti reads content/essays/a.md; keep the better one there)
         ");
     }
 

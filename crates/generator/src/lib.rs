@@ -167,6 +167,8 @@ pub trait Generator: Send {
 pub struct Provenance {
     pub device: String,
     pub dtype: String,
+    /// How the processor computes, if not as an x86 processor with AVX2 does in this number type.
+    pub arithmetic: Option<String>,
 }
 
 /// The identity of a model. Its hashes are part of every essay's key. The identity of a pinned model

@@ -183,8 +183,16 @@ pub(crate) fn missing<T>(dir: &Path, expected: &str) -> Result<T> {
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(Error::read(path))
+    let bytes = std::fs::read(path).map_err(Error::read(path))?;
+    if bytes.starts_with(LFS_POINTER) {
+        let why = "it is a Git LFS pointer; run `git lfs pull` in its folder";
+        return Err(Error::read(path)(std::io::Error::other(why)));
+    }
+    Ok(bytes)
 }
+
+/// Start of a Git LFS pointer, which stands for a file that has not been downloaded.
+pub(crate) const LFS_POINTER: &[u8] = b"version https://git-lfs";
 
 pub(crate) fn shown(path: &Path) -> String {
     path.display().to_string()

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use generator::{Generator, Provenance, Tokenizer, Work};
+use kernels::simd::Level;
 use miette::IntoDiagnostic;
 
-use crate::{Checkpoint, Device, Engine, Gpt2, generate};
+use crate::{Checkpoint, Device, Dtype, Engine, Gpt2, generate};
 
 /// A loaded GPT-2 model with its checkpoint and batch size.
 pub struct Gpt2Generator {
@@ -59,11 +60,22 @@ impl Tokenizer for Checkpoint {
     }
 }
 
+/// Names the arithmetic of this processor, if it is not that of x86 with AVX2; see `docs/models.md`.
+fn arithmetic(device: &Device, dtype: Dtype) -> Option<&'static str> {
+    let level = Level::best();
+    let differs = match dtype {
+        Dtype::Bf16 => level.multiplies_bf16() || level.is_portable(),
+        _ => level.is_portable(),
+    };
+    (device.is_cpu() && differs).then(|| level.id())
+}
+
 impl Generator for Gpt2Generator {
     fn provenance(&self) -> Provenance {
         Provenance {
             device: self.model.device().name().to_owned(),
             dtype: self.model.dtype().name().to_owned(),
+            arithmetic: arithmetic(self.model.device(), self.model.dtype()).map(str::to_owned),
         }
     }
 

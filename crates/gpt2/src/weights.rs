@@ -10,7 +10,7 @@ use candle_core::safetensors::{MmapedSafetensors, SliceSafetensors};
 use candle_core::{DType, Device, Tensor, pickle::PthTensors};
 use rayon::prelude::*;
 
-use crate::checkpoint_files::{CheckpointFiles, missing, read, shown};
+use crate::checkpoint_files::{CheckpointFiles, LFS_POINTER, missing, read, shown};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
@@ -283,7 +283,7 @@ fn foreign_format(path: &Path) -> Result<Option<&'static str>> {
     let mut start = Vec::new();
     let file = std::fs::File::open(path).map_err(Error::read(path))?;
     file.take(64).read_to_end(&mut start).map_err(Error::read(path))?;
-    if start.starts_with(b"version https://git-lfs") {
+    if start.starts_with(LFS_POINTER) {
         return Ok(Some("is a Git LFS pointer, not the weights; run `git lfs pull` in its folder"));
     }
     let is_pickled = path.extension().is_some_and(|end| end == "bin");

@@ -214,6 +214,11 @@ impl Level {
         }
     }
 
+    /// Whether the level needs no specific instruction set.
+    pub fn is_portable(self) -> bool {
+        self.0 == Set::Portable
+    }
+
     /// Whether the instruction set has a bf16 dot product instruction.
     pub fn multiplies_bf16(self) -> bool {
         #[cfg(target_arch = "x86_64")]

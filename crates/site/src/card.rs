@@ -58,8 +58,8 @@ pub fn path(input: Hash) -> String {
 }
 
 impl SocialCard<'_> {
-    /// Draws the card as a PNG. Symbols that the fonts lack are left out, and so is a whole line that has
-    /// a letter that they lack. Without a title, the card shows a larger cover.
+    /// Draws the card as a PNG. Pictographs that the fonts lack are left out, and so is a whole line with
+    /// any other character that they lack. Without a title, the card shows a larger cover.
     ///
     /// # Errors
     /// Returns an error if the cover is not valid SVG.
@@ -86,9 +86,9 @@ impl SocialCard<'_> {
     }
 }
 
-/// Whether a card can show this text: the fonts have all its letters.
+/// Whether a card can show this text: the fonts have all its letters and signs.
 pub fn can_show(text: &str) -> bool {
-    SERIF.has_letters(text)
+    SERIF.can_draw(text)
 }
 
 /// Returns the embedded fonts, the only ones used in Venti's drawings.

@@ -87,7 +87,7 @@ pub struct QuotedPerson<'a> {
 /// All published thinkpieces, grouped by tag, person and seed.
 #[derive(Debug)]
 pub struct Catalog<'a> {
-    /// All thinkpieces, sorted by date (newest first), then by slug and take. No two have the same
+    /// All thinkpieces, sorted by moment of publication (newest first), then by slug and take. No two have the same
     /// slug and take.
     pub thinkpieces: Vec<Thinkpiece<'a>>,
     /// Full list, sorted by slug.
@@ -147,7 +147,7 @@ impl<'a> Catalog<'a> {
         thinkpieces.sort_by(|a, b| {
             let key =
                 |thinkpiece: &Thinkpiece<'a>| (&thinkpiece.seed.slug, thinkpiece.essay.front.take);
-            let newest_first = (b.date, b.time).cmp(&(a.date, a.time));
+            let newest_first = b.published().cmp(&a.published());
             newest_first.then_with(|| key(a).cmp(&key(b)))
         });
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::card::{self, SocialCard};
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Thinkpiece};
 use super::cover;
 use super::files::OutputFile;
 use super::icons::Icons;
@@ -77,7 +77,7 @@ pub fn cards<'a>(
     Ok((SocialCards { thinkpieces, site: Some(site) }, files))
 }
 
-/// Returns a note about the lines that the social cards leave out, because their fonts lack a letter.
+/// Returns a note about the lines that the social cards leave out, because their fonts lack a character.
 ///
 /// # Errors
 /// Returns an error if the theme lacks the string `machine_written`.
@@ -103,15 +103,18 @@ pub fn card_note(
         n => left_out.push(format!("{n} {what}s")),
     };
     let all = &catalog.thinkpieces;
+    let by = |piece: &Thinkpiece<'_>| piece.seed.author.as_deref().is_some_and(lost);
     count(all.iter().filter(|piece| lost(piece.title)).count(), "title");
-    let authors = all.iter().filter_map(|piece| piece.seed.author.as_deref());
-    count(authors.filter(|name| lost(name)).count(), "name");
+    count(all.iter().filter(|piece| by(piece)).count(), "name");
+    let example = all.iter().find(|piece| lost(piece.title) || by(piece));
+    let example = example.map(|piece| format!(" ({}, for example)", piece.seed.path.display()));
     left_out
         .extend(of_site.into_iter().filter(|(_, text)| lost(text)).map(|(what, _)| what.into()));
     Ok((!left_out.is_empty()).then(|| {
         format!(
-            "the social cards leave out {}: their fonts have only Latin, Greek and Cyrillic letters",
-            left_out.join(", ")
+            "the social cards leave out {}{}: their fonts have most Latin, Greek and Cyrillic letters",
+            left_out.join(", "),
+            example.unwrap_or_default()
         )
     }))
 }

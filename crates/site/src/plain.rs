@@ -13,9 +13,9 @@ use super::route::{self, Target};
 use content::config::DEFAULT_PAGES;
 use content::front_matter;
 use content::fs;
-use content::problem::{Problem, Problems, read_text};
+use content::problem::{Problem, Problems, check_merged, read_text};
 use content::project::Project;
-use content::sources::{self, SourceFile, markdown_stem};
+use content::sources::{self, SourceFile, is_put_aside, markdown_stem};
 use content::yaml;
 
 /// A rendered plain page.
@@ -66,6 +66,9 @@ impl Plain {
         let found = sources::find(&project.root, folder);
         Problems::none_or((), found.problems)?;
         for SourceFile { name, path } in found.files {
+            if is_put_aside(&name) {
+                continue;
+            }
             let Some(stem) = markdown_stem(&name) else {
                 plain.files.insert(name, fs::read(&project.path(&path))?);
                 continue;
@@ -111,6 +114,7 @@ struct PageSource {
 
 impl PageSource {
     fn read(file: &Path, stem: &str, text: String) -> miette::Result<Self> {
+        check_merged(file, &text)?;
         let parts = front_matter::of_content(file, &text)?;
         let start = parts.body.start;
         let document = yaml::Document::parse(file, &text, parts.yaml.unwrap_or(start..start))?;
@@ -294,6 +298,17 @@ mod tests {
         sample.project.config.pages = "content/pagse".into();
         let error = Plain::read(&sample.project, false, &[]).unwrap_err();
         assert_eq!(error.to_string(), "the pages folder does not exist");
+    }
+
+    #[test]
+    fn pages_may_be_put_aside_and_must_be_merged() {
+        let plain = read(&[("_drafts/a.md", "x"), ("_b.md", "x"), ("_redirects", "/a /b")]);
+        assert_eq!((plain.pages.len(), plain.files.len()), (0, 1));
+        let sample = sample::site();
+        let text = "<<<<<<< a\n---\ndraft: true\n---\nx\n=======\ny\n>>>>>>> b\n";
+        sample.write("content/pages/a.md", text);
+        let error = Plain::read(&sample.project, false, &[]).unwrap_err();
+        assert_eq!(error.to_string(), "this file has an unresolved merge conflict");
     }
 
     #[test]

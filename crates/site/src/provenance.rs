@@ -189,11 +189,11 @@ impl SettingView {
     }
 }
 
-/// Returns the command that reproduces a text. The command names the site's blocklist and every setting
-/// that is not automatic, so that neither a project's configuration nor later defaults affect the result.
+/// Returns the command that reproduces a text. The command names every setting that is not automatic and
+/// ignores any project's configuration. `blocklist` is the site's, for texts that do not record their own.
 pub fn command(front: &FrontMatter, blocklist: &[String]) -> Vec<String> {
     let mut command = vec![
-        "venti generate".to_owned(),
+        "venti generate --no-site".to_owned(),
         flag("text", &front.quote),
         flag("title", front.prompt_title.as_ref().unwrap_or(&front.title)),
         flag("model", &front.model),
@@ -206,6 +206,11 @@ pub fn command(front: &FrontMatter, blocklist: &[String]) -> Vec<String> {
         let name = setting.name.replace('_', "-");
         command.extend(setting.flags.iter().map(|value| flag(&name, value)));
     }
+    let usual = [("cpu", "int8"), ("cuda", "bf16"), ("metal", "f32")];
+    if !usual.contains(&(&front.device, &front.dtype)) {
+        command.push(flag("dtype", &front.dtype));
+    }
+    let blocklist = front.blocklist.as_deref().unwrap_or(blocklist);
     command.extend(blocklist.iter().map(|pattern| flag("blocklist", pattern)));
     command
 }
@@ -272,10 +277,13 @@ mod tests {
         let front = &catalog.thinkpieces[1].essay.front;
         assert_eq!(
             command(front, &["-x|y".to_owned()]).join(" "),
-            "venti generate --text 'Don'\\''t.' --title 'Title of a' --model venti-mini --rng-seed 7 --take 2 \
+            "venti generate --no-site --text 'Don'\\''t.' --title 'Title of a' --model venti-mini --rng-seed 7 --take 2 \
              --temperature 1 --top-k 0 --top-p 1 --min-p 0.15 --typical-p 1 \
              --repetition-penalty 1.25 --no-repeat-ngram-size 0 --stop '\n\n' --stop=--- \
-             --min-new-tokens 0 --min-words 220 --max-words 500 --candidates 4 --max-rounds 3 --guidance-scale 1 --blocklist='-x|y'"
+             --min-new-tokens 0 --min-words 220 --max-words 500 --candidates 4 --max-rounds 3 --guidance-scale 1 --dtype f32 --blocklist='-x|y'"
         );
+        let own =
+            FrontMatter { blocklist: Some(vec![]), dtype: "int8".to_owned(), ..front.clone() };
+        assert!(command(&own, &["x".to_owned()]).join(" ").ends_with("--guidance-scale 1"));
     }
 }

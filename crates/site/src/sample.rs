@@ -193,6 +193,7 @@ pub fn seed(slug: &str) -> Planned {
         model: "venti-mini".to_owned(),
         weights: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef".to_owned(),
         generation: Generation::default(),
+        blocklist: None,
         rng_seed: 7,
         round: 1,
         candidate: 3,
@@ -200,6 +201,7 @@ pub fn seed(slug: &str) -> Planned {
         engine: "venti 0.1.0".to_owned(),
         device: "cpu".to_owned(),
         dtype: "f32".to_owned(),
+        arithmetic: None,
         steps: Vec::new(),
         figures: Figures {
             words: 321,

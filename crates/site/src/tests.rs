@@ -208,11 +208,11 @@ fn thinkpieces_say_that_a_machine_wrote_them() {
         "venti-mini",
         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         "candidate 3 of round 1, take 1",
-        "<span>venti generate</span> <span>--text ",
+        "<span>venti generate --no-site</span> <span>--text ",
         "TrainedAlgorithmicMediaDigitalSource",
         "<time datetime=\"2026-02-01\">Feb 1, 2026</time>",
         "1 min read",
-        "<aside class=\"pull-quote\" aria-hidden=\"true\"><p>Four is said.</p></aside>",
+        "<aside class=\"pull-quote\" aria-hidden=\"true\"><p dir=\"auto\">Four is said.</p></aside>",
         "<a href=\"../tags/index.html\">link</a>",
     ] {
         assert!(page.contains(needed), "{needed}\n{page}");

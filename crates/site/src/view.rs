@@ -271,9 +271,11 @@ impl NavItem {
 }
 /// Whether a language, a BCP 47 tag, is written from right to left.
 fn is_rtl(language: &str) -> bool {
-    const LANGUAGES: [&str; 13] =
-        ["ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "syr", "ug", "ur", "yi"];
-    const SCRIPTS: [&str; 6] = ["arab", "hebr", "nkoo", "rohg", "syrc", "thaa"];
+    const LANGUAGES: [&str; 28] = [
+        "aeb", "apc", "ar", "arc", "arz", "bal", "bqi", "ckb", "dv", "fa", "glk", "he", "iw", "ks",
+        "lrc", "mzn", "nqo", "pnb", "prs", "ps", "rhg", "sd", "skr", "syr", "ug", "ur", "yi", "ji",
+    ];
+    const SCRIPTS: [&str; 7] = ["adlm", "arab", "hebr", "nkoo", "rohg", "syrc", "thaa"];
     let tag = language.to_ascii_lowercase();
     let mut parts = tag.split('-');
     let primary = parts.next().unwrap_or_default();

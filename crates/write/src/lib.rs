@@ -53,9 +53,9 @@ pub enum WriteEvent<'a> {
 /// Models are loaded one at a time, each once and only if it has essays to write.
 ///
 /// # Errors
-/// Returns an error if a model cannot be loaded or the generator fails. Essays finished before the error
-/// stay in the store. If an essay's prompt does not fit the model or its file cannot be written, the
-/// others are written; see [`RunReport::failed`].
+/// Returns an error if the plan's only model cannot be loaded or its generator fails. Essays finished
+/// before the error stay in the store. If one of several models fails, an essay's prompt does not fit its
+/// model, or its file cannot be written, the others are written; see [`RunReport::failed`].
 pub fn run(
     plan: &Plan,
     blocklist: &Blocklist,
@@ -64,11 +64,27 @@ pub fn run(
     today: Date,
     events: &mut dyn FnMut(WriteEvent),
 ) -> Result<RunReport> {
-    let mut report = RunReport::default();
-    for (model, jobs) in by_model(&plan.jobs) {
+    let mut report = RunReport { failed: plan.failed.clone(), ..RunReport::default() };
+    let groups = by_model(&plan.jobs);
+    let is_only = groups.len() == 1 && plan.failed.is_empty();
+    for (model, jobs) in groups {
         events(WriteEvent::Loading { model });
-        let mut generator = models.load(model)?;
-        run_model(&jobs, blocklist, generator.as_mut(), store, today, events, &mut report)?;
+        let loaded = models.load(model);
+        let is_passing = loaded.is_err();
+        let ended = loaded.and_then(|mut generator| {
+            run_model(&jobs, blocklist, generator.as_mut(), store, today, events, &mut report)
+        });
+        match ended {
+            Err(error) if is_only => return Err(error),
+            Err(error) => {
+                let open: Vec<&&Job> = jobs.iter().filter(|job| !report.has(&job.id)).collect();
+                for job in open {
+                    events(WriteEvent::Failed { id: &job.id });
+                    report.failed.push(Failure::of(job, &error, is_passing));
+                }
+            }
+            Ok(()) => {}
+        }
     }
     // Essays finish in any order, but the report lists them in plan order.
     let place = |id: &EssayId| plan.jobs.iter().position(|job| job.id == *id);
@@ -119,7 +135,7 @@ fn run_model(
             Ok(outcome) => outcome,
             Err(error) => {
                 emit(WriteEvent::Failed { id: &job.id });
-                report.failed.push(Failure::new(job, &error, false));
+                report.failed.push(Failure::of(job, &error, false));
                 return Ok(());
             }
         };
@@ -131,7 +147,7 @@ fn run_model(
                 Ok(false) => Ending::Overtaken,
                 Err(error) => {
                     emit(WriteEvent::Failed { id: &job.id });
-                    report.failed.push(Failure::new(job, &error.into(), true));
+                    report.failed.push(Failure::of(job, &error.into(), true));
                     return Ok(());
                 }
             },
@@ -175,6 +191,7 @@ pub fn compose(
         model: job.identity.id.clone(),
         weights: job.identity.weights.clone(),
         generation: job.request.generation.clone(),
+        blocklist: Some(job.blocklist.clone()),
         rng_seed: job.request.rng_seed,
         round: best.round,
         candidate: best.candidate,
@@ -182,6 +199,7 @@ pub fn compose(
         engine: concat!("venti ", env!("CARGO_PKG_VERSION")).to_owned(),
         device: provenance.device.clone(),
         dtype: provenance.dtype.clone(),
+        arithmetic: provenance.arithmetic.clone(),
         steps: Vec::new(),
         figures,
         key: job.key.clone(),
@@ -209,8 +227,8 @@ pub fn text(
     Ok(outcome)
 }
 
-/// Returns the raw completions of a verbatim prompt, one per candidate, for `venti generate --raw`.
-/// `on_piece` receives a candidate's number (counted from 1) and a piece of its text.
+/// Returns the raw completions of a verbatim prompt, one per candidate, for `venti generate --raw`. The
+/// candidates have the random seeds `rng_seed`, `rng_seed + 1`, …, so each can be had alone. `on_piece` receives a candidate's number (counted from 1) and a piece of its text.
 ///
 /// # Errors
 /// See [`rounds::write_all`].
@@ -218,21 +236,36 @@ pub fn raw(
     generator: &mut dyn Generator,
     prompt: &str,
     generation: &Generation,
-    rng_seed: u64,
+    (rng_seed, take): (u64, u32),
     on_piece: &mut dyn FnMut(u32, &str),
 ) -> Result<Vec<Completion>> {
-    let essay = EssayRequest {
+    let all = EssayRequest {
         prompt: Prompt { title: String::new(), text: prompt.to_owned(), lead: None },
-        generation: Generation { max_rounds: 1, ..generation.clone() },
+        generation: generation.clone(),
         rng_seed,
-        take: 1,
+        take,
     };
+    let count = all.candidates();
+    let alone = Generation { candidates: 1, max_rounds: 1, ..generation.clone() };
+    let requests: Vec<EssayRequest> = (0..u64::from(count))
+        .map(|at| EssayRequest {
+            rng_seed: rng_seed + at,
+            generation: alone.clone(),
+            ..all.clone()
+        })
+        .collect();
     let mut progress = |progress: CandidateEvent| {
-        if let CandidateEvent::Piece { candidate, piece, .. } = progress {
-            on_piece(candidate, piece);
+        if let CandidateEvent::Piece { essay, piece, .. } = progress {
+            on_piece(essay as u32 + 1, piece);
         }
     };
+    let mut completions: Vec<Option<Completion>> = vec![None; requests.len()];
+    let mut finished = |index: usize, outcome: Result<Outcome>| {
+        completions[index] = outcome?.candidates.pop().map(|candidate| candidate.completion);
+        Ok(())
+    };
+    let requests: Vec<&EssayRequest> = requests.iter().collect();
     let nothing_blocked = Blocklist::default();
-    let outcome = text(generator, &essay, &nothing_blocked, &mut progress)?;
-    Ok(outcome.candidates.into_iter().map(|candidate| candidate.completion).collect())
+    rounds::write_all(generator, &requests, &nothing_blocked, &mut progress, &mut finished)?;
+    Ok(completions.into_iter().flatten().collect())
 }

@@ -7,6 +7,7 @@ use miette::{Diagnostic, Result};
 use rayon::prelude::*;
 
 use super::key::{SeedInputs, seed_hash};
+use super::report::Failure;
 use super::rounds::EssayRequest;
 use content::config::Config;
 use content::essay::{Essay, EssayId};
@@ -95,7 +96,7 @@ impl Refresh {
 }
 
 /// The decision for each essay. Every essay of a requested seed is in exactly one of the first four
-/// lists, in seed order.
+/// lists, in seed order, unless its model cannot be used.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// Essays to write.
@@ -113,6 +114,8 @@ pub struct Plan {
     pub requoted: Vec<EssayId>,
     /// Stored essays without a seed, regardless of which seeds were requested.
     pub orphans: Vec<EssayId>,
+    /// Essays whose model cannot be used. They are in no other list.
+    pub failed: Vec<Failure>,
 }
 
 /// An essay to write.
@@ -129,6 +132,8 @@ pub struct Job {
     pub model: String,
     pub identity: Identity,
     pub request: EssayRequest,
+    /// Patterns that no candidate may match.
+    pub blocklist: Vec<String>,
     pub key: String,
     pub seed_hash: String,
 }
@@ -164,7 +169,8 @@ impl Diagnostic for UnknownSeed {
 /// Decides what to do with every take of every requested seed. Does not load any model.
 ///
 /// # Errors
-/// Returns an error if a slug names no seed or a model's identity cannot be determined.
+/// Returns an error if a slug names no seed, or if the identity of no model can be determined. If that is
+/// so for one of several models, its essays are in [`Plan::failed`].
 pub fn plan(
     seeds: &[Seed],
     stored: &BTreeMap<EssayId, Stored>,
@@ -176,23 +182,33 @@ pub fn plan(
     let requested = seeds.iter().filter(|seed| is_requested(seed, options));
     let takes: Vec<(&Seed, &Take)> =
         requested.flat_map(|seed| seed.takes.iter().map(move |take| (seed, take))).collect();
-    let mut identities: HashMap<&str, Identity> = HashMap::new();
+    let mut identities: HashMap<&str, Result<Identity>> = HashMap::new();
     for (_, take) in &takes {
         let model = site.model_of(take);
-        if !identities.contains_key(model) {
-            identities.insert(model, models.identity(model)?);
+        identities.entry(model).or_insert_with(|| models.identity(model));
+    }
+    if identities.values().all(Result::is_err)
+        && let Some(error) = identities.drain().find_map(|(_, identity)| identity.err())
+    {
+        return Err(error);
+    }
+    let mut plan = Plan::default();
+    for (seed, take) in &takes {
+        if let Err(error) = &identities[site.model_of(take)] {
+            let id = EssayId { slug: seed.slug.clone(), take: take.number };
+            plan.failed.push(Failure::new(id, &seed.path, error, true));
         }
     }
     let decided: Vec<(PlannedTake<'_>, Decision)> = takes
         .into_par_iter()
-        .map(|(seed, take)| {
+        .filter_map(|(seed, take)| {
             let model = site.model_of(take);
-            let planned = PlannedTake { seed, take, site, model, identity: &identities[model] };
+            let identity = identities[model].as_ref().ok()?;
+            let planned = PlannedTake { seed, take, site, model, identity };
             let decision = decide(&planned, stored.get(&planned.id()), options);
-            (planned, decision)
+            Some((planned, decision))
         })
         .collect();
-    let mut plan = Plan::default();
     for (planned, decision) in decided {
         let id = planned.id();
         let stored = stored.get(&id);
@@ -335,6 +351,7 @@ impl PlannedTake<'_> {
             replaces: stored.map(|stored| stored.file_hash.clone()),
             model: self.model.to_owned(),
             identity: self.identity.clone(),
+            blocklist: self.site.blocklist.patterns().to_vec(),
             key: self.key_of(&request),
             seed_hash: self.seed_hash(),
             request,

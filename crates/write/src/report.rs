@@ -1,5 +1,7 @@
 //! Summary of a run: the essays that were written, and their quality.
 
+use std::path::Path;
+
 use super::plan::{Job, Reason};
 use super::rounds::Outcome;
 use content::essay::{Essay, EssayId};
@@ -15,7 +17,7 @@ pub struct RunReport {
     pub refused: Vec<EssayId>,
     /// Essays that were not stored because somebody changed their files in the meantime.
     pub overtaken: Vec<EssayId>,
-    /// Essays whose prompt does not fit the model or whose file cannot be written.
+    /// Essays whose model cannot be used, whose prompt does not fit it, or whose file cannot be written.
     pub failed: Vec<Failure>,
     /// Number of candidates generated.
     pub candidates: usize,
@@ -44,14 +46,23 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub(super) fn new(job: &Job, error: &miette::Report, is_passing: bool) -> Self {
+    pub(super) fn new(
+        id: EssayId,
+        seed_path: &Path,
+        error: &miette::Report,
+        is_passing: bool,
+    ) -> Self {
         let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-        let problem = Problem::in_file(&job.seed_path, causes.join(": "));
+        let problem = Problem::in_file(seed_path, causes.join(": "));
         let problem = match error.help() {
             Some(help) => problem.hint(help.to_string()),
             None => problem,
         };
-        Self { id: job.id.clone(), problem, is_passing }
+        Self { id, problem, is_passing }
+    }
+
+    pub(super) fn of(job: &Job, error: &miette::Report, is_passing: bool) -> Self {
+        Self::new(job.id.clone(), &job.seed_path, error, is_passing)
     }
 }
 
@@ -80,6 +91,14 @@ impl RunReport {
             Ending::Overtaken => self.overtaken.push(job.id.clone()),
             Ending::Refused => self.refused.push(job.id.clone()),
         }
+    }
+
+    /// Whether an essay's text is decided: stored, refused, overtaken or failed.
+    pub(super) fn has(&self, id: &EssayId) -> bool {
+        self.written.iter().any(|written| written.id == *id)
+            || self.failed.iter().any(|failure| failure.id == *id)
+            || self.refused.contains(id)
+            || self.overtaken.contains(id)
     }
 
     /// Returns an error if an essay has failed.

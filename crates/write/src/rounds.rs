@@ -47,7 +47,7 @@ impl EssayRequest {
     }
 
     /// Returns the number of candidates per round: one at temperature 0, where all would be identical.
-    fn candidates(&self) -> u32 {
+    pub(super) fn candidates(&self) -> u32 {
         if self.generation.temperature == 0.0 {
             1
         } else {

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use jiff::civil::date;
+use miette::miette;
 use tempfile::TempDir;
 
+use super::key::candidate_key;
 use super::*;
 use content::essay::{Step, plain_text};
 use content::seed::{Seed, Take};
@@ -28,7 +30,7 @@ struct Fake {
 
 impl Generator for Fake {
     fn provenance(&self) -> Provenance {
-        Provenance { device: "cpu".into(), dtype: "f32".into() }
+        Provenance { device: "cpu".into(), dtype: "f32".into(), arithmetic: None }
     }
 
     fn n_positions(&self) -> usize {
@@ -137,6 +139,9 @@ impl Library {
 
 impl Models for Library {
     fn identity(&mut self, model: &str) -> Result<Identity> {
+        if model == "missing" {
+            return Err(miette!("there is no model {model}"));
+        }
         Ok(Identity {
             id: model.into(),
             weights: format!("{model} {}", self.weights),
@@ -147,6 +152,9 @@ impl Models for Library {
 
     fn load(&mut self, model: &str) -> Result<Box<dyn Generator>> {
         self.opened.push(model.into());
+        if model == "broken" {
+            return Err(miette!("the weights of {model} are NaN"));
+        }
         let Self { answer, rows, order, .. } = *self;
         Ok(Box::new(Fake { answer, rows, order, requests: Arc::clone(&self.requests) }))
     }
@@ -592,7 +600,7 @@ fn sometimes_short(request: &Request) -> String {
 #[test]
 fn another_round_follows_if_no_candidate_passes() {
     fn in_round_two(request: &Request) -> String {
-        let second = (1..=3).map(|n| key::candidate_key(9, 1, 2, n));
+        let second = (1..=3).map(|n| candidate_key(9, 1, 2, n));
         if second.into_iter().any(|key| key == request.rng_key) {
             prose(request)
         } else {
@@ -626,7 +634,7 @@ fn the_best_candidate_is_flagged_if_no_round_passes() {
 #[test]
 fn a_blocked_candidate_is_never_kept() {
     fn says_moat(request: &Request) -> String {
-        let first = key::candidate_key(9, 1, 1, 1) == request.rng_key;
+        let first = candidate_key(9, 1, 1, 1) == request.rng_key;
         prose(request) + if first { "" } else { " We dig a wide Moat around it." }
     }
     let mut site = TestSite::new(&["a"], says_moat);
@@ -642,6 +650,29 @@ fn a_blocked_candidate_is_never_kept() {
     let report = site.write(&defaults());
     assert_eq!((names(&report.refused), report.written.len()), (vec!["a.md".into()], 0));
     assert!(site.stored().is_empty());
+}
+
+#[test]
+fn a_model_that_cannot_be_used_fails_only_its_own_essays() {
+    let mut site = TestSite::new(&["a", "b", "c"], prose);
+    site.seeds[0].takes[0].model = Some("missing".into());
+    site.seeds[1].takes[0].model = Some("broken".into());
+    let report = site.write(&defaults());
+    let failed: Vec<String> =
+        report.failed.iter().map(|failure| failure.problem.to_line()).collect();
+    assert_eq!(
+        failed,
+        ["seeds/a.md: there is no model missing", "seeds/b.md: the weights of broken are NaN"]
+    );
+    assert!(report.failed.iter().all(|failure| failure.is_passing));
+    assert_eq!(site.stored().keys().map(ToString::to_string).collect::<Vec<_>>(), ["c"]);
+
+    site.seeds.truncate(2);
+    site.seeds.remove(0);
+    let plan = site.plan(&defaults());
+    let (blocklist, store) = (Blocklist::default(), site.store());
+    let ended = run(&plan, &blocklist, &mut site.models, &store, date(2026, 11, 22), &mut |_| ());
+    assert_eq!(ended.unwrap_err().to_string(), "the weights of broken are NaN", "the only model");
 }
 
 #[test]
@@ -768,8 +799,11 @@ fn raw_completions_are_not_cleaned() {
     let mut generator = models.load("mini").unwrap();
     let generation = Generation { candidates: 2, ..Default::default() };
     let completions =
-        raw(generator.as_mut(), "Exactly  this", &generation, 7, &mut |_, _| ()).unwrap();
+        raw(generator.as_mut(), "Exactly  this", &generation, (7, 1), &mut |_, _| ()).unwrap();
     assert_eq!(completions.len(), 2);
+    let keys: Vec<[u8; 32]> =
+        models.requests.lock().unwrap().iter().map(|request| request.rng_key).collect();
+    assert_eq!(keys, [candidate_key(7, 1, 1, 1), candidate_key(8, 1, 1, 1)], "a seed each");
     assert_eq!(completions[0].text, "  no sentence,\n\nhttp://x ");
     assert!(
         models.requests.lock().unwrap().iter().all(|request| text_of(request) == "Exactly  this")

@@ -91,8 +91,16 @@ fn verify_model(
     let mut work = Rewriting { essays, queue: VecDeque::new(), leads: HashMap::new(), results };
     for index in same {
         let front = &essays[index].front;
-        if (&front.device, &front.dtype) == (&here.device, &here.dtype) {
-            work.add(index, generator.as_ref())?;
+        let front_is = (&front.device, &front.dtype) == (&here.device, &here.dtype);
+        if front_is && front.arithmetic != here.arithmetic {
+            work.results[index] = Verification::Unchecked(match &front.arithmetic {
+                Some(level) => format!("it needs a processor that computes like {level}"),
+                None => "it needs an x86 processor with AVX2".to_owned(),
+            });
+        } else if front_is {
+            if let Err(error) = work.add(index, generator.as_ref()) {
+                work.results[index] = Verification::Unchecked(format!("{error}"));
+            }
         } else {
             work.results[index] = Verification::Unchecked(format!(
                 "it needs `--device {} --dtype {}`",

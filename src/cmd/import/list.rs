@@ -3,11 +3,13 @@
 mod json;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use jiff::civil::Date;
 use miette::{IntoDiagnostic, miette};
 
 use crate::cli::ImportFormat;
+use content::front_matter;
 use text::whitespace::collapse;
 
 /// A quote in a list, with its metadata.
@@ -50,8 +52,8 @@ impl List {
         let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
         match format {
             ImportFormat::Txt if has_front_matter(&text) => Err(miette!(
-                help = "copy it into content/seeds/; a list has one quote per line or paragraph",
-                "line 1: this file has front matter, so it is a single seed, not a list of quotes"
+                help = "save it in content/seeds/; a list has one quote per line or paragraph",
+                "this text has front matter, so it is a seed and not a list of quotes"
             )),
             ImportFormat::Txt => Ok(Self::of_text(&text)),
             ImportFormat::Json => json::parse(&text),
@@ -118,6 +120,7 @@ impl List {
                         return self.note(line, format!("not imported: {why}"));
                     }
                 },
+                "text" => self.note(line, "imported without \"text\": it has a \"quote\", too"),
                 _ => self.note(line, format!("imported without {shown:?}, an unknown field")),
             }
         }
@@ -134,7 +137,7 @@ impl List {
         let mut list = Self::default();
         let mut lines: Vec<(usize, &str)> = Vec::new();
         for (number, line) in text.lines().map(str::trim).enumerate() {
-            if line.starts_with("# ") {
+            if line == "#" || line.starts_with("# ") {
                 list.note(number + 1, "not imported: a comment");
             } else {
                 lines.push((number + 1, line));
@@ -215,11 +218,11 @@ impl List {
     }
 }
 
-/// Whether a text begins with front matter.
-fn has_front_matter(text: &str) -> bool {
-    let mut lines = text.lines();
-    lines.next().is_some_and(|line| line.trim_end() == "---")
-        && lines.any(|line| line.trim_end() == "---")
+/// Whether a text begins with front matter, or with what was probably meant as such. Otherwise it would be
+/// published, `draft: true` and all.
+pub fn has_front_matter(text: &str) -> bool {
+    let parts = front_matter::of_content(Path::new(""), text);
+    parts.map_or(true, |parts| parts.yaml.is_some())
 }
 
 /// Returns the line, counted from 1, of a CSV field whose quotation mark is never closed. The reader
@@ -380,7 +383,7 @@ mod tests {
         assert_eq!(
             notes(text, Csv),
             [
-                "2: imported without \"text\", an unknown field",
+                "2: imported without \"text\": it has a \"quote\", too",
                 "2: imported without the second \"author\""
             ]
         );
@@ -399,6 +402,24 @@ mod tests {
             ["5: not imported: its \"draft\" must be true or false, not \"perhaps\""]
         );
         assert!(read(r#"[{"quote": "One.", "draft": true}]"#, Json).items[0].draft);
+    }
+
+    #[test]
+    fn metadata_is_no_quote() {
+        let text = r#"{"title": "Mine", "quotes": ["One.", {"quote": "Two."}], "author": "Ada"}"#;
+        assert_eq!(quotes(text, Json), ["One.", "Two."]);
+        assert_eq!(
+            notes(text, Json),
+            [
+                "1: not imported: \"title\" is not a quote",
+                "1: not imported: \"author\" is not a quote"
+            ]
+        );
+        let text = r#"{"quote": ["One,", "two."], "author": "Ada"}"#;
+        assert_eq!(quotes(text, Json), ["One,\ntwo."]);
+        assert_eq!(quotes(r#"{"title": "Mine", "author": "Ada"}"#, Json), [""; 0]);
+        let text = r#"[{"quote": "One.", "tags": [3.10, 12345678901234567890123]}]"#;
+        assert_eq!(read(text, Json).items[0].tags, ["3.10", "12345678901234567890123"]);
     }
 
     #[test]
@@ -432,7 +453,8 @@ mod tests {
     fn a_seed_is_not_a_list() {
         let error = List::parse("---\nauthor: Ada\n---\nOne.\n", Txt).unwrap_err();
         assert!(error.to_string().contains("front matter"), "{error}");
-        assert_eq!(quotes("---\nOne.\n", Txt), ["---", "One."]);
+        assert!(List::parse("+++\ndraft = true\n+++\nOne.\n", Txt).is_err());
+        assert_eq!(quotes("Draft\n#\nOne.\n", Txt), ["Draft", "One."]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::sources::Content;
 use crate::cmd::writing;
 use crate::terminal::Terminal;
 use content::essay::EssayId;
+use content::problem::Problems;
 use generator::GenerationOverrides;
 use serve::{EssayStage, ProgressReporter, ServerState, SharedModels};
 use site::page_of;
@@ -98,7 +99,8 @@ impl Writer {
         let mut plan = write::plan(seeds, essays, rules, &mut models, &choice)?;
         plan.jobs.retain(|job| !hopeless.contains(&job.key));
         if plan.jobs.is_empty() {
-            return Ok(());
+            let problems = plan.failed.into_iter().map(|failure| failure.problem).collect();
+            return Ok(Problems::none_or((), problems)?);
         }
         let _lock = lock.take(project, PATIENCE, &mut |holder| {
             reporter.work(Some(format!("waiting for {holder}")));
@@ -110,12 +112,19 @@ impl Writer {
         let all = plan.jobs.len();
         plan.jobs.truncate(AT_ONCE);
         let mut done = 0;
+        let mut is_loading = false;
         let mut events = |event: WriteEvent<'_>| match event {
-            WriteEvent::Loading { model } => reporter.work(Some(format!("opening {model}"))),
+            WriteEvent::Loading { model } => {
+                is_loading = true;
+                reporter.work(Some(format!("opening {model}")));
+            }
             WriteEvent::Piece { id, round, candidate: 1, piece } => {
                 reporter.piece(page_of(id), round, piece);
             }
-            WriteEvent::Begun { .. } => reporter.work(Some(progress(done, all))),
+            WriteEvent::Begun { .. } => {
+                is_loading = false;
+                reporter.work(Some(progress(done, all)));
+            }
             WriteEvent::Written { id, again, .. } => {
                 done += 1;
                 reporter.work(Some(progress(done, all)));
@@ -150,7 +159,10 @@ impl Writer {
                 plan.jobs
                     .iter()
                     .for_each(|job| reporter.ended(&page_of(&job.id), EssayStage::Failed));
-                hopeless.extend(plan.jobs.iter().map(|job| job.key.clone()));
+                // A model that cannot be loaded now may be there later.
+                if !is_loading {
+                    hopeless.extend(plan.jobs.iter().map(|job| job.key.clone()));
+                }
                 Err(error)
             }
         }

@@ -255,6 +255,12 @@ fn blocklist(field: Field) -> Result<Vec<String>, Problem> {
 
 fn pattern(field: &Field) -> Result<String, Problem> {
     let pattern = field.raw_text()?;
+    if let Some(c) = pattern.chars().find(|c| c.is_control()) {
+        let message = format!("not contain the control character U+{:04X}", c as u32);
+        return Err(field
+            .must(&message)
+            .hint("write patterns in single quotes, where a backslash is one"));
+    }
     let regex =
         regex::RegexBuilder::new(&pattern).case_insensitive(true).build().map_err(|error| {
             let why = error.to_string();

@@ -15,7 +15,7 @@ use crate::yaml::{self, Document, closest};
 pub type Extra = Mapping;
 
 /// The keys of [`FrontMatter`].
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 26] = [
     "title",
     "prompt_title",
     "pull_quote",
@@ -28,6 +28,7 @@ const KEYS: [&str; 24] = [
     "model",
     "weights",
     "generation",
+    "blocklist",
     "rng_seed",
     "round",
     "candidate",
@@ -35,6 +36,7 @@ const KEYS: [&str; 24] = [
     "engine",
     "device",
     "dtype",
+    "arithmetic",
     "steps",
     "figures",
     "key",
@@ -61,13 +63,11 @@ impl Essay {
                 0,
                 "this is not an essay: it has no front matter",
             )
-            .hint("restore the file, or delete it to have the essay rewritten"));
+            .hint("restore its front matter: Venti does not rewrite a file that it cannot read"));
         };
         let extra = extra(path, text, &range)?;
-        let front: FrontMatter = serde_yaml::from_str(&text[range.clone()]).map_err(|error| {
-            yaml::problem(path, text, &range, &error)
-                .hint("restore this line, or delete the file to have the essay rewritten")
-        })?;
+        let mut front: FrontMatter = serde_yaml::from_str(&text[range.clone()])
+            .map_err(|error| unreadable(path, text, &range, &error))?;
         if is_doubtful(&text[range.clone()]) {
             let document = Document::parse(path, text, range)?;
             let fields = document.root().any_fields()?;
@@ -77,10 +77,10 @@ impl Essay {
                     .problem("title", "the title is missing")
                     .hint("write it in double quotes after `title:`")
             })?;
-            if title.raw_text()?.trim().is_empty() {
-                return Err(title.must("not be empty"));
+            let one_line = title.some_text()?;
+            if front.title.contains('\n') {
+                front.title = one_line;
             }
-            title.check_whole()?;
         }
         let body = with_lf(&text[parts.body]);
         let body = body.trim_start_matches('\n').trim_end().to_owned();
@@ -98,13 +98,30 @@ impl Essay {
     }
 }
 
+/// Creates the [`Problem`] for front matter that is no [`FrontMatter`].
+fn unreadable(path: &Path, text: &str, range: &Range<usize>, error: &serde_yaml::Error) -> Problem {
+    let problem = yaml::problem(path, text, range, error);
+    let line = problem.place().and_then(|(line, _)| text.lines().nth(line - 1)).unwrap_or_default();
+    let hint = match line.split(':').next().unwrap_or_default() {
+        _ if problem.message.starts_with("missing field") => {
+            "restore this key, from git for example"
+        }
+        "title" => "put the title in double quotes",
+        "reviewed" => "write `true` or `false`",
+        _ => "restore this line; only `title`, `reviewed` and the text are yours to edit",
+    };
+    problem.hint(hint)
+}
+
 /// Whether a person may have written a title that YAML reads as something else: a comment, a tag, an
 /// anchor, a number or nothing. Venti writes such titles in quotes.
 fn is_doubtful(yaml: &str) -> bool {
     let mut titles = yaml.lines().filter_map(|line| line.strip_prefix("title:"));
     titles.next().is_none_or(|title| {
         let title = title.trim();
-        title.contains('#') || !title.starts_with(char::is_alphabetic)
+        title.contains('#')
+            || !title.starts_with(char::is_alphabetic)
+            || title.eq_ignore_ascii_case("null")
     })
 }
 

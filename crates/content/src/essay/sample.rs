@@ -19,6 +19,7 @@ pub fn essay(slug: &str, take: u32) -> Essay {
         model: "venti-mini".into(),
         weights: "ab".into(),
         generation: Generation { stop: vec!["\n\n".into(), "---".into()], ..Generation::default() },
+        blocklist: None,
         rng_seed: 1 << 53,
         round: 1,
         candidate: 3,
@@ -26,6 +27,7 @@ pub fn essay(slug: &str, take: u32) -> Essay {
         engine: "venti 0.1.0".into(),
         device: "cpu".into(),
         dtype: "f32".into(),
+        arithmetic: None,
         steps: Vec::new(),
         figures: Figures {
             words: 3,

@@ -190,6 +190,21 @@ fn all_written_keys_are_known() {
 }
 
 #[test]
+fn titles_are_read_as_strictly_as_those_of_seeds() {
+    let text = essay("a", 1).to_markdown(&Extra::default()).unwrap();
+    let line = text.lines().find(|line| line.starts_with("title: ")).unwrap();
+    let titled = |title: &str| {
+        Essay::parse(Path::new("a.md"), &text.replacen(line, &format!("title: {title}"), 1))
+            .map(|essay| essay.front.title)
+    };
+    for title in ["null", "\"a\\u0000b\"", "\"a\\u0007b\"", "#1", "x #y", "\" \""] {
+        assert!(titled(title).is_err(), "{title}");
+    }
+    assert_eq!(titled("\"a\\nb\"").unwrap(), "a b");
+    assert_eq!(titled("Nullable").unwrap(), "Nullable");
+}
+
+#[test]
 fn each_mistake_has_its_place() {
     let good = markdown(&essay("a", 1));
     let broken = [
@@ -209,18 +224,18 @@ fn each_mistake_has_its_place() {
     ];
     let found: Vec<String> = broken.iter().map(|text| parse(text).expect_err(text)).collect();
     insta::assert_snapshot!(found.join("\n"), @r#"
-    content/essays/a.md:1:1: this is not an essay: it has no front matter (restore the file, or delete it to have the essay rewritten)
-    content/essays/a.md:1:1: this is not an essay: it has no front matter (restore the file, or delete it to have the essay rewritten)
+    content/essays/a.md:1:1: this is not an essay: it has no front matter (restore its front matter: Venti does not rewrite a file that it cannot read)
+    content/essays/a.md:1:1: this is not an essay: it has no front matter (restore its front matter: Venti does not rewrite a file that it cannot read)
     content/essays/a.md:3:1: unknown key `reviwed` (did you mean `reviewed`? if the key is your own, rename it to look less like one of Venti's)
-    content/essays/a.md:3:11: reviewed: invalid type: string "maybe", expected a boolean (restore this line, or delete the file to have the essay rewritten)
-    content/essays/a.md:2:1: missing field `round` (restore this line, or delete the file to have the essay rewritten)
-    content/essays/a.md:34:8: round: invalid type: integer `-1`, expected u32 (restore this line, or delete the file to have the essay rewritten)
+    content/essays/a.md:3:11: reviewed: invalid type: string "maybe", expected a boolean (write `true` or `false`)
+    content/essays/a.md:2:1: missing field `round` (restore this key, from git for example)
+    content/essays/a.md:34:8: round: invalid type: integer `-1`, expected u32 (restore this line; only `title`, `reviewed` and the text are yours to edit)
     content/essays/a.md:35:1: the key `round` is given twice (keep one of them)
-    content/essays/a.md:10:10: written: failed to parse four digit integer as year: invalid digit, expected 0-9 but got t (restore this line, or delete the file to have the essay rewritten)
+    content/essays/a.md:10:10: written: failed to parse four digit integer as year: invalid digit, expected 0-9 but got t (restore this line; only `title`, `reviewed` and the text are yours to edit)
     content/essays/a.md:16:8: invalid YAML: did not find expected ',' or ']' (close the list with `]`, and put its entries in double quotes)
-    content/essays/a.md:14:16: generation.temperature: invalid type: string "hot", expected f64 (restore this line, or delete the file to have the essay rewritten)
+    content/essays/a.md:14:16: generation.temperature: invalid type: string "hot", expected f64 (restore this line; only `title`, `reviewed` and the text are yours to edit)
     content/essays/a.md:2:17: invalid YAML: mapping values are not allowed in this context (put text that contains a colon in double quotes)
-    content/essays/a.md:2:1: missing field `figures` (restore this line, or delete the file to have the essay rewritten)
+    content/essays/a.md:2:1: missing field `figures` (restore this key, from git for example)
     content/essays/a.md:1:1: the front matter is not closed (add a `---` line after it)
     "#);
 }

@@ -7,7 +7,7 @@ use super::compare::compare;
 use super::read::{KeyLocation, problem_at};
 use crate::fs::Opened;
 use crate::problem::{Problem, Problems, read_all, read_text, text_of};
-use crate::sources::{self, SourceFile, markdown_stem};
+use crate::sources::{self, SourceFile, is_put_aside, markdown_stem};
 
 /// Maximum size of a seed file, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -114,7 +114,7 @@ pub fn files(root: &Path, dir: &Path) -> Vec<PathBuf> {
     seed_files(root, dir, &mut Vec::new())
 }
 
-/// Finds the seed files: Markdown files, except for `README.md` and names that begin with `_`.
+/// Finds the seed files: Markdown files, except for `README.md` and those that are put aside.
 fn seed_files(root: &Path, dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let sources = sources::find(root, dir);
     problems.extend(sources.problems);
@@ -124,9 +124,8 @@ fn seed_files(root: &Path, dir: &Path, problems: &mut Vec<Problem>) -> Vec<PathB
 
 /// Whether a file in the seeds folder is a seed. `name` is its path in that folder, separated by `/`.
 pub fn is_seed(name: &str) -> bool {
-    let name = name.rsplit('/').next().unwrap_or(name);
-    markdown_stem(name)
-        .is_some_and(|stem| !stem.starts_with('_') && !stem.eq_ignore_ascii_case("readme"))
+    let stem = markdown_stem(name.rsplit('/').next().unwrap_or(name));
+    stem.is_some_and(|stem| !stem.eq_ignore_ascii_case("readme")) && !is_put_aside(name)
 }
 
 fn read(path: &Path, file: Opened) -> Result<Seed, Problem> {
@@ -170,6 +169,7 @@ mod tests {
             (".hidden/c.md", b"\xff"),
             ("README.md", b"\xff"),
             ("a/_template.md", b"\xff"),
+            ("_drafts/idea.md", b"\xff"),
             ("c.markdown", b"c"),
             ("folder.md/d.md", b"d"),
         ];

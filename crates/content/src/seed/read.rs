@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use unicode_normalization::UnicodeNormalization;
 
 use super::{MAX_RNG_SEED, Seed, Tag, Take, default_rng_seed, plain_quote};
 use crate::config::{generation, model_name};
@@ -146,6 +147,7 @@ fn quote(
 
 fn quote_text(field: &Field) -> Result<String, Problem> {
     let text = field.raw_text()?;
+    field.check_whole()?;
     match text.chars().find(|c| c.is_control() && !c.is_whitespace()) {
         Some(c) => {
             Err(field.must(&format!("not contain the control character U+{:04X}", c as u32)))
@@ -322,16 +324,19 @@ fn alias_fault(alias: &str) -> Option<&'static str> {
     if alias.contains(|c: char| c.is_control() || c.is_whitespace() || "\\?#%:*\"<>|".contains(c)) {
         return Some("not contain white space, control characters or any of \\ ? # % : * \" < > |");
     }
+    if path.split('/').any(|part| slug::is_device(part.split('.').next().unwrap_or(part))) {
+        return Some("not contain the name of a device on Windows");
+    }
     if path.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.ends_with('.')) {
         return Some("not contain empty parts or parts that start or end with a dot");
     }
     None
 }
 
-/// Returns the path of the page that an alias refers to, in lower case because some file systems
-/// ignore case.
+/// Returns the path of the page that an alias refers to, in lower case and composed, because some file
+/// systems ignore these differences.
 pub fn alias_page(alias: &str) -> String {
-    let path = alias.trim_matches('/').to_lowercase();
+    let path = alias.trim_matches('/').to_lowercase().nfc().collect::<String>();
     let path =
         path.strip_suffix("/index.html").or_else(|| path.strip_suffix(".html")).unwrap_or(&path);
     path.to_owned()

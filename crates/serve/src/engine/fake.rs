@@ -179,7 +179,7 @@ impl Slot {
 
 impl Generator for Fake {
     fn provenance(&self) -> Provenance {
-        Provenance { device: "cpu".into(), dtype: "f32".into() }
+        Provenance { device: "cpu".into(), dtype: "f32".into(), arithmetic: None }
     }
 
     fn tokenizer(&self) -> Arc<dyn Tokenizer> {

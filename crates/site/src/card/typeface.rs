@@ -48,7 +48,7 @@ pub struct Typeface {
 /// A text on one line, and the font that can draw it.
 pub struct Setting {
     pub face: &'static Typeface,
-    /// Trimmed, without symbols that the font lacks. Never empty.
+    /// Trimmed, without pictographs that the font lacks. Never empty.
     pub text: String,
 }
 
@@ -63,11 +63,11 @@ impl Setting {
         Self::new(text, &[&*SANS, &*SERIF])
     }
 
-    /// Returns the setting in the first of `faces` that has every letter of `text`. `None` if there is no
-    /// such font, or nothing to draw: a text without some of its letters would be another text.
+    /// Returns the setting in the first of `faces` that can draw `text`. `None` if there is no such font, or
+    /// nothing to draw: a text without some of its letters or signs would be another text.
     fn new(text: &str, faces: &[&'static Typeface]) -> Option<Self> {
         let text = composed(text);
-        let face = faces.iter().find(|face| face.has_letters(&text))?;
+        let face = faces.iter().find(|face| face.can_draw(&text))?;
         let drawn = face.drawn(&text);
         (!drawn.is_empty()).then_some(Self { face, text: drawn })
     }
@@ -92,13 +92,17 @@ impl Typeface {
         text.chars().filter_map(advance).sum()
     }
 
-    /// Whether the font has all letters, digits and combining marks of a text.
-    pub fn has_letters(&self, text: &str) -> bool {
-        // The embedded fonts have all of ASCII.
-        let is_mark = |c: char| matches!(c, '\u{300}'..='\u{36f}');
+    /// Whether the font has every visible character of a text, pictographs aside.
+    pub fn can_draw(&self, text: &str) -> bool {
         let glyphs = self.font.charmap();
-        let has = |c: char| c.is_ascii() || glyphs.map(c).is_some();
-        text.chars().all(|c| !(c.is_alphanumeric() || is_mark(c)) || has(c))
+        // The embedded fonts have all of ASCII.
+        text.chars().all(|c| {
+            c.is_ascii()
+                || c.is_whitespace()
+                || is_invisible(c)
+                || is_pictograph(c)
+                || glyphs.map(c).is_some()
+        })
     }
 
     /// Returns the part of `text` that this font can draw, on one line.
@@ -113,6 +117,12 @@ impl Typeface {
 /// Whether `c` is a space where a line may break.
 pub fn breaks(c: char) -> bool {
     c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{202f}')
+}
+
+/// Whether a character is a picture, such as an emoji, which decorates a text.
+fn is_pictograph(c: char) -> bool {
+    matches!(c, '\u{2300}'..='\u{23ff}' | '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{20e3}'
+        | '\u{1f000}'..='\u{1faff}' | '\u{e0020}'..='\u{e007f}')
 }
 
 /// Whether a character is invisible and can therefore be left out.
@@ -131,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_symbols_are_left_out() {
+    fn missing_pictographs_are_left_out() {
         let sans = |text: &str| Some(("Figtree", text.to_owned()));
         assert_eq!(set("Größe, Łódź & “naïve” — 1987…"), sans("Größe, Łódź & “naïve” — 1987…"));
         assert_eq!(set(" Ship\n it 🚀 now "), sans("Ship it now"));
@@ -147,7 +157,8 @@ mod tests {
         assert_eq!(set("Ἀνάγκη"), None, "the fonts have no polytonic Greek");
         assert_eq!(set("Το μέλλον της εργασίας"), serif("Το μέλλον της εργασίας"));
         assert_eq!(set("Tiếng Việt"), serif("Tiếng Việt"));
-        for text in ["The 東京 office", "שלום", "العمل", "q\u{30a}\u{35c}"] {
+        for text in ["The 東京 office", "שלום", "العمل", "q\u{30a}\u{35c}", "E ∝ mc²"]
+        {
             assert_eq!(set(text), None, "{text}");
         }
     }

@@ -10,26 +10,44 @@ use serde_json::value::RawValue;
 
 use super::List;
 
+/// Fields of an entry other than its quote.
+const METADATA: [&str; 6] = ["title", "author", "source", "tags", "date", "draft"];
+
 pub fn parse(text: &str) -> miette::Result<List> {
     let mut list = List::default();
-    if text.trim_start().starts_with('{') {
-        let expected = "expected a JSON object of strings, or of objects with a \"quote\"";
-        let Entries(entries) = serde_json::from_str(text).into_diagnostic().wrap_err(expected)?;
-        let mut entries: Vec<(Natural, &RawValue)> =
-            entries.into_iter().map(|(name, value)| (Natural::new(name), value)).collect();
-        if entries.iter().any(|(name, value)| name.is_quote() && value.get().starts_with('"')) {
-            add_object(&mut list, line_of(text, text.trim_start()), text);
-            return Ok(list);
-        }
-        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-        entries.iter().for_each(|(_, value)| add(&mut list, text, value));
-    } else {
+    add_all(&mut list, text, text)?;
+    Ok(list)
+}
+
+/// Adds the quotes in `part`, which is `text` or a value in it.
+fn add_all(list: &mut List, text: &str, part: &str) -> miette::Result<()> {
+    if !part.trim_start().starts_with('{') {
         let expected = "expected a JSON list of strings, or of objects with a \"quote\"";
         let entries: Vec<&RawValue> =
-            serde_json::from_str(text).into_diagnostic().wrap_err(expected)?;
-        entries.iter().for_each(|value| add(&mut list, text, value));
+            serde_json::from_str(part).into_diagnostic().wrap_err(expected)?;
+        entries.iter().for_each(|value| add(list, text, value));
+        return Ok(());
     }
-    Ok(list)
+    let expected = "expected a JSON object of strings, or of objects with a \"quote\"";
+    let Entries(mut entries) = serde_json::from_str(part).into_diagnostic().wrap_err(expected)?;
+    let is = |name: &str, keys: &[&str]| keys.iter().any(|key| name.eq_ignore_ascii_case(key));
+    let is_quote = |(name, value): &(String, &RawValue)| {
+        is(name, &["quote", "text"]) && value.get().starts_with(['"', '['])
+    };
+    if entries.iter().any(is_quote) || entries.iter().all(|(name, _)| is(name, &METADATA)) {
+        add_object(list, line_of(text, part.trim_start()), part);
+        return Ok(());
+    }
+    if let Some(at) = entries.iter().position(|(name, _)| is(name, &["quotes"])) {
+        let (_, quotes) = entries.remove(at);
+        for (name, value) in entries {
+            list.note(line_of(text, value.get()), format!("not imported: {name:?} is not a quote"));
+        }
+        return add_all(list, text, quotes.get());
+    }
+    entries.sort_by_cached_key(|(name, _)| Natural::new(name));
+    entries.iter().for_each(|(_, value)| add(list, text, value));
+    Ok(())
 }
 
 /// Adds an entry: a quote as a string or as an object.
@@ -47,22 +65,22 @@ fn add(list: &mut List, text: &str, value: &RawValue) {
 /// Adds a quote as an object with metadata.
 fn add_object(list: &mut List, line: usize, object: &str) {
     let Ok(Entries(entries)) = serde_json::from_str(object) else { return };
-    let fields = entries.into_iter().filter_map(|(name, value)| {
-        let values = match serde_json::from_str(value.get()).ok()? {
-            Value::Null => Some(Vec::new()),
-            Value::Array(all) => all.iter().map(in_words).collect(),
-            other => in_words(&other).map(|text| vec![text]),
+    let fields = entries.into_iter().map(|(name, value)| {
+        let values = match serde_json::from_str::<Vec<&RawValue>>(value.get()) {
+            Ok(all) => all.iter().map(|value| in_words(value)).collect(),
+            Err(_) if value.get() == "null" => Some(Vec::new()),
+            Err(_) => in_words(value).map(|text| vec![text]),
         };
-        Some((name, values))
+        (name, values)
     });
     list.add(line, fields);
 }
 
-/// Returns a string, a number or a truth value as text.
-fn in_words(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+/// Returns a string, or a number or a truth value as it is written, as text.
+fn in_words(value: &RawValue) -> Option<String> {
+    match serde_json::from_str(value.get()).ok()? {
+        Value::String(text) => Some(text),
+        Value::Number(_) | Value::Bool(_) => Some(value.get().to_owned()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
@@ -119,13 +137,9 @@ struct Natural {
 }
 
 impl Natural {
-    fn new(name: String) -> Self {
+    fn new(name: &str) -> Self {
         let stem = name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
         let number = name[stem..].trim_start_matches('0').to_owned();
         Self { digits: number.len(), number, stem: name[..stem].to_owned() }
-    }
-
-    fn is_quote(&self) -> bool {
-        self.digits == 0 && ["quote", "text"].contains(&self.stem.to_lowercase().as_str())
     }
 }

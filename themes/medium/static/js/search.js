@@ -41,7 +41,7 @@
   function hit([path, title, quote, facts], id, words) {
     return element("a", { class: "search-hit", role: "option", id, href: root + path, tabindex: -1, "aria-selected": false }, [
       element("span", { class: "search-title" }, withMarks(title, words)),
-      element("span", { class: "search-quote" }, withMarks(quote, words)),
+      element("span", { class: "search-quote", dir: "auto" }, withMarks(quote, words)),
       element("span", { class: "facts" },
         facts.flatMap((fact) => [element("span", {}, withMarks(fact, words)), " "])),
     ]);
