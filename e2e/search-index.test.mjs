@@ -27,6 +27,7 @@ function page(files) {
     start: () => load('index.js'),
     search: (query, limit = 8) => context.ventiSearch.search(query, limit),
     words: (text) => [...context.ventiSearch.words(text)],
+    query: (text) => [...context.ventiSearch.words(text, true)],
     marked: (text, words) => [...context.ventiSearch.marked(text, words)].map((piece) => [...piece]),
   };
 }
@@ -59,6 +60,10 @@ test('whole matches are marked, and the typed part of an unfinished word', async
     here.marked(text, words).filter(([, marked]) => marked).map(([piece]) => piece);
   assert.deepEqual(marks('Café, cafés; cafeteria', [{ word: 'cafe', open: false }]), ['Café', 'cafés']);
   assert.deepEqual(marks('Roads, a roadmap', [{ word: 'road', open: true }]), ['Road', 'road']);
+  const thai = here.query('ชุม').map((word) => ({ word, open: false }));
+  assert.deepEqual(marks('การประชุมครั้ง', thai), ['ชุม']);
+  assert.deepEqual(marks('水と未来の水', [{ word: '水', open: false }]), ['水', '水']);
+  assert.deepEqual(marks('水と未来の水', [{ word: '未来', open: true }]), ['未来']);
   const text = 'a <b> c’s';
   assert.equal(here.marked(text, [{ word: 'b', open: false }]).map(([piece]) => piece).join(''), text);
 });

@@ -13,7 +13,7 @@
 
   // Maximum number of word files loaded per word of a query.
   const FILES_A_WORD = 2;
-  const WORDS_A_QUERY = 8;
+  const WORDS_A_QUERY = 16;
   // A word of at least STEM letters also finds words that are up to ENDING letters longer: "heat"
   // finds "heating".
   const STEM = 4;
@@ -24,19 +24,29 @@
   const LETTERS = { ß: "ss", æ: "ae", œ: "oe", þ: "th", ø: "o", đ: "d", ð: "d", ł: "l", ı: "i", ς: "σ" };
   const ALONE =
     "\\u0e00-\\u0eff\\u1000-\\u109f\\u1780-\\u17ff\\u3040-\\u30ff\\u3400-\\u9fff\\u{20000}-\\u{3ffff}";
-  const WORD = new RegExp(
-    `(?=[\\p{Alphabetic}\\p{N}])[${ALONE}]|(?:(?![${ALONE}])[\\p{Alphabetic}\\p{N}])+`, "gu");
+  // Letters of scripts without spaces, or a word in another script.
+  const WORD = new RegExp(`[${ALONE}]+|(?:(?![${ALONE}])[\\p{Alphabetic}\\p{N}])+`, "gu");
+  const IS_ALONE = new RegExp(`^[${ALONE}]`, "u");
+  const IS_LETTER = /[\p{Alphabetic}\p{N}]/u;
   const MAX_CHARS = 32;
   // A word as written in a text, for marking.
-  const WRITTEN = /[\p{Alphabetic}\p{N}\p{M}'’]+/gu;
+  const WRITTEN = new RegExp(
+    `[${ALONE}]+|(?:(?![${ALONE}])[\\p{Alphabetic}\\p{N}\\p{M}'’])+`, "gu");
 
-  /** Splits a text into words, by the rules of words.rs. */
-  function words(text) {
-    const folded = text.normalize("NFKD").toLowerCase()
-      .replace(/[\u0300-\u036f'’]/g, "")
-      .replace(/[ßæœþøđðłıς]/g, (letter) => LETTERS[letter]);
-    const cut = (word) => word.length > MAX_CHARS ? [...word].slice(0, MAX_CHARS).join("") : word;
-    return (folded.match(WORD) || []).map(cut);
+  const folded = (text) => text.normalize("NFKD").toLowerCase()
+    .replace(/[\u0300-\u036f'’]/g, "")
+    .replace(/[ßæœþøđðłıς]/g, (letter) => LETTERS[letter]);
+
+  /** Splits a text into words, by the rules of words.rs. A query needs no last letter after pairs. */
+  function words(text, isQuery) {
+    return (folded(text).match(WORD) || []).flatMap((word) => {
+      if (!IS_ALONE.test(word)) {
+        return word.length > MAX_CHARS ? [[...word].slice(0, MAX_CHARS).join("")] : [word];
+      }
+      const letters = [...word].filter((letter) => IS_LETTER.test(letter));
+      const pairs = letters.map((letter, at) => letter + (letters[at + 1] || ""));
+      return isQuery && pairs.length > 1 ? pairs.slice(0, -1) : pairs;
+    });
   }
 
   function numbers(packed) {
@@ -98,8 +108,10 @@
 
   /** Whether a word of a query matches another. An `open` word is still being typed. */
   function means({ word, open }, other) {
+    // A single letter of a script without spaces finds all pairs that begin with it.
+    const isLetter = IS_ALONE.test(word) && [...word].length === 1;
     return other.startsWith(word)
-      && (open || other.length === word.length
+      && (open || isLetter || other.length === word.length
         || (word.length >= STEM && other.length <= word.length + ENDING));
   }
 
@@ -111,16 +123,43 @@
     return one.open && words(written.slice(0, length))[0] === one.word ? length : written.length;
   }
 
+  /** Returns the spans to mark in letters of a script without spaces. */
+  function pairs(written, wanted) {
+    const letters = [];
+    let at = 0;
+    for (const letter of written) {
+      const [first] = [...folded(letter)];
+      // Marks belong to the letter before them.
+      if (first && IS_LETTER.test(first)) letters.push({ first, at });
+      at += letter.length;
+    }
+    const spans = [];
+    letters.forEach(({ first, at: from }, nth) => {
+      const next = letters[nth + 1];
+      const word = first + (next ? next.first : "");
+      const one = wanted.find((one) => means(one, word));
+      if (!one) return;
+      const after = [...one.word].length > 1 && next ? letters[nth + 2] : next;
+      const to = after ? after.at : written.length;
+      const last = spans.at(-1);
+      if (last && last[1] >= from) last[1] = to;
+      else spans.push([from, to]);
+    });
+    return spans;
+  }
+
   /** Splits a text into pieces [text, marked], where matches of the words are marked. */
   function marked(text, wanted) {
     const pieces = [];
     let end = 0;
     for (const { 0: written, index } of text.matchAll(WRITTEN)) {
-      const length = reach(written, wanted);
-      if (!length) continue;
-      if (index > end) pieces.push([text.slice(end, index), false]);
-      end = index + length;
-      pieces.push([text.slice(index, end), true]);
+      const spans = IS_ALONE.test(written) ? pairs(written, wanted) : [[0, reach(written, wanted)]];
+      for (const [from, to] of spans) {
+        if (from === to) continue;
+        if (index + from > end) pieces.push([text.slice(end, index + from), false]);
+        end = index + to;
+        pieces.push([text.slice(index + from, end), true]);
+      }
     }
     if (end < text.length) pieces.push([text.slice(end), false]);
     return pieces;
@@ -222,7 +261,7 @@
 
   /** Finds texts with all words, or else with some of them; best matches first. */
   async function find(query) {
-    const asked = [...new Set(words(query))].slice(0, WORDS_A_QUERY);
+    const asked = [...new Set(words(query, true))].slice(0, WORDS_A_QUERY);
     const typing = !/\s$/.test(query);
     const wanted = asked.map((word, at) => ({ word, open: typing && at === asked.length - 1 }));
     const each = await Promise.all(wanted.map(texts));
