@@ -90,7 +90,9 @@ impl<'a> Summary<'a> {
         let WriteOutcome { plan, report, took, .. } = self.written;
         if report.written.is_empty() {
             let kept = plan.fresh.len() + plan.stale.len() + plan.edited.len();
-            terminal.did("up to date", count(kept, "essay"));
+            if kept > 0 || plan.jobs.is_empty() && plan.failed.is_empty() {
+                terminal.did("up to date", count(kept, "essay"));
+            }
         } else {
             let figures = report.figures();
             let [one, two, three, four] = figures.distinct;

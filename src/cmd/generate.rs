@@ -43,6 +43,11 @@ pub fn run(global: &Global, args: Generate, terminal: &Terminal) -> miette::Resu
         return writing::check_complete(&written, true);
     }
     summary.say(terminal);
+    if args.generation.rng_seed.is_some() && !written.report.written.is_empty() {
+        terminal.note(
+            "a later --refresh returns to each seed's own random seed; `venti reroll` records a new one",
+        );
+    }
     writing::check_complete(&written, false)
 }
 

@@ -10,12 +10,14 @@ use super::workspace::Workspace;
 use super::writing::{self, WriteRequest};
 use crate::cli::{GenerationFlags, Reroll, Writing};
 use crate::environment;
+use crate::models::{self, Pins};
 use crate::summary::Summary;
 use crate::terminal::Terminal;
 use content::essay::EssayId;
 use content::problem::read_text;
 use content::seed::{Seed, with_rng_seeds};
 use content::store::Stored;
+use generator::Models;
 
 /// Changes the random seeds of the named essays, and writes these essays.
 pub fn run(site: &Workspace, args: &Reroll, terminal: &Terminal) -> miette::Result<()> {
@@ -25,6 +27,12 @@ pub fn run(site: &Workspace, args: &Reroll, terminal: &Terminal) -> miette::Resu
     let named: Vec<Named> = named.collect::<miette::Result<_>>()?;
     if !args.force {
         refuse_edited(&named, &essays)?;
+    }
+    // An unusable model must not leave a changed seed behind.
+    let mut models = models::open(&site.project, &args.model.engine, Pins::Lockfile, terminal)?;
+    for take in named.iter().flat_map(|named| &named.seed.takes) {
+        let model = args.model.model.as_deref().or(take.model.as_deref());
+        models.identity(model.unwrap_or(&site.project.config.model))?;
     }
     // All seeds are checked before the first is changed. A seed may be named several times.
     let mut rng_seeds: BTreeMap<&PathBuf, Vec<u64>> = BTreeMap::new();

@@ -103,7 +103,11 @@ fn report(terminal: &Terminal, event: BuildEvent<'_>) {
     match event {
         BuildEvent::Built { changed, files, took } => terminal.did(
             "built",
-            format_args!("{}, {changed} changed ({})", count(files, "file"), seconds(took)),
+            format_args!(
+                "{}; {changed} written or removed ({})",
+                count(files, "file"),
+                seconds(took)
+            ),
         ),
         BuildEvent::Fixed => terminal.did("fixed", "the preview is current"),
         BuildEvent::Failed(problem) => terminal.say(format_args!("{problem}\n")),

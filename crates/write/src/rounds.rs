@@ -66,7 +66,7 @@ impl EssayRequest {
         let left = n_positions.saturating_sub(prompt.len());
         if left == 0 {
             return Err(miette!(
-                help = "shorten the quote, or choose a model with a longer context",
+                help = "shorten the quote or the title, or choose a model with a longer context",
                 "the prompt is {} tokens long, but the model has only {n_positions} positions",
                 prompt.len(),
             ));

@@ -33,8 +33,12 @@ fn compare_slugs(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: &m
                     .hint("rename the file, or set a different `slug:`"),
             );
         } else if is_route(slug, routes) {
+            let owner = match routes.iter().find(|route| route.eq_ignore_ascii_case(slug)) {
+                Some(route) => format!("`{route}` in the folder of pages"),
+                None => format!("a page that Venti makes, /{slug}"),
+            };
             problems.push(
-                problem(format!("the slug `{slug}` is already used by another page of the site"))
+                problem(format!("the slug `{slug}` is already used by {owner}"))
                     .hint("rename the file, or set a different `slug:`"),
             );
         } else if let Some(other) = first.get(slug) {
@@ -103,15 +107,27 @@ fn compare_authors(seeds: &[Seed], show: Show<'_>, problems: &mut Vec<Problem>) 
 fn compare_aliases(seeds: &[Seed], routes: &[String], show: Show<'_>, problems: &mut Vec<Problem>) {
     let pages: HashMap<&str, &Seed> = seeds.iter().map(|seed| (&*seed.slug, seed)).collect();
     let mut taken: HashMap<String, &Seed> = HashMap::new();
+    // Aliases that are files, so that nothing can be inside them.
+    let all = seeds.iter().flat_map(|seed| &seed.aliases);
+    let files: BTreeSet<String> = all
+        .map(|alias| alias.trim_matches('/').to_lowercase())
+        .filter(|alias| alias.ends_with(".html"))
+        .collect();
     for seed in seeds {
         for (index, alias) in seed.aliases.iter().enumerate() {
             let page = alias_page(alias);
             let head = page.split('/').next().unwrap_or_default();
+            let path = alias.trim_matches('/').to_lowercase();
+            let around = path.match_indices('/').map(|(at, _)| &path[..at]);
+            let file = around.into_iter().find(|folder| files.contains(*folder));
             let takes = pages.get(head).filter(|_| is_of_takes(&page));
             let clash = match (taken.get(&page), pages.get(&*page), takes) {
                 (Some(owner), ..) => Some(format!("already an alias of {}", owner.path.display())),
                 (_, Some(owner), _) => Some(format!("already the URL of {}", owner.path.display())),
                 (.., Some(owner)) => Some(format!("reserved for {}", owner.path.display())),
+                _ if file.is_some() => {
+                    Some(format!("inside the alias /{}, which is a file", file.unwrap_or_default()))
+                }
                 _ if is_route(head, routes) => Some(format!("reserved: the site uses /{head}")),
                 _ if is_route(&page, routes) || slug::FILES.contains(&page.as_str()) => {
                     Some(format!("reserved: the site has a file /{page}"))

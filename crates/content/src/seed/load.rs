@@ -218,11 +218,13 @@ mod tests {
             ("e.md", b"---\naliases: [/b]\n---\nq"),
             ("f.md", b"---\naliases: [/tags/x]\n---\nq"),
             ("g.md", b"---\naliases: [/b/take-2/]\n---\nq"),
+            ("h.md", b"---\naliases: [/x.html]\n---\nq"),
+            ("i.md", b"---\naliases: [/X.html/y/]\n---\nq"),
             ("tags.md", b"q"),
             ("Colophon.md", b"q"),
         ];
-        insta::assert_snapshot!(load(files).expect_err("nine problems").join("\n"), @r#"
-        seeds/Colophon.md:1:1: the slug `colophon` is already used by another page of the site (rename the file, or set a different `slug:`)
+        insta::assert_snapshot!(load(files).expect_err("ten problems").join("\n"), @r#"
+        seeds/Colophon.md:1:1: the slug `colophon` is already used by `colophon` in the folder of pages (rename the file, or set a different `slug:`)
         seeds/ab.md:3:9: the authors "Ada RUNWAY" and "Ada Runway" would share the URL authors/ada-runway (seeds/a.md) (spell them the same way, or rename one)
         seeds/b.md:2:16: the tags "C++" and "C" would share the URL tags/c (seeds/a.md) (spell them the same way, or rename one)
         seeds/c.md:2:7: the slug `a` is already used by seeds/a.md (rename one of the files, or set a different `slug:`)
@@ -230,7 +232,8 @@ mod tests {
         seeds/e.md:2:11: the alias /b is already the URL of seeds/b.md (remove it, or choose another)
         seeds/f.md:2:11: the alias /tags/x is reserved: the site uses /tags (remove it, or choose another)
         seeds/g.md:2:11: the alias /b/take-2/ is reserved for seeds/b.md (remove it, or choose another)
-        seeds/tags.md:1:1: the slug `tags` is already used by another page of the site (rename the file, or set a different `slug:`)
+        seeds/i.md:2:11: the alias /X.html/y/ is inside the alias /x.html, which is a file (remove it, or choose another)
+        seeds/tags.md:1:1: the slug `tags` is already used by a page that Venti makes, /tags (rename the file, or set a different `slug:`)
         "#);
     }
 
@@ -304,7 +307,7 @@ mod tests {
             @r#"
         seeds/b.md:2:1: unknown key `titel` (did you mean `title`?)
         seeds/a.md:2:7: the slug `b` is already used by seeds/b.md (rename one of the files, or set a different `slug:`)
-        seeds/a.md:2:7: the slug `colophon` is already used by another page of the site (rename the file, or set a different `slug:`)
+        seeds/a.md:2:7: the slug `colophon` is already used by `colophon` in the folder of pages (rename the file, or set a different `slug:`)
         seeds/b.md:2:8: the tags "C++" and "C" would share the URL tags/c (seeds/a.md) (spell them the same way, or rename one)
         seeds/a.md:3:11: the alias /old is already the URL of seeds/b.md (remove it, or choose another)
         "#
