@@ -13,6 +13,7 @@ use super::workspace::Workspace;
 use crate::cli::{Import, ImportFormat};
 use crate::terminal::Terminal;
 use content::new_seed::NewSeed;
+use content::problem::check_merged;
 use content::seed::plain_quote;
 use list::{List, Note};
 
@@ -86,6 +87,7 @@ fn parse(file: &Path, format: Option<ImportFormat>) -> miette::Result<List> {
             e.utf8_error().valid_up_to()
         )
     })?;
+    check_merged(file, &text)?;
     let format = format.map_or_else(|| format_of(file), Ok)?;
     List::parse(&text, format)
         .wrap_err_with(|| format!("cannot import quotes from {}", file.display()))

@@ -12,6 +12,7 @@ use serde_yaml::Value;
 use content::essay::PlainText;
 use content::front_matter;
 use content::fs;
+use content::problem::check_merged;
 use content::sources::markdown_stem;
 use generator::END_OF_TEXT;
 use text::words::words;
@@ -70,6 +71,7 @@ impl Corpus {
                 path.display()
             )
         })?;
+        check_merged(path, &text)?;
         self.files += 1;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         if is_markdown(path) {

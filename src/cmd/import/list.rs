@@ -49,7 +49,8 @@ impl List {
     /// # Errors
     /// Returns an error if the text does not match the format.
     pub fn parse(text: &str, format: ImportFormat) -> miette::Result<Self> {
-        let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
+        let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+        let text = text.replace(['\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'], "\n");
         match format {
             ImportFormat::Txt if has_front_matter(&text) => Err(miette!(
                 help = "save it in content/seeds/; a list has one quote per line or paragraph",
@@ -106,7 +107,12 @@ impl List {
                     item.tags = tags.filter(|tag| !tag.is_empty()).collect();
                 }
                 "date" => match value.parse() {
-                    Ok(date) => item.date = Some(date),
+                    Ok(date) => {
+                        item.date = Some(date);
+                        if value.contains(['T', 't', ':']) {
+                            self.note(line, "imported with the day of its date, without the time");
+                        }
+                    }
                     Err(_) => {
                         let why = format!("{value:?} is not a date like 2026-01-31");
                         return self.note(line, format!("not imported: {why}"));
@@ -402,6 +408,14 @@ mod tests {
             ["5: not imported: its \"draft\" must be true or false, not \"perhaps\""]
         );
         assert!(read(r#"[{"quote": "One.", "draft": true}]"#, Json).items[0].draft);
+    }
+
+    #[test]
+    fn json_may_have_one_quote_per_line() {
+        let text = "{\"quote\": \"One.\"}\n{\"quote\": \"Two.\", \"date\": \"2026-01-02T10:00:00\"}\n\"Three.\"\n";
+        assert_eq!(quotes(text, Json), ["One.", "Two.", "Three."]);
+        assert_eq!(notes(text, Json), ["2: imported with the day of its date, without the time"]);
+        assert_eq!(quotes("One.\u{2028}Two.\u{85}Three.", Txt), ["One.", "Two.", "Three."]);
     }
 
     #[test]

@@ -407,3 +407,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_backslash_in_double_quotes_has_its_hint() {
+    for yaml in [r#"title: "C:\Users""#, r#"title: "\q""#, "title: T\nblocklist: [\"\\d+\"]"] {
+        let problem = Config::parse(yaml, Path::new("venti.yaml")).expect_err(yaml);
+        assert!(problem.to_line().contains("single quotes"), "{}", problem.to_line());
+    }
+}

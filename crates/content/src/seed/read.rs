@@ -244,6 +244,11 @@ fn date(field: Field) -> Result<(Date, Option<Timestamp>), Problem> {
     if !forms.iter().any(|form| is_like(&moment, form)) {
         return Err(wrong("be a date"));
     }
+    // jiff accepts leap seconds, and offsets that no place has.
+    let (clock, offset) = moment[11..].split_at(moment.len() - 11 - "+00:00".len());
+    if clock.ends_with(":60") && clock.len() == 8 || &offset[1..] > "14:00" {
+        return Err(wrong("be a valid date and time"));
+    }
     let time: Timestamp = moment.parse().map_err(|_| wrong("be a valid date and time"))?;
     let date = moment[..10].parse().map_err(|_| wrong("be a valid date"))?;
     Ok((date, Some(time)))

@@ -398,7 +398,15 @@ fn a_date_may_have_a_time() {
     assert_eq!(read("2026-11-22T01:30:00+02:00"), both("2026-11-22", "2026-11-21T23:30:00Z"));
     assert_eq!(read("2026-11-22 18:30Z"), both("2026-11-22", "2026-11-22T18:30:00Z"));
     assert_eq!(read("2026-11-22").map(|it| it.1), Ok(None));
-    for wrong in ["2026-11-22T18:30", "2026-11-22T25:00Z", "2026-11-22T18:30:00.5Z", "tomorrow"] {
+    for wrong in [
+        "2026-11-22T18:30",
+        "2026-11-22T25:00Z",
+        "2026-11-22T18:30:00.5Z",
+        "2026-11-22T18:30:60Z",
+        "2026-11-22T18:30+25:00",
+        "2026-11-22T18:30-14:30",
+        "tomorrow",
+    ] {
         let line = read(wrong).expect_err(wrong);
         assert!(line.contains("a date") || line.contains("a valid date"), "{line}");
     }

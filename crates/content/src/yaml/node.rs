@@ -108,9 +108,14 @@ impl ParseError {
     }
 }
 
+const IN_DOUBLE: &str = "a backslash in double quotes begins an escape, and this is none";
+const IN_SINGLE: &str = "put the text in single quotes, where a backslash is itself";
+
 /// Known parser messages: a part of the message, a clearer message (empty to keep the parser's), and a
 /// hint.
-const KNOWN_MESSAGES: [(&str, &str, &str); 9] = [
+const KNOWN_MESSAGES: [(&str, &str, &str); 11] = [
+    ("unknown escape character", IN_DOUBLE, IN_SINGLE),
+    ("hexadecimal number", IN_DOUBLE, IN_SINGLE),
     ("mapping values are not allowed", "", "put text that contains a colon in double quotes"),
     ("a tab character", "", "indent with spaces; YAML does not allow tabs here"),
     ("expected ',' or ']'", "", "close the list with `]`, and put its entries in double quotes"),

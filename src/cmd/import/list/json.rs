@@ -1,4 +1,5 @@
-//! Lists of quotes in JSON: a list, an object of named quotes, or a single quote as an object.
+//! Lists of quotes in JSON: a list, an object of named quotes, a single quote as an object, or one value
+//! per line.
 
 use std::fmt;
 
@@ -15,7 +16,14 @@ const METADATA: [&str; 6] = ["title", "author", "source", "tags", "date", "draft
 
 pub fn parse(text: &str) -> miette::Result<List> {
     let mut list = List::default();
-    add_all(&mut list, text, text)?;
+    // JSON lines: several values, one after the other.
+    let values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    match values.collect::<Result<Vec<_>, _>>() {
+        Ok(values) if values.len() > 1 => {
+            values.into_iter().for_each(|value| add(&mut list, text, value));
+        }
+        _ => add_all(&mut list, text, text)?,
+    }
     Ok(list)
 }
 
