@@ -195,7 +195,7 @@ fn a_seed_with_mistakes_is_not_saved() {
         ("---\ntitle: x\ntitel: y\n---\nq", ["b.md:3:1", "unknown key `titel`"]),
         ("", ["b.md:1:1", "the quote is missing"]),
         ("---\nslug: a\n---\nq", ["b.md:2:7", "already used by content/seeds/a.md"]),
-        ("---\nslug: about\n---\nq", ["b.md:2:7", "used by another page"]),
+        ("---\nslug: about\n---\nq", ["b.md:2:7", "used by `about` in the folder of pages"]),
         ("---\ntags: [C++]\n---\nq", ["b.md:2:8", "would share the URL"]),
     ] {
         let said = invalid(scene.edit("b.md", |_| text.into()).unwrap_err());
