@@ -52,7 +52,7 @@ preview('an unaffected page does not reload', {}, async (page, site) => {
   await page.goto(`${site.base}about/`);
   await mark(page);
   site.edit(`content/essays/${site.slug}.md`, (text) => `${text}\nMore.\n`);
-  await site.says(/built \d+ files, [1-9]\d* written or removed/g);
+  await site.says(/built \d+ files; [1-9]\d* written or removed/g);
   await page.waitForTimeout(300);
   assert.ok(await marked(page));
 });
