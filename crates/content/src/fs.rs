@@ -138,33 +138,31 @@ fn entries(dir: &Path) -> Result<Vec<DirEntry>> {
     }
 }
 
-/// Returns the subfolders of a folder, sorted. Follows symbolic links. Empty if the folder does not exist.
-pub fn subfolders(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut folders = Vec::new();
-    for entry in entries(dir)? {
-        let kind = entry.file_type().map_err(error("list", dir))?;
-        if kind.is_dir() || kind.is_symlink() && entry.path().is_dir() {
-            folders.push(entry.path());
-        }
-    }
-    folders.sort();
-    Ok(folders)
+/// Whether a folder has subfolders. Follows symbolic links.
+pub fn has_subfolders(dir: &Path) -> Result<bool> {
+    Ok(!names_of_kind(dir, true)?.is_empty())
 }
 
 /// Returns the names of the files in a folder, sorted. Follows symbolic links. Empty if the folder does
 /// not exist.
 pub fn file_names(dir: &Path) -> Result<Vec<OsString>> {
+    let mut names = names_of_kind(dir, false)?;
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Returns the names of a folder's subfolders, or of its files, in any order.
+fn names_of_kind(dir: &Path, folders: bool) -> Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in entries(dir)? {
         let kind = entry.file_type().map_err(error("list", dir))?;
         // A directory entry tells files from folders, but does not give the type of a symbolic link's
         // target.
         let is_folder = if kind.is_symlink() { entry.path().is_dir() } else { kind.is_dir() };
-        if !is_folder {
+        if is_folder == folders {
             names.push(entry.file_name());
         }
     }
-    names.sort_unstable();
     Ok(names)
 }
 

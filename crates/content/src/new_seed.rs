@@ -133,19 +133,15 @@ fn conflicts(
     routes: &[String],
     sources: &HashMap<PathBuf, (String, Option<String>)>,
 ) -> Vec<Problem> {
-    let is_new = |problem: &Problem| sources.keys().any(|path| Path::new(problem.file()) == path);
     let show = |seed: &Seed, location: KeyLocation<'_>, message: String| {
         let text = sources.get(&seed.path).map_or("", |(text, _)| text);
         problem_at(&seed.path, text, location, message)
     };
-    let found = compare(seeds, routes, &show).into_iter().filter(is_new);
-    found
-        .map(|problem| {
-            let origin =
-                sources.get(Path::new(problem.file())).and_then(|(_, from)| from.as_deref());
-            located(problem, origin)
-        })
-        .collect()
+    let of_new = |problem: Problem| {
+        let (_, origin) = sources.get(Path::new(problem.file()))?;
+        Some(located(problem, origin.as_deref()))
+    };
+    compare(seeds, routes, &show).into_iter().filter_map(of_new).collect()
 }
 
 /// Moves a problem to the place that a seed came from.

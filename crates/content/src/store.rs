@@ -97,7 +97,7 @@ impl Store {
         let mut paths: Vec<PathBuf> =
             names.iter().filter(is_stray).map(|name| self.dir.join(name)).collect();
         let mut problems = Vec::new();
-        if !fs::subfolders(&self.root.join(&self.dir)).unwrap_or_default().is_empty() {
+        if fs::has_subfolders(&self.root.join(&self.dir)).unwrap_or_default() {
             let found = sources::find(&self.root, &self.dir);
             let below = |name: &str| name.contains('/') && markdown_stem(name).is_some();
             let files = found.files.into_iter().filter(|file| below(&file.name));

@@ -122,7 +122,7 @@ fn quote(
             )
             .hint("keep one of them"));
         }
-        Some(field) => (plain_quote(&quote_text(&field)?), &move |message| field.problem(message)),
+        Some(field) => (plain_quote(&field.whole_text()?), &move |message| field.problem(message)),
         None if body.trim().is_empty() => {
             let hint = "write it below the front matter, or as `quote: \"…\"`";
             return Err(fields.problem("quote", "the quote is missing").hint(hint));
@@ -143,17 +143,6 @@ fn quote(
         return Err(problem(message).hint("shorten it to leave the model room for an essay"));
     }
     Ok(quote)
-}
-
-fn quote_text(field: &Field) -> Result<String, Problem> {
-    let text = field.raw_text()?;
-    field.check_whole()?;
-    match text.chars().find(|c| c.is_control() && !c.is_whitespace()) {
-        Some(c) => {
-            Err(field.must(&format!("not contain the control character U+{:04X}", c as u32)))
-        }
-        None => Ok(text),
-    }
 }
 
 fn slug_of(path: &Path, fields: &Fields) -> Result<String, Problem> {

@@ -82,7 +82,7 @@ impl<'d> Field<'d> {
     }
 
     /// Fails if a comment, an anchor or an alias takes away a part of the text.
-    pub fn check_whole(&self) -> Result<(), Problem> {
+    fn check_whole(&self) -> Result<(), Problem> {
         // Reading the file again to find the value is slow, so look first whether it can be needed.
         if !self.document.has_marks() {
             return Ok(());
@@ -105,14 +105,22 @@ impl<'d> Field<'d> {
         self.problem(message).hint(IN_QUOTES)
     }
 
-    /// Returns the text as one line, trimmed, with runs of whitespace collapsed to one space.
-    pub fn text(&self) -> Result<String, Problem> {
+    /// Returns the text with its line breaks. Fails if a part of it is taken away, as by a comment, or if it
+    /// has control characters.
+    pub fn whole_text(&self) -> Result<String, Problem> {
         let text = self.raw_text()?;
         self.check_whole()?;
-        if let Some(c) = text.chars().find(|c| c.is_control() && !c.is_whitespace()) {
-            return Err(self.must(&format!("not contain the control character U+{:04X}", c as u32)));
+        match text.chars().find(|c| c.is_control() && !c.is_whitespace()) {
+            Some(c) => {
+                Err(self.must(&format!("not contain the control character U+{:04X}", c as u32)))
+            }
+            None => Ok(text),
         }
-        Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    /// Returns the text as one line, trimmed, with runs of whitespace collapsed to one space.
+    pub fn text(&self) -> Result<String, Problem> {
+        Ok(self.whole_text()?.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
     /// Like [`Self::text`], but fails if the text is empty.
