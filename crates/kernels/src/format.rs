@@ -30,8 +30,11 @@ pub trait Format: Copy + Send + Sync + 'static {
     type Cached: Pod + Send + Sync;
     /// Whether cached numbers must be multiplied by a scale.
     const SCALED: bool;
-    /// Number of registers per accumulator.
-    const REGISTERS: usize;
+    /// Number of vectors in the largest tile of a matrix product.
+    #[inline(always)]
+    fn accumulators<S: Simd>() -> usize {
+        S::ACCUMULATORS
+    }
 
     /// Encodes a group of inputs.
     fn encode<S: Simd>(simd: S, numbers: &[f32; GROUP]) -> Self::Group;

@@ -212,7 +212,7 @@ impl<F: Format> Kernel for MostRows<F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> usize {
-        (S::ACCUMULATORS / F::REGISTERS / across::<S>()).clamp(1, MOST_ROWS)
+        (F::accumulators::<S>() / across::<S>()).clamp(1, MOST_ROWS)
     }
 }
 
@@ -259,7 +259,7 @@ impl<F: Format> Kernel for Tile<'_, F> {
 impl<F: Format> Tile<'_, F> {
     #[inline(always)]
     fn rows<S: Simd, const ROWS: usize>(&mut self, simd: S) {
-        if ROWS * F::REGISTERS * across::<S>() > S::ACCUMULATORS.max(F::REGISTERS) {
+        if ROWS > 1 && ROWS * across::<S>() > F::accumulators::<S>() {
             // `multiply` never creates such a tile, so compile no code for it.
             return;
         }

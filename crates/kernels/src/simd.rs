@@ -46,8 +46,12 @@ pub trait Simd: Copy {
     type F32: Copy;
     /// Sixteen i32.
     type I32: Copy;
-    /// Number of vector registers available as accumulators of a matrix product's register tile.
+    /// A group of int8 inputs, prepared for [`Self::dot_i8`].
+    type Bytes: Copy;
+    /// Number of vectors that fit in the registers as accumulators of a matrix product's tile.
     const ACCUMULATORS: usize;
+    /// The same for int8, whose inner loop adds to i32 only.
+    const I32_ACCUMULATORS: usize;
 
     fn splat(self, x: f32) -> Self::F32;
     fn load(self, from: &Lanes<f32>) -> Self::F32;
@@ -78,8 +82,10 @@ pub trait Simd: Copy {
     fn shift_into_exponent(self, x: Self::F32) -> Self::F32;
 
     fn splat_i32(self, x: i32) -> Self::I32;
-    /// Adds to each lane of `sum` four products of unsigned `weights` and signed `x`.
-    fn dot_i8(self, sum: Self::I32, weights: &Quads, x: [i8; 4]) -> Self::I32;
+    /// Prepares a group of int8 inputs for [`Self::dot_i8`], once for many columns.
+    fn bytes(self, x: &Lanes<[i8; 4]>) -> Self::Bytes;
+    /// Adds to each lane of `sum` four products of unsigned `weights` and the four inputs at `quad`.
+    fn dot_i8(self, sum: Self::I32, weights: &Quads, x: &Self::Bytes, quad: usize) -> Self::I32;
     /// Adds two products to each lane of `sum`. A CPU's bf16 dot product instruction may give different
     /// bits, because it flushes subnormal numbers to zero.
     fn dot_bf16(self, sum: Self::F32, weights: &Pairs, x: [bf16; 2]) -> Self::F32;
@@ -134,6 +140,8 @@ enum Set {
     #[cfg(target_arch = "x86_64")]
     Avx512Bf16,
     #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
+    #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2Vnni,
@@ -170,6 +178,8 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Set::Avx512Bf16,
             #[cfg(target_arch = "x86_64")]
+            Set::Avx512Vnni,
+            #[cfg(target_arch = "x86_64")]
             Set::Avx512,
             #[cfg(target_arch = "x86_64")]
             Set::Avx2Vnni,
@@ -188,6 +198,8 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Set::Avx512Bf16 => "avx512-bf16",
             #[cfg(target_arch = "x86_64")]
+            Set::Avx512Vnni => "avx512-vnni",
+            #[cfg(target_arch = "x86_64")]
             Set::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
             Set::Avx2Vnni => "avx2-vnni",
@@ -205,7 +217,9 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Set::Avx512Bf16 => "AVX-512 with VNNI and BF16",
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => "AVX-512 with VNNI",
+            Set::Avx512Vnni => "AVX-512 with VNNI",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "AVX-512",
             #[cfg(target_arch = "x86_64")]
             Set::Avx2Vnni => "AVX2 with VNNI",
             #[cfg(target_arch = "x86_64")]
@@ -244,6 +258,8 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Set::Amx | Set::Avx512Bf16 => unsafe { avx512::run_bf16(kernel) },
             #[cfg(target_arch = "x86_64")]
+            Set::Avx512Vnni => unsafe { avx512::run_vnni(kernel) },
+            #[cfg(target_arch = "x86_64")]
             Set::Avx512 => unsafe { avx512::run(kernel) },
             #[cfg(target_arch = "x86_64")]
             Set::Avx2Vnni => unsafe { avx2::run_vnni(kernel) },
@@ -262,7 +278,11 @@ impl Set {
             Self::Amx => Self::Avx512Bf16.is_available() && Amx::get().is_some(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Bf16 => {
-                Self::Avx512.is_available() && is_x86_feature_detected!("avx512bf16")
+                Self::Avx512Vnni.is_available() && is_x86_feature_detected!("avx512bf16")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => {
+                Self::Avx512.is_available() && is_x86_feature_detected!("avx512vnni")
             }
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => {
@@ -270,7 +290,6 @@ impl Set {
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("avx512vl")
-                    && is_x86_feature_detected!("avx512vnni")
             }
             #[cfg(target_arch = "x86_64")]
             Self::Avx2Vnni => Self::Avx2.is_available() && is_x86_feature_detected!("avxvnni"),

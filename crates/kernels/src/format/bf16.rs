@@ -20,7 +20,6 @@ impl Format for Bf16 {
     type Block = Bf16Block;
     type Cached = bf16;
     const SCALED: bool = false;
-    const REGISTERS: usize = 1;
 
     #[inline(always)]
     fn encode<S: Simd>(simd: S, numbers: &[f32; GROUP]) -> Self::Group {

@@ -19,7 +19,6 @@ impl Format for F32 {
     type Block = F32Block;
     type Cached = f32;
     const SCALED: bool = false;
-    const REGISTERS: usize = 1;
 
     #[inline(always)]
     fn encode<S: Simd>(_: S, numbers: &[f32; GROUP]) -> Self::Group {

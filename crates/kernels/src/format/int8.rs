@@ -48,7 +48,11 @@ impl Format for Int8 {
     type Block = Int8Block;
     type Cached = i8;
     const SCALED: bool = true;
-    const REGISTERS: usize = 2;
+
+    #[inline(always)]
+    fn accumulators<S: Simd>() -> usize {
+        S::I32_ACCUMULATORS
+    }
 
     #[inline(always)]
     fn encode<S: Simd>(simd: S, numbers: &[f32; GROUP]) -> Group {
@@ -105,10 +109,16 @@ impl Format for Int8 {
         for (wholes, input) in wholes.iter_mut().zip(inputs) {
             *wholes = [simd.splat_i32(input.correction); ACROSS];
         }
+        let mut bytes = [simd.bytes(&inputs[0].values); ROWS];
+        for (bytes, input) in bytes.iter_mut().zip(inputs).skip(1) {
+            *bytes = simd.bytes(&input.values);
+        }
+        // Keep the f32 sums in memory until the end of the group: the inner loop needs all registers.
+        std::hint::black_box(&mut sums);
         for (quad, weights) in block.values.iter().enumerate() {
-            for (wholes, input) in wholes.iter_mut().zip(inputs) {
+            for (wholes, bytes) in wholes.iter_mut().zip(&bytes) {
                 for (v, whole) in wholes.iter_mut().enumerate() {
-                    *whole = simd.dot_i8(*whole, &weights[first + v], input.values[quad]);
+                    *whole = simd.dot_i8(*whole, &weights[first + v], bytes, quad);
                 }
             }
         }

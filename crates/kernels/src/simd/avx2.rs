@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use half::bf16;
 
-use super::{Kernel, Lanes, Pairs, Quads, Simd};
+use super::{Kernel, LANES, Lanes, Pairs, Quads, Simd};
 
 /// Proof that this CPU supports AVX2 and FMA, and with `VNNI` also AVX-VNNI.
 #[derive(Clone, Copy)]
@@ -40,7 +40,11 @@ macro_rules! halves {
 impl<const VNNI: bool> Simd for Avx2<VNNI> {
     type F32 = [__m256; 2];
     type I32 = [__m256i; 2];
+    /// With VNNI, all bytes are in the first array. Otherwise the even ones are in the first and the odd
+    /// ones in the second, widened to 16 bits, because 16-bit sums of byte products would overflow.
+    type Bytes = [Lanes<i32>; 2];
     const ACCUMULATORS: usize = 6;
+    const I32_ACCUMULATORS: usize = 5;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::F32 {
@@ -150,22 +154,36 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
         unsafe { [_mm256_set1_epi32(x); 2] }
     }
     #[inline(always)]
-    fn dot_i8(self, sum: Self::I32, weights: &Quads, x: [i8; 4]) -> Self::I32 {
+    fn bytes(self, x: &Lanes<[i8; 4]>) -> Self::Bytes {
+        let all: Lanes<i32> = bytemuck::cast(*x);
+        let mut bytes = [all, [0; LANES]];
+        if !VNNI {
+            for half in [0, 8] {
+                unsafe {
+                    let x = _mm256_loadu_si256(all[half..].as_ptr().cast());
+                    let even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(x));
+                    let odd = _mm256_srai_epi16::<8>(x);
+                    _mm256_storeu_si256(bytes[0][half..].as_mut_ptr().cast(), even);
+                    _mm256_storeu_si256(bytes[1][half..].as_mut_ptr().cast(), odd);
+                }
+            }
+        }
+        bytes
+    }
+    #[inline(always)]
+    fn dot_i8(self, sum: Self::I32, weights: &Quads, x: &Self::Bytes, quad: usize) -> Self::I32 {
         unsafe {
-            let x = _mm256_set1_epi32(i32::from_ne_bytes(x.map(|x| x as u8)));
+            let first = _mm256_set1_epi32(x[0][quad]);
+            let second = _mm256_set1_epi32(x[1][quad]);
             let dot = |sum, weights: &[u8]| {
                 let weights = _mm256_loadu_si256(weights.as_ptr().cast());
                 if VNNI {
-                    return _mm256_dpbusd_avx_epi32(sum, weights, x);
+                    return _mm256_dpbusd_avx_epi32(sum, weights, first);
                 }
-                // Widen even and odd bytes to 16 bits separately; 16-bit sums of byte products would
-                // overflow.
                 let even = _mm256_and_si256(weights, _mm256_set1_epi16(0xff));
                 let odd = _mm256_srli_epi16::<8>(weights);
-                let x_even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(x));
-                let x_odd = _mm256_srai_epi16::<8>(x);
-                let sum = _mm256_add_epi32(sum, _mm256_madd_epi16(even, x_even));
-                _mm256_add_epi32(sum, _mm256_madd_epi16(odd, x_odd))
+                let sum = _mm256_add_epi32(sum, _mm256_madd_epi16(even, first));
+                _mm256_add_epi32(sum, _mm256_madd_epi16(odd, second))
             };
             [dot(sum[0], &weights[..32]), dot(sum[1], &weights[32..])]
         }

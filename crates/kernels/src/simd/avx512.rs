@@ -5,36 +5,48 @@ use std::mem::transmute;
 
 use half::bf16;
 
-use super::{Kernel, Lanes, Pairs, Quads, Simd};
+use super::{Kernel, LANES, Lanes, Pairs, Quads, Simd};
 
-/// Proof that this CPU supports AVX-512 F, BW, DQ, VL and VNNI, and with `BF16` also BF16.
+/// Proof that this CPU supports AVX-512 F, BW, DQ and VL, and with `VNNI` and `BF16` also those.
 #[derive(Clone, Copy)]
-pub struct Avx512<const BF16: bool>(());
+pub struct Avx512<const VNNI: bool, const BF16: bool>(());
 
 /// Runs a kernel with AVX-512.
 ///
 /// # Safety
-/// The CPU must support AVX-512 F, BW, DQ, VL and VNNI.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")]
+/// The CPU must support AVX-512 F, BW, DQ and VL.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 pub unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx512::<false>(()))
+    kernel.run(Avx512::<false, false>(()))
 }
 
-/// Runs a kernel with AVX-512 and its bf16 dot products.
+/// Runs a kernel with AVX-512 and its 8-bit dot products.
+///
+/// # Safety
+/// The CPU must support AVX-512 F, BW, DQ, VL and VNNI.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")]
+pub unsafe fn run_vnni<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512::<true, false>(()))
+}
+
+/// Runs a kernel with AVX-512 and its 8-bit and bf16 dot products.
 ///
 /// # Safety
 /// The CPU must support AVX-512 F, BW, DQ, VL, VNNI and BF16.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma")]
 pub unsafe fn run_bf16<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx512::<true>(()))
+    kernel.run(Avx512::<true, true>(()))
 }
 
 // SAFETY, for all blocks below: `self` proves that the CPU supports the instructions, and references to
 // arrays prove that the memory is valid.
-impl<const BF16: bool> Simd for Avx512<BF16> {
+impl<const VNNI: bool, const BF16: bool> Simd for Avx512<VNNI, BF16> {
     type F32 = __m512;
     type I32 = __m512i;
+    /// As with AVX2.
+    type Bytes = [Lanes<i32>; 2];
     const ACCUMULATORS: usize = 24;
+    const I32_ACCUMULATORS: usize = if VNNI { 12 } else { 24 };
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
@@ -132,11 +144,32 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         unsafe { _mm512_set1_epi32(x) }
     }
     #[inline(always)]
-    fn dot_i8(self, sum: __m512i, weights: &Quads, x: [i8; 4]) -> __m512i {
+    fn bytes(self, x: &Lanes<[i8; 4]>) -> Self::Bytes {
+        let mut bytes = [bytemuck::cast(*x), [0; LANES]];
+        if !VNNI {
+            unsafe {
+                let x = _mm512_loadu_si512(x.as_ptr().cast());
+                let even = _mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(x));
+                let odd = _mm512_srai_epi16::<8>(x);
+                _mm512_storeu_si512(bytes[0].as_mut_ptr().cast(), even);
+                _mm512_storeu_si512(bytes[1].as_mut_ptr().cast(), odd);
+            }
+        }
+        bytes
+    }
+    #[inline(always)]
+    fn dot_i8(self, sum: __m512i, weights: &Quads, x: &Self::Bytes, quad: usize) -> __m512i {
         unsafe {
             let weights = _mm512_loadu_si512(weights.as_ptr().cast());
-            let x = i32::from_ne_bytes(x.map(|x| x as u8));
-            _mm512_dpbusd_epi32(sum, weights, _mm512_set1_epi32(x))
+            let first = _mm512_set1_epi32(x[0][quad]);
+            let second = _mm512_set1_epi32(x[1][quad]);
+            if VNNI {
+                return _mm512_dpbusd_epi32(sum, weights, first);
+            }
+            let even = _mm512_and_si512(weights, _mm512_set1_epi16(0xff));
+            let odd = _mm512_srli_epi16::<8>(weights);
+            let sum = _mm512_add_epi32(sum, _mm512_madd_epi16(even, first));
+            _mm512_add_epi32(sum, _mm512_madd_epi16(odd, second))
         }
     }
     #[inline(always)]

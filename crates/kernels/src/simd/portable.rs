@@ -16,7 +16,9 @@ fn each<T: Copy, U>(a: [T; LANES], b: [T; LANES], of: impl Fn(T, T) -> U) -> [U;
 impl Simd for Portable {
     type F32 = Lanes<f32>;
     type I32 = Lanes<i32>;
+    type Bytes = Lanes<[i8; 4]>;
     const ACCUMULATORS: usize = 4;
+    const I32_ACCUMULATORS: usize = 2;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Lanes<f32> {
@@ -98,8 +100,12 @@ impl Simd for Portable {
         [x; LANES]
     }
     #[inline(always)]
-    fn dot_i8(self, sum: Lanes<i32>, weights: &Quads, x: [i8; 4]) -> Lanes<i32> {
-        let x = x.map(i32::from);
+    fn bytes(self, x: &Lanes<[i8; 4]>) -> Self::Bytes {
+        *x
+    }
+    #[inline(always)]
+    fn dot_i8(self, sum: Lanes<i32>, weights: &Quads, x: &Self::Bytes, quad: usize) -> Lanes<i32> {
+        let x = x[quad].map(i32::from);
         std::array::from_fn(|lane| {
             let products = weights[4 * lane..].iter().zip(x).map(|(w, x)| i32::from(*w) * x);
             sum[lane] + products.sum::<i32>()

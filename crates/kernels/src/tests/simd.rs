@@ -152,7 +152,10 @@ impl Kernel for DotI8 {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Lanes<f32> {
-        stored(simd, simd.to_f32(simd.dot_i8(simd.splat_i32(self.sum), &self.weights, self.x)))
+        let mut group = [[1; 4]; LANES];
+        group[3] = self.x;
+        let x = simd.bytes(&group);
+        stored(simd, simd.to_f32(simd.dot_i8(simd.splat_i32(self.sum), &self.weights, &x, 3)))
     }
 }
 
