@@ -2,13 +2,13 @@
 //!
 //! A kernel is written once against [`Simd`] and compiled for each instruction set. Every vector has
 //! sixteen lanes, whether they are in one register, in two, or in memory, so the order of a kernel's
-//! additions does not depend on the CPU. AVX-512 and AVX2 round identically (all multiply-adds are
-//! fused) and give the same bits. `Portable` rounds products and sums separately and gives the same
+//! additions does not depend on the CPU. AVX-512, AVX2 and NEON round identically (all multiply-adds
+//! are fused) and give the same bits. `Portable` rounds products and sums separately and gives the same
 //! bits on every machine.
 //!
 //! # Safety
-//! All `unsafe` vector code is in this module's three implementations and relies on two rules. First, a
-//! proof of an instruction set (`Avx512`, `Avx2`) is created only by [`Level::run`], a [`Level`] exists
+//! All `unsafe` vector code is in this module's implementations and relies on two rules. First, a
+//! proof of an instruction set (`Avx512`, `Avx2`, `Neon`) is created only by [`Level::run`], a [`Level`] exists
 //! only for sets that this CPU supports, and instructions of a set are reachable only through its
 //! proof. Second, memory is accessed only through references to arrays of exactly the size that is read
 //! or written; the interface has no pointers.
@@ -19,8 +19,12 @@ mod amx;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 
+#[cfg(target_arch = "aarch64")]
+use std::arch::is_aarch64_feature_detected;
 use std::sync::OnceLock;
 
 use half::bf16;
@@ -52,6 +56,8 @@ pub trait Simd: Copy {
     const ACCUMULATORS: usize;
     /// The same for int8, whose inner loop adds to i32 only.
     const I32_ACCUMULATORS: usize;
+    /// Whether [`Self::dot_i8`] subtracts 128 from each weight before it multiplies.
+    const SIGNED_WEIGHTS: bool = false;
 
     fn splat(self, x: f32) -> Self::F32;
     fn load(self, from: &Lanes<f32>) -> Self::F32;
@@ -84,7 +90,8 @@ pub trait Simd: Copy {
     fn splat_i32(self, x: i32) -> Self::I32;
     /// Prepares a group of int8 inputs for [`Self::dot_i8`], once for many columns.
     fn bytes(self, x: &Lanes<[i8; 4]>) -> Self::Bytes;
-    /// Adds to each lane of `sum` four products of unsigned `weights` and the four inputs at `quad`.
+    /// Adds to each lane of `sum` four products of `weights` and the four inputs at `quad`.
+    /// Weights are within 128 ± 127, inputs within ±127.
     fn dot_i8(self, sum: Self::I32, weights: &Quads, x: &Self::Bytes, quad: usize) -> Self::I32;
     /// Adds two products to each lane of `sum`. A CPU's bf16 dot product instruction may give different
     /// bits, because it flushes subnormal numbers to zero.
@@ -147,6 +154,12 @@ enum Set {
     Avx2Vnni,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "aarch64")]
+    NeonBf16,
+    #[cfg(target_arch = "aarch64")]
+    NeonDotprod,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     Portable,
 }
 
@@ -185,6 +198,12 @@ impl Level {
             Set::Avx2Vnni,
             #[cfg(target_arch = "x86_64")]
             Set::Avx2,
+            #[cfg(target_arch = "aarch64")]
+            Set::NeonBf16,
+            #[cfg(target_arch = "aarch64")]
+            Set::NeonDotprod,
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon,
             Set::Portable,
         ];
         all.into_iter().filter(|set| set.is_available()).map(Self)
@@ -205,6 +224,12 @@ impl Level {
             Set::Avx2Vnni => "avx2-vnni",
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Set::NeonBf16 => "neon-bf16",
+            #[cfg(target_arch = "aarch64")]
+            Set::NeonDotprod => "neon-dotprod",
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon => "neon",
             Set::Portable => "portable",
         }
     }
@@ -224,6 +249,12 @@ impl Level {
             Set::Avx2Vnni => "AVX2 with VNNI",
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => "AVX2",
+            #[cfg(target_arch = "aarch64")]
+            Set::NeonBf16 => "NEON with DotProd, I8MM and BF16",
+            #[cfg(target_arch = "aarch64")]
+            Set::NeonDotprod => "NEON with DotProd",
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon => "NEON",
             Set::Portable => "portable",
         }
     }
@@ -237,7 +268,9 @@ impl Level {
     pub fn multiplies_bf16(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         return matches!(self.0, Set::Amx | Set::Avx512Bf16);
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(target_arch = "aarch64")]
+        return self.0 == Set::NeonBf16;
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         false
     }
 
@@ -265,6 +298,12 @@ impl Level {
             Set::Avx2Vnni => unsafe { avx2::run_vnni(kernel) },
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => unsafe { avx2::run(kernel) },
+            #[cfg(target_arch = "aarch64")]
+            Set::NeonBf16 => unsafe { neon::run_bf16(kernel) },
+            #[cfg(target_arch = "aarch64")]
+            Set::NeonDotprod => unsafe { neon::run_dotprod(kernel) },
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon => unsafe { neon::run(kernel) },
             Set::Portable => kernel.run(Portable),
         }
     }
@@ -295,6 +334,18 @@ impl Set {
             Self::Avx2Vnni => Self::Avx2.is_available() && is_x86_feature_detected!("avxvnni"),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonBf16 => {
+                Self::NeonDotprod.is_available()
+                    && is_aarch64_feature_detected!("i8mm")
+                    && is_aarch64_feature_detected!("bf16")
+            }
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDotprod => {
+                Self::Neon.is_available() && is_aarch64_feature_detected!("dotprod")
+            }
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => is_aarch64_feature_detected!("neon"),
             Self::Portable => true,
         }
     }

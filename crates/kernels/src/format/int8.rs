@@ -5,8 +5,8 @@
 //! the dot product of two groups is an integer times two scales. The integer part is exact, and
 //! therefore independent of the CPU and of summation order.
 //!
-//! CPU instructions multiply unsigned by signed bytes. So weights are stored with an offset of 128, and
-//! each sum starts at a correction of -128 times the sum of the input group.
+//! Most CPU instructions multiply unsigned by signed bytes. So weights are stored with an offset of 128,
+//! and each sum starts at a correction of -128 times the sum of the input group.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -107,7 +107,8 @@ impl Format for Int8 {
     ) -> [[S::F32; ACROSS]; ROWS] {
         let mut wholes = [[simd.splat_i32(0); ACROSS]; ROWS];
         for (wholes, input) in wholes.iter_mut().zip(inputs) {
-            *wholes = [simd.splat_i32(input.correction); ACROSS];
+            let start = if S::SIGNED_WEIGHTS { 0 } else { input.correction };
+            *wholes = [simd.splat_i32(start); ACROSS];
         }
         let mut bytes = [simd.bytes(&inputs[0].values); ROWS];
         for (bytes, input) in bytes.iter_mut().zip(inputs).skip(1) {
