@@ -28,6 +28,8 @@ pub struct WriteOutcome {
     pub took: Duration,
     /// All essays in the store after the run.
     pub essays: Essays,
+    /// The models whose folders have changed since they were pinned.
+    pub repinned: BTreeSet<String>,
 }
 
 type Essays = BTreeMap<EssayId, Stored>;
@@ -87,7 +89,7 @@ pub fn write(
     let took = progress.finish();
     let report = report?;
     let essays = if report.written.is_empty() { stored } else { site.store().load()? };
-    Ok(WriteOutcome { plan, report, took, essays })
+    Ok(WriteOutcome { plan, report, took, essays, repinned: models.repinned().clone() })
 }
 
 /// Returns the essays as they will be once the plan is carried out. Those to be written have stand-ins,
@@ -128,7 +130,8 @@ pub fn check_frozen(
     }
     // Without a model, fresh and stale essays cannot be told apart.
     plan.fresh.append(&mut plan.stale);
-    Ok(WriteOutcome { plan, report: RunReport::default(), took: Duration::ZERO, essays: stored })
+    let (report, took, repinned) = Default::default();
+    Ok(WriteOutcome { plan, report, took, essays: stored, repinned })
 }
 
 /// Fails if an essay could not be written, or if all that were to be written were refused. Call it last:
