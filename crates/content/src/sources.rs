@@ -96,8 +96,8 @@ pub fn find(root: &Path, dir: &Path) -> Sources {
             continue;
         }
         if is_dir {
-            if entry.path_is_symlink() && is_linked_too_often(&entry, &mut links) {
-                sources.problems.push(too_many_links(&path));
+            if let Some(folder) = linked_too_often(&entry, &mut links) {
+                sources.problems.push(too_many_links(root, &path, &folder));
                 break;
             }
             continue;
@@ -147,17 +147,22 @@ fn is_of_program(path: &Path) -> bool {
     OF_PROGRAMS.contains(&name) || name.starts_with(b"._") || name.starts_with(b".#")
 }
 
-/// Counts a link to a folder. Returns whether there are more links to that folder than [`MAX_LINKS`].
-fn is_linked_too_often(link: &DirEntry, links: &mut HashMap<PathBuf, usize>) -> bool {
-    let Ok(folder) = fs::canonicalize(link.path()) else { return false };
-    let count = links.entry(folder).or_default();
+/// Counts a link to a folder. Returns the folder if more than [`MAX_LINKS`] links lead to it.
+fn linked_too_often(entry: &DirEntry, links: &mut HashMap<PathBuf, usize>) -> Option<PathBuf> {
+    if !entry.path_is_symlink() {
+        return None;
+    }
+    let folder = fs::canonicalize(entry.path()).ok()?;
+    let count = links.entry(folder.clone()).or_default();
     *count += 1;
-    *count > MAX_LINKS
+    (*count > MAX_LINKS).then_some(folder)
 }
 
-fn too_many_links(path: &Path) -> Problem {
-    let message = format!("more than {MAX_LINKS} paths lead to this folder through symbolic links");
-    Problem::in_file(path, message).hint("remove links, for example those between sibling folders")
+fn too_many_links(root: &Path, link: &Path, folder: &Path) -> Problem {
+    let root = fs::canonicalize(root).unwrap_or_default();
+    let folder = folder.strip_prefix(root).unwrap_or(folder).display();
+    let message = format!("more than {MAX_LINKS} paths lead through symbolic links to {folder}");
+    Problem::in_file(link, message).hint("remove links, for example those between sibling folders")
 }
 
 /// Returns where a link lies, however it was reached.
@@ -336,7 +341,8 @@ mod tests {
         let found = find(root.path(), Path::new("in"));
         let lines: Vec<String> = found.problems.iter().map(Problem::to_line).collect();
         let last = lines.last().expect("a problem");
-        assert!(last.starts_with("in/0/to-1/") && last.contains("more than 100 paths"), "{last}");
+        assert!(last.starts_with("in/0/to-1/"), "{last}");
+        assert!(last.contains("more than 100 paths lead through symbolic links to in/"), "{last}");
         assert!(found.files.len() < 10 * MAX_LINKS && lines.len() <= 101, "{}", lines.len());
     }
 
