@@ -32,7 +32,7 @@ pub struct SourceFile {
 const FOR_THE_HOST: [&[u8]; 4] = [b".well-known", b".htaccess", b".nojekyll", b".domains"];
 
 /// Hidden files and folders of other programs, which nobody takes for content. They are skipped silently,
-/// as are those that begin with `._` (macOS) or `.#` (Emacs).
+/// as are those that begin with `._` (macOS) or `.#` (Emacs), and hidden leftovers such as `.a.md.swp`.
 const OF_PROGRAMS: [&[u8]; 20] = [
     b".DS_Store",
     b".localized",
@@ -144,7 +144,8 @@ fn is_hidden(path: &Path) -> bool {
 /// Whether a hidden file or folder belongs to another program.
 fn is_of_program(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    OF_PROGRAMS.contains(&name) || name.starts_with(b"._") || name.starts_with(b".#")
+    let is_of_system = name.starts_with(b"._") || name.starts_with(b".#");
+    OF_PROGRAMS.contains(&name) || is_of_system || is_leftover(path)
 }
 
 /// Counts a link to a folder. Returns the folder if more than [`MAX_LINKS`] links lead to it.
@@ -288,7 +289,6 @@ mod tests {
                 "in/a.md.r5",
                 "in/a.md~",
                 "in/a_LOCAL_123.md",
-                "in/b/.a.md.swp",
                 "in/b/.drafts",
             ]
             .map(PathBuf::from)
