@@ -87,7 +87,16 @@ impl<'a> Summary<'a> {
     }
 
     fn say_essays(&self, terminal: &Terminal) {
-        let WriteOutcome { plan, report, took, .. } = self.written;
+        let WriteOutcome { plan, report, took, repinned, .. } = self.written;
+        for model in repinned {
+            terminal.did(
+                "note",
+                format_args!(
+                    "the files of the model {model} have changed since venti.lock pinned them; it now \
+                     pins the new ones, and essays stay as they are until `venti build --refresh`"
+                ),
+            );
+        }
         if report.written.is_empty() {
             let kept = plan.fresh.len() + plan.stale.len() + plan.edited.len();
             if kept > 0 || plan.jobs.is_empty() && plan.failed.is_empty() {
@@ -195,7 +204,7 @@ impl<'a> Summary<'a> {
 
     /// Returns the summary as JSON.
     pub fn to_json(&self) -> Value {
-        let WriteOutcome { plan, report, took, .. } = self.written;
+        let WriteOutcome { plan, report, took, repinned, .. } = self.written;
         let ids =
             |ids: &[EssayId]| -> Vec<String> { ids.iter().map(ToString::to_string).collect() };
         let written: Vec<Value> = report
@@ -233,6 +242,7 @@ impl<'a> Summary<'a> {
                 "replaced": report.replaced(),
             },
             "written": written,
+            "repinned": repinned,
             "candidates": report.candidates,
             "new_tokens": report.new_tokens,
             "seconds": took.as_secs_f64(),

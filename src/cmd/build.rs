@@ -8,6 +8,7 @@ use crate::cli::{Build, Global};
 use crate::environment;
 use crate::summary::Summary;
 use crate::terminal::{Terminal, print};
+use site::destination::{Complete, Destination};
 use site::output::Output;
 
 /// Program name and version, shown in pages and feeds.
@@ -32,30 +33,32 @@ pub fn run(global: &Global, args: &Build, terminal: &Terminal) -> miette::Result
         generation: &args.generation,
     };
     let today = environment::today()?;
-    let build = |essays: &_, output: &Output| {
+    let build = |essays: &_, future, destination: &dyn Destination| {
         let input = site::Input {
             project,
             seeds: &seeds,
             essays,
             drafts: args.writing.drafts,
-            future: args.future,
+            future,
             today,
             generator: GENERATOR,
             identity: IDENTITY,
         };
-        site::build(&input, output)
+        site::build(&input, destination)
     };
     let written = if args.frozen {
         writing::check_frozen(&site, &seeds, essays, &request)?
     } else {
-        writing::write(&site, &seeds, essays, &request, terminal, |essays| {
-            output.reuse(build(essays, &output)?.files);
+        writing::write(&site, &seeds, essays, &request, terminal, |essays, plan| {
+            let planned = writing::planned(essays, plan, &site.store(), today);
+            build(&planned, true, &Complete)?;
+            output.reuse(build(essays, args.future, &output)?.files);
             Ok(())
         })?
     };
 
     let started = Instant::now();
-    let built = build(&written.essays, &output)?;
+    let built = build(&written.essays, args.future, &output)?;
     let changes = output.commit(&built.files)?;
     let skipped = content::skipped(project);
     let summary = Summary::new(&written).with_site(

@@ -36,7 +36,7 @@ pub fn run(global: &Global, args: Generate, terminal: &Terminal) -> miette::Resu
         model: &args.model,
         generation: &args.generation,
     };
-    let written = writing::write(&site, &seeds, essays, &request, terminal, |_| Ok(()))?;
+    let written = writing::write(&site, &seeds, essays, &request, terminal, |_, _| Ok(()))?;
     let summary = Summary::new(&written);
     if args.json {
         print(format_args!("{}\n", summary.to_json()))?;

@@ -45,7 +45,8 @@ pub fn run(
             tags,
             draft: item.draft,
             origin: Some(format!("{}:{}", args.file.display(), item.line)),
-            ..NewSeed::new(quote, item.date.unwrap_or(today))
+            date: item.date.unwrap_or_else(|| today.to_string()),
+            ..NewSeed::new(quote, today)
         });
     }
     let added = site.add_seeds(&seeds, new, args.dry_run);

@@ -63,7 +63,7 @@ pub fn run(site: &Workspace, args: &Reroll, terminal: &Terminal) -> miette::Resu
         generation: &GenerationFlags::default(),
     };
     let seeds = site.load_seeds()?;
-    let written = writing::write(site, &seeds, essays, &request, terminal, |_| Ok(()))?;
+    let written = writing::write(site, &seeds, essays, &request, terminal, |_, _| Ok(()))?;
     Summary::new(&written).say(terminal);
     writing::check_complete(&written, false)
 }

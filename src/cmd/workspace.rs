@@ -47,19 +47,7 @@ impl Workspace {
     /// Loads seeds and essays in parallel, because loading either is partly single-threaded.
     pub fn load(&self) -> miette::Result<(Vec<Seed>, BTreeMap<EssayId, Stored>)> {
         let (seeds, essays) = rayon::join(|| self.load_seeds(), || self.load_essays());
-        match (seeds, essays) {
-            (Ok(seeds), Ok(essays)) => Ok((seeds, essays)),
-            (Err(mut all), Err(others)) => {
-                // Report the problems of both.
-                if let (Some(Problems(all)), Some(Problems(others))) =
-                    (all.downcast_mut::<Problems>(), others.downcast_ref::<Problems>())
-                {
-                    all.extend(others.iter().cloned());
-                }
-                Err(all)
-            }
-            (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
-        }
+        both(&self.project, seeds, essays)
     }
 
     /// Returns the store of the site's essays.
@@ -102,6 +90,28 @@ impl Workspace {
         let whole = self.project.path(path);
         Ok(whole.strip_prefix(here()?).map(Path::to_owned).unwrap_or(whole))
     }
+}
+
+/// Returns the seeds and essays of a project.
+///
+/// # Errors
+/// Returns the problems in both, and those in the pages.
+pub fn both<S, E>(
+    project: &Project,
+    seeds: miette::Result<S>,
+    essays: miette::Result<E>,
+) -> miette::Result<(S, E)> {
+    let (mut error, others) = match (seeds, essays) {
+        (Ok(seeds), Ok(essays)) => return Ok((seeds, essays)),
+        (Err(error), Err(others)) => (error, Some(others)),
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => (error, None),
+    };
+    if let Some(Problems(all)) = error.downcast_mut::<Problems>() {
+        let others = others.as_ref().and_then(|others| others.downcast_ref::<Problems>());
+        all.extend(others.iter().flat_map(|Problems(others)| others.iter().cloned()));
+        all.extend(site::page_problems(project));
+    }
+    Err(error)
 }
 
 /// The location of a site that has not been read yet.

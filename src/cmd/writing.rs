@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::civil::Date;
 use miette::miette;
 
 use super::Incomplete;
@@ -14,7 +15,7 @@ use crate::progress::EssayProgress;
 use crate::terminal::Terminal;
 use content::essay::EssayId;
 use content::seed::Seed;
-use content::store::Stored;
+use content::store::{Store, Stored};
 use text::judge::Blocklist;
 use text::numbers::count;
 use write::{self, Plan, PlanOptions, Refresh, RunReport};
@@ -27,6 +28,8 @@ pub struct WriteOutcome {
     pub took: Duration,
     /// All essays in the store after the run.
     pub essays: Essays,
+    /// The models whose folders have changed since they were pinned.
+    pub repinned: BTreeSet<String>,
 }
 
 type Essays = BTreeMap<EssayId, Stored>;
@@ -57,22 +60,22 @@ impl WriteRequest<'_> {
 }
 
 /// Writes the essays that are missing from `stored`, out of date, or to be rewritten. If there are any,
-/// first calls `first_build` with the existing essays, so that rendering errors appear before minutes
-/// are spent on writing.
+/// first calls `first_build` with the existing essays and the plan, so that the site's errors appear before
+/// minutes are spent on writing.
 pub fn write(
     site: &Workspace,
     seeds: &[Seed],
     stored: Essays,
     request: &WriteRequest,
     terminal: &Terminal,
-    first_build: impl FnOnce(&Essays) -> miette::Result<()>,
+    first_build: impl FnOnce(&Essays, &Plan) -> miette::Result<()>,
 ) -> miette::Result<WriteOutcome> {
     let blocklist = blocklist(&site.project.config.blocklist)?;
     let mut models = models::open(&site.project, &request.model.engine, Pins::Lockfile, terminal)?;
     let settings = site_settings(site, request, &blocklist);
     let plan = write::plan(seeds, &stored, settings, &mut models, &request.options())?;
     if !plan.jobs.is_empty() {
-        first_build(&stored)?;
+        first_build(&stored, &plan)?;
     }
     let mut progress = EssayProgress::new(plan.jobs.len(), terminal);
     let report = write::run(
@@ -86,7 +89,20 @@ pub fn write(
     let took = progress.finish();
     let report = report?;
     let essays = if report.written.is_empty() { stored } else { site.store().load()? };
-    Ok(WriteOutcome { plan, report, took, essays })
+    Ok(WriteOutcome { plan, report, took, essays, repinned: models.repinned().clone() })
+}
+
+/// Returns the essays as they will be once the plan is carried out. Those to be written have stand-ins,
+/// which count as reviewed.
+pub fn planned(stored: &Essays, plan: &Plan, store: &Store, today: Date) -> Essays {
+    let stand_ins = plan.jobs.iter().map(|job| {
+        let mut essay = write::stand_in(job, today);
+        essay.front.reviewed = true;
+        let file_hash = essay.front.hash.clone();
+        let path = store.path(&job.id);
+        (job.id.clone(), Stored { essay, edited: false, path, file_hash })
+    });
+    stored.clone().into_iter().chain(stand_ins).collect()
 }
 
 /// Implements `--frozen`: checks that no essay is missing or out of date, and writes none. It only
@@ -114,7 +130,8 @@ pub fn check_frozen(
     }
     // Without a model, fresh and stale essays cannot be told apart.
     plan.fresh.append(&mut plan.stale);
-    Ok(WriteOutcome { plan, report: RunReport::default(), took: Duration::ZERO, essays: stored })
+    let (report, took, repinned) = Default::default();
+    Ok(WriteOutcome { plan, report, took, essays: stored, repinned })
 }
 
 /// Fails if an essay could not be written, or if all that were to be written were refused. Call it last:

@@ -7,11 +7,14 @@
 //! | folder | by the lock, while its files have the same sizes and modification times | automatically |
 //! | hub | by the commit in the lock | by `venti model update` |
 //!
+//! If a folder's files have changed, the pin moves, so that a retrained model can be used at once, and
+//! [`Gpt2Models::repinned`] names the model.
+//!
 //! Modification times mean nothing on a machine that has not hashed a folder yet, for example after a
 //! fresh checkout. There, the lock is trusted while the files have the pinned sizes. Weights are hashed
 //! once per run, before they are used to write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -48,6 +51,8 @@ pub struct Gpt2Models {
     used: BTreeMap<String, Pin>,
     /// The models that this run has hashed.
     hashed: BTreeMap<String, ResolvedModel>,
+    /// The folders that this run has pinned anew, because their files had changed.
+    repinned: BTreeSet<String>,
     /// Whether to skip storing pins.
     without_lock: bool,
     /// The device to run on, opened on first use.
@@ -84,6 +89,7 @@ impl Gpt2Models {
             known_stamps,
             used: BTreeMap::new(),
             hashed: BTreeMap::new(),
+            repinned: BTreeSet::new(),
             without_lock: false,
             device: None,
             without_gpu: Box::new(|_| ()),
@@ -131,6 +137,11 @@ impl Gpt2Models {
     /// Returns the current pins.
     pub fn lock(&self) -> &Lockfile {
         &self.lock
+    }
+
+    /// Returns the folders that were pinned anew, because their files had changed since they were pinned.
+    pub fn repinned(&self) -> &BTreeSet<String> {
+        &self.repinned
     }
 
     /// Pins the current version of `model`. Returns the old and the new pin.
@@ -233,6 +244,10 @@ impl Gpt2Models {
         self.known_stamps = KnownStamps::read(&self.root)?;
         if is_directory {
             self.known_stamps.set(model, found.stamps.clone())?;
+            let before = self.lock.models.get(model);
+            if before.is_some_and(|pin| pin.source == Source::Directory && !found.is(pin)) {
+                self.repinned.insert(model.to_owned());
+            }
         }
         self.lock.models.insert(model.to_owned(), found.pin.clone());
         Ok(self.lock.write(&self.root)?)

@@ -48,16 +48,21 @@ impl ResolvedModel {
         stamps(dir, files).is_ok_and(|now| now == self.stamps)
     }
 
+    /// Whether a pin is for this model, with the same settings.
+    pub fn is(&self, pinned: &Pin) -> bool {
+        let of = |pin: &Pin| (pin.weights.clone(), pin.tokenizer.clone(), pin.generation.clone());
+        of(&self.pin) == of(pinned)
+    }
+
     /// Compares the model called `name` with its pin.
     ///
     /// # Errors
     /// Returns an error that describes the first difference.
     pub fn check(&self, name: &str, pinned: &Pin) -> miette::Result<()> {
-        let got = &self.pin;
-        let same = (&pinned.weights, &pinned.tokenizer) == (&got.weights, &got.tokenizer);
-        if same && pinned.generation == got.generation {
+        if self.is(pinned) {
             return Ok(());
         }
+        let got = &self.pin;
         let differs = |file: &&String| pinned.files.get(*file) != got.files.get(*file);
         let file = pinned.files.keys().chain(got.files.keys()).find(differs);
         let (part, expected, got) = match file {

@@ -200,6 +200,30 @@ fn a_model_in_a_folder_is_not_opened_if_there_is_nothing_to_write() {
 }
 
 #[test]
+fn a_model_folder_that_changes_is_named_once_and_its_essays_stay() {
+    let project = Project::with_quotes(&QUOTES[..1]);
+    let mini = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/venti-mini");
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        project.write(&format!("mini/{name}"), std::fs::read(mini.join(name)).unwrap());
+    }
+    project.write("venti.yaml", format!("{SMALL}model: ./mini\n"));
+    assert!(!stderr(&project.run(&["build"])).contains("pinned"));
+    let (essays, lock) = (project.tree("content/essays"), project.read("venti.lock"));
+
+    project.write("mini/generation_config.json", "{\"temperature\": 0.5}");
+    project.run(&["build", "--frozen"]);
+    assert_eq!(project.read("venti.lock"), lock);
+    let said = stderr(&project.run(&["build"]));
+    assert!(said.contains("the files of the model ./mini have changed"), "{said}");
+    assert_ne!(project.read("venti.lock"), lock);
+    assert_eq!(project.tree("content/essays"), essays);
+    assert_eq!(summary(&project, &[])["repinned"], serde_json::json!([]));
+
+    project.write("mini/generation_config.json", "{\"temperature\": 0.75}");
+    assert_eq!(summary(&project, &[])["repinned"], serde_json::json!(["./mini"]));
+}
+
+#[test]
 fn offline_the_error_names_the_missing_hub_model() {
     let project = Project::with_quotes(&QUOTES[..1]);
     let said = project.fails(&["build", "--offline", "--model", "gpt2"], 1);

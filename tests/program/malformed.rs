@@ -66,7 +66,14 @@ fn all_invalid_files_are_reported_in_one_run() {
         project.write(&format!("content/seeds/broken-{n}.md"), text);
     }
     project.write("content/seeds/latin1.md", b"---\nquote: caf\xe9\n---\n");
+    project.write("content/essays/lost.md", "No front matter.");
+    for name in ["one", "two"] {
+        project.write(&format!("content/pages/{name}.md"), "---\ntitel: x\n---\n");
+    }
     let said = project.fails(&["build"], 1);
+    for name in ["essays/lost", "pages/one", "pages/two"] {
+        assert!(said.contains(&format!("content/{name}.md")), "{name}: {said}");
+    }
     for n in 0..SEEDS.len() {
         assert!(said.contains(&format!("broken-{n}.md")), "{n}: {said}");
     }
@@ -86,6 +93,29 @@ fn both_seeds_of_a_conflict_are_named() {
     project.write("content/seeds/b.md", "---\nquote: B.\ntags: [\"C++\"]\n---\n");
     let said = project.fails(&["build"], 1);
     assert!(said.contains("C++") && said.contains("\"C\""), "{said}");
+}
+
+#[cfg(feature = "embedded-model")]
+#[test]
+fn a_page_that_clashes_with_a_list_is_reported_before_anything_is_written() {
+    const FRONT: &str = "date: 2025-12-31\ntags: [t]\nauthor: Ada Runway\ntakes: 2\n";
+    for (page, list) in [
+        ("tags/t.md", "the list of the tag \"t\""),
+        ("tags/t/index.html", "the list of the tag \"t\""),
+        ("authors/ada-runway.md", "the list of the author \"Ada Runway\""),
+        ("archive/2025/12.md", "the list of the month 2025-12"),
+        ("seed/take-2.md", ""),
+        ("seed/takes.md", "a page of the takes"),
+    ] {
+        let project = Project::new(SMALL);
+        project.write("content/seeds/seed.md", format!("---\n{FRONT}---\nA quote.\n"));
+        project.write(&format!("content/pages/{page}"), "A page.");
+        let said = project.fails(&["build"], 1);
+        for place in [&format!("content/pages/{page}"), "content/seeds/seed.md", list] {
+            assert!(said.contains(place), "{page}: {said}");
+        }
+        assert!(!project.path("content/essays").exists() && !project.path("output").exists());
+    }
 }
 
 #[test]

@@ -42,6 +42,8 @@ fn new_refuses_invalid_seeds() {
     assert!(project.fails(&["new", "  "], 1).contains("quote"));
     assert!(project.fails(&["new", "A.", "--source", "javascript:alert(1)"], 1).contains("source"));
     assert!(project.fails(&["new", "A.", "--slug", "../up"], 1).contains("slug"));
+    let said = project.fails(&["new", "A.", "--slug", &"a".repeat(300)], 1);
+    assert!(said.contains("slug is too long") && said.contains("at most 100"), "{said}");
     assert_eq!(seeds(&project), Vec::<String>::new());
 }
 
@@ -66,6 +68,17 @@ fn import_reads_every_format_and_skips_existing_quotes() {
     assert!(stderr(&output).contains("this quote exists already"), "{}", stderr(&output));
     assert!(project.read("content/seeds/three-is-a-board.md").contains("author: Chip"));
     project.fails(&["build", "--frozen"], 1);
+}
+
+#[test]
+fn import_keeps_the_time_of_a_date() {
+    let project = Project::new(SMALL);
+    project.write("list.csv", "quote,date\nOne is a number.,2026-01-02T10:00:00+01:00\n");
+    project.run(&["import", "list.csv"]);
+    let text = project.read("content/seeds/one-is-a-number.md");
+    assert!(text.contains("\ndate: 2026-01-02T10:00:00+01:00\n"), "{text}");
+    let said = project.fails(&["build", "--frozen"], 1);
+    assert!(said.contains("one-is-a-number") && !said.contains("must be"), "{said}");
 }
 
 #[test]

@@ -235,7 +235,7 @@ fn is_known_key(line: &str) -> bool {
 }
 
 /// Whether a line begins with a key of YAML, TOML or JSON.
-fn is_key(line: &str) -> bool {
+pub(crate) fn is_key(line: &str) -> bool {
     let line = line.trim().trim_start_matches('"');
     let end = line.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').unwrap_or(0);
     let rest = line[end..].trim_start_matches('"').trim_start();

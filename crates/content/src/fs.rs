@@ -122,6 +122,11 @@ impl Stamp {
     }
 }
 
+/// Returns the absolute path of an existing file or folder, without symbolic links.
+pub fn canonicalize(path: &Path) -> Result<PathBuf> {
+    std::fs::canonicalize(path).map_err(error("find", path))
+}
+
 /// Returns the paths in a folder, sorted; empty if the folder does not exist.
 pub fn list(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = entries(dir)?.iter().map(DirEntry::path).collect();

@@ -23,7 +23,8 @@ pub struct NewSeed {
     pub source: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    pub date: Date,
+    /// The date, or the date with a time and an offset, in the form that front matter has.
+    pub date: String,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub draft: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +51,7 @@ impl NewSeed {
             author: None,
             source: None,
             tags: Vec::new(),
-            date,
+            date: date.to_string(),
             draft: false,
             rng_seed: None,
             model: None,
@@ -99,6 +100,13 @@ pub fn checked(
     for mut seed in new {
         if seed.slug.is_empty() {
             seed.slug = free_slug(seed.suggested_slug(), &taken, &mut numbers);
+        } else if seed.slug.len() > slug::MAX_LEN {
+            return Err(miette::miette!(
+                help = "choose a shorter one with --slug, or omit --slug",
+                "the slug is too long: it has {} characters, and at most {} are allowed",
+                seed.slug.chars().count(),
+                slug::MAX_LEN
+            ));
         } else if !slug::is_valid(&seed.slug) {
             return Err(miette::miette!(
                 help = "use lower-case letters, digits and single hyphens",
@@ -231,5 +239,11 @@ mod tests {
         assert!(checked(vec![bad], Path::new("seeds"), &[], &[], BTreeSet::new()).is_err());
         let bad = NewSeed { slug: "../up".to_owned(), ..seed("A.") };
         assert!(checked(vec![bad], Path::new("seeds"), &[], &[], BTreeSet::new()).is_err());
+        let long = NewSeed { slug: "a".repeat(300), ..seed("A.") };
+        let error = checked(vec![long], Path::new("seeds"), &[], &[], BTreeSet::new()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the slug is too long: it has 300 characters, and at most 100 are allowed"
+        );
     }
 }

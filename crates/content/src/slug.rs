@@ -52,6 +52,12 @@ pub fn is_device(name: &str) -> bool {
     matches!(name, "aux" | "con" | "nul" | "prn") || numbered("com") || numbered("lpt")
 }
 
+/// Whether a part of a path is the name of a device on Windows, with or without an extension.
+pub fn has_device(path: &str) -> bool {
+    let name = |part: &str| part.split('.').next().unwrap_or(part).to_ascii_lowercase();
+    path.split('/').any(|part| is_device(&name(part)))
+}
+
 /// Converts text to a slug: transliterates it, lower-cases it, and truncates it to whole words within
 /// [`MAX_LEN`] bytes. Empty if the text has neither letters nor digits.
 pub fn of(text: &str) -> String {
@@ -98,6 +104,12 @@ mod tests {
         assert_eq!(shortened("one-two-three", 7), "one-two");
         assert_eq!(shortened("one-two-three", 6), "one");
         assert_eq!(shortened("onetwothree", 6), "onetwo");
+    }
+
+    #[test]
+    fn devices_are_found_in_any_part_of_a_path() {
+        assert!(["con", "a/NUL/b.png", "a/aux.tar.gz", "Com1.md"].map(has_device) == [true; 4]);
+        assert!(["console", "a/nullable.md", "com0", ".con"].map(has_device) == [false; 4]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::path::Path;
 pub use field::{Field, Fields, closest, http_address};
 use node::Node;
 
+use crate::front_matter;
 use crate::problem::Problem;
 
 /// A YAML document inside a file.
@@ -80,8 +81,11 @@ impl<'a> Document<'a> {
 
     /// Returns the comment that stands where the value of a key should, if it was probably meant as one.
     fn comment_instead(&self, key: node::Id, value: &Node) -> Option<&str> {
-        let is_missing = value.is_null() && self.has_marks();
-        is_missing.then(|| hidden_text(self.from(key))).flatten()
+        if !value.is_null() || !self.has_marks() {
+            return None;
+        }
+        let (before, rest) = self.around(key);
+        hidden_text(rest, indent_of(before))
     }
 
     /// Returns a node as it is written.
@@ -127,13 +131,23 @@ fn allowed(c: char) -> bool {
         || !(c.is_control() || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}'))
 }
 
-/// Returns the comment that cuts a line short, if it has no space after its `#` and so was probably meant
-/// as text: `title: #1 reason`. `line` begins with a key or an unquoted value.
-fn hidden_text(line: &str) -> Option<&str> {
-    let line = line.lines().next().unwrap_or_default();
-    let at = line.find(" #")? + 1;
-    let comment = &line[at..];
-    comment[1..].starts_with(|c: char| !c.is_whitespace() && c != '#').then_some(comment)
+/// Returns the comment that cuts a text short, if it has no space after its `#` and so was probably meant
+/// as text: `title: #1 reason`. `rest` begins with a key or an unquoted value, which may continue on lines
+/// that are indented by more than `indent`.
+fn hidden_text(rest: &str, indent: usize) -> Option<&str> {
+    let is_inside = |line: &str| line.trim().is_empty() || indent_of(line) > indent;
+    let mut lines = rest.lines().enumerate().take_while(|(at, line)| *at == 0 || is_inside(line));
+    let (at, comment) = lines.find_map(|(at, line)| Some((at, &line[line.find(" #")? + 1..])))?;
+    let text = &comment[1..];
+    // On lines of their own, list entries and settings are commented out.
+    let is_entry = at > 0 && (text.starts_with('-') || front_matter::is_key(text));
+    let is_text = text.starts_with(|c: char| !c.is_whitespace() && c != '#') && !is_entry;
+    is_text.then_some(comment)
+}
+
+/// Returns the number of bytes of white space at the start of a line.
+fn indent_of(line: &str) -> usize {
+    line.len() - line.trim_start().len()
 }
 
 /// Returns the number of bytes to underline in `rest`, which starts with a key or a value. Quoted text

@@ -134,6 +134,7 @@ async fn site(State(desk): DeskState) -> JsonResult {
         let identity = models.identity(&config.model)?;
         Ok(axum::Json(json!({
             "title": config.title,
+            "language": config.language,
             "home": site::root_of_host(config.base_url.as_deref()),
             "model": config.model,
             "models": model_names::available(&project)?,

@@ -71,6 +71,7 @@ use rayon::prelude::*;
 use tera::Value;
 
 use content::essay::EssayId;
+use content::problem::Problem;
 use content::project::Project;
 use content::seed::Seed;
 use content::store::Stored;
@@ -224,7 +225,36 @@ fn owners(path: &str, catalog: &Catalog<'_>, plain: &Plain, pages: &Path) -> Vec
     let sources = plain.pages.iter().filter(|page| page.path == path);
     let sources = sources.map(|page| page.source.display().to_string());
     let file = plain.files.contains_key(path).then(|| pages.join(path).display().to_string());
-    seeds.collect::<BTreeSet<_>>().into_iter().chain(sources).chain(file).collect()
+    let owners: Vec<String> =
+        seeds.collect::<BTreeSet<_>>().into_iter().chain(sources).chain(file).collect();
+    let list = (owners.len() == 1).then(|| list_at(path, catalog)).flatten();
+    owners.into_iter().chain(list).collect()
+}
+
+/// Returns the list of thinkpieces that the path `path` belongs to, and the first seed in the list.
+fn list_at(path: &str, catalog: &Catalog<'_>) -> Option<String> {
+    let tags = catalog.tags.iter().map(|list| {
+        let name = format!("the list of the tag {:?}", list.tag.name);
+        (route::tag(&list.tag.slug), name, list.thinkpieces[0])
+    });
+    let people = catalog.people.iter().map(|person| {
+        let name = format!("the list of the author {:?}", person.name);
+        (route::author(&person.slug), name, person.thinkpieces[0])
+    });
+    let others = catalog.thinkpieces.iter().enumerate().flat_map(|(at, thinkpiece)| {
+        let date = thinkpiece.date;
+        let month = format!("the list of the month {}", date.strftime("%Y-%m"));
+        let takes = format!("{}/", thinkpiece.seed.slug);
+        [(route::month(date), month, at), (takes, "a page of the takes".to_owned(), at)]
+    });
+    let mut lists = tags.chain(people).chain(others);
+    let (_, name, first) = lists.find(|(folder, ..)| path.starts_with(folder))?;
+    Some(format!("{name} ({})", catalog.thinkpieces[first].seed.path.display()))
+}
+
+/// Returns the first problem in each of the project's pages.
+pub fn page_problems(project: &Project) -> Vec<Problem> {
+    plain::problems(project)
 }
 
 /// Returns the path of an essay's page under `output/`.

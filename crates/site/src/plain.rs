@@ -16,7 +16,7 @@ use content::fs;
 use content::problem::{Problem, Problems, check_merged, read_text};
 use content::project::Project;
 use content::sources::{self, SourceFile, is_put_aside, markdown_stem};
-use content::yaml;
+use content::{slug, yaml};
 
 /// A rendered plain page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -51,37 +51,23 @@ impl Plain {
     /// there are no pages. The ids of headings never clash with `taken_ids`, which the theme uses.
     ///
     /// # Errors
-    /// Returns an error if a configured folder does not exist, a file cannot be read, or a page is
-    /// not UTF-8 or has invalid front matter.
+    /// Returns an error if a configured folder does not exist or a file cannot be read, or the problems in
+    /// all pages that are not UTF-8 or have invalid front matter.
     pub fn read(project: &Project, drafts: bool, taken_ids: &[String]) -> miette::Result<Self> {
-        let folder = &project.config.pages;
         let mut plain = Self::default();
-        let mut sources = Vec::new();
-        // The folders of drafts named `index.md`, whose other files are held back too.
-        let mut held_back: Vec<String> = Vec::new();
-        if folder != Path::new(DEFAULT_PAGES) && !project.path(folder).is_dir() {
-            let problem = Problem::in_file(folder, "the pages folder does not exist");
-            return Err(problem.hint("create it, or correct `pages:` in venti.yaml").into());
+        let (found, others, problems) = survey(project);
+        let found = Problems::none_or(found, problems)?;
+        for SourceFile { name, path } in others {
+            plain.files.insert(name, fs::read(&project.path(&path))?);
         }
-        let found = sources::find(&project.root, folder);
-        Problems::none_or((), found.problems)?;
-        for SourceFile { name, path } in found.files {
-            if is_put_aside(&name) {
-                continue;
-            }
-            let Some(stem) = markdown_stem(&name) else {
-                plain.files.insert(name, fs::read(&project.path(&path))?);
-                continue;
-            };
-            let source = PageSource::read(&path, stem, read_text(&project.root, &path)?)?;
-            if drafts || !source.page.draft {
-                sources.push(source);
-            } else if let Some(folder) =
-                stem.strip_suffix("index").filter(|name| name.ends_with('/'))
-            {
-                held_back.push(folder.to_owned());
-            }
-        }
+        let (sources, held_back): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|source| drafts || !source.page.draft);
+        // A draft named `index.md` holds back the other files of its folder, too.
+        let held_back: Vec<&str> = held_back
+            .iter()
+            .filter_map(|source| source.stem.strip_suffix("index"))
+            .filter(|folder| folder.ends_with('/'))
+            .collect();
         plain.files.retain(|name, _| !held_back.iter().any(|folder| name.starts_with(folder)));
         let stems: BTreeSet<String> = sources.iter().map(|source| source.stem.clone()).collect();
         for PageSource { stem, text, body, mut page } in sources {
@@ -102,6 +88,39 @@ impl Plain {
     }
 }
 
+/// Returns the first problem in each file of the project's folder of plain pages.
+pub fn problems(project: &Project) -> Vec<Problem> {
+    survey(project).2
+}
+
+/// Reads the project's folder of plain pages: the valid pages, the other files, and the problems.
+fn survey(project: &Project) -> (Vec<PageSource>, Vec<SourceFile>, Vec<Problem>) {
+    let folder = &project.config.pages;
+    if folder != Path::new(DEFAULT_PAGES) && !project.path(folder).is_dir() {
+        let problem = Problem::in_file(folder, "the pages folder does not exist")
+            .hint("create it, or correct `pages:` in venti.yaml");
+        return (Vec::new(), Vec::new(), vec![problem]);
+    }
+    let sources::Sources { files, mut problems, .. } = sources::find(&project.root, folder);
+    let (mut pages, mut others) = (Vec::new(), Vec::new());
+    for file in files.into_iter().filter(|file| !is_put_aside(&file.name)) {
+        let SourceFile { name, path } = &file;
+        if slug::has_device(name) {
+            let message = "this path contains the name of a device on Windows";
+            problems.push(Problem::in_file(path, message).hint("rename the file or its folder"));
+        } else if let Some(stem) = markdown_stem(name) {
+            let text = read_text(&project.root, path);
+            match text.and_then(|text| PageSource::read(path, stem, text)) {
+                Ok(page) => pages.push(page),
+                Err(problem) => problems.push(problem),
+            }
+        } else {
+            others.push(file);
+        }
+    }
+    (pages, others, problems)
+}
+
 /// A page that has not been rendered yet.
 struct PageSource {
     /// Path in the folder of plain pages, without the extension.
@@ -113,7 +132,7 @@ struct PageSource {
 }
 
 impl PageSource {
-    fn read(file: &Path, stem: &str, text: String) -> miette::Result<Self> {
+    fn read(file: &Path, stem: &str, text: String) -> Result<Self, Problem> {
         check_merged(file, &text)?;
         let parts = front_matter::of_content(file, &text)?;
         let start = parts.body.start;
@@ -219,6 +238,11 @@ mod tests {
         Plain::read(&sample.project, false, &[]).unwrap()
     }
 
+    /// Returns the message of the first problem.
+    fn report(error: &miette::Report) -> &str {
+        &error.downcast_ref::<Problems>().unwrap().0[0].message
+    }
+
     #[test]
     fn the_title_comes_from_the_front_matter_or_the_file_name() {
         let plain =
@@ -297,7 +321,7 @@ mod tests {
         assert!(Plain::read(&sample.project, false, &[]).unwrap().pages.is_empty());
         sample.project.config.pages = "content/pagse".into();
         let error = Plain::read(&sample.project, false, &[]).unwrap_err();
-        assert_eq!(error.to_string(), "the pages folder does not exist");
+        assert_eq!(report(&error), "the pages folder does not exist");
     }
 
     #[test]
@@ -308,7 +332,7 @@ mod tests {
         let text = "<<<<<<< a\n---\ndraft: true\n---\nx\n=======\ny\n>>>>>>> b\n";
         sample.write("content/pages/a.md", text);
         let error = Plain::read(&sample.project, false, &[]).unwrap_err();
-        assert_eq!(error.to_string(), "this file has an unresolved merge conflict");
+        assert_eq!(report(&error), "this file has an unresolved merge conflict");
     }
 
     #[test]
@@ -318,11 +342,30 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_refused() {
+    fn the_problems_of_all_pages_are_reported_together() {
         let sample = sample::site();
         sample.write("content/pages/about.md", "---\ntitle: A\ncolour: red\n---\n");
+        sample.write("content/pages/b.md", "---\ndraft: perhaps\n---\n");
+        sample.write("content/pages/c.md", "Fine.");
+        for name in ["CON.md", "img/nul.png", "lpt1/a.md"] {
+            sample.write(&format!("content/pages/{name}"), "x");
+        }
         let error = Plain::read(&sample.project, false, &[]).unwrap_err();
-        assert!(error.to_string().contains("unknown key `colour`"), "{error}");
+        let Problems(found) = error.downcast_ref::<Problems>().unwrap();
+        let lines: Vec<String> = found.iter().map(Problem::to_line).collect();
+        let device =
+            "this path contains the name of a device on Windows (rename the file or its folder)";
+        assert_eq!(
+            lines,
+            [
+                format!("content/pages/CON.md: {device}"),
+                "content/pages/about.md:3:1: unknown key `colour` (valid keys: title, description, draft, nav)".to_owned(),
+                "content/pages/b.md:2:8: `draft` must be true or false, not the text \"perhaps\"".to_owned(),
+                format!("content/pages/img/nul.png: {device}"),
+                format!("content/pages/lpt1/a.md: {device}"),
+            ]
+        );
+        assert_eq!(problems(&sample.project).len(), lines.len());
     }
 
     #[test]

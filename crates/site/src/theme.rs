@@ -200,7 +200,8 @@ fn gather(
 }
 
 /// Takes the translations of the strings, `strings/<language>.yaml`, out of a theme's files. Returns the
-/// one for `language`, or else the one for its primary language: `pt` for `pt-BR`.
+/// one for `language`, or else the one for its script (`zh-hant` for `zh-TW`) or its primary language (`pt`
+/// for `pt-BR`).
 fn translation(
     files: &mut ThemeFiles,
     language: &str,
@@ -208,7 +209,9 @@ fn translation(
     let language = language.to_ascii_lowercase();
     let primary = language.split('-').next().unwrap_or_default();
     let named = |language: &str| format!("{STRINGS}{language}.yaml");
-    let file = [&language, primary].into_iter().find_map(|name| files.get(&named(name)));
+    let script = is_traditional_chinese(&language).then_some("zh-hant");
+    let names = [Some(language.as_str()), script, Some(primary)];
+    let file = names.into_iter().flatten().find_map(|name| files.get(&named(name)));
     let translation = match file {
         None => BTreeMap::new(),
         Some(file) => {
@@ -219,6 +222,14 @@ fn translation(
     };
     files.retain(|name, _| !name.starts_with(STRINGS));
     Ok(translation)
+}
+
+/// Whether a language, a BCP 47 tag in lower case, is Chinese in traditional characters.
+fn is_traditional_chinese(language: &str) -> bool {
+    let mut parts = language.split('-');
+    let is_chinese = parts.next() == Some("zh");
+    let script = parts.find(|part| ["hant", "hans", "tw", "hk", "mo"].contains(part));
+    is_chinese && script.is_some_and(|script| script != "hans")
 }
 
 /// Returns the folder of a theme in a project.

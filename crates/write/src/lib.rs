@@ -10,10 +10,11 @@ pub mod report;
 pub mod rounds;
 pub mod verify;
 
-use generator::{Completion, Generation, Generator, Models, Provenance};
+use generator::{Completion, FinishReason, Generation, Generator, Models, Provenance};
 use jiff::civil::Date;
 use miette::Result;
-use text::judge::Blocklist;
+use text::Figures;
+use text::judge::{Blocklist, Verdict};
 use text::prompt::Prompt;
 use text::pull_quote;
 
@@ -207,6 +208,31 @@ pub fn compose(
         hash: String::new(),
     };
     Some(Essay { front, body: escape_markdown(&best.text) }.seal())
+}
+
+/// Returns an essay in place of one that has not been written: its text is the quote.
+pub fn stand_in(job: &Job, today: Date) -> Essay {
+    let text = job.quote.clone();
+    let completion = Completion {
+        text: text.clone(),
+        prompt_tokens: 0,
+        token_ids: Vec::new(),
+        log_probs: Vec::new(),
+        unconditional_log_probs: Vec::new(),
+        finish_reason: FinishReason::EndOfText,
+    };
+    let candidate = Candidate {
+        round: 1,
+        candidate: 1,
+        completion,
+        text,
+        figures: Figures::default(),
+        made_up_words: Vec::new(),
+        verdict: Verdict { score: 0.0, blocked: None, faults: Vec::new() },
+    };
+    let outcome = Outcome { candidates: vec![candidate], best: Some(0) };
+    let provenance = Provenance { device: String::new(), dtype: String::new(), arithmetic: None };
+    compose(job, &outcome, &provenance, today).expect("the outcome has a best candidate")
 }
 
 /// Writes a single text in the same way as an essay, but without a store, for `venti generate --text`.

@@ -5,7 +5,8 @@ mod json;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use jiff::civil::Date;
+use jiff::fmt::temporal::Pieces;
+use jiff::tz::TimeZone;
 use miette::{IntoDiagnostic, miette};
 
 use crate::cli::ImportFormat;
@@ -22,7 +23,8 @@ pub struct Item {
     pub author: Option<String>,
     pub source: Option<String>,
     pub tags: Vec<String>,
-    pub date: Option<Date>,
+    /// The date, with its time and offset if it has both, as front matter has it.
+    pub date: Option<String>,
     pub draft: bool,
 }
 
@@ -106,14 +108,16 @@ impl List {
                     let tags = tags.map(|tag| tag.trim().to_owned());
                     item.tags = tags.filter(|tag| !tag.is_empty()).collect();
                 }
-                "date" => match value.parse() {
-                    Ok(date) => {
+                "date" => match date(&value) {
+                    Some((date, is_whole)) => {
                         item.date = Some(date);
-                        if value.contains(['T', 't', ':']) {
-                            self.note(line, "imported with the day of its date, without the time");
+                        if !is_whole {
+                            let message = "imported with the day of its date, without the time: \
+                                           an offset such as +01:00 is missing";
+                            self.note(line, message);
                         }
                     }
-                    Err(_) => {
+                    None => {
                         let why = format!("{value:?} is not a date like 2026-01-31");
                         return self.note(line, format!("not imported: {why}"));
                     }
@@ -205,10 +209,10 @@ impl List {
                 "line 1: no column named `quote`"
             ));
         };
-        if let Some(line) = unclosed_field(text, delimiter as char) {
+        if let Some((line, fault)) = quoting_fault(text, delimiter as char) {
             return Err(miette!(
-                help = "close it with another \", or double each \" that belongs to the text",
-                "line {line}: a field begins with a quotation mark that is never closed"
+                help = "a field in quotation marks ends with one; double each \" that belongs to its text",
+                "line {line}: {fault}"
             ));
         }
         let mut list = Self::default();
@@ -231,23 +235,39 @@ pub fn has_front_matter(text: &str) -> bool {
     parts.map_or(true, |parts| parts.yaml.is_some())
 }
 
-/// Returns the line, counted from 1, of a CSV field whose quotation mark is never closed. The reader
-/// would take the rest of the file for that field.
-fn unclosed_field(text: &str, delimiter: char) -> Option<usize> {
-    let mut open = None;
-    let mut at_start = true;
-    let mut line = 1;
+/// Returns a date in the form that front matter has, and whether it is whole: a time without an offset is
+/// left out.
+fn date(text: &str) -> Option<(String, bool)> {
+    let pieces = Pieces::parse(text).ok()?;
+    let date = pieces.date();
+    let Some(time) = pieces.time() else { return Some((date.to_string(), true)) };
+    let Some(offset) = pieces.to_numeric_offset() else { return Some((date.to_string(), false)) };
+    let moment = date.to_datetime(time).to_zoned(TimeZone::fixed(offset)).ok()?;
+    Some((moment.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(), true))
+}
+
+/// Finds quotation marks that the CSV reader would drop, or that would make it take the rest of the file for
+/// one field. Returns the line, counted from 1, and what is wrong.
+fn quoting_fault(text: &str, delimiter: char) -> Option<(usize, &'static str)> {
+    let (mut opened, mut closed) = (None, false);
+    let (mut line, mut before) = (1, '\n');
     for c in text.chars() {
-        match (c, open) {
-            ('"', Some(_)) => open = None,
-            // After a closing mark, this is the second half of a doubled mark.
-            ('"', None) if at_start => open = Some(line),
+        let is_end = c == delimiter || c == '\n';
+        match (opened, c) {
+            (Some(_), '"') => (opened, closed) = (None, true),
+            // The second half of a doubled mark.
+            (None, '"') if closed && before == '"' => opened = Some(line),
+            (None, '"') if before == delimiter || before == '\n' => opened = Some(line),
+            (None, _) if is_end => closed = false,
+            (None, _) if closed && !c.is_whitespace() => {
+                return Some((line, "text follows the closing quotation mark of a field"));
+            }
             _ => {}
         }
-        at_start = c == delimiter || c == '\n' || c == '"';
         line += usize::from(c == '\n');
+        before = c;
     }
-    open
+    Some((opened?, "a field begins with a quotation mark that is never closed"))
 }
 
 /// Returns the author named in a line such as `— Ada Runway`. Spoken words, which may also follow a dash,
@@ -333,7 +353,7 @@ mod tests {
             (items[1].tags.join(" "), items[2].tags.join(" ")),
             ("x y".into(), "p q".into())
         );
-        assert_eq!(items[1].date, Some(jiff::civil::date(2026, 1, 2)));
+        assert_eq!(items[1].date.as_deref(), Some("2026-01-02"));
     }
 
     #[test]
@@ -414,8 +434,31 @@ mod tests {
     fn json_may_have_one_quote_per_line() {
         let text = "{\"quote\": \"One.\"}\n{\"quote\": \"Two.\", \"date\": \"2026-01-02T10:00:00\"}\n\"Three.\"\n";
         assert_eq!(quotes(text, Json), ["One.", "Two.", "Three."]);
-        assert_eq!(notes(text, Json), ["2: imported with the day of its date, without the time"]);
+        assert_eq!(
+            notes(text, Json),
+            [
+                "2: imported with the day of its date, without the time: an offset such as +01:00 is missing"
+            ]
+        );
         assert_eq!(quotes("One.\u{2028}Two.\u{85}Three.", Txt), ["One.", "Two.", "Three."]);
+    }
+
+    #[test]
+    fn a_date_keeps_its_time_if_it_has_an_offset() {
+        for (text, kept) in [
+            ("2026-01-02T10:00:00+01:00", "2026-01-02T10:00:00+01:00"),
+            ("2026-01-02 10:00Z", "2026-01-02T10:00:00+00:00"),
+            ("2026-01-02T23:30:00.123Z", "2026-01-02T23:30:00+00:00"),
+            ("2026-01-02T10:00:00-0330", "2026-01-02T10:00:00-03:30"),
+        ] {
+            assert_eq!(date(text), Some((kept.to_owned(), true)));
+            let csv = format!("quote,date\nOne.,{text}\n");
+            assert_eq!(notes(&csv, Csv), [""; 0]);
+            assert_eq!(read(&csv, Csv).items[0].date.as_deref(), Some(kept));
+        }
+        assert_eq!(date("2026-01-02"), Some(("2026-01-02".to_owned(), true)));
+        assert_eq!(date("2026-01-02T10:00"), Some(("2026-01-02".to_owned(), false)));
+        assert_eq!(date("2026-1-2"), None);
     }
 
     #[test]
@@ -461,6 +504,20 @@ mod tests {
             "line 4: a field begins with a quotation mark that is never closed"
         );
         assert_eq!(quotes(&text.replace("\"open", "open"), Csv).len(), 4);
+    }
+
+    #[test]
+    fn text_after_a_closing_quotation_mark_is_an_error() {
+        for field in ["\"A\" b", "\"A\"b", "\"A\" \"b\"", "\"A \"\"b\"\"\" c"] {
+            let error =
+                List::parse(&format!("quote,author\nOne.,x\n{field},y\n"), Csv).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "line 3: text follows the closing quotation mark of a field"
+            );
+        }
+        let text = "quote,author\n\"A \"\"b\"\"\" ,x\nA \"b\" c,\"\"\n\"\"\"A\"\" b\",\"y\"\n";
+        assert_eq!(quotes(text, Csv), ["A \"b\" ", "A \"b\" c", "\"A\" b"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use crate::cmd::workspace::both;
 use content::essay::EssayId;
 use content::project::Project;
 use content::seed::Seed;
@@ -24,8 +25,8 @@ impl Content {
     /// Returns an error if a file is invalid or cannot be read.
     pub fn load(project: Project) -> miette::Result<Self> {
         let read_at = Instant::now();
-        let seeds = content::load_seeds(&project)?;
-        let essays = content::store(&project).load()?;
+        let essays = content::store(&project).load().map_err(Into::into);
+        let (seeds, essays) = both(&project, content::load_seeds(&project), essays)?;
         Ok(Self { project, seeds, essays, read_at })
     }
 }

@@ -198,15 +198,22 @@ fn accent(fields: &Fields) -> Result<Option<String>, Problem> {
     const HINT: &str =
         "write six hexadecimal digits in quotes, because `#` starts a comment: accent: \"#1a8917\"";
     let Some(field) = fields.get("accent") else { return Ok(None) };
-    let colour = field.some_text()?.to_ascii_lowercase();
-    let digits =
-        colour.strip_prefix('#').filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+    let is_hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
+    let unmarked = field.source().trim_matches(['"', '\'']);
+    let hint = match unmarked.len() {
+        3 | 6 if is_hex(unmarked) => {
+            format!("write it in quotes and with a `#`: accent: \"#{unmarked}\"")
+        }
+        _ => HINT.to_owned(),
+    };
+    let colour = field.some_text().map_err(|problem| problem.hint(&hint))?.to_ascii_lowercase();
+    let digits = colour.strip_prefix('#').filter(|digits| is_hex(digits));
     match digits.map(|digits| (digits.len(), digits)) {
         Some((6, _)) => Ok(Some(colour)),
         Some((3, digits)) => {
             Ok(Some(digits.chars().fold("#".to_owned(), |all, c| all + &format!("{c}{c}"))))
         }
-        _ => Err(field.must("be a colour").hint(HINT)),
+        _ => Err(field.must("be a colour").hint(hint)),
     }
 }
 
@@ -239,7 +246,9 @@ fn route(field: &Field, target: &str) -> Result<String, Problem> {
 }
 
 fn strings(field: Field) -> Result<BTreeMap<String, String>, Problem> {
-    field.any_fields()?.iter().map(|(key, value)| Ok((key.to_owned(), value.text()?))).collect()
+    let fields = field.any_fields()?;
+    fields.check_values()?;
+    fields.iter().map(|(key, value)| Ok((key.to_owned(), value.text()?))).collect()
 }
 
 fn generation(fields: &Fields) -> Result<GenerationOverrides, Problem> {

@@ -85,6 +85,18 @@ fn each_mistake_has_its_place() {
             "venti.yaml:2:9: `accent` must be a colour (write six hexadecimal digits in quotes, because `#` starts a comment: accent: \"#1a8917\")",
         ),
         (
+            "title: x\naccent: 123456\n",
+            "venti.yaml:2:9: `accent` must be text, not the number 123456 (write it in quotes and with a `#`: accent: \"#123456\")",
+        ),
+        (
+            "title: x\naccent: \"1a8917\"\n",
+            "venti.yaml:2:9: `accent` must be a colour (write it in quotes and with a `#`: accent: \"#1a8917\")",
+        ),
+        (
+            "title: x\nstrings:\n  archive: #x\n",
+            "venti.yaml:3:3: `archive` has no value: `#x` is a comment (put the text in double quotes)",
+        ),
+        (
             "title: x\nfonts: Georgia\n",
             "venti.yaml:2:8: `fonts` must be a mapping of keys to values (`key: value`), not the text \"Georgia\"",
         ),

@@ -318,7 +318,7 @@ fn alias_fault(alias: &str) -> Option<&'static str> {
     if alias.contains(|c: char| c.is_control() || c.is_whitespace() || "\\?#%:*\"<>|".contains(c)) {
         return Some("not contain white space, control characters or any of \\ ? # % : * \" < > |");
     }
-    if path.split('/').any(|part| slug::is_device(part.split('.').next().unwrap_or(part))) {
+    if slug::has_device(path) {
         return Some("not contain the name of a device on Windows");
     }
     if path.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.ends_with('.')) {

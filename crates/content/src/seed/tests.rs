@@ -367,6 +367,13 @@ fn values_that_yaml_takes_away_are_reported() {
             "tags: [1e10]",
             "tags: [yes, No]",
             "tags:\n\t- a",
+            "title:\n  #NoEstimates",
+            "title:\n  The\n  #1 reason",
+            "title: The\n  best #1 reason",
+            "title: The best\n  # as I see it",
+            "author:\n#NoEstimates",
+            "title: A\ntags:\n  #- a",
+            "title: A\ngeneration:\n  #temperature: 0.5",
         ]
         .map(told)
         .join("\n"),
@@ -384,6 +391,13 @@ fn values_that_yaml_takes_away_are_reported() {
         content/seeds/a-seed.md:2:8: `tags[1]` must be text, not the number 1e10 (put it in quotes if it is text: "1e10")
         None
         content/seeds/a-seed.md:3:1: invalid YAML: a tab character (indent with spaces; YAML does not allow tabs here)
+        content/seeds/a-seed.md:2:1: `title` has no value: `#NoEstimates` is a comment (put the text in double quotes)
+        content/seeds/a-seed.md:3:3: `title` ends before `#1 reason`, which is a comment (put the text in double quotes)
+        content/seeds/a-seed.md:2:8: `title` ends before `#1 reason`, which is a comment (put the text in double quotes)
+        Some("The best")
+        None
+        Some("A")
+        Some("A")
         "#
     );
 }

@@ -65,7 +65,7 @@ impl<'d> Field<'d> {
     }
 
     /// Returns the value as it is written in the file.
-    fn source(&self) -> &'d str {
+    pub fn source(&self) -> &'d str {
         self.document.source(self.node.id)
     }
 
@@ -94,7 +94,12 @@ impl<'d> Field<'d> {
             return Err(self.must(&format!("not begin with `{mark}`")).hint(IN_QUOTES));
         }
         let is_plain = !rest.starts_with(['"', '\'', '|', '>', '[', '{']);
-        match super::hidden_text(rest).filter(|_| is_plain) {
+        let indent = match before.trim().is_empty() {
+            // The value stands below its key.
+            true => before.len().saturating_sub(1),
+            false => super::indent_of(before),
+        };
+        match super::hidden_text(rest, indent).filter(|_| is_plain) {
             Some(comment) => Err(self.cut_by(comment)),
             None => Ok(()),
         }
@@ -256,7 +261,7 @@ impl<'d> Fields<'d> {
         self.iter().find(|(name, _)| *name == key).map(|(_, field)| field)
     }
 
-    /// Fails if a key has a comment where its value should be: `title: #1 reason`.
+    /// Fails if a key has a comment where its value should be: `title: #1 reason`, on its line or below.
     pub fn check_values(&self) -> Result<(), Problem> {
         for (key, value) in self.entries {
             if let Some(comment) = self.document.comment_instead(key.id, value) {

@@ -151,7 +151,7 @@ fn new_seed(request: &DraftRequest, details: Details, project: &Project, today: 
         author: given(author),
         source: given(source),
         tags,
-        date: today,
+        date: today.to_string(),
         draft: unlisted,
         rng_seed: Some(request.essay.rng_seed),
         model: Some(request.model.clone()).filter(|model| *model != config.model),

@@ -391,3 +391,18 @@ fn the_page_has_a_strict_policy() {
     assert_eq!(get("/_venti").headers()[header::LOCATION], "/_venti/");
     assert_eq!(get("/_venti/none.js").status(), StatusCode::NOT_FOUND);
 }
+
+#[test]
+fn the_sites_texts_are_marked_and_have_the_sites_language() {
+    let desk = TestDesk::new();
+    desk.configure("language: he\n");
+    let (_, site) = desk.ask(Method::GET, "site", &json!(null));
+    assert_eq!(site["language"], "he");
+    let page = include_str!("page/desk.html");
+    for id in ["quote", "title", "stop", "keep-author", "seed-text", "essay-title", "essay-body"] {
+        assert!(page.contains(&format!("id=\"{id}\" dir=\"auto\"")), "{id}");
+    }
+    // The page finds these texts by their direction, and sets their language.
+    assert!(include_str!("page/element.js").contains("[dir=\"auto\"]"));
+    assert!(include_str!("page/desk.js").contains("setLanguage(answer.language)"));
+}

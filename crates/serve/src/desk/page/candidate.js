@@ -135,7 +135,7 @@ export class Candidate {
     faults.hidden = lines.length === 0;
     const place = part(this.element, 'essay');
     const paragraphs = essay?.text ? essay.text.split(/\n{2,}/) : [];
-    place.replaceChildren(...[element('h4', { textContent: this.draft.title }), ...paragraphs.map((text) => element('p', { textContent: text }))]);
+    place.replaceChildren(...[element('h4', { textContent: this.draft.title, dir: 'auto' }), ...paragraphs.map((text) => element('p', { textContent: text, dir: 'auto' }))]);
     part(this.element, 'as-essay').disabled = paragraphs.length === 0;
     if (paragraphs.length === 0) this.#showEssay(false);
   }

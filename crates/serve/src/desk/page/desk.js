@@ -1,7 +1,7 @@
 // The desk's frame, and the navigation between its views.
 
 import { commandKey, openEssay, openSeed } from './editor.js';
-import { tell } from './element.js';
+import { setLanguage, tell } from './element.js';
 import { openLibrary } from './library.js';
 import { get } from './server.js';
 import { openWriting } from './write.js';
@@ -20,6 +20,7 @@ async function openSite() {
     link.href = answer.home;
     // Without a readable configuration there is no model to write with.
     if (!answer.models) return;
+    setLanguage(answer.language);
     if (!site) openWriting(answer);
     site = answer;
   } catch (refusal) {

@@ -51,12 +51,12 @@ function draw() {
 }
 
 function seedRow({ file, slug, title, quote, draft, essays, missing }) {
-  const name = element('a', { href: `#seed=${encodeURIComponent(file)}`, textContent: title ?? file });
+  const name = element('a', { href: `#seed=${encodeURIComponent(file)}`, textContent: title ?? file, dir: 'auto' });
   const heading = element('h2', { className: 'seed-title' }, name);
   if (draft) heading.append(' ', chip('draft'));
   if (unsaved(`seed=${file}`)) heading.append(' ', chip('unsaved'));
   const row = element('li', { className: 'seed' }, heading);
-  if (quote) row.append(element('p', { className: 'seed-quote', textContent: quote }));
+  if (quote) row.append(element('p', { className: 'seed-quote', textContent: quote, dir: 'auto' }));
   row.append(element('p', { className: 'seed-file', textContent: file }));
   const takes = (essays?.length ?? 0) + (missing?.length ?? 0);
   const rows = [
