@@ -192,7 +192,7 @@ pub struct Generate {
     #[arg(long, requires = "text")]
     pub title: Option<String>,
     /// With --text: number of the take, as in a seed's `takes`
-    #[arg(long, value_name = "N", requires = "text", default_value_t = 1)]
+    #[arg(long, value_name = "N", requires = "text", default_value_t = 1, value_parser = number::take)]
     pub take: u32,
     /// With --text: use the text as the exact prompt and print the unedited completion
     #[arg(long, requires = "text")]
