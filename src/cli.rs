@@ -323,7 +323,7 @@ pub struct Check {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 if all have the same words, 1 if one has other words or was edited, 3 if none \
-                  is known to, but some cannot be checked on this machine."
+                  is known to, but some cannot be checked here, as with a --device that this machine lacks."
 )]
 pub struct Verify {
     /// Essays, as `SLUG` or `SLUG.take-2` [default: all]
