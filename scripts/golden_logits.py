@@ -16,12 +16,14 @@ writes no fixtures for which this does not hold.
 
 import json
 import pathlib
+import shutil
+import tempfile
 
 import numpy
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
+from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, GPT2Tokenizer
 from transformers.generation import UnbatchedClassifierFreeGuidanceLogitsProcessor
 
 FIXTURES = pathlib.Path(__file__).parent.parent / "crates/gpt2/tests/fixtures"
@@ -208,6 +210,52 @@ def write_odd_checkpoint() -> None:
     save_file({"prompt": torch.tensor(prompt), "logits": logits}, folder / "golden.safetensors")
 
 
+END = "<|endoftext|>"
+TEMPLATE = {"type": "TemplateProcessing", "pair": [{"Sequence": {"id": "A", "type_id": 0}}],
+            "special_tokens": {END: {"id": END, "ids": [256], "tokens": [END]}}}
+TEXT_PIECE, END_PIECE = {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": END, "type_id": 0}}
+BEFORE = TEMPLATE | {"single": [END_PIECE, TEXT_PIECE]}
+AFTER = TEMPLATE | {"single": [TEXT_PIECE, END_PIECE]}
+BYTES = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}
+
+# What a folder's tokenizer_config.json and tokenizer.json say about tokens around a prompt.
+PROMPTS = [
+    ("odd", {}, None),
+    ("odd", {"add_bos_token": True}, None),
+    ("odd", {"add_eos_token": True}, None),
+    ("odd", {"add_bos_token": True, "add_eos_token": True}, None),
+    ("deep", {}, None),
+    ("deep", {"add_bos_token": True}, None),
+    ("deep", {}, BEFORE),
+    ("deep", {"add_bos_token": False}, BEFORE),
+    ("deep", {}, AFTER),
+    ("deep", {}, BYTES),
+    ("deep", {}, {"type": "Sequence", "processors": [BYTES, BEFORE]}),
+    ("deep", {}, {"type": "RobertaProcessing", "sep": [END, 256], "cls": [END, 256], "trim_offsets": True,
+                  "add_prefix_space": True}),
+]
+
+
+def write_prompts() -> None:
+    """Writes the token ids of a prompt under tokenizers that add tokens to it."""
+    text, cases = "hello the", []
+    for name, config, processor in PROMPTS:
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(FIXTURES / name, folder, dirs_exist_ok=True)
+            file = pathlib.Path(folder) / "tokenizer_config.json"
+            config = (json.loads(file.read_text()) if file.exists() else {}) | config
+            file.write_text(json.dumps(config))
+            if processor:
+                file = pathlib.Path(folder) / "tokenizer.json"
+                file.write_text(json.dumps(json.loads(file.read_text()) | {"post_processor": processor}))
+            ids = AutoTokenizer.from_pretrained(folder)(text).input_ids
+        cases.append({"folder": name, "tokenizer_config": config, "post_processor": processor, "ids": ids})
+    lines = ",\n".join(json.dumps(case) for case in cases)
+    golden = f'{{"text": {json.dumps(text)}, "cases": [\n{lines}\n]}}\n'
+    (FIXTURES / "prompts.json").write_text(golden, encoding="utf-8")
+    print(f"prompts: {len(cases)} tokenizers")
+
+
 def write_token_ids() -> None:
     """Writes the token ids of the strings in golden.json under GPT-2's real vocabulary."""
     folder = FIXTURES / "gpt2-tokenizer"
@@ -225,4 +273,5 @@ if __name__ == "__main__":
     for name, spec in CHECKPOINTS.items():
         write_checkpoint(name, **spec)
     write_odd_checkpoint()
+    write_prompts()
     write_token_ids()

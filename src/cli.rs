@@ -192,7 +192,7 @@ pub struct Generate {
     #[arg(long, requires = "text")]
     pub title: Option<String>,
     /// With --text: number of the take, as in a seed's `takes`
-    #[arg(long, value_name = "N", requires = "text", default_value_t = 1)]
+    #[arg(long, value_name = "N", requires = "text", default_value_t = 1, value_parser = number::take)]
     pub take: u32,
     /// With --text: use the text as the exact prompt and print the unedited completion
     #[arg(long, requires = "text")]
@@ -323,7 +323,7 @@ pub struct Check {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 if all have the same words, 1 if one has other words or was edited, 3 if none \
-                  is known to, but some cannot be checked on this machine."
+                  is known to, but some cannot be checked here, as with a --device that this machine lacks."
 )]
 pub struct Verify {
     /// Essays, as `SLUG` or `SLUG.take-2` [default: all]

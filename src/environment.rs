@@ -105,7 +105,7 @@ pub fn api_key(flag: Option<&str>) -> miette::Result<Option<String>> {
 /// # Errors
 /// Returns an error if the pool already runs with a different number of threads.
 pub fn use_threads(flags: &Engine, config: &Config) -> miette::Result<()> {
-    let Some(threads) = flags.threads.map(usize::from).or(config.threads) else { return Ok(()) };
+    let Some(threads) = flags.threads.or(config.threads) else { return Ok(()) };
     match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
         Err(_) if rayon::current_num_threads() != threads => Err(miette!(
             "cannot use {threads} threads: this process already runs with {}",

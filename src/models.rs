@@ -66,10 +66,10 @@ pub fn open(
     let engine = Engine {
         device: flags.device.unwrap_or(config.device),
         dtype: flags.dtype.unwrap_or(config.dtype),
-        batch_size: flags.batch_size.map(usize::from).or(config.batch_size),
+        batch_size: flags.batch_size.or(config.batch_size),
         clients: 1,
     };
-    let hub = HubSettings::from_environment(|name| std::env::var(name).ok(), flags.offline)?;
+    let hub = HubSettings::from_environment(|name| std::env::var_os(name), flags.offline)?;
     let downloads = Box::new(DownloadProgress::new(terminal));
     let terminal = *terminal;
     let models = Gpt2Models::new(&project.root, engine, hub, downloads)?

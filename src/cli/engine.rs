@@ -2,7 +2,9 @@
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use generator::{DevicePreference, DtypePreference};
+use generator::{DevicePreference, DtypePreference, MAX_BATCH_SIZE, MAX_THREADS};
+
+use super::number::from_1_to;
 
 /// How to run a model.
 #[derive(Debug, Clone, Args, Default)]
@@ -15,11 +17,11 @@ pub struct Engine {
     #[arg(long, value_parser = dtype())]
     pub dtype: Option<DtypePreference>,
     /// Number of CPU threads
-    #[arg(long, value_name = "N")]
-    pub threads: Option<std::num::NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = from_1_to::<MAX_THREADS>)]
+    pub threads: Option<usize>,
     /// Number of texts to write at once
-    #[arg(long, value_name = "N")]
-    pub batch_size: Option<std::num::NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = from_1_to::<MAX_BATCH_SIZE>)]
+    pub batch_size: Option<usize>,
     /// Do not use the network
     #[arg(long)]
     pub offline: bool,

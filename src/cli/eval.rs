@@ -19,7 +19,7 @@ pub struct Eval {
     #[arg(long, value_name = "FILE")]
     pub corpus: Vec<PathBuf>,
     /// Window size for prediction, in tokens [default: the smallest context length of the models]
-    #[arg(long, value_name = "N", requires = "corpus", value_parser = from_1_to::<1_000_000>())]
+    #[arg(long, value_name = "N", requires = "corpus", value_parser = from_1_to::<1_000_000>)]
     pub context: Option<usize>,
     /// File of quotes to write essays for, in a format of `venti import` [default: 24 built-in quotes]
     #[arg(long, value_name = "FILE")]

@@ -31,7 +31,7 @@ impl Args for GenerationFlags {
             .value_name("N")
             .help("Random seed for every essay, instead of each seed's own")
             .help_heading("Generation")
-            .value_parser(clap::value_parser!(u64));
+            .value_parser(super::number::rng_seed);
         command.args(SETTINGS.iter().map(flag)).arg(rng_seed)
     }
 

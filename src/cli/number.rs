@@ -1,6 +1,10 @@
 //! Parsers for numbers in a range.
 
-use clap::builder::RangedU64ValueParser;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use content::seed::{MAX_RNG_SEED, MAX_TAKES};
 
 /// Parses a number above 0.
 pub fn positive(text: &str) -> Result<f64, String> {
@@ -23,8 +27,28 @@ pub fn share(text: &str) -> Result<f64, String> {
 }
 
 /// Parses a whole number from 1 to `MOST`.
-pub fn from_1_to<const MOST: u64>() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..=MOST)
+pub fn from_1_to<const MOST: usize>(text: &str) -> Result<usize, String> {
+    whole(text, 1..=MOST)
+}
+
+/// Parses the number of a take.
+pub fn take(text: &str) -> Result<u32, String> {
+    whole(text, 1..=MAX_TAKES as u32)
+}
+
+/// Parses a random seed.
+pub fn rng_seed(text: &str) -> Result<u64, String> {
+    whole(text, 0..=MAX_RNG_SEED)
+}
+
+/// Parses a whole number in a range. The rule reads as in `venti.yaml`.
+fn whole<T>(text: &str, range: RangeInclusive<T>) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + Display,
+{
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number
+        .ok_or_else(|| format!("expected a whole number from {} to {}", range.start(), range.end()))
 }
 
 fn number(text: &str, is_allowed: impl Fn(f64) -> bool, rule: &str) -> Result<f64, String> {

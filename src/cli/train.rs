@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
-use generator::DevicePreference;
+use generator::{DevicePreference, MAX_THREADS};
 
 use super::engine::device;
 use super::number::{from_1_to, not_negative, positive, share};
@@ -24,7 +24,7 @@ pub struct Train {
     #[arg(long, value_name = "MODEL", conflicts_with = "layers")]
     pub from: Option<String>,
     /// Repeat layers of the base model until it has N; the model computes the same at first
-    #[arg(long, value_name = "N", conflicts_with = "layers", value_parser = from_1_to::<256>())]
+    #[arg(long, value_name = "N", conflicts_with = "layers", value_parser = from_1_to::<256>)]
     pub grow: Option<usize>,
     /// Resume the run in DIR from its last save
     #[arg(long, conflicts_with = "force")]
@@ -36,8 +36,8 @@ pub struct Train {
     #[arg(long, value_parser = device())]
     pub device: Option<DevicePreference>,
     /// Number of CPU threads
-    #[arg(long, value_name = "N")]
-    pub threads: Option<std::num::NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = from_1_to::<MAX_THREADS>)]
+    pub threads: Option<usize>,
     /// Number format for matrix products [default: bf16 if the device supports it, otherwise f32]
     #[arg(long)]
     pub dtype: Option<TrainDtype>,
@@ -55,13 +55,13 @@ pub struct Train {
 #[command(next_help_heading = "From scratch")]
 pub struct Sizes {
     /// Train from scratch, with N layers
-    #[arg(long, value_name = "N", value_parser = from_1_to::<256>())]
+    #[arg(long, value_name = "N", value_parser = from_1_to::<256>)]
     pub layers: Option<usize>,
     /// Number of attention heads [default: width / 64, at least 1]
-    #[arg(long, value_name = "N", requires = "layers", value_parser = from_1_to::<256>())]
+    #[arg(long, value_name = "N", requires = "layers", value_parser = from_1_to::<256>)]
     pub heads: Option<usize>,
     /// Width of the embeddings
-    #[arg(long, value_name = "N", default_value_t = 320, requires = "layers", value_parser = from_1_to::<16384>())]
+    #[arg(long, value_name = "N", default_value_t = 320, requires = "layers", value_parser = from_1_to::<16384>)]
     pub width: usize,
     /// Vocabulary size; the vocabulary is learned from the corpus
     #[arg(long, value_name = "N", default_value_t = 8192, requires = "layers", value_parser = RangedU64ValueParser::<usize>::new().range(257..=200_000))]
@@ -76,17 +76,17 @@ pub struct Course {
     #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = positive)]
     pub epochs: Option<f64>,
     /// Number of steps, instead of --epochs
-    #[arg(long, value_name = "N", value_parser = from_1_to::<100_000_000>())]
+    #[arg(long, value_name = "N", value_parser = from_1_to::<100_000_000>)]
     pub steps: Option<usize>,
     /// Context length in tokens; from scratch, also the model's number of positions
     /// [default: the model's positions, at most 1024]
-    #[arg(long, value_name = "N", value_parser = from_1_to::<65536>())]
+    #[arg(long, value_name = "N", value_parser = from_1_to::<65536>)]
     pub context: Option<usize>,
     /// Rows per batch
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = from_1_to::<4096>())]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = from_1_to::<4096>)]
     pub batch_size: usize,
     /// Batches per step
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = from_1_to::<4096>())]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = from_1_to::<4096>)]
     pub accumulate: usize,
     /// Peak learning rate [default: 0.0003, or 0.002 from scratch]
     #[arg(long, value_name = "X", value_parser = positive)]
@@ -116,13 +116,13 @@ pub struct Course {
     #[arg(long, value_name = "FILE")]
     pub held_out_file: Option<PathBuf>,
     /// Steps between evaluations [default: 5% of all steps]
-    #[arg(long, value_name = "N", value_parser = from_1_to::<100_000_000>())]
+    #[arg(long, value_name = "N", value_parser = from_1_to::<100_000_000>)]
     pub evaluate_every: Option<usize>,
     /// Steps between saves, from which --resume continues [default: one save a minute]
-    #[arg(long, value_name = "N", value_parser = from_1_to::<100_000_000>())]
+    #[arg(long, value_name = "N", value_parser = from_1_to::<100_000_000>)]
     pub save_every: Option<usize>,
     /// Stop after N evaluations without improvement
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = from_1_to::<1_000_000>())]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = from_1_to::<1_000_000>)]
     pub patience: usize,
     /// Random seed
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -19,7 +19,7 @@ use content::slug;
 use generator::Generation;
 use generator::{Completion, FinishReason, Generator, Models};
 use stream::Stream;
-use text::prompt::Prompt;
+use text::prompt::{self, Prompt};
 use write::{self, CandidateEvent, EssayRequest};
 
 /// Writes essays to the store, or one text to standard output.
@@ -58,7 +58,7 @@ fn one_text(
     quote: &str,
     terminal: &Terminal,
 ) -> miette::Result<()> {
-    if quote.trim().is_empty() {
+    if quote.trim().is_empty() || !args.raw && prompt::is_empty(quote) {
         return Err(miette!(help = "pass the quote with --text", "the quote is empty"));
     }
     let (project, pins) = match args.no_site {

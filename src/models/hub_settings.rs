@@ -1,6 +1,7 @@
 //! Settings of the Hugging Face hub and its cache, from the same environment variables as Python's
 //! `huggingface_hub`.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use content::fs;
@@ -20,38 +21,40 @@ pub struct HubSettings {
 
 impl HubSettings {
     /// Reads the settings from environment variables, which `variable` looks up by name. An empty
-    /// variable counts as unset.
+    /// variable counts as unset. Paths need not be UTF-8.
     ///
     /// # Errors
     /// Returns an error if the token file exists but cannot be read.
     pub fn from_environment(
-        variable: impl Fn(&str) -> Option<String>,
+        variable: impl Fn(&str) -> Option<OsString>,
         offline: bool,
     ) -> fs::Result<Self> {
-        let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let set =
+            |name: &str| variable(name).filter(|value| !value.to_string_lossy().trim().is_empty());
+        let text = |name: &str| set(name).map(|value| value.to_string_lossy().trim().to_owned());
         let user = set("HOME").or_else(|| set("USERPROFILE")).unwrap_or_default();
-        let expanded = |path: String| match path.strip_prefix("~/") {
-            Some(rest) => Path::new(&user).join(rest),
-            None => PathBuf::from(path),
+        let expanded = |path: OsString| match Path::new(&path).strip_prefix("~") {
+            Ok(rest) => Path::new(&user).join(rest),
+            Err(_) => PathBuf::from(path),
         };
         let home = match (set("HF_HOME"), set("XDG_CACHE_HOME")) {
             (Some(home), _) => expanded(home),
             (None, Some(caches)) => expanded(caches).join("huggingface"),
             (None, None) => Path::new(&user).join(".cache/huggingface"),
         };
-        let token = match set("HF_TOKEN") {
+        let token = match text("HF_TOKEN") {
             Some(token) => Some(token),
             None => {
                 let path = set("HF_TOKEN_PATH").map_or_else(|| home.join("token"), expanded);
                 fs::read_if_there(&path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             }
         };
-        let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
-        let offline_variable = set("HF_HUB_OFFLINE").is_some_and(|value| {
-            ["1", "on", "yes", "true"].contains(&value.trim().to_lowercase().as_str())
+        let endpoint = text("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
+        let offline_variable = text("HF_HUB_OFFLINE").is_some_and(|value| {
+            ["1", "on", "yes", "true"].contains(&value.to_lowercase().as_str())
         });
         Ok(Self {
-            endpoint: endpoint.trim().trim_end_matches('/').to_owned(),
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
             cache: set("HF_HUB_CACHE").map_or_else(|| home.join("hub"), expanded),
             token: token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()),
             offline: offline || offline_variable,
@@ -66,7 +69,7 @@ mod tests {
     fn settings(variables: &[(&str, &str)]) -> HubSettings {
         let variable = |name: &str| {
             let found = variables.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).to_owned())
+            found.map(|(_, value)| (*value).into())
         };
         HubSettings::from_environment(variable, false).unwrap()
     }
@@ -88,6 +91,24 @@ mod tests {
         assert_eq!(settings(&[user, xdg]).cache, Path::new("/nowhere/x/huggingface/hub"));
         assert_eq!(settings(&[user, xdg, home]).cache, Path::new("/nowhere/ada/hf/hub"));
         assert_eq!(settings(&[user, xdg, home, cache]).cache, Path::new("/nowhere/c"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_need_not_be_utf_8() {
+        use std::os::unix::ffi::OsStringExt;
+        let latin_1 = || OsString::from_vec(b"/nowhere/caf\xe9".to_vec());
+        let folder = PathBuf::from(latin_1());
+        for (name, cache) in [
+            ("HOME", folder.join(".cache/huggingface/hub")),
+            ("XDG_CACHE_HOME", folder.join("huggingface/hub")),
+            ("HF_HOME", folder.join("hub")),
+            ("HF_HUB_CACHE", folder),
+        ] {
+            let variable = |known: &str| (known == name).then(latin_1);
+            let got = HubSettings::from_environment(variable, false).unwrap();
+            assert_eq!(got.cache, cache, "{name}");
+        }
     }
 
     #[test]

@@ -188,7 +188,8 @@ impl Gpt2Models {
     }
 
     fn kind(&self, model: &str) -> ModelKind {
-        let path = self.root.join(model);
+        // Without the `.` of `./a-folder`, for messages.
+        let path: PathBuf = self.root.join(model).components().collect();
         let is_path = model.starts_with(['.', '/', '\\']) || Path::new(model).is_absolute();
         if model == EMBEDDED {
             ModelKind::Embedded

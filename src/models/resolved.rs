@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gpt2::{Checkpoint, CheckpointFiles};
-use miette::{IntoDiagnostic, miette};
+use miette::miette;
 
 use super::embedded;
 use super::stamps::Stamps;
@@ -35,7 +35,7 @@ impl ResolvedModel {
     /// # Errors
     /// Returns an error if a file is missing, invalid or unreadable.
     pub fn hash(source: Source, dir: &Path) -> miette::Result<Self> {
-        let files = CheckpointFiles::find(dir).into_diagnostic()?;
+        let files = CheckpointFiles::find(dir)?;
         // Take the stamps before hashing, so that a change during hashing is noticed.
         let stamps = stamps(dir, &files)?;
         Ok(Self { pin: hashed(source, dir, &files)?, files: Some(files), stamps })
@@ -99,7 +99,7 @@ impl ResolvedModel {
     /// Returns an error if a file is invalid.
     pub fn open(&self) -> miette::Result<Checkpoint> {
         match &self.files {
-            Some(files) => Checkpoint::from_files(files).into_diagnostic(),
+            Some(files) => Ok(Checkpoint::from_files(files)?),
             None => embedded::checkpoint(),
         }
     }
@@ -115,9 +115,9 @@ fn settings_text(pin: &Pin) -> String {
 
 /// Hashes every file of a checkpoint in `dir`.
 fn hashed(source: Source, dir: &Path, files: &CheckpointFiles) -> miette::Result<Pin> {
-    let weights = files.weights_hash().into_diagnostic()?;
-    let tokenizer = files.tokenizer_hash().into_diagnostic()?;
-    let settings = files.generation_hash().into_diagnostic()?;
+    let weights = files.weights_hash()?;
+    let tokenizer = files.tokenizer_hash()?;
+    let settings = files.generation_hash()?;
     let each = weights.each.into_iter().chain(tokenizer.each).chain(settings.each);
     let pinned =
         each.map(|(path, size, blake3)| (name_in(dir, &path), PinnedFile { size, blake3 }));
@@ -125,7 +125,7 @@ fn hashed(source: Source, dir: &Path, files: &CheckpointFiles) -> miette::Result
         source,
         weights: weights.together,
         tokenizer: tokenizer.together,
-        generation: files.settings().into_diagnostic()?,
+        generation: files.settings()?,
         files: pinned.collect(),
     })
 }

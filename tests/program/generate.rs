@@ -110,6 +110,97 @@ fn settings_out_of_range_are_errors_that_name_the_flag() {
     );
 }
 
+#[test]
+fn a_prompt_that_leaves_no_room_is_reported_with_its_seed() {
+    let project = Project::with_quotes(&["One team is a product."]);
+    // With its title, these are 765 of the 768 tokens, and 768.
+    for (name, words) in [("long", 760), ("longer", 763)] {
+        let quote = "word ".repeat(words);
+        let seed = format!("---\ntitle: T\ndate: 2025-12-31\n---\n{quote}\n");
+        project.write(&format!("content/seeds/{name}.md"), seed);
+    }
+    let said = project.fails(&["generate"], 1);
+    let words: Vec<&str> = said.split_whitespace().filter(|word| *word != "│").collect();
+    for (name, tokens) in [("long", 765), ("longer", 768)] {
+        let message = format!(
+            "the prompt is {tokens} tokens long, which leaves no room for a sentence: the model has \
+             only 768 positions help: shorten the quote or the title, or choose a model with a longer \
+             context in content/seeds/{name}.md"
+        );
+        assert!(words.join(" ").contains(&message), "{said}");
+    }
+    let names: Vec<String> = project.tree("content/essays").into_keys().collect();
+    assert_eq!(names, ["seed-1.md"]);
+
+    let quote = "word ".repeat(760);
+    let said = project.fails(&["generate", "--text", &quote, "--title", "T"], 1);
+    assert!(said.contains("the prompt is 765 tokens long"), "{said}");
+    // An exact prompt need not be followed by a sentence.
+    project.run(&["generate", "--raw", "--text", &quote]);
+}
+
+#[test]
+fn a_flag_has_the_limit_of_its_key() {
+    let project = Project::empty();
+    for (flag, value, rule) in [
+        ("--batch-size", "5000", "a whole number from 1 to 4096"),
+        ("--batch-size", "0", "a whole number from 1 to 4096"),
+        ("--threads", "1025", "a whole number from 1 to 1024"),
+        ("--rng-seed", "9007199254740993", "a whole number from 0 to 9007199254740992"),
+        ("--take", "21", "a whole number from 1 to 20"),
+        ("--take", "0", "a whole number from 1 to 20"),
+    ] {
+        let said = project.fails(&["generate", "--text", QUOTE, flag, value], 2);
+        assert!(said.contains(flag) && said.contains(rule), "{said}");
+    }
+    for command in ["build", "serve", "bench", "eval", "verify"] {
+        let said = project.fails(&[command, "--batch-size", "5000"], 2);
+        assert!(said.contains("a whole number from 1 to 4096"), "{command}: {said}");
+    }
+    for key in ["batch_size: 5000", "threads: 1025", "batch_size: 0"] {
+        project.write("venti.yaml", format!("title: A\n{key}\n"));
+        let said = project.fails(&["build"], 1);
+        assert!(said.contains("must be a whole number from 1 to "), "{key}: {said}");
+    }
+}
+
+#[test]
+fn a_quote_needs_more_than_a_special_token() {
+    let project = Project::new(SMALL);
+    for quote in [" ", "<|endoftext|>", " <|endoftext|>\n<|endoftext|> "] {
+        let said = project.fails(&["generate", "--text", quote], 1);
+        assert!(said.contains("the quote is empty"), "{quote}: {said}");
+    }
+    project.write("content/seeds/a.md", "---\nquote: <|endoftext|>\n---\n");
+    let said = project.fails(&["build"], 1);
+    assert!(said.contains("content/seeds/a.md") && said.contains("the quote is empty"), "{said}");
+
+    // Emoji are text, and an exact prompt may be any token.
+    for prompt in [&["\u{1f600}\u{1f389}"][..], &["<|endoftext|>", "--raw"]] {
+        let args = [&["generate", "--no-site", "--text"], prompt, &SHORT].concat();
+        project.run(&args);
+    }
+}
+
+#[test]
+fn a_model_that_cannot_be_opened_is_named_with_a_hint() {
+    let project = Project::new("title: A\nmodel: ./nope\n");
+    project.seed("a", QUOTE);
+    let said = project.fails(&["build"], 1);
+    assert!(said.contains("there is no folder") && said.contains("nope"), "{said}");
+    assert!(said.contains("hint: ") && said.contains("the site's folder"), "{said}");
+
+    let model = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/venti-mini");
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        let bytes = std::fs::read(model.join(file)).unwrap();
+        let kept = if file == "model.safetensors" { 1000 } else { bytes.len() };
+        project.write(&format!("nope/{file}"), &bytes[..kept]);
+    }
+    let said = project.fails(&["build"], 1);
+    assert!(said.contains("model.safetensors is not a readable weights file"), "{said}");
+    assert!(said.contains("hint: copy or download the file again"), "{said}");
+}
+
 /// Reads the command that a page shows for reproducing its text.
 #[cfg(unix)]
 fn command_on(page: &str) -> String {

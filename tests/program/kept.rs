@@ -200,6 +200,11 @@ fn verify_tells_which_essays_have_the_same_words() {
     // Nothing is known to be wrong, but something cannot be checked.
     project.fails(&["verify", "c.take-2", "seed-2"], 3);
     project.fails(&["verify", "seed-1", "seed-2"], 1);
+    // The tests' machine has no GPU, or not for this program.
+    let said = project.fails(&["verify", "c.take-2", "--device", "cuda"], 3);
+    let line =
+        "unchecked content/essays/c.take-2.md: venti-mini cannot run here: no usable CUDA GPU";
+    assert!(said.contains(line) && said.contains("0 of 1 essay verified"), "{said}");
     assert!(project.fails(&["verify", "d"], 1).contains("there is no essay \"d\""));
     assert_eq!(project.read("venti.lock"), lock);
 }

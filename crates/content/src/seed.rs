@@ -71,6 +71,9 @@ pub struct Tag {
 /// Maximum `rng_seed`. Every JSON and YAML parser represents integers up to this value exactly.
 pub const MAX_RNG_SEED: u64 = 1 << 53;
 
+/// Maximum number of takes of a seed.
+pub const MAX_TAKES: usize = 20;
+
 /// Returns the default `rng_seed`: 53 bits of the BLAKE3 hash of the slug.
 pub fn default_rng_seed(slug: &str) -> u64 {
     let hash = blake3::hash(slug.as_bytes());

@@ -2,6 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Largest number of texts that may be written at once.
+pub const MAX_BATCH_SIZE: usize = 4096;
+
+/// Largest number of CPU threads.
+pub const MAX_THREADS: usize = 1024;
+
 /// The device a model should run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use engine::{DevicePreference, DtypePreference};
+pub use engine::{DevicePreference, DtypePreference, MAX_BATCH_SIZE, MAX_THREADS};
 pub use setting::{InvalidSetting, Kind, Role, Setting, Value};
 pub use settings::{Generation, GenerationOverrides, SETTINGS};
 
@@ -116,8 +116,12 @@ pub trait Work {
 
 /// Converts between text and tokens. Can be used from any thread while the model runs.
 pub trait Tokenizer: Send + Sync {
-    /// Converts a string to token ids.
+    /// Converts a part of a text to token ids.
     fn tokenize(&self, text: &str) -> miette::Result<Vec<u32>>;
+    /// Converts an exact prompt to token ids, with those that the model's tokenizer adds to it.
+    fn tokenize_prompt(&self, text: &str) -> miette::Result<Vec<u32>> {
+        self.tokenize(text)
+    }
     /// Returns the bytes of a token, which may be only part of a character; empty for a special token.
     fn bytes(&self, id: u32) -> &[u8];
     /// Returns the size of the vocabulary. Every token id is below it.

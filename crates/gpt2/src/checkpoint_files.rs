@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use generator::{GenerationOverrides, Setting};
 use serde::Deserialize;
@@ -46,6 +46,9 @@ impl CheckpointFiles {
     /// # Errors
     /// Returns an error if a file or a shard is missing.
     pub fn find(dir: &Path) -> Result<Self> {
+        if !dir.is_dir() {
+            return Err(Error::MissingFolder { dir: dir.into() });
+        }
         let config = existing(dir, "config.json")?;
         let tokenizer = match existing(dir, "tokenizer.json") {
             Ok(tokenizer) => vec![tokenizer],
@@ -67,6 +70,13 @@ impl CheckpointFiles {
             if let Ok(index) = existing(dir, &index_of(name)) {
                 let shards = shard_names(&read(&index)?)
                     .map_err(|source| Error::Json { origin: shown(&index), source })?;
+                let refuse = |what| Error::ShardIndex { origin: shown(&index), what };
+                if shards.is_empty() {
+                    return Err(refuse("names no shards".into()));
+                }
+                if let Some(outside) = shards.iter().find(|name| !is_inside(name)) {
+                    return Err(refuse(format!("names the shard {outside:?} outside its folder")));
+                }
                 return Ok(files(
                     shards.iter().map(|name| existing(dir, name)).collect::<Result<_>>()?,
                 ));
@@ -125,7 +135,7 @@ pub fn settings_from_json(json: &[u8], origin: &str) -> Result<GenerationOverrid
         .collect::<serde_json::Map<_, _>>();
     let settings: GenerationOverrides = serde_json::from_value(ours.into())
         .map_err(|source| Error::Json { origin: origin.into(), source })?;
-    settings.check().map_err(|source| Error::Settings { origin: origin.into(), source })?;
+    settings.check().map_err(|invalid| Error::Settings { origin: origin.into(), invalid })?;
     Ok(settings)
 }
 
@@ -173,6 +183,11 @@ pub(crate) fn shard_names(index: &[u8]) -> serde_json::Result<BTreeSet<String>> 
     Ok(index.weight_map.into_values().collect())
 }
 
+/// Whether a path leads to a file below the folder that it is relative to.
+fn is_inside(path: &str) -> bool {
+    Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
 fn existing(dir: &Path, name: &str) -> Result<PathBuf> {
     let path = dir.join(name);
     if path.is_file() { Ok(path) } else { missing(dir, name) }
@@ -182,14 +197,20 @@ pub(crate) fn missing<T>(dir: &Path, expected: &str) -> Result<T> {
     Err(Error::MissingFile { dir: dir.into(), expected: expected.into() })
 }
 
+/// Reads a JSON or text file, without the byte order mark that some editors put first.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    let bytes = std::fs::read(path).map_err(Error::read(path))?;
+    let mut bytes = std::fs::read(path).map_err(Error::read(path))?;
     if bytes.starts_with(LFS_POINTER) {
         let why = "it is a Git LFS pointer; run `git lfs pull` in its folder";
         return Err(Error::read(path)(std::io::Error::other(why)));
     }
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
     Ok(bytes)
 }
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Start of a Git LFS pointer, which stands for a file that has not been downloaded.
 pub(crate) const LFS_POINTER: &[u8] = b"version https://git-lfs";

@@ -3,7 +3,7 @@
 //! The keys and their defaults are those of transformers' `GPT2Config`. An unsupported value results
 //! in an error that names the key.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use kernels::gelu::Activation;
@@ -43,20 +43,21 @@ pub struct Config {
     pub eos_token_ids: EndTokens,
 }
 
-/// The contents of config.json, before validation. The aliases are those of transformers.
+/// The contents of config.json, before validation. As in transformers, a size's general name, such as
+/// `hidden_size`, takes precedence.
 #[derive(Deserialize)]
 #[serde(default)]
 struct RawConfig {
     model_type: Option<String>,
     vocab_size: usize,
-    #[serde(alias = "max_position_embeddings")]
     n_positions: usize,
-    #[serde(alias = "hidden_size")]
+    max_position_embeddings: Option<usize>,
     n_embd: usize,
-    #[serde(alias = "num_hidden_layers")]
+    hidden_size: Option<usize>,
     n_layer: usize,
-    #[serde(alias = "num_attention_heads")]
+    num_hidden_layers: Option<usize>,
     n_head: usize,
+    num_attention_heads: Option<usize>,
     n_inner: Option<usize>,
     activation_function: String,
     layer_norm_epsilon: f64,
@@ -65,8 +66,17 @@ struct RawConfig {
     add_cross_attention: bool,
     tie_word_embeddings: bool,
     bos_token_id: Value,
-    eos_token_id: Value,
+    /// `None` if the key is missing; if it is null, no token ends a document.
+    #[serde(deserialize_with = "given")]
+    eos_token_id: Option<Value>,
 }
+
+fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(value).map(Some)
+}
+
+/// The default of `eos_token_id`.
+const EOS_TOKEN_ID: u32 = 50256;
 
 /// The defaults are those of the smallest published GPT-2.
 impl Default for RawConfig {
@@ -75,9 +85,13 @@ impl Default for RawConfig {
             model_type: None,
             vocab_size: 50257,
             n_positions: 1024,
+            max_position_embeddings: None,
             n_embd: 768,
+            hidden_size: None,
             n_layer: 12,
+            num_hidden_layers: None,
             n_head: 12,
+            num_attention_heads: None,
             n_inner: None,
             activation_function: "gelu_new".into(),
             layer_norm_epsilon: 1e-5,
@@ -86,7 +100,7 @@ impl Default for RawConfig {
             add_cross_attention: false,
             tie_word_embeddings: true,
             bos_token_id: Value::Null,
-            eos_token_id: 50256.into(),
+            eos_token_id: None,
         }
     }
 }
@@ -168,22 +182,26 @@ impl RawConfig {
         {
             return refuse("model_type", format!("\"{model_type}\""), "\"gpt2\"");
         }
-        let n_inner = self.n_inner.unwrap_or(4 * self.n_embd);
+        let n_positions = self.max_position_embeddings.unwrap_or(self.n_positions);
+        let n_embd = self.hidden_size.unwrap_or(self.n_embd);
+        let n_layer = self.num_hidden_layers.unwrap_or(self.n_layer);
+        let n_head = self.num_attention_heads.unwrap_or(self.n_head);
+        let n_inner = self.n_inner.unwrap_or(n_embd.saturating_mul(4));
         for (key, size) in [
             ("vocab_size", self.vocab_size),
-            ("n_positions", self.n_positions),
-            ("n_embd", self.n_embd),
-            ("n_layer", self.n_layer),
-            ("n_head", self.n_head),
+            ("n_positions", n_positions),
+            ("n_embd", n_embd),
+            ("n_layer", n_layer),
+            ("n_head", n_head),
             ("n_inner", n_inner),
         ] {
             if size == 0 {
                 return refuse(key, "0".into(), "at least 1");
             }
         }
-        if !self.n_embd.is_multiple_of(self.n_head) {
-            let expected = format!("a divisor of `n_embd`, which is {}", self.n_embd);
-            return refuse("n_head", self.n_head.to_string(), &expected);
+        if !n_embd.is_multiple_of(n_head) {
+            let expected = format!("a divisor of `n_embd`, which is {n_embd}");
+            return refuse("n_head", n_head.to_string(), &expected);
         }
         let activation = match self.activation_function.as_str() {
             "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Activation::GeluTanh,
@@ -200,14 +218,19 @@ impl RawConfig {
         if self.add_cross_attention {
             return refuse("add_cross_attention", "true".into(), "false");
         }
-        let eos_token_ids = end_tokens(&self.eos_token_id, self.vocab_size, origin)?;
+        if self.eos_token_id.is_none() && EOS_TOKEN_ID as usize >= self.vocab_size {
+            let got = format!("missing, and its default is {EOS_TOKEN_ID}");
+            return refuse("eos_token_id", got, &end_tokens_rule(self.vocab_size));
+        }
+        let eos_token_id = self.eos_token_id.unwrap_or(EOS_TOKEN_ID.into());
+        let eos_token_ids = end_tokens(&eos_token_id, self.vocab_size, origin)?;
         let bos_token_id = begin_token(&self.bos_token_id, self.vocab_size, origin)?;
         Ok(Config {
             vocab_size: self.vocab_size,
-            n_positions: self.n_positions,
-            n_embd: self.n_embd,
-            n_layer: self.n_layer,
-            n_head: self.n_head,
+            n_positions,
+            n_embd,
+            n_layer,
+            n_head,
             n_inner,
             activation,
             layer_norm_epsilon: self.layer_norm_epsilon,
@@ -244,9 +267,13 @@ fn end_tokens(value: &Value, vocab_size: usize, origin: &str) -> Result<EndToken
     ids.and_then(|ids| EndTokens::new(&ids)).ok_or_else(|| Error::Config {
         origin: origin.into(),
         key: "eos_token_id",
-        expected: format!("up to {} token ids below {vocab_size}", EndTokens::MAX),
+        expected: end_tokens_rule(vocab_size),
         got: value.to_string(),
     })
+}
+
+fn end_tokens_rule(vocab_size: usize) -> String {
+    format!("up to {} token ids below {vocab_size}", EndTokens::MAX)
 }
 
 fn token_id(value: &Value, vocab_size: usize) -> Option<u32> {
@@ -280,6 +307,11 @@ mod tests {
             "max_position_embeddings": 128}"#;
         let own = r#"{"n_embd": 64, "n_layer": 3, "n_head": 4, "n_positions": 128}"#;
         assert_eq!(parse(general).unwrap(), parse(own).unwrap());
+        // As in transformers, in either order.
+        for both in [r#"{"n_embd": 96, "hidden_size": 48}"#, r#"{"hidden_size": 48, "n_embd": 96}"#]
+        {
+            assert_eq!(parse(both).unwrap().n_embd, 48, "{both}");
+        }
     }
 
     #[test]
@@ -314,6 +346,11 @@ mod tests {
             (
                 r#"{"add_cross_attention": true}"#,
                 "config.json: `add_cross_attention` is true, expected false",
+            ),
+            (
+                r#"{"vocab_size": 50256}"#,
+                "config.json: `eos_token_id` is missing, and its default is 50256, \
+                 expected up to 5 token ids below 50256",
             ),
             (
                 r#"{"eos_token_id": 50257}"#,

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use generator::{DevicePreference, DtypePreference};
-use miette::{IntoDiagnostic, miette};
+use miette::miette;
 
 use crate::{Checkpoint, Device, Dtype, Error, Gpt2};
 
@@ -102,7 +102,7 @@ impl Engine {
         packed: Option<&Path>,
     ) -> miette::Result<Gpt2> {
         self.check(device)?;
-        Gpt2::load_packed(checkpoint, device, self.dtype(device), packed).into_diagnostic()
+        Ok(Gpt2::load_packed(checkpoint, device, self.dtype(device), packed)?)
     }
 
     /// Returns the batch size for a model.

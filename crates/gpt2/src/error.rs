@@ -1,6 +1,9 @@
 //! Errors of this crate. Messages state the expected and the actual value.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -14,6 +17,10 @@ pub enum Error {
         path: PathBuf,
         source: std::io::Error,
     },
+
+    /// A checkpoint's directory does not exist, or is a file.
+    #[error("there is no folder {}", dir.display())]
+    MissingFolder { dir: PathBuf },
 
     /// A checkpoint lacks a file.
     #[error("{} contains no {expected}", dir.display())]
@@ -33,11 +40,19 @@ pub enum Error {
     },
 
     /// One of a model's own sampling settings has an invalid value.
-    #[error("{origin}: {source}")]
+    #[error("{origin}: {invalid}")]
     Settings {
         /// Name of the file.
         origin: String,
-        source: generator::InvalidSetting,
+        invalid: generator::InvalidSetting,
+    },
+
+    /// The index of a sharded checkpoint does not name files in its folder.
+    #[error("{origin} {what}")]
+    ShardIndex {
+        /// Name of the index.
+        origin: String,
+        what: String,
     },
 
     /// A value in config.json is not supported by this crate.
@@ -90,7 +105,7 @@ pub enum Error {
 
     /// A weights file has another format.
     #[error("{origin} {what}")]
-    WeightsFormat { origin: String, what: &'static str },
+    WeightsFormat { origin: String, what: &'static str, hint: &'static str },
 
     /// The checkpoint has more layers than config.json declares.
     #[error("{origin} has a tensor `{name}`, but `n_layer` is {n_layer} in config.json")]
@@ -110,9 +125,9 @@ pub enum Error {
 
     /// The tokenizer has token ids that the model lacks.
     #[error(
-        "{origin}: the tokenizer has token {token}, but the model has only {vocab_size} tokens (`vocab_size`)"
+        "{origin}: the tokenizer has the token `{content}` with id {token}, but the model has only {vocab_size} tokens (`vocab_size`)"
     )]
-    Vocabulary { origin: String, token: u32, vocab_size: usize },
+    Vocabulary { origin: String, content: String, token: u32, vocab_size: usize },
 
     /// The device does not support the number format.
     #[error("{dtype} is not supported on the {device}; use {expected}")]
@@ -195,5 +210,36 @@ pub enum Error {
 impl Error {
     pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
         move |source| Self::Read { path: path.to_path_buf(), source }
+    }
+}
+
+/// Hints for errors that people can do something about.
+impl Diagnostic for Error {
+    fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        Some(Box::new(match self {
+            Self::MissingFolder { .. } => {
+                "a relative path starts at the site's folder, or at the current one if there is no site"
+            }
+            Self::MissingFile { .. } => {
+                "a model's folder has config.json, its tokenizer and its weights in the layout of \
+                 Hugging Face"
+            }
+            Self::Json { .. }
+            | Self::Tokenizer { .. }
+            | Self::Weights { .. }
+            | Self::NotFinite { .. } => {
+                "copy or download the file again if it is incomplete or damaged"
+            }
+            Self::Config { key: "eos_token_id", .. } => {
+                "write the ids of the tokens that end a text, or null if there are none"
+            }
+            Self::WeightsFormat { hint, .. } => hint,
+            Self::ShardIndex { .. } => "copy the index and its shards into the model's folder",
+            Self::Vocabulary { .. } => {
+                "use the tokenizer that belongs to the weights, or give the token a row in Python: \
+                 model.resize_token_embeddings(len(tokenizer))"
+            }
+            _ => return None,
+        }))
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use generator::{Generator, Provenance, Tokenizer, Work};
 use kernels::simd::Level;
-use miette::IntoDiagnostic;
 
 use crate::{Checkpoint, Device, Dtype, Engine, Gpt2, generate};
 
@@ -36,7 +35,11 @@ impl Gpt2Generator {
 
 impl Tokenizer for Checkpoint {
     fn tokenize(&self, text: &str) -> miette::Result<Vec<u32>> {
-        self.tokenizer().encode(text).into_diagnostic()
+        Ok(self.tokenizer().encode(text)?)
+    }
+
+    fn tokenize_prompt(&self, text: &str) -> miette::Result<Vec<u32>> {
+        Ok(self.tokenizer().encode_prompt(text)?)
     }
 
     fn bytes(&self, id: u32) -> &[u8] {
@@ -48,7 +51,8 @@ impl Tokenizer for Checkpoint {
     }
 
     fn bos(&self) -> Option<u32> {
-        self.config().bos_token_id.or(self.tokenizer().end_of_text())
+        let added = self.tokenizer().begin().first().copied();
+        added.or(self.config().bos_token_id).or(self.tokenizer().end_of_text())
     }
 
     fn eos(&self) -> &[u32] {

@@ -1,7 +1,8 @@
 //! Byte-level BPE tokenizer, compatible with transformers.
 //!
 //! As in transformers, the content of an added token, such as `<|endoftext|>`, is encoded as that
-//! token. Encoding adds no special tokens of its own: the post-processor in tokenizer.json is ignored.
+//! token. A prompt also gets the tokens that the post-processor in tokenizer.json adds, or that
+//! tokenizer_config.json asks for if there is no tokenizer.json; a part of a text does not.
 
 pub mod added_tokens;
 
@@ -10,7 +11,8 @@ use std::sync::Arc;
 
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{DecoderWrapper, ModelWrapper};
+use tokenizers::processors::template::TemplateProcessing;
+use tokenizers::{DecoderWrapper, Encoding, ModelWrapper};
 
 use generator::END_OF_TEXT;
 
@@ -30,6 +32,9 @@ struct NotByteLevel {
     got: String,
 }
 
+/// Largest token id. The tables by id of a damaged file with a larger one could exhaust the memory.
+const MAX_ID: u32 = 1 << 24;
+
 fn name_of(decoder: Option<&DecoderWrapper>) -> String {
     let Some(decoder) = decoder else { return "none".to_owned() };
     let debug = format!("{decoder:?}");
@@ -43,6 +48,8 @@ pub struct Tokenizer {
     /// Contents of the special tokens.
     special: BTreeMap<u32, String>,
     largest_id: Option<u32>,
+    /// The tokens that the post-processor puts before a text.
+    begin: Vec<u32>,
 }
 
 impl Tokenizer {
@@ -79,19 +86,20 @@ impl Tokenizer {
             }
         }
         let refuse = |source| Error::Tokenizer { origin: origin.into(), source };
-        let merges = std::str::from_utf8(merges).map_err(|source| refuse(source.into()))?;
+        let merges = std::str::from_utf8(merges)
+            .map_err(|error| refuse(format!("merges.txt: {error}").into()))?;
         let merges = merges
             .lines()
             .filter(|line| !line.starts_with("#version") && !line.is_empty())
             .map(|line| match line.split_once(' ') {
                 Some((left, right)) => Ok((left.to_string(), right.to_string())),
-                None => Err(refuse(format!("merge without a space: `{line}`").into())),
+                None => Err(refuse(format!("merges.txt: merge without a space: `{line}`").into())),
             })
             .collect::<Result<Vec<_>>>()?;
         let bpe = BPE::builder()
             .vocab_and_merges(Vocab::from_iter(vocab.clone()), merges)
             .build()
-            .map_err(refuse)?;
+            .map_err(|error| refuse(format!("merges.txt: {error}").into()))?;
         let mut inner = tokenizers::Tokenizer::new(ModelWrapper::BPE(bpe));
         inner.with_pre_tokenizer(Some(
             ByteLevel::default().add_prefix_space(added.add_prefix_space),
@@ -99,6 +107,9 @@ impl Tokenizer {
         inner.with_decoder(Some(ByteLevel::default()));
         let known = added.tokens().filter(|token| vocab.contains_key(&token.content));
         inner.add_tokens(known).map_err(refuse)?;
+        if let Some(template) = template(added, &vocab).map_err(refuse)? {
+            inner.with_post_processor(Some(template));
+        }
         Self::new(inner, origin)
     }
 
@@ -111,7 +122,20 @@ impl Tokenizer {
             let got = name_of(inner.get_decoder());
             return Err(refuse(NotByteLevel { got }.into()));
         }
+        // Dropout is for training. transformers ignores it, too.
+        if let ModelWrapper::BPE(bpe) = inner.get_model()
+            && bpe.dropout.is_some()
+        {
+            let mut bpe = bpe.clone();
+            bpe.dropout = None;
+            inner.with_model(bpe);
+        }
         let largest_id = inner.get_vocab(true).into_values().max();
+        if let Some(id) = largest_id.filter(|id| *id > MAX_ID) {
+            let token = inner.id_to_token(id).unwrap_or_default();
+            let problem = format!("the token `{token}` has the id {id}, which is above {MAX_ID}");
+            return Err(refuse(problem.into()));
+        }
         let added = inner.get_added_tokens_decoder();
         let special: BTreeMap<u32, String> = added
             .into_iter()
@@ -120,7 +144,8 @@ impl Tokenizer {
             .collect();
         let token = |id| inner.id_to_token(id).filter(|_| !special.contains_key(&id));
         let bytes = TokenBytes::new((0..largest_id.map_or(0, |id| id + 1)).map(token));
-        Ok(Self { inner, bytes: Arc::new(bytes), special, largest_id })
+        let begin = added_before(&inner.encode_fast("a", true).map_err(refuse)?);
+        Ok(Self { inner, bytes: Arc::new(bytes), special, largest_id, begin })
     }
 
     /// Serialises the tokenizer to the tokenizer.json format.
@@ -141,13 +166,30 @@ impl Tokenizer {
         self.inner.token_to_id(END_OF_TEXT)
     }
 
-    /// Encodes a string. See the module documentation for how added tokens are handled.
+    /// Encodes a part of a text. See the module documentation for how added tokens are handled.
     ///
     /// # Errors
     /// Returns an error if the tokenizer fails. Byte-level BPE accepts every string.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = self.inner.encode_fast(text, false);
+        self.ids(text, false)
+    }
+
+    /// Encodes a prompt, with the tokens that the tokenizer adds before and after it.
+    ///
+    /// # Errors
+    /// See [`Tokenizer::encode`].
+    pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>> {
+        self.ids(text, true)
+    }
+
+    fn ids(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>> {
+        let encoding = self.inner.encode_fast(text, add_special_tokens);
         Ok(encoding.map_err(|source| Error::Tokenize { source })?.get_ids().to_vec())
+    }
+
+    /// Returns the tokens that the tokenizer adds before a prompt; usually none.
+    pub fn begin(&self) -> &[u32] {
+        &self.begin
     }
 
     /// Decodes tokens. Special tokens are skipped, and invalid UTF-8 becomes U+FFFD.
@@ -166,6 +208,11 @@ impl Tokenizer {
         self.special.get(&id).map(String::as_str)
     }
 
+    /// Returns the content of any token, as it is written in the tokenizer's files.
+    pub(crate) fn content(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
     /// Bytes of every token.
     pub(crate) fn table(&self) -> &Arc<TokenBytes> {
         &self.bytes
@@ -175,6 +222,39 @@ impl Tokenizer {
     pub(crate) fn largest_id(&self) -> Option<u32> {
         self.largest_id
     }
+}
+
+/// Returns the tokens that a post-processor put before an encoded text.
+fn added_before(encoding: &Encoding) -> Vec<u32> {
+    let tokens = encoding.get_ids().iter().zip(encoding.get_special_tokens_mask());
+    tokens.take_while(|(_, is_added)| **is_added == 1).map(|(id, _)| *id).collect()
+}
+
+/// Returns the post-processor that adds the begin and end tokens, if tokenizer_config.json asks for one.
+fn template(
+    added: &AddedTokens,
+    vocab: &BTreeMap<String, u32>,
+) -> tokenizers::Result<Option<TemplateProcessing>> {
+    let (begin, end) = (added.added_before(), added.added_after());
+    if begin.or(end).is_none() {
+        return Ok(None);
+    }
+    let mut special = Vec::new();
+    for token in begin.into_iter().chain(end) {
+        let Some(id) = vocab.get(token) else {
+            return Err(format!(
+                "tokenizer_config.json adds the token `{token}`, which is not in vocab.json"
+            )
+            .into());
+        };
+        special.push((token.to_owned(), *id));
+    }
+    let pieces = begin.into_iter().chain(["$A"]).chain(end).map(str::to_owned);
+    let template = TemplateProcessing::builder()
+        .try_single(pieces.collect::<Vec<_>>())?
+        .special_tokens(special)
+        .build()?;
+    Ok(Some(template))
 }
 
 #[cfg(test)]

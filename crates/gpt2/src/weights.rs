@@ -83,7 +83,8 @@ impl Checkpoint {
             && token as usize >= config.vocab_size
         {
             let (origin, vocab_size) = (tensors.origin, config.vocab_size);
-            return Err(Error::Vocabulary { origin, token, vocab_size });
+            let content = tokenizer.content(token).unwrap_or_default();
+            return Err(Error::Vocabulary { origin, content, token, vocab_size });
         }
         let tie_word_embeddings = config.tie_word_embeddings && !tensors.has_own_lm_head()?;
         let config = Config { tie_word_embeddings, ..config };
@@ -187,8 +188,8 @@ impl Tensors {
             [] => return missing(Path::new("the checkpoint"), "weights"),
         };
         for path in paths {
-            if let Some(what) = foreign_format(path)? {
-                return Err(Error::WeightsFormat { origin: shown(path), what });
+            if let Some((what, hint)) = foreign_format(path)? {
+                return Err(Error::WeightsFormat { origin: shown(path), what, hint });
             }
         }
         let pickled = paths.iter().any(|path| path.extension().is_some_and(|end| end == "bin"));
@@ -278,19 +279,24 @@ impl Tensors {
     }
 }
 
-/// Recognises files that are not weights, or not in a form that can be read.
-fn foreign_format(path: &Path) -> Result<Option<&'static str>> {
+/// Recognises files that are not weights, or not in a form that can be read. Returns what is wrong, and
+/// what to do.
+fn foreign_format(path: &Path) -> Result<Option<(&'static str, &'static str)>> {
     let mut start = Vec::new();
     let file = std::fs::File::open(path).map_err(Error::read(path))?;
     file.take(64).read_to_end(&mut start).map_err(Error::read(path))?;
     if start.starts_with(LFS_POINTER) {
-        return Ok(Some("is a Git LFS pointer, not the weights; run `git lfs pull` in its folder"));
+        let what = "is a Git LFS pointer, not the weights";
+        return Ok(Some((what, "run `git lfs pull` in its folder")));
+    }
+    if start.is_empty() {
+        return Ok(Some(("is empty", "copy or download it again")));
     }
     let is_pickled = path.extension().is_some_and(|end| end == "bin");
-    Ok((is_pickled && !start.starts_with(b"PK")).then_some(
-        "was not saved by torch 1.6 or later; convert it in Python: \
-         torch.save(torch.load(FILE, map_location=\"cpu\"), FILE)",
-    ))
+    Ok((is_pickled && !start.starts_with(b"PK")).then_some((
+        "was not saved by torch 1.6 or later",
+        "convert it in Python: torch.save(torch.load(FILE, map_location=\"cpu\"), FILE)",
+    )))
 }
 
 fn unreadable(origin: &str) -> impl FnOnce(candle_core::Error) -> Error {

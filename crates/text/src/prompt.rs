@@ -67,6 +67,11 @@ fn plain(text: &str) -> String {
     collapse(&straight.replace(['‘', '’'], "'"))
 }
 
+/// Whether a quote has nothing for a model to continue.
+pub fn is_empty(quote: &str) -> bool {
+    plain(quote).is_empty()
+}
+
 /// Words that cannot end a sentence.
 const CANNOT_END_SENTENCE: &[&str] = &[
     "a", "an", "and", "are", "as", "at", "because", "but", "by", "for", "from", "if", "in", "into",

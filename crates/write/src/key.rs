@@ -233,6 +233,64 @@ mod tests {
         );
     }
 
+    /// Returns Venti's defaults in the first version. Later defaults may differ.
+    fn first_defaults() -> Generation {
+        Generation::unmodified().with(&GenerationOverrides {
+            min_p: Some(0.15),
+            repetition_penalty: Some(1.25),
+            min_words: Some(220),
+            max_words: Some(500),
+            candidates: Some(4),
+            max_rounds: Some(3),
+            ..GenerationOverrides::default()
+        })
+    }
+
+    /// Pins what each setting contributes to the key and to the seed's hash, by their first 16 digits. A
+    /// new setting needs a row.
+    #[test]
+    fn every_setting_keeps_its_part_of_the_key() {
+        let number = Value::Number;
+        let count = Value::Count;
+        let texts = |texts: &[&str]| Value::Texts(texts.iter().map(|&text| text.into()).collect());
+        let rows = [
+            ("temperature", number(0.7), "906eaaff6e58b138", "c19d6cfee3902dae"),
+            ("top_k", count(40), "5b35be538260f86c", "31d20c1bba45a777"),
+            ("top_p", number(0.95), "7831c872c898dca9", "e3cbeb1b17dd565f"),
+            ("min_p", number(0.05), "6c54165be0f6fa41", "66a0ba0faeffaf09"),
+            ("typical_p", number(0.9), "4ecb8b6362dcee21", "c7c135e293949658"),
+            ("repetition_penalty", number(1.1), "46e8ccd6693f15ba", "431581ea9827a086"),
+            ("no_repeat_ngram_size", count(3), "31f7fc9a09389622", "971c4c0441ccbd18"),
+            ("stop", texts(&["\n\n", "The end"]), "1b150081270ea8cc", "237d9e2d254e6339"),
+            ("min_new_tokens", count(10), "520e0fbdfcb94136", "0f269b4e911ccc8f"),
+            ("max_new_tokens", count(300), "e429d6302fde9095", "39e22fd12699bf35"),
+            ("min_words", count(100), "80d52f1aab91e1e9", "09835f31a37b205d"),
+            ("max_words", count(400), "6692866c245e171e", "c73d76d271f3028e"),
+            ("candidates", count(2), "5d989eba508e51b3", "eb41a5f476d653fb"),
+            ("max_rounds", count(1), "0682927d0be5c91a", "24c741667b6ea374"),
+            ("guidance_scale", number(1.5), "84f6971aaaab8f8e", "a55143e07126769d"),
+        ];
+        let names: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
+        assert_eq!(rows.each_ref().map(|(name, ..)| *name), *names, "one row for each setting");
+        let defaults = first_defaults();
+        for (name, value, key_with, hash_with) in rows {
+            let mut overrides = GenerationOverrides::default();
+            overrides.set(name, value);
+            let generation = defaults.with(&overrides);
+            assert_ne!(generation, defaults, "{name}");
+            assert_eq!(key(|_, g, _| *g = generation)[..16], *key_with, "{name}");
+            let seed = SeedInputs {
+                quote: "A quote.",
+                title: None,
+                model: None,
+                generation: &overrides,
+                rng_seed: 7,
+                take: 1,
+            };
+            assert_eq!(seed_hash(&seed)[..16], *hash_with, "{name}");
+        }
+    }
+
     /// Pins the keys of two essays, so that only [`REVISION`] changes the keys of published essays.
     #[test]
     fn published_essays_keep_their_keys() {
@@ -271,16 +329,7 @@ mod tests {
             tokenizer: "ea62c30ede10f63231cd6cc0a627089b025fa4ba6718df6505175e43481bc1ee".into(),
             generation: GenerationOverrides::default(),
         };
-        // Venti's defaults when these essays were written. Later defaults may differ.
-        let defaults = Generation::unmodified().with(&GenerationOverrides {
-            min_p: Some(0.15),
-            repetition_penalty: Some(1.25),
-            min_words: Some(220),
-            max_words: Some(500),
-            candidates: Some(4),
-            max_rounds: Some(3),
-            ..GenerationOverrides::default()
-        });
+        let defaults = first_defaults();
         let blocklist = [
             r"\b(18F|GSA|OMB|USWDS|White House|federal government|Presidential)\b",
             r"\b(Amazon|Facebook|Google|LinkedIn|Microsoft|Netflix|Salesforce|Twitter|Uber|Yahoo)\b",

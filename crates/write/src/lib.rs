@@ -132,7 +132,7 @@ fn run_model(
     };
     let mut finished = |index: usize, outcome: Result<Outcome>| {
         let job = jobs[index];
-        let outcome = match outcome {
+        let outcome = match outcome.and_then(Outcome::with_room) {
             Ok(outcome) => outcome,
             Err(error) => {
                 emit(WriteEvent::Failed { id: &job.id });
@@ -247,7 +247,7 @@ pub fn text(
 ) -> Result<Outcome> {
     let mut outcome = Outcome { candidates: Vec::new(), best: None };
     rounds::write_all(generator, &[essay], blocklist, progress, &mut |_, finished| {
-        outcome = finished?;
+        outcome = finished?.with_room()?;
         Ok(())
     })?;
     Ok(outcome)

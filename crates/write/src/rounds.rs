@@ -8,7 +8,9 @@ use std::sync::Arc;
 use miette::{Report, Result, miette};
 
 use super::key::{Inputs, candidate_key};
-use generator::{Completion, Generation, Generator, Identity, Request, Tokenizer, Work};
+use generator::{
+    Completion, FinishReason, Generation, Generator, Identity, Request, Tokenizer, Work,
+};
 use text::Figures;
 use text::clean::clean;
 use text::judge::{Blocklist, Verdict, figures, judge};
@@ -60,16 +62,18 @@ impl EssayRequest {
     /// prompt.
     ///
     /// # Errors
-    /// Returns an error if the prompt fills all positions or cannot be tokenised.
+    /// Returns an error if the prompt fills all positions, cannot be tokenised or has no tokens.
     pub fn request(&self, tokenizer: &dyn Tokenizer, n_positions: usize) -> Result<Request> {
         let prompt = tokenizer.tokenize_document(self.prompt.document())?;
+        if prompt.is_empty() {
+            return Err(miette!(
+                help = "choose the tokenizer that belongs to the model, or another quote",
+                "the model's tokenizer has no token for any of the prompt"
+            ));
+        }
         let left = n_positions.saturating_sub(prompt.len());
         if left == 0 {
-            return Err(miette!(
-                help = "shorten the quote or the title, or choose a model with a longer context",
-                "the prompt is {} tokens long, but the model has only {n_positions} positions",
-                prompt.len(),
-            ));
+            return Err(no_room(prompt.len(), n_positions));
         }
         let tokens = |words: usize, each: f64| (words as f64 * each).ceil() as usize;
         let enough = tokens(self.generation.max_words, MOST_TOKENS_A_WORD);
@@ -126,6 +130,15 @@ impl EssayRequest {
     }
 }
 
+/// The error for a prompt after which the model's context has no room for a sentence.
+fn no_room(prompt_tokens: usize, n_positions: usize) -> Report {
+    miette!(
+        help = "shorten the quote or the title, or choose a model with a longer context",
+        "the prompt is {prompt_tokens} tokens long, which leaves no room for a sentence: \
+         the model has only {n_positions} positions"
+    )
+}
+
 /// Returns those words of a completion that are left in its cleaned text, each at most as often as it
 /// occurs there.
 fn kept_words(mut words: Vec<String>, text: &str) -> Vec<String> {
@@ -170,6 +183,23 @@ impl Outcome {
     /// Returns the kept candidate.
     pub fn best(&self) -> Option<&Candidate> {
         self.best.map(|best| &self.candidates[best])
+    }
+
+    /// Returns the outcome, or an error if every candidate is empty because the prompt takes most of the
+    /// model's context.
+    pub(super) fn with_room(self) -> Result<Self> {
+        let Some(Candidate { completion, .. }) = self.candidates.first() else { return Ok(self) };
+        let Completion { prompt_tokens, token_ids, .. } = completion;
+        let is_cut = |candidate: &Candidate| {
+            let Completion { finish_reason, token_ids, .. } = &candidate.completion;
+            candidate.text.is_empty()
+                && *finish_reason == FinishReason::ContextFull
+                && token_ids.len() < *prompt_tokens
+        };
+        if self.candidates.iter().all(is_cut) {
+            return Err(no_room(*prompt_tokens, prompt_tokens + token_ids.len()));
+        }
+        Ok(self)
     }
 
     /// Returns why the kept candidate did not pass the gate, or `None` if it passed.

@@ -728,6 +728,31 @@ fn a_prompt_longer_than_the_positions_is_reported_and_the_others_are_written() {
     assert!(report.check().is_err());
 }
 
+#[test]
+fn a_prompt_without_tokens_is_an_error() {
+    struct Nothing;
+
+    impl Tokenizer for Nothing {
+        fn tokenize(&self, _text: &str) -> Result<Vec<u32>> {
+            Ok(Vec::new())
+        }
+
+        fn bytes(&self, _id: u32) -> &[u8] {
+            b""
+        }
+
+        fn vocab_size(&self) -> usize {
+            0
+        }
+    }
+
+    let prompt = Prompt::new(None, "A quote.");
+    let generation = Generation::default();
+    let request = EssayRequest { prompt, generation, rng_seed: 1, take: 1 };
+    let error = request.request(&Nothing, 768).unwrap_err();
+    assert_eq!(error.to_string(), "the model's tokenizer has no token for any of the prompt");
+}
+
 #[cfg(unix)]
 #[test]
 fn an_essay_that_cannot_be_stored_is_reported_and_may_succeed_later() {

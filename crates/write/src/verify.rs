@@ -82,7 +82,7 @@ fn verify_model(
     let mut generator = match models.load(model) {
         Ok(generator) => generator,
         Err(error) => {
-            let why = format!("it needs the model {model}: {error}");
+            let why = format!("{model} cannot run here: {error}");
             same.iter().for_each(|&index| results[index] = Verification::Unchecked(why.clone()));
             return Ok(());
         }

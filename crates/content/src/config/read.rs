@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use generator::{MAX_BATCH_SIZE, MAX_THREADS};
+
 use super::{
     Author, Config, DEFAULT_PAGES, DEFAULT_SEEDS, DevicePreference, DtypePreference, Fonts,
     GenerationOverrides, NavEntry, Publish,
@@ -86,8 +88,11 @@ impl Config {
                 .map(|f| f.choice(&DtypePreference::ALL.map(|dtype| (dtype.name(), dtype))))
                 .transpose()?
                 .unwrap_or_default(),
-            batch_size: get("batch_size").map(|f| auto_or_count(&f, 4096)).transpose()?.flatten(),
-            threads: get("threads").map(|f| auto_or_count(&f, 1024)).transpose()?.flatten(),
+            batch_size: get("batch_size")
+                .map(|f| auto_or_count(&f, MAX_BATCH_SIZE))
+                .transpose()?
+                .flatten(),
+            threads: get("threads").map(|f| auto_or_count(&f, MAX_THREADS)).transpose()?.flatten(),
             generation: generation(&fields)?,
             blocklist: get("blocklist").map(blocklist).transpose()?.unwrap_or_default(),
             publish: get("publish").map(|f| f.choice(&PUBLISH)).transpose()?.unwrap_or_default(),

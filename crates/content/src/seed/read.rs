@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use unicode_normalization::UnicodeNormalization;
 
-use super::{MAX_RNG_SEED, Seed, Tag, Take, default_rng_seed, plain_quote};
+use super::{MAX_RNG_SEED, MAX_TAKES, Seed, Tag, Take, default_rng_seed, plain_quote};
 use crate::config::{generation, model_name};
 use crate::problem::{Problem, check_merged};
 use crate::yaml::{Document, Field, Fields};
 use crate::{front_matter, slug};
 use generator::GenerationOverrides;
-use text::prompt::title_of;
+use text::prompt::{self, title_of};
 
 const KEYS: [&str; 13] = [
     "quote",
@@ -32,7 +32,6 @@ const KEYS: [&str; 13] = [
 
 /// Maximum length of a quote, in characters. A small model's context window may hold far less.
 const MAX_QUOTE: usize = 20_000;
-const MAX_TAKES: usize = 20;
 const MAX_TAGS: usize = 30;
 
 impl Seed {
@@ -131,7 +130,7 @@ fn quote(
             (plain_quote(body), &move |message| Problem::at(path, text, first, first_len, message))
         }
     };
-    if quote.is_empty() {
+    if prompt::is_empty(&quote) {
         return Err(
             problem("the quote is empty".into()).hint("write the quote that the essay continues")
         );

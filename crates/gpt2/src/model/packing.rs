@@ -121,8 +121,10 @@ impl<'a, F: Format> Packing<'a, F> {
             *used = part.end;
             return Ok(OwnedOrMapped::Mapped(Arc::<Mmap>::clone(file), part));
         }
+        // Checks the weight's shape, before memory is allocated for it.
+        let weight = weight()?;
         let mut blocks = bytemuck::zeroed_vec(count);
-        pack::<F>(self.level, (inputs, outputs), &weight()?, &mut blocks);
+        pack::<F>(self.level, (inputs, outputs), &weight, &mut blocks);
         Ok(OwnedOrMapped::Owned(blocks))
     }
 

@@ -27,6 +27,10 @@ pub struct AddedTokens {
     is_complete: bool,
     /// Whether a space is put before a text that does not begin with one.
     pub add_prefix_space: bool,
+    /// Whether the begin token is put before each prompt.
+    adds_begin: bool,
+    /// Whether the end token is put after each prompt.
+    adds_end: bool,
 }
 
 /// Those of the published GPT-2, whose only special token is in its vocabulary.
@@ -38,6 +42,8 @@ impl Default for AddedTokens {
             roles: DEFAULT_ROLES.into_iter().map(|role| (role.to_owned(), end())).collect(),
             is_complete: false,
             add_prefix_space: false,
+            adds_begin: false,
+            adds_end: false,
         }
     }
 }
@@ -88,6 +94,8 @@ enum Role {
 struct TokenizerConfig {
     added_tokens_decoder: Option<BTreeMap<u32, Entry>>,
     add_prefix_space: Option<bool>,
+    add_bos_token: Option<bool>,
+    add_eos_token: Option<bool>,
 }
 
 impl AddedTokens {
@@ -109,6 +117,8 @@ impl AddedTokens {
         if file == CONFIG {
             let config: TokenizerConfig = serde_json::from_slice(json)?;
             self.add_prefix_space = config.add_prefix_space.unwrap_or(false);
+            self.adds_begin = config.add_bos_token.unwrap_or(false);
+            self.adds_end = config.add_eos_token.unwrap_or(false);
             self.is_complete = config.added_tokens_decoder.is_some();
             let tokens = config.added_tokens_decoder.into_iter().flatten();
             self.by_id.extend(tokens.map(|(id, entry)| (id, entry.token())));
@@ -134,6 +144,20 @@ impl AddedTokens {
     /// Returns the ids and contents of the added tokens.
     pub fn ids(&self) -> impl Iterator<Item = (u32, &str)> {
         self.by_id.iter().map(|(id, token)| (*id, token.content.as_str()))
+    }
+
+    /// Returns the token to put before each prompt, if any.
+    pub(crate) fn added_before(&self) -> Option<&str> {
+        self.in_role("bos_token").filter(|_| self.adds_begin)
+    }
+
+    /// Returns the token to put after each prompt, if any.
+    pub(crate) fn added_after(&self) -> Option<&str> {
+        self.in_role("eos_token").filter(|_| self.adds_end)
+    }
+
+    fn in_role(&self, role: &str) -> Option<&str> {
+        Some(self.roles.get(role)?.first()?.content.as_str())
     }
 
     /// Returns each token once. One with a role is special.

@@ -7,7 +7,8 @@ use crate::fixture::{
     DEEP, DTYPES, Golden, WIDE, bits, device, distance, folder, load, logits, model,
 };
 use candle_core::{DType, Device as On, Tensor, safetensors};
-use gpt2::{Checkpoint, CheckpointFiles, Device, Dtype, Gpt2};
+use gpt2::{Checkpoint, CheckpointFiles, Device, Dtype, Error, Gpt2, Tokenizer};
+use serde_json::Value;
 use tempfile::TempDir;
 
 type Named = HashMap<String, Tensor>;
@@ -40,10 +41,40 @@ fn expected(name: &str) -> Vec<u32> {
     bits(&logits(&model(name), &Golden::read(name).prompt))
 }
 
-fn refusal(dir: &TempDir) -> String {
-    let loaded = Checkpoint::from_dir(dir.path())
+fn load_error(dir: &Path) -> Error {
+    let loaded = Checkpoint::from_dir(dir)
         .and_then(|checkpoint| Gpt2::load(&checkpoint, &Device::Cpu, Dtype::F32));
-    loaded.err().unwrap().to_string().replace(&dir.path().display().to_string(), "DIR")
+    loaded.err().unwrap()
+}
+
+fn refusal(dir: &TempDir) -> String {
+    load_error(dir.path()).to_string().replace(&dir.path().display().to_string(), "DIR")
+}
+
+/// Returns the error and its cause.
+fn causes(dir: &TempDir) -> String {
+    let error = load_error(dir.path());
+    format!("{}: {}", refusal(dir), std::error::Error::source(&error).unwrap())
+}
+
+/// Copies a fixture's checkpoint to a temporary directory, without the pickled weights.
+fn copy(name: &str) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(folder(name)).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|end| end != "bin") {
+            std::fs::copy(&path, dir.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    dir
+}
+
+/// Changes a JSON file of a checkpoint.
+fn edit(dir: &TempDir, file: &str, change: impl FnOnce(&mut Value)) {
+    let path = dir.path().join(file);
+    let mut json = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    change(&mut json);
+    std::fs::write(path, json.to_string()).unwrap();
 }
 
 #[test]
@@ -120,7 +151,7 @@ fn half_precision_weights_keep_their_values() {
 #[test]
 fn the_tokenizer_may_be_vocab_and_merges() {
     let dir = altered(DEEP, |tensors| tensors);
-    let json: serde_json::Value =
+    let json: Value =
         serde_json::from_slice(&std::fs::read(dir.path().join("tokenizer.json")).unwrap()).unwrap();
     std::fs::remove_file(dir.path().join("tokenizer.json")).unwrap();
     assert_eq!(refusal(&dir), "DIR contains no tokenizer.json and no vocab.json with merges.txt");
@@ -225,8 +256,8 @@ fn a_tokenizer_with_too_many_tokens_is_an_error() {
     std::fs::write(dir.path().join("config.json"), config).unwrap();
     assert_eq!(
         refusal(&dir),
-        "DIR/model.safetensors: the tokenizer has token 256, but the model has only 100 \
-         tokens (`vocab_size`)"
+        "DIR/model.safetensors: the tokenizer has the token `<|endoftext|>` with id 256, but the \
+         model has only 100 tokens (`vocab_size`)"
     );
 }
 
@@ -252,6 +283,178 @@ fn hashes_depend_on_the_contents() {
     let config = config.replace("gelu_new", "gelu");
     std::fs::write(other.path().join("config.json"), config).unwrap();
     assert_ne!(hash(other.path()), before);
+}
+
+#[test]
+fn a_prompt_gets_the_tokens_that_the_reference_adds() {
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        text: String,
+        cases: Vec<Case>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Case {
+        folder: String,
+        tokenizer_config: Value,
+        post_processor: Value,
+        ids: Vec<u32>,
+    }
+    let Golden { text, cases } =
+        serde_json::from_slice(&std::fs::read(folder("prompts.json")).unwrap()).unwrap();
+    assert!(cases.len() >= 12);
+    for Case { folder: name, tokenizer_config, post_processor, ids } in cases {
+        let dir = copy(&name);
+        let case = format!("{name}, {tokenizer_config}, {post_processor}");
+        let config = tokenizer_config.to_string();
+        std::fs::write(dir.path().join("tokenizer_config.json"), config).unwrap();
+        if !post_processor.is_null() {
+            edit(&dir, "tokenizer.json", |json| json["post_processor"] = post_processor);
+        }
+        let checkpoint = Checkpoint::from_dir(dir.path()).unwrap();
+        assert_eq!(checkpoint.tokenizer().encode_prompt(&text).unwrap(), ids, "{case}");
+        // A part of a text gets none.
+        let part = checkpoint.tokenizer().encode(&text).unwrap();
+        let at = ids.windows(part.len()).position(|ids| ids == part).unwrap();
+        // A document begins with one token, and goes on.
+        let begin = checkpoint.config().bos_token_id.unwrap();
+        assert!(ids[..at].iter().all(|id| *id == begin), "{case}");
+        let document = [&[begin][..], &part].concat();
+        let tokenized = generator::Tokenizer::tokenize_document(&checkpoint, &text).unwrap();
+        assert_eq!(tokenized, document, "{case}");
+    }
+}
+
+#[test]
+fn an_added_token_outside_the_vocabulary_is_named() {
+    let dir = copy("odd");
+    let missing = r#"{"add_bos_token": true, "bos_token": "<begin>"}"#;
+    std::fs::write(dir.path().join("tokenizer_config.json"), missing).unwrap();
+    std::fs::remove_file(dir.path().join("special_tokens_map.json")).unwrap();
+    assert_eq!(
+        causes(&dir),
+        "DIR/vocab.json is not a usable tokenizer: tokenizer_config.json adds the token `<begin>`, \
+         which is not in vocab.json"
+    );
+
+    let dir = copy("odd");
+    std::fs::write(dir.path().join("added_tokens.json"), r#"{"<far>": 999}"#).unwrap();
+    assert_eq!(
+        refusal(&dir),
+        "DIR/model.safetensors: the tokenizer has the token `<far>` with id 999, but the model has \
+         only 266 tokens (`vocab_size`)"
+    );
+
+    let dir = copy(DEEP);
+    edit(&dir, "tokenizer.json", |json| json["model"]["vocab"]["far"] = 3_000_000_000_u32.into());
+    assert_eq!(
+        causes(&dir),
+        "DIR/tokenizer.json is not a usable tokenizer: the token `far` has the id 3000000000, which \
+         is above 16777216"
+    );
+}
+
+/// transformers builds GPT-2's tokenizer without dropout, whatever tokenizer.json says.
+#[test]
+fn a_tokenizer_has_no_dropout() {
+    let dir = copy(DEEP);
+    edit(&dir, "tokenizer.json", |json| {
+        json["model"]["vocab"]["th"] = 257.into();
+        json["model"]["merges"] = serde_json::json!([["t", "h"]]);
+        json["model"]["dropout"] = 0.9.into();
+    });
+    edit(&dir, "config.json", |json| json["vocab_size"] = 258.into());
+    let json = std::fs::read(dir.path().join("tokenizer.json")).unwrap();
+    let tokenizer = Tokenizer::from_json(&json, "tokenizer.json").unwrap();
+    for _ in 0..20 {
+        assert_eq!(tokenizer.encode("th").unwrap(), [257]);
+    }
+}
+
+#[test]
+fn text_files_may_begin_with_a_byte_order_mark_and_have_crlf() {
+    let dir = copy("odd");
+    for file in ["config.json", "vocab.json", "merges.txt", "added_tokens.json"] {
+        let path = dir.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap().replace('\n', "\r\n");
+        std::fs::write(&path, format!("\u{feff}{text}")).unwrap();
+    }
+    let [ours, theirs] = [dir.path(), &folder("odd")]
+        .map(|dir| Checkpoint::from_dir(dir).unwrap().tokenizer().encode("two words, or").unwrap());
+    assert_eq!(ours, theirs);
+
+    std::fs::write(dir.path().join("merges.txt"), b"\xff \xfe\n").unwrap();
+    assert_eq!(
+        causes(&dir),
+        "DIR/vocab.json is not a usable tokenizer: merges.txt: invalid utf-8 sequence of 1 bytes \
+         from index 0"
+    );
+}
+
+#[test]
+fn an_index_names_shards_in_its_folder() {
+    let dir = copy(DEEP);
+    let other = copy(DEEP);
+    std::fs::remove_file(dir.path().join("model.safetensors")).unwrap();
+    let refused = |shard: &Path| {
+        let index = serde_json::json!({"weight_map": {"wte.weight": shard}}).to_string();
+        std::fs::write(dir.path().join("model.safetensors.index.json"), index).unwrap();
+        refusal(&dir)
+    };
+    let there = other.path().join("model.safetensors");
+    let above = Path::new("..").join(there.strip_prefix(other.path().parent().unwrap()).unwrap());
+    for shard in [there.as_path(), &above] {
+        assert_eq!(
+            refused(shard),
+            format!(
+                "DIR/model.safetensors.index.json names the shard {shard:?} outside its folder"
+            )
+        );
+    }
+    let empty = r#"{"weight_map": {}}"#;
+    std::fs::write(dir.path().join("model.safetensors.index.json"), empty).unwrap();
+    assert_eq!(refusal(&dir), "DIR/model.safetensors.index.json names no shards");
+}
+
+#[test]
+fn a_size_that_the_weights_do_not_have_is_an_error() {
+    for size in [258, 1_u64 << 40] {
+        let dir = copy(DEEP);
+        edit(&dir, "config.json", |json| json["vocab_size"] = size.into());
+        assert_eq!(
+            refusal(&dir),
+            format!(
+                "DIR/model.safetensors: tensor `transformer.wte.weight` has shape [257, 32], \
+                 expected [{size}, 32] as in config.json"
+            )
+        );
+    }
+}
+
+/// Each damaged file is named, with a hint.
+#[test]
+fn a_damaged_checkpoint_has_a_hint() {
+    let refused = |file: &str, length: usize| {
+        let dir = without_weights(DEEP);
+        let bytes = std::fs::read(folder(DEEP).join(file)).unwrap();
+        std::fs::write(dir.path().join(file), &bytes[..length]).unwrap();
+        let error = load_error(dir.path());
+        let hint = miette::Diagnostic::help(&error).unwrap().to_string();
+        (error.to_string().replace(&dir.path().display().to_string(), "DIR"), hint)
+    };
+    for file in ["model.safetensors", "pytorch_model.bin"] {
+        let (message, hint) = refused(file, 0);
+        assert_eq!(message, format!("DIR/{file} is empty"));
+        assert_eq!(hint, "copy or download it again");
+        for length in [4, 30_000] {
+            let (message, hint) = refused(file, length);
+            assert_eq!(message, format!("DIR/{file} is not a readable weights file"), "{length}");
+            assert!(hint.starts_with("copy or download the file again"), "{hint}");
+        }
+    }
+    let missing = Path::new("no/such/folder");
+    let error = load_error(missing);
+    assert_eq!(error.to_string(), "there is no folder no/such/folder");
+    assert!(miette::Diagnostic::help(&error).is_some());
 }
 
 /// A checkpoint whose files are unusual: added tokens in several files, a begin token that is not an end

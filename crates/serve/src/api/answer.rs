@@ -162,7 +162,7 @@ fn tokens(prompt: &PromptInput, tokenizer: &dyn Tokenizer) -> Result<Vec<u32>, A
             begin.ok_or_else(|| ApiError::invalid("prompt", message))
         }
         PromptInput::Text(text) => {
-            tokenizer.tokenize(text).map_err(|report| ApiError::internal(report.to_string()))
+            tokenizer.tokenize_prompt(text).map_err(|report| ApiError::internal(report.to_string()))
         }
     }
 }

@@ -289,6 +289,7 @@ fn invalid_requests_are_refused_with_the_reason() {
     let long = "long ".repeat(200);
     for (change, part) in [
         (json!({ "quote": " " }), "the quote is empty"),
+        (json!({ "quote": "<|endoftext|>" }), "the quote is empty"),
         (json!({ "quote": long }), "the model has only 400 positions"),
         (json!({ "candidates": 0 }), "candidates must be from 1 to 8"),
         (json!({ "candidates": 9 }), "candidates must be from 1 to 8"),

@@ -21,7 +21,7 @@ use content::project::Project;
 use content::seed::{MAX_RNG_SEED, Seed};
 use generator::{GenerationOverrides, Identity};
 use text::judge::Blocklist;
-use text::prompt::Prompt;
+use text::prompt::{self, Prompt};
 use write::EssayRequest;
 
 /// Maximum number of drafts per request.
@@ -146,7 +146,7 @@ fn seed_of(request: &NewDraftsRequest, project: &Project, desk: &Desk) -> Result
         slug: "desk".to_owned(),
         ..NewSeed::new(request.quote.trim().to_owned(), desk.server.environment.today()?)
     };
-    if seed.quote.is_empty() {
+    if prompt::is_empty(&seed.quote) {
         return Err(Rejection::invalid("the quote is empty").help("write or paste one"));
     }
     let path = project.config.seeds.join(Path::new("desk.md"));
