@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use blake3::Hash;
 use miette::miette;
-use resvg::tiny_skia::{Pixmap, PixmapPaint, Transform};
+use resvg::tiny_skia::Pixmap;
 use resvg::usvg::{self, fontdb};
 
 use super::accent::Colour;
@@ -20,7 +20,7 @@ use typeface::{DATABASE, FINGERPRINT, SERIF, Setting};
 
 /// Revision of the drawing code. Increase it when new code or a new version of resvg draws the same
 /// card differently.
-const REVISION: u32 = 3;
+const REVISION: u32 = 4;
 
 /// Width of a card in pixels.
 pub const WIDTH: u32 = 1200;
@@ -75,9 +75,8 @@ impl SocialCard<'_> {
         // The cover is drawn separately, so that its styles, ids and shapes do not affect the text.
         let mut cover = pixels(panel.width, panel.height)?;
         raster::fill(&self.parsed(self.cover_svg)?, &mut cover);
-        let (paint, transform) = (PixmapPaint::default(), Transform::identity());
-        card.draw_pixmap(panel.x, panel.y, cover.as_ref(), &paint, transform, None);
-        raster::png(&card)
+        lay(&cover, &mut card, (panel.x, panel.y));
+        raster::png(card)
     }
 
     fn parsed(&self, svg: &str) -> miette::Result<usvg::Tree> {
@@ -94,6 +93,16 @@ pub fn can_show(text: &str) -> bool {
 /// Returns the embedded fonts, the only ones used in Venti's drawings.
 pub fn fonts() -> &'static Arc<fontdb::Database> {
     &DATABASE
+}
+
+/// Replaces a part of the card, whose upper left corner is at `x` and `y`, by the cover.
+fn lay(cover: &Pixmap, card: &mut Pixmap, (x, y): (u32, u32)) {
+    const PIXEL: usize = 4;
+    let (from, to) = (PIXEL * cover.width() as usize, PIXEL * card.width() as usize);
+    let rows = card.data_mut().chunks_exact_mut(to).skip(y as usize);
+    for (to, from) in rows.zip(cover.data().chunks_exact(from)) {
+        to[PIXEL * x as usize..][..from.len()].copy_from_slice(from);
+    }
 }
 
 fn pixels(width: u32, height: u32) -> miette::Result<Pixmap> {

@@ -111,7 +111,7 @@ impl Icons<'_> {
         let [red, green, blue] = self.paper.light.channels();
         picture.fill(Color::from_rgba8(red, green, blue, u8::MAX));
         raster::fit(mark, share, &mut picture);
-        raster::png(&picture)
+        raster::png(picture)
     }
 
     fn manifest(&self) -> WebManifest<'_> {
@@ -196,7 +196,7 @@ fn ico(mark: &usvg::Tree) -> miette::Result<Vec<u8>> {
     for size in FAVICON_SIZES {
         let mut picture = square(size)?;
         raster::fit(mark, 1.0, &mut picture);
-        pictures.push((size, raster::png(&picture)?));
+        pictures.push((size, raster::png(picture)?));
     }
     // Reserved, type (1: icon), count; all little-endian.
     let mut out = vec![0, 0, 1, 0];

@@ -116,8 +116,10 @@ pub struct Output {
     folder: PathBuf,
     staging: StagingArea,
     manifest: Manifest,
+    /// Stamps of the unchanged files.
     stamps: Stamps,
     stamps_file: PathBuf,
+    saved_stamps: Stamps,
     /// Input hash of each file that is unchanged since Venti wrote it.
     unchanged: HashMap<String, Hash>,
     /// Input hash of each file made by the build passed to [`Output::reuse`].
@@ -152,14 +154,17 @@ impl Output {
         let manifest = Manifest::load(&staging.manifest)?;
         staging.sweep().map_err(untouched)?;
         let stamps_file = scratch.join(STAMPS_FILE);
-        let stamps = stamps::load(&stamps_file);
-        let unchanged = survey::unchanged_files(&manifest, &stamps, folder);
+        let saved_stamps = stamps::load(&stamps_file);
+        let unchanged = survey::unchanged_files(&manifest, &saved_stamps, folder);
+        let stamps = unchanged.iter().map(|(path, file)| (path.clone(), file.stamp)).collect();
+        let unchanged = unchanged.into_iter().map(|(path, file)| (path, file.input)).collect();
         Ok(Self {
             folder: folder.to_owned(),
             staging,
             manifest,
             stamps,
             stamps_file,
+            saved_stamps,
             unchanged,
             reusable: BTreeMap::new(),
             new_files: Mutex::default(),
@@ -197,7 +202,7 @@ impl Output {
         }
         let target = TargetFiles { new_files: &new_files, files: &files };
         let (changes, stamps) = self.replace(&target)?;
-        if stamps != self.stamps {
+        if stamps != self.saved_stamps {
             stamps::save(&self.stamps_file, &stamps);
         }
         Ok(changes)

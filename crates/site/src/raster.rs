@@ -48,6 +48,21 @@ fn place(tree: &Tree, scale: f32, picture: &mut Pixmap) {
 ///
 /// # Errors
 /// Returns an error if the picture cannot be encoded.
-pub fn png(picture: &Pixmap) -> miette::Result<Vec<u8>> {
-    picture.encode_png().into_diagnostic()
+pub fn png(picture: Pixmap) -> miette::Result<Vec<u8>> {
+    let (width, height) = (picture.width(), picture.height());
+    // Colours are stored multiplied by their opacity, which changes nothing where all are opaque.
+    let opacities = picture.data().as_chunks::<4>().0.iter().map(|pixel| pixel[3]);
+    let is_opaque = opacities.fold(u8::MAX, |all, opacity| all & opacity) == u8::MAX;
+    let pixels = if is_opaque { picture.take() } else { picture.take_demultiplied() };
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_depth(png::BitDepth::Eight);
+    // Of drawings, a row is mostly the one above it, and higher levels save little.
+    encoder.set_filter(png::Filter::Up);
+    encoder.set_deflate_compression(png::DeflateCompression::Level(2));
+    let mut writer = encoder.write_header().into_diagnostic()?;
+    writer.write_image_data(&pixels).into_diagnostic()?;
+    writer.finish().into_diagnostic()?;
+    Ok(file)
 }

@@ -8,8 +8,8 @@ use crate::xml::Xml;
 /// A rectangle on the card, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Panel {
-    pub x: i32,
-    pub y: i32,
+    pub x: u32,
+    pub y: u32,
     pub width: u32,
     pub height: u32,
 }

@@ -24,7 +24,8 @@ impl LastBuild {
         let staging = StagingArea::of(folder).ok();
         let manifest = staging.and_then(|staging| Manifest::load(&staging.manifest).ok());
         let stamps = stamps::load(&scratch.join(STAMPS_FILE));
-        let inputs = survey::unchanged_files(&manifest.unwrap_or_default(), &stamps, folder);
+        let unchanged = survey::unchanged_files(&manifest.unwrap_or_default(), &stamps, folder);
+        let inputs = unchanged.into_iter().map(|(path, file)| (path, file.input)).collect();
         Self { folder: folder.to_owned(), inputs }
     }
 

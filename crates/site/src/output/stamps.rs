@@ -1,7 +1,8 @@
 //! Stamps: the size and modification time that each file under `output/` had when Venti wrote it.
 //! They let a later build detect changed files without reading them. Stamps differ between
 //! machines, and nothing under `output/` may depend on a clock, so stamps are stored in the
-//! project's scratch folder. If a stamp is missing or wrong, its file is generated again.
+//! project's scratch folder. If a stamp is missing or wrong, its file is read and its
+//! hash compared with the manifest's.
 
 use std::collections::BTreeMap;
 use std::path::Path;

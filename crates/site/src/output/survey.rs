@@ -106,19 +106,30 @@ pub fn compare(output: &Path, path: &str, bytes: &[u8]) -> fs::Result<PathState>
     look(&output.join(path), Some(bytes))
 }
 
-/// Returns the input hash of each file that is unchanged since Venti wrote it. Compares only sizes
-/// and modification times and reads no file. A file that cannot be examined counts as changed.
+/// A file that is unchanged since Venti wrote it.
+#[derive(Debug, Clone, Copy)]
+pub struct Unchanged {
+    /// Hash of everything that determines the content.
+    pub input: Hash,
+    pub stamp: Stamp,
+}
+
+/// Returns the files that are unchanged since Venti wrote them. A file whose stamp is missing or
+/// differs is read: its stamp is of no use in a copy of the folder, for example from a cache. A file
+/// that cannot be examined counts as changed.
 pub fn unchanged_files(
     manifest: &Manifest,
     stamps: &Stamps,
     output: &Path,
-) -> HashMap<String, Hash> {
+) -> HashMap<String, Unchanged> {
     let stands = |(path, record): (&String, &Record)| {
         let input = record.input.filter(|_| record.planned.is_none())?;
-        let stamp = *stamps.get(path)?;
-        let metadata = fs::stat(&output.join(path)).ok()??;
-        let same = metadata.is_file() && Stamp::new(&metadata) == Some(stamp);
-        same.then(|| (path.clone(), input))
+        let file = output.join(path);
+        let metadata = fs::stat(&file).ok()??;
+        let stamp = Stamp::new(&metadata).filter(|_| metadata.is_file())?;
+        let is_same = stamps.get(path) == Some(&stamp)
+            || record.written == Some(blake3::hash(&fs::read(&file).ok()?));
+        is_same.then(|| (path.clone(), Unchanged { input, stamp }))
     };
     let folders: Vec<&String> = manifest.folders.iter().collect();
     let through_link = folders.par_iter().any(|folder| {
