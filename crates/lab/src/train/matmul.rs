@@ -47,6 +47,12 @@ impl<'a> MatrixView<'a> {
         self.rows
     }
 
+    /// Returns the given columns of the view.
+    fn columns(self, part: Range<usize>) -> Self {
+        let distance = if self.is_transposed { self.stride } else { 1 };
+        Self { numbers: &self.numbers[part.start * distance..], columns: part.len(), ..self }
+    }
+
     /// Returns the given part of a line, which is contiguous in memory: a row, or a column if the view is
     /// transposed.
     fn line(&self, line: usize, part: Range<usize>) -> &'a [f32] {
@@ -77,7 +83,7 @@ impl Matrix for MatrixView<'_> {
 }
 
 /// Encodes the left operand (rows, K) of a product into groups (rows, ceil(K / GROUP)).
-pub fn encode<F: Format>(level: Level, view: MatrixView<'_>) -> Vec<F::Group> {
+fn encode<F: Format>(level: Level, view: MatrixView<'_>) -> Vec<F::Group> {
     let groups = view.columns.div_ceil(GROUP);
     let mut encoded = vec![bytemuck::Zeroable::zeroed(); view.rows * groups];
     encoded.par_chunks_mut(groups * GROUP).enumerate().for_each(|(block, encoded)| {
@@ -137,15 +143,47 @@ impl<F: Format> Kernel for Encode<'_, F> {
     }
 }
 
-/// Packs the right operand (K, N) of a product into panels.
-pub fn pack<F: Format>(level: Level, view: MatrixView<'_>) -> Vec<F::Block> {
-    let size = (view.rows, view.columns);
-    let mut blocks = vec![bytemuck::Zeroable::zeroed(); Linear::<F>::blocks(size.0, size.1)];
-    gpt2::model::packing::pack::<F>(level, size, &view, &mut blocks);
-    blocks
+/// Maximum number of rows of a right operand that are multiplied together, so that a panel of them stays
+/// in a core's cache.
+const DEPTH: usize = 1024;
+
+/// A right operand (K, N) of a product, packed into panels.
+pub struct Packed<F: Format> {
+    columns: usize,
+    /// Up to [`DEPTH`] rows each.
+    parts: Vec<(Range<usize>, Vec<F::Block>)>,
+}
+
+impl<F: Format> Packed<F> {
+    pub fn new(level: Level, view: MatrixView<'_>) -> Self {
+        let starts = (0..view.rows).step_by(DEPTH);
+        let parts = starts.map(|start| {
+            let part = start..view.rows.min(start + DEPTH);
+            let view = view.transposed().columns(part.clone()).transposed();
+            let size = (view.rows, view.columns);
+            let mut blocks =
+                vec![bytemuck::Zeroable::zeroed(); Linear::<F>::blocks(size.0, size.1)];
+            gpt2::model::packing::pack::<F>(level, size, &view, &mut blocks);
+            (part, blocks)
+        });
+        Self { columns: view.columns, parts: parts.collect() }
+    }
+
+    /// Multiplies `a` (rows, K) by this operand and writes the product to `y` (rows, N) as specified by
+    /// `epilogue`. The inputs and the output are f32 regardless of the format.
+    pub fn multiply(&self, level: Level, a: MatrixView<'_>, epilogue: Epilogue<'_>, y: &mut [f32]) {
+        assert_eq!(a.columns, self.parts.last().map_or(0, |(part, _)| part.end));
+        assert_eq!(y.len(), a.rows * self.columns);
+        for (part, blocks) in &self.parts {
+            let x = encode::<F>(level, a.columns(part.clone()));
+            let epilogue = if part.start == 0 { epilogue } else { Epilogue::Accumulate };
+            multiply_packed::<F>(level, &x, blocks, self.columns, epilogue, y);
+        }
+    }
 }
 
 /// How the results of a product are written to the output.
+#[derive(Clone, Copy)]
 pub enum Epilogue<'a> {
     /// Adds this bias (N) to the results and overwrites the output.
     Bias(&'a [f32]),
@@ -157,7 +195,7 @@ pub enum Epilogue<'a> {
 
 /// Multiplies `x` (rows, groups) by `blocks` (groups, columns) and writes the product to `y` (rows,
 /// columns) as specified by `epilogue`.
-pub fn multiply_packed<F: Format>(
+fn multiply_packed<F: Format>(
     level: Level,
     x: &[F::Group],
     blocks: &[F::Block],
@@ -196,7 +234,7 @@ pub fn multiply_packed<F: Format>(
             }
             for (y, results) in y.chunks_exact_mut(columns).zip(&results) {
                 let y = &mut y[part.clone()];
-                match (&epilogue, y.first_chunk_mut::<COLUMNS>()) {
+                match (epilogue, y.first_chunk_mut::<COLUMNS>()) {
                     (Epilogue::Accumulate, _) => {
                         y.iter_mut().zip(results).for_each(|(y, new)| *y += new)
                     }
@@ -206,21 +244,6 @@ pub fn multiply_packed<F: Format>(
             }
         }
     });
-}
-
-/// Multiplies `a` by `b` and writes the product to `y` as specified by `epilogue`. The inputs and the
-/// output are f32 regardless of the format.
-pub fn matmul<F: Format>(
-    level: Level,
-    a: MatrixView<'_>,
-    b: MatrixView<'_>,
-    epilogue: Epilogue<'_>,
-    y: &mut [f32],
-) {
-    assert_eq!(a.columns, b.rows);
-    assert_eq!(y.len(), a.rows * b.columns);
-    let (a, blocks) = (encode::<F>(level, a), pack::<F>(level, b));
-    multiply_packed::<F>(level, &a, &blocks, b.columns, epilogue, y);
 }
 
 /// Like [`encode`], but only on the current thread.
@@ -234,7 +257,7 @@ pub fn encode_serially<F: Format>(level: Level, view: MatrixView<'_>) -> Vec<F::
     encoded
 }
 
-/// Like [`pack`], but only on the current thread.
+/// Packs a right operand (K, N) on the current thread.
 pub fn pack_serially<F: Format>(level: Level, view: MatrixView<'_>) -> Vec<F::Block> {
     let (size, groups) = ((view.rows, view.columns), view.rows.div_ceil(GROUP));
     let mut blocks = vec![bytemuck::Zeroable::zeroed(); Linear::<F>::blocks(size.0, size.1)];

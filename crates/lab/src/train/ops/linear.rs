@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use super::compute;
-use crate::train::matmul::{Epilogue, MatrixView, matmul};
+use crate::train::matmul::{Epilogue, MatrixView, Packed};
 use kernels::format::Format;
 use kernels::simd::{Kernel, Level, Simd};
 
@@ -19,7 +19,7 @@ pub fn forward<F: Format>(
     compute([x, weight, bias], (n, m), |[x, weight, bias]| {
         let mut y = vec![0.0; n * m];
         let (x, weight) = (MatrixView::of(x, n, k), MatrixView::of(weight, k, m));
-        matmul::<F>(level, x, weight, Epilogue::Bias(bias), &mut y);
+        Packed::<F>::new(level, weight).multiply(level, x, Epilogue::Bias(bias), &mut y);
         y
     })
 }
@@ -35,15 +35,17 @@ pub fn backward<F: Format>(
     // dx = dy Wᵀ.
     let of_x = compute([dy, weight], (n, k), |[dy, weight]| {
         let mut dx = vec![0.0; n * k];
-        let weight = MatrixView::of(weight, k, m).transposed();
-        matmul::<F>(level, MatrixView::of(dy, n, m), weight, Epilogue::Overwrite, &mut dx);
+        let (dy, weight) = (MatrixView::of(dy, n, m), MatrixView::of(weight, k, m));
+        let weight = Packed::<F>::new(level, weight.transposed());
+        weight.multiply(level, dy, Epilogue::Overwrite, &mut dx);
         dx
     })?;
     // dW = xᵀ dy.
     let of_weight = compute([x, dy], (k, m), |[x, dy]| {
         let mut of_weight = vec![0.0; k * m];
-        let x = MatrixView::of(x, n, k).transposed();
-        matmul::<F>(level, x, MatrixView::of(dy, n, m), Epilogue::Overwrite, &mut of_weight);
+        let (x, dy) = (MatrixView::of(x, n, k), MatrixView::of(dy, n, m));
+        let dy = Packed::<F>::new(level, dy);
+        dy.multiply(level, x.transposed(), Epilogue::Overwrite, &mut of_weight);
         of_weight
     })?;
     let of_bias = compute([dy], m, |[dy]| {

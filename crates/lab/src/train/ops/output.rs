@@ -5,7 +5,7 @@ use candle_core::{Device, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::read;
-use crate::train::matmul::{Epilogue, MatrixView, encode, multiply_packed, pack};
+use crate::train::matmul::{Epilogue, MatrixView, Packed};
 use kernels::distribution::sum_of_exponentials;
 use kernels::exp::exp;
 use kernels::format::Format;
@@ -51,8 +51,8 @@ fn compute<F: Format>(
     }
     let with_gradient = share.is_some();
     let by_token = MatrixView::of(weight, v, c);
-    let columns = pack::<F>(level, by_token.transposed());
-    let rows = if with_gradient { pack::<F>(level, by_token) } else { Vec::new() };
+    let columns = Packed::<F>::new(level, by_token.transposed());
+    let rows = with_gradient.then(|| Packed::<F>::new(level, by_token));
     let mut of_x = vec![0.0; if with_gradient { n * c } else { 0 }];
     // The shape is (C, V), so x is transposed and not the much larger gradient of the logits.
     let mut of_weight = vec![0.0; if with_gradient { c * v } else { 0 }];
@@ -62,22 +62,19 @@ fn compute<F: Format>(
         let count = targets.len();
         let logits = &mut logits[..count * v];
         let view = MatrixView::of(x, count, c);
-        let by_row = encode::<F>(level, view);
-        multiply_packed::<F>(level, &by_row, &columns, v, Epilogue::Overwrite, logits);
+        columns.multiply(level, view, Epilogue::Overwrite, logits);
         let losses: Vec<f64> = logits
             .par_chunks_exact_mut(v)
             .zip(targets)
             .map(|(logits, targets)| cross_entropy(level, logits, *targets as usize, share))
             .collect();
         total += losses.iter().sum::<f64>();
-        if with_gradient {
+        if let Some(rows) = &rows {
             let of_logits = MatrixView::of(logits, count, v);
             let of_x = &mut of_x[i * TOGETHER * c..][..count * c];
-            let by_row = encode::<F>(level, of_logits);
-            multiply_packed::<F>(level, &by_row, &rows, c, Epilogue::Overwrite, of_x);
-            let x = encode::<F>(level, view.transposed());
-            let of_logits = pack::<F>(level, of_logits);
-            multiply_packed::<F>(level, &x, &of_logits, v, Epilogue::Accumulate, &mut of_weight);
+            rows.multiply(level, of_logits, Epilogue::Overwrite, of_x);
+            let of_logits = Packed::<F>::new(level, of_logits);
+            of_logits.multiply(level, view.transposed(), Epilogue::Accumulate, &mut of_weight);
         }
     }
     let mut by_token = vec![0.0; of_weight.len()];
