@@ -4,6 +4,7 @@
 // Tests may use `std::fs`; the ban in clippy.toml is for the program.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+mod allocator;
 mod cli;
 mod cmd;
 
@@ -14,11 +15,6 @@ mod summary;
 mod terminal;
 
 use std::process::ExitCode;
-
-use mimalloc::MiMalloc;
-
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     cmd::main()

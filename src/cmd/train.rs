@@ -12,6 +12,7 @@ use miette::Result;
 
 use super::build::GENERATOR;
 use super::workspace;
+use crate::allocator;
 use crate::cli::{self, Global, Train, TrainDtype, TrainSchedule};
 use crate::models::{self, Gpt2Models, Pins};
 use crate::terminal::Terminal;
@@ -45,6 +46,7 @@ pub fn run(global: &Global, args: &Train, terminal: &Terminal) -> Result<()> {
             thousands(run.settings().tokens_per_step()),
         ),
     );
+    allocator::keep_freed_memory();
     let mut progress = ProgressBar::new(run.steps_done(), run.settings(), terminal);
     let trained = run.train(&mut |event| progress.event(event));
     progress.clear();
