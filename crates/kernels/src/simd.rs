@@ -50,12 +50,14 @@ pub trait Simd: Copy {
     type F32: Copy;
     /// Sixteen i32.
     type I32: Copy;
-    /// A group of int8 inputs, prepared for [`Self::dot_i8`].
-    type Bytes: Copy;
+    /// A group of int8 inputs, widened for [`Self::dot_i8`] if its instructions need that.
+    type Widened: Copy;
     /// Number of vectors that fit in the registers as accumulators of a matrix product's tile.
     const ACCUMULATORS: usize;
-    /// The same for int8, whose inner loop adds to i32 only.
+    /// The same for int8.
     const I32_ACCUMULATORS: usize;
+    /// Whether the registers also have room for the f32 sums of that tile.
+    const KEEPS_SUMS: bool;
     /// Whether [`Self::dot_i8`] subtracts 128 from each weight before it multiplies.
     const SIGNED_WEIGHTS: bool = false;
 
@@ -88,11 +90,17 @@ pub trait Simd: Copy {
     fn shift_into_exponent(self, x: Self::F32) -> Self::F32;
 
     fn splat_i32(self, x: i32) -> Self::I32;
-    /// Prepares a group of int8 inputs for [`Self::dot_i8`], once for many columns.
-    fn bytes(self, x: &Lanes<[i8; 4]>) -> Self::Bytes;
+    /// Widens a group of int8 inputs, once for many columns.
+    fn widen(self, x: &Lanes<[i8; 4]>) -> Self::Widened;
     /// Adds to each lane of `sum` four products of `weights` and the four inputs at `quad`.
     /// Weights are within 128 ± 127, inputs within ±127.
-    fn dot_i8(self, sum: Self::I32, weights: &Quads, x: &Self::Bytes, quad: usize) -> Self::I32;
+    fn dot_i8(
+        self,
+        sum: Self::I32,
+        weights: &Quads,
+        x: (&Lanes<[i8; 4]>, &Self::Widened),
+        quad: usize,
+    ) -> Self::I32;
     /// Adds two products to each lane of `sum`. A CPU's bf16 dot product instruction may give different
     /// bits, because it flushes subnormal numbers to zero.
     fn dot_bf16(self, sum: Self::F32, weights: &Pairs, x: [bf16; 2]) -> Self::F32;

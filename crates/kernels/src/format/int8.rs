@@ -110,16 +110,20 @@ impl Format for Int8 {
             let start = if S::SIGNED_WEIGHTS { 0 } else { input.correction };
             *wholes = [simd.splat_i32(start); ACROSS];
         }
-        let mut bytes = [simd.bytes(&inputs[0].values); ROWS];
-        for (bytes, input) in bytes.iter_mut().zip(inputs).skip(1) {
-            *bytes = simd.bytes(&input.values);
+        // Indices instead of iterators: only then does the compiler remove this where nothing is widened.
+        let mut widened = [simd.widen(&inputs[0].values); ROWS];
+        for row in 1..ROWS {
+            widened[row] = simd.widen(&inputs[row].values);
         }
-        // Keep the f32 sums in memory until the end of the group: the inner loop needs all registers.
-        std::hint::black_box(&mut sums);
+        if !S::KEEPS_SUMS {
+            // Keep the f32 sums in memory until the end of the group: the inner loop needs all registers.
+            std::hint::black_box(&mut sums);
+        }
         for (quad, weights) in block.values.iter().enumerate() {
-            for (wholes, bytes) in wholes.iter_mut().zip(&bytes) {
-                for (v, whole) in wholes.iter_mut().enumerate() {
-                    *whole = simd.dot_i8(*whole, &weights[first + v], bytes, quad);
+            for row in 0..ROWS {
+                let x = (&inputs[row].values, &widened[row]);
+                for (v, whole) in wholes[row].iter_mut().enumerate() {
+                    *whole = simd.dot_i8(*whole, &weights[first + v], x, quad);
                 }
             }
         }

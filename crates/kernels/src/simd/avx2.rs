@@ -40,11 +40,12 @@ macro_rules! halves {
 impl<const VNNI: bool> Simd for Avx2<VNNI> {
     type F32 = [__m256; 2];
     type I32 = [__m256i; 2];
-    /// With VNNI, all bytes are in the first array. Otherwise the even ones are in the first and the odd
-    /// ones in the second, widened to 16 bits, because 16-bit sums of byte products would overflow.
-    type Bytes = [Lanes<i32>; 2];
+    /// Without VNNI: the even and the odd bytes in 16 bits, because 16-bit sums of byte products would
+    /// overflow.
+    type Widened = [Lanes<i32>; 2];
     const ACCUMULATORS: usize = 6;
-    const I32_ACCUMULATORS: usize = 5;
+    const I32_ACCUMULATORS: usize = if VNNI { 3 } else { 5 };
+    const KEEPS_SUMS: bool = VNNI;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Self::F32 {
@@ -154,36 +155,42 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
         unsafe { [_mm256_set1_epi32(x); 2] }
     }
     #[inline(always)]
-    fn bytes(self, x: &Lanes<[i8; 4]>) -> Self::Bytes {
-        let all: Lanes<i32> = bytemuck::cast(*x);
-        let mut bytes = [all, [0; LANES]];
+    fn widen(self, x: &Lanes<[i8; 4]>) -> Self::Widened {
+        let mut widened = [[0; LANES]; 2];
         if !VNNI {
             for half in [0, 8] {
                 unsafe {
-                    let x = _mm256_loadu_si256(all[half..].as_ptr().cast());
+                    let x = _mm256_loadu_si256(x[half..].as_ptr().cast());
                     let even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(x));
                     let odd = _mm256_srai_epi16::<8>(x);
-                    _mm256_storeu_si256(bytes[0][half..].as_mut_ptr().cast(), even);
-                    _mm256_storeu_si256(bytes[1][half..].as_mut_ptr().cast(), odd);
+                    _mm256_storeu_si256(widened[0][half..].as_mut_ptr().cast(), even);
+                    _mm256_storeu_si256(widened[1][half..].as_mut_ptr().cast(), odd);
                 }
             }
         }
-        bytes
+        widened
     }
     #[inline(always)]
-    fn dot_i8(self, sum: Self::I32, weights: &Quads, x: &Self::Bytes, quad: usize) -> Self::I32 {
+    fn dot_i8(
+        self,
+        sum: Self::I32,
+        weights: &Quads,
+        x: (&Lanes<[i8; 4]>, &Self::Widened),
+        quad: usize,
+    ) -> Self::I32 {
         unsafe {
-            let first = _mm256_set1_epi32(x[0][quad]);
-            let second = _mm256_set1_epi32(x[1][quad]);
+            let all = _mm256_set1_epi32(i32::from_ne_bytes(x.0[quad].map(i8::cast_unsigned)));
+            let (x_even, x_odd) =
+                (_mm256_set1_epi32(x.1[0][quad]), _mm256_set1_epi32(x.1[1][quad]));
             let dot = |sum, weights: &[u8]| {
                 let weights = _mm256_loadu_si256(weights.as_ptr().cast());
                 if VNNI {
-                    return _mm256_dpbusd_avx_epi32(sum, weights, first);
+                    return _mm256_dpbusd_avx_epi32(sum, weights, all);
                 }
                 let even = _mm256_and_si256(weights, _mm256_set1_epi16(0xff));
                 let odd = _mm256_srli_epi16::<8>(weights);
-                let sum = _mm256_add_epi32(sum, _mm256_madd_epi16(even, first));
-                _mm256_add_epi32(sum, _mm256_madd_epi16(odd, second))
+                let sum = _mm256_add_epi32(sum, _mm256_madd_epi16(even, x_even));
+                _mm256_add_epi32(sum, _mm256_madd_epi16(odd, x_odd))
             };
             [dot(sum[0], &weights[..32]), dot(sum[1], &weights[32..])]
         }

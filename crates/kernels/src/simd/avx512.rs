@@ -44,9 +44,10 @@ impl<const VNNI: bool, const BF16: bool> Simd for Avx512<VNNI, BF16> {
     type F32 = __m512;
     type I32 = __m512i;
     /// As with AVX2.
-    type Bytes = [Lanes<i32>; 2];
+    type Widened = [Lanes<i32>; 2];
     const ACCUMULATORS: usize = 24;
     const I32_ACCUMULATORS: usize = if VNNI { 12 } else { 24 };
+    const KEEPS_SUMS: bool = VNNI;
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
@@ -144,32 +145,39 @@ impl<const VNNI: bool, const BF16: bool> Simd for Avx512<VNNI, BF16> {
         unsafe { _mm512_set1_epi32(x) }
     }
     #[inline(always)]
-    fn bytes(self, x: &Lanes<[i8; 4]>) -> Self::Bytes {
-        let mut bytes = [bytemuck::cast(*x), [0; LANES]];
+    fn widen(self, x: &Lanes<[i8; 4]>) -> Self::Widened {
+        let mut widened = [[0; LANES]; 2];
         if !VNNI {
             unsafe {
                 let x = _mm512_loadu_si512(x.as_ptr().cast());
                 let even = _mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(x));
                 let odd = _mm512_srai_epi16::<8>(x);
-                _mm512_storeu_si512(bytes[0].as_mut_ptr().cast(), even);
-                _mm512_storeu_si512(bytes[1].as_mut_ptr().cast(), odd);
+                _mm512_storeu_si512(widened[0].as_mut_ptr().cast(), even);
+                _mm512_storeu_si512(widened[1].as_mut_ptr().cast(), odd);
             }
         }
-        bytes
+        widened
     }
     #[inline(always)]
-    fn dot_i8(self, sum: __m512i, weights: &Quads, x: &Self::Bytes, quad: usize) -> __m512i {
+    fn dot_i8(
+        self,
+        sum: Self::I32,
+        weights: &Quads,
+        x: (&Lanes<[i8; 4]>, &Self::Widened),
+        quad: usize,
+    ) -> Self::I32 {
         unsafe {
             let weights = _mm512_loadu_si512(weights.as_ptr().cast());
-            let first = _mm512_set1_epi32(x[0][quad]);
-            let second = _mm512_set1_epi32(x[1][quad]);
+            let all = _mm512_set1_epi32(i32::from_ne_bytes(x.0[quad].map(i8::cast_unsigned)));
+            let (x_even, x_odd) =
+                (_mm512_set1_epi32(x.1[0][quad]), _mm512_set1_epi32(x.1[1][quad]));
             if VNNI {
-                return _mm512_dpbusd_epi32(sum, weights, first);
+                return _mm512_dpbusd_epi32(sum, weights, all);
             }
             let even = _mm512_and_si512(weights, _mm512_set1_epi16(0xff));
             let odd = _mm512_srli_epi16::<8>(weights);
-            let sum = _mm512_add_epi32(sum, _mm512_madd_epi16(even, first));
-            _mm512_add_epi32(sum, _mm512_madd_epi16(odd, second))
+            let sum = _mm512_add_epi32(sum, _mm512_madd_epi16(even, x_even));
+            _mm512_add_epi32(sum, _mm512_madd_epi16(odd, x_odd))
         }
     }
     #[inline(always)]

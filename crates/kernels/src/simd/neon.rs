@@ -68,9 +68,10 @@ macro_rules! dot {
 impl<const DOTPROD: bool, const BF16: bool> Simd for Neon<DOTPROD, BF16> {
     type F32 = [float32x4_t; 4];
     type I32 = [int32x4_t; 4];
-    type Bytes = Lanes<[i8; 4]>;
+    type Widened = ();
     const ACCUMULATORS: usize = 6;
     const I32_ACCUMULATORS: usize = 6;
+    const KEEPS_SUMS: bool = false;
     // Only I8MM multiplies unsigned by signed bytes.
     const SIGNED_WEIGHTS: bool = !BF16;
 
@@ -198,14 +199,18 @@ impl<const DOTPROD: bool, const BF16: bool> Simd for Neon<DOTPROD, BF16> {
         unsafe { [vdupq_n_s32(x); 4] }
     }
     #[inline(always)]
-    fn bytes(self, x: &Lanes<[i8; 4]>) -> Self::Bytes {
-        *x
-    }
+    fn widen(self, _: &Lanes<[i8; 4]>) {}
     #[inline(always)]
-    fn dot_i8(self, sum: Self::I32, weights: &Quads, x: &Self::Bytes, quad: usize) -> Self::I32 {
+    fn dot_i8(
+        self,
+        sum: Self::I32,
+        weights: &Quads,
+        x: (&Lanes<[i8; 4]>, &Self::Widened),
+        quad: usize,
+    ) -> Self::I32 {
         unsafe {
             let x = vreinterpretq_s8_s32(vdupq_n_s32(i32::from_ne_bytes(
-                x[quad].map(i8::cast_unsigned),
+                x.0[quad].map(i8::cast_unsigned),
             )));
             let dot = |mut sum: int32x4_t, weights: &[u8]| {
                 let weights = vld1q_u8(weights.as_ptr());

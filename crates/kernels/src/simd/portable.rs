@@ -16,9 +16,10 @@ fn each<T: Copy, U>(a: [T; LANES], b: [T; LANES], of: impl Fn(T, T) -> U) -> [U;
 impl Simd for Portable {
     type F32 = Lanes<f32>;
     type I32 = Lanes<i32>;
-    type Bytes = Lanes<[i8; 4]>;
+    type Widened = ();
     const ACCUMULATORS: usize = 4;
     const I32_ACCUMULATORS: usize = 2;
+    const KEEPS_SUMS: bool = true;
 
     #[inline(always)]
     fn splat(self, x: f32) -> Lanes<f32> {
@@ -100,12 +101,16 @@ impl Simd for Portable {
         [x; LANES]
     }
     #[inline(always)]
-    fn bytes(self, x: &Lanes<[i8; 4]>) -> Self::Bytes {
-        *x
-    }
+    fn widen(self, _: &Lanes<[i8; 4]>) {}
     #[inline(always)]
-    fn dot_i8(self, sum: Lanes<i32>, weights: &Quads, x: &Self::Bytes, quad: usize) -> Lanes<i32> {
-        let x = x[quad].map(i32::from);
+    fn dot_i8(
+        self,
+        sum: Self::I32,
+        weights: &Quads,
+        x: (&Lanes<[i8; 4]>, &Self::Widened),
+        quad: usize,
+    ) -> Self::I32 {
+        let x = x.0[quad].map(i32::from);
         std::array::from_fn(|lane| {
             let products = weights[4 * lane..].iter().zip(x).map(|(w, x)| i32::from(*w) * x);
             sum[lane] + products.sum::<i32>()

@@ -154,11 +154,11 @@ impl Kernel for DotI8 {
     fn run<S: Simd>(self, simd: S) -> Lanes<f32> {
         let mut group = [[1; 4]; LANES];
         group[3] = self.x;
-        let x = simd.bytes(&group);
+        let x = (&group, &simd.widen(&group));
         // Undo what a level subtracts from the weights.
         let offset = if S::SIGNED_WEIGHTS { 128 } else { 0 };
         let sum = self.sum + offset * self.x.map(i32::from).iter().sum::<i32>();
-        stored(simd, simd.to_f32(simd.dot_i8(simd.splat_i32(sum), &self.weights, &x, 3)))
+        stored(simd, simd.to_f32(simd.dot_i8(simd.splat_i32(sum), &self.weights, x, 3)))
     }
 }
 

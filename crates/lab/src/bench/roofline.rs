@@ -270,9 +270,10 @@ impl MultiplyAddKernel {
                 let mut wholes = [simd.splat_i32(0); CHAINS];
                 let weights: [Quads; CHAINS] = black_box([[1; 4 * LANES]; CHAINS]);
                 for _ in 0..LINKS {
-                    let x = black_box(simd.bytes(&[[1; 4]; LANES]));
+                    let x = black_box([[1; 4]; LANES]);
+                    let x = (&x, &simd.widen(&x));
                     for (sum, weights) in wholes.iter_mut().zip(&weights) {
-                        *sum = simd.dot_i8(*sum, weights, &x, 0);
+                        *sum = simd.dot_i8(*sum, weights, x, 0);
                     }
                 }
                 sums = wholes.map(|whole| simd.to_f32(whole));
