@@ -64,7 +64,8 @@ impl Tokenizer for Checkpoint {
     }
 }
 
-/// Names the arithmetic of this processor, if it is not that of x86 with AVX2; see `docs/models.md`.
+/// Names the arithmetic of this processor, if it is not that of x86 with AVX2 and of 64-bit Arm; see
+/// `docs/models.md`.
 fn arithmetic(device: &Device, dtype: Dtype) -> Option<&'static str> {
     let level = Level::best();
     let differs = match dtype {
