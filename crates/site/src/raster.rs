@@ -58,7 +58,7 @@ pub fn png(picture: Pixmap) -> miette::Result<Vec<u8>> {
     let mut encoder = png::Encoder::new(&mut file, width, height);
     encoder.set_color(png::ColorType::Rgba);
     encoder.set_depth(png::BitDepth::Eight);
-    // Of drawings, a row is mostly the one above it, and higher levels save little.
+    // In a drawing, most rows resemble the row above. Higher levels save little.
     encoder.set_filter(png::Filter::Up);
     encoder.set_deflate_compression(png::DeflateCompression::Level(2));
     let mut writer = encoder.write_header().into_diagnostic()?;

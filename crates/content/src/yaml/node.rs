@@ -108,7 +108,7 @@ impl ParseError {
     }
 }
 
-const IN_DOUBLE: &str = "a backslash in double quotes begins an escape, and this is none";
+const IN_DOUBLE: &str = "in double quotes, a backslash must begin a valid escape sequence";
 const IN_SINGLE: &str = "put the text in single quotes, where a backslash is itself";
 
 /// Known parser messages: a part of the message, a clearer message (empty to keep the parser's), and a

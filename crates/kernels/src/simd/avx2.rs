@@ -179,7 +179,7 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
         quad: usize,
     ) -> Self::I32 {
         unsafe {
-            let all = _mm256_set1_epi32(i32::from_ne_bytes(x.0[quad].map(i8::cast_unsigned)));
+            let all = _mm256_set1_epi32(bytemuck::cast(x.0[quad]));
             let (x_even, x_odd) =
                 (_mm256_set1_epi32(x.1[0][quad]), _mm256_set1_epi32(x.1[1][quad]));
             let dot = |sum, weights: &[u8]| {

@@ -168,7 +168,7 @@ impl<const VNNI: bool, const BF16: bool> Simd for Avx512<VNNI, BF16> {
     ) -> Self::I32 {
         unsafe {
             let weights = _mm512_loadu_si512(weights.as_ptr().cast());
-            let all = _mm512_set1_epi32(i32::from_ne_bytes(x.0[quad].map(i8::cast_unsigned)));
+            let all = _mm512_set1_epi32(bytemuck::cast(x.0[quad]));
             let (x_even, x_odd) =
                 (_mm512_set1_epi32(x.1[0][quad]), _mm512_set1_epi32(x.1[1][quad]));
             if VNNI {

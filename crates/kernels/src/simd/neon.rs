@@ -209,9 +209,7 @@ impl<const DOTPROD: bool, const BF16: bool> Simd for Neon<DOTPROD, BF16> {
         quad: usize,
     ) -> Self::I32 {
         unsafe {
-            let x = vreinterpretq_s8_s32(vdupq_n_s32(i32::from_ne_bytes(
-                x.0[quad].map(i8::cast_unsigned),
-            )));
+            let x = vreinterpretq_s8_s32(vdupq_n_s32(bytemuck::cast(x.0[quad])));
             let dot = |mut sum: int32x4_t, weights: &[u8]| {
                 let weights = vld1q_u8(weights.as_ptr());
                 if BF16 {

@@ -72,8 +72,8 @@ impl Kernel for GeluGradientKernel<'_> {
             let square = simd.mul(x, x);
             let cubic = simd.mul_add(square, simd.splat(CUBIC), one);
             let u = simd.mul(simd.mul(x, simd.splat(-TWO_SQRT_2_OVER_PI)), cubic);
-            // Without a bound, the gradients of very negative x were subnormal, and CPUs take a hundred
-            // times as long to multiply subnormal numbers.
+            // Without a bound, gradients of very negative x would be subnormal, and CPUs take up to a
+            // hundred times as long to multiply subnormal numbers.
             let u = simd.min(simd.splat(MOST), u);
             let s = simd.div(one, simd.add(one, exp(simd, u)));
             let inner = simd.mul_add(square, simd.splat(3.0 * CUBIC), one);
